@@ -1,0 +1,1 @@
+"""What every stage shares: schemas, configuration, files, statistics and the manners of a command."""

@@ -1,0 +1,115 @@
+"""Reading and writing tables: whole or not at all, and always in their schema."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spd_faith.core.errors import UserError
+
+_PROVENANCE_KEY = b"spd_faith"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, renamed to it when the block ends and removed when it fails."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False) as handle:
+        part = Path(handle.name)
+    try:
+        yield part
+        part.chmod(0o644)  # a temporary file is private, a result is not
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_table(
+    path: Path, rows: list[dict[str, Any]] | pa.Table, schema: pa.Schema, provenance: dict[str, Any] | None = None
+) -> None:
+    """Write rows as Parquet (zstd) in `schema`; `provenance` is kept as JSON in the file's metadata.
+
+    Raises `pa.ArrowInvalid` where a row does not fit the schema or names a column that is not in it.
+    """
+    with table_writer(path, schema, provenance) as write:
+        write(rows)
+
+
+@contextmanager
+def table_writer(
+    path: Path, schema: pa.Schema, provenance: dict[str, Any] | None = None
+) -> Iterator[Callable[[list[dict[str, Any]] | pa.Table], None]]:
+    """Yield a function that appends rows to the table at `path`, for tables too large to hold; as `write_table`."""
+    metadata = {_PROVENANCE_KEY: json.dumps(provenance or {}, sort_keys=True)}
+    with whole_file(path) as part, pq.ParquetWriter(part, schema.with_metadata(metadata), compression="zstd") as file:
+
+        def write(rows: list[dict[str, Any]] | pa.Table) -> None:
+            try:
+                table = (rows if isinstance(rows, pa.Table) else _as_table(rows, schema)).cast(schema)
+                table.validate(full=True)
+            except (ValueError, TypeError) as error:  # pyarrow's own are kinds of these
+                raise pa.ArrowInvalid(f"{path}: {error}") from error
+            file.write_table(table.replace_schema_metadata(metadata))
+
+        yield write
+
+
+def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    if unknown := {column for row in rows for column in row} - set(schema.names):  # pyarrow drops them in silence
+        raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a table, refusing one whose columns are not those of `schema`."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file. Make it with: snakemake --cores all {path}")
+    try:
+        found = pq.read_schema(path).remove_metadata()
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}") from error
+    if not found.equals(schema):
+        raise UserError(
+            f"{path}: its columns are not those of this version.\n"
+            f"  found:    {', '.join(f'{f.name} {f.type}' for f in found)}\n"
+            f"  expected: {', '.join(f'{f.name} {f.type}' for f in schema)}\n"
+            "  Remove the file and run the workflow again."
+        )
+    return pq.read_table(path, columns=columns)
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The `provenance` that `write_table` was given."""
+    return json.loads((pq.read_schema(path).metadata or {}).get(_PROVENANCE_KEY, b"{}"))
+
+
+def check_keys(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
+    """Raise `UserError` naming the keys where `found` does not hold each of `expected` exactly once."""
+    found, wanted = list(found), set(expected)
+    seen = set(found)
+    twice = {key for key in seen if found.count(key) > 1} if len(found) != len(seen) else set()
+    faults = {"missing": wanted - seen, "unexpected": seen - wanted, "repeated": twice}
+    if any(faults.values()):
+        lines = [
+            f"  {fault}: {len(keys)} ({', '.join(map(str, sorted(keys)[:5]))}{', …' if len(keys) > 5 else ''})"
+            for fault, keys in faults.items()
+            if keys
+        ]
+        raise UserError("\n".join([f"{what}: the rows are not one per key", *lines]))
+
+
+def sha256(data: bytes | str) -> str:
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()

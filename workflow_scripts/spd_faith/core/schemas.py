@@ -1,0 +1,165 @@
+"""The tables that pass between the stages, declared once.
+
+Every table but `IMAGES` has exactly one row per key of the table that it was made from; a failure is a row with a
+status. A field that may be null says so with `nullable=True`, which is pyarrow's default; `_required` marks the rest.
+"""
+
+import pyarrow as pa
+
+TASKS = ("describe", "same", "different")
+TYPES = ("color", "remove", "position")
+HEADLINE = ("drf", "tf1", "cf1", "dqr", "ds", "cr")  # the published order
+METRICS = ("drf", "cr")  # the two that need a judge
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+BOX = pa.struct([_required(axis, pa.float32()) for axis in ("x", "y", "w", "h")])  # pixels, top left corner and size
+
+DIFFERENCE = pa.struct(
+    [
+        _required("type", pa.string()),
+        _required("category", pa.string()),
+        pa.field("description", pa.string()),
+        pa.field("bbox", BOX),  # in the original picture
+        pa.field("bbox_after", BOX),  # in the modified picture, where the object is still there
+    ]
+)
+
+SAMPLES = pa.schema(
+    [
+        _required("sample_id", pa.string()),  # {split}/{row:05d}_{image_id}
+        _required("split", pa.string()),
+        _required("image_id", pa.string()),  # not unique: the unit that the bootstrap resamples
+        _required("width", pa.int32()),
+        _required("height", pa.int32()),
+        _required("num_differences", pa.int32()),
+        _required("differences", pa.list_(DIFFERENCE)),
+        pa.field("unchanged", pa.list_(pa.struct([_required("category", pa.string()), _required("bbox", BOX)]))),
+        pa.field("question", pa.string()),
+        pa.field("is_faithful", pa.bool_()),
+        _required("control", pa.string()),  # none, identical, blind, swapped
+        pa.field("base_sample_id", pa.string()),
+    ]
+)
+
+IMAGES = pa.schema(
+    [
+        _required("sample_id", pa.string()),
+        _required("original", pa.binary()),  # encoded bytes as published
+        _required("modified", pa.binary()),
+        pa.field("merged", pa.binary()),
+        _required("original_sha256", pa.string()),
+        _required("modified_sha256", pa.string()),
+        pa.field("merged_sha256", pa.string()),
+    ]
+)
+
+RESPONSES = pa.schema(
+    [
+        _required("sample_id", pa.string()),
+        _required("task", pa.string()),
+        _required("prompt_sha", pa.string()),
+        _required("response_text", pa.string()),  # without reasoning; empty after an error
+        pa.field("reasoning_text", pa.string()),
+        pa.field("response_token_ids", pa.list_(pa.int32())),
+        _required("finish_reason", pa.string()),  # stop, length, error
+        pa.field("prompt_tokens", pa.int32()),
+        pa.field("generated_tokens", pa.int32()),
+        _required("seconds", pa.float64()),  # the batch's time over its size
+        pa.field("usd", pa.float64()),
+        _required("attempts", pa.int32()),
+        pa.field("dtype", pa.string()),
+        pa.field("batch_size", pa.int32()),
+        pa.field("pixel_backend", pa.string()),
+        pa.field("error", pa.string()),
+    ]
+)
+
+PARSE_STATUSES = ("json", "repaired", "free_text", "empty", "failed", "no_response")
+VERDICTS = ("differs", "same", "unclear")
+
+PARSED = pa.schema(
+    [
+        _required("sample_id", pa.string()),
+        _required("task", pa.string()),
+        _required("parse_status", pa.string()),
+        _required("has_structured_output", pa.bool_()),
+        pa.field("predicted_num", pa.int32()),  # null where none, or an impossible one, is stated
+        _required("listed_num", pa.int32()),
+        _required(
+            "differences",
+            pa.list_(pa.struct([(name, pa.string()) for name in ("type", "category", "raw_type", "raw_category")])),
+        ),
+        pa.field("verdict", pa.string()),  # of the yes/no tasks; null for describe
+    ]
+)
+
+CLAIM_LABELS = {
+    "drf": ("faithful", "unfaithful", "unverifiable"),
+    "cr": ("consistent", "contradictory", "ambiguous"),
+}
+ERROR_TYPES = ("type_category_mismatch", "type_confusion", "attribute_error", "fabrication")
+SEVERITIES = ("critical", "moderate", "minor")
+
+JUDGEMENTS = pa.schema(
+    [
+        _required("sample_id", pa.string()),
+        _required("metric", pa.string()),
+        _required(
+            "claims",
+            pa.list_(
+                pa.struct(
+                    [
+                        _required("text", pa.string()),
+                        pa.field("other_text", pa.string()),  # cr: the words of the other answer
+                        _required("label", pa.string()),
+                        pa.field("error_type", pa.string()),
+                        pa.field("severity", pa.string()),
+                    ]
+                )
+            ),
+        ),
+        *(_required(f"n_{label}", pa.int32()) for labels in CLAIM_LABELS.values() for label in labels),
+        pa.field("score", pa.float64()),  # recomputed from the counts; null where unscored
+        pa.field("judge_score", pa.float64()),  # as the judge printed it
+        _required("judge_model", pa.string()),
+        pa.field("prompt_sha", pa.string()),
+        pa.field("prompt_tokens", pa.int32()),
+        pa.field("generated_tokens", pa.int32()),
+        pa.field("usd", pa.float64()),
+        _required("status", pa.string()),  # ok, no_claims, unscored:<reason>
+    ]
+)
+
+SCORES = pa.schema(
+    [
+        _required("sample_id", pa.string()),
+        _required("split", pa.string()),
+        _required("image_id", pa.string()),
+        _required("control", pa.string()),
+        _required("parse_status", pa.string()),  # of the describe answer
+        _required("n_gt", pa.int32()),
+        _required("n_pred", pa.int32()),
+        _required("n_listed", pa.int32()),  # |P|
+        pa.field("dqr", pa.float64()),  # null where G is empty (controls)
+        _required("dqr_exact", pa.float64()),
+        _required("ds", pa.float64()),
+        _required("ds_count", pa.float64()),
+        _required("n_unclear", pa.int32()),  # verdicts unclear or missing, of two
+        *(_required(f"{kind}_matched", pa.int32()) for kind in ("type", "category", "alias", "pair")),
+        *(pa.field(name, pa.float64()) for name in ("tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure")),
+        *(_required(f"{kind}_{count}", pa.int32()) for kind in TYPES for count in ("matched", "predicted", "true")),
+        pa.field("drf", pa.float64()),
+        _required("drf_status", pa.string()),
+        *(_required(f"n_{label}", pa.int32()) for label in CLAIM_LABELS["drf"]),
+        pa.field("cr", pa.float64()),
+        _required("cr_status", pa.string()),
+        *(_required(f"n_{label}", pa.int32()) for label in CLAIM_LABELS["cr"]),
+        pa.field("cr_signed", pa.float64()),
+        pa.field("cr_verdict", pa.float64()),  # 1 the two verdicts agree, 0 they do not or one is unclear
+        pa.field("overall", pa.float64()),  # mean of the six; null where one is
+    ]
+)
