@@ -1,0 +1,21 @@
+"""Write the JSON schemas of the config files, generated from the types in `spd_faith/core/config.py`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from spd_faith.core.config import json_schemas
+from spd_faith.core.errors import run_command
+from spd_faith.core.files import write_text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output-dir", type=Path, default=Path("config"))
+    arguments = parser.parse_args()
+    for stem, schema in json_schemas().items():
+        write_text(arguments.output_dir / f"{stem}.schema.json", json.dumps(schema, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run_command(main)
