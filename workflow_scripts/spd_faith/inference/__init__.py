@@ -1,0 +1,1 @@
+"""Stage 2: the answers of a model to the three tasks."""

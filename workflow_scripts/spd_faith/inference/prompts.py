@@ -1,0 +1,29 @@
+"""The prompts: one text file per task, the published question in its first line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spd_faith.core.errors import UserError
+from spd_faith.core.files import sha256
+from spd_faith.core.schemas import TASKS
+
+
+@dataclass(frozen=True)
+class Prompt:
+    task: str
+    text: str
+
+    @property
+    def sha(self) -> str:
+        return sha256(self.text)
+
+
+def load_prompts(folder: Path) -> dict[str, Prompt]:
+    """The prompt of each task, from `folder/{task}.txt`."""
+    prompts = {}
+    for task in TASKS:
+        path = Path(folder) / f"{task}.txt"
+        if not path.is_file():
+            raise UserError(f"{path}: no such prompt. Every task ({', '.join(TASKS)}) needs one.")
+        prompts[task] = Prompt(task, path.read_text(encoding="utf-8").strip())
+    return prompts
