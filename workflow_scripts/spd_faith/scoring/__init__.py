@@ -1,0 +1,1 @@
+"""Stage 5: the metrics, per sample and over a dataset."""

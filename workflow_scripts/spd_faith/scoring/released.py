@@ -1,0 +1,104 @@
+"""`--protocol released`: what the benchmark's released evaluation computes, so that older numbers can be checked.
+
+Facts of eval/eval_multi_diff_metrics.py (github.com/Johanson-colab/SPD-Faith-Bench, commit 0060864), none of them ours:
+
+- Only answers with a parsed structured list count; the others are dropped.
+- The predicted count is the length of the list. DQR is the mean of predicted / true, not capped, 0 where nothing is
+  true. There is no DS.
+- TF1 sums counts over the three known types, so a prediction of another or no type is in no denominator.
+- CF1 compares raw names, case included. Each predicted name that stands anywhere in the truth is a match, so a name
+  that is repeated matches again, and recall and F1 can exceed 1. Predictions without a name are left out.
+- Precision or recall over an empty side is null, and F1 then 0.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from spd_faith.core.files import check_keys
+from spd_faith.core.schemas import TASKS, TYPES
+
+
+def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[str, Any]:
+    """The released code's JSON, {"summary", "per_sample_results"}, over the samples that are no controls.
+
+    Type and category are the answer's own words (`raw_type`, `raw_category` of PARSED).
+    Raises UserError where `parsed` has not one row per (sample, task).
+    """
+    truths = {row["sample_id"]: row for row in samples.to_pylist()}
+    answers = parsed.to_pylist()
+    keys = [(row["sample_id"], row["task"]) for row in answers]
+    check_keys("parsed answers", keys, [(i, task) for i in truths for task in TASKS])
+    lists = {row["sample_id"]: row["differences"] for row in answers if _is_listed(row)}
+    per_sample = [
+        _sample(truth["differences"], lists[sample_id]) | {"sample_id": sample_id}
+        for sample_id, truth in truths.items()
+        if sample_id in lists and truth["control"] == "none"
+    ]
+    return {"summary": _summary(per_sample) | {"model": model}, "per_sample_results": per_sample}
+
+
+def _is_listed(answer: dict[str, Any]) -> bool:
+    return answer["task"] == "describe" and answer["has_structured_output"]
+
+
+def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict[str, Any]:
+    true_types, true_names = [d["type"] for d in true], [d["category"] for d in true]
+    predicted_types = [d["raw_type"] for d in predicted]
+    names = [d["raw_category"] for d in predicted if d["raw_category"]]
+    types = {kind: (true_types.count(kind), predicted_types.count(kind)) for kind in TYPES}
+    return {
+        "gt_num": len(true),
+        "pred_num": len(predicted),
+        "num_recall": len(predicted) / len(true) if true else 0.0,
+        "type_level": {kind: _level("{}_count", n, m, min(n, m), "matched") for kind, (n, m) in types.items()},
+        "category_level": _level("{}_count", len(true), len(names), sum(n in true_names for n in names), "matched"),
+    }
+
+
+def _summary(per_sample: list[dict[str, Any]]) -> dict[str, Any]:
+    types = {kind: _total(sample["type_level"][kind] for sample in per_sample) for kind in TYPES}
+    sums = [sum(level[f"total_{side}"] for level in types.values()) for side in ("gt", "pred", "matched")]
+    return {
+        "total_samples": len(per_sample),
+        "avg_num_recall": sum(s["num_recall"] for s in per_sample) / len(per_sample) if per_sample else 0,
+        "type_level": types | {"overall": _level("total_{}", *sums, "total_matched")},
+        "category_level": _total(sample["category_level"] for sample in per_sample),
+    }
+
+
+def _total(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    levels = list(levels)
+    sums = [sum(level[name] for level in levels) for name in ("gt_count", "pred_count", "matched")]
+    return _level("total_{}", *sums, "total_matched")
+
+
+def _level(count_name: str, true: int, predicted: int, matched: int, matched_name: str) -> dict[str, Any]:
+    precision = matched / predicted if predicted else None
+    recall = matched / true if true else None
+    f1 = 2 * precision * recall / (precision + recall) if precision and recall else 0.0
+    return {
+        count_name.format("gt"): true,
+        count_name.format("pred"): predicted,
+        matched_name: matched,
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+    }
+
+
+def released_report(summary: dict[str, Any]) -> str:
+    """The summary as lines of plain text."""
+    levels = {f"type {kind}": level for kind, level in summary["type_level"].items()}
+    levels["category"] = summary["category_level"]
+    lines = [
+        f"{summary['model']}: {summary['total_samples']} samples with a structured list (others are dropped)",
+        f"DQR (uncapped)  {summary['avg_num_recall']:.4f}",
+        f"{'':<15} {'true':>7} {'pred':>7} {'matched':>8} {'precision':>10} {'recall':>7} {'F1':>7}",
+    ]
+    for name, level in levels.items():
+        precision, recall = ("–" if level[key] is None else f"{level[key]:.4f}" for key in ("precision", "recall"))
+        counts = f"{level['total_gt']:>7} {level['total_pred']:>7} {level['total_matched']:>8}"
+        lines.append(f"{name:<15} {counts} {precision:>10} {recall:>7} {level['f1']:>7.4f}")
+    return "\n".join(lines)
