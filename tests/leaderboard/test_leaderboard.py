@@ -1,0 +1,116 @@
+"""Ranks, coverage and bounds on the leaderboard, and what its pages show."""
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
+
+from spd_faith.leaderboard.render import csv_text, headline_table, markdown_text
+from spd_faith.leaderboard.rows import SHOWN, Provenance, live_rows, published_rows
+from spd_faith.scoring.aggregate import Aggregate, aggregate
+from spd_faith.scoring.floors import constant_answers
+from spd_faith.scoring.samples import score_table
+
+IDS = [f"easy/{row:05d}_{row}" for row in range(4)]
+SAMPLES = samples_table(*(sample(name, image_id=name[-1]) for name in IDS))
+PUBLISHED = Path(__file__).resolve().parents[2] / "resources/published_results.csv"
+
+
+def results(unscored: int) -> tuple[pa.Table, pa.Table]:
+    """(scores, judgements) of a model that finds everything, where the judge fails on the DRF of some samples."""
+    answers = parsed_table(*(parsed(name, BEDROOM, stated=3) for name in IDS))
+    drf = [None if row < unscored else (2, 0, 0) for row in range(len(IDS))]
+    judgements = judgements_table(
+        *(judged(name, drf=counts, cr=(1, 0, 0)) for name, counts in zip(IDS, drf, strict=True))
+    )
+    return score_table(SAMPLES, answers, judgements, "recall", "detection"), judgements
+
+
+def poor_results() -> tuple[pa.Table, pa.Table]:
+    answers = parsed_table(*(parsed(name, [("color", "dog")], stated=1, verdicts=("same", "differs")) for name in IDS))
+    judgements = judgements_table(*(judged(name, drf=(0, 1, 0), cr=(0, 1, 0)) for name in IDS))
+    return score_table(SAMPLES, answers, judgements, "recall", "detection"), judgements
+
+
+def provenance(label: str) -> Provenance:
+    return Provenance(label, "By hand", "owner/name", "0123abc", "float32", "beds", "v1")
+
+
+@pytest.fixture(scope="module")
+def aggregated() -> Aggregate:
+    entries = {"good": results(0), "partly": results(1), "poor": poor_results()}
+    scores = {("hand", model): tables[0] for model, tables in entries.items()}
+    judgements = {("hand", model): tables[1] for model, tables in entries.items()}
+    return aggregate(SAMPLES, scores, judgements)
+
+
+@pytest.fixture(scope="module")
+def live(aggregated: Aggregate) -> pd.DataFrame:
+    return live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
+
+
+@pytest.fixture(scope="module")
+def published() -> pd.DataFrame:
+    return published_rows(pd.read_csv(PUBLISHED))
+
+
+def test_a_model_that_finds_everything_has_ones(live: pd.DataFrame) -> None:
+    good = live.set_index("model").loc["good"]
+    assert [good[metric] for metric in SHOWN] == [1.0] * 7
+    assert (good["overall_low"], good["overall_high"]) == (1.0, 1.0)
+    assert good["n"] == 4 and good["n_json"] == 4 and good["n_no_response"] == 0
+
+
+def test_overall_of_the_poor_model_by_hand(live: pd.DataFrame) -> None:
+    # DQR 1/3, DS 1/2; of TF1 the color matches: 2·1/(1+3); no category, no claim
+    poor = live.set_index("model").loc["poor"]
+    assert [poor[metric] for metric in SHOWN[:-1]] == pytest.approx([0, 1 / 2, 0, 1 / 3, 1 / 2, 0])
+    assert poor["overall"] == pytest.approx((1 / 2 + 1 / 3 + 1 / 2) / 6)
+
+
+def test_low_coverage_has_bounds_and_no_rank(live: pd.DataFrame) -> None:
+    rows = live.set_index("model")
+    assert rows.loc["partly", "drf_coverage"] == 0.75
+    assert (rows.loc["partly", "drf_bound_low"], rows.loc["partly", "drf_bound_high"]) == (0.75, 1.0)
+    assert pd.isna(rows.loc["partly", "rank"])
+    assert rows["rank"].dropna().to_dict() == {"good": 1, "poor": 2}
+    line = next(line for line in headline_table(live).splitlines() if "Partly" in line)
+    assert line.startswith("| –") and "bounds 75.0 to 100.0 at 75.0% coverage" in line
+
+
+def test_published_rows_have_no_rank_and_stand_below(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    floors = constant_answers(SAMPLES, "recall", "detection").to_pandas()
+    page = markdown_text(live, published, aggregated, floors, "Beds")
+    sections = page.split("\n## ")
+    assert "Good" in sections[0] and "GLM-4.5V" not in sections[0]
+    assert sections[1].startswith("Published, not rerun here") and "58.3" in sections[1]
+    assert "“No.” DQR 0.0, DS 50.0" in sections[0] and "DQR 100.0" in sections[0]
+    provenance_section = next(section for section in sections if section.startswith("Provenance"))
+    for expected in ("owner/name", "0123abc", "By hand", "beds", "v1"):
+        assert expected in provenance_section
+
+
+def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> None:
+    floors = constant_answers(SAMPLES, "recall", "detection").to_pandas()
+    page = markdown_text(live, published, aggregated, floors, "Beds")
+    tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 10
+    for lines in tables:
+        assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
+    assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
+
+
+def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, published: pd.DataFrame) -> None:
+    rows = pd.concat([live, published], ignore_index=True)
+    csv = pd.read_csv(StringIO(csv_text(rows))).set_index("model")
+    assert csv.loc["good", "drf"] == 100 and csv.loc["poor", "dqr"] == 33.33
+    assert csv.loc["partly", "drf_coverage"] == 75
+    assert csv.loc["good", "drf_claims"] == 2  # claims per pair are no percentage
+    assert csv.loc["Qwen2.5-VL-72B", ["dqr", "ds", "overall"]].tolist() == [61.6, 44.4, 49.9]
+    assert csv["origin"].value_counts().to_dict() == {"published": 6, "run": 3}

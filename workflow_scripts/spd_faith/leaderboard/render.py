@@ -1,0 +1,169 @@
+"""The leaderboard as CSV and Markdown."""
+
+import pandas as pd
+
+from spd_faith.core.schemas import ERROR_TYPES, HEADLINE, PARSE_STATUSES, SEVERITIES
+from spd_faith.leaderboard.rows import FRACTIONS, LOWEST_RANKED_COVERAGE, SHOWN
+from spd_faith.scoring.aggregate import SECONDARY, Aggregate
+
+NAMES = {
+    **{metric: metric.upper() for metric in HEADLINE},
+    "overall": "Overall",
+    "dqr_exact": "DQR-exact",
+    "ds_count": "DS-count",
+    "pf1": "PF1",
+    "cf1_alias": "CF1-alias",
+    "tf1_figure": "TF1-figure",
+    "cf1_figure": "CF1-figure",
+    "cr_verdict": "CR-verdict",
+    "cr_signed": "CR-signed",
+}
+_NONE = "–"
+_GROUPINGS = {
+    "split": "Split",
+    "type": "Type of difference (a pair counts for each type that it holds)",
+    "num_differences": "Number of differences",
+    "box_area": "Box area (mean over a pair's boxes, share of the picture)",
+}
+_DRF_COUNTS = {"error_type": ERROR_TYPES, "severity": SEVERITIES}
+
+
+def csv_text(rows: pd.DataFrame) -> str:
+    """All columns; fractions as percentages, plain numbers."""
+    columns = rows.columns.intersection(FRACTIONS)
+    return rows.assign(**(rows[columns] * 100).round(2)).to_csv(index=False)
+
+
+def markdown_text(
+    live: pd.DataFrame, published: pd.DataFrame, aggregate: Aggregate, floors: pd.DataFrame, dataset: str
+) -> str:
+    """The page: headline, published rows, secondary metrics, breakdowns, failures, DRF errors, provenance."""
+    parts = [
+        f"# SPD-Faith leaderboard: {dataset}",
+        f"Percentages over {live['n'].iloc[0]} pairs, with 95% intervals [bootstrap over image ids within split]. "
+        "`bounds` stand where a judge left samples unscored: the value with those as 0 and as 1; below "
+        f"{LOWEST_RANKED_COVERAGE:.0%} coverage there is no rank.",
+        headline_table(live),
+        f"Constant answers would score: {_floors_text(floors)}.",
+        "## Published, not rerun here",
+        "From the benchmark's README, on its own dataset, scored by its own code and judges; not comparable one to one "
+        "and never ranked with the rows above.",
+        _published_table(published),
+        "## Secondary metrics",
+        _secondary_table(live),
+        "## Breakdowns",
+        *_breakdowns(aggregate, live),
+        "## Answers and their parsing",
+        _statuses_table(live),
+        "## Errors of the reasoning",
+        _drf_table(aggregate, live),
+        "## Provenance",
+        _provenance_table(live),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline_table(live: pd.DataFrame) -> str:
+    """Rank, model, judge and the headline columns in the published order, each with its interval."""
+    table = pd.DataFrame({"Rank": live["rank"].astype("string").fillna(_NONE), "Model": live["label"]})
+    table["Judge"] = live["judge_label"]
+    for metric in SHOWN:
+        table[NAMES[metric]] = [_cell(row, metric) for row in live.to_dict("records")]
+    return _markdown(table)
+
+
+def _cell(row: dict[str, float], metric: str) -> str:
+    if pd.isna(row[metric]):
+        return _NONE
+    text = f"{_percent(row[metric])} [{_percent(row[f'{metric}_low'])}, {_percent(row[f'{metric}_high'])}]"
+    if row[f"{metric}_coverage"] < 1:
+        bounds = f"{_percent(row[f'{metric}_bound_low'])} to {_percent(row[f'{metric}_bound_high'])}"
+        text += f", bounds {bounds} at {row[f'{metric}_coverage']:.1%} coverage"
+    return text
+
+
+def _floors_text(floors: pd.DataFrame) -> str:
+    shown = floors[floors["metric"].isin(["dqr", "ds"])]
+    by_answer = [
+        f"“{answer}” " + ", ".join(f"{NAMES[row.metric]} {_percent(row.value)}" for row in rows.itertuples())
+        for answer, rows in shown.groupby("answer", sort=False)
+    ]
+    return "; ".join(by_answer)
+
+
+def _published_table(published: pd.DataFrame) -> str:
+    table = pd.DataFrame({"Model (published)": published["label"]})
+    for metric in SHOWN:
+        table[NAMES[metric]] = published[metric].map(_percent)
+    return _markdown(table)
+
+
+def _secondary_table(live: pd.DataFrame) -> str:
+    table = pd.DataFrame({"Model": live["label"], "Judge": live["judge_label"]})
+    for metric in SECONDARY:
+        table[NAMES[metric]] = live[metric].map(_percent)
+    table["DRF claims per pair"] = live["drf_claims"].map("{:.2f}".format)
+    table["CR claims per pair"] = live["cr_claims"].map("{:.2f}".format)
+    table["Unclear verdicts"] = live["unclear"].map(_percent)
+    return _markdown(table)
+
+
+def _breakdowns(aggregate: Aggregate, live: pd.DataFrame) -> list[str]:
+    breakdowns = aggregate.breakdowns.to_pandas()
+    parts = []
+    for by, title in _GROUPINGS.items():
+        groups = breakdowns[breakdowns["by"] == by]
+        wide = groups.pivot_table(
+            index=["judge", "model", "group", "n"], columns="metric", values="value", sort=False, dropna=False
+        )
+        wide = wide.reset_index()[["judge", "model", "group", "n", *SHOWN]].dropna(subset=list(SHOWN), how="all")
+        table = _labelled(wide, live).rename(columns={"group": "Group", "n": "Pairs"})
+        for metric in SHOWN:
+            table[metric] = table[metric].map(_percent)
+        parts += [f"### {title}", _markdown(table.rename(columns=NAMES))]
+    return parts
+
+
+def _statuses_table(live: pd.DataFrame) -> str:
+    table = pd.DataFrame({"Model": live["label"], "Judge": live["judge_label"]})
+    for status in PARSE_STATUSES:
+        table[status] = live[f"n_{status}"]
+    return _markdown(table)
+
+
+def _drf_table(aggregate: Aggregate, live: pd.DataFrame) -> str:
+    errors = aggregate.drf_errors.to_pandas()
+    wide = errors.pivot(index=["judge", "model"], columns=["kind", "level"], values="n").fillna(0).astype(int)
+    columns = [(kind, level) for kind, levels in _DRF_COUNTS.items() for level in levels]
+    columns += [column for column in wide.columns if column[0] == "score"]
+    names = [f"DRF {level}" if kind == "score" else level for kind, level in columns]
+    table = wide[columns].set_axis(names, axis=1).reset_index()
+    return _markdown(_labelled(table, live))
+
+
+def _provenance_table(live: pd.DataFrame) -> str:
+    names = {
+        "label": "Model",
+        "model_id": "Checkpoint",
+        "model_revision": "Revision",
+        "dtype": "dtype",
+        "judge_label": "Judge",
+        "dataset": "Dataset",
+        "dataset_revision": "Dataset revision",
+    }
+    return _markdown(live[list(names)].rename(columns=names))
+
+
+def _labelled(table: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
+    """`table` with the keys judge and model replaced by their labels, in the order of the leaderboard."""
+    keys = live[["judge", "model", "judge_label", "label"]]
+    merged = keys.merge(table, on=["judge", "model"], how="left").drop(columns=["judge", "model"])
+    return merged.rename(columns={"label": "Model", "judge_label": "Judge"})
+
+
+def _percent(fraction: float) -> str:
+    return _NONE if pd.isna(fraction) else f"{100 * fraction:.1f}"
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    return table.to_markdown(index=False, disable_numparse=True)
