@@ -1,0 +1,71 @@
+"""How long 3,000 mixed answers take to parse: python benchmarks/bench_parsing.py
+
+The answers are long prose with JSON, fenced, damaged and truncated JSON, prose alone, and verdicts of one word and of a
+paragraph. For scale, `json.loads` reads the whole JSON of the same answers, where they have one.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+from spd_faith.parsing.lexicon import CATEGORIES
+from spd_faith.parsing.table import parse_response
+
+RESPONSES = 3000
+LIMIT_S = 2.0
+COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black")
+
+
+def answer(number: int) -> tuple[str, str, str]:
+    """(task, answer, its JSON or "") of a mix that runs through eight styles."""
+    names = [CATEGORIES[(number * 7 + k * 13) % len(CATEGORIES)] for k in range(3)]
+    old, new = COLORS[number % 8], COLORS[(number + 3) % 8]
+    kinds = ("color", "remove", "position")
+    entries = [{"type": kind, "category": name} for kind, name in zip(kinds, names, strict=True)]
+    block = json.dumps({"predicted_num": 3, "structured_output": entries})
+    prose = (
+        f"Let me compare the two pictures object by object. There are three differences. First, the color of the "
+        f"{names[0]} has changed from {old} to {new}. Second, the {names[1]} has been removed: it is visible in the "
+        f"first picture but not in the second. Third, the {names[2]} moved from the top left to the bottom right."
+    )
+    styles = (
+        ("describe", f"{prose} {block}", block),
+        ("describe", f"{prose}\n\n```json\n{json.dumps(json.loads(block), indent=2)}\n```", block),
+        ("describe", f"{prose}\n{block[:-30]}", ""),
+        ("describe", str(json.loads(block)), ""),
+        ("describe", prose, ""),
+        ("same", "No.", ""),
+        ("same", f"No, the two pictures are not the same. {prose}", ""),
+        ("different", f"Yes, they differ: the {names[0]} turned {new} and the {names[1]} is gone.", ""),
+    )
+    return styles[number % len(styles)]
+
+
+def main() -> None:
+    answers = [answer(number) for number in range(RESPONSES)]
+    for task, text, _ in answers[:80]:
+        parse_response(task, text, failed=False)
+    start = time.process_time()  # which other work on the machine does not stretch
+    rows = [parse_response(task, text, failed=False) for task, text, _ in answers]
+    seconds = time.process_time() - start
+    start = time.process_time()
+    for _, _, block in answers:
+        if block:
+            json.loads(block)
+    plain = time.process_time() - start
+
+    expected = {"json": 750, "repaired": 750, "free_text": 1500}
+    found = {status: sum(row["parse_status"] == status for row in rows) for status in expected}
+    length = sum(len(text) for _, text, _ in answers) / RESPONSES
+    print(f"{RESPONSES} answers of {length:.0f} characters: {seconds:.2f} s, {1e6 * seconds / RESPONSES:.0f} µs each")
+    print(f"json.loads of the whole JSON among them: {plain * 1000:.1f} ms, ratio {seconds / plain:.0f}")
+    print(f"statuses: {found}")
+    if found != expected or seconds > LIMIT_S:
+        sys.exit(f"expected {expected} in under {LIMIT_S} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Verdicts of the two yes/no questions, labelled by hand."""
+
+import pytest
+
+from spd_faith.parsing.verdicts import verdict
+
+ANSWERS = [
+    ("same", "No. The car moved. Everything else is the same.", "differs"),
+    ("same", "No.", "differs"),
+    ("different", "No.", "same"),
+    ("same", "Yes", "same"),
+    ("different", "Yes.", "differs"),
+    ("same", "Yes, they are identical", "same"),
+    ("same", "They appear the same except the car", "differs"),
+    ("different", "They appear the same except the car", "differs"),
+    ("same", "Not quite", "differs"),
+    ("same", "They are not identical", "differs"),
+    ("same", "Both are the same", "same"),
+    ("different", "Both are the same", "same"),
+    ("same", "**No**", "differs"),
+    ("same", '{"answer": "no"}', "differs"),
+    ("same", '{"same": false}', "differs"),
+    ("different", '```json\n{"different": true}\n```', "differs"),
+    ("same", "I am not sure.", "unclear"),
+    ("same", "", "unclear"),
+    ("same", "Yes and no.", "unclear"),
+    ("same", "Yes, they are identical. The car has been removed.", "unclear"),
+    ("same", "No. The two pictures are identical.", "unclear"),
+    ("different", "Yes, the two pictures are the same.", "unclear"),
+    ("same", "No, the two pictures are not the same. The color of the car has changed.", "differs"),
+    ("different", "No, the two pictures are not different.", "same"),
+    ("different", "Yes, the two pictures are different. The dog has moved.", "differs"),
+    ("same", "No, the pictures are not same, in second picture the car is not there", "differs"),
+    ("same", "They look the same. However, the car has moved.", "differs"),
+    ("same", "No differences.", "same"),
+    ("different", "There are no differences between the two pictures.", "same"),
+    ("different", "I cannot see any differences.", "same"),
+    ("same", "There is one difference: the cup is gone.", "differs"),
+    ("different", "Not really, they are the same.", "same"),
+    ("same", "Almost. The car changed.", "differs"),
+    ("different", "Slightly different.", "differs"),
+    ("same", "The dog is the same, but the car is red now.", "differs"),
+    ("same", "Same", "same"),
+    ("different", "Different", "differs"),
+    ("same", "Not the same", "differs"),
+    ("different", "identical", "same"),
+    ("same", "The answer is no.", "differs"),
+    (
+        "same",
+        "Let me compare. The car is red in the first picture and blue in the second. So the answer is: **No**",
+        "differs",
+    ),
+    ("same", "No, they are almost the same but the clock is missing", "differs"),
+    ("different", "No, everything is unchanged: the dog, the car and the cup are the same.", "same"),
+    ("same", "Yes. I compared the dog, the car and the cup; nothing changed.", "same"),
+    ("same", "Yes. All objects are in the same place and have the same color.", "same"),
+    ("same", "I cannot determine whether they are the same.", "unclear"),
+    ("same", "asdf qwer", "unclear"),
+    ("same", "Nope!", "differs"),
+    ("different", "Yes they differ in the color of the bus.", "differs"),
+    ("different", "No, there is no difference.", "same"),
+    ("same", "Yes, there is no difference between them.", "same"),
+    ("same", "No, there are no differences.", "unclear"),
+    ("same", "Yes, the two pictures are the same except that the bench is gone.", "differs"),
+    ("different", "Yeah, the umbrella is another colour.", "differs"),
+    ("same", "I think they are the same picture.", "same"),
+    ("same", "Yes. Both pictures show a red car and a dog.", "same"),
+    ("same", "It is not the same.", "differs"),
+    ("same", "No, but very similar.", "differs"),
+    ("same", "True", "same"),
+    ("different", "False", "same"),
+    ("same", "The car has moved.", "differs"),
+    ("different", "The pictures are very similar.", "unclear"),
+    ("same", "Yes, but the car changed color.", "differs"),
+    (
+        "same",
+        "No, I compared the dog, car and bench, and the car has a different color. The others are the same.",
+        "differs",
+    ),
+    ("different", "Yes, I compared color and position of the objects.", "differs"),
+    ("same", "Yes, I compared the color, the position and the presence of each object.", "same"),
+    ("same", "No, these two picture is not same because the second one lost the clock.", "differs"),
+    ("different", "Yes, is different. In picture 2 have no dog.", "differs"),
+    ("same", "- No\n- The clock was taken away.", "differs"),
+    ("same", "Final answer: Yes", "same"),
+    (
+        "different",
+        "Comparing both scenes object by object: the dog, the car and the bus are all where they were. No",
+        "same",
+    ),
+    ("same", "Perhaps they are the same.", "unclear"),
+    ("different", '{"answer": false}', "same"),
+    ("same", "{'answer': 'no'}", "differs"),
+    ("same", "ответ", "unclear"),
+    ("same", "\x00\ud800", "unclear"),
+]
+
+
+@pytest.mark.parametrize(("task", "answer", "expected"), ANSWERS)
+def test_verdict(task, answer, expected):
+    assert verdict(answer, task) == expected
+
+
+@pytest.mark.parametrize(("word", "same", "different"), [("Yes.", "same", "differs"), ("no", "differs", "same")])
+def test_polarity_turns_with_the_question(word, same, different):
+    assert (verdict(word, "same"), verdict(word, "different")) == (same, different)

@@ -1,0 +1,30 @@
+"""Stage 3, parsing: a model's responses as lists of differences and verdicts."""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from spd_faith.core.errors import run_command
+from spd_faith.core.files import check_keys, read_provenance, read_table, write_table
+from spd_faith.core.schemas import PARSED, RESPONSES
+from spd_faith.parsing.table import parse_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--responses", type=Path, required=True, help="responses/{model}.parquet")
+    parser.add_argument("--output", type=Path, required=True, help="parsed/{model}.parquet")
+    arguments = parser.parse_args()
+
+    responses = read_table(arguments.responses, RESPONSES)
+    parsed = parse_table(responses)
+    keys = zip(*(parsed[name].to_pylist() for name in ("sample_id", "task")), strict=True)
+    asked = zip(*(responses[name].to_pylist() for name in ("sample_id", "task")), strict=True)
+    check_keys(str(arguments.output), keys, asked)
+    write_table(arguments.output, parsed, PARSED, read_provenance(arguments.responses))
+    statuses = Counter(parsed["parse_status"].to_pylist())
+    print(f"{arguments.output}: {len(parsed)} answers,", ", ".join(f"{n} {name}" for name, n in statuses.most_common()))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,43 @@
+"""One row of `PARSED` for each response."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from spd_faith.core.files import check_keys
+from spd_faith.core.schemas import PARSED
+from spd_faith.parsing.differences import parse_differences
+from spd_faith.parsing.verdicts import verdict
+
+_NO_LIST = {"has_structured_output": False, "predicted_num": None, "listed_num": 0, "differences": []}
+
+
+def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:
+    """The columns of a `PARSED` row but for `sample_id`. Raises on no text, whatever it holds.
+
+    A yes/no answer has no differences; its status is `free_text` where the verdict is clear, else `failed`.
+    """
+    if failed:
+        return {
+            "task": task,
+            "parse_status": "no_response",
+            **_NO_LIST,
+            "verdict": None if task == "describe" else "unclear",
+        }
+    if task == "describe":
+        return {"task": task, **parse_differences(text)}
+    found = verdict(text, task)
+    status = "empty" if not text.strip() else "failed" if found == "unclear" else "free_text"
+    return {"task": task, "parse_status": status, **_NO_LIST, "verdict": found}
+
+
+def parse_table(responses: pa.Table) -> pa.Table:
+    """`PARSED` for a table of `RESPONSES`, row for row; raises `UserError` where a (sample, task) is not unique."""
+    columns = ("sample_id", "task", "response_text", "finish_reason", "error")
+    rows = []
+    for sample_id, task, text, reason, error in zip(*(responses[name].to_pylist() for name in columns), strict=True):
+        failed = reason == "error" or error is not None
+        rows.append({"sample_id": sample_id, **parse_response(task, text, failed)})
+    keys = [(row["sample_id"], row["task"]) for row in rows]
+    check_keys("responses", keys, keys)
+    return pa.Table.from_pylist(rows, schema=PARSED)

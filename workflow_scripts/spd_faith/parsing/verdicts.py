@@ -1,0 +1,169 @@
+"""Whether an answer to a yes/no question says that the two pictures differ.
+
+In this order, the first that decides:
+
+1. A hedge in the first clause, or one that refuses ("I cannot tell", "yes and no"): unclear.
+2. The short answer, read with the polarity of the question: a yes or no that opens the answer, "Answer: …", a closing
+   "No.", the value in a JSON object. "Not quite" and its kind deny what was asked.
+3. The prose. It says "same" (the pictures are identical, no differences), or "differs" (they are not, they differ, N
+   differences), or tells of a change of an object, or makes an exception ("the same except the car", "but …").
+
+A short answer stands unless the prose contradicts it: "No" to "the same?" and then "they are identical", or "Yes, the
+same" and then "the car was removed", is unclear. Sameness with an exception is no sameness, whatever the short answer:
+differs. Without a short answer, a change told beside sameness ("they look the same. The car has moved.") differs.
+"""
+
+import json
+import re
+
+from spd_faith.parsing.lexicon import (
+    find_count,
+    find_objects,
+    find_pictures,
+    find_sameness,
+    find_types,
+    split_clauses,
+)
+from spd_faith.parsing.words import word_set, words_of
+
+YES_MEANS = {"same": "same", "different": "differs"}
+_OPPOSITE = {"same": "differs", "differs": "same"}
+
+_PREFIX = (
+    r"(?:(?:the |my |final ){0,2}(?:answer|verdict|response|conclusion)(?: is)?\W{1,6}|"
+    r"(?:so|therefore|thus|well|hence)\W{1,4})?"
+)
+_YES = r"yes|yeah|yep|yup|correct|true|indeed|certainly|absolutely|definitely|sure|of course|affirmative|right"
+_NOT_QUITE = (
+    r"not (?:quite|exactly|really|entirely|completely|fully|at all|totally|precisely|perfectly|necessarily)|"
+    r"almost|nearly|mostly|partly|partially"
+)
+_NO = rf"no|nope|nah|false|incorrect|negative|definitely not|certainly not|absolutely not|of course not|{_NOT_QUITE}"
+_SHORT = re.compile(
+    rf"\W{{0,12}}{_PREFIX}\W{{0,6}}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b"
+    r"(?! (?:\w+ ){0,2}(?:differences?|changes?|objects?|items?|pictures?|images?|one|two|or no|the same)\b)",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(
+    rf"\b(?:answer|verdict|conclusion)(?: is)?[\s:*_\"'`]{{1,8}}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b", re.IGNORECASE
+)
+_CLOSING = re.compile(
+    r"(?:^|[.!?\n:]\s{0,3})[*_\"'`]{0,3}(?:(?P<no>no)|(?P<yes>yes))[.!*_\"'`\s]{0,6}\Z", re.IGNORECASE
+)
+_UNABLE = r"(?:cannot|can['’]t|could not|couldn['’]t|unable to|not able to|not possible to|impossible to)"
+_HEDGE = re.compile(
+    r"\b(?:not (?:\w+ )?(?:sure|certain|clear)|unsure|uncertain|unclear|(?:don['’]t|do not) know|"
+    r"maybe|perhaps|"
+    r"possibly|it depends|yes and no|yes or no|might be|may be|(?:i['’]m|i am) sorry|"
+    r"(?:hard|difficult) to (?:tell|say|judge)|"
+    rf"{_UNABLE} (?:really )?(?:assess|see (?:the|any) (?:pictures|images|two)|be determined))\b",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    rf"\b{_UNABLE} (?:really )?(?:determine|tell|answer|decide|say|compare|view|access|judge)\b", re.IGNORECASE
+)
+_EXCEPTION = re.compile(
+    r"\b(?:except|apart from|aside from|other than|with the exception|besides|save for|but for|but|however|although|"
+    r"though|yet|only differ\w*|the only (?:difference|change)|the difference is)\b",
+    re.IGNORECASE,
+)
+_REST = re.compile(r"\b(?:else|rest|others?|otherwise|remaining)\b", re.IGNORECASE)  # sameness of the rest only
+_PICTURES = word_set(
+    "they both these those picture pictures image images photo photos scene scenes everything all it nothing them we i"
+)
+_MAX_READ = 20_000  # characters of prose that a verdict is looked for in
+
+
+def verdict(text: str, task: str) -> str:
+    """`differs`, `same` or `unclear`, for the answer to the question of `task` ("same" or "different")."""
+    answer, prose = _from_json(text[:_MAX_READ], task)
+    clauses = [clause.text for clause in split_clauses(prose)]
+    if not answer:
+        if not clauses or _HEDGE.search(clauses[0]) or _REFUSAL.search(prose):
+            return "unclear"
+        answer = _short_answer(prose, task)
+    said = _said(prose, clauses)
+    if "exception" in said or ("change" in said and answer == "same" and _EXCEPTION.search(prose)):
+        return "differs"
+    if answer:
+        return "unclear" if _contradicts(said, answer) else answer
+    if "change" in said:
+        return "differs"
+    return said.pop() if len(said) == 1 else "unclear"
+
+
+def _contradicts(said: set[str], answer: str) -> bool:
+    return _OPPOSITE[answer] in said or (answer == "same" and "change" in said)
+
+
+def _short_answer(text: str, task: str) -> str | None:
+    opening = _SHORT.match(text)
+    told = [*_ANSWER.finditer(text)][-1:] or ([opening] if opening else []) or [*_CLOSING.finditer(text)]
+    if not told:
+        return None
+    if told[0]["yes"]:
+        return YES_MEANS[task]
+    if task == "different" and re.match("almost|nearly|mostly|partly|partially", told[0]["no"], re.IGNORECASE):
+        return None  # "mostly" different says neither
+    return _OPPOSITE[YES_MEANS[task]]
+
+
+def _said(prose: str, clauses: list[str]) -> set[str]:
+    """What the prose says: of the pictures ("same", "differs"), of an object ("change"), "exception" to sameness."""
+    said = set()
+    count = find_count(prose)
+    if count is not None:
+        said.add("differs" if count else "same")
+    for clause in clauses:
+        types, alike = find_types(clause), find_sameness(clause)
+        if not types and not alike:
+            continue
+        objects = find_objects(clause)
+        of_pictures = not objects and _about_pictures(clause)
+        if alike and _EXCEPTION.search(clause, alike[-1].end):
+            said.add("exception")
+        elif alike and not types and of_pictures and not _REST.search(clause):
+            said.add("same")
+        elif types and all(kind.value == "unknown" for kind in types) and of_pictures:
+            said.add("differs")
+        elif types and (objects or any(kind.value != "unknown" for kind in types)):
+            said.add("change")
+    if "same" in said and said & {"change", "differs"} and _EXCEPTION.search(prose):
+        return {"exception"}  # sameness is taken back: "they look alike. However, the car has moved."
+    return said
+
+
+def _about_pictures(clause: str) -> bool:
+    words = words_of(clause)
+    return len(words) <= 4 or any(word.text in _PICTURES for word in words) or bool(find_pictures(clause))
+
+
+_ANSWER_KEYS = word_set("answer verdict response result prediction conclusion")
+_SAME_KEYS = word_set("same identical aresame issame arethesame theyarethesame")
+_DIFFERENT_KEYS = word_set("different differ aredifferent isdifferent theyaredifferent differs")
+
+
+def _from_json(text: str, task: str) -> tuple[str | None, str]:
+    """(verdict of the JSON object in the text, the prose around it)."""
+    start = text.find("{")
+    if start < 0:
+        return None, text
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None, text
+    prose = text[:start] + text[end:]
+    for key, item in value.items():
+        name = "".join(filter(str.isalnum, key.lower()))
+        word = str(item).strip().lower() if isinstance(item, str | bool) else ""
+        if name in _ANSWER_KEYS and word:
+            return (_short_answer(word, task) or _bare(word)), prose
+        if name in _SAME_KEYS | _DIFFERENT_KEYS and (short := _SHORT.match(word)):
+            meaning = "same" if name in _SAME_KEYS else "differs"
+            return (meaning if short["yes"] else _OPPOSITE[meaning]), prose
+    return None, text
+
+
+def _bare(word: str) -> str | None:
+    said = _said(word, [word])
+    return said.pop() if said in ({"same"}, {"differs"}) else None
