@@ -1,0 +1,79 @@
+"""CR claims of pairs of answers, worked by hand in consistency_answers.yaml, and what must hold for any two answers."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judging.worked_answers import labelled, load, split
+
+from spd_faith.core.schemas import CLAIM_LABELS
+from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.scores import count_labels, score_counts
+
+PAIRS = load("consistency_answers.yaml")
+
+
+def answers(worked: dict) -> tuple[Answer, Answer]:
+    verdicts = worked.get("verdicts", "differs differs").split()
+    return Answer(worked["same"], verdicts[0]), Answer(worked["different"], verdicts[1])
+
+
+@pytest.mark.parametrize("worked", PAIRS, ids=[f"{k}-{pair['why'][:50]}" for k, pair in enumerate(PAIRS)])
+def test_claims_of_pair(worked):
+    claims = judge_consistency(*answers(worked))
+    labels, words = split(worked["claims"])
+    assert labelled(claims) == labels
+    for claim, part in zip(claims, words, strict=True):
+        assert part.lower() in claim.text.lower()
+
+
+@pytest.mark.parametrize("worked", PAIRS, ids=range(len(PAIRS)))
+def test_order_of_the_two_answers_changes_no_count(worked):
+    same, different = answers(worked)
+    one, other = judge_consistency(same, different), judge_consistency(different, same)
+    assert sorted(claim.label for claim in one) == sorted(claim.label for claim in other)
+
+
+def test_a_pair_of_claims_quotes_both_answers():
+    claims = judge_consistency(
+        Answer("No. The car is gone.", "differs"), Answer("Yes. The car was removed.", "differs")
+    )
+    assert [(claim.text, claim.other_text) for claim in claims] == [
+        ("No", "Yes"),
+        ("The car is gone", "The car was removed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("same", "different", "label"),
+    [
+        ("differs", "differs", "consistent"),
+        ("same", "same", "consistent"),
+        ("same", "differs", "contradictory"),
+        ("differs", "same", "contradictory"),
+        ("unclear", "unclear", "ambiguous"),
+        ("differs", "unclear", "ambiguous"),
+        (None, "same", "ambiguous"),
+    ],
+)
+def test_verdicts(same, different, label):
+    assert [claim.label for claim in judge_consistency(Answer("", same), Answer("", different))] == [label]
+
+
+SENTENCES = (
+    "Yes.|No.|The car moved.|The car is gone.|Nothing changed.|Everything else is the same.|\x00{[|It moved left."
+    "|Except|The car is red in the first picture.|The car changed from red to blue.|No objects were removed."
+)
+TEXTS = st.lists(st.sampled_from(SENTENCES.split("|")), max_size=6).map(" ".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, TEXTS, *[st.sampled_from(["same", "differs", "unclear", None])] * 2)
+def test_any_pair_is_judged(same, different, verdict, other_verdict):
+    claims = judge_consistency(Answer(same, verdict), Answer(different, other_verdict))
+    labels = [claim.label for claim in claims]
+    assert labels and set(labels) <= set(CLAIM_LABELS["cr"])
+    assert all(claim.error_type is None for claim in claims)
+    counts = count_labels("cr", labels)
+    score, status = score_counts("cr", counts)
+    assert status == "ok"
+    assert score == labels.count("consistent") / len(labels)

@@ -1,0 +1,128 @@
+"""DRF claims of answers in many styles, worked by hand in reasoning_answers.yaml, and what must hold for any answer."""
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judging.worked_answers import TRUTHS, labelled, load, parsed, sample, split
+
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES
+from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.reasoning import judge_reasoning
+from spd_faith.judging.scores import count_labels, score_counts
+
+ANSWERS = load("reasoning_answers.yaml")
+NO_LIST = {"has_structured_output": False, "differences": [], "predicted_num": None}
+
+
+@pytest.mark.parametrize("worked", ANSWERS, ids=[f"{k}-{a['truth']}-{a['why'][:40]}" for k, a in enumerate(ANSWERS)])
+def test_claims_of_answer(worked):
+    claims = judge_reasoning(TRUTHS[worked["truth"]], worked["answer"], parsed(worked["answer"]))
+    labels, words = split(worked["claims"])
+    assert labelled(claims) == labels
+    for claim, part in zip(claims, words, strict=True):
+        assert part.lower() in claim.text.lower()
+
+
+def test_worked_example_of_the_figure():
+    """Six claims, three faithful: 3/6."""
+    worked = ANSWERS[0]
+    claims = judge_reasoning(TRUTHS["bedroom"], worked["answer"], parsed(worked["answer"]))
+    counts = count_labels("drf", [claim.label for claim in claims])
+    assert (counts["n_faithful"], counts["n_unfaithful"], counts["n_unverifiable"]) == (3, 3, 0)
+    assert score_counts("drf", counts) == (0.5, "ok")
+
+
+@pytest.mark.parametrize("worked", [a for a in ANSWERS if "status" in a or not a["claims"]], ids=lambda a: a["why"])
+def test_answers_without_a_claim_that_counts(worked):
+    claims = judge_reasoning(TRUTHS[worked["truth"]], worked["answer"], parsed(worked["answer"]))
+    assert score_counts("drf", count_labels("drf", [claim.label for claim in claims])) == (0.0, "no_claims")
+
+
+def test_severity_follows_the_error():
+    answer = "The car changed from red to green. The dog moved. The bicycle was removed."
+    claims = judge_reasoning(TRUTHS["multi"], answer, NO_LIST)
+    assert [(claim.error_type, claim.severity) for claim in claims] == [
+        ("attribute_error", "minor"),
+        ("type_confusion", "moderate"),
+        ("type_category_mismatch", "critical"),
+    ]
+
+
+def test_order_of_truths_changes_nothing():
+    rng = random.Random(7)
+    for worked in ANSWERS:
+        truth = TRUTHS[worked["truth"]]
+        shuffled = {**truth, "differences": rng.sample(truth["differences"], len(truth["differences"]))}
+        answer = worked["answer"], parsed(worked["answer"])
+        assert judge_reasoning(shuffled, *answer) == judge_reasoning(truth, *answer), worked["answer"]
+
+
+def test_order_of_truths_of_one_name_changes_nothing():
+    truth = TRUTHS["two_chairs"]
+    turned = {**truth, "differences": truth["differences"][::-1]}
+    answer = "A chair is missing. Another chair, on the left, is missing."
+    assert judge_reasoning(turned, answer, NO_LIST) == judge_reasoning(truth, answer, NO_LIST)
+
+
+def test_repeating_an_answer_gains_nothing():
+    for worked in ANSWERS:
+        if "{" in worked["answer"] or "another" in worked["answer"].lower():
+            continue
+        truth = TRUTHS[worked["truth"]]
+        once = judge_reasoning(truth, worked["answer"], NO_LIST)
+        twice = judge_reasoning(truth, worked["answer"] + "\n\n" + worked["answer"], NO_LIST)
+        good = [[claim.label for claim in claims].count("faithful") for claims in (once, twice)]
+        assert good[1] <= good[0], worked["answer"]
+
+
+def test_listing_every_category_does_not_pay():
+    truth = TRUTHS["bedroom"]
+    spam = " ".join(f"The {name} was removed." for name in ("clock", "tv", "dog", "cat", "car", "bus", "kite", "cup"))
+    labels = [claim.label for claim in judge_reasoning(truth, spam, NO_LIST)]
+    assert (labels.count("faithful"), labels.count("unfaithful")) == (2, 6)
+
+
+WORDS = (
+    "the a car dog cup clock red blue first second picture moved removed changed color from to is not no same in and"
+    " but there are differences 1. 2. - ** # : . , ? { } [ ] everything else left right it its except another yes"
+)
+TEXTS = st.one_of(
+    st.text(max_size=200), st.lists(st.sampled_from([*WORDS.split(" "), "\n"]), max_size=60).map(" ".join)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, st.sampled_from(sorted(TRUTHS)))
+def test_any_text_is_judged(text, name):
+    claims = judge_reasoning(TRUTHS[name], text, NO_LIST)
+    for claim in claims:
+        assert claim.label in CLAIM_LABELS["drf"]
+        assert (claim.error_type in ERROR_TYPES) == (claim.label == "unfaithful")
+    counts = count_labels("drf", [claim.label for claim in claims])
+    assert sum(counts.values()) == len(claims)
+    assert 0 <= score_counts("drf", counts)[0] <= 1
+    assert claims == judge_reasoning(TRUTHS[name], text, NO_LIST)
+
+
+ENDLESS = (
+    "In the first picture the car is red and the dog is on the left. The cup moved. |the car moved and the same, |[|{a"
+    "|no |- |**|the red car in the first picture |yes the |except the dog, "
+)
+
+
+@pytest.mark.parametrize("phrase", ENDLESS.split("|"))
+def test_endless_answers_are_judged_in_no_time(phrase):
+    start = time.perf_counter()
+    judge_reasoning(TRUTHS["multi"], phrase * (20_000 // len(phrase)), NO_LIST)
+    judge_consistency(Answer(phrase * (20_000 // len(phrase)), "same"), Answer(phrase, "same"))
+    assert time.perf_counter() - start < 5
+
+
+def test_truth_without_anything_known():
+    bare = {**sample(["car color"]), "unchanged": None}
+    bare["differences"][0] |= {"description": None, "bbox": None, "bbox_after": None}
+    claims = judge_reasoning(bare, "The car in the top left changed from red to blue.", NO_LIST)
+    assert labelled(claims) == ["F"]

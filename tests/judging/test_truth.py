@@ -1,0 +1,60 @@
+"""What is known of a pair, from descriptions and boxes."""
+
+import pytest
+from judging.worked_answers import TRUTHS, sample
+
+from spd_faith.judging.assertions import read_assertions
+from spd_faith.judging.truth import off_place, read_truth
+
+
+@pytest.mark.parametrize(
+    ("place", "centre", "moved", "wrong"),
+    [
+        ("left", (0.7, 0.5), (0.0, 0.0), True),
+        ("left", (0.7, 0.5), (-0.2, 0.0), False),  # still on the right, but it went left
+        ("left", (0.55, 0.5), (0.0, 0.0), False),  # within the margin
+        ("right", (0.3, 0.5), (0.0, 0.0), True),
+        ("right", (0.3, 0.5), (0.1, 0.0), False),
+        ("top", (0.5, 0.7), (0.0, 0.0), True),
+        ("bottom", (0.5, 0.3), (0.0, 0.0), True),
+        ("top left", (0.2, 0.8), (0.0, 0.0), True),
+        ("top left", (0.2, 0.2), (0.0, 0.0), False),
+        ("center", (0.9, 0.9), (0.0, 0.0), False),
+    ],
+)
+def test_places_against_boxes(place, centre, moved, wrong):
+    assert off_place(place, centre, moved) is wrong
+
+
+def test_colors_come_from_the_descriptions():
+    colors = {difference.type: difference.colors for difference in read_truth(TRUTHS["multi"]).differences}
+    assert colors == {"color": ("red", "blue"), "remove": (None, None), "position": (None, None)}
+    (cup,) = read_truth(TRUTHS["cup"]).differences
+    assert cup.colors == ("blue", "blue")  # it moved and kept its color
+    assert cup.centres == ((0.15, 0.15), (0.85, 0.85))
+
+
+def test_one_description_may_tell_of_all():
+    bear, _ = sorted(read_truth(TRUTHS["described_once"]).differences, key=lambda difference: difference.type)
+    assert (bear.names, bear.colors) == ({"bear"}, ("brown", "white"))
+
+
+def test_a_description_may_name_the_object_otherwise():
+    told = sample(["bed color"], description="The blanket changed from red to green.")
+    (bed,) = read_truth(told).differences
+    assert bed.names == {"bed", "blanket"}
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("There is a red car.", (True, None)),  # in the first picture, and of the second nothing is known
+        ("There is a green car in the first picture.", (False, "attribute_error")),
+        ("There is a blue car in the second picture.", (None, None)),
+        ("There is a zebra.", (None, None)),
+    ],
+)
+def test_states(text, known):
+    truth = read_truth(sample(["car color"], description="The red car changed its color."))
+    (state,) = read_assertions(text)
+    assert truth.holds(state) == known

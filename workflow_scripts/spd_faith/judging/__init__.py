@@ -1,0 +1,1 @@
+"""Stage 4: claims of an answer, each with a label."""

@@ -1,0 +1,38 @@
+"""What a judge says of one claim."""
+
+from dataclasses import dataclass
+
+SEVERITY = {
+    "type_category_mismatch": "critical",
+    "fabrication": "critical",
+    "type_confusion": "moderate",
+    "attribute_error": "minor",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of an answer and its label.
+
+    `label` is one of `core.schemas.CLAIM_LABELS`; an unfaithful claim has an `error_type`, and `severity` follows from
+    it. `other_text` is the passage of the other answer that a consistency label compares with.
+    """
+
+    text: str
+    label: str
+    other_text: str | None = None
+    error_type: str | None = None
+
+    @property
+    def severity(self) -> str | None:
+        return SEVERITY[self.error_type] if self.error_type else None
+
+    def as_row(self) -> dict[str, str | None]:
+        """The claim as a struct of `core.schemas.JUDGEMENTS`."""
+        return {
+            "text": self.text,
+            "other_text": self.other_text,
+            "label": self.label,
+            "error_type": self.error_type,
+            "severity": self.severity,
+        }
