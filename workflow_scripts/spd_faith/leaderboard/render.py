@@ -156,7 +156,7 @@ def _provenance_table(live: pd.DataFrame) -> str:
 
 def _labelled(table: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
     """`table` with the keys judge and model replaced by their labels, in the order of the leaderboard."""
-    keys = live[["judge", "model", "judge_label", "label"]]
+    keys = live[["judge", "model", "label", "judge_label"]]
     merged = keys.merge(table, on=["judge", "model"], how="left").drop(columns=["judge", "model"])
     return merged.rename(columns={"label": "Model", "judge_label": "Judge"})
 

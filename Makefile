@@ -1,0 +1,43 @@
+# Two commands: `make run` sets up and runs the default, `make test` sets up and runs the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+# torchvision works with a CUDA torch alone: the GPU file where an NVIDIA driver answers
+REQUIREMENTS := $(if $(shell nvidia-smi -L 2>/dev/null),envs/requirements-gpu.txt,envs/requirements.txt)
+
+.PHONY: run test fast-test format lint
+
+run: $(VENV)/.run-installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete
+
+test: $(VENV)/.test-installed lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slow
+
+fast-test: $(VENV)/.test-installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow"
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+format: $(VENV)/.test-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SPD-Faith needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run-installed: envs/requirements.txt envs/requirements-gpu.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	@touch $@
+
+$(VENV)/.test-installed: envs/requirements-test.txt $(VENV)/.run-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-test.txt
+	@touch $@

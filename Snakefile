@@ -1,0 +1,52 @@
+"""SPD-Faith: from image pairs to the leaderboard. Each stage has a file in rules/ and a heading in README.md."""
+
+import re
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
+
+from spd_faith.core.config import identity, load_run
+from spd_faith.core.errors import UserError
+from spd_faith.core.gpus import visible_gpus
+from spd_faith.core.modules import command_files
+
+try:
+    run = load_run(config, [Path(file) for file in workflow.configfiles])
+except UserError as error:
+    sys.exit(f"\nThe configuration has faults; nothing was started.\n\n{error}\n")
+
+datasets_from = {source: run.dataset_pattern(source) for source in ("demo", "hub")}
+workflow.register_resource("gpu", len(visible_gpus()))  # no more GPU jobs at once than GPUs
+
+
+wildcard_constraints:
+    dataset=re.escape(run.config.dataset),
+    model="|".join(map(re.escape, run.models)),
+    judge="|".join(map(re.escape, run.judges)),
+
+
+include: "rules/dataset.smk"
+include: "rules/inference.smk"
+include: "rules/parsing.smk"
+include: "rules/judging.smk"
+include: "rules/scoring.smk"
+include: "rules/leaderboard.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"results/{run.config.dataset}/leaderboard.parquet",
+
+
+onsuccess:
+    shell(f"python workflow_scripts/show_leaderboard.py --results results/{run.config.dataset}")

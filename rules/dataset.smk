@@ -1,0 +1,51 @@
+"""Stage 1, dataset: image pairs and their true differences.
+
+REQUIRED INPUTS: none; the entry in datasets.yaml says how the pairs are made, or where they are published.
+OUTPUTS: results/{dataset}/samples.parquet, results/{dataset}/images.parquet
+"""
+
+
+rule make_demo_dataset:
+    output:
+        samples="results/{dataset}/samples.parquet",
+        images="results/{dataset}/images.parquet",
+    log:
+        "results/{dataset}/logs/make_demo_dataset.log",
+    benchmark:
+        "results/{dataset}/benchmarks/make_demo_dataset.tsv"
+    wildcard_constraints:
+        dataset=datasets_from["demo"],
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        identity=identity(run.dataset),
+    shell:
+        "python workflow_scripts/make_demo_dataset.py --dataset {wildcards.dataset} --datasets-file config/datasets.yaml"
+        " --samples {output.samples:q} --images {output.images:q} 2> {log:q}"
+
+
+rule download_dataset:
+    output:
+        samples="results/{dataset}/samples.parquet",
+        images="results/{dataset}/images.parquet",
+    log:
+        "results/{dataset}/logs/download_dataset.log",
+    benchmark:
+        "results/{dataset}/benchmarks/download_dataset.tsv"
+    wildcard_constraints:
+        dataset=datasets_from["hub"],
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        identity=identity(run.dataset),
+    shell:
+        "python workflow_scripts/download_dataset.py --dataset {wildcards.dataset} --datasets-file config/datasets.yaml"
+        " --samples {output.samples:q} --images {output.images:q} 2> {log:q}"

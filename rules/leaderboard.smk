@@ -1,0 +1,40 @@
+"""Stage 6, leaderboard: the scores of all models, aggregated, and the record of the run.
+
+REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/responses/{model}.parquet,
+results/{dataset}/{judgements,scores}/{judge}/{model}.parquet, resources/published_results.csv
+OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md}, results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
+Its parameter is the merged configuration, for that is what it records; so a new label reruns this job alone.
+"""
+
+
+rule make_leaderboard:
+    input:
+        samples="results/{dataset}/samples.parquet",
+        responses=expand("results/{{dataset}}/responses/{model}.parquet", model=sorted(run.models)),
+        tables=expand(
+            "results/{{dataset}}/{table}/{judge}/{model}.parquet",
+            table=["judgements", "scores"],
+            judge=sorted(run.judges),
+            model=sorted(run.models),
+        ),
+        published="resources/published_results.csv",
+        modules=command_files("make_leaderboard.py"),
+    output:
+        leaderboard=multiext("results/{dataset}/leaderboard", ".parquet", ".csv", ".md"),
+        breakdowns="results/{dataset}/breakdowns.parquet",
+        record="results/{dataset}/run.json",
+    log:
+        "results/{dataset}/logs/make_leaderboard.log",
+    benchmark:
+        "results/{dataset}/benchmarks/make_leaderboard.tsv"
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        run=run.as_json(),
+    shell:
+        "python workflow_scripts/make_leaderboard.py --results results/{wildcards.dataset} --run {params.run:q}"
+        " --published {input.published:q} 2> {log:q}"

@@ -1,0 +1,26 @@
+"""Stage 3, parsing: answers as structured lists and verdicts.
+
+REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml
+OUTPUTS: results/{dataset}/parsed/{model}.parquet
+"""
+
+
+rule parse_responses:
+    input:
+        responses="results/{dataset}/responses/{model}.parquet",
+        categories="resources/coco_categories.yaml",
+        modules=command_files("parse_responses.py"),
+    output:
+        parsed="results/{dataset}/parsed/{model}.parquet",
+    log:
+        "results/{dataset}/logs/parse_responses/{model}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/parse_responses/{model}.tsv"
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python workflow_scripts/parse_responses.py --responses {input.responses:q} --output {output.parsed:q} 2> {log:q}"

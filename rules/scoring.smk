@@ -1,0 +1,33 @@
+"""Stage 5, scoring: every metric, per sample.
+
+REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/parsed/{model}.parquet,
+results/{dataset}/judgements/{judge}/{model}.parquet
+OUTPUTS: results/{dataset}/scores/{judge}/{model}.parquet
+"""
+
+
+rule score_differences:
+    input:
+        samples="results/{dataset}/samples.parquet",
+        parsed="results/{dataset}/parsed/{model}.parquet",
+        judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
+        categories="resources/coco_categories.yaml",
+        modules=command_files("score_differences.py"),
+    output:
+        scores="results/{dataset}/scores/{judge}/{model}.parquet",
+    log:
+        "results/{dataset}/logs/score_differences/{judge}/{model}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/score_differences/{judge}/{model}.tsv"
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dqr=run.config.scoring.dqr,
+        ds=run.config.scoring.ds,
+    shell:
+        "python workflow_scripts/score_differences.py --samples {input.samples:q} --parsed {input.parsed:q}"
+        " --judgements {input.judgements:q} --dqr {params.dqr} --ds {params.ds} --output {output.scores:q} 2> {log:q}"
