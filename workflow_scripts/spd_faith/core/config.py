@@ -326,9 +326,9 @@ class _NoRepeatedKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         keys = [self.construct_object(key, deep=True) for key in nodes]
-        for key_node, key in zip(nodes, keys, strict=True):
-            if keys.count(key) > 1:
-                line = key_node.start_mark.line + 1
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                line = nodes[position].start_mark.line + 1
                 raise yaml.constructor.ConstructorError(problem=f"line {line}: the key '{key}' stands more than once")
         return super().construct_mapping(node, deep)
 

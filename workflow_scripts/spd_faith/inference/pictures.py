@@ -18,6 +18,8 @@ def _opaque(picture: Image.Image) -> Image.Image:
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    if picture.mode.startswith("I;16"):  # converting 16 bits of grey would clip them at 255
+        picture = picture.point(lambda level: level / 256).convert("L")
     return picture.convert("RGB")
 
 

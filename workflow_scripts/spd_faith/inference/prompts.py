@@ -25,5 +25,11 @@ def load_prompts(folder: Path) -> dict[str, Prompt]:
         path = Path(folder) / f"{task}.txt"
         if not path.is_file():
             raise UserError(f"{path}: no such prompt. Every task ({', '.join(TASKS)}) needs one.")
-        prompts[task] = Prompt(task, path.read_text(encoding="utf-8").strip())
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not a text file in UTF-8: {error}") from error
+        if not text:
+            raise UserError(f"{path}: the prompt is empty")
+        prompts[task] = Prompt(task, text)
     return prompts

@@ -38,7 +38,7 @@ class TransformersBackend:
         on_gpu = torch.cuda.is_available() and (entry.resources.gpu > 0 or entry.requires_gpu)
         self.device = device or ("cuda" if on_gpu else "cpu")
         if entry.requires_gpu and self.device == "cpu":
-            raise UserError(f"{entry.model}: the entry says requires_gpu, and this job has none (resources.gpu sets it)")
+            raise UserError(f"{entry.model}: requires_gpu is set, and this job has no GPU (resources.gpu sets it)")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise UserError(f"{entry.model}: cuda was asked for, and this job has no GPU (resources.gpu sets it)")
         self._entry = entry

@@ -1,0 +1,565 @@
+"""Faults of a configuration are told in one message; identities, schemas and the merged configuration."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from spd_faith.core.config import (
+    DemoDataset,
+    HubDataset,
+    RulesJudge,
+    TransformersModel,
+    identity,
+    json_schemas,
+    load_run,
+    registry_entry,
+)
+from spd_faith.core.errors import UserError
+
+CONFIG_FOLDER = Path(__file__).parents[2] / "config"
+
+GOOD = {
+    "config.yaml": """\
+dataset: demo
+models: [tiny, big]
+judges: [rules]
+scoring: {dqr: recall, ds: detection}
+statistics: {resamples: 10000, seed: 0}
+""",
+    "datasets.yaml": """\
+demo:
+  source: demo
+  seed: 7
+  splits:
+    easy: {pairs: 40, objects: [3, 4], differences: [1, 2]}
+bench:
+  source: hub
+  repository: owner/bench
+  splits: {easy: 1000, hard: null}
+""",
+    "models.yaml": """\
+tiny:
+  label: Tiny
+  backend: transformers
+  model: checkpoint
+  dtype: float32
+  max_new_tokens: 64
+  batch_size: 4
+  pixel_budget: {min_pixels: 3136, max_pixels: 12544}
+  resources: {gpu: 1, threads: 2, mem_mb: 4000, runtime: 30}
+big:
+  backend: transformers
+  model: owner/big
+  revision: main
+  dtype: bfloat16
+  max_new_tokens: 1024
+  requires_gpu: true
+""",
+    "judges.yaml": """\
+rules:
+  judge: rules
+""",
+}
+
+NAME_RULE = "letters, digits, '.', '_', '-', the first a letter or digit (it names files)"
+SPLIT_KEYS = "differences, objects, pairs"
+MODEL_KEYS = (
+    "attention, backend, batch_size, device_map, dtype, generation, image_layout, label, max_new_tokens, model, "
+    "pixel_budget, requires_gpu, resources, revision"
+)
+RESOURCE_KEYS = "gpu, mem_mb, runtime, threads"
+
+
+@dataclass
+class Case:
+    """`old` in the good `file` becomes `new`; the other fields are what the message must say of it."""
+
+    file: str
+    old: str
+    new: str
+    key: str
+    what: str
+    found: str | None
+    allowed: str
+    nearest: str | None = None
+
+    def message(self) -> str:
+        place = f"config/{self.file}: {self.key}" if self.key else f"config/{self.file}"
+        lines = [f"{place}: {self.what}"]
+        lines += [f"  found:   {self.found}"] if self.found else []
+        lines += [f"  allowed: {self.allowed}"]
+        lines += [f"  nearest: {self.nearest}"] if self.nearest else []
+        return "\n".join(lines)
+
+
+run_case = partial(Case, "config.yaml")
+dataset_case = partial(Case, "datasets.yaml")
+model_case = partial(Case, "models.yaml")
+judge_case = partial(Case, "judges.yaml")
+
+CASES = {
+    # config.yaml: what a run uses
+    "unknown key": run_case(
+        "scoring:", "scorng:", "scorng", "unknown key", "'scorng'", "dataset, judges, models, scoring, statistics",
+        "scoring",
+    ),
+    "key of no string": run_case(
+        "scoring:", "7:", "7", "unknown key", "7", "dataset, judges, models, scoring, statistics",
+    ),
+    "unknown nested key": run_case(
+        "seed: 0", "sed: 0", "statistics.sed", "unknown key", "'sed'", "resamples, seed", "seed",
+    ),
+    "missing key": run_case(
+        "judges: [rules]\n", "", "judges", "missing key", None,
+        "Keys of the judges file; the leaderboard has one row per model and judge.",
+    ),
+    "unknown dataset": run_case(
+        ": demo", ": demmo", "dataset", "no such entry in config/datasets.yaml", "'demmo'", "demo, bench", "demo",
+    ),
+    "unknown model": run_case(
+        "[tiny, big]", "[tinny]", "models", "no such entry in config/models.yaml", "'tinny'", "tiny, big", "tiny",
+    ),
+    "unknown model, unlike any": run_case(
+        "[tiny, big]", "[tiny, GPT]", "models", "no such entry in config/models.yaml", "'GPT'", "tiny, big",
+    ),
+    "unknown judge": run_case(
+        "[rules]", "[ruels]", "judges", "no such entry in config/judges.yaml", "'ruels'", "rules", "rules",
+    ),
+    "null for a name": run_case(": demo", ":", "dataset", "wrong value", "null", "a valid string"),
+    "number for a name": run_case(": demo", ": 3", "dataset", "wrong value", "3", "a valid string"),
+    "list for a name": run_case(": demo", ": [demo]", "dataset", "wrong value", "['demo']", "a valid string"),
+    "name for a list": run_case("[tiny, big]", "tiny", "models", "wrong value", "'tiny'", "a valid list"),
+    "number in a list of names": run_case("[tiny, big]", "[tiny, 3]", "models.1", "wrong value", "3", "a valid string"),
+    "no models": run_case(
+        "[tiny, big]", "[]", "models", "wrong value", "[]",
+        "List should have at least 1 item after validation, not 0",
+    ),
+    "a model twice": run_case(
+        "[tiny, big]", "[tiny, big, tiny]", "models", "named more than once: tiny", "['tiny', 'big', 'tiny']",
+        "Keys of the models file, in any order.",
+    ),
+    "unknown definition": run_case(
+        "recall", "recal", "scoring.dqr", "unknown value", "'recal'", "recall, exact", "recall",
+    ),
+    "other unknown definition": run_case(
+        "detection", "counts", "scoring.ds", "unknown value", "'counts'", "detection, count", "count",
+    ),
+    "list for a mapping": run_case(
+        "{dqr: recall, ds: detection}", "[recall]", "scoring", "wrong value", "['recall']", "the keys dqr, ds",
+    ),
+    "null for a mapping": run_case(
+        "{dqr: recall, ds: detection}", "", "scoring", "wrong value", "null", "the keys dqr, ds",
+    ),
+    "too few resamples": run_case(
+        "10000", "9999", "statistics.resamples", "wrong value", "9999", "greater than or equal to 10000",
+    ),
+    "text for a number": run_case(
+        "10000", "'10000'", "statistics.resamples", "wrong value", "'10000'", "a valid integer",
+    ),
+    "fraction for a number": run_case(
+        "10000", "10000.0", "statistics.resamples", "wrong value", "10000.0", "a valid integer",
+    ),
+    "negative seed": run_case(
+        "seed: 0", "seed: -1", "statistics.seed", "wrong value", "-1", "greater than or equal to 0",
+    ),
+    "truth value for a number": run_case(
+        "seed: 0", "seed: true", "statistics.seed", "wrong value", "True", "a valid integer",
+    ),
+    "a key twice": run_case(
+        "judges: [rules]\n", "judges: [rules]\ndataset: bench\n", "", "not valid YAML",
+        "\"line 4: the key 'dataset' stands more than once\"", "YAML keys and values",
+    ),
+    "a nested key twice": run_case(
+        "ds: detection", "dqr: exact", "", "not valid YAML", "\"line 4: the key 'dqr' stands more than once\"",
+        "YAML keys and values",
+    ),
+    # datasets.yaml
+    "unknown source": dataset_case(
+        "source: hub", "source: hubb", "bench.source", "unknown value", "'hubb'", "demo, hub", "hub",
+    ),
+    "missing source": dataset_case("  source: demo\n", "", "demo.source", "missing key", None, "demo, hub"),
+    "unknown dataset key": dataset_case(
+        "seed: 7", "seed: 7\n  seeds: 8", "demo.seeds", "unknown key", "'seeds'", "label, seed, source, splits",
+        "seed",
+    ),
+    "hub key in a demo entry": dataset_case(
+        "seed: 7", "seed: 7\n  repository: a/b", "demo.repository", "unknown key", "'repository'",
+        "label, seed, source, splits",
+    ),
+    "missing dataset key": dataset_case(
+        "  repository: owner/bench\n", "", "bench.repository", "missing key", None,
+        "Id of the dataset repository, owner/name.",
+    ),
+    "repository without owner": dataset_case(
+        "owner/bench", "bench", "bench.repository", "not a valid name", "'bench'",
+        "Id of the dataset repository, owner/name.",
+    ),
+    "repository with a space": dataset_case(
+        "owner/bench", "owner/my bench", "bench.repository", "not a valid name", "'owner/my bench'",
+        "Id of the dataset repository, owner/name.",
+    ),
+    "unknown split key": dataset_case(
+        "pairs: 40", "pairs: 40, pair: 4", "demo.splits.easy.pair", "unknown key", "'pair'", SPLIT_KEYS, "pairs",
+    ),
+    "split name with a slash": dataset_case(
+        "easy: {", "ea/sy: {", "demo.splits.ea/sy", "not a valid name", "'ea/sy'", NAME_RULE,
+    ),
+    "hub split name with a space": dataset_case(
+        "easy: 1000", "ea sy: 1000", "bench.splits.ea sy", "not a valid name", "'ea sy'", NAME_RULE,
+    ),
+    "number for a split name": dataset_case("easy: {", "1: {", "demo.splits.1", "wrong value", "1", "a valid string"),
+    "no splits": dataset_case(
+        "{easy: 1000, hard: null}", "{}", "bench.splits", "wrong value", "{}",
+        "Dictionary should have at least 1 item after validation, not 0",
+    ),
+    "no pairs": dataset_case(
+        "pairs: 40", "pairs: 0", "demo.splits.easy.pairs", "wrong value", "0", "greater than or equal to 1",
+    ),
+    "no rows": dataset_case(
+        "easy: 1000", "easy: 0", "bench.splits.easy", "wrong value", "0", "greater than or equal to 1",
+    ),
+    "reversed range": dataset_case(
+        "[3, 4]", "[4, 3]", "demo.splits.easy.objects", "the lower bound 4 is above the upper bound 3", "[4, 3]",
+        "Fewest and most objects of the original picture; two of the 16 cells stay free to move to.",
+    ),
+    "range above its limit": dataset_case(
+        "[3, 4]", "[3, 15]", "demo.splits.easy.objects.1", "wrong value", "15", "less than or equal to 14",
+    ),
+    "range of one": dataset_case(
+        "[1, 2]", "[1]", "demo.splits.easy.differences", "wrong value", "[1]",
+        "List should have at least 2 items after validation, not 1",
+    ),
+    "number for a range": dataset_case(
+        "[1, 2]", "1", "demo.splits.easy.differences", "wrong value", "1", "a valid list",
+    ),
+    "list for an entry": dataset_case(
+        "bench:\n", "other: [demo]\nbench:\n", "other", "not an entry", "['demo']", "keys and values",
+    ),
+    "list for a split": dataset_case(
+        "splits:\n", "splits:\n    hard: [40]\n", "demo.splits.hard", "wrong value", "[40]",
+        "the keys pairs, objects, differences",
+    ),
+    # models.yaml
+    "unknown backend": model_case(
+        "label: Tiny\n  backend: transformers", "backend: transformer", "tiny.backend", "unknown value",
+        "'transformer'", "transformers", "transformers",
+    ),
+    "missing backend": model_case(
+        "label: Tiny\n  backend: transformers", "label: Tiny", "tiny.backend", "missing key", None, "transformers",
+    ),
+    "unknown model key": model_case(
+        "max_new_tokens: 64", "max_new_token: 64\n  max_new_tokens: 64", "tiny.max_new_token", "unknown key",
+        "'max_new_token'", MODEL_KEYS, "max_new_tokens",
+    ),
+    "missing model key": model_case(
+        "  dtype: float32\n", "", "tiny.dtype", "missing key", None, "Number format of the weights and activations.",
+    ),
+    "model name with a slash": model_case("tiny:", "ti/ny:", "ti/ny", "not a valid name", "'ti/ny'", NAME_RULE),
+    "model name with a space": model_case("tiny:", "ti ny:", "ti ny", "not a valid name", "'ti ny'", NAME_RULE),
+    "model name with a leading dot": model_case("tiny:", ".tiny:", ".tiny", "not a valid name", "'.tiny'", NAME_RULE),
+    "number for a model name": model_case("tiny:", "7:", "7", "not a valid name", "7", NAME_RULE),
+    "unknown dtype": model_case(
+        "bfloat16", "bflaot16", "big.dtype", "unknown value", "'bflaot16'", "float32, bfloat16, float16", "bfloat16",
+    ),
+    "eager attention": model_case(
+        "max_new_tokens: 64", "max_new_tokens: 64\n  attention: eager", "tiny.attention", "unknown value", "'eager'",
+        "sdpa, flash_attention_2",
+    ),
+    "unknown layout": model_case(
+        "max_new_tokens: 64", "max_new_tokens: 64\n  image_layout: merge", "tiny.image_layout", "unknown value",
+        "'merge'", "pair, merged", "merged",
+    ),
+    "no tokens": model_case(
+        "max_new_tokens: 64", "max_new_tokens: 0", "tiny.max_new_tokens", "wrong value", "0",
+        "greater than or equal to 1",
+    ),
+    "too many tokens": model_case(
+        "max_new_tokens: 64", "max_new_tokens: 32769", "tiny.max_new_tokens", "wrong value", "32769",
+        "less than or equal to 32768",
+    ),
+    "no batch": model_case(
+        "batch_size: 4", "batch_size: 0", "tiny.batch_size", "wrong value", "0", "greater than or equal to 1",
+    ),
+    "text for a truth value": model_case(
+        "requires_gpu: true", "requires_gpu: 'true'", "big.requires_gpu", "wrong value", "'true'", "a valid boolean",
+    ),
+    "number for a label": model_case("label: Tiny", "label: 72", "tiny.label", "wrong value", "72", "a valid string"),
+    "empty model": model_case(
+        "model: owner/big", "model: ''", "big.model", "wrong value", "''", "String should have at least 1 character",
+    ),
+    "missing model folder": model_case(
+        "model: checkpoint", "model: checkpiont", "tiny.model", "no such model", "'checkpiont'",
+        "a folder with config.json, or owner/name",
+    ),
+    "model folder without a config": model_case(
+        "model: checkpoint", "model: config", "tiny.model", "no such model", "'config'",
+        "a folder with config.json, or owner/name",
+    ),
+    "unknown resource": model_case(
+        "mem_mb: 4000", "mem: 4000", "tiny.resources.mem", "unknown key", "'mem'", RESOURCE_KEYS, "mem_mb",
+    ),
+    "negative resource": model_case(
+        "gpu: 1", "gpu: -1", "tiny.resources.gpu", "wrong value", "-1", "greater than or equal to 0",
+    ),
+    "reversed pixel budget": model_case(
+        "12544", "784", "tiny.pixel_budget", "the lower bound 3136 is above the upper bound 784",
+        "{'min_pixels': 3136, 'max_pixels': 784}",
+        "Pixels per picture, for processors that take a budget; null keeps the processor's own.",
+    ),
+    "unknown device map": model_case(
+        "batch_size: 4", "device_map: autto", "tiny.device_map", "unknown value", "'autto'", "auto", "auto",
+    ),
+    # judges.yaml
+    "unknown judge kind": judge_case(
+        "judge: rules", "judge: rule", "rules.judge", "unknown value", "'rule'", "rules", "rules",
+    ),
+    "unknown judge key": judge_case(
+        "judge: rules", "judge: rules\n  lable: R", "rules.lable", "unknown key", "'lable'", "judge, label", "label",
+    ),
+    "a judge twice": judge_case(
+        "  judge: rules\n", "  judge: rules\nrules: {judge: rules}\n", "", "not valid YAML",
+        "\"line 3: the key 'rules' stands more than once\"", "YAML keys and values",
+    ),
+    "null for an entry": judge_case("\n  judge: rules\n", "\n", "rules", "not an entry", "null", "keys and values"),
+    "broken YAML": judge_case(
+        "  judge: rules", "  judge: [rules", "", "not valid YAML",
+        "\"line 3: expected ',' or ']', but got '<stream end>'\"", "YAML keys and values",
+    ),
+    "list for a file": judge_case(
+        "rules:\n  judge: rules", "- rules", "", "not a mapping", "['rules']", "keys and values",
+    ),
+    "empty file": judge_case("rules:\n  judge: rules\n", "", "", "not a mapping", "null", "keys and values"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project folder with a good configuration, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    for name, text in GOOD.items():
+        Path("config", name).write_text(text, encoding="utf-8")
+    Path("checkpoint").mkdir()
+    Path("checkpoint/config.json").write_text("{}")
+    return tmp_path
+
+
+def change(file: str, old: str, new: str) -> None:
+    path = Path("config", file)
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def load(**overrides):
+    """Load the run of the working directory, as if `overrides` came from the command line."""
+    path = Path("config/config.yaml")
+    return load_run(yaml.safe_load(path.read_text(encoding="utf-8")) | overrides, [path])
+
+
+def fault_of(**overrides) -> str:
+    with pytest.raises(UserError) as caught:
+        load(**overrides)
+    return str(caught.value)
+
+
+def test_good_configuration(project):
+    run = load()
+    assert run.config.dataset == "demo"
+    assert list(run.models) == ["tiny", "big"]
+    assert run.models["tiny"].resources.mem_mb == 4000
+    assert run.models["big"].resources.mem_mb == 3000  # the default
+    assert run.judges["rules"].judge == "rules"
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_bad_configuration(project, case):
+    change(case.file, case.old, case.new)
+    assert fault_of() == case.message()
+
+
+def test_at_least_45_bad_configurations():
+    assert len(CASES) >= 45
+
+
+def test_missing_registry(project):
+    Path("config/judges.yaml").rename("config/judgs.yaml")
+    assert fault_of() == (
+        "config/judges.yaml: no such file\n"
+        "  allowed: config/config.yaml, config/datasets.yaml, config/judgs.yaml, config/models.yaml\n"
+        "  nearest: config/judgs.yaml"
+    )
+
+
+def test_missing_config_file(project):
+    with pytest.raises(UserError, match=r"config/confg\.yaml: no such file\n(.*\n)*  nearest: config/config\.yaml"):
+        load_run({}, [Path("config/confg.yaml")])
+
+
+def test_broken_config_file(project):
+    Path("config/config.yaml").write_text("dataset: demo\n\tmodels: [tiny]\n")
+    with pytest.raises(UserError, match=r"config/config\.yaml: not valid YAML\n  found:   .line 2: .*\\\\t"):
+        load_run({}, [Path("config/config.yaml")])
+
+
+def test_file_that_is_not_utf_8(project):
+    Path("config/models.yaml").write_bytes("tiny: {label: Größe}".encode("latin-1"))
+    message = fault_of()
+    assert message.startswith("config/models.yaml: not a text file\n  found:   ")
+    assert "0xf6 in position 16" in message  # ö
+    assert message.endswith("\n  allowed: YAML in UTF-8")
+
+
+def test_several_faults_are_told_at_once(project):
+    change("models.yaml", "dtype: float32", "dtype: float31")
+    change("models.yaml", "revision: main", "revison: main")
+    change("models.yaml", "gpu: 1", "gpu: one")
+    lines = fault_of().splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        "config/models.yaml: tiny.dtype: unknown value",
+        "config/models.yaml: tiny.resources.gpu: wrong value",
+        "config/models.yaml: big.revison: unknown key",
+    ]
+
+
+def test_several_unknown_names_are_told_at_once(project):
+    message = fault_of(dataset="demoo", models=["tiny", "small", "huge"])
+    assert message.count("no such entry") == 3
+    assert message.count("--config: ") == 3
+
+
+def test_faults_are_placed_in_the_file_that_holds_the_value(project):
+    Path("config/other.yaml").write_text("dataset: bench\nscoring: {dqr: exact, ds: amount}\n")
+    files = [Path("config/other.yaml"), Path("config/config.yaml")]
+    merged = yaml.safe_load(GOOD["config.yaml"]) | {"dataset": "nench", "scoring": {"dqr": "recal", "ds": "amount"}}
+    with pytest.raises(UserError) as caught:
+        load_run(merged, files)
+    assert "config/other.yaml: scoring.ds: unknown value" in str(caught.value)
+    assert "--config: scoring.dqr: unknown value" in str(caught.value)  # in neither file
+
+
+def test_entries_may_share_keys_by_an_anchor(project):
+    change("models.yaml", "big:", "small:\n  <<: &common {backend: transformers, dtype: float32}\n"
+           "  model: owner/small\n  max_new_tokens: 8\n  dtype: float16\nbig:")  # fmt: skip
+    entry = registry_entry("models", Path("config/models.yaml"), "small")
+    assert (entry.backend, entry.dtype) == ("transformers", "float16")
+
+
+def test_unknown_name_on_a_command_line(project):
+    with pytest.raises(UserError) as caught:
+        registry_entry("models", Path("config/models.yaml"), "tini")
+    assert str(caught.value) == (
+        "command line: models: no such entry in config/models.yaml\n"
+        "  found:   'tini'\n  allowed: tiny, big\n  nearest: tiny"
+    )
+
+
+# ---- identity --------------------------------------------------------------------------------------------------------
+
+IDENTITY = {  # what changes a result, listed by hand
+    DemoDataset: {"source", "seed", "splits"},
+    HubDataset: {"source", "repository", "revision", "splits"},
+    TransformersModel: {
+        "backend", "model", "revision", "dtype", "attention", "image_layout", "pixel_budget", "max_new_tokens",
+        "generation",
+    },
+    RulesJudge: {"judge"},
+}  # fmt: skip
+NOT_IDENTITY = {
+    DemoDataset: {"label"},
+    HubDataset: {"label"},
+    TransformersModel: {"label", "requires_gpu", "device_map", "batch_size", "resources"},
+    RulesJudge: {"label"},
+}
+
+
+@pytest.mark.parametrize("kind", IDENTITY, ids=lambda kind: kind.__name__)
+def test_every_field_is_known_to_be_identity_or_not(kind):
+    assert set(kind.model_fields) == IDENTITY[kind] | NOT_IDENTITY[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("datasets", "demo"), ("datasets", "bench"), ("models", "tiny"), ("judges", "rules")]
+)
+def test_identity_holds_the_fields_that_change_a_result(project, kind, name):
+    entry = registry_entry(kind, Path("config", f"{kind}.yaml"), name)
+    assert set(identity(entry)) == IDENTITY[type(entry)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("label: Tiny", "label: Small", True),
+        ("batch_size: 4", "batch_size: 32", True),
+        ("mem_mb: 4000", "mem_mb: 9000", True),
+        ("batch_size: 4", "batch_size: 4\n  device_map: auto\n  requires_gpu: true", True),
+        ("dtype: float32", "dtype: float16", False),
+        ("max_pixels: 12544", "max_pixels: 25088", False),
+        ("batch_size: 4", "batch_size: 4\n  generation: 2", False),
+        ("batch_size: 4", "batch_size: 4\n  revision: v1", False),
+        ("batch_size: 4", "batch_size: 4\n  image_layout: merged", False),
+        ("max_new_tokens: 64", "max_new_tokens: 65", False),
+    ],
+)
+def test_identity_after_a_change(project, old, new, same):
+    path = Path("config/models.yaml")
+    before = identity(registry_entry("models", path, "tiny"))
+    change("models.yaml", old, new)
+    assert (identity(registry_entry("models", path, "tiny")) == before) is same
+
+
+# ---- the merged configuration and the schemas ------------------------------------------------------------------------
+
+
+def test_later_files_win_and_lists_are_replaced(project):
+    from snakemake.common.configfile import load_configfile
+    from snakemake.utils import update_config
+
+    Path("config/full.yaml").write_text("dataset: bench\nmodels: [big]\nscoring: {ds: count}\n")
+    files = [Path("config/config.yaml"), Path("config/full.yaml")]
+    merged = {}
+    for file in files:
+        update_config(merged, load_configfile(file))
+    run = load_run(merged, files)
+    assert (run.config.dataset, list(run.models)) == ("bench", ["big"])
+    assert (run.config.scoring.dqr, run.config.scoring.ds) == ("recall", "count")
+    assert run.dataset.repository == "owner/bench"
+
+
+def test_record_of_the_run_does_not_depend_on_the_order_of_names(project):
+    record = load().as_json()
+    assert load(models=["big", "tiny"]).as_json() == record
+    assert load(models=["big"]).as_json() != record
+    assert json.loads(record)["models"]["tiny"]["generation"] == 1
+
+
+def test_schemas_are_in_step_with_the_types():
+    committed = {path.name.removesuffix(".schema.json"): path for path in CONFIG_FOLDER.glob("*.schema.json")}
+    assert {stem: json.loads(path.read_text()) for stem, path in committed.items()} == json_schemas(), (
+        "write them anew: python workflow_scripts/write_config_schemas.py"
+    )
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG_FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_files_name_and_fit_their_schema(path):
+    text = path.read_text(encoding="utf-8")
+    schema = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+    assert schema == f"{path.stem}.schema.json" if path.stem in json_schemas() else "config.schema.json"
+    jsonschema.Draft202012Validator(json.loads((CONFIG_FOLDER / schema).read_text())).validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unknown nested key", "missing key", "text for a number", "no pairs", "unknown model key", "missing model key"],
+)
+def test_schemas_refuse(project, name):
+    case = CASES[name]
+    change(case.file, case.old, case.new)
+    schema = json_schemas()[case.file.removesuffix(".yaml")]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(Path("config", case.file).read_text()), schema)
