@@ -1,0 +1,1 @@
+"""Stage 1: image pairs and their true differences."""

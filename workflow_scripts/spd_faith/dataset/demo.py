@@ -1,0 +1,149 @@
+"""The embedded dataset: pairs of scenes drawn from a seed, with exact truths."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from random import Random
+from typing import Any
+from zlib import crc32
+
+from PIL import Image
+
+from spd_faith.core.config import DemoDataset, DemoSplit
+from spd_faith.core.files import sha256
+from spd_faith.dataset.scenes import (
+    GRID,
+    SIDE,
+    SIZES,
+    Box,
+    Pixels,
+    SceneDifference,
+    SceneObject,
+    ScenePair,
+    render,
+    sample_pair,
+    visible_box,
+)
+
+HARD_SPLIT = "hard"  # its objects are smaller, and a colour changes to one that looks much the same
+HARD_SIZES = (56, 64, 72)
+
+
+@dataclass(frozen=True)
+class DemoPair:
+    split: str
+    row: int
+    scenes: ScenePair
+
+    @property
+    def image_id(self) -> str:
+        """Six digits, each once in a split (7919 and 10**6 have no common factor)."""
+        return f"{(crc32(self.split.encode()) + 7919 * self.row) % 10**6:06d}"
+
+    @property
+    def sample_id(self) -> str:
+        return f"{self.split}/{self.row:05d}_{self.image_id}"
+
+
+def sample_demo_pair(seed: int, split: str, row: int, sizes: DemoSplit) -> DemoPair:
+    """The pair in this row; it depends on nothing but the arguments, so more rows change none of the others."""
+    rng = Random(f"{seed}/{split}/{row}")
+    hard = split == HARD_SPLIT
+    scenes = sample_pair(rng, sizes.objects, sizes.differences, HARD_SIZES if hard else SIZES, look_alike=hard)
+    return DemoPair(split, row, scenes)
+
+
+def demo_pairs(dataset: DemoDataset) -> Iterator[DemoPair]:
+    for split, sizes in dataset.splits.items():
+        for row in range(sizes.pairs):
+            yield sample_demo_pair(dataset.seed, split, row, sizes)
+
+
+def sample_row(pair: DemoPair) -> dict[str, Any]:
+    """A row of `SAMPLES`."""
+    scenes = pair.scenes
+    changed = {difference.before for difference in scenes.differences}
+    return {
+        "sample_id": pair.sample_id,
+        "split": pair.split,
+        "image_id": pair.image_id,
+        "width": SIDE,
+        "height": SIDE,
+        "num_differences": len(scenes.differences),
+        "differences": [
+            {
+                "type": difference.type,
+                "category": difference.category,
+                "description": describe(difference),
+                "bbox": _box(visible_box(scenes.background, difference.before)),
+                "bbox_after": difference.after and _box(visible_box(scenes.background, difference.after)),
+            }
+            for difference in scenes.differences
+        ],
+        "unchanged": [
+            {"category": thing.category, "bbox": _box(visible_box(scenes.background, thing))}
+            for thing in scenes.original
+            if thing not in changed
+        ],
+        "question": None,
+        "is_faithful": None,
+        "control": "none",
+        "base_sample_id": None,
+    }
+
+
+def image_row(pair: DemoPair) -> dict[str, Any]:
+    """A row of `IMAGES`: both pictures as PNG."""
+    original, modified = (
+        encode_png(render(pair.scenes.background, objects)) for objects in (pair.scenes.original, pair.scenes.modified)
+    )
+    return {
+        "sample_id": pair.sample_id,
+        "original": original,
+        "modified": modified,
+        "merged": None,
+        "original_sha256": sha256(original),
+        "modified_sha256": sha256(modified),
+        "merged_sha256": None,
+    }
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def describe(difference: SceneDifference) -> str:
+    """The difference in words, for example "the color of the car changed from red to blue"."""
+    before, after = difference.before, difference.after
+    if after is None:
+        return f"the {before.color} {before.category} was removed"
+    if difference.type == "color":
+        return f"the color of the {before.category} changed from {before.color} to {after.color}"
+    start, end = _place(before), _place(after)
+    if start != end:
+        return f"the {before.color} {before.category} moved from the {start} to the {end}"
+    return f"the {before.color} {before.category} moved {_direction(before, after)} within the {start}"
+
+
+def _place(thing: SceneObject) -> str:
+    """Nine names for the sixteen cells: the inner rows and columns of the grid count as its middle."""
+    row, column = divmod(thing.cell, GRID)
+    words = [{0: "top", GRID - 1: "bottom"}.get(row), {0: "left", GRID - 1: "right"}.get(column, "center")]
+    return " ".join(word for word in words if word)
+
+
+def _direction(before: SceneObject, after: SceneObject) -> str:
+    down = after.cell // GRID - before.cell // GRID
+    right = after.cell % GRID - before.cell % GRID
+    words = []
+    if down:
+        words.append("down" if down > 0 else "up")
+    if right:
+        words.append("to the right" if right > 0 else "to the left")
+    return " and ".join(words)
+
+
+def _box(box: Box) -> dict[str, int]:
+    return dict(zip(("x", "y", "w", "h"), box, strict=True))

@@ -1,0 +1,173 @@
+"""Pairs of scenes that differ in known ways: objects on a 4×4 grid, drawn at 448×448 pixels."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+
+from spd_faith.core.errors import UserError
+from spd_faith.core.schemas import TYPES
+from spd_faith.dataset.sprites import CATEGORIES, COLORS, FULL_COVERAGE, sprite
+
+GRID = 4
+CELL = 112  # pixels
+SIDE = GRID * CELL
+SIZES = (72, 80, 88)  # pixels; with a jitter in steps of 4, sprites fall on whole pixels at a quarter of the size too
+JITTER = (-8, -4, 0, 4, 8)
+
+TINTS = ((236, 236, 236), (238, 230, 212), (214, 226, 240), (222, 236, 218), (240, 222, 226), (205, 208, 214))
+LIGHTS = ("plain", "vertical", "horizontal", "diagonal")
+
+LOOK_ALIKES = {  # the nearest colours; still apart for a child's eye
+    "red": ("orange", "pink"),
+    "orange": ("red", "yellow"),
+    "yellow": ("orange",),
+    "green": ("blue", "black"),
+    "blue": ("purple", "green"),
+    "purple": ("blue", "pink"),
+    "pink": ("purple", "red"),
+    "black": ("green", "purple"),
+}
+
+Pixels = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+@dataclass(frozen=True)
+class Background:
+    """Light that runs from one tint to another."""
+
+    light: str
+    start: tuple[int, int, int]
+    end: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    category: str
+    color: str
+    size: int  # pixels
+    cell: int  # row by row from the top left
+    dx: int  # pixels from the middle of the cell
+    dy: int
+
+    @property
+    def left(self) -> int:
+        return self.cell % GRID * CELL + (CELL - self.size) // 2 + self.dx
+
+    @property
+    def top(self) -> int:
+        return self.cell // GRID * CELL + (CELL - self.size) // 2 + self.dy
+
+
+@dataclass(frozen=True)
+class SceneDifference:
+    type: str
+    before: SceneObject
+    after: SceneObject | None  # None where it was removed
+
+    @property
+    def category(self) -> str:
+        return self.before.category
+
+
+@dataclass(frozen=True)
+class ScenePair:
+    """Two scenes before one background; differences by type, then category."""
+
+    background: Background
+    original: tuple[SceneObject, ...]
+    modified: tuple[SceneObject, ...]
+    differences: tuple[SceneDifference, ...]
+
+
+def sample_pair(
+    rng: Random,
+    objects: Sequence[int],
+    differences: Sequence[int],
+    sizes: Sequence[int] = SIZES,
+    look_alike: bool = False,
+) -> ScenePair:
+    """Draw a pair; `objects` and `differences` are fewest and most, and no category occurs twice.
+
+    With `look_alike` a color change takes one of the nearest colours. Raises `UserError` where the scene cannot hold
+    so many objects or the objects so many differences.
+    """
+    if objects[1] > len(CATEGORIES) or objects[0] < 1:
+        raise UserError(f"objects {list(objects)}: a scene holds 1 to {len(CATEGORIES)} objects, one per category.")
+    if differences[1] > objects[0]:
+        raise UserError(
+            f"differences {list(differences)}, objects {list(objects)}: an object differs in one way at most, so "
+            "the most differences may not exceed the fewest objects."
+        )
+    categories = rng.sample(CATEGORIES, rng.randint(*objects))
+    cells = rng.sample(range(GRID * GRID), GRID * GRID)
+    light = rng.choice(LIGHTS)
+    start, end = rng.choice(TINTS), rng.choice(TINTS)
+    background = Background(light, start, start if light == "plain" else end)
+    original = tuple(
+        SceneObject(category, rng.choice(list(COLORS)), rng.choice(sizes), cell, rng.choice(JITTER), rng.choice(JITTER))
+        for category, cell in zip(categories, cells, strict=False)
+    )
+    free_cells = cells[len(categories) :]  # free in the original picture: nothing moves to where another was
+    found = []
+    for before in rng.sample(original, rng.randint(*differences)):
+        kind = rng.choice(TYPES if free_cells else TYPES[:2])
+        after = None
+        if kind == "color":
+            others = LOOK_ALIKES[before.color] if look_alike else [name for name in COLORS if name != before.color]
+            after = replace(before, color=rng.choice(others))
+        elif kind == "position":
+            after = replace(before, cell=free_cells.pop())
+        found.append(SceneDifference(kind, before, after))
+    changed = {difference.before: difference.after for difference in found}
+    modified = tuple(after for before in original if (after := changed.get(before, before)) is not None)
+    found.sort(key=lambda difference: (difference.type, difference.category))
+    return ScenePair(background, original, modified, tuple(found))
+
+
+@lru_cache(maxsize=8)  # 2 MB each
+def _render_background(background: Background) -> npt.NDArray[np.int32]:
+    steps = np.arange(SIDE, dtype=np.int32)
+    share = {
+        "plain": np.zeros((SIDE, SIDE), np.int32),
+        "vertical": np.broadcast_to(2 * steps[:, None], (SIDE, SIDE)),
+        "horizontal": np.broadcast_to(2 * steps[None, :], (SIDE, SIDE)),
+        "diagonal": steps[:, None] + steps[None, :],
+    }[background.light][..., None]
+    whole = 2 * (SIDE - 1)
+    start, end = np.array(background.start, np.int32), np.array(background.end, np.int32)
+    pixels = (start * (whole - share) + end * share + whole // 2) // whole
+    pixels.setflags(write=False)
+    return pixels
+
+
+def render(background: Background, objects: Iterable[SceneObject]) -> Pixels:
+    """The picture, (448, 448, 3), in whole-number arithmetic."""
+    pixels = _render_background(background).copy()
+    for thing in objects:
+        patch = _patch(pixels, thing)
+        patch[:] = _drawn_over(patch, thing)
+    return pixels.astype(np.uint8)
+
+
+def visible_box(background: Background, thing: SceneObject) -> Box:
+    """The tight box of the pixels that show the object."""
+    behind = _patch(_render_background(background), thing)
+    shown = (_drawn_over(behind, thing) != behind).any(axis=2)
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    left, top = thing.left + int(columns[0]), thing.top + int(rows[0])
+    return left, top, int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def _patch(pixels: npt.NDArray[np.int32], thing: SceneObject) -> npt.NDArray[np.int32]:
+    return pixels[thing.top : thing.top + thing.size, thing.left : thing.left + thing.size]
+
+
+def _drawn_over(patch: npt.NDArray[np.int32], thing: SceneObject) -> npt.NDArray[np.int32]:
+    drawn = sprite(thing.category, thing.color, thing.size)
+    uncovered = FULL_COVERAGE - drawn[..., 3:]
+    return (patch * uncovered + drawn[..., :3] + FULL_COVERAGE // 2) // FULL_COVERAGE
