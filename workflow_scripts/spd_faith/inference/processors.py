@@ -20,14 +20,15 @@ def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
     if is_torchvision_available():
         processor = AutoProcessor.from_pretrained(model, revision=revision)
     else:
-        with _without_video_processors():
+        with without_video_processors():
             processor = AutoProcessor.from_pretrained(model, revision=revision, backend="pil")
     processor.tokenizer.padding_side = "left"
     return processor
 
 
 @contextmanager
-def _without_video_processors() -> Iterator[None]:
+def without_video_processors() -> Iterator[None]:
+    """In the block, processors are built, loaded and saved without their video processors."""
     from transformers import ProcessorMixin
 
     original = ProcessorMixin.get_attributes

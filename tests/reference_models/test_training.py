@@ -1,0 +1,106 @@
+"""Training can be interrupted, and a checkpoint is what the Auto classes load."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import train_reference_model
+from spd_faith.core.errors import UserError
+from spd_faith.inference.prompts import load_prompts
+from spd_faith.reference_models import qwen2_vl, training
+from spd_faith.reference_models.evaluation import load
+from spd_faith.reference_models.training import Recipe, Trainer
+
+ROOT = Path(__file__).parents[2]
+PROMPTS = load_prompts(ROOT / "resources/prompts")
+RECIPE = Recipe(steps=4, seed=3, early_step=1, batch_size=4)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_resumed_run_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = Trainer(qwen2_vl, PROMPTS, RECIPE)
+    first = {name: weight.clone() for name, weight in whole.model.state_dict().items()}
+    whole.run(tmp_path / "whole.pt", report=lambda _: None)
+
+    def stop(_: str) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(training, "_SAVE_EVERY", 2)
+    monkeypatch.setattr(training, "_REPORT_EVERY", 3)
+    checkpoint = tmp_path / "interrupted.pt"
+    with pytest.raises(Interrupted):  # after step 3; the checkpoint is of step 2
+        Trainer(qwen2_vl, PROMPTS, RECIPE).run(checkpoint, stop)
+    torch.manual_seed(99)
+    monkeypatch.undo()
+    resumed = Trainer(qwen2_vl, PROMPTS, RECIPE)
+    resumed.load_state(checkpoint)
+    assert resumed.step == 2
+    resumed.run(checkpoint, report=lambda _: None)
+
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name]), name
+        assert torch.equal(whole.early_weights[name], resumed.early_weights[name]), name
+    embedding = "model.language_model.embed_tokens.weight"
+    assert not torch.equal(first[embedding], whole.early_weights[embedding])
+    assert not torch.equal(whole.early_weights[embedding], whole.model.state_dict()[embedding])
+
+    with pytest.raises(UserError, match="other settings"):
+        Trainer(qwen2_vl, PROMPTS, Recipe(steps=5, seed=3, early_step=1, batch_size=4)).load_state(checkpoint)
+
+    resumed.export(tmp_path / "model", resumed.model.state_dict())
+    loaded = load(tmp_path / "model")._model
+    assert type(loaded).__name__ == "Qwen2VLForConditionalGeneration"
+    for name, weight in loaded.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name].to(torch.bfloat16).float()), name
+
+
+def test_resuming_without_a_checkpoint_is_told(tmp_path: Path):
+    trainer = Trainer(qwen2_vl, PROMPTS, RECIPE)
+    with pytest.raises(UserError, match="no checkpoint to resume from"):
+        trainer.load_state(tmp_path / "none.pt")
+
+
+def test_learning_rate_warms_up_and_falls():
+    """By hand: half of the warm-up, the plateau's end at 30%, the middle of the cosine at 65%, the end."""
+    trainer = Trainer(qwen2_vl, PROMPTS, Recipe(steps=1000, seed=0, early_step=1))
+    shares = {0: 1 / 200, 99: 0.5, 300: 1.0, 650: 0.515, 1000: 0.03}
+    for step, share in shares.items():
+        trainer.step = step
+        assert trainer._schedule(step / 1000) == pytest.approx(share)
+
+
+def test_command_writes_both_checkpoints_with_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    held_out = {"easy": {"pairs": 1, "exact": 0.25}}
+    seen = []
+
+    def evaluate(model: Path, *_: object) -> dict:
+        seen.append(model)
+        return held_out
+
+    monkeypatch.setattr(train_reference_model, "evaluate", evaluate)  # two steps teach nothing worth measuring
+    monkeypatch.chdir(ROOT)
+    numbers = ["--steps", "2", "--early-step", "1", "--threads", str(torch.get_num_threads())]
+    folders = ["--output-dir", str(tmp_path), "--work-dir", str(tmp_path / "work")]
+    monkeypatch.setattr(sys, "argv", ["train_reference_model.py", "--model", "tiny-qwen2-vl", *folders, *numbers])
+    train_reference_model.main()
+    for name, step in (("tiny-qwen2-vl", 2), ("tiny-qwen2-vl-early", 1)):
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        assert metrics["training"]["step"] == step
+        assert metrics["held_out"] == held_out
+        assert "| easy | 1 | – | – | 25.0 | – | – |" in (tmp_path / name / "README.md").read_text()
+        assert (tmp_path / name / "model.safetensors").stat().st_size > 2_000_000
+    assert seen == [tmp_path / "tiny-qwen2-vl", tmp_path / "tiny-qwen2-vl-early"]
+
+
+def test_command_refuses_an_early_step_after_the_last(monkeypatch: pytest.MonkeyPatch):
+    command = "train_reference_model.py --model tiny-qwen2-vl --output-dir none --steps 2 --early-step 2"
+    monkeypatch.setattr(sys, "argv", command.split())
+    with pytest.raises(UserError, match="between 0 and --steps 2"):
+        train_reference_model.main()

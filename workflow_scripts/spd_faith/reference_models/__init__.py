@@ -1,0 +1,1 @@
+"""The tiny models that ship with the repository: how they are built, trained and measured."""

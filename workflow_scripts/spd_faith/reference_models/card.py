@@ -1,0 +1,125 @@
+"""The model card and the metrics file that lie beside a reference model's weights."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from spd_faith.core.files import write_text
+from spd_faith.dataset.sprites import CATEGORIES, COLORS
+from spd_faith.reference_models.evaluation import HELD_OUT_SEED, IDENTICAL
+from spd_faith.reference_models.examples import TRAINING_OBJECTS
+from spd_faith.reference_models.training import Recipe
+
+METRICS_FILE = "metrics.json"
+_COLUMNS = {
+    "type_f1": "type F1",
+    "category_f1": "category F1",
+    "exact": "all differences right",
+    "verdicts": "yes/no right",
+    "json": "JSON as asked",
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is known of a checkpoint's training."""
+
+    model: str
+    architecture: str
+    parameters: int
+    recipe: Recipe
+    step: int  # of the checkpoint
+    minutes: float  # of training up to the recipe's last step
+    threads: int
+
+    @property
+    def is_early(self) -> bool:
+        return self.step < self.recipe.steps
+
+    @property
+    def command(self) -> str:
+        recipe = self.recipe
+        return (
+            f"python workflow_scripts/train_reference_model.py --model {self.model} --output-dir resources/models \\\n"
+            f"        --steps {recipe.steps} --early-step {recipe.early_step} --seed {recipe.seed}"
+        )
+
+
+def write_card(folder: Path, training: Training, scores: dict[str, dict[str, float]]) -> None:
+    """Write README.md and metrics.json; the card's table is made from the metrics."""
+    metrics = {"training": asdict(training), "held_out_seed": HELD_OUT_SEED, "held_out": scores}
+    write_text(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
+    write_text(folder / "README.md", card_text(training, scores))
+
+
+def score_table(scores: dict[str, dict[str, float]]) -> str:
+    """Markdown; percentages, and a dash where a score has no meaning."""
+    lines = ["| split | pairs | " + " | ".join(_COLUMNS.values()) + " |", "| --- |" + " ---: |" * (len(_COLUMNS) + 1)]
+    for split, values in scores.items():
+        cells = [f"{100 * values[name]:.1f}" if name in values else "–" for name in _COLUMNS]
+        lines.append(f"| {split} | {values['pairs']:.0f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def card_text(training: Training, scores: dict[str, dict[str, float]]) -> str:
+    recipe = training.recipe
+    name = folder_name(training)
+    if training.is_early:
+        what = f"""\
+The weights after step {training.step} of the {recipe.steps} that made `{training.model}`: the same model, stopped
+early. It sees less, so a leaderboard of the two has an order."""
+    else:
+        what = """\
+A vision-language model small enough to ship with a repository and to answer in a fraction of a second on a CPU. It
+finds the differences between two drawn scenes and tells them in sentences and JSON."""
+    return f"""\
+---
+license: mit
+library_name: transformers
+pipeline_tag: image-text-to-text
+---
+
+# {name}
+
+{what}
+
+It is a real `{training.architecture}` of {training.parameters / 1e6:.2f} million parameters in bfloat16, loaded through
+the ordinary Auto classes of transformers. It exists to run and to test the workflow from end to end on a machine
+without GPU and network. It is no measure of what Qwen2-VL can do: it shares the architecture, not the weights.
+
+## Training
+
+From random weights, on scenes drawn while it trains: {TRAINING_OBJECTS[0]} to {TRAINING_OBJECTS[1]} objects of \
+{len(CATEGORIES)} COCO categories in {len(COLORS)} colours on
+a 4×4 grid, none to five differences, seed {recipe.seed} (the demo dataset has another). It answers the three prompts
+in `resources/prompts`, whose lines and whose answers' phrases are single tokens; change a prompt and it has to be
+trained again. Beside the text, three losses teach it to look; they are described in
+`workflow_scripts/spd_faith/reference_models/training.py`.
+
+    {training.command}
+
+{recipe.steps} steps of {recipe.batch_size} pairs, {training.minutes:.0f} minutes on {training.threads} CPU threads. The
+command writes this checkpoint and {"the final one" if training.is_early else "the early one"} beside it.
+
+## How well it sees
+
+Held-out pairs of seed {HELD_OUT_SEED}, drawn as in the demo's splits and shown as 448×448 PNG; `{IDENTICAL}` are pairs
+without a difference. Percentages, greedy decoding in float32.
+
+{score_table(scores)}
+
+`hard` holds more objects than any scene in training, smaller ones, and colours that change to the nearest hue.
+
+## Limits
+
+- Its attention and activation maps point at the differences because it was **trained to point**: during training the
+  attention of two heads in each of the last two layers was pulled to the cells that the answer speaks of. Maps of this
+  model show that a probe works, and nothing about models that were not taught so.
+- It knows one renderer, 16 categories and the trained prompts. Photographs, other questions and longer chats give
+  well-formed nonsense.
+- It sees 112×112 pixels of every picture: one merged token per cell of the grid.
+"""
+
+
+def folder_name(training: Training) -> str:
+    return f"{training.model}-early" if training.is_early else training.model

@@ -1,0 +1,161 @@
+"""The family Qwen2-VL at about a million parameters: real classes, small sizes, 16 merged tokens per picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision
+
+from spd_faith.dataset.scenes import GRID
+from spd_faith.inference.processors import without_video_processors
+from spd_faith.reference_models.small_pictures import SMALL_SIDE
+from spd_faith.reference_models.tokenizer import SYSTEM, build_tokenizer
+
+NOTHING = "<|vision_pad|>"  # what a picture's token is taught to say where there is nothing to name
+_PADDING, _END, _IMAGE = "<|endoftext|>", "<|im_end|>", "<|image_pad|>"
+_SPECIAL = (_PADDING, "<|im_start|>", _END, "<|vision_start|>", "<|vision_end|>", NOTHING, _IMAGE, "<|video_pad|>")
+
+_PATCH, _MERGE, _FRAMES = 14, 2, 2  # a still picture fills both frames of a patch
+_PATCHES = GRID * _MERGE  # along a side: one merged token per cell
+_HIDDEN, _HEADS, _VISION_HIDDEN = 128, 4, 96
+_INIT = 0.06
+
+_CHAT_TEMPLATE = f"""\
+{{%- if messages[0]['role'] != 'system' -%}}
+{{{{- '<|im_start|>system\\n{SYSTEM}<|im_end|>\\n' -}}}}
+{{%- endif -%}}
+{{%- for message in messages -%}}
+{{{{- '<|im_start|>' + message['role'] + '\\n' -}}}}
+{{%- if message['content'] is string -%}}
+{{{{- message['content'] -}}}}
+{{%- else -%}}
+{{%- for part in message['content'] -%}}
+{{%- if part['type'] == 'image' -%}}
+{{{{- '<|vision_start|><|image_pad|><|vision_end|>' -}}}}
+{{%- elif part['type'] == 'text' -%}}
+{{{{- part['text'] -}}}}
+{{%- endif -%}}
+{{%- endfor -%}}
+{{%- endif -%}}
+{{{{- '<|im_end|>\\n' -}}}}
+{{%- endfor -%}}
+{{%- if add_generation_prompt -%}}
+{{{{- '<|im_start|>assistant\\n' -}}}}
+{{%- endif -%}}
+"""
+
+
+def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
+    """Reduces every picture to at most 112×112 pixels; `phrases` are single tokens."""
+    tokenizer = build_tokenizer(_SPECIAL, phrases, end=_END, padding=_PADDING)
+    pictures = Qwen2VLImageProcessorPil(
+        patch_size=_PATCH,
+        merge_size=_MERGE,
+        temporal_patch_size=_FRAMES,
+        min_pixels=(_PATCH * _MERGE) ** 2,
+        max_pixels=SMALL_SIDE**2,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    with without_video_processors():
+        return Qwen2VLProcessor(pictures, tokenizer, chat_template=_CHAT_TEMPLATE)
+
+
+def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
+    """An untrained model, drawn from torch's global generator."""
+    tokenizer = processor.tokenizer
+    of = tokenizer.convert_tokens_to_ids
+    config = Qwen2VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": _HIDDEN,
+            "intermediate_size": 2 * _HIDDEN,
+            "num_hidden_layers": 4,
+            "num_attention_heads": _HEADS,
+            "num_key_value_heads": _HEADS,
+            "initializer_range": _INIT,
+            "max_position_embeddings": 2048,
+            # A small base, because a scene is small: rows and columns are a few positions apart.
+            "rope_parameters": {"rope_type": "default", "rope_theta": 4.0, "mrope_section": [4, 6, 6]},
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        },
+        vision_config={
+            "depth": 2,
+            "embed_dim": _VISION_HIDDEN,
+            "num_heads": _HEADS,
+            "hidden_size": _HIDDEN,
+            "mlp_ratio": 2,
+            "patch_size": _PATCH,
+            "spatial_merge_size": _MERGE,
+            "temporal_patch_size": _FRAMES,
+            "initializer_range": _INIT,
+        },
+        image_token_id=of(_IMAGE),
+        video_token_id=of("<|video_pad|>"),
+        vision_start_token_id=of("<|vision_start|>"),
+        vision_end_token_id=of("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )
+    model = Qwen2VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model
+
+
+def cell_positions(processor: Qwen2VLProcessor, prompt_ids: Sequence[int]) -> list[int]:
+    """Positions in the prompt of the first picture's 16 cells, row by row, then of the second's."""
+    image_id = processor.tokenizer.convert_tokens_to_ids(_IMAGE)
+    return [position for position, token in enumerate(prompt_ids) if token == image_id]
+
+
+def picture_inputs(processor: Qwen2VLProcessor, pictures: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
+    """What the processor gives for `pictures`, (number, 112, 112, 3) in bytes, that `input_ids` name in order."""
+    number = len(pictures)
+    scaled = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+    tiles = scaled.view(number, 3, GRID, _MERGE, _PATCH, GRID, _MERGE, _PATCH)
+    patches = tiles.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, _FRAMES, -1, -1)
+    image_id = processor.tokenizer.convert_tokens_to_ids(_IMAGE)
+    return {
+        "pixel_values": patches.reshape(number * _PATCHES**2, -1),
+        "image_grid_thw": torch.tensor([[1, _PATCHES, _PATCHES]]).expand(number, -1),
+        "mm_token_type_ids": (input_ids == image_id).long(),
+    }
+
+
+def prepare_for_training(model: Qwen2VLForConditionalGeneration) -> None:
+    """Replace two steps of the vision tower by the same maths in one call each, as all pictures have one size."""
+    embed = model.model.visual.patch_embed
+
+    def embed_patches(patches: torch.Tensor) -> torch.Tensor:
+        return F.linear(patches, embed.proj.weight.flatten(1))
+
+    embed.forward = embed_patches
+    for block in model.model.visual.blocks:
+        block.attn.forward = _attention_within_pictures.__get__(block.attn)
+
+
+def reset_positions(model: Qwen2VLForConditionalGeneration) -> None:
+    """Forget the position offsets of the last batch, which Qwen2-VL keeps for generation."""
+    model.model.rope_deltas = None
+
+
+def _attention_within_pictures(
+    self: torch.nn.Module,
+    hidden_states: torch.Tensor,
+    cu_seqlens: torch.Tensor,
+    position_embeddings: tuple[torch.Tensor, torch.Tensor],
+    **_: Any,
+) -> torch.Tensor:
+    """Every picture's patches attend to one another; hidden states are (pictures × patches, width)."""
+    number = len(hidden_states)
+    query, key, value = self.qkv(hidden_states).view(number, 3, self.num_heads, -1).unbind(1)
+    query, key = apply_rotary_pos_emb_vision(query, key, *position_embeddings)
+    per_picture = (-1, _PATCHES**2, self.num_heads, query.shape[-1])
+    query, key, value = (states.to(value.dtype).view(per_picture).transpose(1, 2) for states in (query, key, value))
+    attention = torch.softmax(query @ key.transpose(-1, -2) * self.scaling, dim=-1)  # on a CPU faster than torch's own
+    return self.proj((attention.to(value.dtype) @ value).transpose(1, 2).reshape(number, -1))
