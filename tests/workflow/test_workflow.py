@@ -1,0 +1,294 @@
+"""The real workflow on a tiny config: what a run makes, and what a change reruns."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources")
+MODELS = ("tiny-qwen2-vl", "tiny-qwen2-vl-early")
+CHAIN = {"run_inference": 1, "parse_responses": 1, "judge_by_rules": 1, "score_differences": 1}
+
+pytestmark = pytest.mark.slow
+
+
+class Project:
+    """A copy of the project with a dataset of eight pairs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def fresh(cls, folder: Path) -> "Project":
+        for part in PARTS:
+            source = ROOT / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            folder.mkdir(parents=True, exist_ok=True)
+            copy(source, folder / part)
+        project = cls(folder)
+        with project.edited("config/datasets.yaml") as datasets:
+            for split in datasets["demo"]["splits"].values():
+                split["pairs"] = 2
+        return project
+
+    def copy(self, folder: Path) -> "Project":
+        shutil.copytree(self.folder, folder)
+        return Project(folder)
+
+    def edited(self, path: str) -> "_Edit":
+        return _Edit(self.folder / path)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": "", **variables}
+
+    def snakemake(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    def run(self, *arguments: str, **variables: str) -> str:
+        done = self.snakemake(*arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs of a dry run, by rule; the aggregation target `all` is no job."""
+        output = self.run("--dry-run", *arguments)
+        stats = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
+        if stats is None:
+            assert "Nothing to be done" in output, output
+            return {}
+        counts = dict(line.split() for line in stats[1].splitlines())
+        return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / "results/demo" / name)
+
+
+class _Edit:
+    """Edit a YAML file in a `with` block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> dict:
+        self._content = yaml.safe_load(self._path.read_text())
+        return self._content
+
+    def __exit__(self, *exception: object) -> None:
+        self._path.write_text(yaml.safe_dump(self._content, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.fresh(tmp_path_factory.mktemp("finished") / "project")
+    (project.folder / "output.txt").write_text(project.run())
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    return finished.copy(tmp_path / "project")
+
+
+def test_every_table_has_one_row_per_key(finished: Project) -> None:
+    samples = set(finished.table("samples.parquet")["sample_id"])
+    assert len(samples) == 8
+    assert set(finished.table("images.parquet")["sample_id"]) == samples
+    by_task = {(sample, task) for sample in samples for task in ("describe", "same", "different")}
+    by_metric = {(sample, metric) for sample in samples for metric in ("drf", "cr")}
+    for model in MODELS:
+        for folder in ("responses", "parsed"):
+            rows = finished.table(f"{folder}/{model}.parquet")
+            assert len(rows) == len(by_task) and set(zip(rows["sample_id"], rows["task"], strict=True)) == by_task
+        rows = finished.table(f"judgements/rules/{model}.parquet")
+        assert len(rows) == len(by_metric) and set(zip(rows["sample_id"], rows["metric"], strict=True)) == by_metric
+        rows = finished.table(f"scores/rules/{model}.parquet")
+        assert len(rows) == len(samples) and set(rows["sample_id"]) == samples
+
+
+def test_the_leaderboard_ranks_the_runs_and_sets_the_published_rows_apart(finished: Project) -> None:
+    rows = finished.table("leaderboard.parquet")
+    live, published = rows[rows["origin"] == "run"], rows[rows["origin"] == "published"]
+    assert set(live["model"]) == set(MODELS) and live["n"].eq(8).all()
+    assert live["rank"].tolist() == [1, 2] and live["overall"].is_monotonic_decreasing
+    assert published["rank"].isna().all() and len(published) == 6
+    csv = pd.read_csv(finished.folder / "results/demo/leaderboard.csv").set_index("model")
+    assert csv.loc["GLM-4.5V", "overall"] == 74.1
+    best = live.iloc[0]
+    assert csv.loc[best["model"], "drf"] == pytest.approx(100 * best["drf"], abs=0.01)
+    markdown = (finished.folder / "results/demo/leaderboard.md").read_text()
+    assert markdown.index("Tiny Qwen2-VL") < markdown.index("Published, not rerun here") < markdown.index("GLM-4.5V")
+
+
+def test_the_run_is_recorded_and_its_end_says_where_and_what_next(finished: Project) -> None:
+    record = json.loads((finished.folder / "results/demo/run.json").read_text())
+    assert record["run"]["config"]["dataset"] == "demo"
+    assert record["models"]["tiny-qwen2-vl"]["revision"] == "local"
+    assert set(record["prompts"]) == {"describe", "same", "different"}
+    assert record["packages"]["torch"]
+    output = (finished.folder / "output.txt").read_text()
+    for expected in ("Overall", "Tiny Qwen2-VL", "results/demo/leaderboard.md", "config/spd_faith_bench.yaml"):
+        assert expected in output
+
+
+def test_a_second_run_has_nothing_to_do(finished: Project) -> None:
+    assert finished.planned() == {}
+
+
+def test_nothing_is_left_half_written(finished: Project) -> None:
+    assert not list(finished.folder.rglob("*.part"))
+
+
+def test_a_touched_clone_with_copied_results_reruns_nothing_expensive(project: Project) -> None:
+    for path in project.folder.rglob("*"):
+        if path.is_file() and "results" not in path.parts and ".snakemake" not in path.parts:
+            path.touch()
+    assert project.planned() == {}
+
+
+def test_a_new_model_runs_its_own_chain_and_the_aggregation(project: Project) -> None:
+    with project.edited("config/models.yaml") as models:
+        models["third"] = {**models["tiny-qwen2-vl-early"], "label": "Third"}
+    with project.edited("config/config.yaml") as config:
+        config["models"].append("third")
+    assert project.planned() == {**CHAIN, "make_leaderboard": 1}
+    before = {path: path.stat().st_mtime_ns for path in project.folder.glob("results/demo/*/**/*.parquet")}
+    project.run()
+    assert set(project.table("leaderboard.parquet")["model"]) > {"third"}
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_removing_a_model_reruns_the_aggregation_alone(project: Project) -> None:
+    with project.edited("config/config.yaml") as config:
+        config["models"].pop()
+    assert project.planned() == {"make_leaderboard": 1}
+
+
+def test_the_order_of_the_models_is_of_no_account(project: Project) -> None:
+    with project.edited("config/config.yaml") as config:
+        config["models"].reverse()
+    assert project.planned() == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"label": "Renamed"}, {"batch_size": 3}, {"resources": {"mem_mb": 4000, "runtime": 5}}]
+)
+def test_what_is_not_identity_reruns_the_leaderboard_alone(project: Project, change: dict) -> None:
+    with project.edited("config/models.yaml") as models:
+        models["tiny-qwen2-vl"].update(change)
+    assert project.planned() == {"make_leaderboard": 1}
+
+
+def test_what_is_identity_reruns_the_models_own_chain(project: Project) -> None:
+    with project.edited("config/models.yaml") as models:
+        models["tiny-qwen2-vl"]["generation"] = 2
+    assert project.planned() == {**CHAIN, "make_leaderboard": 1}
+
+
+def test_a_changed_prompt_reruns_every_model_but_not_the_dataset(project: Project) -> None:
+    with (project.folder / "resources/prompts/same.txt").open("a") as prompt:
+        prompt.write("Answer in one word.\n")
+    assert project.planned() == dict.fromkeys(CHAIN, 2) | {"make_leaderboard": 1}
+
+
+def test_a_changed_formula_rescores_without_inference(project: Project) -> None:
+    with (project.folder / "workflow_scripts/spd_faith/scoring/metrics.py").open("a") as module:
+        module.write("# another formula\n")
+    assert project.planned() == {"score_differences": 2, "make_leaderboard": 1}
+
+
+def test_a_changed_headline_definition_rescores_without_inference(project: Project) -> None:
+    with project.edited("config/config.yaml") as config:
+        config["scoring"]["dqr"] = "exact"
+    assert project.planned() == {"score_differences": 2, "make_leaderboard": 1}
+
+
+def test_a_run_that_was_killed_is_finished_by_starting_it_again(finished: Project, tmp_path: Path) -> None:
+    project = Project.fresh(tmp_path / "project")
+    running = subprocess.Popen(
+        project.command(), cwd=project.folder, env=project.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    log = project.folder / "results/demo/logs/run_inference/tiny-qwen2-vl.log"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "question" in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (project.folder / "results/demo/leaderboard.parquet").exists()
+    project.run("--unlock")
+    project.run("--rerun-incomplete")
+    pd.testing.assert_frame_equal(project.table("leaderboard.parquet"), finished.table("leaderboard.parquet"))
+
+
+@pytest.mark.parametrize(("gpus", "together"), [("0", False), ("0,1", True)])
+def test_no_more_gpu_jobs_run_at_once_than_there_are_gpus(
+    finished: Project, tmp_path: Path, gpus: str, together: bool
+) -> None:
+    project = finished.copy(tmp_path / "project")
+    with project.edited("config/models.yaml") as models:
+        for model in MODELS:
+            models[model]["resources"] = {"gpu": 1}
+    targets = [f"results/demo/responses/{model}.parquet" for model in MODELS]
+    output = project.run("--forcerun", "run_inference", "--", *targets, CUDA_VISIBLE_DEVICES=gpus)
+    (_, first_end), (second_start, _) = sorted(_spans(output, "run_inference"))
+    assert (second_start < first_end) is together
+
+
+def _spans(output: str, rule: str) -> list[tuple[datetime, datetime]]:
+    """(start, end) of each job of a rule, from Snakemake's own log."""
+    stamp = r"\[(\w{3} \w{3} +\d+ [\d:]{8} \d{4})\]"
+    starts = {
+        job: when for when, job in re.findall(rf"{stamp}\n(?:local)?rule {rule}:.*?jobid: (\d+)", output, re.DOTALL)
+    }
+    ends = {job: when for when, job in re.findall(rf"{stamp}\nFinished jobid: (\d+)", output)}
+    return [(_time(starts[job]), _time(ends[job])) for job in starts]
+
+
+def _time(stamp: str) -> datetime:
+    return datetime.strptime(stamp, "%a %b %d %H:%M:%S %Y")
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "told"),
+    [
+        (
+            "config/config.yaml",
+            {"models": ["tiny-qwen-vl"]},
+            ["config/config.yaml: models", "'tiny-qwen-vl'", "nearest: tiny-qwen2-vl"],
+        ),
+        ("config/config.yaml", {"modles": []}, ["config/config.yaml: modles: unknown key", "nearest: models"]),
+        ("config/datasets.yaml", {"demo": {"source": "dem"}}, ["config/datasets.yaml: demo.source", "nearest: demo"]),
+    ],
+)
+def test_a_bad_config_ends_with_one_message_before_any_job(
+    project: Project, path: str, change: dict, told: list[str]
+) -> None:
+    with project.edited(path) as content:
+        content.update(change)
+    done = project.snakemake()
+    assert done.returncode == 1
+    message = done.stdout + done.stderr
+    assert all(part in message for part in told), message
+    assert "Traceback" not in message and "Building DAG" not in message
