@@ -9,17 +9,15 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from spd_faith.parsing.lexicon import (
-    Mention,
-    find_colors,
-    find_count,
-    find_objects,
-    find_pictures,
-    find_places,
-    find_sameness,
-    find_types,
-    split_clauses,
-)
+from spd_faith.parsing.changes import find_types
+from spd_faith.parsing.clauses import split_clauses
+from spd_faith.parsing.colors import find_colors
+from spd_faith.parsing.counts import find_count
+from spd_faith.parsing.objects import find_objects
+from spd_faith.parsing.pictures import find_pictures
+from spd_faith.parsing.places import find_places
+from spd_faith.parsing.sameness import find_sameness
+from spd_faith.parsing.words import Mention
 
 Values = tuple[str | None, str | None]  # in the first and in the second picture; None where not said
 NOTHING_SAID: Values = (None, None)
@@ -256,7 +254,7 @@ def _one_picture(mentions: Iterable[Mention]) -> int | None:
 
 
 class _Found(NamedTuple):
-    """The lexicon's mentions in a clause."""
+    """What a clause mentions."""
 
     objects: list[Mention]
     types: list[Mention]

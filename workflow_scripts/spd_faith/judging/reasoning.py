@@ -8,7 +8,7 @@ from typing import Any
 from spd_faith.judging.assertions import Assertion, fold, read_assertions, same_name
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.truth import TrueDifference, Truth, read_truth
-from spd_faith.parsing.lexicon import canonical_category
+from spd_faith.parsing.categories import canonical_category
 
 _JSON_START = re.compile(r"```|\{\s*[\"'\w]+\s*:|\[\s*[\[{\]]")
 _JSON_END = re.compile(r"```|[}\]]")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spd_faith.judging.assertions import Assertion, read_assertions, same_name
-from spd_faith.parsing.lexicon import canonical_category
+from spd_faith.parsing.categories import canonical_category
 
 Pair = tuple[Any, Any]  # of the original and of the modified picture; None where not known
 Point = tuple[float, float]  # of a box's centre, as fractions of width and height, y downwards

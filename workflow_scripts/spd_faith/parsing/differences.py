@@ -8,8 +8,10 @@ import math
 import re
 from typing import Any
 
+from spd_faith.parsing.categories import canonical_category
+from spd_faith.parsing.change_words import normalise_type
+from spd_faith.parsing.counts import find_count
 from spd_faith.parsing.free_text import Told, read_prose
-from spd_faith.parsing.lexicon import canonical_category, find_count, normalise_type
 from spd_faith.parsing.structured import Structured, find_structured
 
 LARGEST_COUNT = 1000  # a stated number beyond it is no count

@@ -8,7 +8,7 @@ from typing import Any
 
 from json_repair import repair_json
 
-from spd_faith.parsing.lexicon import normalise_type
+from spd_faith.parsing.change_words import normalise_type
 from spd_faith.parsing.words import word_set
 
 _NUMBER_KEYS = word_set(

@@ -16,14 +16,12 @@ differs. Without a short answer, a change told beside sameness ("they look the s
 import json
 import re
 
-from spd_faith.parsing.lexicon import (
-    find_count,
-    find_objects,
-    find_pictures,
-    find_sameness,
-    find_types,
-    split_clauses,
-)
+from spd_faith.parsing.changes import find_types
+from spd_faith.parsing.clauses import split_clauses
+from spd_faith.parsing.counts import find_count
+from spd_faith.parsing.objects import find_objects
+from spd_faith.parsing.pictures import find_pictures
+from spd_faith.parsing.sameness import find_sameness
 from spd_faith.parsing.words import word_set, words_of
 
 YES_MEANS = {"same": "same", "different": "differs"}

@@ -1,4 +1,4 @@
-"""Words with their places in a text, and tables of phrases that are looked up among them.
+"""Words with their places in a text, tables of phrases that are looked up among them, and what they mention.
 
 A phrase is found word by word in a dictionary, the longest one first, so reading a text takes time linear in its
 length whatever stands in it; "traffic light", "traffic-light" and "traffic_light" are the same phrase.
@@ -6,6 +6,7 @@ length whatever stands in it; "traffic light", "traffic-light" and "traffic_ligh
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -34,6 +35,22 @@ class Hit(NamedTuple):
     first: int
     last: int
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Words `text` at `[start, end)` that mean `value`."""
+
+    start: int
+    end: int
+    text: str
+    value: str
+
+
+def mentions_of(text: str, words: Words, hits: Iterable[Hit]) -> list[Mention]:
+    """The hits among the words of a text as mentions, which have places in the text itself."""
+    places = ((words[hit.first].start, words[hit.last - 1].end, hit.value) for hit in hits)
+    return [Mention(start, end, text[start:end], value) for start, end, value in places]
 
 
 def word_set(text: str) -> frozenset[str]:

@@ -1,0 +1,95 @@
+"""Objects in answers: expected readings worked out by hand."""
+
+import pytest
+
+from spd_faith.parsing.categories import CATEGORIES, canonical_category
+from spd_faith.parsing.objects import find_objects, find_subjects
+
+
+def values(mentions) -> list[str]:
+    return [mention.value for mention in mentions]
+
+
+def test_the_80_categories_name_themselves():
+    assert len(CATEGORIES) == len(set(CATEGORIES)) == 80
+    assert all(canonical_category(name) == name for name in CATEGORIES)
+    assert all(canonical_category(f"The {name.replace(' ', '_').upper()}") == name for name in CATEGORIES)
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [
+        ("man", "person"),
+        ("Women", "person"),
+        ("a skier", "person"),
+        ("the pedestrians", "person"),
+        ("sofa", "couch"),
+        ("Television", "tv"),
+        ("TVs", "tv"),
+        ("bike", "bicycle"),
+        ("ball", "sports ball"),
+        ("plant", "potted plant"),
+        ("knives", "knife"),
+        ("buses", "bus"),
+        ("hot-dog", "hot dog"),
+        ("pair of skis", "skis"),
+        ("small red car", "car"),
+        ("man in a red shirt", "person"),
+        ("mobile phone", "cell phone"),
+        ("dining table", "dining table"),
+        ("bedspread", None),
+        ("coffee table", None),  # known, and no COCO category
+        ("car door", None),
+        ("glass", None),  # of wine, to drink from, to see through
+        ("", None),
+        ("of", None),
+    ],
+)
+def test_canonical_category(name, category):
+    assert canonical_category(name) == category
+
+
+def test_categories_are_the_objects_that_coco_names():
+    (mention,) = find_objects("A Traffic Light!")
+    assert (mention.start, mention.end, mention.text, mention.value) == (2, 15, "Traffic Light", "traffic light")
+
+
+@pytest.mark.parametrize(
+    ("clause", "objects"),
+    [
+        ("The traffic-light next to the fire hydrant", ["traffic light", "fire hydrant"]),
+        ("the man's tie is red", ["tie"]),
+        ("the car's gone", ["car"]),
+        ("the horse rider moved", ["person"]),
+        ("the teddy bear moved", ["teddy bear"]),
+        ("the bus stop vanished", ["bus stop"]),
+        ("The color changed from orange to blue", []),
+        ("The orange was removed", ["orange"]),
+        ("the orange car moved", ["car"]),
+        ("the orange sports ball was removed", ["sports ball"]),
+        ("two oranges are missing", ["orange"]),
+        ("the zeppelin was removed", ["zeppelin"]),
+        ("The color of the zeppelin changed", ["zeppelin"]),
+        ("Zeppelin: removed", ["zeppelin"]),
+        ("The vehicle colour has been changed", ["vehicle"]),
+        ("The two pictures are the same", []),
+        ("I cannot see any pictures", []),
+        ("The overall color changed", []),
+    ],
+)
+def test_find_objects(clause, objects):
+    assert values(find_objects(clause)) == objects
+
+
+@pytest.mark.parametrize(
+    ("clause", "subjects"),
+    [
+        ("the car moved from the table to the bench", ["car"]),
+        ("the car, the bike and the bus have moved", ["car", "bicycle", "bus"]),
+        ("next to the tree, the dog is missing", ["dog"]),
+        ("the color of the car on the street changed", ["car"]),
+        ("the bowl to the left of the cup vanished", ["bowl"]),
+    ],
+)
+def test_find_subjects(clause, subjects):
+    assert values(find_subjects(clause)) == subjects

@@ -1,0 +1,75 @@
+"""The two pictures as answers name them: "the first image", "picture 2", "the original", "both"."""
+
+from itertools import product
+
+from spd_faith.parsing.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
+from spd_faith.parsing.words import JOINED, Hit, Mention, Phrases, Words, mentions_of, words_of
+
+_PICTURE_NOUNS = ("picture", "image", "photo", "photograph", "scene", "version", "one")
+_PICTURES = {
+    "first": ("first", "1st", "original", "initial", "former", "earlier"),
+    "second": ("second", "2nd", "modified", "edited", "changed", "altered", "new", "latter", "other", "later"),
+}
+_PICTURE_PHRASES = Phrases(
+    [
+        *(
+            (f"{the}{word} {noun}", which)
+            for which, words in _PICTURES.items()
+            for the, word, noun in product(("", "the ", "in the "), words, _PICTURE_NOUNS)
+        ),
+        *(
+            (f"{side} {noun}", which)
+            for side, which in (("left", "first"), ("right", "second"))
+            for noun in _PICTURE_NOUNS[:-1]
+        ),
+        *(
+            (f"{side} {noun}", which)
+            for side, which in (("left hand", "first"), ("right hand", "second"))
+            for noun in _PICTURE_NOUNS[:-1]
+        ),
+        *(
+            (f"{noun} {mark}", which)
+            for noun in _PICTURE_NOUNS[:-1]
+            for mark, which in (
+                ("1", "first"),
+                ("one", "first"),
+                ("a", "first"),
+                ("2", "second"),
+                ("two", "second"),
+                ("b", "second"),
+            )
+        ),
+        *((f"both {noun}s", "both") for noun in _PICTURE_NOUNS),
+        *((f"{the} two {noun}s", "both") for the in ("the", "these") for noun in _PICTURE_NOUNS[:-1]),
+        ("in both", "both"),
+        ("in the first", "first"),
+        ("in the second", "second"),
+        ("in one", "first"),
+        ("in the other", "second"),
+        ("the former", "first"),
+        ("the latter", "second"),
+        ("the other", "second"),
+        ("the original", "first"),
+        ("before", "first"),
+        ("afterwards", "second"),
+    ]
+)
+_AFTER_PICTURE = VERBS | CONJUNCTIONS | DETERMINERS | {"it", "they", "there"}
+
+
+def find_pictures(text: str) -> list[Mention]:
+    """Mentions of the pictures themselves; `value` is first (original), second (modified) or both."""
+    words = words_of(text)
+    return mentions_of(text, words, picture_hits(words))
+
+
+def picture_hits(words: Words) -> list[Hit]:
+    """Pictures at words of a clause: first, second or both."""
+    hits = []
+    for hit in _PICTURE_PHRASES.scan(words):
+        bare = words[hit.last - 1].text in {"first", "second", "original", "other", "one"}
+        after = words[hit.last] if hit.last < len(words) else None
+        if bare and after and after.tie == JOINED and after.text not in _AFTER_PICTURE:
+            continue  # "in the second row", "the other cup"
+        hits.append(hit)
+    return hits
