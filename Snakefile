@@ -9,20 +9,23 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config/config.yaml"
-
-
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
-from spd_faith.core.config import identity, load_run
-from spd_faith.core.errors import UserError
+from spd_faith.core.config import identity, load_run, read_mapping
+from spd_faith.core.errors import told_faults
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import command_files
 
-try:
+refused = "\nThe configuration has faults; nothing was started.\n\n"
+with told_faults(refused):
+    read_mapping(Path("config/config.yaml"))  # here, for Snakemake's own message names neither file nor line
+
+
+configfile: "config/config.yaml"
+
+
+with told_faults(refused):
     run = load_run(config, [Path(file) for file in workflow.configfiles])
-except UserError as error:
-    sys.exit(f"\nThe configuration has faults; nothing was started.\n\n{error}\n")
 
 datasets_from = {source: run.dataset_pattern(source) for source in ("demo", "hub")}
 workflow.register_resource("gpu", len(visible_gpus()))  # no more GPU jobs at once than GPUs

@@ -49,7 +49,7 @@ def test_canonical_category(name, category):
     assert canonical_category(name) == category
 
 
-def test_categories_are_the_objects_that_coco_names():
+def test_a_mention_says_where_it_stands():
     (mention,) = find_objects("A Traffic Light!")
     assert (mention.start, mention.end, mention.text, mention.value) == (2, 15, "Traffic Light", "traffic light")
 

@@ -270,6 +270,15 @@ def _time(stamp: str) -> datetime:
     return datetime.strptime(stamp, "%a %b %d %H:%M:%S %Y")
 
 
+def test_broken_yaml_is_told_with_file_and_line(project: Project) -> None:
+    (project.folder / "config/config.yaml").write_text("dataset: demo\nmodels: [tiny-qwen2-vl\n")
+    done = project.snakemake()
+    assert done.returncode == 1
+    message = done.stdout + done.stderr
+    assert "config/config.yaml: not valid YAML" in message and "line 3" in message
+    assert "Traceback" not in message
+
+
 @pytest.mark.parametrize(
     ("path", "change", "told"),
     [

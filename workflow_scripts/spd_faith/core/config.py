@@ -237,7 +237,7 @@ def load_run(config: Mapping[str, Any], files: list[Path], registries: Path = Pa
     that holds the faulty value, or else on the command line.
     Raises `UserError` with every fault found.
     """
-    contents = [(path, _read_mapping(path)) for path in files]
+    contents = [(path, read_mapping(path)) for path in files]
 
     def where(*keys: Any) -> str:
         wrong = _value_at(config, keys)
@@ -278,7 +278,7 @@ def load_registry(kind: str, path: Path) -> dict[str, Any]:
     """The entries of a registry file; `kind` is a key of `ENTRY_TYPES`. Raises `UserError` with every fault found."""
     tag, types = ENTRY_TYPES[kind]
     entries, faults = {}, []
-    for name, raw in _read_mapping(path).items():
+    for name, raw in read_mapping(path).items():
         place = f"{path}: {name}"
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             faults.append(_fault(place, "not a valid name", name, _NAME_RULE))
@@ -333,7 +333,8 @@ class _NoRepeatedKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_mapping(path: Path) -> Mapping[Any, Any]:
+def read_mapping(path: Path) -> Mapping[Any, Any]:
+    """The content of a YAML file that holds keys and values. Raises `UserError` where it does not."""
     if not path.is_file():
         siblings = sorted(str(file) for file in path.parent.glob("*.yaml"))
         raise UserError(

@@ -1,16 +1,24 @@
 """Errors that a person caused and can mend: a message without a traceback."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
     """Says what is wrong, where, and what to do."""
 
 
+@contextmanager
+def told_faults(headline: str) -> Iterator[None]:
+    """End the program with `headline`, the message of a `UserError` of the block, and exit code 1."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(f"{headline}{error}")
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`; a `UserError` ends it with its message and exit code 1."""
-    try:
+    with told_faults("error: "):
         main()
-    except UserError as error:
-        sys.exit(f"error: {error}")

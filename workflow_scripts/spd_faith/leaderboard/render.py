@@ -64,11 +64,12 @@ def markdown_text(
 
 
 def headline_table(live: pd.DataFrame) -> str:
-    """Rank, model, judge and the headline columns in the published order, each with its interval."""
+    """Rank, model, judge, the headline in the published order with its intervals, and the least coverage of the six."""
     table = pd.DataFrame({"Rank": live["rank"].astype("string").fillna(_NONE), "Model": live["label"]})
     table["Judge"] = live["judge_label"]
     for metric in SHOWN:
         table[NAMES[metric]] = [_cell(row, metric) for row in live.to_dict("records")]
+    table["Coverage"] = live[[f"{metric}_coverage" for metric in HEADLINE]].min(axis=1).map("{:.1%}".format)
     return _markdown(table)
 
 
