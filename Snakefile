@@ -51,5 +51,18 @@ rule all:
         f"results/{run.config.dataset}/leaderboard.parquet",
 
 
+onstart:
+    # On a cluster the jobs may find a GPU where this process has none.
+    if workflow.is_main_process and workflow.local_exec and not workflow.touch and not visible_gpus():
+        asked = {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule.name == "run_inference"}
+        if helpless := sorted(name for name in asked if run.models[name].requires_gpu):
+            sys.exit(
+                f"\nNo GPU is visible here, and these models cannot do without one: {', '.join(helpless)}."
+                "\nNothing was started. Run on a machine with a GPU, through a cluster (snakemake --profile slurm),"
+                "\nor take them from `models` in the config.\n"
+            )
+
+
 onsuccess:
-    shell(f"python workflow_scripts/show_leaderboard.py --results results/{run.config.dataset}")
+    if Path(f"results/{run.config.dataset}/leaderboard.parquet").exists():  # a run may have had another target
+        shell(f"python workflow_scripts/show_leaderboard.py --results results/{run.config.dataset}")

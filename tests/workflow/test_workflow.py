@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 class Project:
-    """A copy of the project with a dataset of eight pairs."""
+    """A copy of the project with a dataset of eight pairs and two models."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,6 +40,8 @@ class Project:
         with project.edited("config/datasets.yaml") as datasets:
             for split in datasets["demo"]["splits"].values():
                 split["pairs"] = 2
+        with project.edited("config/config.yaml") as config:
+            config["models"] = list(MODELS)
         return project
 
     def copy(self, folder: Path) -> "Project":

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from spd_faith.core.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -13,22 +15,33 @@ def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
 
     Without torchvision transformers has no video processors and refuses to load a processor that names one, though no
     video is ever shown here; so the name is passed over and pictures are prepared with PIL.
+    Raises `UserError` where the checkpoint lacks a part that questions about pictures need.
     """
     from transformers import AutoProcessor
     from transformers.utils import is_torchvision_available
 
     if is_torchvision_available():
-        processor = AutoProcessor.from_pretrained(model, revision=revision)
+        processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
     else:
         with without_video_processors():
-            processor = AutoProcessor.from_pretrained(model, revision=revision, backend="pil")
+            processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False, backend="pil")
+    for part in ("tokenizer", "image_processor"):  # AutoProcessor falls back to whichever part there is
+        if not hasattr(processor, part):
+            raise UserError(
+                f"{model}: no processor for text with pictures: {type(processor).__name__} has no {part}"
+                " (is there a preprocessor_config.json or processor_config.json?)"
+            )
+    if not processor.chat_template:
+        raise UserError(f"{model}: the processor has no chat template (chat_template.jinja)")
+    if getattr(processor, "image_token", None) is None:
+        raise UserError(f"{model}: {type(processor).__name__} names no image token")
     processor.tokenizer.padding_side = "left"
     return processor
 
 
 @contextmanager
 def without_video_processors() -> Iterator[None]:
-    """In the block, processors are built, loaded and saved without their video processors."""
+    """Let processors be built and loaded without their video part."""
     from transformers import ProcessorMixin
 
     original = ProcessorMixin.get_attributes
@@ -42,3 +55,14 @@ def without_video_processors() -> Iterator[None]:
         yield
     finally:
         ProcessorMixin.get_attributes = original
+
+
+def crop_side(image_processor: Any) -> int | None:
+    """Side in pixels of the square that an image processor cuts from the middle of a picture; None if it cuts none.
+
+    One that lays a grid of tiles over a picture (LLaVA-NeXT) crops the tiles, which are squares of that side already.
+    """
+    if not getattr(image_processor, "do_center_crop", False) or getattr(image_processor, "image_grid_pinpoints", None):
+        return None
+    size = image_processor.crop_size
+    return min(size["height"], size["width"])

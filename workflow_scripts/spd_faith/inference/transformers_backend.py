@@ -1,23 +1,28 @@
 """Backend `transformers`: any checkpoint that the Auto classes know, greedy, batched, never with eager attention."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from transformers import AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText, BatchFeature, PretrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.utils import is_torchvision_available
 
 from spd_faith.core.config import TransformersModel
 from spd_faith.core.errors import UserError
-from spd_faith.inference.pictures import merge
-from spd_faith.inference.processors import load_processor
+from spd_faith.inference.families import family_of
+from spd_faith.inference.pictures import merge, merge_on_square, on_square
+from spd_faith.inference.processors import crop_side, load_processor
+from spd_faith.inference.spans import PromptSpans, locate, prompt_spans
 
-# model types whose authors prepare pictures with the package qwen-vl-utils (it imports torchvision)
-_QWEN_VL_UTILS = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
-# what a family's processor must be told: InternVL's tiles pictures unless asked not to
-_PROCESSOR_ARGUMENTS = {"internvl": {"crop_to_patches": False}}
+log = logging.getLogger(__name__)
+_LOADING_ERRORS = (OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, SafetensorError)
+
+Question = tuple[str, Image.Image, Image.Image]
+"""A prompt's text, the original and the modified picture."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,10 @@ class TransformersBackend:
     """A loaded checkpoint that answers questions about pairs of pictures."""
 
     def __init__(self, entry: TransformersModel, device: str | None = None) -> None:
-        """Load processor and weights of `entry`; `device` is `cpu` or `cuda`, or None to follow the entry."""
+        """Load processor and weights of `entry`; `device` is `cpu` or `cuda`, or None to follow the entry.
+
+        Raises `UserError` that names the part which is missing or does not fit, before the weights are read if it can.
+        """
         on_gpu = torch.cuda.is_available() and (entry.resources.gpu > 0 or entry.requires_gpu)
         self.device = device or ("cuda" if on_gpu else "cpu")
         if entry.requires_gpu and self.device == "cpu":
@@ -42,30 +50,26 @@ class TransformersBackend:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise UserError(f"{entry.model}: cuda was asked for, and this job has no GPU (resources.gpu sets it)")
         self._entry = entry
+        config = _load_config(entry)
+        self._family = family_of(config.model_type)
+        if entry.pixel_budget and not self._family.takes_pixel_budget:
+            raise UserError(f"{entry.model}: models of the type {config.model_type} take no pixel_budget; leave it out")
+        if entry.image_layout == "pair" and not self._family.sees_pairs:
+            log.warning("%s was trained on one picture per prompt; consider image_layout: merged", entry.model)
         try:
             self._processor = load_processor(entry.model, entry.revision)
-            model, loading = AutoModelForImageTextToText.from_pretrained(
-                entry.model,
-                revision=entry.revision,
-                dtype=getattr(torch, entry.dtype),
-                attn_implementation=entry.attention,
-                device_map=entry.device_map or self.device,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-            raise UserError(f"{entry.model}: could not be loaded\n  {error}") from error
-        if missing := sorted(loading["missing_keys"]):  # transformers fills them with noise and goes on
-            raise UserError(f"{entry.model}: the weights lack {len(missing)} tensors, the first is {missing[0]}")
-        self._model = model.eval()
-        self._family = self._model.config.model_type
+        except _LOADING_ERRORS as error:
+            raise UserError(f"{entry.model}: the processor could not be loaded\n  {error}") from error
+        self._square = crop_side(self._processor.image_processor)
+        self._model = _load_model(entry, self.device)
         self._end_tokens = self._find_end_tokens()
 
     @property
     def pixel_backend(self) -> str:
         """Which package resizes pictures; their pixels differ by up to 0.17 standard deviations."""
-        if not is_torchvision_available():
+        if self._square or not is_torchvision_available():
             return "pil"
-        return "qwen_vl_utils" if self._family in _QWEN_VL_UTILS else "torchvision"
+        return "qwen_vl_utils" if self._family.uses_qwen_vl_utils else "torchvision"
 
     @property
     def revision(self) -> str:
@@ -73,9 +77,9 @@ class TransformersBackend:
         return getattr(self._model.config, "_commit_hash", None) or "local"
 
     @torch.inference_mode()
-    def generate(self, questions: list[tuple[str, Image.Image, Image.Image]]) -> list[Generation]:
-        """Answer (text, original, modified) questions in one left-padded batch."""
-        inputs = self._prepare(questions).to(self._model.device, self._model.dtype)
+    def generate(self, questions: list[Question]) -> list[Generation]:
+        """Answer the questions in one left-padded batch."""
+        inputs = self.prepare(questions).to(self._model.device, self._model.dtype)
         outputs = self._model.generate(
             **inputs,
             max_new_tokens=self._entry.max_new_tokens,
@@ -92,40 +96,128 @@ class TransformersBackend:
         answers = outputs[:, inputs["input_ids"].shape[1] :].cpu()
         return [self._read(ids, length) for ids, length in zip(answers, prompt_tokens, strict=True)]
 
-    def _prepare(self, questions: list[tuple[str, Image.Image, Image.Image]]) -> Any:
-        pictures = [self._layout(original, modified) for _, original, modified in questions]
-        messages = [self._message(text, shown) for (text, _, _), shown in zip(questions, pictures, strict=True)]
-        prompts = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        arguments: dict[str, Any] = dict(_PROCESSOR_ARGUMENTS.get(self._family, {}))
-        if self.pixel_backend == "qwen_vl_utils":
+    def prepare(self, questions: list[Question]) -> BatchFeature:
+        """The model's inputs for the questions, left-padded, on the CPU."""
+        messages = [self._message(question) for question in questions]
+        return self._process([self._render([message]) for message in messages], messages)
+
+    def prepare_with_spans(self, questions: list[Question]) -> tuple[BatchFeature, list[PromptSpans]]:
+        """The model's inputs and, for each row of `input_ids`, where the parts of the prompt stand.
+
+        Raises `UserError` where the processor does not say how it expands pictures.
+        """
+        messages = [self._message(question) for question in questions]
+        prompts = [locate(message, self._render) for message in messages]
+        inputs = self._process(
+            [prompt.text for prompt in prompts],
+            messages,
+            return_offsets_mapping=True,
+            return_text_replacement_offsets=True,
+        )
+        offsets = inputs.pop("offset_mapping").tolist()
+        expansions = inputs.pop("text_replacement_offsets", [])
+        pictures = [len(_pictures_of(message)) for message in messages]
+        if [len(row) for row in expansions] != pictures:
+            raise UserError(f"{self._entry.model}: {type(self._processor).__name__} does not say how it expands images")
+        image_token = self._processor.tokenizer.convert_tokens_to_ids(self._processor.image_token)
+        rows = zip(inputs["input_ids"].tolist(), offsets, expansions, prompts, strict=True)
+        return inputs, [prompt_spans(*row, image_token) for row in rows]
+
+    def _render(self, messages: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        return self._processor.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+
+    def _process(self, prompts: list[str], messages: list[dict[str, Any]], **more: Any) -> BatchFeature:
+        pictures = [_pictures_of(message) for message in messages]
+        arguments: dict[str, Any] = {**self._family.processor_arguments, **more}
+        if self._square:  # they have the size already
+            arguments |= {"do_resize": False, "do_center_crop": False}
+        elif self.pixel_backend == "qwen_vl_utils":
             from qwen_vl_utils import process_vision_info
 
             patch_size = self._processor.image_processor.patch_size
-            pictures = [process_vision_info(message, image_patch_size=patch_size)[0] for message in messages]
+            pictures = [process_vision_info([message], image_patch_size=patch_size)[0] for message in messages]
             arguments["do_resize"] = False
         elif budget := self._entry.pixel_budget:
             arguments["size"] = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
+        begin = self._processor.tokenizer.bos_token
+        if begin and prompts[0].startswith(begin):  # the template wrote it; the tokenizer would write it again
+            arguments["add_special_tokens"] = False
         return self._processor(text=prompts, images=pictures, padding=True, return_tensors="pt", **arguments)
 
-    def _layout(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
-        return [merge(original, modified)] if self._entry.image_layout == "merged" else [original, modified]
+    def _message(self, question: Question) -> dict[str, Any]:
+        text, original, modified = question
+        pictures = [
+            {"type": "image", "image": shown, **self._pixel_limits()} for shown in self._lay(original, modified)
+        ]
+        return {"role": "user", "content": [*pictures, {"type": "text", "text": text}]}
 
-    def _message(self, text: str, pictures: list[Image.Image]) -> list[dict[str, Any]]:
-        size = getattr(self._processor.image_processor, "size", {})
-        own = {"min_pixels": size.get("shortest_edge"), "max_pixels": size.get("longest_edge")}
-        budget = self._entry.pixel_budget.model_dump() if self._entry.pixel_budget else own
-        budget = {name: pixels for name, pixels in budget.items() if pixels}
-        content: list[dict[str, Any]] = [{"type": "image", "image": picture, **budget} for picture in pictures]
-        return [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
+    def _lay(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
+        """The picture or pictures of a question; on squares where the processor would crop to one."""
+        merged = self._entry.image_layout == "merged"
+        if self._square and merged:
+            return [merge_on_square(original, modified, self._square)]
+        if self._square:
+            return [on_square(picture, self._square) for picture in (original, modified)]
+        return [merge(original, modified)] if merged else [original, modified]
+
+    def _pixel_limits(self) -> dict[str, int]:
+        """What qwen-vl-utils reads beside a picture: the entry's budget, else the processor's own."""
+        if not self._family.uses_qwen_vl_utils:
+            return {}
+        if self._entry.pixel_budget:
+            return self._entry.pixel_budget.model_dump()
+        size = self._processor.image_processor.size
+        return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
 
     def _find_end_tokens(self) -> list[int]:
+        tokenizer = self._processor.tokenizer
         configured = self._model.generation_config.eos_token_id
         if configured is None:
-            configured = self._processor.tokenizer.eos_token_id
-        return [configured] if isinstance(configured, int) else list(configured)
+            configured = tokenizer.eos_token_id
+        configured = [configured] if isinstance(configured, int) else list(configured or [])
+        vocabulary = tokenizer.get_vocab()
+        of_family = [vocabulary[token] for token in self._family.end_tokens if token in vocabulary]
+        return sorted({*configured, *of_family})
 
     def _read(self, ids: torch.Tensor, prompt_tokens: int) -> Generation:
         ends = torch.isin(ids, torch.tensor(self._end_tokens)).nonzero()
         kept = ids[: int(ends[0]) + 1] if len(ends) else ids
         text = self._processor.tokenizer.decode(kept, skip_special_tokens=True)
         return Generation(text, kept.tolist(), prompt_tokens, finished=len(ends) > 0)
+
+
+def _load_config(entry: TransformersModel) -> PretrainedConfig:
+    try:
+        config = AutoConfig.from_pretrained(entry.model, revision=entry.revision, trust_remote_code=False)
+    except _LOADING_ERRORS as error:
+        raise UserError(f"{entry.model}: its config could not be loaded\n  {error}") from error
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise UserError(
+            f"{entry.model}: transformers has no model class that answers with text about pictures for the type"
+            f" {config.model_type}. Serve such a checkpoint through an endpoint instead."
+        )
+    return config
+
+
+def _load_model(entry: TransformersModel, device: str) -> PreTrainedModel:
+    try:
+        model, loading = AutoModelForImageTextToText.from_pretrained(
+            entry.model,
+            revision=entry.revision,
+            trust_remote_code=False,
+            dtype=getattr(torch, entry.dtype),
+            attn_implementation=entry.attention,
+            device_map=entry.device_map or device,
+            output_loading_info=True,
+        )
+    except _LOADING_ERRORS as error:
+        raise UserError(f"{entry.model}: the weights could not be loaded\n  {error}") from error
+    if missing := sorted(loading["missing_keys"]):  # transformers fills them with noise and goes on
+        raise UserError(f"{entry.model}: the weights lack {len(missing)} tensors, the first is {missing[0]}")
+    return model.eval()
+
+
+def _pictures_of(message: dict[str, Any]) -> list[Image.Image]:
+    return [part["image"] for part in message["content"] if part["type"] == "image"]

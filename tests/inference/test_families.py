@@ -1,0 +1,416 @@
+"""Every family through the one backend: tiny models of the real classes, saved, and loaded from disk.
+
+Numbers of tokens are counted by hand: text is one token per byte, so a system turn of Qwen2-VL is <|im_start|>,
+`system⏎`, 28 letters, <|im_end|> and ⏎, 38 tokens. Pictures of 112 × 112 pixels are 16 tokens of Qwen2-VL, of
+Qwen2.5-VL and of InternVL; 64 of LLaVA-1.5; 64 and one for the line's end of LLaVA-OneVision.
+"""
+
+import json
+import shutil
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_models import FAMILIES, UNLISTED, byte_tokenizer, save_tiny
+
+from spd_faith.core.config import TransformersModel
+from spd_faith.core.errors import UserError
+from spd_faith.inference import families, transformers_backend
+from spd_faith.inference.spans import PromptSpans
+from spd_faith.inference.transformers_backend import TransformersBackend
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TOKENS = 12
+QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
+LAYOUTS = ("pair", "merged")
+
+every_family = pytest.mark.parametrize("family", FAMILIES)
+every_layout = pytest.mark.parametrize("layout", LAYOUTS)
+
+
+def noise(width, height, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+SQUARES = ("Same?", noise(112, 112, 1), noise(112, 112, 2))
+QUESTIONS = [
+    SQUARES,
+    ("How many differences are there?", noise(56, 112, 3), noise(60, 100, 4)),
+    ("Same?", noise(200, 100, 5), noise(10, 10, 6)),
+    ("Different?", noise(56, 56, 7), noise(112, 56, 8)),
+]
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    """Folder with a checkpoint of every family."""
+    folder = tmp_path_factory.mktemp("families")
+    for family in FAMILIES:
+        save_tiny(family, folder / family)
+    return folder
+
+
+def entry(folder, **fields):
+    return TransformersModel(
+        backend="transformers", model=str(folder), **({"dtype": "float32", "max_new_tokens": TOKENS} | fields)
+    )
+
+
+@pytest.fixture(scope="module")
+def load(checkpoints):
+    """Load a family's backend, once for all tests that only read it."""
+    loaded = {}
+
+    def backend(family, layout="pair", dtype="float32"):
+        key = (family, layout, dtype)
+        if key not in loaded:
+            loaded[key] = TransformersBackend(entry(checkpoints / family, image_layout=layout, dtype=dtype))
+        return loaded[key]
+
+    return backend
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------------
+
+
+@every_layout
+@every_family
+def test_a_batch_does_not_change_an_answer(load, family, layout):
+    backend = load(family, layout)
+    alone = [backend.generate([question])[0] for question in QUESTIONS]
+    assert backend.generate(QUESTIONS) == alone
+    assert len({answer.text for answer in alone}) == 4
+
+
+@every_layout
+@every_family
+def test_bfloat16(load, family, layout):
+    backend = load(family, layout, "bfloat16")
+    assert {weight.dtype for weight in backend._model.parameters()} == {torch.bfloat16}
+    answers = backend.generate(QUESTIONS)
+    assert all(0 < len(answer.token_ids) <= TOKENS for answer in answers)
+    assert [answer.prompt_tokens for answer in answers] == [
+        answer.prompt_tokens for answer in load(family, layout).generate(QUESTIONS)
+    ]
+
+
+@every_layout
+@every_family
+def test_each_picture_reaches_the_model(load, family, layout):
+    text, original, modified = SQUARES
+    shown = [(text, original, modified), (text, modified, original), (text, original, original)]
+    assert len({answer.text for answer in load(family, layout).generate(shown)}) == 3
+
+
+@pytest.mark.gpu
+@every_layout
+@every_family
+def test_cuda_answers_as_the_cpu_does(checkpoints, load, family, layout):
+    on_gpu = TransformersBackend(entry(checkpoints / family, image_layout=layout, resources={"gpu": 1}))
+    assert on_gpu.device == "cuda"
+    assert on_gpu.generate(QUESTIONS) == load(family, layout).generate(QUESTIONS)
+
+
+# ---- spans -----------------------------------------------------------------------------------------------------------
+
+
+def spans(system, images, text):
+    return PromptSpans(range(*system), tuple(range(*image) for image in images), range(*text))
+
+
+# Of SQUARES. System turn, user's opening, then <|vision_start|> picture <|vision_end|>, the text of 5 letters.
+QWEN2_PAIR = spans((0, 38), [(45, 61), (63, 79)], (80, 85))
+PAIR = {
+    "qwen2_vl": QWEN2_PAIR,
+    "qwen2_5_vl": QWEN2_PAIR,
+    # no system turn; 112 is 3.5 × 32, rounded (to even) to 4 × 4 tokens
+    "qwen3_vl": spans((0, 0), [(7, 23), (25, 41)], (42, 47)),
+    "qwen3_vl_moe": spans((0, 0), [(7, 23), (25, 41)], (42, 47)),
+    # <img> picture </img> ⏎
+    "internvl": spans((0, 0), [(7, 23), (26, 42)], (44, 49)),
+    # <s> `USER: ` picture ⏎ picture ⏎
+    "llava": spans((0, 0), [(7, 71), (72, 136)], (137, 142)),
+    # <|im_start|> `user `, picture after picture, ⏎
+    "llava_onevision": spans((0, 0), [(6, 71), (71, 136)], (137, 142)),
+}
+# One picture of 224 × 112. Qwen2-VL: 8 × 4 tokens are too many; the root of 2 makes them 158 × 79 pixels: 5 × 2 tokens.
+# LLaVA-OneVision: a base view of 64; the grid 112 × 224 holds it as it is: 8 rows of 16, each with an end.
+QWEN2_MERGED = spans((0, 38), [(45, 55)], (56, 61))
+MERGED = {
+    "qwen2_vl": QWEN2_MERGED,
+    "qwen2_5_vl": QWEN2_MERGED,
+    "qwen3_vl": spans((0, 0), [(7, 17)], (18, 23)),
+    "qwen3_vl_moe": spans((0, 0), [(7, 17)], (18, 23)),
+    "internvl": spans((0, 0), [(7, 23)], (25, 30)),
+    "llava": spans((0, 0), [(7, 71)], (72, 77)),
+    "llava_onevision": spans((0, 0), [(6, 6 + 64 + 8 * 17)], (207, 212)),
+}
+
+
+@every_layout
+@every_family
+def test_spans(load, family, layout):
+    _, (found,) = load(family, layout).prepare_with_spans([SQUARES])
+    assert found == {"pair": PAIR, "merged": MERGED}[layout][family]
+
+
+@every_layout
+@every_family
+def test_spans_hold_every_image_token_and_the_text_alone(load, family, layout):
+    """In a batch of unlike prompts: positions count the padding."""
+    backend = load(family, layout)
+    inputs, found = backend.prepare_with_spans(QUESTIONS)
+    plain = backend.prepare(QUESTIONS)
+    assert set(inputs) == set(plain)
+    assert torch.equal(inputs["input_ids"], plain["input_ids"])
+    image_token = backend._model.config.image_token_id
+    tokenizer = backend._processor.tokenizer
+    for (text, *_), row, parts in zip(QUESTIONS, inputs["input_ids"], found, strict=True):
+        images = [place for image in parts.images for place in image]
+        assert images == (row == image_token).nonzero().flatten().tolist()
+        assert len(parts.images) == (2 if layout == "pair" else 1)
+        assert tokenizer.decode(row[parts.user_text.start : parts.user_text.stop]) == text
+        system = tokenizer.decode(row[parts.system.start : parts.system.stop])
+        turn = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+        assert system == (turn if family in ("qwen2_vl", "qwen2_5_vl") else "")
+
+
+@pytest.mark.parametrize(
+    ("system", "length"),
+    [("{{ 'A chat. ' }}", 8), ("{{ bos_token + 'A chat. ' }}", 9)],  # the second writes <s>, a token, itself
+)
+def test_a_system_sentence_without_markers(checkpoints, tmp_path, system, length):
+    """As Vicuna has it: `A chat. USER: …`."""
+    folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
+    template = folder / "chat_template.jinja"
+    template.write_text(system + template.read_text())
+    inputs, (found,) = TransformersBackend(entry(folder, image_layout="merged")).prepare_with_spans([SQUARES])
+    assert found == spans((9 - length, 9), [(15, 79)], (80, 85))
+    begin = byte_tokenizer(("<unk>", "<s>"), "<s>", "<s>").convert_tokens_to_ids("<s>")
+    assert (inputs["input_ids"] == begin).sum() == 1
+
+
+def test_a_template_that_changes_the_text_has_no_spans(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
+    template = folder / "chat_template.jinja"
+    template.write_text(template.read_text().replace("part.text", "part.text | upper"))
+    backend = TransformersBackend(entry(folder))
+    with pytest.raises(UserError, match="the chat template changes a turn or its text"):
+        backend.prepare_with_spans([SQUARES])
+    assert backend.generate([SQUARES])
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------------
+
+
+def corners(width, height, size):
+    """Places of the four corner squares."""
+    return [(x, y) for x in (0, width - size) for y in (0, height - size)]
+
+
+@pytest.mark.parametrize("size", [(448, 448), (300, 400), (640, 480)])
+@pytest.mark.parametrize("which", [0, 1], ids=["original", "modified"])
+def test_llava_sees_every_corner_of_both_pictures(load, size, which):
+    """A changed corner changes the input, and only in that picture's part of it."""
+    backend = load("llava", "merged")
+    seen = []
+    for place in [None, *corners(*size, 24)]:
+        pictures = [Image.new("RGB", size, "green"), Image.new("RGB", size, "green")]
+        if place:
+            pictures[which].paste("white", (*place, place[0] + 24, place[1] + 24))
+        seen.append(backend.prepare([("Same?", *pictures)])["pixel_values"][0])
+    plain, *changed = seen
+    assert plain.shape == (3, 112, 112)
+    along = 2 if size[0] <= size[1] else 1  # side by side or stacked
+    middles = []
+    for values in changed:
+        places = (values != plain).any(dim=0).nonzero()
+        assert len(places)
+        positions = places[:, along - 1]
+        assert bool(((positions >= 56) == bool(which)).all())
+        middles.append(tuple(places.float().mean(dim=0).tolist()))
+    assert len(set(middles)) == 4  # four corners at four places
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["original", "modified"])
+def test_llava_sees_every_corner_of_a_pair(load, which):
+    backend = load("llava", "pair")
+    seen = []
+    for place in [None, *corners(300, 100, 24)]:
+        pictures = [Image.new("RGB", (300, 100), "green"), Image.new("RGB", (300, 100), "green")]
+        if place:
+            pictures[which].paste("white", (*place, place[0] + 24, place[1] + 24))
+        seen.append(backend.prepare([("Same?", *pictures)])["pixel_values"])
+    for values in seen[1:]:
+        assert not torch.equal(values[which], seen[0][which])
+        assert torch.equal(values[1 - which], seen[0][1 - which])
+
+
+def test_llava_is_shown_the_square_as_it_is(load):
+    """White, half of it: no pixel is resized again, so there are three values and no more: white, black and grey."""
+    black, white = Image.new("RGB", (112, 112), "black"), Image.new("RGB", (112, 112), "white")
+    values = load("llava", "merged").prepare([("Same?", black, white)])["pixel_values"][0]
+    expected = torch.full((3, 112, 112), 128 / 255 * 2 - 1)
+    expected[:, 28:84, :56] = -1
+    expected[:, 28:84, 56:] = 1
+    torch.testing.assert_close(values, expected)
+
+
+def test_a_square_is_not_cropped_by_a_processor_that_resizes_to_more(checkpoints, load, tmp_path):
+    folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
+    change_json(folder / "preprocessor_config.json", size={"shortest_edge": 128})
+    seen = TransformersBackend(entry(folder, image_layout="merged")).prepare([SQUARES])["pixel_values"]
+    assert torch.equal(seen, load("llava", "merged").prepare([SQUARES])["pixel_values"])
+
+
+def test_internvl_is_shown_whole_pictures(load):
+    """Its processor would cut these into tiles."""
+    wide = ("Same?", noise(448, 112, 1), noise(448, 112, 2))
+    assert load("internvl").prepare([wide])["pixel_values"].shape == (2, 3, 112, 112)
+
+
+def test_two_pictures_for_a_model_of_one_are_told(checkpoints, caplog):
+    TransformersBackend(entry(checkpoints / "llava"))
+    assert "was trained on one picture per prompt; consider image_layout: merged" in caplog.text
+    caplog.clear()
+    TransformersBackend(entry(checkpoints / "llava", image_layout="merged"))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family not in QWEN])
+def test_a_pixel_budget_is_refused_where_none_is_taken(checkpoints, family):
+    budget = {"min_pixels": 784, "max_pixels": 7840}
+    with pytest.raises(UserError, match=rf"models of the type {family} take no pixel_budget"):
+        TransformersBackend(entry(checkpoints / family, pixel_budget=budget))
+
+
+# ---- qwen-vl-utils ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torchvision(monkeypatch):
+    """As if torchvision were there: an empty one, of which the real qwen_vl_utils uses nothing for pictures."""
+
+    def forget():
+        for name in [name for name in sys.modules if name.partition(".")[0] == "qwen_vl_utils"]:
+            del sys.modules[name]
+
+    forget()
+    package = types.ModuleType("torchvision")
+    package.__version__ = "0"
+    package.io, package.transforms = types.ModuleType("torchvision.io"), types.ModuleType("torchvision.transforms")
+    package.transforms.functional = types.ModuleType("torchvision.transforms.functional")
+    package.transforms.InterpolationMode = types.SimpleNamespace(BICUBIC="bicubic")
+    for module in (package, package.io, package.transforms, package.transforms.functional):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    yield lambda: monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: True)
+    forget()
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        None,
+        {"min_pixels": 9 * 1024, "max_pixels": 12 * 1024},
+        {"min_pixels": 25 * 1024, "max_pixels": 36 * 1024},  # more than the processor's own
+    ],
+)
+@pytest.mark.parametrize("family", QWEN)
+def test_qwen_vl_utils_keeps_the_same_pixel_budget(checkpoints, torchvision, family, budget):
+    fields = {"pixel_budget": budget} if budget else {}
+    backend = TransformersBackend(entry(checkpoints / family, **fields))
+    without = backend.prepare(QUESTIONS)
+    assert backend.pixel_backend == "pil"
+    torchvision()
+    assert backend.pixel_backend == "qwen_vl_utils"
+    inputs = backend.prepare(QUESTIONS)
+    assert torch.equal(inputs["image_grid_thw"], without["image_grid_thw"])
+    assert torch.equal(inputs["input_ids"], without["input_ids"])
+    torch.testing.assert_close(inputs["pixel_values"], without["pixel_values"], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(("family", "package"), [("llava", "pil"), ("internvl", "torchvision")])
+def test_the_package_that_resizes_is_told(load, monkeypatch, family, package):
+    """A square is made with Pillow, whatever the processor uses."""
+    monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: True)
+    assert load(family).pixel_backend == package
+
+
+# ---- end tokens ------------------------------------------------------------------------------------------------------
+
+
+def change_json(path, **fields):
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_internvl_ends_with_its_turn_whatever_the_checkpoint_names(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints / "internvl", tmp_path / "internvl")
+    change_json(folder / "generation_config.json", eos_token_id=3)
+    end = TransformersBackend(entry(folder))._processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert TransformersBackend(entry(folder))._end_tokens == sorted([3, end])
+
+
+# ---- families that are not listed ------------------------------------------------------------------------------------
+
+
+@every_layout
+@pytest.mark.parametrize("family", UNLISTED)
+def test_a_family_that_is_not_listed_works(tmp_path, family, layout):
+    assert family not in families.FAMILIES
+    save_tiny(family, tmp_path / family)
+    backend = TransformersBackend(entry(tmp_path / family, image_layout=layout))
+    alone = [backend.generate([question])[0] for question in QUESTIONS]
+    assert backend.generate(QUESTIONS) == alone
+    assert len({answer.text for answer in alone}) == 4
+
+
+def test_tiles_of_a_large_picture_are_not_given_up(tmp_path):
+    """LLaVA-NeXT crops its tiles, not the picture: a merged picture of 224 × 112 is a view of it and two tiles."""
+    save_tiny("llava_next", tmp_path / "next")
+    inputs = TransformersBackend(entry(tmp_path / "next", image_layout="merged")).prepare([SQUARES])
+    assert inputs["pixel_values"].shape == (1, 3, 3, 112, 112)
+    assert inputs["image_sizes"].tolist() == [[112, 224]]
+
+
+def remove_template(folder):
+    (folder / "chat_template.jinja").unlink()
+
+
+def remove_pictures(folder):
+    (folder / "preprocessor_config.json").unlink()
+
+
+def change_type(model_type):
+    def change(folder):
+        change_json(folder / "config.json", model_type=model_type)
+
+    return change
+
+
+MISSING = {
+    "chat template": (remove_template, r"has no chat template \(chat_template\.jinja\)"),
+    "processor": (remove_pictures, "the processor could not be loaded\n  Can.t load image processor"),
+    "unknown architecture": (change_type("no_such_vlm"), r"its config could not be loaded\n  .*no_such_vlm"),
+    "model class": (change_type("qwen2"), "no model class that answers with text about pictures for the type qwen2"),
+}
+
+
+@pytest.mark.parametrize(("remove", "message"), MISSING.values(), ids=MISSING)
+def test_the_missing_part_is_named(checkpoints, tmp_path, remove, message):
+    folder = shutil.copytree(checkpoints / "qwen2_vl", tmp_path / "changed")
+    remove(folder)
+    with pytest.raises(UserError, match=message) as caught:
+        TransformersBackend(entry(folder))
+    assert str(caught.value).startswith(f"{folder}: ")
+
+
+def test_remote_code_is_refused(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints / "internvl", tmp_path / "remote")
+    change_json(folder / "config.json", model_type="internvl_chat", auto_map={"AutoConfig": "own.Own"})
+    (folder / "own.py").write_text("raise SystemExit('was run')")
+    with pytest.raises(UserError, match="its config could not be loaded"):
+        TransformersBackend(entry(folder))
