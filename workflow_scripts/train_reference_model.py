@@ -1,4 +1,4 @@
-"""Train a reference model from nothing; writes its last and an early checkpoint, each with its scores and its card."""
+"""Train a reference model from nothing; writes its last and, if asked, an early checkpoint, with scores and card."""
 
 import argparse
 from pathlib import Path
@@ -7,20 +7,20 @@ import torch
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.reference_models import qwen2_vl
+from spd_faith.reference_models import internvl, llava, qwen2_vl
 from spd_faith.reference_models.card import Training, folder_name, write_card
 from spd_faith.reference_models.evaluation import evaluate
 from spd_faith.reference_models.training import Recipe, Trainer
 
-FAMILIES = {"tiny-qwen2-vl": qwen2_vl}
+FAMILIES = {"tiny-qwen2-vl": qwen2_vl, "tiny-internvl": internvl, "tiny-llava": llava}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--model", choices=FAMILIES, required=True, help="what to train")
-    parser.add_argument("--output-dir", type=Path, required=True, help="gets the folders MODEL and MODEL-early")
+    parser.add_argument("--output-dir", type=Path, required=True, help="gets the folder MODEL (and MODEL-early)")
     parser.add_argument("--steps", type=int, default=2400, help="training steps")
-    parser.add_argument("--early-step", type=int, default=500, help="the step of the early checkpoint")
+    parser.add_argument("--early-step", type=int, help="write a checkpoint of this step too")
     parser.add_argument("--seed", type=int, default=7, help="of the first weights and of the scenes")
     parser.add_argument("--work-dir", type=Path, default=Path("results/training"), help="gets MODEL.pt, to resume from")
     parser.add_argument("--resume", action="store_true", help="go on from --work-dir")
@@ -28,19 +28,23 @@ def main() -> None:
     parser.add_argument("--held-out-pairs", type=int, default=100, help="pairs per split that the scores come from")
     parser.add_argument("--prompts-dir", type=Path, default=Path("resources/prompts"), help="the prompts to learn")
     args = parser.parse_args()
-    if not 0 < args.early_step < args.steps:
+    if args.early_step is not None and not 0 < args.early_step < args.steps:
         raise UserError(f"--early-step {args.early_step}: must lie between 0 and --steps {args.steps}")
 
     torch.set_num_threads(args.threads)
     prompts = load_prompts(args.prompts_dir)
     recipe = Recipe(steps=args.steps, seed=args.seed, early_step=args.early_step)
-    trainer = Trainer(FAMILIES[args.model], prompts, recipe)
+    family = FAMILIES[args.model]
+    trainer = Trainer(family, prompts, recipe)
     state = args.work_dir / f"{args.model}.pt"
     if args.resume:
         trainer.load_state(state)
     trainer.run(state)
 
-    for step, weights in ((recipe.steps, trainer.model.state_dict()), (recipe.early_step, trainer.early_weights)):
+    checkpoints = [(recipe.steps, trainer.model.state_dict())]
+    if recipe.early_step is not None:
+        checkpoints.append((recipe.early_step, trainer.early_weights))
+    for step, weights in checkpoints:
         training = Training(
             model=args.model,
             architecture=type(trainer.model).__name__,
@@ -52,7 +56,8 @@ def main() -> None:
         )
         folder = args.output_dir / folder_name(training)
         trainer.export(folder, weights)
-        write_card(folder, training, evaluate(folder, prompts, args.held_out_pairs))
+        scores = evaluate(folder, prompts, args.held_out_pairs, family.IMAGE_LAYOUT)
+        write_card(folder, training, family, scores)
         print(f"{folder}: written")
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-import torch
 
 from spd_faith.dataset.scenes import Background, SceneDifference, SceneObject, ScenePair
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.reference_models import qwen2_vl
+from spd_faith.reference_models import internvl, llava, qwen2_vl
 from spd_faith.reference_models.answers import PHRASES, answer_text
 from spd_faith.reference_models.examples import CELLS, IGNORED, Vocabulary, cell_truths, make_batch
 from spd_faith.reference_models.tokenizer import prompt_phrases
@@ -34,14 +34,19 @@ PAIR = ScenePair(
 )
 
 
-@pytest.fixture(scope="module")
-def processor():
-    return qwen2_vl.build_processor([*prompt_phrases(PROMPTS), *PHRASES])
+@pytest.fixture(scope="module", params=[qwen2_vl, internvl, llava], ids=lambda family: family.NAME)
+def family(request: pytest.FixtureRequest) -> ModuleType:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def vocabulary(processor) -> Vocabulary:
-    return make_vocabulary(processor, PROMPTS, qwen2_vl.NOTHING)
+def processor(family: ModuleType):
+    return family.build_processor([*prompt_phrases(PROMPTS), *PHRASES])
+
+
+@pytest.fixture(scope="module")
+def vocabulary(processor, family: ModuleType) -> Vocabulary:
+    return make_vocabulary(processor, PROMPTS, family)
 
 
 def test_any_text_comes_back_from_the_tokenizer(processor):
@@ -60,22 +65,8 @@ def test_pieces_are_the_tokens_of_the_whole_answer(processor, vocabulary: Vocabu
     for task in PROMPTS:
         batch = make_batch([(task, PAIR)], vocabulary)
         taught = batch.labels[0][batch.labels[0] != IGNORED].tolist()
-        text = answer_text(task, PAIR.differences) + "<|im_end|>"
+        text = answer_text(task, PAIR.differences) + processor.tokenizer.eos_token
         assert taught == processor.tokenizer.encode(text)
-
-
-def test_prompt_is_short_and_has_a_system_turn(processor, vocabulary: Vocabulary):
-    decoded = processor.tokenizer.decode(vocabulary.prompts["same"])
-    picture = "<|vision_start|>" + 16 * "<|image_pad|>" + "<|vision_end|>"
-    assert decoded == (
-        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-        f"<|im_start|>user\n{picture}{picture}{PROMPTS['same'].text}<|im_end|>\n<|im_start|>assistant\n"
-    )
-    assert max(map(len, vocabulary.prompts.values())) < 64
-    own = processor.apply_chat_template(
-        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}], add_generation_prompt=False
-    )
-    assert own == "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n"
 
 
 def test_what_each_cell_is_taught_to_say(vocabulary: Vocabulary):
@@ -136,30 +127,3 @@ def test_batch(processor, vocabulary: Vocabulary):
     assert batch.looking.tolist() == [[0, prompt - 1 + offset] for offset in range(10)]
     looks = [{cell for cell in range(32) if row[cell]} for row in batch.looked_at]
     assert looks == [{17, 22, 26, 31}, *[{1, 17}] * 3, *[{6, 22, 26}] * 3, *[{15, 31}] * 3]
-
-
-def test_pixels_are_those_of_the_processor(processor):
-    """The shortcut of training and the processor give the same patches."""
-    from PIL import Image
-
-    pictures = torch.randint(0, 256, (2, 112, 112, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    shown = [Image.fromarray(picture.numpy()) for picture in pictures]
-    text = "<|vision_start|><|image_pad|><|vision_end|>" * 2
-    expected = processor(text=[text], images=[shown], return_tensors="pt")
-    inputs = qwen2_vl.picture_inputs(processor, pictures, expected["input_ids"])
-    torch.testing.assert_close(inputs["pixel_values"], expected["pixel_values"], atol=1e-6, rtol=0)
-    assert torch.equal(inputs["image_grid_thw"], expected["image_grid_thw"])
-    assert torch.equal(inputs["mm_token_type_ids"], expected["mm_token_type_ids"])
-
-
-def test_shortcuts_of_training_change_nothing(processor):
-    torch.manual_seed(0)
-    model = qwen2_vl.build_model(processor).eval()
-    pictures = torch.randint(0, 256, (4, 112, 112, 3), dtype=torch.uint8)
-    pixels = qwen2_vl.picture_inputs(processor, pictures, torch.zeros(1, 1))
-    arguments = pixels["pixel_values"], pixels["image_grid_thw"]
-    with torch.no_grad():
-        expected = model.model.visual(arguments[0], grid_thw=arguments[1]).pooler_output
-        qwen2_vl.prepare_for_training(model)
-        found = model.model.visual(arguments[0], grid_thw=arguments[1]).pooler_output
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

@@ -2,63 +2,91 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from spd_faith.core.config import registry_entry
 from spd_faith.dataset.demo import demo_pairs
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.reference_models.card import METRICS_FILE
+from spd_faith.reference_models import internvl, llava, qwen2_vl
+from spd_faith.reference_models.card import METRICS_FILE, Training, card_text
 from spd_faith.reference_models.evaluation import ask, held_out_pairs, load, split_scores
+from spd_faith.reference_models.training import Recipe
 
 ROOT = Path(__file__).parents[2]
-FINAL, EARLY = (ROOT / "resources/models" / name for name in ("tiny-qwen2-vl", "tiny-qwen2-vl-early"))
+MODELS = ROOT / "resources/models"
 PROMPTS = load_prompts(ROOT / "resources/prompts")
-both = pytest.mark.parametrize("folder", [FINAL, EARLY], ids=lambda folder: folder.name)
+FAMILIES = {"tiny-qwen2-vl": qwen2_vl, "tiny-internvl": internvl, "tiny-llava": llava}
+EARLY = "tiny-qwen2-vl-early"
+every_final_model = pytest.mark.parametrize(("name", "family"), FAMILIES.items(), ids=FAMILIES)
+every_model = pytest.mark.parametrize(
+    ("name", "family"), [*FAMILIES.items(), (EARLY, qwen2_vl)], ids=[*FAMILIES, EARLY]
+)
 
 
-def metrics(folder: Path) -> dict:
-    return json.loads((folder / METRICS_FILE).read_text())
+def metrics(name: str) -> dict:
+    return json.loads((MODELS / name / METRICS_FILE).read_text())
 
 
-@both
-def test_folder_is_small(folder: Path):
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 4_000_000
+@every_model
+def test_folder_is_small_and_of_its_family(name: str, family: ModuleType):
+    assert sum(file.stat().st_size for file in (MODELS / name).iterdir()) < 4_000_000
+    config = json.loads((MODELS / name / "config.json").read_text())
+    assert config["model_type"] == family.MODEL_TYPE
+    assert config["architectures"] == [metrics(name)["training"]["architecture"]]
+    assert config["dtype"] == "bfloat16"
 
 
-@both
-def test_card_is_in_step_with_the_metrics(folder: Path):
+@every_model
+def test_card_is_what_the_command_writes(name: str, family: ModuleType):
+    told = metrics(name)
+    training = Training(**told["training"] | {"recipe": Recipe(**told["training"]["recipe"])})
+    assert (MODELS / name / "README.md").read_text() == card_text(training, family, told["held_out"])
+
+
+@every_model
+def test_card_is_in_step_with_the_metrics(name: str, family: ModuleType):
     """Read the card's table back."""
-    lines = (folder / "README.md").read_text().splitlines()
+    lines = (MODELS / name / "README.md").read_text().splitlines()
     columns = ("pairs", "type_f1", "category_f1", "exact", "verdicts", "json")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")][2:]
-    held_out = metrics(folder)["held_out"]
+    held_out = metrics(name)["held_out"]
     assert [row[0] for row in rows] == list(held_out) == ["easy", "medium", "hard", "multi_diff", "identical"]
     for split, *cells in rows:
-        for name, cell in zip(columns, cells, strict=True):
+        for column, cell in zip(columns, cells, strict=True):
             if cell == "–":
-                assert name not in held_out[split]
+                assert column not in held_out[split]
             else:
-                assert float(cell) == pytest.approx(held_out[split][name] * (1 if name == "pairs" else 100), abs=0.051)
-    assert f"{metrics(folder)['training']['recipe']['steps']} steps" in "\n".join(lines)
+                scale = 1 if column == "pairs" else 100
+                assert float(cell) == pytest.approx(held_out[split][column] * scale, abs=0.051)
+    card = "\n".join(lines)
+    assert f"{metrics(name)['training']['recipe']['steps']} steps" in card
+    assert f"what {family.NAME} can do" in card
 
 
-def test_final_model_sees_and_still_errs_and_the_early_one_errs_more():
-    final, early = metrics(FINAL)["held_out"], metrics(EARLY)["held_out"]
-    assert final["easy"]["type_f1"] >= 0.85
-    assert final["hard"]["exact"] < 1
-    assert final["multi_diff"]["exact"] < 1
+@every_final_model
+def test_final_model_sees_and_still_errs(name: str, family: ModuleType):
+    held_out = metrics(name)["held_out"]
+    assert held_out["easy"]["type_f1"] >= 0.85
+    assert held_out["hard"]["exact"] < 1
+    assert held_out["multi_diff"]["exact"] < 1
+
+
+def test_early_model_errs_more():
+    final, early = metrics("tiny-qwen2-vl")["held_out"], metrics(EARLY)["held_out"]
     for split in ("easy", "medium", "hard", "multi_diff"):
         assert 0.5 < early[split]["type_f1"] < final[split]["type_f1"]
         assert early[split]["exact"] < final[split]["exact"]
 
 
 @pytest.mark.slow
-def test_final_model_sees_the_easy_split_of_the_demo():
+@every_final_model
+def test_final_model_sees_the_easy_split_of_the_demo(name: str, family: ModuleType):
     pairs = demo_pairs(registry_entry("datasets", ROOT / "config/datasets.yaml", "demo"))
     easy = [pair.scenes for pair in pairs if pair.split == "easy"]
     assert len(easy) == 40
-    answers = ask(load(FINAL), PROMPTS, easy)
+    answers = ask(load(MODELS / name, family.IMAGE_LAYOUT), PROMPTS, easy)
     assert split_scores(answers)["type_f1"] >= 0.85
     assert answers[0].texts == {
         "describe": "There is one difference. First, the bus has been removed.\n"
@@ -69,9 +97,9 @@ def test_final_model_sees_the_easy_split_of_the_demo():
 
 
 @pytest.mark.slow
-@both
-def test_scores_of_the_card_are_those_of_the_weights(folder: Path):
+@every_model
+def test_scores_of_the_card_are_those_of_the_weights(name: str, family: ModuleType):
     """The first pairs again: their share of right answers lies within four standard errors of the card's."""
-    scores = split_scores(ask(load(folder), PROMPTS, held_out_pairs(24)["easy"]))
-    told = metrics(folder)["held_out"]["easy"]["exact"]
+    scores = split_scores(ask(load(MODELS / name, family.IMAGE_LAYOUT), PROMPTS, held_out_pairs(24)["easy"]))
+    told = metrics(name)["held_out"]["easy"]["exact"]
     assert abs(scores["exact"] - told) <= 4 * (max(told * (1 - told), 0.01) / 24) ** 0.5

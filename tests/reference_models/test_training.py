@@ -99,6 +99,29 @@ def test_command_writes_both_checkpoints_with_cards(tmp_path: Path, monkeypatch:
     assert seen == [tmp_path / "tiny-qwen2-vl", tmp_path / "tiny-qwen2-vl-early"]
 
 
+def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """And measures a model of merged pictures with merged pictures."""
+    layouts = []
+
+    def evaluate(model: Path, prompts: object, pairs: int, image_layout: str) -> dict:
+        layouts.append(image_layout)
+        return {"easy": {"pairs": 1, "exact": 0.25}}
+
+    monkeypatch.setattr(train_reference_model, "evaluate", evaluate)
+    monkeypatch.chdir(ROOT)
+    numbers = ["--steps", "1", "--seed", "5", "--threads", str(torch.get_num_threads())]
+    folders = ["--output-dir", str(tmp_path / "out"), "--work-dir", str(tmp_path / "work")]
+    monkeypatch.setattr(sys, "argv", ["train_reference_model.py", "--model", "tiny-llava", *folders, *numbers])
+    train_reference_model.main()
+    assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["tiny-llava"]
+    card = (tmp_path / "out/tiny-llava/README.md").read_text()
+    assert "--steps 1 --seed 5\n" in card
+    assert "early" not in card
+    assert "the two pictures lie side by side" in card
+    assert layouts == ["merged"]
+    assert type(load(tmp_path / "out/tiny-llava", "merged")._model).__name__ == "LlavaForConditionalGeneration"
+
+
 def test_command_refuses_an_early_step_after_the_last(monkeypatch: pytest.MonkeyPatch):
     command = "train_reference_model.py --model tiny-qwen2-vl --output-dir none --steps 2 --early-step 2"
     monkeypatch.setattr(sys, "argv", command.split())

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 
 from spd_faith.core.files import write_text
 from spd_faith.dataset.sprites import CATEGORIES, COLORS
@@ -39,17 +40,18 @@ class Training:
     @property
     def command(self) -> str:
         recipe = self.recipe
+        early = "" if recipe.early_step is None else f" --early-step {recipe.early_step}"
         return (
             f"python workflow_scripts/train_reference_model.py --model {self.model} --output-dir resources/models \\\n"
-            f"        --steps {recipe.steps} --early-step {recipe.early_step} --seed {recipe.seed}"
+            f"        --steps {recipe.steps}{early} --seed {recipe.seed}"
         )
 
 
-def write_card(folder: Path, training: Training, scores: dict[str, dict[str, float]]) -> None:
+def write_card(folder: Path, training: Training, family: ModuleType, scores: dict[str, dict[str, float]]) -> None:
     """Write README.md and metrics.json; the card's table is made from the metrics."""
     metrics = {"training": asdict(training), "held_out_seed": HELD_OUT_SEED, "held_out": scores}
     write_text(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
-    write_text(folder / "README.md", card_text(training, scores))
+    write_text(folder / "README.md", card_text(training, family, scores))
 
 
 def score_table(scores: dict[str, dict[str, float]]) -> str:
@@ -61,7 +63,8 @@ def score_table(scores: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def card_text(training: Training, scores: dict[str, dict[str, float]]) -> str:
+def card_text(training: Training, family: ModuleType, scores: dict[str, dict[str, float]]) -> str:
+    """Markdown with the front matter that model hubs read; `family` is a module such as `qwen2_vl`."""
     recipe = training.recipe
     name = folder_name(training)
     if training.is_early:
@@ -72,6 +75,13 @@ early. It sees less, so a leaderboard of the two has an order."""
         what = """\
 A vision-language model small enough to ship with a repository and to answer in a fraction of a second on a CPU. It
 finds the differences between two drawn scenes and tells them in sentences and JSON."""
+    effort = (
+        f"{recipe.steps} steps of {recipe.batch_size} pairs, {training.minutes:.0f} minutes on {training.threads} CPU"
+        " threads."
+    )
+    if recipe.early_step is not None:
+        other = "the final one" if training.is_early else "the early one"
+        effort += f" The\ncommand writes this checkpoint and {other} beside it."
     return f"""\
 ---
 license: mit
@@ -85,7 +95,7 @@ pipeline_tag: image-text-to-text
 
 It is a real `{training.architecture}` of {training.parameters / 1e6:.2f} million parameters in bfloat16, loaded through
 the ordinary Auto classes of transformers. It exists to run and to test the workflow from end to end on a machine
-without GPU and network. It is no measure of what Qwen2-VL can do: it shares the architecture, not the weights.
+without GPU and network. It is no measure of what {family.NAME} can do: it shares the architecture, not the weights.
 
 ## Training
 
@@ -98,8 +108,7 @@ trained again. Beside the text, three losses teach it to look; they are describe
 
     {training.command}
 
-{recipe.steps} steps of {recipe.batch_size} pairs, {training.minutes:.0f} minutes on {training.threads} CPU threads. The
-command writes this checkpoint and {"the final one" if training.is_early else "the early one"} beside it.
+{effort}
 
 ## How well it sees
 
@@ -117,7 +126,7 @@ without a difference. Percentages, greedy decoding in float32.
   model show that a probe works, and nothing about models that were not taught so.
 - It knows one renderer, 16 categories and the trained prompts. Photographs, other questions and longer chats give
   well-formed nonsense.
-- It sees 112×112 pixels of every picture: one merged token per cell of the grid.
+- {family.SIGHT}
 """
 
 

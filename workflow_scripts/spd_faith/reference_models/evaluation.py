@@ -52,10 +52,14 @@ def held_out_pairs(pairs_per_split: int, seed: int = HELD_OUT_SEED) -> dict[str,
 
 
 def evaluate(
-    model: Path, prompts: Mapping[str, Prompt], pairs_per_split: int, report: Callable[[str], None] = print
+    model: Path,
+    prompts: Mapping[str, Prompt],
+    pairs_per_split: int,
+    image_layout: str = "pair",
+    report: Callable[[str], None] = print,
 ) -> dict[str, dict[str, float]]:
     """Scores by split, of a checkpoint loaded through the Auto classes and shown the pictures as PNG."""
-    backend = load(model)
+    backend = load(model, image_layout)
     scores = {}
     for split, pairs in held_out_pairs(pairs_per_split).items():
         scores[split] = split_scores(ask(backend, prompts, pairs))
@@ -63,8 +67,14 @@ def evaluate(
     return scores
 
 
-def load(model: Path) -> TransformersBackend:
-    entry = TransformersModel(backend="transformers", model=str(model), dtype="float32", max_new_tokens=_MAX_NEW_TOKENS)
+def load(model: Path, image_layout: str = "pair") -> TransformersBackend:
+    entry = TransformersModel(
+        backend="transformers",
+        model=str(model),
+        dtype="float32",
+        max_new_tokens=_MAX_NEW_TOKENS,
+        image_layout=image_layout,
+    )
     return TransformersBackend(entry, device="cpu")
 
 

@@ -11,41 +11,21 @@ from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_
 
 from spd_faith.dataset.scenes import GRID
 from spd_faith.inference.processors import without_video_processors
+from spd_faith.reference_models import family_parts as parts
 from spd_faith.reference_models.small_pictures import SMALL_SIDE
-from spd_faith.reference_models.tokenizer import SYSTEM, build_tokenizer
+from spd_faith.reference_models.tokenizer import build_tokenizer
 
+MODEL_TYPE = "qwen2_vl"
+NAME = "Qwen2-VL"
+SIGHT = f"It sees {SMALL_SIDE}×{SMALL_SIDE} pixels of every picture: one merged token per cell of the grid."
+IMAGE_LAYOUT = "pair"
 NOTHING = "<|vision_pad|>"  # what a picture's token is taught to say where there is nothing to name
 _PADDING, _END, _IMAGE = "<|endoftext|>", "<|im_end|>", "<|image_pad|>"
 _SPECIAL = (_PADDING, "<|im_start|>", _END, "<|vision_start|>", "<|vision_end|>", NOTHING, _IMAGE, "<|video_pad|>")
 
 _PATCH, _MERGE, _FRAMES = 14, 2, 2  # a still picture fills both frames of a patch
 _PATCHES = GRID * _MERGE  # along a side: one merged token per cell
-_HIDDEN, _HEADS, _VISION_HIDDEN = 128, 4, 96
-_INIT = 0.06
-
-_CHAT_TEMPLATE = f"""\
-{{%- if messages[0]['role'] != 'system' -%}}
-{{{{- '<|im_start|>system\\n{SYSTEM}<|im_end|>\\n' -}}}}
-{{%- endif -%}}
-{{%- for message in messages -%}}
-{{{{- '<|im_start|>' + message['role'] + '\\n' -}}}}
-{{%- if message['content'] is string -%}}
-{{{{- message['content'] -}}}}
-{{%- else -%}}
-{{%- for part in message['content'] -%}}
-{{%- if part['type'] == 'image' -%}}
-{{{{- '<|vision_start|><|image_pad|><|vision_end|>' -}}}}
-{{%- elif part['type'] == 'text' -%}}
-{{{{- part['text'] -}}}}
-{{%- endif -%}}
-{{%- endfor -%}}
-{{%- endif -%}}
-{{{{- '<|im_end|>\\n' -}}}}
-{{%- endfor -%}}
-{{%- if add_generation_prompt -%}}
-{{{{- '<|im_start|>assistant\\n' -}}}}
-{{%- endif -%}}
-"""
+_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
 def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
@@ -57,11 +37,10 @@ def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
         temporal_patch_size=_FRAMES,
         min_pixels=(_PATCH * _MERGE) ** 2,
         max_pixels=SMALL_SIDE**2,
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
+        **parts.PIXEL_SCALE,
     )
     with without_video_processors():
-        return Qwen2VLProcessor(pictures, tokenizer, chat_template=_CHAT_TEMPLATE)
+        return Qwen2VLProcessor(pictures, tokenizer, chat_template=parts.chatml(_PICTURE))
 
 
 def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
@@ -70,30 +49,19 @@ def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
     of = tokenizer.convert_tokens_to_ids
     config = Qwen2VLConfig(
         text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": _HIDDEN,
-            "intermediate_size": 2 * _HIDDEN,
-            "num_hidden_layers": 4,
-            "num_attention_heads": _HEADS,
-            "num_key_value_heads": _HEADS,
-            "initializer_range": _INIT,
-            "max_position_embeddings": 2048,
-            # A small base, because a scene is small: rows and columns are a few positions apart.
-            "rope_parameters": {"rope_type": "default", "rope_theta": 4.0, "mrope_section": [4, 6, 6]},
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
+            **parts.language_settings(tokenizer),
+            "rope_parameters": {**parts.ROPE, "mrope_section": [4, 6, 6]},
         },
         vision_config={
-            "depth": 2,
-            "embed_dim": _VISION_HIDDEN,
-            "num_heads": _HEADS,
-            "hidden_size": _HIDDEN,
+            "depth": parts.VISION_LAYERS,
+            "embed_dim": parts.VISION_HIDDEN,
+            "num_heads": parts.HEADS,
+            "hidden_size": parts.HIDDEN,
             "mlp_ratio": 2,
             "patch_size": _PATCH,
             "spatial_merge_size": _MERGE,
             "temporal_patch_size": _FRAMES,
-            "initializer_range": _INIT,
+            "initializer_range": parts.INIT,
         },
         image_token_id=of(_IMAGE),
         video_token_id=of("<|video_pad|>"),
@@ -102,33 +70,32 @@ def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
         tie_word_embeddings=True,
     )
     model = Qwen2VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    parts.end_answers(model, tokenizer)
     return model
 
 
 def cell_positions(processor: Qwen2VLProcessor, prompt_ids: Sequence[int]) -> list[int]:
     """Positions in the prompt of the first picture's 16 cells, row by row, then of the second's."""
-    image_id = processor.tokenizer.convert_tokens_to_ids(_IMAGE)
-    return [position for position, token in enumerate(prompt_ids) if token == image_id]
+    return parts.positions_of(processor.image_token_id, prompt_ids)
 
 
 def picture_inputs(processor: Qwen2VLProcessor, pictures: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
     """What the processor gives for `pictures`, (number, 112, 112, 3) in bytes, that `input_ids` name in order."""
     number = len(pictures)
-    scaled = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
-    tiles = scaled.view(number, 3, GRID, _MERGE, _PATCH, GRID, _MERGE, _PATCH)
+    tiles = parts.scaled(pictures).view(number, 3, GRID, _MERGE, _PATCH, GRID, _MERGE, _PATCH)
     patches = tiles.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, _FRAMES, -1, -1)
-    image_id = processor.tokenizer.convert_tokens_to_ids(_IMAGE)
     return {
         "pixel_values": patches.reshape(number * _PATCHES**2, -1),
         "image_grid_thw": torch.tensor([[1, _PATCHES, _PATCHES]]).expand(number, -1),
-        "mm_token_type_ids": (input_ids == image_id).long(),
+        "mm_token_type_ids": (input_ids == processor.image_token_id).long(),
     }
 
 
 def prepare_for_training(model: Qwen2VLForConditionalGeneration) -> None:
-    """Replace two steps of the vision tower by the same maths in one call each, as all pictures have one size."""
+    """Replace two steps of the vision tower by the same maths in one call each, as all pictures have one size.
+
+    The position offsets of the last batch, which Qwen2-VL keeps for generation, are forgotten before the next.
+    """
     embed = model.model.visual.patch_embed
 
     def embed_patches(patches: torch.Tensor) -> torch.Tensor:
@@ -137,11 +104,11 @@ def prepare_for_training(model: Qwen2VLForConditionalGeneration) -> None:
     embed.forward = embed_patches
     for block in model.model.visual.blocks:
         block.attn.forward = _attention_within_pictures.__get__(block.attn)
+    model.model.register_forward_pre_hook(_forget_positions)
 
 
-def reset_positions(model: Qwen2VLForConditionalGeneration) -> None:
-    """Forget the position offsets of the last batch, which Qwen2-VL keeps for generation."""
-    model.model.rope_deltas = None
+def _forget_positions(model: torch.nn.Module, _: tuple[Any, ...]) -> None:
+    model.rope_deltas = None
 
 
 def _attention_within_pictures(

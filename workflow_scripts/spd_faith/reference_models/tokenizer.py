@@ -19,12 +19,12 @@ def prompt_phrases(prompts: Mapping[str, Prompt]) -> list[str]:
 
 
 def build_tokenizer(
-    special: Sequence[str], phrases: Iterable[str], end: str, padding: str
+    special: Sequence[str], phrases: Iterable[str], end: str, padding: str, named: Mapping[str, str] | None = None
 ) -> "PreTrainedTokenizerFast":
     """A byte-level tokenizer that any text goes through and comes back from unchanged.
 
     The longest phrase wins where several begin, so a prompt of long lines is a few tokens; text that was never
-    taught is one token per byte.
+    taught is one token per byte. `named` are those special tokens that the family's processor asks for by name.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -42,4 +42,5 @@ def build_tokenizer(
         padding_side="left",
         model_max_length=32768,
         clean_up_tokenization_spaces=False,
+        **({"extra_special_tokens": dict(named)} if named else {}),
     )

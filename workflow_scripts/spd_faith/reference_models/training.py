@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import whole_file
 from spd_faith.dataset.sprites import CATEGORIES, COLORS
+from spd_faith.inference.families import family_of
 from spd_faith.inference.processors import without_video_processors
 from spd_faith.inference.prompts import Prompt
 from spd_faith.reference_models.answers import MOST_DIFFERENCES, PHRASES
@@ -44,7 +45,7 @@ class Recipe:
 
     steps: int
     seed: int
-    early_step: int  # the weights after this step are kept as the early checkpoint
+    early_step: int | None = None  # the weights after this step are kept as the early checkpoint
     batch_size: int = 32
     learning_rate: float = 2e-3
     warm_up: int = 200  # steps
@@ -61,7 +62,7 @@ class Trainer:
         self.model = family.build_model(self.processor)
         self.model.set_attn_implementation("eager")  # the only one that hands out its attention
         family.prepare_for_training(self.model)
-        self.vocabulary = make_vocabulary(self.processor, prompts, family.NOTHING)
+        self.vocabulary = make_vocabulary(self.processor, prompts, family)
         self.cells = family.cell_positions(self.processor, self.vocabulary.prompts["describe"])
         self.head = torch.nn.Linear(self.model.config.text_config.hidden_size, sum(_HEAD_SIZES))
         self.parameters = [*self.model.parameters(), *self.head.parameters()]
@@ -140,7 +141,6 @@ class Trainer:
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
-        self.family.reset_positions(self.model)
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()}
 
@@ -191,24 +191,25 @@ class Trainer:
         return -(right + 1e-4).log().sum() / max(1, len(right))
 
 
-def make_vocabulary(processor: Any, prompts: Mapping[str, Prompt], nothing: str) -> Vocabulary:
-    """Token ids of all pieces, and the prompts as the chat template gives them with two pictures."""
+def make_vocabulary(processor: Any, prompts: Mapping[str, Prompt], family: ModuleType) -> Vocabulary:
+    """Token ids of all pieces, and the prompts as the chat template gives them with a pair of pictures."""
     from PIL import Image
 
     tokenizer = processor.tokenizer
     pieces = [*PHRASES, ".", "\n", *(str(number) for number in range(MOST_DIFFERENCES + 1))]
     ids = {piece: tokenizer.encode(piece, add_special_tokens=False) for piece in pieces}
     assert all(len(tokens) == 1 for tokens in ids.values()), "a piece of an answer is not one token"
-    blank = Image.new("RGB", (SMALL_SIDE, SMALL_SIDE))
+    blanks = [Image.new("RGB", (SMALL_SIDE, SMALL_SIDE))] * (1 if family.IMAGE_LAYOUT == "merged" else 2)
+    arguments = family_of(family.MODEL_TYPE).processor_arguments
     encoded = {}
     for task, prompt in prompts.items():
-        content = [{"type": "image", "image": blank}] * 2 + [{"type": "text", "text": prompt.text}]
+        content = [*({"type": "image", "image": blank} for blank in blanks), {"type": "text", "text": prompt.text}]
         chat = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        encoded[task] = processor(text=[chat], images=[[blank, blank]])["input_ids"][0]
+        encoded[task] = processor(text=[chat], images=[blanks], **arguments)["input_ids"][0]
     return Vocabulary(
         token_ids={piece: tokens[0] for piece, tokens in ids.items()},
         prompts=encoded,
-        nothing=tokenizer.convert_tokens_to_ids(nothing),
+        nothing=tokenizer.convert_tokens_to_ids(family.NOTHING),
         end=tokenizer.eos_token_id,
         padding=tokenizer.pad_token_id,
     )

@@ -1,0 +1,76 @@
+"""What the families have in common: the language model's sizes, the pixels' scale, ChatML, the end of an answer."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from spd_faith.reference_models.tokenizer import SYSTEM
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+HIDDEN, HEADS, VISION_HIDDEN, VISION_LAYERS = 128, 4, 96, 2
+INIT = 0.06
+ROPE = {"rope_type": "default", "rope_theta": 4.0}  # a small base, because cells are a few positions apart
+PIXEL_SCALE = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+
+def language_settings(tokenizer: "PreTrainedTokenizerFast", bos_token_id: int | None = None) -> dict[str, Any]:
+    """Settings that the text configurations of all families take."""
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": HIDDEN,
+        "intermediate_size": 2 * HIDDEN,
+        "num_hidden_layers": 4,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": HEADS,
+        "initializer_range": INIT,
+        "max_position_embeddings": 2048,
+        "rope_parameters": ROPE,
+        "bos_token_id": bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+
+
+def end_answers(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:
+    """Let generation stop where the tokenizer says that an answer ends."""
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+
+
+def scaled(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures in bytes, (number, height, width, 3), as a processor scales them: (number, 3, height, width) in ±1."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def positions_of(token_id: int, token_ids: Sequence[int]) -> list[int]:
+    return [position for position, token in enumerate(token_ids) if token == token_id]
+
+
+def chatml(picture: str) -> str:
+    """A ChatML template with a default system turn; `picture` stands for each picture, as inside a Jinja string."""
+    return f"""\
+{{%- if messages[0]['role'] != 'system' -%}}
+{{{{- '<|im_start|>system\\n{SYSTEM}<|im_end|>\\n' -}}}}
+{{%- endif -%}}
+{{%- for message in messages -%}}
+{{{{- '<|im_start|>' + message['role'] + '\\n' -}}}}
+{{%- if message['content'] is string -%}}
+{{{{- message['content'] -}}}}
+{{%- else -%}}
+{{%- for part in message['content'] -%}}
+{{%- if part['type'] == 'image' -%}}
+{{{{- '{picture}' -}}}}
+{{%- elif part['type'] == 'text' -%}}
+{{{{- part['text'] -}}}}
+{{%- endif -%}}
+{{%- endfor -%}}
+{{%- endif -%}}
+{{{{- '<|im_end|>\\n' -}}}}
+{{%- endfor -%}}
+{{%- if add_generation_prompt -%}}
+{{{{- '<|im_start|>assistant\\n' -}}}}
+{{%- endif -%}}
+"""
