@@ -22,7 +22,7 @@ from spd_faith.inference import families, transformers_backend
 from spd_faith.inference.spans import PromptSpans
 from spd_faith.inference.transformers_backend import TransformersBackend
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 TOKENS = 12
 QWEN = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 LAYOUTS = ("pair", "merged")

@@ -297,3 +297,14 @@ def test_cuda_answers_as_the_cpu_does(tiny_checkpoint, backend):
     on_gpu = TransformersBackend(entry(tiny_checkpoint, resources={"gpu": 1}))
     assert on_gpu.device == "cuda"
     assert on_gpu.generate(QUESTIONS) == backend.generate(QUESTIONS)
+
+
+def test_other_processors_are_untouched_by_loading_one():
+    """Every class finds its own parts again; a method bound to the base class would find none."""
+    from transformers import LlavaProcessor
+
+    from spd_faith.inference.processors import without_video_processors
+
+    with without_video_processors():
+        pass
+    assert set(LlavaProcessor.get_attributes()) == {"image_processor", "tokenizer"}

@@ -76,6 +76,7 @@ def test_learning_rate_warms_up_and_falls():
         assert trainer._schedule(step / 1000) == pytest.approx(share)
 
 
+@pytest.mark.slow
 def test_command_writes_both_checkpoints_with_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     held_out = {"easy": {"pairs": 1, "exact": 0.25}}
     seen = []
@@ -99,6 +100,7 @@ def test_command_writes_both_checkpoints_with_cards(tmp_path: Path, monkeypatch:
     assert seen == [tmp_path / "tiny-qwen2-vl", tmp_path / "tiny-qwen2-vl-early"]
 
 
+@pytest.mark.slow
 def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """And measures a model of merged pictures with merged pictures."""
     layouts = []

@@ -44,7 +44,7 @@ def without_video_processors() -> Iterator[None]:
     """Let processors be built and loaded without their video part."""
     from transformers import ProcessorMixin
 
-    original = ProcessorMixin.get_attributes
+    original = ProcessorMixin.__dict__["get_attributes"]  # as declared: `ProcessorMixin.get_attributes` is bound to it
     attributes_of = original.__func__
 
     def without_video(cls: type) -> list[str]:
