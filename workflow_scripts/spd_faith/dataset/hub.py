@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import ExifTags, Image
+from PIL import Image
 
 from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
@@ -18,6 +18,7 @@ from spd_faith.core.progress import progress
 from spd_faith.core.schemas import TYPES
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
+from spd_faith.dataset.picture_sizes import seen_size
 
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
@@ -28,7 +29,6 @@ _OTHER_NAMES = {
     "move": "position", "moved": "position", "position change": "position",
 }  # fmt: skip
 _QUOTATION_MARKS = ('""', "''", "“”", "‘’")
-_ROTATED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _log = logging.getLogger(__name__)
 
 
@@ -214,9 +214,7 @@ def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
     data = _encoded(pair, column)
     try:
         with Image.open(BytesIO(data)) as picture:  # reads the header alone
-            # Asked for EXIF, Pillow decodes a whole PNG to see whether there is some behind the pixels.
-            exif = picture.getexif() if picture.format != "PNG" or "exif" in picture.info else {}
-            return picture.size[::-1] if exif.get(ExifTags.Base.Orientation) in _ROTATED else picture.size
+            return seen_size(picture)
     except Exception as error:  # Pillow tells of broken headers by SyntaxError, struct.error and others
         raise _Fault(f"{column} is not a picture that can be read") from error
 

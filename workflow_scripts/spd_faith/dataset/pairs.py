@@ -7,16 +7,16 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_faults import explain, fault
 from spd_faith.core.entries import Strict
 from spd_faith.dataset.merged import Layout
+from spd_faith.dataset.picture_sizes import seen_size
 
 PICTURE = "a picture as JPEG, PNG or WebP"
 _FAITHFUL = {1: True, 0: False, -1: None}  # True and False are 1 and 0
-_ROTATED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 Content = TypeVar("Content", bound=Strict)
 Size = tuple[int, int]
@@ -188,11 +188,9 @@ def upright_size(path: Path) -> Size | str:
         if path.stat().st_size == 0:
             return "an empty file"
         with Image.open(path) as picture:
-            # Asked for EXIF, Pillow decodes a whole PNG to see whether there is some behind the pixels.
             if not _ends_whole(path, picture.format):
                 picture.load()
-            exif = picture.getexif() if picture.format != "PNG" or "exif" in picture.info else {}
-            return picture.size[::-1] if exif.get(ExifTags.Base.Orientation) in _ROTATED else picture.size
+            return seen_size(picture)
     except FileNotFoundError:
         return "no such file"
     except UnidentifiedImageError:

@@ -13,13 +13,7 @@ from spd_faith.core.config_faults import NOTHING, explain, fault, raise_faults, 
 from spd_faith.core.entries import Strict
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES, TYPES
-
-SEVERITY_OF = {
-    "fabrication": "critical",
-    "type_category_mismatch": "critical",
-    "type_confusion": "moderate",
-    "attribute_error": "minor",
-}
+from spd_faith.judging.claims import SEVERITY
 
 _Words = Annotated[str, Field(min_length=1)]
 
@@ -172,8 +166,8 @@ def _label_faults(place: str, item: ReasoningItem) -> Iterator[str]:
         here = f"{place}.claims.{number}"
         if (claim.label == "unfaithful") != (claim.error_type is not None):
             yield fault(f"{here}.error_type", "does not fit the label", claim.error_type, "one, if label is unfaithful")
-        elif claim.severity != SEVERITY_OF.get(claim.error_type):
-            allowed = [SEVERITY_OF[claim.error_type]] if claim.error_type else "none without an error type"
+        elif claim.severity != SEVERITY.get(claim.error_type):
+            allowed = [SEVERITY[claim.error_type]] if claim.error_type else "none without an error type"
             yield fault(f"{here}.severity", "does not fit the error type", claim.severity, allowed)
 
 

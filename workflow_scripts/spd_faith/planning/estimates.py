@@ -3,6 +3,7 @@
 Every figure is an estimate. Where a model has answered some questions already, the means of those answers stand in.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,30 @@ class Usage:
     generated_tokens: float
     seconds: float
     answers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work(ABC):
+    """A part of a run, done to some extent; `usd` is None where nobody looked the prices up."""
+
+    done: int
+    usage: Usage
+    usd: float | None
+
+    @property
+    @abstractmethod
+    def left(self) -> int:
+        """Questions that will be asked."""
+
+    @property
+    def prompt_tokens(self) -> float:
+        """Of the questions left."""
+        return self.left * self.usage.prompt_tokens
+
+    @property
+    def generated_tokens(self) -> float:
+        """Of the answers left."""
+        return self.left * self.usage.generated_tokens
 
 
 def measured_usage(contents: Iterable[Mapping[str, Any]]) -> Usage | None:

@@ -13,37 +13,23 @@ from spd_faith.core.schemas import IMAGES, METRICS, RESPONSES, SAMPLES, TASKS
 from spd_faith.judging.judge_prompts import JudgePrompt, judge_questions
 from spd_faith.judging.judgings import Judging, OpenAIJudgements, repeated
 from spd_faith.judging.rules import rows_by_key
-from spd_faith.planning.estimates import Usage, dollars, estimated_judging, measured_usage
+from spd_faith.planning.estimates import Work, dollars, estimated_judging, measured_usage
 
 _SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged"]
 
 
-@dataclass(frozen=True)
-class JudgeWork:
-    """One judge's part of a run for one metric; `usd` is None where nobody looked the prices up."""
+@dataclass(frozen=True, kw_only=True)
+class JudgeWork(Work):
+    """One judge's part of a run for one metric."""
 
     judge: str
     metric: str
     model: str
     calls: int
-    done: int
-    usage: Usage
-    usd: float | None
 
     @property
     def left(self) -> int:
-        """Calls that will be made."""
         return self.calls - self.done
-
-    @property
-    def prompt_tokens(self) -> float:
-        """Of the calls left."""
-        return self.left * self.usage.prompt_tokens
-
-    @property
-    def generated_tokens(self) -> float:
-        """Of the replies left."""
-        return self.left * self.usage.generated_tokens
 
 
 def work_of_judges(run: Run, results: Path, prompts: Mapping[str, JudgePrompt], pairs: int) -> list[JudgeWork]:
@@ -82,7 +68,9 @@ def _work(
         calls = len(outcomes) + unanswered_pairs * entry.repeats
         asked = getattr(entry.models, metric)
         usd = None if asked.prices is None else dollars(usage, calls - len(done), asked.prices)
-        work.append(JudgeWork(name, metric, asked.model, calls, len(done), usage, usd))
+        work.append(
+            JudgeWork(judge=name, metric=metric, model=asked.model, calls=calls, done=len(done), usage=usage, usd=usd)
+        )
     return work
 
 

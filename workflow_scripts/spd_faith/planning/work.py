@@ -22,35 +22,21 @@ from spd_faith.core.schemas import IMAGES
 from spd_faith.dataset.own_pairs import check_pairs
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import question_keys
-from spd_faith.planning.estimates import Usage, dollars, estimated_usage, gpu_hours, measured_usage
+from spd_faith.planning.estimates import Usage, Work, dollars, estimated_usage, gpu_hours, measured_usage
 
 
-@dataclass(frozen=True)
-class ModelWork:
-    """One model's part of a run; `usd` is None where nobody looked the prices up."""
+@dataclass(frozen=True, kw_only=True)
+class ModelWork(Work):
+    """One model's part of a run."""
 
     model: str
     backend: str
     questions: int
-    done: int
-    usage: Usage
-    usd: float | None
     gpu_hours: float
 
     @property
     def left(self) -> int:
-        """Questions that will be asked."""
         return self.questions - self.done
-
-    @property
-    def prompt_tokens(self) -> float:
-        """Of the questions left."""
-        return self.left * self.usage.prompt_tokens
-
-    @property
-    def generated_tokens(self) -> float:
-        """Of the answers left."""
-        return self.left * self.usage.generated_tokens
 
 
 def number_of_pairs(run: Run, results: Path) -> int | None:
@@ -76,7 +62,7 @@ def work_of_models(run: Run, results: Path, prompts: Mapping[str, Prompt], pairs
 def _work(name: str, entry: ModelEntry, results: Path, prompts: Mapping[str, Prompt], pairs: int) -> ModelWork:
     if isinstance(entry, ResponsesFileModel):
         none = Usage(prompt_tokens=0, generated_tokens=0, seconds=0, answers=0)
-        return ModelWork(name, entry.backend, questions=0, done=0, usage=none, usd=0.0, gpu_hours=0.0)
+        return ModelWork(model=name, backend=entry.backend, questions=0, done=0, usage=none, usd=0.0, gpu_hours=0.0)
     images = results / "images.parquet"
     records = Journal(results / "journal" / "responses" / name).read() if images.is_file() else {}
     done = []
@@ -89,7 +75,13 @@ def _work(name: str, entry: ModelEntry, results: Path, prompts: Mapping[str, Pro
     questions = pairs * len(prompts)
     left = questions - len(done)
     return ModelWork(
-        name, entry.backend, questions, len(done), usage, _usd(entry, usage, left), _hours(entry, usage, left)
+        model=name,
+        backend=entry.backend,
+        questions=questions,
+        done=len(done),
+        usage=usage,
+        usd=_usd(entry, usage, left),
+        gpu_hours=_hours(entry, usage, left),
     )
 
 

@@ -1,15 +1,12 @@
 """Probe `layer_changes`: how far each half of a layer moves the answer states."""
 
-from collections.abc import Iterator
-
-import pyarrow as pa
 import torch
 from torch.nn.functional import cosine_similarity, log_softmax
 
 from spd_faith.core.schemas import PROBE_LAYER_CHANGES
 from spd_faith.probes.layers import LayerStates
-from spd_faith.probes.passes import Outcome, Unmeasured
-from spd_faith.probes.tables import Probe, measured, unmeasured
+from spd_faith.probes.passes import Pass
+from spd_faith.probes.tables import LayerProbe
 
 MEASURES = (
     "attention_change",
@@ -55,17 +52,10 @@ def is_sum_of_parts(states: LayerStates, dtype: torch.dtype) -> torch.Tensor:
     return unexplained <= _UNEXPLAINED * changes + rounding
 
 
-class LayerChanges(Probe):
-    """A row per answer and layer."""
-
+class LayerChanges(LayerProbe):
     name = "layer_changes"
     schema = PROBE_LAYER_CHANGES
+    measures = MEASURES
 
-    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        keys = {"sample_id": sample_id, "task": task}
-        if isinstance(outcome, Unmeasured) or outcome.layer_changes is None:
-            yield unmeasured(self.schema, keys, outcome)
-            return
-        columns = {"layer": range(len(outcome.layer_changes))}
-        columns |= dict(zip(MEASURES, outcome.layer_changes.T.numpy(), strict=True))
-        yield measured(self.schema, keys, columns, outcome.dtype, outcome.greedy_agreement)
+    def values(self, outcome: Pass) -> torch.Tensor | None:
+        return outcome.layer_changes

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import torch
 
-from spd_faith.probes.passes import Outcome, Unmeasured
+from spd_faith.probes.passes import Outcome, Pass, Unmeasured
 
 
 class Probe(ABC):
@@ -23,6 +24,25 @@ class Probe(ABC):
     def remaining(self) -> Iterator[pa.Table]:
         """The rows that had to wait for all answers."""
         return iter(())
+
+
+class LayerProbe(Probe):
+    """A row per answer and layer, a column per measure."""
+
+    measures: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def values(self, outcome: Pass) -> torch.Tensor | None:
+        """layers × `measures`; None where the model lacks what is measured."""
+
+    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
+        keys = {"sample_id": sample_id, "task": task}
+        values = None if isinstance(outcome, Unmeasured) else self.values(outcome)
+        if isinstance(outcome, Unmeasured) or values is None:
+            yield unmeasured(self.schema, keys, outcome)
+            return
+        columns = {"layer": range(len(values)), **dict(zip(self.measures, values.T.numpy(), strict=True))}
+        yield measured(self.schema, keys, columns, outcome.dtype, outcome.greedy_agreement)
 
 
 def measured(
