@@ -6,17 +6,22 @@ CORES ?= all
 # torchvision works with a CUDA torch alone: the GPU file where an NVIDIA driver answers
 REQUIREMENTS := $(if $(shell nvidia-smi -L 2>/dev/null),envs/requirements-gpu.txt,envs/requirements.txt)
 
-.PHONY: run test fast-test format lint
+.PHONY: run test fast-test test-slurm format lint
 
 run: $(VENV)/.run-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete
 
 test: $(VENV)/.test-installed lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow and not slurm"
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slow
 
 fast-test: $(VENV)/.test-installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow and not slurm"
+
+# On a Slurm of its own, which it installs (Debian, as root), starts and stops.
+test-slurm: $(VENV)/.test-installed
+	tests/slurm/one_node.sh install
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .

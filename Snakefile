@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -39,8 +40,13 @@ if run.dataset.source in ("folder", "jsonl"):
     if workflow.is_main_process:  # the processes of the jobs need not do it again
         with told_faults("\nThe dataset has faults; nothing was started.\n\n"):
             check_pairs(run.dataset)
-if gpus := visible_gpus():  # no more GPU jobs at once than GPUs; a login node without one sets no bound
+if workflow.local_exec and (gpus := visible_gpus()):  # no more GPU jobs at once than GPUs; a cluster bounds its own
     workflow.register_resource("gpu", len(gpus))
+
+
+def growing(amount):
+    """A resource of `amount`, a number or a function of the wildcards, and as much again with each further attempt."""
+    return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
 
 
 wildcard_constraints:
@@ -98,3 +104,15 @@ onsuccess:
     asked = {rule.name for rule in workflow.dag.targetrules}
     if asked == {"all"}:
         shell(f"python workflow_scripts/show_leaderboard.py --results results/{run.config.dataset}")
+
+
+onerror:
+    if workflow.is_main_process:
+        told = ["\nThe run did not end well; what is done is kept. What failed:"]
+        for failed in workflow.scheduler.failed:
+            for job in failed.jobs if failed.is_group() else [failed]:
+                of = job.wildcards.get("model") or job.wildcards.get("dataset")
+                told.append(f"  {job.rule.name} of {of}: its log is {job.log[0]}")
+        told.append("Mend the cause and run again, which does only what is left:")
+        told.append(f"  {shlex.join(['snakemake', *sys.argv[1:]])}")
+        print("\n".join(told), file=sys.stderr)

@@ -15,6 +15,7 @@ rule make_demo_dataset:
         "results/{dataset}/benchmarks/make_demo_dataset.tsv"
     wildcard_constraints:
         dataset=datasets_from["demo"],
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
@@ -38,6 +39,7 @@ rule download_dataset:
         "results/{dataset}/benchmarks/download_dataset.tsv"
     wildcard_constraints:
         dataset=datasets_from["hub"],
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
@@ -61,6 +63,7 @@ rule import_pairs:
         "results/{dataset}/benchmarks/import_pairs.tsv"
     wildcard_constraints:
         dataset=f"{datasets_from['folder']}|{datasets_from['jsonl']}",
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: 1

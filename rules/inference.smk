@@ -25,8 +25,9 @@ rule run_inference:
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
     resources:
         gpu=lambda wildcards: run.models[wildcards.model].resources.gpu,
-        mem_mb=lambda wildcards: run.models[wildcards.model].resources.mem_mb,
-        runtime=lambda wildcards: run.models[wildcards.model].resources.runtime,
+        slurm_partition=lambda wildcards: run.models[wildcards.model].resources.partition,
+        mem_mb=growing(lambda wildcards: run.models[wildcards.model].resources.mem_mb),
+        runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
         shard="",
@@ -68,6 +69,7 @@ rule gather_responses:
         "results/{dataset}/benchmarks/gather_responses/{model}.tsv"
     wildcard_constraints:
         model=models_from["shards"],
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
@@ -92,6 +94,7 @@ rule import_responses:
         "results/{dataset}/benchmarks/import_responses/{model}.tsv"
     wildcard_constraints:
         model=models_from["responses_file"],
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: lambda wildcards: run.models[wildcards.model].resources.threads

@@ -28,8 +28,8 @@ rule judge_by_rules:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         identity=lambda wildcards: identity(run.judges[wildcards.judge]),
     shell:
@@ -58,8 +58,9 @@ rule judge_by_endpoint:
         "../envs/spd-faith.yaml"
     threads: lambda wildcards: run.judges[wildcards.judge].resources.threads
     resources:
-        mem_mb=lambda wildcards: run.judges[wildcards.judge].resources.mem_mb,
-        runtime=lambda wildcards: run.judges[wildcards.judge].resources.runtime,
+        slurm_partition=lambda wildcards: run.judges[wildcards.judge].resources.partition,
+        mem_mb=growing(lambda wildcards: run.judges[wildcards.judge].resources.mem_mb),
+        runtime=growing(lambda wildcards: run.judges[wildcards.judge].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.judges[wildcards.judge]),
         images=lambda wildcards, input: f"--images {input.images}" if input.images else "",

@@ -27,6 +27,7 @@ rule make_leaderboard:
         "results/{dataset}/logs/make_leaderboard.log",
     benchmark:
         "results/{dataset}/benchmarks/make_leaderboard.tsv"
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: 1

@@ -20,7 +20,7 @@ rule parse_responses:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python workflow_scripts/parse_responses.py --responses {input.responses:q} --output {output.parsed:q} 2> {log:q}"

@@ -26,8 +26,9 @@ rule run_probes:
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
     resources:
         gpu=lambda wildcards: run.models[wildcards.model].resources.gpu,
-        mem_mb=lambda wildcards: run.models[wildcards.model].resources.mem_mb,
-        runtime=lambda wildcards: run.models[wildcards.model].resources.runtime,
+        slurm_partition=lambda wildcards: run.models[wildcards.model].resources.partition,
+        mem_mb=growing(lambda wildcards: run.models[wildcards.model].resources.mem_mb),
+        runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
         probes=sorted(run.config.probes.run),
@@ -60,8 +61,8 @@ rule contrast_probes:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         faithful_at_least=run.config.probes.faithful_at_least,
         unfaithful_at_most=run.config.probes.unfaithful_at_most,
@@ -92,8 +93,8 @@ rule draw_probes:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     shell:
         "python workflow_scripts/draw_probes.py --probes results/{wildcards.dataset}/probes/{wildcards.model}"
         " --contrasts {input.contrasts:q} --groups {input.groups:q} --output-folder {output.figures:q} 2> {log:q}"
@@ -114,8 +115,8 @@ rule draw_overlays:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     shell:
         "python workflow_scripts/draw_overlays.py --samples {input.samples:q} --images {input.images:q}"
         " --probes results/{wildcards.dataset}/probes/{wildcards.model} --output-folder {output.figures:q} 2> {log:q}"

@@ -23,8 +23,8 @@ rule score_differences:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         dqr=run.config.scoring.dqr,
         ds=run.config.scoring.ds,

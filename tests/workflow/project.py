@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources")
+PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources", "slurm")
 MODELS = ("tiny-qwen2-vl", "tiny-qwen2-vl-early")
 
 
@@ -22,13 +23,18 @@ class Project:
         self.folder = folder
 
     @classmethod
-    def fresh(cls, folder: Path) -> "Project":
+    def as_shipped(cls, folder: Path) -> "Project":
+        """The default run, unedited."""
         for part in PARTS:
             source = ROOT / part
             copy = shutil.copytree if source.is_dir() else shutil.copy2
             folder.mkdir(parents=True, exist_ok=True)
             copy(source, folder / part)
-        project = cls(folder)
+        return cls(folder)
+
+    @classmethod
+    def fresh(cls, folder: Path) -> "Project":
+        project = cls.as_shipped(folder)
         with project.edited("config/datasets.yaml") as datasets:
             for split in datasets["demo"]["splits"].values():
                 split["pairs"] = 2
@@ -43,12 +49,32 @@ class Project:
     def edited(self, path: str) -> "_Edit":
         return _Edit(self.folder / path)
 
+    def ask_for(self, model: str, **resources: int) -> None:
+        """Change what a model's jobs ask a scheduler for."""
+        with self.edited("config/models.yaml") as models:
+            models[model]["resources"] |= resources
+
+    def insert(self, script: str, code: str) -> None:
+        """Have a command do something more before it begins."""
+        path = self.folder / script
+        before, main, after = path.read_text().partition('if __name__ == "__main__":\n')
+        path.write_text(before + main + indent(dedent(code).strip() + "\n", "    ") + after)
+
+    def slow(self, seconds: float) -> None:
+        """Have each batch of questions take so much longer."""
+        path = self.folder / "workflow_scripts/spd_faith/inference/batches.py"
+        begun = "    started = time.perf_counter()\n"
+        assert begun in path.read_text()
+        path.write_text(path.read_text().replace(begun, f"{begun}    time.sleep({seconds})\n"))
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
 
-    def environment(self, **variables: str) -> dict[str, str]:
+    def environment(self, **variables: str | None) -> dict[str, str]:
+        """That of this process, with no GPU visible, and `variables`; one that is None is not set."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": "", **variables}
+        merged = {**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": "", **variables}
+        return {name: value for name, value in merged.items() if value is not None}
 
     def snakemake(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -59,6 +85,23 @@ class Project:
             text=True,
             timeout=600,
         )
+
+    def slurm_command(self, *arguments: str) -> list[str]:
+        """Through the profile, which asks about its jobs as soon as the Slurm of the tests can answer."""
+        quick = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "5"]
+        return [sys.executable, "-m", "snakemake", "--profile", "slurm", *quick, *arguments]
+
+    def run_on_slurm(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self.slurm_command(*arguments),
+            cwd=self.folder,
+            env=self.environment(CUDA_VISIBLE_DEVICES=None),
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     def run(self, *arguments: str, **variables: str) -> str:
         done = self.snakemake(*arguments, **variables)
@@ -74,6 +117,9 @@ class Project:
             return {}
         counts = dict(line.split() for line in stats[1].splitlines())
         return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
+
+    def models(self) -> list[str]:
+        return yaml.safe_load((self.folder / "config/config.yaml").read_text())["models"]
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "results/demo" / name)

@@ -146,6 +146,8 @@ class Resources(Strict):
     """Host memory in MB."""
     runtime: int = Field(default=60, ge=1)
     """Time limit in minutes."""
+    partition: str | None = Field(default=None, min_length=1)
+    """Partition of the cluster; null where the limits in slurm/cluster.yaml choose it."""
 
 
 class PixelBudget(Strict):
