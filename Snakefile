@@ -108,11 +108,12 @@ onsuccess:
 
 onerror:
     if workflow.is_main_process:
-        told = ["\nThe run did not end well; what is done is kept. What failed:"]
-        for failed in workflow.scheduler.failed:
-            for job in failed.jobs if failed.is_group() else [failed]:
-                of = job.wildcards.get("model") or job.wildcards.get("dataset")
-                told.append(f"  {job.rule.name} of {of}: its log is {job.log[0]}")
-        told.append("Mend the cause and run again, which does only what is left:")
+        failed = workflow.scheduler.failed
+        jobs = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
+        told = [f"\nThe run {'did not end well' if jobs else 'was stopped'}; what is done is kept."]
+        for job in jobs:
+            of = job.wildcards.get("model") or job.wildcards.get("dataset")
+            told.append(f"  {job.rule.name} of {of}: its log is {job.log[0]}")
+        told.append("Mend the cause and run again, which does only what is left:" if jobs else "To go on:")
         told.append(f"  {shlex.join(['snakemake', *sys.argv[1:]])}")
         print("\n".join(told), file=sys.stderr)

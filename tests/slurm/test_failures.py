@@ -238,6 +238,7 @@ def test_an_interrupt_leaves_no_job_and_no_process_and_the_next_start_goes_on(
     run, status = ended(is_interrupted)
     assert status != 0
     _wait_for(lambda: not run.unfinished_jobs() and not run.processes(), seconds=30)
+    assert "The run was stopped" in run.told and "  snakemake --profile slurm" in run.told
     kept = set(run.answered())
     assert 2 <= len(kept) < QUESTIONS
     _is_whole(run, run.finish(), undisturbed)
