@@ -1,7 +1,8 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
 REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/responses/{model}.parquet,
-results/{dataset}/{judgements,scores}/{judge}/{model}.parquet, resources/published_results.csv
+results/{dataset}/{judgements,scores}/{judge}/{model}.parquet, results/{dataset}/probes/{model}/{probe}.parquet where
+probes are run, resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md}, results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
 Its parameter is the merged configuration, for that is what it records; so a new label reruns this job alone.
 """
@@ -16,6 +17,11 @@ rule make_leaderboard:
             table=["judgements", "scores"],
             judge=sorted(run.judges),
             model=sorted(run.models),
+        ),
+        probes=expand(
+            "results/{{dataset}}/probes/{model}/{probe}.parquet",
+            model=run.probed(),
+            probe=sorted(run.config.probes.run),
         ),
         published="resources/published_results.csv",
         modules=command_files("make_leaderboard.py"),

@@ -64,6 +64,7 @@ rule contrast_probes:
         mem_mb=growing(3000),
         runtime=growing(30),
     params:
+        probes=sorted(run.config.probes.run),
         faithful_at_least=run.config.probes.faithful_at_least,
         unfaithful_at_most=run.config.probes.unfaithful_at_most,
         permutations=run.config.probes.permutations,
@@ -71,7 +72,7 @@ rule contrast_probes:
     shell:
         "python workflow_scripts/contrast_probes.py --samples {input.samples:q} --responses {input.responses:q}"
         " --parsed {input.parsed:q} --scores {input.scores:q}"
-        " --probes results/{wildcards.dataset}/probes/{wildcards.model}"
+        " --probes results/{wildcards.dataset}/probes/{wildcards.model} --only {params.probes}"
         " --faithful-at-least {params.faithful_at_least} --unfaithful-at-most {params.unfaithful_at_most}"
         " --permutations {params.permutations} --seed {params.seed}"
         " --output {output.contrasts:q} --groups {output.groups:q} 2> {log:q}"
@@ -95,9 +96,12 @@ rule draw_probes:
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
+    params:
+        probes=sorted(run.config.probes.run),
     shell:
         "python workflow_scripts/draw_probes.py --probes results/{wildcards.dataset}/probes/{wildcards.model}"
-        " --contrasts {input.contrasts:q} --groups {input.groups:q} --output-folder {output.figures:q} 2> {log:q}"
+        " --only {params.probes} --contrasts {input.contrasts:q} --groups {input.groups:q}"
+        " --output-folder {output.figures:q} 2> {log:q}"
 
 
 rule draw_overlays:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import PROBE_CONTRASTS, PROBE_GROUPS
+from spd_faith.core.schemas import PROBE_CONTRASTS, PROBE_GROUPS, PROBES
 from spd_faith.probes.figures.attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.contact_sheet import write_contact_sheet
 from spd_faith.probes.figures.drawing import save
@@ -33,13 +33,14 @@ def main() -> None:
     parser.add_argument(
         "--probes", type=Path, required=True, help="folder with one table per probe, named as the model"
     )
+    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes that are read; all that are there")
     parser.add_argument("--contrasts", type=Path, required=True)
     parser.add_argument("--groups", type=Path, required=True)
     parser.add_argument("--sample-id", help="whose attention is drawn by itself; the first where not given")
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
 
-    probes = read_layer_probes(arguments.probes)
+    probes = read_layer_probes(arguments.probes, arguments.only)
     contrasts = read_table(arguments.contrasts, PROBE_CONTRASTS).to_pandas()
     groups = read_table(arguments.groups, PROBE_GROUPS).to_pandas()
     drawings = all_drawings(arguments.probes.name, probes, contrasts, groups, arguments.sample_id)

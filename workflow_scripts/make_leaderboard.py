@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from spd_faith.core.config import run_of_json
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_provenance, read_table, whole_file, write_text
 from spd_faith.core.schemas import JUDGEMENTS, SAMPLES, SCORES
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
+from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries, read_probes
 from spd_faith.leaderboard.record import run_record
 from spd_faith.leaderboard.render import csv_text, markdown_text
 from spd_faith.leaderboard.rows import Provenance, live_rows, published_rows
@@ -22,11 +24,11 @@ from spd_faith.scoring.floors import constant_answers
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results, read and written")
-    parser.add_argument("--run", type=json.loads, required=True, help="the merged configuration, as JSON")
+    parser.add_argument("--run", required=True, help="the merged configuration, as JSON")
     parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"))
     parser.add_argument("--published", type=Path, default=Path("resources/published_results.csv"))
     arguments = parser.parse_args()
-    run, results = arguments.run, arguments.results
+    run, results = json.loads(arguments.run), arguments.results
 
     samples = read_table(results / "samples.parquet", SAMPLES)
     keys = [(judge, model) for judge in run["judges"] for model in run["models"]]
@@ -42,6 +44,12 @@ def main() -> None:
     costs = judge_costs(judgements)
     totals = judge_totals(costs).to_dict("index")
     live = live_rows(aggregated, {key: _provenance(run, *key, responses, dataset, totals) for key in keys})
+    probed = {
+        model: read_probes(results / "probes" / model, run["config"]["probes"]["run"])
+        for model in run_of_json(arguments.run).probed()
+    }
+    summaries = probe_summaries(samples, probed, statistics["resamples"], statistics["seed"])
+    live = live.merge(summaries, on="model", how="left", validate="many_to_one")
     published = published_rows(pd.read_csv(arguments.published))
     scoring = run["config"]["scoring"]
     floors = constant_answers(samples, scoring["dqr"], scoring["ds"]).to_pandas()
@@ -52,7 +60,8 @@ def main() -> None:
     write_text(results / "run.json", json.dumps(record, indent=2) + "\n")
     write_text(results / "leaderboard.csv", csv_text(rows))
     title = _label(run["dataset"][run["config"]["dataset"]], run["config"]["dataset"])
-    page = markdown_text(live, published, aggregated, floors, costs, judge_failures(judgements), title)
+    failures, unmeasured = judge_failures(judgements), not_measured(probed)
+    page = markdown_text(live, published, aggregated, floors, costs, failures, unmeasured, title)
     write_text(results / "leaderboard.md", page)
     _write_parquet(results / "breakdowns.parquet", aggregated.breakdowns.to_pandas())
     _write_parquet(results / "leaderboard.parquet", rows)

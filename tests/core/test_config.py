@@ -805,3 +805,19 @@ def test_schemas_refuse(project, name):
     schema = json_schemas()[case.file.removesuffix(".yaml")]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(Path("config", case.file).read_text()), schema)
+
+
+@pytest.mark.parametrize(
+    ("probes", "folders"),
+    [
+        ([], []),
+        (["grounding"], ["figures"]),
+        (["token_activation_map"], ["overlays"]),
+        (["token_activation_map", "grounding"], ["figures", "overlays"]),
+    ],
+)
+def test_probes_make_figures_of_layers_and_maps_over_pictures(project, probes, folders):
+    change("config.yaml", "models: [tiny, big]", f"models: [tiny, served, elsewhere]\nprobes: {{run: {probes}}}")
+    run = load()
+    assert run.figures() == folders
+    assert run.probed() == (["tiny"] if probes else [])

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
+from spd_faith.core.schemas import PROBES
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
-from spd_faith.leaderboard.render import csv_text, headline_table, markdown_text
+from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
+from spd_faith.leaderboard.render import csv_text, headline_table, markdown_text, probe_section
 from spd_faith.leaderboard.rows import SHOWN, Provenance, live_rows, published_rows
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.floors import constant_answers
@@ -51,15 +53,19 @@ def aggregated() -> Aggregate:
     return aggregate(SAMPLES, scores, JUDGEMENTS_BY_ENTRY)
 
 
-def page_of(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> str:
+def page_of(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame, unmeasured: pd.DataFrame | None = None
+) -> str:
     floors = constant_answers(SAMPLES, "recall", "detection").to_pandas()
     costs, failures = judge_costs(JUDGEMENTS_BY_ENTRY), judge_failures(JUDGEMENTS_BY_ENTRY)
-    return markdown_text(live, published, aggregated, floors, costs, failures, "Beds")
+    unmeasured = not_measured({}) if unmeasured is None else unmeasured
+    return markdown_text(live, published, aggregated, floors, costs, failures, unmeasured, "Beds")
 
 
 @pytest.fixture(scope="module")
 def live(aggregated: Aggregate) -> pd.DataFrame:
-    return live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
+    rows = live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
+    return rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +138,90 @@ def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, publishe
     assert csv.loc["good", "drf_claims"] == 2  # claims per pair are no percentage
     assert csv.loc["Qwen2.5-VL-72B", ["dqr", "ds", "overall"]].tolist() == [61.6, 44.4, 49.9]
     assert csv["origin"].value_counts().to_dict() == {"published": 6, "run": 3}
+
+
+# ---- inside the open models ------------------------------------------------------------------------------------------
+
+
+def probe_table(probe: str, **measures: list[float | None]) -> pa.Table:
+    """One row per sample; a sample without numbers has no boxes."""
+    rows = [
+        {"sample_id": name, "task": "describe", "dtype": "float32"}
+        | {"status": "no_boxes" if None in values else "ok", **dict(zip(measures, values, strict=True))}
+        for name, *values in zip(IDS, *measures.values(), strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=PROBES[probe])
+
+
+OPEN = {
+    "good": {
+        "layer_changes": probe_table("layer_changes", ffn_relative=[2.0, 2.0, 2.0, 2.0]),
+        "grounding": probe_table(
+            "grounding", attention_true=[3.0, 3.0, 3.0, None], attention_other_sample=[1.0, 1.0, 1.0, None]
+        ),
+        "token_activation_map": probe_table("token_activation_map", hit=[1.0] * 4, chance=[0.25] * 4),
+    },
+    "partly": {
+        "layer_changes": PROBES["layer_changes"].empty_table(),
+        "grounding": probe_table("grounding", attention_true=[None] * 4, attention_other_sample=[None] * 4),
+        "token_activation_map": PROBES["token_activation_map"].empty_table(),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def opened(live: pd.DataFrame) -> pd.DataFrame:
+    """Two of the models were probed, the third stands behind an endpoint; another judge judged them, too."""
+    summaries = probe_summaries(SAMPLES, OPEN, 100, 0)
+    again = live.assign(judge="other", judge_label="Another")
+    bare = pd.concat([live, again], ignore_index=True).drop(columns=summaries.columns.drop("model"))
+    return bare.merge(summaries, on="model", how="left")
+
+
+def section(page: str, title: str) -> list[str]:
+    return next(part for part in page.split("\n## ") if part.startswith(title)).splitlines()
+
+
+def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, opened: pd.DataFrame) -> None:
+    one_judge = opened[opened["judge"] == "hand"]
+    page = page_of(aggregated, one_judge, published_rows(pd.read_csv(PUBLISHED)), not_measured(OPEN))
+    lines = section(page, "Inside the open models")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    by_hand = {
+        "Model": ("Good", "Partly"),
+        "Pairs": ("4", "4"),
+        "Grounding ratio": ("3.00 [3.00, 3.00], 3 pairs", "–"),
+        "over random boxes": ("–", "–"),
+        "over unchanged objects": ("–", "–"),
+        "FFN drift": ("2.00 [2.00, 2.00]", "–"),
+        "TAM hits": ("100.0 [100.0, 100.0]", "–"),
+        "by chance": ("25.0 [25.0, 25.0]", "–"),
+    }
+    assert [row for row in cells if row[0] in ("Model", "Good", "Partly")] == [
+        list(by_hand),
+        *(list(row) for row in zip(*by_hand.values(), strict=True)),
+        ["Model", "Probe", "Why", "Answers"],
+        ["Good", "grounding", "no_boxes", "1 of 4"],
+        ["Partly", "grounding", "no_boxes", "4 of 4"],
+    ]
+    assert any("trained to point" in line for line in lines)
+
+
+def test_models_judged_twice_stand_once_in_it(opened: pd.DataFrame) -> None:
+    lines = probe_section(opened, not_measured(OPEN))[3].splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["Good", "Partly"]
+
+
+def test_without_probes_there_is_no_such_section(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    assert "Inside the open models" not in page_of(aggregated, live, published)
+
+
+def test_the_csv_has_shares_as_percentages_and_ratios_as_they_are(opened: pd.DataFrame) -> None:
+    rows = pd.read_csv(StringIO(csv_text(opened[opened["judge"] == "hand"]))).set_index("model")
+    good = rows.loc["good"]
+    assert (good["tam_hit"], good["tam_hit_low"], good["tam_chance"]) == (100, 100, 25)
+    assert (good["ffn_drift"], good["grounding_ratio"], good["grounding_ratio_n"]) == (2, 3, 3)
+    assert rows.loc["partly", "grounding_ratio_n"] == 0 and pd.isna(rows.loc["partly", "grounding_ratio"])
+    assert rows.loc["poor", ["n_probed", "ffn_drift", "ffn_drift_n"]].isna().all()

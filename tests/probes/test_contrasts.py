@@ -463,3 +463,14 @@ def test_the_command_says_what_is_wrong(folder):
         assert done.returncode == 1
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_tables_of_an_earlier_run_are_not_read(folder):
+    done = command(folder, "--permutations", "99", "--only", "layer_changes", "token_activation_map", "grounding")
+    assert done.returncode == 0, done.stderr
+    rows = read_table(folder / "contrasts.parquet", PROBE_CONTRASTS)
+    assert set(rows["probe"].to_pylist()) == {"layer_changes", "grounding", "answer_length"}
+    (folder / "probes/grounding.parquet").unlink()
+    done = command(folder, "--only", "layer_changes", "grounding")
+    assert done.returncode == 1
+    assert "grounding.parquet: no such file" in done.stderr

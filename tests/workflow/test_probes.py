@@ -1,34 +1,126 @@
-"""Probes in the real workflow: from saved answers to contrasts and figures, and what a change reruns."""
+"""Probes in the real workflow: from saved answers to contrasts, figures, leaderboard, and what a change reruns."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from workflow.project import Project
 
+from spd_faith.core.schemas import PROBE_SUMMARIES
+
 MODEL = "tiny-qwen2-vl-early"
 PROBES = ["layer_changes", "generation_attention", "neuron_activation", "hidden_similarity"]
+AFTER_THE_PASS = {"contrast_probes": 1, "draw_probes": 1, "make_leaderboard": 1}
 
 pytestmark = pytest.mark.slow
 
 
-def test_probes_are_run_contrasted_and_drawn(tmp_path: Path) -> None:
-    project = Project.fresh(tmp_path / "project")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A model that is probed, and one that answered elsewhere."""
+    project = Project.fresh(tmp_path_factory.mktemp("probed") / "project")
+    project.run("results/demo/samples.parquet")
+    first = project.table("samples.parquet")["sample_id"].iloc[0]
+    (project.folder / "answers.json").write_text(json.dumps([{"qid": first, "response_text": "A car is gone."}]))
+    with project.edited("config/models.yaml") as models:
+        models["theirs"] = {"backend": "responses_file", "path": "answers.json"}
     with project.edited("config/config.yaml") as config:
-        config["models"] = [MODEL]
+        config["models"] = [MODEL, "theirs"]
         config["probes"] = {"run": PROBES, "samples_per_split": 1}
-    assert {"run_probes": 1, "contrast_probes": 1, "draw_probes": 1}.items() <= project.planned().items()
+    assert {"run_probes": 1, **AFTER_THE_PASS}.items() <= project.planned().items()
     project.run()
-    folder = project.folder / "results/demo/probes" / MODEL
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    return finished.copy(tmp_path / "project")
+
+
+def test_probes_are_run_contrasted_and_drawn(finished: Project) -> None:
+    folder = finished.folder / "results/demo/probes" / MODEL
     assert {path.stem for path in folder.glob("*.parquet")} == {*PROBES, "contrasts", "groups"}
     for probe in PROBES:
         assert pd.read_parquet(folder / f"{probe}.parquet")["sample_id"].nunique() == 4
-    assert (project.folder / "results/demo/figures" / MODEL / "contact_sheet.png").stat().st_size > 10_000
-    assert project.planned() == {}
+    assert (finished.folder / "results/demo/figures" / MODEL / "contact_sheet.png").stat().st_size > 10_000
+    assert finished.planned() == {}
 
+
+def test_the_leaderboard_has_them_for_the_open_model_alone(finished: Project) -> None:
+    rows = finished.table("leaderboard.parquet").set_index("model")
+    ours = rows.loc[MODEL]
+    assert (ours["n_probed"], ours["ffn_drift_n"], ours["visual_attention_n"]) == (4, 4, 4)
+    assert 0 < ours["visual_attention_low"] <= ours["visual_attention"] <= ours["visual_attention_high"] < 1
+    changes = finished.table(f"probes/{MODEL}/layer_changes.parquet").query("task == 'describe'")
+    assert ours["ffn_drift"] == pytest.approx(changes["ffn_relative"].mean(), rel=1e-5)
+    assert pd.isna(ours["grounding_ratio_n"])  # not run
+    columns = ["n_probed", *(f"{name}{end}" for name in PROBE_SUMMARIES for end in ("", "_low", "_high", "_n"))]
+    assert rows.drop(MODEL)[columns].isna().all(axis=None)
+    page = (finished.folder / "results/demo/leaderboard.md").read_text()
+    section = page.split("## Inside the open models")[1].split("\n## ")[0]
+    assert "Tiny Qwen2-VL (early)" in section and "theirs" not in section and "trained to point" in section
+
+
+def test_a_threshold_reruns_no_pass(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["probes"]["faithful_at_least"] = 0.9
-    assert project.planned() == {"contrast_probes": 1, "draw_probes": 1, "make_leaderboard": 1}
+    assert project.planned() == AFTER_THE_PASS
+
+
+@pytest.mark.parametrize(
+    ("judges", "after"), [(["rules", "second"], {"make_leaderboard": 1}), (["second", "rules"], AFTER_THE_PASS)]
+)
+def test_a_new_judge_reruns_no_pass(project: Project, judges: list[str], after: dict[str, int]) -> None:
+    """The first of the config groups the samples."""
+    with project.edited("config/judges.yaml") as entries:
+        entries["second"] = {"judge": "rules"}
+    with project.edited("config/config.yaml") as config:
+        config["judges"] = judges
+    assert project.planned() == {"judge_by_rules": 2, "score_differences": 2, **after}
+
+
+def test_other_scores_rerun_no_pass(project: Project) -> None:
+    with (project.folder / "workflow_scripts/spd_faith/scoring/metrics.py").open("a") as module:
+        module.write("# another formula\n")
+    assert project.planned() == {"score_differences": 2, **AFTER_THE_PASS}
+
+
+def test_another_choice_of_samples_reruns_the_pass(project: Project) -> None:
+    with project.edited("config/config.yaml") as config:
+        config["probes"]["seed"] = 1
+    assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
+
+
+def test_another_probe_reruns_the_pass(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["probes"]["run"].append("grounding")
-    assert project.planned() == {"run_probes": 1, "contrast_probes": 1, "draw_probes": 1, "make_leaderboard": 1}
+    assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
+
+
+def test_a_changed_table_reruns_what_is_made_of_it(project: Project) -> None:
+    path = project.folder / "results/demo/probes" / MODEL / "layer_changes.parquet"
+    table = pd.read_parquet(path)
+    table.assign(ffn_relative=table["ffn_relative"] * 2).to_parquet(path)
+    assert project.planned() == AFTER_THE_PASS
+
+
+def test_the_table_of_a_probe_that_is_run_no_more_is_not_read(project: Project) -> None:
+    with project.edited("config/config.yaml") as config:
+        config["probes"]["run"].remove("neuron_activation")
+    output = project.run("--dry-run", "--printshellcmds")
+    for command in ("contrast_probes.py", "draw_probes.py"):
+        (line,) = (line for line in output.splitlines() if f"/{command} " in line)
+        assert " --only generation_attention hidden_similarity layer_changes --" in line
+
+
+def test_a_run_without_probes_needs_no_table_of_theirs(project: Project) -> None:
+    shutil.rmtree(project.folder / "results/demo/probes")
+    with project.edited("config/config.yaml") as config:
+        config["probes"]["run"] = []
+    assert project.planned() == {"make_leaderboard": 1}
+    project.run()
+    rows = project.table("leaderboard.parquet")
+    assert rows[["n_probed", "ffn_drift", "ffn_drift_n"]].isna().all(axis=None)
+    assert "Inside the open models" not in (project.folder / "results/demo/leaderboard.md").read_text()

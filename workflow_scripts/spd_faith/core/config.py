@@ -131,8 +131,10 @@ class Run:
         return sorted(open_models) if self.config.probes.run else []
 
     def figures(self) -> list[str]:
-        """Folders of figures that the probes of the run make for each model."""
-        return ["figures", "overlays"] if "token_activation_map" in self.config.probes.run else ["figures"]
+        """Folders of figures that the probes of the run make for each model: of layers, and of maps over pictures."""
+        maps = {"token_activation_map"}
+        drawn = {"figures": set(self.config.probes.run) - maps, "overlays": maps & set(self.config.probes.run)}
+        return [folder for folder, probes in drawn.items() if probes]
 
     def judges_from(self) -> dict[str, str]:
         """Regular expressions of the judges that are `rules`, or models at an `endpoint`."""

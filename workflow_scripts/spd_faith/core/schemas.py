@@ -331,3 +331,26 @@ PROBE_GROUNDING = _probe(
     *_measures(*(f"tam_over_{name}" for name in GROUNDING_BASELINES)),
     *_measures("tam_hit", "tam_chance"),  # mean over the tokens of content words
 )
+
+PROBES = {
+    "layer_changes": PROBE_LAYER_CHANGES,
+    "generation_attention": PROBE_GENERATION_ATTENTION,
+    "neuron_activation": PROBE_NEURON_ACTIVATION,
+    "hidden_similarity": PROBE_HIDDEN_SIMILARITY,
+    "token_activation_map": PROBE_TOKEN_ACTIVATION_MAP,
+    "grounding": PROBE_GROUNDING,
+}
+
+# On the leaderboard, of the answers to "how many differences?", and the probe that each is from. Beside each its 95%
+# interval (_low, _high) and the number of samples behind it (_n): null where the probe was not run, 0 where it measured
+# nothing. docs/probes.md has the formulas.
+PROBE_SUMMARIES = {
+    "visual_attention": "generation_attention",  # share of attention on the pictures
+    "visual_slope": "generation_attention",  # change of that share from the answer's first token to its last
+    "grounding_ratio": "grounding",  # density of attention on the true boxes over that on other samples' boxes
+    "grounding_over_random": "grounding",
+    "grounding_over_unchanged": "grounding",
+    "ffn_drift": "layer_changes",  # how far a layer's feed-forward network moves a state, over its norm
+    "tam_hit": "token_activation_map",  # share of content words' maps whose maximum lies in a true box
+    "tam_chance": "token_activation_map",  # share of image tokens that do
+}

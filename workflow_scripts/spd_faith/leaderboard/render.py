@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from spd_faith.core.schemas import ERROR_TYPES, HEADLINE, PARSE_STATUSES, SEVERITIES
-from spd_faith.leaderboard.rows import FRACTIONS, LOWEST_RANKED_COVERAGE, SHOWN
+from spd_faith.core.schemas import ERROR_TYPES, HEADLINE, PARSE_STATUSES, PROBE_SUMMARIES, SEVERITIES
+from spd_faith.leaderboard.rows import FRACTIONS, LOWEST_RANKED_COVERAGE, PROBE_SHARES, SHOWN
 from spd_faith.scoring.aggregate import SECONDARY, Aggregate
 
 NAMES = {
@@ -17,6 +17,14 @@ NAMES = {
     "cf1_figure": "CF1-figure",
     "cr_verdict": "CR-verdict",
     "cr_signed": "CR-signed",
+    "visual_attention": "Visual attention",
+    "visual_slope": "Slope",
+    "grounding_ratio": "Grounding ratio",
+    "grounding_over_random": "over random boxes",
+    "grounding_over_unchanged": "over unchanged objects",
+    "ffn_drift": "FFN drift",
+    "tam_hit": "TAM hits",
+    "tam_chance": "by chance",
 }
 _NONE = "–"
 _GROUPINGS = {
@@ -41,11 +49,14 @@ def markdown_text(
     floors: pd.DataFrame,
     costs: pd.DataFrame,
     failures: pd.DataFrame,
+    unmeasured: pd.DataFrame,
     dataset: str,
 ) -> str:
-    """The page: headline, published rows, secondary metrics, breakdowns, failures, DRF errors, judges, provenance.
+    """The page: headline, published rows, secondary metrics, breakdowns, failures, DRF errors, probes, judges,
+    provenance.
 
-    `costs` and `failures` are those of the judges (`judge_costs`, `judge_failures`).
+    `costs` and `failures` are those of the judges (`judge_costs`, `judge_failures`), `unmeasured` the probes'
+    (`not_measured`).
     """
     parts = [
         f"# SPD-Faith leaderboard: {dataset}",
@@ -66,6 +77,7 @@ def markdown_text(
         _statuses_table(live),
         "## Errors of the reasoning",
         _drf_table(aggregate, live),
+        *probe_section(live, unmeasured),
         "## Judges",
         "Calls, dollars and seconds count a question that several models' answers led to once, as it was paid for. An "
         "invented claim quotes what the answer does not say; it is in no score. A judge's printed score is never used.",
@@ -154,6 +166,47 @@ def _drf_table(aggregate: Aggregate, live: pd.DataFrame) -> str:
     names = [f"DRF {level}" if kind == "score" else level for kind, level in columns]
     table = wide[columns].set_axis(names, axis=1).reset_index()
     return _markdown(_labelled(table, live))
+
+
+def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> list[str]:
+    """The section about the insides of the open models; nothing where none was probed."""
+    models = live.drop_duplicates("model")
+    models = models[models["n_probed"].notna()]
+    if models.empty:
+        return []
+    table = pd.DataFrame({"Model": models["label"], "Pairs": models["n_probed"].astype(int)})
+    for name in PROBE_SUMMARIES:
+        if models[f"{name}_n"].notna().any():
+            table[NAMES[name]] = [_probe_cell(row, name) for row in models.to_dict("records")]
+    parts = [
+        "## Inside the open models",
+        "Of the answers to “how many differences?” about the probed pairs, with 95% intervals as above. *Visual "
+        "attention*: percent of attention that is on the pictures; *slope*: by how many percentage points that "
+        "changes from the answer’s first token to its last. *Grounding ratio*: how dense attention is on what differs "
+        "over how dense it is where other pairs differ; beside it over random boxes and over objects that did not "
+        "change. *FFN drift*: how far a feed-forward network moves a state, over the state’s norm, mean over layers. "
+        "*TAM hits*: percent of content words whose activation map is highest in a true box, and what chance gives. "
+        "Formulas: docs/probes.md.",
+        "**The tiny reference models that come with this workflow were trained to point at what differs.** Their "
+        "numbers show that the probes work, and nothing about the models whose architecture they have.",
+        _markdown(table),
+    ]
+    if len(unmeasured):
+        labels = dict(zip(models["model"], models["label"], strict=True))
+        missing = pd.DataFrame({"Model": unmeasured["model"].map(labels), "Probe": unmeasured["probe"]})
+        missing["Why"] = unmeasured["status"]
+        missing["Answers"] = [f"{row.n} of {row.of}" for row in unmeasured.itertuples()]
+        parts += ["Not measured, over all three questions:", _markdown(missing)]
+    return parts
+
+
+def _probe_cell(row: dict[str, float], name: str) -> str:
+    if pd.isna(row[name]):
+        return _NONE
+    scale, digits = (100, 1) if name in PROBE_SHARES else (1, 2)
+    value, low, high = (f"{scale * row[f'{name}{end}']:.{digits}f}" for end in ("", "_low", "_high"))
+    text = f"{value} [{low}, {high}]"
+    return text if row[f"{name}_n"] == row["n_probed"] else f"{text}, {row[f'{name}_n']} pairs"
 
 
 def _costs_table(costs: pd.DataFrame, live: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """The probes' tables, one number for each sample, answer, measure and layer."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -9,32 +9,24 @@ import pyarrow.compute as pc
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
-from spd_faith.core.schemas import (
-    PROBE_GENERATION_ATTENTION,
-    PROBE_GROUNDING,
-    PROBE_HIDDEN_SIMILARITY,
-    PROBE_LAYER_CHANGES,
-    PROBE_NEURON_ACTIVATION,
-)
+from spd_faith.core.schemas import PROBES
 
-LAYER_PROBES = {
-    "layer_changes": PROBE_LAYER_CHANGES,
-    "generation_attention": PROBE_GENERATION_ATTENTION,
-    "neuron_activation": PROBE_NEURON_ACTIVATION,
-    "hidden_similarity": PROBE_HIDDEN_SIMILARITY,
-    "grounding": PROBE_GROUNDING,
-}
+LAYER_PROBES = {name: schema for name, schema in PROBES.items() if "layer" in schema.names}
 """Every probe that measures layers, and the schema of its table."""
 
 _NO_TASK = ""  # of a measure of two answers
 
 
-def read_layer_probes(folder: Path) -> dict[str, pa.Table]:
-    """The tables of `LAYER_PROBES` that stand in a folder, by probe; raises `UserError` where there is none."""
+def read_layer_probes(folder: Path, only: Collection[str] | None = None) -> dict[str, pa.Table]:
+    """The tables of `LAYER_PROBES` in a folder, by probe: those named, or all that are there.
+
+    A folder may hold tables of an earlier run's probes beside those of this one. Names of probes that measure no layers
+    are passed over. Raises `UserError` where a named table is missing, or there is none at all.
+    """
     found = {
         name: read_table(folder / f"{name}.parquet", schema)
         for name, schema in LAYER_PROBES.items()
-        if (folder / f"{name}.parquet").exists()
+        if (name in only if only is not None else (folder / f"{name}.parquet").exists())
     }
     if not found:
         raise UserError(f"{folder}: no table of a probe ({', '.join(f'{name}.parquet' for name in LAYER_PROBES)})")
