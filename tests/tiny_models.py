@@ -231,6 +231,11 @@ def _llava(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     return LlavaForConditionalGeneration(LlavaConfig(**_llava_parts(tokenizer)))
 
 
+def _llava_ungated(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    text = _text(tokenizer, model_type="starcoder2", residual_dropout=0.0, embedding_dropout=0.0)
+    return LlavaForConditionalGeneration(LlavaConfig(**_llava_parts(tokenizer) | {"text_config": text}))
+
+
 def _llava_next(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     config = LlavaNextConfig(**_llava_parts(tokenizer), image_grid_pinpoints=_PINPOINTS)
     return LlavaNextForConditionalGeneration(config)
@@ -362,11 +367,17 @@ UNLISTED: dict[str, _Recipe] = {
         _LLAVA,
     ),
 }
+# of a family, around a text model whose feed-forward networks have no gate
+UNGATED: dict[str, _Recipe] = {
+    "llava_ungated": (_llava_tokenizer, _llava_ungated, "LlavaProcessor", _LLAVA_PICTURES, _LLAVA_PROCESSOR, _LLAVA),
+}
 
 
 def save_tiny(family: str, folder: Path, seed: int = 0, template: str | None = None) -> None:
     """Write a checkpoint of a family, by model type, to `folder`: about 0.5 MB in float32."""
-    build_tokenizer, build_model, processor_class, pictures, processor, published = (FAMILIES | UNLISTED)[family]
+    build_tokenizer, build_model, processor_class, pictures, processor, published = (FAMILIES | UNLISTED | UNGATED)[
+        family
+    ]
     tokenizer = build_tokenizer()
     torch.manual_seed(seed)
     model = build_model(tokenizer)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from tiny_models import FAMILIES, UNLISTED, save_tiny
+from tiny_models import FAMILIES, UNGATED, UNLISTED, save_tiny
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
@@ -26,7 +26,7 @@ QUESTIONS = [  # prompts and pictures of several sizes
     ("Different?", noise(56, 56, 7), noise(112, 56, 8)),
 ]
 # (model, layout); the reference models as config/models.yaml has them
-TINY = [(family, layout) for family in [*FAMILIES, *UNLISTED] for layout in LAYOUTS]
+TINY = [(family, layout) for family in [*FAMILIES, *UNLISTED, *UNGATED] for layout in LAYOUTS]
 REFERENCE = [
     ("tiny-qwen2-vl", "pair"),
     ("tiny-qwen2-vl-early", "pair"),

@@ -27,7 +27,7 @@ from spd_faith.core.schemas import CONTRAST_STATUSES, GROUP_REASONS, PROBE_CONTR
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.groups import sample_groups
 from spd_faith.probes.permutation import compare_groups
-from spd_faith.probes.sample_values import mean_over_tasks, sample_values
+from spd_faith.probes.sample_values import LAYER_PROBES, mean_over_tasks, read_layer_probes, sample_values
 
 ROOT = Path(__file__).parents[2]
 AGREE = ("differs", "differs")
@@ -466,11 +466,16 @@ def test_the_command_says_what_is_wrong(folder):
 
 
 def test_tables_of_an_earlier_run_are_not_read(folder):
-    done = command(folder, "--permutations", "99", "--only", "layer_changes", "token_activation_map", "grounding")
+    probes = folder / "probes"
+    assert set(read_layer_probes(probes)) == set(LAYER_PROBES)
+    assert list(read_layer_probes(probes, ["token_activation_map", "grounding"])) == ["grounding"]
+    (probes / "grounding.parquet").unlink()
+    with pytest.raises(UserError, match=r"grounding\.parquet: no such file"):
+        read_layer_probes(probes, ["layer_changes", "grounding"])
+
+
+def test_the_command_reads_the_named_probes_alone(folder):
+    done = command(folder, "--permutations", "99", "--only", "layer_changes", "token_activation_map")
     assert done.returncode == 0, done.stderr
     rows = read_table(folder / "contrasts.parquet", PROBE_CONTRASTS)
-    assert set(rows["probe"].to_pylist()) == {"layer_changes", "grounding", "answer_length"}
-    (folder / "probes/grounding.parquet").unlink()
-    done = command(folder, "--only", "layer_changes", "grounding")
-    assert done.returncode == 1
-    assert "grounding.parquet: no such file" in done.stderr
+    assert set(rows["probe"].to_pylist()) == {"layer_changes", "answer_length"}

@@ -40,7 +40,7 @@ def by_loops(before, after, attention):
 def standardised(values):
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
-    return [(value - mean) / deviation for value in values]
+    return [(value - mean) / max(deviation, 1e-8) for value in values]  # equal ones are all 0
 
 
 def softmax(values):
