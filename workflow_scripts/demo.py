@@ -13,13 +13,11 @@ from typing import Any
 
 from PIL import Image
 
-from spd_faith.core.config import load_registry
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.dataset.merged import LAYOUTS, find_layout, split
-from spd_faith.inference.backends import transformers_backend
+from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts, task_of
@@ -28,7 +26,6 @@ from spd_faith.parsing.table import parse_response
 
 DEFAULT_MODEL = "qwen2-vl-7b"
 REFERENCE_MODEL = "tiny-qwen2-vl"
-REFERENCE_MODELS = Path("resources/models")
 
 
 def main() -> None:
@@ -44,9 +41,9 @@ def main() -> None:
 
     original, modified = _pictures(arguments.image_path, arguments.layout)
     task = task_of(arguments.question)
-    entry = _entry(arguments.model_path, arguments.models_file)
+    entry = named_model(arguments.model_path or _default_model(), arguments.models_file)
     asked = arguments.question
-    if Path(entry.model).resolve().parent == REFERENCE_MODELS.resolve():
+    if is_reference_model(entry):
         asked = load_prompts(arguments.prompts)[task].text
         print(f"{entry.model} is a reference model: it knows the scenes of the dataset `demo` and three prompts alone,")
         print(f"so it is asked the prompt `{task}`. Its maps point at the differences because it was trained to point.")
@@ -88,23 +85,11 @@ def _read(path: Path) -> Image.Image:
         raise UserError(f"{path}: not a picture that can be read\n  {error}") from error
 
 
-def _entry(model: str | None, models_file: Path) -> TransformersModel:
-    """The registry's entry of that key, or with that path or id; else a plain one."""
-    entries = load_registry("models", models_file)
-    if model is None:
-        model = DEFAULT_MODEL if visible_gpus() else REFERENCE_MODEL
-        if model == REFERENCE_MODEL:
-            print("No GPU is visible here.")
-    known = [one for name, one in entries.items() if model in (name, getattr(one, "model", None))]
-    if not known:
-        dtype, gpus = ("bfloat16", 1) if visible_gpus() else ("float32", 0)
-        plain = {"backend": "transformers", "model": model, "dtype": dtype, "max_new_tokens": 1024}
-        return TransformersModel.model_validate(plain | {"resources": {"gpu": gpus}})
-    if not isinstance(known[0], TransformersModel):
-        raise UserError(
-            f"--model_path {model}: its entry is answered by {known[0].backend}, which this command cannot ask"
-        )
-    return known[0]
+def _default_model() -> str:
+    if visible_gpus():
+        return DEFAULT_MODEL
+    print("No GPU is visible here.")
+    return REFERENCE_MODEL
 
 
 def _told(parsed: dict[str, Any]) -> str:
@@ -125,9 +110,11 @@ def _save(folder: Path, original: Image.Image, modified: Image.Image, answer: di
 def _save_maps(folder: Path, backend: Any, question: Shown, token_ids: list[int]) -> None:
     from spd_faith.probes.word_overlays import word_overlays
 
-    for number, (word, figure) in enumerate(word_overlays(backend, question, token_ids), start=1):
+    overlays = word_overlays(backend, question, token_ids)
+    digits = max(2, len(str(len(overlays))))  # so that the files' names keep the answer's order
+    for number, (word, figure) in enumerate(overlays, start=1):
         name = re.sub(r"\W+", "_", word)[:40]
-        with whole_file(folder / "maps" / f"{number:02d}_{name}.png") as part:
+        with whole_file(folder / "maps" / f"{number:0{digits}d}_{name}.png") as part:
             figure.savefig(part, format="png", dpi=200)
     print(f"Maps      {folder / 'maps'}")
 

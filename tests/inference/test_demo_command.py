@@ -80,11 +80,8 @@ def test_two_pictures_and_a_model_of_the_registry(folder):
         (["README.md"], "README.md: not a picture that can be read"),
         (["original.png"] * 3, "--image_path: one merged picture or two pictures, not 3"),
         (["original.png"], "original.png: cannot tell how its two pictures were joined; give --layout"),
-        pytest.param(
-            ["original.png", "modified.png", "--model_path", "nobody"],
-            "nobody: its config could not be loaded",
-            marks=pytest.mark.slow,
-        ),
+        (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
+        (["original.png", "modified.png", "--model_path", "gpt-4o"], "its entry is answered by openai"),
     ],
 )
 def test_what_cannot_be_asked_is_told(folder, arguments, told):

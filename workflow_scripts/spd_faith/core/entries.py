@@ -124,12 +124,18 @@ class JsonlDataset(Entry):
     source: Literal["jsonl"]
     """A file with a pair per line: its pictures by path and its true differences; see docs/own_pairs.md."""
     path: str = Field(min_length=1)
-    """The file; relative paths start at the project's root, those of the pictures at the file's folder."""
+    """The file; relative paths start at the project's root."""
+    image_dir: str | None = Field(default=None, min_length=1)
+    """The folder that the pictures' paths start from; null is the file's."""
     limit: int | None = Field(default=None, ge=1)
     """Take only the first pairs of each split, at most so many; null takes all."""
 
     def absent_file(self) -> tuple[str, str, str] | None:
-        return None if Path(self.path).is_file() else ("path", self.path, "an existing file")
+        if not Path(self.path).is_file():
+            return "path", self.path, "an existing file"
+        if self.image_dir is not None and not Path(self.image_dir).is_dir():
+            return "image_dir", self.image_dir, "an existing folder"
+        return None
 
 
 # ---- models.yaml -----------------------------------------------------------------------------------------------------

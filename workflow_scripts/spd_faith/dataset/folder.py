@@ -40,6 +40,14 @@ def folder_pairs(dataset: FolderDataset) -> Iterator[Pair | str]:
             yield from _split_pairs(root / split, dataset.limit)
 
 
+def folder_entry(folder: Path) -> FolderDataset:
+    """The entry of all pairs in a folder of splits, or in the folder of one split."""
+    folder = folder.resolve()
+    has_splits = any(inner.is_dir() for outer in _folders(folder) for inner in outer.iterdir())
+    root, splits = (folder, None) if has_splits else (folder.parent, [folder.name])
+    return FolderDataset(source="folder", path=str(root), splits=splits)
+
+
 def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:
     pairs = _folders(folder)
     if strays := [path.name for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]:

@@ -21,11 +21,11 @@ class Line(Truth):
     split: Name = "pairs"
     """The group that the leaderboard breaks down by: letters, digits, '.', '_', '-', the first a letter or digit."""
     image: str | None = Field(default=None, min_length=1)
-    """Path of the merged picture, from the file's folder."""
+    """Path of the merged picture, from the folder of the pictures."""
     original: str | None = Field(default=None, min_length=1)
-    """Path of the original picture, from the file's folder."""
+    """Path of the original picture, from the folder of the pictures."""
     modified: str | None = Field(default=None, min_length=1)
-    """Path of the modified picture, from the file's folder."""
+    """Path of the modified picture, from the folder of the pictures."""
     layout: Layout | None = None
     """How the merged picture was joined, where its pixels do not show it: side_by_side or stacked."""
 
@@ -36,6 +36,7 @@ def jsonl_pairs(dataset: JsonlDataset) -> Iterator[Pair | str]:
     Lines past the limit of their split are read, and their faults told, but they are no pairs of the dataset.
     """
     path = Path(dataset.path)
+    folder = path.parent if dataset.image_dir is None else Path(dataset.image_dir)
     data = path.read_bytes()
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         yield fault(str(path), "not in UTF-8", "UTF-16", "a text file saved as UTF-8")
@@ -60,6 +61,6 @@ def jsonl_pairs(dataset: JsonlDataset) -> Iterator[Pair | str]:
         if first != number:
             yield fault(place, f"the pair of line {first} again", line.qid, "each pair once")
         elif dataset.limit is None or rows[line.split] < dataset.limit:
-            found = {role: Picture(f"{place}: {_KEYS[role]}", path.parent / name) for role, name in pictures.items()}
+            found = {role: Picture(f"{place}: {_KEYS[role]}", folder / name) for role, name in pictures.items()}
             yield Pair(place, line.split, rows[line.split], line.qid, found, line, line.layout)
             rows[line.split] += 1

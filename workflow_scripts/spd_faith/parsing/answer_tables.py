@@ -1,6 +1,6 @@
 """A file of answers and its truths as the tables of the workflow, for commands that work on such files by hand."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.config_faults import fault, raise_faults
-from spd_faith.core.entries import FolderDataset, JsonlDataset
+from spd_faith.core.entries import JsonlDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
-from spd_faith.dataset.folder import folder_pairs
+from spd_faith.dataset.folder import folder_entry, folder_pairs
 from spd_faith.dataset.jsonl import jsonl_pairs
 from spd_faith.dataset.own_pairs import difference_row
 from spd_faith.dataset.pairs import Modification, Pair, read_strict
@@ -169,21 +169,13 @@ def _source_rows(source: Path) -> list[dict[str, Any]]:
     if source.suffix == ".parquet":
         return read_table(source, SAMPLES).to_pylist()
     if source.is_dir():
-        pairs = list(_folder_pairs(source))
+        pairs = list(folder_pairs(folder_entry(source)))
     elif source.is_file():
         pairs = list(jsonl_pairs(JsonlDataset(source="jsonl", path=str(source))))
     else:
         raise UserError(fault(str(source), "no such file or folder", str(source), "the truths of the pairs"))
     raise_faults(pair for pair in pairs if isinstance(pair, str))
     return [_pair_row(pair) for pair in pairs]
-
-
-def _folder_pairs(folder: Path) -> Iterator[Pair | str]:
-    """The pairs of a folder of splits, or of one split."""
-    folder = folder.resolve()
-    has_splits = any(inner.is_dir() for outer in folder.iterdir() if outer.is_dir() for inner in outer.iterdir())
-    root, splits = (folder, None) if has_splits else (folder.parent, [folder.name])
-    return folder_pairs(FolderDataset(source="folder", path=str(root), splits=splits))
 
 
 def _pair_row(pair: Pair) -> dict[str, Any]:

@@ -103,7 +103,9 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
         wide = means.pivot(index="layer", columns="token", values=name)
         if wide.notna().any(axis=None):
             images.append(axes.imshow(wide, origin="lower", aspect="auto", vmin=0, vmax=largest, cmap="viridis"))
-            images[-1].set_extent((wide.columns[0] - 0.5, wide.columns[-1] + 0.5, -0.5, len(wide) - 0.5))
+            images[-1].set_extent(
+                (wide.columns[0] - 0.5, wide.columns[-1] + 0.5, wide.index[0] - 0.5, wide.index[-1] + 0.5)
+            )
             axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
             axes.yaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
         else:
