@@ -7,9 +7,7 @@ from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import PROBE_CONTRASTS, PROBE_GROUPS, PROBES
-from spd_faith.probes.figures.contact_sheet import write_contact_sheet
-from spd_faith.probes.figures.drawing import save
-from spd_faith.probes.figures.of_model import all_drawings
+from spd_faith.probes.figures.of_model import all_drawings, write_figures
 from spd_faith.probes.sample_values import read_layer_probes
 
 
@@ -30,11 +28,7 @@ def main() -> None:
     groups = read_table(arguments.groups, PROBE_GROUPS).to_pandas()
     drawings = all_drawings(arguments.probes.name, probes, contrasts, groups, arguments.sample_id)
     with progress(len(drawings), arguments.probes.name, "figure") as bar:
-        for name, draw in drawings.items():
-            save(draw(), arguments.output_folder / name)
-            bar.update(1)
-    pictures = [arguments.output_folder / f"{name}.png" for name in drawings]
-    write_contact_sheet(pictures, arguments.output_folder / "contact_sheet.png")
+        write_figures(drawings, arguments.output_folder, bar.update)
 
 
 if __name__ == "__main__":

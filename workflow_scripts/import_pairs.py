@@ -6,10 +6,8 @@ from pathlib import Path
 from spd_faith.core.config import registry_entry
 from spd_faith.core.entries import FolderDataset, JsonlDataset
 from spd_faith.core.errors import UserError, run_command
-from spd_faith.core.files import table_writer, write_table
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import IMAGES, SAMPLES
-from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
+from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
 
 
 def main() -> None:
@@ -28,16 +26,8 @@ def main() -> None:
         )
     pairs = check_pairs(dataset)
     provenance = {"dataset": arguments.dataset, "path": dataset.path, "revision": revision(pairs)}
-    samples = []
-    with (
-        progress(len(pairs), "Pairs read", "pair") as bar,
-        table_writer(arguments.images, IMAGES, provenance) as write_images,
-    ):
-        for sample_rows, image_rows in read_pairs(pairs):
-            samples += sample_rows
-            write_images(image_rows)
-            bar.update(len(sample_rows))
-    write_table(arguments.samples, samples, SAMPLES, provenance)
+    with progress(len(pairs), "Pairs read", "pair") as bar:
+        write_pairs(pairs, arguments.samples, arguments.images, provenance, bar.update)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """People's own pairs, from a folder or a JSONL file: found and checked all at once, then read into the tables."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256 as running_sha256
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from spd_faith.core.config_faults import fault, raise_faults
 from spd_faith.core.entries import FolderDataset, JsonlDataset
-from spd_faith.core.files import sha256
+from spd_faith.core.files import sha256, table_writer, write_table
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.folder import folder_pairs
 from spd_faith.dataset.jsonl import jsonl_pairs
 from spd_faith.dataset.merged import LAYOUTS, find_layout, split
@@ -82,6 +83,23 @@ def read_pairs(pairs: Iterable[Pair]) -> Iterator[tuple[list[dict[str, Any]], li
     raise_faults(faults)
     if samples:
         yield samples, images
+
+
+def write_pairs(
+    pairs: Iterable[Pair],
+    samples: Path,
+    images: Path,
+    provenance: dict[str, Any],
+    advance: Callable[[int], Any] = lambda count: None,
+) -> None:
+    """Write the tables of samples and images; `advance` is told of pairs that are read. Raises as `read_pairs` does."""
+    rows = []
+    with table_writer(images, IMAGES, provenance) as write_images:
+        for sample_rows, image_rows in read_pairs(pairs):
+            rows += sample_rows
+            write_images(image_rows)
+            advance(len(sample_rows))
+    write_table(samples, rows, SAMPLES, provenance)
 
 
 def _found(dataset: OwnDataset) -> Iterator[Pair | str]:

@@ -25,6 +25,7 @@ class ImportedResponses:
     unknown: list[str]  # ids in the file that are not in the dataset
     ambiguous: list[str]  # ids in the file that more than one sample bears
     missing: list[tuple[str, str]]  # (sample, task) without an answer
+    texts: dict[tuple[str, str], str]  # of (sample, task), as the file holds them
 
     def counts(self) -> dict[str, Any]:
         """How many ids and answers went astray, and the first of their names."""
@@ -55,7 +56,8 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
     answered = one_answer_each(found)
     keys = [(sample_id, task) for task in TASKS for sample_id in samples["sample_id"].to_pylist()]
     missing = [key for key in keys if key not in answered]
-    return ImportedResponses(response_rows(keys, answered), unknown, ambiguous, missing)
+    texts = {key: record.texts[key[1]] for key, record in answered.items() if key[1] in record.texts}
+    return ImportedResponses(response_rows(keys, answered), unknown, ambiguous, missing, texts)
 
 
 class SampleFinder:

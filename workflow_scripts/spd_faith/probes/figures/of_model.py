@@ -1,7 +1,9 @@
 """Which figures a model's probes have, and what draws each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +12,8 @@ from matplotlib.figure import Figure
 
 from spd_faith.core.errors import UserError
 from spd_faith.probes.figures.attention import attention_by_layer, attention_by_step, attention_of_sample
+from spd_faith.probes.figures.contact_sheet import write_contact_sheet
+from spd_faith.probes.figures.drawing import save
 from spd_faith.probes.figures.effects import effect_sizes
 from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
@@ -19,6 +23,7 @@ from spd_faith.probes.groups import CONTRASTS
 from spd_faith.probes.sample_values import sample_values
 
 TASK = "describe"  # whose attention is drawn
+CONTACT_SHEET = "contact_sheet.png"
 
 
 def all_drawings(
@@ -47,6 +52,19 @@ def all_drawings(
                 drawings[f"{name}_{contrast.name}"] = partial(draw, model, values[probe], groups, contrast)
         drawings[f"effect_sizes_{contrast.name}"] = partial(effect_sizes, model, contrasts, contrast)
     return drawings
+
+
+def write_figures(
+    drawings: Mapping[str, Callable[[], Figure]], folder: Path, advance: Callable[[int], Any]
+) -> list[Figure]:
+    """Write each figure as PDF and PNG under its name, and contact_sheet.png of all; `advance` is told of each."""
+    figures = []
+    for name, draw in drawings.items():
+        figures.append(draw())
+        save(figures[-1], folder / name)
+        advance(1)
+    write_contact_sheet([folder / f"{name}.png" for name in drawings], folder / CONTACT_SHEET)
+    return figures
 
 
 def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:

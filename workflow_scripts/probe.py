@@ -1,0 +1,294 @@
+"""Probe one open model by hand: on a JSONL file or a folder of pairs, with the flags of the benchmark's own commands.
+
+The model answers the three questions about each pair, or its answers are taken from --comparison_result; then one pass
+per answer serves all probes. The folder of results gets a Parquet table per probe, the figures as PDF and PNG, the
+samples, pictures and answers. Names of flags may be written with dashes or underscores.
+"""
+
+import argparse
+import logging
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from spd_faith.core.config import PROBE_NAMES, Probes
+from spd_faith.core.config_faults import NOTHING, fault, raise_faults
+from spd_faith.core.entries import JsonlDataset, TransformersModel, identity
+from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.files import read_table, whole_file, write_table
+from spd_faith.core.journal import Journal
+from spd_faith.core.progress import progress
+from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, RESPONSES, SAMPLES
+from spd_faith.dataset.folder import folder_entry
+from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
+from spd_faith.dataset.pairs import Pair
+from spd_faith.inference.answer_files import read_answer_file
+from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
+from spd_faith.inference.imported_responses import ImportedResponses
+from spd_faith.inference.prompts import Prompt, load_prompts
+from spd_faith.inference.questions import QuestionKey, question_keys, read_questions
+from spd_faith.inference.responses import ask, missing_questions, response_rows
+from spd_faith.probes.given_answers import (
+    answered_samples,
+    answers_about,
+    answers_as_tokens,
+    holds_pictures,
+    pairs_named_by_answers,
+)
+from spd_faith.probes.groups import CONTRASTS, members
+from spd_faith.probes.sample_values import LAYER_PROBES
+from spd_faith.probes.samples import SavedAnswer
+
+Rows = list[dict[str, Any]]
+
+
+def main() -> None:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of every letter of a PDF
+    raise_faults(_faults(arguments))
+    folder = _results(arguments)
+    entry = named_model(arguments.model_path, arguments.models_file)
+    prompts = load_prompts(arguments.prompts)
+    pairs, imported = _pairs_and_answers(arguments)
+
+    provenance = {"pairs": revision(pairs), "answers": "generated"}
+    if imported:
+        provenance["answers"] = f"texts of {arguments.comparison_result.name}, tokenised"
+    with progress(len(pairs), "Pairs read", "pair") as bar:
+        write_pairs(pairs, folder / "samples.parquet", folder / "images.parquet", provenance, bar.update)
+    if is_reference_model(entry):
+        logging.info("%s is a reference model: its attention and maps were trained to point", entry.model)
+    with transformers_backend(entry, arguments.threads, arguments.device) as (backend, settings):
+        provenance |= settings | {"revision": backend.revision}
+        if imported:
+            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, backend.processor.tokenizer)
+        else:
+            rows = _ask(entry, prompts, folder, backend, settings)
+        write_table(folder / "responses.parquet", rows, RESPONSES, provenance)
+        _measure(arguments, prompts, folder, rows, backend, entry.batch_size, provenance)
+    _present(arguments, folder)
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+
+    def flag(*names: str, **settings: Any) -> None:
+        spelled = [spelling for name in names for spelling in (f"--{name}", f"--{name.replace('_', '-')}")]
+        parser.add_argument(*dict.fromkeys(spelled), dest=names[0], **settings)
+
+    flag("probes", nargs="+", choices=PROBE_NAMES, required=True)
+    flag("model_path", "model", "pretrained_model_path", required=True, help="key of the models file, folder or hub id")
+    flag("input_file", "in_file_path", type=Path, help="the pairs, as JSONL")
+    flag("multi_diff_dir", type=Path, help="the pairs, as a folder of splits or of one split: {id}/{id}_original.jpg …")
+    flag("image_dir", type=Path, help="where the paths in --input_file start; its own folder where not given")
+    flag("comparison_result", type=Path, help="answers to probe, as JSON, JSONL or Parquet; nothing is asked then")
+    flag("max_samples", type=int, help="take the first pairs only")
+    flag("output_dir", type=Path, help="folder of the results; else one named as the file below, without its suffix")
+    flag("output_file", type=Path, help="the table of the one probe once more, as .parquet")
+    flag("output_pdf", "visualize_path", type=Path, help="all figures once more: .pdf by pages, or .png on one sheet")
+    flag("layer_start", type=int, default=0, help="first layer that is written and drawn (%(default)s)")
+    flag("layer_end", type=int, help="last layer that is written and drawn; the model's last where not given")
+    flag("models_file", type=Path, default=Path("config/models.yaml"))
+    flag("prompts", type=Path, default=Path("resources/prompts"), help="folder with one file per task")
+    flag("threads", type=int, default=1, help="CPU threads of torch (%(default)s)")
+    flag("device", choices=("cpu", "cuda"), help="where to run; the entry decides where not given")
+    return parser.parse_args()
+
+
+def _faults(arguments: argparse.Namespace) -> list[str]:
+    """Of the flags by themselves, and of files that are not there."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    probes, first, last = arguments.probes, arguments.layer_start, arguments.layer_end
+    faults = []
+    if not given.keys() & {"input_file", "multi_diff_dir", "image_dir"}:
+        faults.append(fault("the pairs", "not given", NOTHING, "--input_file FILE, or --multi_diff_dir FOLDER"))
+    if "multi_diff_dir" in given and given.keys() & {"input_file", "image_dir"}:
+        faults.append(fault("the pairs", "given twice", NOTHING, "--multi_diff_dir, or --input_file and --image_dir"))
+    for kind, is_there, names in (
+        ("file", Path.is_file, {"input_file", "comparison_result"}),
+        ("folder", Path.is_dir, {"multi_diff_dir", "image_dir"}),
+    ):
+        absent = [name for name in given if name in names and not is_there(given[name])]
+        faults += [fault(f"--{name}", f"no such {kind}", str(given[name]), f"an existing {kind}") for name in absent]
+    if not given.keys() & {"output_dir", "output_file", "output_pdf"}:
+        faults.append(fault("the results", "nowhere to go", NOTHING, "--output_dir, --output_file or --output_pdf"))
+    for name, kinds in (("output_file", [".parquet"]), ("output_pdf", [".pdf", ".png"])):
+        if name in given and given[name].suffix.lower() not in kinds:
+            faults.append(fault(f"--{name}", "unknown kind of file", str(given[name]), kinds))
+    if "output_file" in given and len(probes) > 1:
+        faults.append(fault("--output_file", "one table for several probes", ", ".join(probes), "--output_dir FOLDER"))
+    if "output_pdf" in given and not LAYER_PROBES.keys() & set(probes):
+        faults.append(fault("--output_pdf", "no figures", ", ".join(probes), "overlays, by draw_overlays.py"))
+    if given.get("max_samples", 1) < 1:
+        faults.append(fault("--max_samples", "nothing to probe", arguments.max_samples, "1 at least"))
+    if first < 0 or (last is not None and last < first):
+        faults.append(fault("--layer_start, --layer_end", "no layers", (first, last), "from 0 on, in ascending order"))
+    return faults
+
+
+def _results(arguments: argparse.Namespace) -> Path:
+    folder = arguments.output_dir or (arguments.output_file or arguments.output_pdf).with_suffix("")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(fault("the results", "not a folder", str(folder), "--output_dir FOLDER, which may be new"))
+    return folder
+
+
+# ---- pairs and answers -----------------------------------------------------------------------------------------------
+
+
+def _pairs_and_answers(arguments: argparse.Namespace) -> tuple[list[Pair], ImportedResponses | None]:
+    """The pairs to probe; and the answers of the file, where one is given, which are about all of them."""
+    if not arguments.comparison_result:
+        return _pairs(arguments, arguments.max_samples)[: arguments.max_samples], None
+    file = read_answer_file(arguments.comparison_result)
+    if "hidden_similarity" in arguments.probes and (lacking := {"same", "different"} - file.tasks):
+        keys = " or ".join(f"response_{task}" for task in sorted(lacking))
+        raise UserError(f"{file.path}: no record has {keys}, and hidden_similarity compares the two answers")
+    if not arguments.input_file and arguments.image_dir and holds_pictures(arguments.image_dir):
+        pairs = pairs_named_by_answers(file.records, arguments.image_dir, arguments.max_samples)
+    else:
+        pairs = _pairs(arguments, limit=None)
+    imported = answers_about(pairs, file)
+    answered = answered_samples(imported)
+    return [pair for pair in pairs if pair.sample_id in answered][: arguments.max_samples], imported
+
+
+def _pairs(arguments: argparse.Namespace, limit: int | None) -> list[Pair]:
+    """Of each split the first `limit`; pictures of later ones are not looked at."""
+    if not arguments.input_file:
+        entry = folder_entry(arguments.multi_diff_dir or arguments.image_dir)
+        return check_pairs(entry.model_copy(update={"limit": limit}))
+    pictures = arguments.image_dir and str(arguments.image_dir)
+    return check_pairs(JsonlDataset(source="jsonl", path=str(arguments.input_file), image_dir=pictures, limit=limit))
+
+
+def _ask(
+    entry: TransformersModel, prompts: dict[str, Prompt], folder: Path, backend: Any, settings: dict[str, Any]
+) -> Rows:
+    """Rows of `RESPONSES`. What was asked in an earlier run with the same folder is taken from its journal."""
+    images = folder / "images.parquet"
+    pictures = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
+    asked = question_keys(pictures, prompts, identity(entry))
+    with Journal(folder / "journal") as journal, journal.alone("probe"):
+        missing = missing_questions(asked, journal.read(backend.is_of_same_model))
+        read = partial(read_questions, images, prompts=prompts)
+        with progress(len(missing), "Answers", "question") as bar:
+            failures = ask(missing, read, backend, journal, settings, bar.update)
+        answered = journal.read(backend.is_of_same_model)
+    of_failures = {name: settings[name] for name in ("dtype", "pixel_backend")}
+    return response_rows(asked, answered, failures, of_failures)
+
+
+# ---- passes, tables and figures --------------------------------------------------------------------------------------
+
+
+def _measure(
+    arguments: argparse.Namespace,
+    prompts: dict[str, Prompt],
+    folder: Path,
+    responses: Rows,
+    backend: Any,
+    batch_size: int,
+    provenance: dict[str, Any],
+) -> None:
+    """Write the table of each probe."""
+    from spd_faith.probes.layer_range import LayerRange
+    from spd_faith.probes.layers import decoder_layers
+    from spd_faith.probes.outcomes import measure_answers
+    from spd_faith.probes.writing import all_probes, write_probes
+
+    if arguments.layer_start >= (layers := len(decoder_layers(backend.model))):
+        raise UserError(fault("--layer_start", "no such layer", arguments.layer_start, f"0 to {layers - 1}"))
+    samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
+    probes = [
+        LayerRange(probe, arguments.layer_start, arguments.layer_end)
+        for probe in all_probes(samples, backend.processor.tokenizer)
+        if probe.name in arguments.probes
+    ]
+    answers = {
+        (row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
+        for row in responses
+    }
+    asked = [QuestionKey(*key, prompt_sha="", key="") for key in answers]
+    questions = read_questions(folder / "images.parquet", asked, prompts)
+    with (
+        write_probes(folder, probes, provenance) as write,
+        progress(len(answers), "Passes", "answer") as bar,
+    ):
+        for question, outcome in measure_answers(backend, questions, answers, batch_size):
+            write(question.sample_id, question.task, outcome)
+            bar.update(1)
+
+
+def _present(arguments: argparse.Namespace, folder: Path) -> None:
+    """Draw, copy to where the flags say, and tell where everything is."""
+    for name in arguments.probes:
+        _tell(name, folder / f"{name}.parquet")
+    if arguments.output_file:
+        _copy(folder / f"{arguments.probes[0]}.parquet", arguments.output_file)
+    probes = {
+        name: read_table(folder / f"{name}.parquet", schema)
+        for name, schema in LAYER_PROBES.items()
+        if name in arguments.probes
+    }
+    if probes:
+        _draw(arguments, folder, probes)
+    if "token_activation_map" in arguments.probes:
+        tables = f"--samples {folder}/samples.parquet --images {folder}/images.parquet --probes {folder}"
+        _tell("maps are drawn by", f"draw_overlays.py {tables} --output-folder {folder}/overlays")
+
+
+def _draw(arguments: argparse.Namespace, folder: Path, probes: dict[str, pa.Table]) -> None:
+    from spd_faith.probes.contrasts import contrast_rows
+    from spd_faith.probes.figures.of_model import CONTACT_SHEET, all_drawings, write_figures
+    from spd_faith.probes.figures.pages import write_pages
+    from spd_faith.probes.judged_groups import groups_by_rules
+
+    defaults = Probes()
+    bounds = {"faithful_at_least": defaults.faithful_at_least, "unfaithful_at_most": defaults.unfaithful_at_most}
+    responses = read_table(folder / "responses.parquet", RESPONSES)
+    groups = groups_by_rules(read_table(folder / "samples.parquet", SAMPLES), responses, **bounds)
+    write_table(folder / "groups.parquet", groups, PROBE_GROUPS, bounds)
+    grouped = pd.DataFrame(groups)
+    drawn = {"permutations": defaults.permutations, "seed": defaults.seed}
+    write_table(
+        folder / "contrasts.parquet", contrast_rows(grouped, probes, responses, **drawn), PROBE_CONTRASTS, drawn
+    )
+    for contrast in CONTRASTS:
+        sizes = members(grouped, contrast)["group"].value_counts()
+        told = ", ".join(f"{sizes.get(name, 0)} {name}" for name in (contrast.group, contrast.reference))
+        _tell(contrast.name, f"{told}, of {grouped['sample_id'].nunique()} samples")
+
+    contrasts = read_table(folder / "contrasts.parquet", PROBE_CONTRASTS).to_pandas()
+    drawings = all_drawings(Path(arguments.model_path).name, probes, contrasts, grouped, sample_id=None)
+    with progress(len(drawings), "Figures", "figure") as bar:
+        figures = write_figures(drawings, folder / "figures", bar.update)
+    sheet = folder / "figures" / CONTACT_SHEET
+    _tell("figures", sheet)
+    if arguments.output_pdf and arguments.output_pdf.suffix.lower() == ".png":
+        _copy(sheet, arguments.output_pdf)
+    elif arguments.output_pdf:
+        write_pages(figures, arguments.output_pdf)
+        _tell("pages", arguments.output_pdf)
+
+
+def _copy(path: Path, to: Path) -> None:
+    with whole_file(to) as part:
+        shutil.copyfile(path, part)
+    _tell("copy", to)
+
+
+def _tell(what: str, where: Any) -> None:
+    print(f"{what:<21} {where}")
+
+
+if __name__ == "__main__":
+    run_command(main)

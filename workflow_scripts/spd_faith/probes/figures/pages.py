@@ -1,0 +1,17 @@
+"""Several figures as the pages of one PDF."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+
+from spd_faith.core.files import whole_file
+from spd_faith.probes.figures.drawing import styled
+
+
+def write_pages(figures: Iterable[Figure], path: Path) -> None:
+    with whole_file(path) as part, PdfPages(part, metadata={"CreationDate": None}) as pages:
+        add = styled(pages.savefig)
+        for figure in figures:
+            add(figure)
