@@ -24,6 +24,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.answers import Answer
 from spd_faith.inference.batches import Shown, answer_in_batches
 from spd_faith.inference.families import family_of
+from spd_faith.inference.key_value_cache import cache_with_room
 from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, lay, merged, merged_on_square
 from spd_faith.inference.processors import crop_side, load_processor
 from spd_faith.inference.questions import Question
@@ -108,6 +109,7 @@ class TransformersBackend:
         inputs = self.prepare(questions).to(self._model.device, self._model.dtype)
         outputs = self._model.generate(
             **inputs,
+            past_key_values=cache_with_room(self._model),
             max_new_tokens=self._entry.max_new_tokens,
             do_sample=False,
             num_beams=1,

@@ -1,0 +1,50 @@
+"""Keys and values of the tokens so far, kept where the next ones can be written behind them.
+
+The cache that `generate` makes by itself copies all of them for each token that it adds: more work, after a prompt of
+2,000 tokens, than all else that the token takes.
+"""
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+_ROOM = 128  # tokens
+
+
+def cache_with_room(model: PreTrainedModel) -> DynamicCache | None:
+    """An empty cache for greedy generation; None where the model must make its own.
+
+    Layers that see a window alone stay as they are: they hold few tokens.
+    """
+    if model.config.is_encoder_decoder:
+        return None
+    cache = DynamicCache(config=model.config.get_text_config(decoder=True))
+    cache.layers = [_LayerWithRoom() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache
+
+
+class _LayerWithRoom(DynamicLayer):
+    """Holds what `DynamicLayer` does, as views of tensors that are longer. Rows are never reordered or chosen."""
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write the states (rows × heads × tokens × width) behind those before; all of them."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self._rooms = [states[..., :0, :] for states in (key_states, value_states)]
+        begin = self.get_seq_length()
+        end = begin + key_states.shape[-2]
+        if end > self._rooms[0].shape[-2]:
+            self._rooms = [_longer(room[..., :begin, :], end + _ROOM) for room in self._rooms]
+        for room, states in zip(self._rooms, (key_states, value_states), strict=True):
+            room[..., begin:end, :] = states
+        self.keys, self.values = (room[..., :end, :] for room in self._rooms)
+        return self.keys, self.values
+
+
+def _longer(states: torch.Tensor, tokens: int) -> torch.Tensor:
+    *before, length, width = states.shape
+    room = states.new_empty((*before, tokens, width))
+    room[..., :length, :] = states
+    return room
