@@ -13,7 +13,7 @@ from spd_faith.judging.measurement import contents_only, measure
 from spd_faith.judging.rules import VERSION
 from spd_faith.judging.validation_set import halves, load_validation_set
 
-ANSWERS = Path(__file__).resolve().parents[1] / "resources" / "judge_validation" / "answers.yaml"
+FOLDER = Path(__file__).resolve().parents[1] / "resources" / "judge_validation"
 COLUMNS = {
     "precision": "Precision",
     "recall": "Recall",
@@ -31,10 +31,13 @@ CONTENTS = "CR without the verdicts"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--half", choices=("tuning", "report"), default="report", help="numbers are reported on the second"
+        "--half",
+        choices=("tuning", "further", "report"),
+        default="report",
+        help="rules are tuned by the first and the further answers; numbers are reported on the last",
     )
-    parser.add_argument("--details", action="store_true", help="each item of the tuning half, claim by claim")
-    parser.add_argument("--answers", type=Path, default=ANSWERS, help="the labelled answers (YAML)")
+    parser.add_argument("--details", action="store_true", help="each item, claim by claim; not of the report half")
+    parser.add_argument("--answers", type=Path, default=FOLDER, help="folder of the labelled answers")
     args = parser.parse_args()
 
     if args.details and args.half == "report":
@@ -42,11 +45,17 @@ def main() -> None:
             "--details: the report half is not looked at, or its numbers would be tuned for.\n"
             "  Use: --half tuning --details"
         )
-    items = dict(zip(("tuning", "report"), halves(load_validation_set(args.answers)), strict=True))[args.half]
+    if args.half == "further":
+        items = load_validation_set(args.answers / "further_answers.yaml")
+        name = "further labelled answers"
+    else:
+        tuning, report = halves(load_validation_set(args.answers / "answers.yaml"))
+        items = tuning if args.half == "tuning" else report
+        name = f"{args.half} half of the labelled answers"
     comparisons = measure(items)
-    print(f"{VERSION} on the {args.half} half of the labelled answers, with 95% intervals\n")
+    print(f"{VERSION} on the {name}, with 95% intervals\n")
     print(_table(_by_metric(comparisons)))
-    if args.half == "tuning":  # of the other half only the whole is told
+    if args.half != "report":  # of that half only the whole is told
         manners = {item.id: f"{item.metric.upper()}: {item.manner}" for item in items}
         by_manner = {name: [c for c in comparisons if manners[c.key] == name] for name in sorted(set(manners.values()))}
         print(f"\n{_table(by_manner)}")

@@ -24,9 +24,16 @@ SEVERITY = {
     None: None,
 }
 
+FURTHER = SET.with_name("further_answers.yaml")
+
+
+def of_metric(raw: dict[str, Any], metric: str) -> list[dict[str, Any]]:
+    return [item for item in raw["items"] if item["metric"] == metric]
+
+
 RAW = yaml.safe_load(SET.read_text(encoding="utf-8"))
-REASONING = [item for item in RAW["items"] if item["metric"] == "drf"]
-CONSISTENCY = [item for item in RAW["items"] if item["metric"] == "cr"]
+REASONING, CONSISTENCY = of_metric(RAW, "drf"), of_metric(RAW, "cr")
+RAW_FURTHER = yaml.safe_load(FURTHER.read_text(encoding="utf-8"))
 
 ITEM = {
     "id": "drf-1",
@@ -83,7 +90,7 @@ def test_ids_are_unique_and_every_item_has_its_reason() -> None:
     assert sum("arguable" in item for item in RAW["items"]) <= len(RAW["items"]) / 10
 
 
-@pytest.mark.parametrize("item", REASONING, ids=lambda item: item["id"])
+@pytest.mark.parametrize("item", REASONING + of_metric(RAW_FURTHER, "drf"), ids=lambda item: item["id"])
 def test_claims_of_reasoning_stand_in_the_answer_one_after_the_other(item: dict[str, Any]) -> None:
     rest = item["answer"]
     for claim in item["claims"]:
@@ -94,7 +101,7 @@ def test_claims_of_reasoning_stand_in_the_answer_one_after_the_other(item: dict[
         assert claim.get("severity") == SEVERITY[claim.get("error_type")]
 
 
-@pytest.mark.parametrize("item", CONSISTENCY, ids=lambda item: item["id"])
+@pytest.mark.parametrize("item", CONSISTENCY + of_metric(RAW_FURTHER, "cr"), ids=lambda item: item["id"])
 def test_claims_of_consistency_stand_in_the_two_answers(item: dict[str, Any]) -> None:
     for claim in item["claims"]:
         assert claim.get("quote", "") in item["answer"]["same"]
@@ -115,10 +122,13 @@ def test_every_label_and_error_type_occurs_in_both_halves() -> None:
         assert {getattr(claim, "error_type", None) for claim in claims} == set(SEVERITY)
 
 
-@pytest.mark.parametrize("name", RAW["truths"])
-def test_truths_are_pairs_that_could_be_in_the_benchmark(name: str) -> None:
-    truth = RAW["truths"][name]
-    assert any(item["truth"] is truth for item in RAW["items"]), "no item uses it"
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [pytest.param(raw, name, id=name) for raw in (RAW, RAW_FURTHER) for name in raw["truths"]],
+)
+def test_truths_are_pairs_that_could_be_in_the_benchmark(raw: dict[str, Any], name: str) -> None:
+    truth = raw["truths"][name]
+    assert any(item["truth"] is truth for item in raw["items"]), "no item uses it"
     assert 1 <= len(truth["differences"]) <= 5
     for thing in truth["differences"] + truth.get("unchanged", []):
         assert thing["category"] in COCO
@@ -160,6 +170,14 @@ def test_halves_are_equal_and_follow_the_hash_of_the_ids() -> None:
         assert [item.id for item in report if item.metric == metric] == ids[number:]
     assert len(tuning) == len(report) == 66
     assert halves(reversed(items)) == (tuning, report)
+
+
+def test_the_further_answers_are_scenes_and_ids_of_their_own_and_in_no_half() -> None:
+    further = load_validation_set(FURTHER)
+    assert (len(of_metric(RAW_FURTHER, "drf")), len(of_metric(RAW_FURTHER, "cr"))) == (40, 28)
+    in_halves = [item for half in halves(load_validation_set(SET)) for item in half]
+    assert len({item.id for item in further + in_halves}) == len(further) + len(in_halves)
+    assert not [item.id for item in further if any(item.truth == other.truth for other in in_halves)]
 
 
 def test_of_an_odd_number_the_greater_part_is_to_report_on(tmp_path: Path) -> None:
