@@ -111,7 +111,7 @@ JUDGE_KEYS = (
     "attempts, base_url, base_url_variable, concurrency, generation, judge, key_variable, label, length_field, "
     "max_answer_characters, max_new_tokens, max_usd, models, pictures, repeats, request, resources, timeout"
 )
-RESOURCE_KEYS = "gpu, mem_mb, runtime, threads"
+RESOURCE_KEYS = "gpu, mem_mb, partition, runtime, threads"
 
 
 @dataclass
@@ -562,7 +562,7 @@ IDENTITY = {  # what changes a result, listed by hand
     DemoDataset: {"source", "seed", "splits"},
     HubDataset: {"source", "repository", "revision", "splits", "limit", "exclude"},
     FolderDataset: {"source", "path", "splits", "limit"},
-    JsonlDataset: {"source", "path", "limit"},
+    JsonlDataset: {"source", "path", "image_dir", "limit"},
     TransformersModel: {
         "backend", "model", "revision", "dtype", "attention", "image_layout", "pixel_budget", "max_new_tokens",
         "generation",
