@@ -138,7 +138,7 @@ def is_interrupted(run: Run) -> int:
 
 def is_killed(run: Run) -> int:
     """Snakemake is killed, and started anew while the job that it left behind still runs."""
-    run.project.slow(seconds=4)
+    run.project.slow(seconds=8)
     started = run.start()
     run.await_answers(2)
     started.kill()
