@@ -8,6 +8,7 @@ samples, pictures and answers. Names of flags may be written with dashes or unde
 import argparse
 import logging
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, RESPONSES, SAMPLES
 from spd_faith.dataset.folder import folder_entry
+from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
 from spd_faith.dataset.pairs import Pair
 from spd_faith.inference.answer_files import read_answer_file
@@ -55,6 +57,8 @@ def main() -> None:
     entry = named_model(arguments.model_path, arguments.models_file)
     prompts = load_prompts(arguments.prompts)
     pairs, imported = _pairs_and_answers(arguments)
+    if arguments.layout:
+        pairs = [replace(pair, layout=arguments.layout) for pair in pairs]
 
     provenance = {"pairs": revision(pairs), "answers": "generated"}
     if imported:
@@ -89,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     flag("input_file", "in_file_path", type=Path, help="the pairs, as JSONL")
     flag("multi_diff_dir", type=Path, help="the pairs, as a folder of splits or of one split: {id}/{id}_original.jpg …")
     flag("image_dir", type=Path, help="where the paths in --input_file start; its own folder where not given")
+    flag("layout", choices=LAYOUTS, help="of merged pictures; found one by one where not given")
     flag("comparison_result", type=Path, help="answers to probe, as JSON, JSONL or Parquet; nothing is asked then")
     flag("max_samples", type=int, help="take the first pairs only")
     flag("output_dir", type=Path, help="folder of the results; else one named as the file below, without its suffix")

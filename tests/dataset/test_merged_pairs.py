@@ -90,7 +90,7 @@ def test_where_neither_cut_is_clearly_better_all_lines_are_told_and_layout_decid
         tables(write_lines(tmp_path, *lines))
     message = str(error.value)
     assert message.count("the layout is not known") == 2
-    for part in ("line 1: image", "line 2: image", '"layout" on the line: side_by_side or stacked'):
+    for part in ("line 1: image", "line 2: image", "`layout` of the pair: side_by_side or stacked"):
         assert part in message
     (sample,), _ = tables(write_lines(tmp_path, merged_line("plain.png", layout="stacked")))
     assert (sample["width"], sample["height"]) == (80, 40)

@@ -135,7 +135,7 @@ def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
         if layout is None:
             place = pair.pictures["merged"].place
             found = "neither cut gives two pictures that are clearly alike"
-            return [fault(place, "the layout is not known", found, f'"layout" on the line: {" or ".join(LAYOUTS)}')]
+            return [fault(place, "the layout is not known", found, f"`layout` of the pair: {' or '.join(LAYOUTS)}")]
         halves = split(decoded["merged"], layout)
         if faults := list(box_faults(pair, *(half.size for half in halves))):
             return faults

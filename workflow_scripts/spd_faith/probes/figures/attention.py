@@ -102,10 +102,9 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
         axes.grid(visible=False)
         wide = means.pivot(index="layer", columns="token", values=name)
         if wide.notna().any(axis=None):
-            images.append(axes.imshow(wide, origin="lower", aspect="auto", vmin=0, vmax=largest, cmap="viridis"))
-            images[-1].set_extent(
-                (wide.columns[0] - 0.5, wide.columns[-1] + 0.5, wide.index[0] - 0.5, wide.index[-1] + 0.5)
-            )
+            extent = (wide.columns[0] - 0.5, wide.columns[-1] + 0.5, wide.index[0] - 0.5, wide.index[-1] + 0.5)
+            colors = {"cmap": "viridis", "vmin": 0, "vmax": largest}
+            images.append(axes.imshow(wide, **colors, extent=extent, origin="lower", aspect="auto"))
             axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
             axes.yaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
         else:

@@ -49,8 +49,9 @@ def _draw_effects(axes: Axes, rows: pd.DataFrame, lines: pd.MultiIndex) -> AxesI
     wide = rows.pivot(index=["probe", "measure"], columns="layer", values=["hedges_g", "q_value"]).reindex(lines)
     layers = wide["hedges_g"].columns.to_numpy(int)
     shown = wide["hedges_g"].to_numpy(float)
-    image = axes.imshow(shown, cmap="PuOr", vmin=-_LARGEST, vmax=_LARGEST, aspect="auto", interpolation="nearest")
-    image.set_extent((layers[0] - 0.5, layers[-1] + 0.5, len(lines) - 0.5, -0.5))
+    extent = (layers[0] - 0.5, layers[-1] + 0.5, len(lines) - 0.5, -0.5)
+    colors = {"cmap": "PuOr", "vmin": -_LARGEST, "vmax": _LARGEST}
+    image = axes.imshow(shown, **colors, extent=extent, aspect="auto", interpolation="nearest")
     row, column = np.nonzero(wide["q_value"].to_numpy(float) <= DISCOVERY)
     axes.plot(layers[column], row, "o", color="black", markersize=2.6, markeredgecolor="white", markeredgewidth=0.5)
     axes.grid(visible=False)
