@@ -68,12 +68,7 @@ rule all:
     default_target: True
     input:
         f"results/{run.config.dataset}/leaderboard.parquet",
-        expand(
-            "results/{dataset}/{figures}/{model}",
-            dataset=run.config.dataset,
-            figures=run.figures(),
-            model=run.probed(),
-        ),
+        expand("results/{dataset}/figures/{model}", dataset=run.config.dataset, model=run.probed()),
 
 
 rule plan:

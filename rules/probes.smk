@@ -80,6 +80,8 @@ rule contrast_probes:
 
 rule draw_probes:
     input:
+        samples="results/{dataset}/samples.parquet",
+        images="results/{dataset}/images.parquet",
         probes=rules.run_probes.output,
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,
@@ -99,28 +101,6 @@ rule draw_probes:
     params:
         probes=sorted(run.config.probes.run),
     shell:
-        "python workflow_scripts/draw_probes.py --probes results/{wildcards.dataset}/probes/{wildcards.model}"
-        " --only {params.probes} --contrasts {input.contrasts:q} --groups {input.groups:q}"
-        " --output-folder {output.figures:q} 2> {log:q}"
-
-
-rule draw_overlays:
-    input:
-        samples="results/{dataset}/samples.parquet",
-        images="results/{dataset}/images.parquet",
-        probes=rules.run_probes.output,
-    output:
-        figures=directory("results/{dataset}/overlays/{model}"),
-    log:
-        "results/{dataset}/logs/draw_overlays/{model}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/draw_overlays/{model}.tsv"
-    conda:
-        "../envs/spd-faith.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-    shell:
-        "python workflow_scripts/draw_overlays.py --samples {input.samples:q} --images {input.images:q}"
-        " --probes results/{wildcards.dataset}/probes/{wildcards.model} --output-folder {output.figures:q} 2> {log:q}"
+        "python workflow_scripts/draw_probes.py --samples {input.samples:q} --images {input.images:q}"
+        " --probes results/{wildcards.dataset}/probes/{wildcards.model} --only {params.probes}"
+        " --contrasts {input.contrasts:q} --groups {input.groups:q} --output-folder {output.figures:q} 2> {log:q}"

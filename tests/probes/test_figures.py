@@ -1,6 +1,7 @@
 """The probes' figures: drawn from whatever tables there are, legible, and written as PDF and PNG."""
 
 import itertools
+import shutil
 import subprocess
 import sys
 from functools import cache, partial
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from PIL import Image
 from probes.probe_tables import (
@@ -25,7 +27,8 @@ from probes.probe_tables import (
 )
 
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import PROBE_CONTRASTS, PROBE_GROUPS
+from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
+from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.figures.attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.contact_sheet import write_contact_sheet
@@ -328,6 +331,23 @@ def test_saving_writes_pdf_and_png_the_same_bytes_each_time(tmp_path):
         assert picture.width == PAGE * 200  # not cut to its content, which would change the letters' size
 
 
+def test_pdf_and_png_are_laid_out_alike_and_once(tmp_path, monkeypatch):
+    laid_out = []
+    layout = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: (laid_out.append(1), layout(*given))[1])
+    figure = draw("full", "grounding")
+    save(figure, tmp_path / "figure")
+    assert len(laid_out) == 1
+    places = [axes.get_position().bounds for axes in figure.axes]
+    FigureCanvasAgg(figure).draw()
+    assert [axes.get_position().bounds for axes in figure.axes] == places
+
+
+def test_samples_are_counted_in_whole_numbers():
+    (_, histogram) = draw("tiny", "similarity_and_divergence_faithfulness").axes
+    assert all(tick == round(tick) for tick in histogram.get_yticks())
+
+
 def test_a_contact_sheet_shows_every_picture_whole(tmp_path):
     colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
     for number, (color, height) in enumerate(zip(colors, (900, 200, 300), strict=True)):
@@ -355,11 +375,24 @@ def probed(tmp_path_factory):
     write_tables(folder, tables)
     write_table(folder / "groups.parquet", groups, PROBE_GROUPS)
     write_table(folder / "contrasts.parquet", rows, PROBE_CONTRASTS)
+    write_table(folder.parent / "samples.parquet", samples_table(dict.fromkeys(ids(2))), SAMPLES)
+    white = encode_png(np.full((9, 9, 3), 255, np.uint8))
+    pair = {"original": white, "modified": white, "original_sha256": "0", "modified_sha256": "0"}
+    write_table(folder.parent / "images.parquet", [{"sample_id": one} | pair for one in ids(2)], IMAGES)
     return folder
+
+
+def with_maps(probed, folder, **row):
+    """A copy of the folder in `folder`, with a row of maps of its second sample."""
+    copy = shutil.copytree(probed.parent, folder) / probed.name
+    row = {"sample_id": ids(2)[1], "task": "describe", "dtype": "float32", "status": "ok"} | row
+    write_table(copy / "token_activation_map.parquet", [row], PROBE_TOKEN_ACTIVATION_MAP)
+    return copy
 
 
 def draw_probes(probed, output, *more):
     tables = ["--contrasts", probed / "contrasts.parquet", "--groups", probed / "groups.parquet"]
+    tables += ["--samples", probed.parent / "samples.parquet", "--images", probed.parent / "images.parquet"]
     return run("draw_probes.py", "--probes", probed, *tables, "--output-folder", output, *more)
 
 
@@ -382,6 +415,26 @@ def test_the_command_draws_every_figure_and_a_contact_sheet(probed, tmp_path):
     assert names == {f"{name}{kind}" for name in figures for kind in (".pdf", ".png")} | {"contact_sheet.png"}
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert sheet.width == 2 * 1000 + 3 * 24
+
+
+def test_maps_of_the_first_measured_answer_of_a_split_are_drawn_too(probed, tmp_path):
+    whole = {"x": 0, "y": 0, "w": 1, "h": 1}
+    rasters = [
+        {"first": number, "rows": 1, "columns": 1, "pictures": [{"picture": number} | whole]} for number in (0, 1)
+    ]
+    maps = {"token": 0, "token_id": 7, "word": "car", "map": [np.float16(0), np.float16(1)], "rasters": rasters}
+    done = draw_probes(with_maps(probed, tmp_path / "probes", **maps), tmp_path / "figures")
+    assert done.returncode == 0, done.stderr
+    name = f"overlays_describe_{ids(2)[1].replace('/', '_')}"
+    assert {path.name for path in (tmp_path / "figures").glob("overlays*")} == {f"{name}.pdf", f"{name}.png"}
+
+
+def test_figures_are_drawn_of_a_model_whose_tokens_have_no_known_places(probed, tmp_path):
+    done = draw_probes(with_maps(probed, tmp_path / "probes", status="unsupported"), tmp_path / "figures")
+    assert done.returncode == 0, done.stderr
+    assert "no maps at all to draw" in done.stderr
+    assert (tmp_path / "figures" / "contact_sheet.png").exists()
+    assert not list((tmp_path / "figures").glob("overlays*"))
 
 
 def test_a_sample_that_was_not_probed_is_named(probed, tmp_path):

@@ -130,12 +130,6 @@ class Run:
         open_models = [name for name, entry in self.models.items() if isinstance(entry, TransformersModel)]
         return sorted(open_models) if self.config.probes.run else []
 
-    def figures(self) -> list[str]:
-        """Folders of figures that the probes of the run make for each model: of layers, and of maps over pictures."""
-        maps = {"token_activation_map"}
-        drawn = {"figures": set(self.config.probes.run) - maps, "overlays": maps & set(self.config.probes.run)}
-        return [folder for folder, probes in drawn.items() if probes]
-
     def judges_from(self) -> dict[str, str]:
         """Regular expressions of the judges that are `rules`, or models at an `endpoint`."""
         paid = {name for name, entry in self.judges.items() if isinstance(entry, OpenAIJudge)}

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import false_discovery_control
 
 from spd_faith.probes.groups import CONTRASTS, Contrast, members
 from spd_faith.probes.permutation import Comparison, compare_groups
@@ -118,6 +117,8 @@ def _row(
 
 
 def _with_q_values(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    from scipy.stats import false_discovery_control  # half a second, which figures of a contrast do not pay
+
     rows = list(rows)
     tested = [row for row in rows if row.get("p_value") is not None and row["probe"] != ANSWER_LENGTH]
     if tested:

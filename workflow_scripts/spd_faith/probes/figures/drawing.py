@@ -38,13 +38,14 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `path` with .pdf and .png in place of its suffix; the same figure gives the same bytes."""
-    for kind, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
+    """Write `path` with .png and .pdf in place of its suffix; the same figure gives the same bytes."""
+    for kind, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         with (
             matplotlib.style.context(_STYLE, after_reset=True),
             whole_file(path.with_name(path.name + kind)) as part,
         ):
             figure.savefig(part, format=kind[1:], metadata=metadata)
+        figure.set_layout_engine("none")  # what was laid out once stays: it costs as much as drawing
 
 
 def mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

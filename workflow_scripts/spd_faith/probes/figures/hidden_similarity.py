@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from spd_faith.probes.figures.by_group import NO_SAMPLES, NO_VALUES, draw_by_layer, probed_groups
 from spd_faith.probes.figures.drawing import GREY, PAGE, legend_below, say_empty, styled
@@ -77,6 +77,7 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
         1, color=GREY, linewidth=0.8, linestyle=":", label="divergence 1: from here on a layer's score is 0"
     )
     scatter.set(xlabel="ICR divergence (simple)", ylabel="cosine of mean answer states")
+    histogram.yaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
     histogram.set(xlabel="score = cosine × (1 − min(divergence, 1))", ylabel="samples")
     legend_below(figure, [scatter], columns=3)
     return figure
