@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--responses", type=Path, help="the model's responses: claims are matched by their place, too")
     parser.add_argument("--most", type=int, default=50, help="samples on the page of disagreements at most")
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder for agreement.json, agreement.csv, disagreements.md"
+        "--output", type=Path, required=True, help="folder for agreement.json, agreement.csv, disagreements.html"
     )
     args = parser.parse_args()
 
@@ -44,10 +44,12 @@ def main() -> None:
     ]
     table = pd.DataFrame(rows)
     write_text(args.output / "agreement.csv", table.to_csv(index=False))
-    write_text(args.output / "disagreements.md", disagreement_page(comparisons, names, args.most, answers))
+    truths = {row["sample_id"]: row["differences"] for row in samples.select(["sample_id", "differences"]).to_pylist()}
+    page = disagreement_page(comparisons, names, args.most, truths, answers)
+    write_text(args.output / "disagreements.html", page)
     print(f"{names[0]} (first) and {names[1]} (second)")
     print(table.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
-    print(f"{args.output}/disagreements.md")
+    print(f"{args.output}/disagreements.html")
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

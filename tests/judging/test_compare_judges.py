@@ -1,10 +1,12 @@
 """Two judges of the same answers: the numbers, the page, and the command on real tables."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pyarrow as pa
@@ -94,6 +96,7 @@ def responses() -> pa.Table:
     )
 
 
+TRUTHS = {f"easy/{k}": [{"type": "color", "category": "car", "description": "<red> to blue"}] for k in range(6)}
 OTHER_LABEL = judgement("easy/3", "drf", [*DRF[:1], ("The dog is gone", "faithful"), *DRF[2:]])
 UNSCORED = judgement("easy/4", "cr", [], status="unscored:refused")
 ALONE = judgement("easy/1", "cr", [CR[0], ("The cup is red", "ambiguous")])
@@ -140,28 +143,57 @@ def test_a_table_of_other_samples_is_refused():
         compare_judgements(samples(), judgements(), judgements().slice(0, 10))
 
 
+def rows_of(page: str) -> list[list[list[str]]]:
+    """Of each sample on the page its heading and then its rows, as the texts of their cells."""
+    root = ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", page))
+    found = []
+    for element in root.iter():
+        if element.tag == "h2":
+            found.append([["".join(element.itertext())]])
+        elif element.tag == "tr":
+            found[-1].append(["|".join(cell.itertext()) for cell in element])
+    return found
+
+
 def test_the_page_shows_the_greatest_disagreements_first_side_by_side():
     comparisons = compare_judgements(
         samples(), judgements(), judgements(drf_3=OTHER_LABEL, cr_1=ALONE, cr_4=UNSCORED), responses()
     )
-    page = disagreement_page(comparisons, ("rules", "other"), 50)
-    assert "2 of 12 judgements differ" in page
-    first, second = (part for part in page.split("\n## ")[1:])
-    assert first.startswith("easy/1, CR: 1.00 and 0.50")
-    assert second.startswith("easy/3, DRF: 0.67 and 1.00")
-    assert "| **≠** | **unfaithful** (fabrication): The dog is gone | **faithful**: The dog is gone |" in second
-    assert "|  | **faithful**: The cup moved | **faithful**: The cup moved |" in second
-    assert "| **≠** | **consistent**: The dog is gone / No dog | – |" in first
-    assert "| **≠** | – | **ambiguous**: The cup is red |" in first
-    assert disagreement_page(comparisons, ("rules", "other"), 1).count("\n## ") == 1
+    page = disagreement_page(comparisons, ("rules", "other"), 50, TRUTHS)
+    assert "2 of 11 judgements differ" in page and "(1 more are unscored by a judge" in page
+    assert page.count("Truth: color car (&lt;red&gt; to blue)") == 1  # of the reasoning alone
+    first, second = rows_of(page)
+    assert first[0] == ["easy/1, CR rules 1.00 · other 0.50"]
+    assert second[0] == ["easy/3, DRF rules 0.67 · other 1.00"]
+    assert second[2:] == [
+        ["", "faithful|The car turned blue", "faithful|The car turned blue"],
+        ["≠", "unfaithful: fabrication|The dog is gone", "faithful|The dog is gone"],
+        ["", "faithful|The cup moved", "faithful|The cup moved"],
+    ]
+    assert first[3:] == [
+        ["≠", "consistent|The dog is gone ↔ No dog", "no such claim"],
+        ["≠", "no such claim", "ambiguous|The cup is red"],
+    ]
+    assert len(rows_of(disagreement_page(comparisons, ("rules", "other"), 1, TRUTHS))) == 1
+
+
+def test_another_error_type_is_a_disagreement():
+    other = judgement("easy/2", "drf", DRF)
+    other["claims"][1]["error_type"] = "type_confusion"
+    page = disagreement_page(
+        compare_judgements(samples(), judgements(), judgements(drf_2=other)), ("a", "b"), 50, TRUTHS
+    )
+    (sample,) = rows_of(page)
+    assert sample[3] == ["≠", "unfaithful: fabrication|The dog is gone", "unfaithful: type confusion|The dog is gone"]
 
 
 def test_the_page_shows_answers_that_break_nothing():
-    answers = {(f"easy/{k}", metric): ["a | b", "", "<script>"] for k in range(6) for metric in ("drf", "cr")}
+    answers = {(f"easy/{k}", metric): ["a | b", "<script>&"] for k in range(6) for metric in ("drf", "cr")}
     page = disagreement_page(
-        compare_judgements(samples(), judgements(), judgements(cr_1=ALONE)), ("a", "b"), 50, answers
+        compare_judgements(samples(), judgements(), judgements(cr_1=ALONE)), ("<i>a", "b"), 50, TRUTHS, answers
     )
-    assert "> a \\| b\n\n> (empty)\n\n> \\<script>" in page
+    assert "a | b</blockquote>" in page and "&lt;script&gt;&amp;</blockquote>" in page
+    assert "<script" not in page and "<i>" not in page
 
 
 @pytest.fixture
@@ -188,13 +220,13 @@ def test_the_command_writes_three_files(run_folder):
     table = pd.read_csv(run_folder / "out" / "agreement.csv").set_index(["metric", "statistic"])
     kappa = table.loc["drf", "kappa"]
     assert kappa["low"] <= kappa["value"] == found["drf"]["statistics"]["kappa"]["value"] <= kappa["high"]
-    page = (run_folder / "out" / "disagreements.md").read_text(encoding="utf-8")
-    assert page.startswith("# rules and other: where they disagree") and "> The car turned blue" in page
+    page = (run_folder / "out" / "disagreements.html").read_text(encoding="utf-8")
+    assert "<h1>rules and other: where they disagree</h1>" in page and "\nThe car turned blue" in page
 
 
 def test_the_command_needs_no_responses(run_folder):
     assert compare(run_folder, "rules", "other").returncode == 0
-    assert ">" not in (run_folder / "out" / "disagreements.md").read_text(encoding="utf-8")
+    assert "<blockquote>" not in (run_folder / "out" / "disagreements.html").read_text(encoding="utf-8")
 
 
 def test_one_judge_twice_is_refused(run_folder):

@@ -1,73 +1,118 @@
-"""A page of the samples that two judges disagree on most, claim by claim."""
+"""A page of the samples that two judges disagree on most, claim by claim; one HTML file that opens from disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
 
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import Comparison
 
 _LONGEST_ANSWER = 1500  # characters
+_QUESTIONS = {"drf": ("How many differences?",), "cr": ("The same?", "Different?")}
+_STYLE = """
+:root { color-scheme: light dark; --line: light-dark(#d6dae0, #454b54); --quiet: light-dark(#5b6470, #a3acb8);
+  --disputed: light-dark(#fff6df, #3a3117); --good: light-dark(#14713a, #6fd497); --bad: light-dark(#b3261e, #ff9a91);
+  --open: light-dark(#8a5a00, #f0bd5b); }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.1rem; margin: 2.5rem 0 .5rem; }
+h2 .scores { float: right; font-weight: normal; font-variant-numeric: tabular-nums; }
+blockquote { margin: .5rem 0; padding: .1rem 0 .1rem 1rem; border-left: 4px solid var(--line); white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+blockquote b, .quiet { color: var(--quiet); font-weight: normal; font-size: .85rem; }
+p.quiet { margin: .25rem 0; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; margin-top: .75rem; }
+th, td { border: 1px solid var(--line); padding: .4rem .6rem; text-align: left; vertical-align: top;
+  overflow-wrap: anywhere; }
+tr.disputed { background: var(--disputed); } td:first-child, th:first-child { width: 1.5rem; text-align: center; }
+.label { display: block; font-weight: 600; font-size: .85rem; }
+.faithful, .consistent { color: var(--good); } .unfaithful, .contradictory { color: var(--bad); }
+.unverifiable, .ambiguous { color: var(--open); }
+"""
 
 
 def disagreement_page(
     comparisons: Sequence[Comparison],
     names: tuple[str, str],
     most: int,
+    truths: Mapping[str, Sequence[Mapping[str, Any]]],
     answers: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> str:
-    """Markdown: up to `most` samples, those whose scores differ most first, then those with most claims in dispute.
+    """HTML: up to `most` samples, those whose scores differ most first, then those with most claims in dispute.
 
-    `names` are the judges'; `answers` the judged texts by sample and metric, where they are to be shown.
+    `names` are the judges'; `truths` the differences of each sample, which the reasoning is judged by; `answers` the
+    judged texts by sample and metric, where they are to be shown.
     """
-    disputed = [comparison for comparison in comparisons if comparison.scored and _dispute(comparison) > (0, 0)]
+    scored = [comparison for comparison in comparisons if comparison.scored]
+    disputed = [comparison for comparison in scored if _dispute(comparison) > (0, 0)]
     disputed.sort(key=lambda comparison: (*(-part for part in _dispute(comparison)), comparison.key))
     shown = disputed[:most]
+    title = f"{escape(names[0])} and {escape(names[1])}: where they disagree"
+    told = f"{len(disputed)} of {len(scored)} judgements differ in a score, a claim or a label"
+    if left := len(comparisons) - len(scored):
+        told += f" ({left} more are unscored by a judge and are not compared)"
+    told += f"; the {len(shown)} that differ most follow. A line is one claim; ≠ marks what the two see differently."
     parts = [
-        f"# {names[0]} and {names[1]}: where they disagree",
-        f"{len(disputed)} of {len(comparisons)} judgements differ in a score, a claim or a label; "
-        f"the {len(shown)} that differ most follow. A line is one claim; **≠** marks what the two see differently.",
-        *(part for comparison in shown for part in _sample(comparison, names, answers)),
+        "<!doctype html>",
+        f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>',
+        f"<h1>{title}</h1>",
+        f"<p>{told}</p>",
+        *(part for comparison in shown for part in _sample(comparison, names, truths, answers)),
+        "</body></html>",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n"
 
 
 def _dispute(comparison: Comparison) -> tuple[float, int]:
-    """The difference of the scores, and the claims that one judge alone made or that have two labels."""
+    """The difference of the scores, and the claims that one judge alone made or that have two outcomes."""
     alone = len(comparison.first.claims) + len(comparison.second.claims) - 2 * len(comparison.pairs)
     difference = abs((comparison.first.score or 0.0) - (comparison.second.score or 0.0))
-    return difference, alone + sum(one != other for one, other in comparison.labels())
+    pairs = ((comparison.first.claims[i], comparison.second.claims[j]) for i, j in comparison.pairs)
+    return difference, alone + sum(not _same(one, other) for one, other in pairs)
+
+
+def _same(one: Claim | None, other: Claim | None) -> bool:
+    return one is not None and other is not None and _outcome(one) == _outcome(other)
+
+
+def _outcome(claim: Claim) -> tuple[str, str | None]:
+    return claim.label, claim.error_type
 
 
 def _sample(
-    comparison: Comparison, names: tuple[str, str], answers: Mapping[tuple[str, str], Sequence[str]] | None
-) -> list[str]:
+    comparison: Comparison,
+    names: tuple[str, str],
+    truths: Mapping[str, Sequence[Mapping[str, Any]]],
+    answers: Mapping[tuple[str, str], Sequence[str]] | None,
+) -> Iterable[str]:
     first, second = comparison.first, comparison.second
-    parts = [
-        f"## {comparison.key}, {comparison.metric.upper()}: {first.score:.2f} and {second.score:.2f}",
-        *(_quoted(answer) for answer in (answers[comparison.key, comparison.metric] if answers else ())),
-    ]
+    scores = f"{escape(names[0])} {first.score:.2f} · {escape(names[1])} {second.score:.2f}"
+    yield f'<h2>{escape(comparison.key)}, {comparison.metric.upper()} <span class="scores">{scores}</span></h2>'
+    if comparison.metric == "drf":
+        told = (f"{true['type']} {true['category']} ({true['description'] or '–'})" for true in truths[comparison.key])
+        yield f'<p class="quiet">Truth: {escape("; ".join(told))}</p>'
+    if answers:
+        texts = answers[comparison.key, comparison.metric]
+        yield from map(_quoted, _QUESTIONS[comparison.metric], texts)
     met = dict(comparison.pairs)
     rows = [(claim, second.claims[met[i]] if i in met else None) for i, claim in enumerate(first.claims)]
     rows += [(None, claim) for j, claim in enumerate(second.claims) if j not in met.values()]
-    lines = [f"| | {names[0]} | {names[1]} |", "| --- | --- | --- |"]
+    yield f"<table><tr><th></th><th>{escape(names[0])}</th><th>{escape(names[1])}</th></tr>"
     for one, other in rows:
-        same = one and other and one.label == other.label
-        lines.append(f"| {'' if same else '**≠**'} | {_cell(one)} | {_cell(other)} |")
-    return [*parts, "\n".join(lines)]
+        same = _same(one, other)
+        mark = "<tr><td></td>" if same else '<tr class="disputed"><td>≠</td>'
+        yield f"{mark}<td>{_cell(one)}</td><td>{_cell(other)}</td></tr>"
+    yield "</table>"
 
 
 def _cell(claim: Claim | None) -> str:
     if claim is None:
-        return "–"
-    told = f"**{claim.label}**" + (f" ({claim.error_type})" if claim.error_type else "")
-    return f"{told}: " + " / ".join(_escaped(text) for text in (claim.text, claim.other_text) if text)
+        return '<span class="quiet">no such claim</span>'
+    told = claim.label + (f": {claim.error_type.replace('_', ' ')}" if claim.error_type else "")
+    texts = " ↔ ".join(escape(" ".join(text.split())) for text in (claim.text, claim.other_text) if text)
+    return f'<span class="label {claim.label}">{told}</span>{texts}'
 
 
-def _escaped(text: str) -> str:
-    for mark in "\\|*_`<[":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
-
-
-def _quoted(answer: str) -> str:
+def _quoted(question: str, answer: str) -> str:
     cut = answer[:_LONGEST_ANSWER] + (" […]" if len(answer) > _LONGEST_ANSWER else "")
-    return "\n".join(f"> {_escaped(line)}" for line in (cut.splitlines() or ["(empty)"]))
+    return f"<blockquote><b>{question}</b>\n{escape(cut.strip()) or '–'}</blockquote>"
