@@ -105,7 +105,7 @@ SOURCES = "demo, hub, folder, jsonl"
 BACKENDS = "transformers, openai, responses_file"
 OPENAI_KEYS = (
     "attempts, backend, base_url, base_url_variable, concurrency, generation, image_layout, key_variable, label, "
-    "length_field, max_new_tokens, max_usd, model, pictures, prices, request, resources, timeout"
+    "length_field, max_new_tokens, max_usd, model, picture_tokens, pictures, prices, request, resources, timeout"
 )
 JUDGE_KEYS = (
     "attempts, base_url, base_url_variable, concurrency, generation, judge, key_variable, label, length_field, "
@@ -589,6 +589,7 @@ NOT_IDENTITY = {
         "key_variable",
         "length_field",
         "prices",
+        "picture_tokens",
         "max_usd",
         "concurrency",
         "timeout",

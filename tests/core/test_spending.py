@@ -95,6 +95,10 @@ def test_a_pictures_bound_is_no_less_than_what_families_count(size, tokens):
     assert most_picture_tokens(*size) >= tokens
 
 
+def test_what_an_endpoint_is_known_to_count_for_a_picture_is_its_bound():
+    assert most_picture_tokens(28, 28, known=25_501) == 25_501
+
+
 def test_a_texts_bound_is_no_less_than_a_token_per_two_letters():
     assert most_text_tokens("ab" * 500) >= 500
     assert most_text_tokens("差" * 500) >= 750

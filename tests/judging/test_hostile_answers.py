@@ -161,4 +161,4 @@ def test_a_quote_from_what_was_cut_is_invented(judge_answers, judged):
 def test_odd_characters_are_judged_like_any(judge_answers, text):
     drf, cr, server = judge_answers(text)
     assert scores(drf, cr) == (1 / 2, 2 / 3)
-    assert len(server.requests) == 4 + 1
+    assert len(server.requests) == 8

@@ -12,6 +12,7 @@ from judging.paid_judge import (
     TRUTH,
     USD,
     answers_of,
+    fenced,
     honest,
     honest_claims,
     metric_of,
@@ -21,7 +22,7 @@ from PIL import Image
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import IMAGES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def test_scores_are_those_of_the_labels(judged):
     assert drf["seconds"] > 0 and drf["judge_score"] is None and drf["score_spread"] is None
 
 
-def test_each_metric_has_its_model_and_its_form_and_reasoning_its_pictures(judged):
+def test_each_metric_has_its_model_its_form_and_both_pictures(judged):
     with FaultServer(answer=honest) as server:
         judged.run(server)
     by_metric = {metric: [r for r in server.requests if metric_of(r) == metric] for metric in ("drf", "cr")}
@@ -76,8 +77,13 @@ def test_each_metric_has_its_model_and_its_form_and_reasoning_its_pictures(judge
             assert (body["model"], body["temperature"], body["seed"]) == (f"asked-{metric}", 0, 0)
             assert body["max_tokens"] == 512 and body["response_format"]["json_schema"]["strict"] is True
             assert [message["role"] for message in body["messages"]] == ["system", "user"]
-            assert len(request.pictures) == (2 if metric == "drf" else 0)
-    assert len({tuple(request.pictures) for request in by_metric["drf"]}) == 4
+        pairs = [tuple(request.pictures) for request in requests]
+        assert {len(pair) for pair in pairs} == {2} and len(set(pairs)) == 4
+    numbers = {answer: number for number in range(4) for answer in answers_of(number).values()}
+    by_pair = {}
+    for request in server.requests:
+        by_pair.setdefault(tuple(request.pictures), set()).add(numbers[fenced(request)[0]])
+    assert sorted(map(list, by_pair.values())) == [[0], [1], [2], [3]]
 
 
 def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(judged):
@@ -246,9 +252,10 @@ def test_a_picture_that_cannot_be_read_costs_its_own_row_alone_and_no_call(judge
     write_table(judged.folder / "images.parquet", table, IMAGES)
     with FaultServer(answer=honest) as server:
         judged.run(server)
-    assert len(server.requests) == 7
+    assert len(server.requests) == 6
     statuses = {key: row["status"] for key, row in judged.rows().items()}
-    assert statuses.pop((1, "drf")) == "unscored:picture" and set(statuses.values()) == {"ok"}
+    assert {statuses.pop((1, metric)) for metric in ("drf", "cr")} == {"unscored:picture"}
+    assert set(statuses.values()) == {"ok"}
 
 
 # ---- what is paid for ------------------------------------------------------------------------------------------------
@@ -279,17 +286,22 @@ def test_another_model_pays_for_its_new_answers_alone(judged):
     assert {key for key in one if one[key]["question_sha"] != other[key]["question_sha"]} == {(2, "drf")}
 
 
-def test_equal_answers_about_other_pictures_are_one_question_of_consistency(judged):
+@pytest.mark.parametrize(("pictures", "of_consistency"), [({"max_side": 1024}, 4), (None, 1)])
+def test_equal_answers_about_other_pictures_are_one_question_where_those_are_not_shown(
+    judged, pictures, of_consistency
+):
+    rows = read_table(judged.folder / "samples.parquet", SAMPLES).to_pylist()
+    for number, row in enumerate(rows):
+        row["differences"] = [TRUTH[0] | {"description": f"car {number}"}]
+    write_table(judged.folder / "samples.parquet", rows, SAMPLES)
     write_answers(judged.folder, "model", [answers_of(0)] * 4)
     with FaultServer(answer=honest) as server:
-        judged.run(server)
-    assert [metric_of(request) for request in server.requests].count("cr") == 1
-    assert [metric_of(request) for request in server.requests].count("drf") == 4
+        judged.run(server, pictures=pictures)
+    metrics = [metric_of(request) for request in server.requests]
+    assert (metrics.count("cr"), metrics.count("drf")) == (of_consistency, 4)
 
 
 def changed_truth(judged):
-    from spd_faith.core.schemas import SAMPLES
-
     rows = read_table(judged.folder / "samples.parquet", SAMPLES).to_pylist()
     rows[0]["differences"] = [TRUTH[0] | {"category": "bench"}]
     write_table(judged.folder / "samples.parquet", rows, SAMPLES)
@@ -311,9 +323,9 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         (None, {"models": MODELS | {"drf": {"model": "asked-drf"}}}, 0),  # other prices
         (None, {"generation": 2}, 8),
         (None, {"request": {"temperature": 0}}, 8),
-        (None, {"pictures": {"max_side": 28}}, 4),
+        (None, {"pictures": {"max_side": 28}}, 8),
         (changed_truth, {}, 1),
-        (changed_picture, {}, 1),
+        (changed_picture, {}, 2),
     ],
     ids=["model of a metric", "prices", "generation", "request", "pictures", "truth of a pair", "picture of a pair"],
 )
@@ -327,18 +339,30 @@ def test_a_change_pays_for_what_hangs_on_it(judged, change, entry, asked):
 
 
 def test_a_limit_in_dollars_stops_before_it_is_passed_and_the_next_start_goes_on(judged):
+    free = {"models": MODELS | {"cr": {"model": "asked-cr", "prices": PRICES | {"input": 0, "output": 0}}}}
     with FaultServer(answer=honest) as server:
         with pytest.raises(UserError, match=r"max_usd: \$0\.0000 of \$0\.0001 is spent") as caught:
-            judged.run(server, max_usd=0.0001, concurrency=1)
+            judged.run(server, max_usd=0.0001, concurrency=1, **free)
         assert server.requests == []
-        # the four calls without pictures come first; what those can cost does not let one with pictures through
+        # the first call fits; what it cost leaves no room for another of its price
         bound = float(re.search(r"can cost up to \$(\d\.\d+)", str(caught.value))[1])
-        with pytest.raises(UserError, match=r"max_usd: \$0\.0014 of"):
-            judged.run(server, max_usd=bound + 4 * USD, concurrency=1)
-        assert [metric_of(request) for request in server.requests] == ["cr"] * 4
+        with pytest.raises(UserError, match=r"max_usd: \$0\.000[34] of"):
+            judged.run(server, max_usd=bound + USD / 2, concurrency=1, **free)
+        assert [metric_of(request) for request in server.requests] == ["drf", "cr"]
         assert not (judged.folder / "judgements").exists()
-        judged.run(server, max_usd=1.0)
+        judged.run(server, max_usd=1.0, **free)
     assert len(server.requests) == 8
+
+
+def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(judged):
+    def bound(**fields):
+        models = {metric: {"model": "m", "prices": PRICES} | fields for metric in ("drf", "cr")}
+        with FaultServer() as server, pytest.raises(UserError) as caught:
+            judged.run(server, models=models, max_usd=0.0001, concurrency=1)
+        return float(re.search(r"can cost up to \$(\d\.\d+)", str(caught.value))[1])
+
+    # 8 × 8 pixels are bounded by 2,048 tokens each, at 2.5 dollars a million
+    assert bound(picture_tokens=25_501) - bound() == pytest.approx(2 * (25_501 - 2048) * 2.5e-6, abs=1e-4)
 
 
 def test_the_limit_is_for_all_models_of_a_dataset(judged):
@@ -353,9 +377,9 @@ def test_the_limit_is_for_all_models_of_a_dataset(judged):
 def test_an_endpoint_that_takes_no_form_is_told_after_few_questions(judged):
     write_answers(judged.folder, "model", [answers_of(0)] * 4)
     refusing = FaultServer(lambda request: status(400, "response_format is not supported"))
-    with refusing as server, pytest.raises(UserError, match="not one of 5 judgements was made"):
+    with refusing as server, pytest.raises(UserError, match="not one of 8 judgements was made"):
         judged.run(server)
-    assert len(server.requests) == 5
+    assert len(server.requests) == 8
 
 
 def test_ten_refusals_in_a_row_end_the_job(tmp_path, short_waits):

@@ -60,8 +60,11 @@ def test_a_model_without_answers_counts_a_call_per_pair(results, server):
 def test_silent_and_equal_answers_count_none(results, server):
     write_answers(results, "two", [answers_of(0), answers_of(0), answers_of(7), SILENT])
     drf, cr = work(results, server, "one", "two", "nobody")
-    # drf: three of one, two that `two` says otherwise; cr: the same words about another pair are no other question
-    assert (drf.calls, cr.calls) == (3 + 2 + PAIRS, 3 + 1 + PAIRS)
+    # three of `one`, two that `two` says otherwise of a pair
+    assert (drf.calls, cr.calls) == (3 + 2 + PAIRS, 3 + 2 + PAIRS)
+    drf, cr = work(results, server, "one", "two", "nobody", pictures=None)
+    # the same words about another pair of the same truth are then no other question
+    assert (drf.calls, cr.calls) == (3 + 1 + PAIRS, 3 + 1 + PAIRS)
 
 
 def test_what_is_judged_is_done_and_measured(results, server):
@@ -105,9 +108,13 @@ def test_estimates_by_hand(server):
     entry = OpenAIJudge.model_validate(fields_of(server, pictures={"max_side": 280}, max_new_tokens=200))
     assert estimated_judging(entry, "drf", 4000).prompt_tokens == 1000 + 300 + 150 + 2 * 100  # 280² / 784 = 100
     assert estimated_judging(entry, "drf", 4000).generated_tokens == 200
-    assert estimated_judging(entry, "cr", 4000).prompt_tokens == 1000 + 120
+    assert estimated_judging(entry, "cr", 4000).prompt_tokens == 1000 + 120 + 2 * 100
     assert estimated_judging(entry, "cr", 4000).generated_tokens == 150
     blind = OpenAIJudge.model_validate(fields_of(server, pictures=None))
     assert estimated_judging(blind, "drf", 4000).prompt_tokens == 1450
-    for value in ("/ 4", "300", "150", "784", "2 × 60"):
+    assert estimated_judging(blind, "cr", 4000).prompt_tokens == 1120
+    usual = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
+    assert estimated_judging(usual, "cr", 4000).prompt_tokens == 1120 + 2 * 25_501  # of gpt-4o-mini
+    assert estimated_judging(usual, "drf", 4000).prompt_tokens == pytest.approx(1450 + 2 * 640 * 480 / 784)
+    for value in ("/ 4", "300", "150", "784", "2 × 60", "picture_tokens"):
         assert value in how_judging_is_estimated()

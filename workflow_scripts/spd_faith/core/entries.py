@@ -223,6 +223,8 @@ class AskedModel(Strict):
     """The model's name at the endpoint; a dated snapshot where there is one."""
     prices: Annotated[Prices | None, NOT_IDENTITY] = None
     """What the endpoint charges; null where nobody looked it up, or where it is free."""
+    picture_tokens: Annotated[int | None, NOT_IDENTITY] = Field(default=None, ge=1)
+    """Most tokens that the endpoint counts for one picture, where they are more than its pixels let expect."""
 
 
 class EndpointEntry(Entry):
@@ -305,13 +307,17 @@ class RulesJudge(Entry):
     """Deterministic rules over the words of the answers; offline and free."""
 
 
+GPT_4O_MINI_PICTURE = 2833 + 4 * 5667
+"""Tokens of a picture in four tiles of 512 × 512, after ag2 0.9.7, `autogen/agentchat/contrib/img_utils.py`."""
+
+
 class JudgeModels(Strict):
     """The model that labels the claims of each metric."""
 
     drf: AskedModel = AskedModel(model="gpt-4o-2024-08-06")
-    """Of the reasoning; it is shown the truth and, where the endpoint takes them, both pictures."""
-    cr: AskedModel = AskedModel(model="gpt-4o-mini-2024-07-18")
-    """Of the two yes/no answers; it is shown them alone."""
+    """Of the reasoning; it is shown the truth too."""
+    cr: AskedModel = AskedModel(model="gpt-4o-mini-2024-07-18", picture_tokens=GPT_4O_MINI_PICTURE)
+    """Of the two yes/no answers; it is never told the truth."""
 
 
 def _not_the_form(request: dict[str, Any]) -> dict[str, Any]:
@@ -330,7 +336,7 @@ class OpenAIJudge(EndpointEntry):
     )
     """Further fields of each request; repetition n is asked with n added to the seed."""
     pictures: SentPictures | None = SentPictures()
-    """How pictures are sent; null where the endpoint takes none."""
+    """How both pictures are sent, for either metric; null where the endpoint takes none."""
     max_answer_characters: int = Field(default=20_000, ge=100)
     """Of a longer answer only so many characters are judged; the judge is told, and the rest is counted."""
     repeats: int = Field(default=1, ge=1, le=100)

@@ -25,13 +25,13 @@ def most_text_tokens(text: str) -> int:
     return 256 + len(text.encode()) // 2
 
 
-def most_picture_tokens(width: int, height: int) -> int:
-    """No fewer tokens than an endpoint counts for a picture of so many pixels.
+def most_picture_tokens(width: int, height: int, known: int | None = None) -> int:
+    """No fewer tokens than an endpoint counts for a picture of so many pixels; `known` are the most that it counts.
 
     A megapixel is bounded by 7,500 tokens. Patches of 28 × 28 pixels make 1,340 of it, tiles of 448 × 448 (InternVL)
     2,560, LLaVA-OneVision's tiles 7,290.
     """
-    return 2048 + width * height // 192
+    return known or 2048 + width * height // 192
 
 
 def cost(prices: Prices, prompt_tokens: float, generated_tokens: float) -> float:

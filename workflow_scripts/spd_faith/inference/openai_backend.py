@@ -87,7 +87,8 @@ class OpenAIBackend:
             *(picture_part(picture, self._entry.pictures.format) for picture in pictures),
             {"type": "text", "text": question.text},
         ]
-        most_tokens = most_text_tokens(question.text) + sum(most_picture_tokens(*picture.size) for picture in pictures)
+        known = self._entry.picture_tokens
+        most_tokens = most_text_tokens(question.text) + sum(most_picture_tokens(*one.size, known) for one in pictures)
         reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
         self._served = reply.model or self._served
         return _as_answer(reply)

@@ -76,7 +76,8 @@ def judge_questions(
     """(sample_id, metric, question) of each sample and metric; None where the answers say nothing.
 
     `samples` are rows of `SAMPLES`, `answers` rows of `RESPONSES` by key, `shas` those of the pictures by sample_id.
-    CR is judged by the two answers alone, so the same two answers about other pictures are the same question.
+    CR is judged without the truth, so that it cannot leak into what was said; where no pictures are shown, the same two
+    answers about other pictures are therefore the same question.
     """
     for sample in samples:
         key = sample["sample_id"]
@@ -86,8 +87,8 @@ def judge_questions(
                 yield key, metric, None
                 continue
             texts = [row["response_text"] for row in rows]
-            shown = entry.pictures is not None and metric == "drf"
-            yield key, metric, _question(entry, prompts[metric], sample, texts, shas[key] if shown else None)
+            pictures = shas[key] if entry.pictures else None
+            yield key, metric, _question(entry, prompts[metric], sample, texts, pictures)
 
 
 def _question(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from spd_faith.core.charges import Charges
 from spd_faith.core.concurrently import concurrently
 from spd_faith.core.endpoint import Endpoint, Reply, address_of
-from spd_faith.core.entries import OpenAIJudge
+from spd_faith.core.entries import AskedModel, OpenAIJudge
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.core.spending import most_picture_tokens, most_text_tokens
@@ -99,7 +99,8 @@ class _Asker:
     async def judge(self, shown: _Shown) -> None:
         outcome = self._judgements.outcome(shown.judging)
         try:
-            pictures = [self._sent(picture) for picture in shown.pictures or ()]
+            asked = self._judgements.asked(shown.judging.question)
+            pictures = [self._sent(picture, asked) for picture in shown.pictures or ()]
         except ValueError as error:
             log.warning("a picture cannot be read: %s", error)
             self._failures[outcome.next_key or ""] = "unscored:picture"
@@ -116,12 +117,12 @@ class _Asker:
             self._judgements.kept[key] = Record(content, {})
             outcome = self._judgements.outcome(shown.judging)
 
-    def _sent(self, picture: bytes) -> tuple[dict[str, Any], int]:
+    def _sent(self, picture: bytes, asked: AskedModel) -> tuple[dict[str, Any], int]:
         """A picture as a part of a message, and the most tokens that it makes."""
         form = self._judgements.entry.pictures
         assert form
         small = reduced(decode(picture), form.max_side)
-        return picture_part(small, form.format), most_picture_tokens(*small.size)
+        return picture_part(small, form.format), most_picture_tokens(*small.size, asked.picture_tokens)
 
     async def _ask(
         self, judging: Judging, turns: Sequence[Turn], pictures: Sequence[tuple[dict[str, Any], int]]

@@ -75,8 +75,10 @@ def estimated_usage(
     `prompt_characters` has the length of each task's prompt; `pixels` are those of one picture before it is reduced.
     """
     shown = min(pixels, _most_pixels(entry, pixels))
+    known = entry.picture_tokens if isinstance(entry, OpenAIModel) else None
     prompt = (
-        2 * shown / PIXELS_PER_TOKEN + sum(prompt_characters.values()) / len(prompt_characters) / CHARACTERS_PER_TOKEN
+        2 * (known or shown / PIXELS_PER_TOKEN)
+        + sum(prompt_characters.values()) / len(prompt_characters) / CHARACTERS_PER_TOKEN
     )
     reasoning = REASONING_TOKENS if entry.max_new_tokens >= ROOM_FOR_REASONING else 0
     answers = [min(reasoning + ANSWER_TOKENS[task], entry.max_new_tokens) for task in prompt_characters]
@@ -94,8 +96,9 @@ def estimated_judging(entry: OpenAIJudge, metric: str, prompt_characters: int) -
         prompt += ANSWER_TOKENS["same"] + ANSWER_TOKENS["different"]
     else:
         prompt += ANSWER_TOKENS["describe"] + TRUTH_TOKENS
-        if entry.pictures:
-            prompt += 2 * min(PUBLISHED_PIXELS, entry.pictures.max_side**2) / PIXELS_PER_TOKEN
+    if entry.pictures:
+        known = getattr(entry.models, metric).picture_tokens
+        prompt += 2 * (known or min(PUBLISHED_PIXELS, entry.pictures.max_side**2) / PIXELS_PER_TOKEN)
     return Usage(prompt, min(JUDGED_TOKENS[metric], entry.max_new_tokens), seconds=0.0, answers=0)
 
 
@@ -104,10 +107,10 @@ def how_judging_is_estimated() -> str:
     describe, yes_no = ANSWER_TOKENS["describe"], ANSWER_TOKENS["same"]
     return (
         f"Judge calls, where none are measured: prompt tokens of DRF = characters / {CHARACTERS_PER_TOKEN} + "
-        f"{describe} of answer + {TRUTH_TOKENS} of truth + 2 pictures × pixels shown / {PIXELS_PER_TOKEN}; of CR = "
-        f"characters / {CHARACTERS_PER_TOKEN} + 2 × {yes_no}; replies of {JUDGED_TOKENS['drf']} and "
-        f"{JUDGED_TOKENS['cr']} tokens. A model that has not answered yet counts a call per pair, metric and "
-        "repetition; answers that say nothing, and equal ones, count none."
+        f"{describe} of answer + {TRUTH_TOKENS} of truth, of CR = characters / {CHARACTERS_PER_TOKEN} + 2 × {yes_no}, "
+        f"and 2 pictures × pixels shown / {PIXELS_PER_TOKEN}, or × their picture_tokens, where they are shown; "
+        f"replies of {JUDGED_TOKENS['drf']} and {JUDGED_TOKENS['cr']} tokens. A model that has not answered yet counts "
+        "a call per pair, metric and repetition; answers that say nothing, and equal ones, count none."
     )
 
 
@@ -115,7 +118,8 @@ def how_estimated() -> str:
     """The formulas with their inputs, for a person."""
     describe, yes_no = ANSWER_TOKENS["describe"], ANSWER_TOKENS["same"]
     return (
-        f"Estimates, where no answers are measured: prompt tokens = 2 pictures × pixels shown / {PIXELS_PER_TOKEN} + "
+        f"Estimates, where no answers are measured: prompt tokens = 2 pictures × pixels shown / {PIXELS_PER_TOKEN} "
+        "(or × their picture_tokens) + "
         f"characters / {CHARACTERS_PER_TOKEN}; answers of {describe} tokens to describe and {yes_no} to the others, "
         f"after {REASONING_TOKENS} of reasoning where max_new_tokens is {ROOM_FOR_REASONING} or more; "
         f"seconds = answer tokens × {STEP_SECONDS} × GPUs / batch; GPU hours = seconds × GPUs / 3600; "
