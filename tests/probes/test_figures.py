@@ -447,3 +447,11 @@ def test_models_are_drawn_beside_each_other(probed, tmp_path):
     done = run("draw_models.py", "--probes", probed, probed, "--output-folder", tmp_path)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"attention_by_step.pdf", "attention_by_step.png"}
+
+
+def test_a_run_of_maps_alone_has_no_layers_to_read_and_none_to_draw(tmp_path):
+    from spd_faith.probes.figures.of_model import all_drawings
+    from spd_faith.probes.sample_values import read_layer_probes
+
+    layers = read_layer_probes(tmp_path, only=["token_activation_map"])
+    assert layers == {} and all_drawings("tiny", layers, pd.DataFrame(), pd.DataFrame(), None) == {}

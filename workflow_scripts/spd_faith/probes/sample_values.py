@@ -21,14 +21,14 @@ def read_layer_probes(folder: Path, only: Collection[str] | None = None) -> dict
     """The tables of `LAYER_PROBES` in a folder, by probe: those named, or all that are there.
 
     A folder may hold tables of an earlier run's probes beside those of this one. Names of probes that measure no layers
-    are passed over. Raises `UserError` where a named table is missing, or there is none at all.
+    are passed over. Raises `UserError` where a named table is missing, or where none is named and none is there.
     """
     found = {
         name: read_table(folder / f"{name}.parquet", schema)
         for name, schema in LAYER_PROBES.items()
         if (name in only if only is not None else (folder / f"{name}.parquet").exists())
     }
-    if not found:
+    if not found and only is None:
         raise UserError(f"{folder}: no table of a probe ({', '.join(f'{name}.parquet' for name in LAYER_PROBES)})")
     return found
 

@@ -50,7 +50,8 @@ def all_drawings(
         for name, (probe, draw) in of_groups.items():
             if probe in probes:
                 drawings[f"{name}_{contrast.name}"] = partial(draw, model, values[probe], groups, contrast)
-        drawings[f"effect_sizes_{contrast.name}"] = partial(effect_sizes, model, contrasts, contrast)
+        if probes:
+            drawings[f"effect_sizes_{contrast.name}"] = partial(effect_sizes, model, contrasts, contrast)
     return drawings
 
 
