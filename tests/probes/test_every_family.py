@@ -11,6 +11,7 @@ import pytest
 from probes.probed import QUESTIONS, REFERENCE, TINY, text_ids
 from probes.test_forward import cosine, eager_answer, one_pass, plain_states
 from probes.test_icr import by_loops
+from torch import nn
 
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import PROBES, TASKS
@@ -170,6 +171,28 @@ def test_one_pass_serves_all_probes(load, tmp_path, monkeypatch, batch_size):
         head.remove()
     assert len(runs) == {1: 8, 3: 1 + 1 + 1}[batch_size]  # of "different?" two answers
     assert sorted(heads) == sorted(count for count in tokens.values() if count)
+
+
+class Ungated(nn.Module):
+    """A feed-forward network whose parts have other names."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.inside = network
+
+    def forward(self, states):
+        return self.inside(states)
+
+
+def test_a_gate_in_some_layers_alone_is_not_enough(load, monkeypatch):
+    """As where some layers are mixtures of experts: rows of the others would be taken for the first layers'."""
+    backend = load("qwen2_vl")
+    layer = decoder_layers(backend.model)[1]
+    expected = one_pass(backend, QUESTIONS[0], text_ids(5))
+    monkeypatch.setitem(layer._modules, "mlp", Ungated(layer.mlp))
+    found = one_pass(backend, QUESTIONS[0], text_ids(5))
+    assert found.neuron_activation is None and expected.neuron_activation is not None
+    np.testing.assert_array_equal(found.layer_changes, expected.layer_changes)
 
 
 def test_bfloat16_is_stated_in_every_row(load, tmp_path):

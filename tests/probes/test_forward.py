@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from probes.probed import QUESTIONS, REFERENCE, TINY, TOKENS, read_along, text_ids
+from tiny_models import FAMILIES, UNGATED
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LogitsProcessor
 
@@ -332,18 +333,19 @@ class Shapes(TorchDispatchMode):
         return made
 
 
-@pytest.mark.parametrize("name", ["qwen2_vl", "llava_onevision"])
+@pytest.mark.parametrize("name", [*FAMILIES, *UNGATED])
 def test_nothing_is_made_of_heads_times_tokens_times_tokens_or_of_the_vocabulary_over_the_prompt(load, name):
     backend = load(name)
-    answer = text_ids(70)
+    answer = text_ids(30)  # few enough that its rows of attention are told from those of all tokens
     batch = prepare_answered(backend, QUESTIONS[:2], [answer, answer])
     tokens, vocabulary = batch.token_ids.shape[1], len(backend.model.get_output_embeddings().weight)
     with Shapes() as shapes:
         run_pass(backend.model, batch)
-    masks = [shape for shape in shapes.seen if sum(size >= tokens - 20 for size in shape) >= 2 and shape[-1] <= tokens]
+    seen = shapes.seen - {tuple(batch.inputs["pixel_values"].shape)}
+    masks = [shape for shape in seen if sum(size >= tokens - 20 for size in shape) >= 2 and shape[-1] <= tokens]
     assert all(np.prod(shape) <= 2 * tokens * tokens for shape in masks), masks
     heads = [shape for shape in shapes.seen if len(shape) > 1 and shape[-1] == vocabulary]
-    assert max(np.prod(shape[:-1]) for shape in heads) <= 70  # states of one answer at a time
+    assert max(np.prod(shape[:-1]) for shape in heads) <= 30  # states of one answer at a time
 
 
 def attached(model):
@@ -352,11 +354,13 @@ def attached(model):
     return hooks, [module.config._attn_implementation for module in model.modules() if hasattr(module, "config")]
 
 
+@every_model
 @torch.inference_mode()
-def test_the_pass_leaves_the_model_and_its_output_as_they_were(load):
-    backend = load("qwen2_vl")
+def test_the_pass_leaves_the_model_and_its_output_as_they_were(load, name, layout):
+    backend = load(name, layout)
     model = backend.model
     batch = prepare_answered(backend, QUESTIONS[:2], [text_ids(5), text_ids(9)])
+    run_pass(model, batch)  # transformers itself hangs hooks to some vision towers when they first run
     found, seen = attached(model), []
     assert set(found[1]) == {"sdpa"}
     with model.get_decoder().register_forward_hook(
