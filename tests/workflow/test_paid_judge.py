@@ -10,6 +10,7 @@ from judging.paid_judge import PRICES, USD, honest, metric_of, sentences
 from workflow.project import Project
 
 KEY = "sk-test-0d24b6886aa7f3a9c51e"
+LIFETIME = 900  # seconds of a server: of whole runs, also beside other work
 MODEL, ADDED = "tiny-qwen2-vl-early", "tiny-qwen2-vl"
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,7 @@ def judgements(project: Project, *models: str) -> pd.DataFrame:
 
 
 def test_both_judges_on_the_leaderboard_and_nothing_is_paid_for_twice(project: Project) -> None:
-    with FaultServer(answer=honest) as server:
+    with FaultServer(answer=honest, lifetime=LIFETIME) as server:
         serve(project, server, [MODEL])
         output = project.run(PAID_KEY=KEY)
         first = len(server.requests)
@@ -117,7 +118,7 @@ def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Pro
     def refuses_a_half(request):
         return reply({"content": None, "refusal": "no"}) if metric_of(request) == "drf" and request.number % 2 else None
 
-    with FaultServer(refuses_a_half, answer=honest) as server:
+    with FaultServer(refuses_a_half, answer=honest, lifetime=LIFETIME) as server:
         serve(project, server, [MODEL], concurrency=1)
         project.run(PAID_KEY=KEY)
     rows = judgements(project, MODEL).query("metric == 'drf'")

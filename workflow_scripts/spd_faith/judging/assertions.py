@@ -35,12 +35,21 @@ class Assertion:
     another: bool = False  # "another chair"
     rest: bool = False  # "everything else"
     heading: bool = False
+    adjectives: tuple[tuple[str, str], ...] = ()  # of a state of several objects: object and color of those that have one
     is_verdict: bool = False  # says of the pair as a whole that it is the same
     details: frozenset[str] = frozenset()  # of a state or sameness: words for more than object, color and place
 
     def turned(self) -> "Assertion":
         """The same with the two pictures exchanged."""
         return replace(self, colors=self.colors[::-1], places=self.places[::-1])
+
+    def of(self, name: str) -> "Assertion":
+        """What is asserted of one of its objects."""
+        if self.kind != "state" or len(self.objects) < 2:
+            return replace(self, objects=(name,))
+        color = dict(self.adjectives).get(name)
+        colors = tuple(color if k == self.side else None for k in (0, 1))
+        return replace(self, objects=(name,), colors=colors, adjectives=())
 
     @property
     def whole(self) -> bool:

@@ -27,6 +27,15 @@ _INSTEAD = re.compile(r"\b(?:instead of|in (?:the )?place of) (?:the|an?)\b", re
 _OTHER_SIDE = re.compile(
     r"\bwhere (?:the|an?|it|its)\b|\b(?:other|opposite|far|different) (?:side|end|edge|corner|half)\b", re.I
 )
+_ON_OTHER_SIDE = re.compile(  # no "of": "on the other side of the road" is a place
+    r"\b(?:on|at|to|in) (?:the|its) (?:other|opposite) (?:side|end|edge|corner|half)\b(?! of (?!the (?:pic|im|pho|sc|fr)))",
+    re.I,
+)
+_IN_ANOTHER = re.compile(  # "looks in another direction", "has another face"
+    r"\b(?:in|into|with|has|have|got|wears?|wearing|makes?|shows?) (?:now )?(?:another|a different)"
+    r" (?!pic|image|photo|scene|one\b|object|thing|item|difference|change|colou?r|shade|place|position|spot|location)[a-z]+",
+    re.I,
+)
 _FROM_PLACE = re.compile(
     r"\bfrom (?:the|a|an|his|her|its|one) [\w ]{2,30}?\b(?:to|onto|into) (?:the|a|an|his|her|its|another)\b", re.I
 )
@@ -107,11 +116,13 @@ def _implied(clause: str, found: Mentions, said: Assertion) -> str | None:
     if _LESS.search(clause):
         return "remove"
     if not found.pictures:
+        if _ON_OTHER_SIDE.search(clause):
+            return "position"
         if (_OTHER_SIDE.search(clause) and (_NOW.search(clause) or ":" in clause)) or (
             _NOW.search(clause) and find_spots(clause)
         ):
             return "position"
-        if _IS_NOW.search(clause) and not found.same:
+        if (_IS_NOW.search(clause) or _IN_ANOTHER.search(clause)) and not found.same:
             return "other"
     if any(said.colors):
         return None

@@ -63,7 +63,7 @@ def _contents(text: str) -> list[Assertion]:
 
 
 def _by_object(said: Assertion) -> list[Assertion]:
-    return [replace(said, objects=(name,)) for name in said.objects] or [said]
+    return [said.of(name) for name in said.objects] or [said]
 
 
 def _in_both(earlier: Assertion, said: Assertion) -> bool:

@@ -18,6 +18,7 @@ from spd_faith.parsing.changes import find_types
 from spd_faith.parsing.clauses import Clause, split_clauses
 from spd_faith.parsing.counts import find_count
 from spd_faith.parsing.objects import find_objects
+from spd_faith.parsing.spelling import place_in, respell
 from spd_faith.parsing.word_classes import NO_OBJECTS
 from spd_faith.parsing.words import Mention, words_of
 
@@ -30,7 +31,7 @@ _ANOTHER = re.compile(
 _IN_ONE = re.compile(r"\b(?:in one\b|one (?:picture|image|photo))(?! (?:and|or) the same)", re.I)
 _YES_NO = re.compile(r"(?:yes|yeah|no|nope)[\s,.:;–—-]{1,4}(?=(?:the|they|these|this|both|it|there|i|an?)\b)", re.I)
 _JOINT = re.compile(r",?\s(?:and|but|while|whereas|although|though)\s|,\s", re.I)
-_BUT_NO = re.compile(r",?\s(?:but|and|yet)\s(?=(?:there (?:is|are) )?(?:no|not an?|without)\b)", re.I)
+_BUT_NO = re.compile(r"(?:,?\s(?:but|and|yet)\s|,\s)(?=(?:there (?:is|are) )?(?:no|not an?|without)\s)", re.I)
 _BUT = re.compile(r"[^.!?\n]*\b(?:but|only|however|though|yet)\b", re.I)
 _OPENING = 8  # characters of a clause that hold its conjunction
 _TELLING_REST = r"(?:that|this|these|those|them|it|which|the above)\b"
@@ -97,6 +98,17 @@ class _Context:
 
 def read_assertions(text: str) -> list[Assertion]:
     """Everything that a text asserts, in its order, repetitions and all."""
+    respelt, shifts = respell(text)
+    found = _read_all(respelt)
+    return found if respelt == text else [_in_original(said, text, shifts) for said in found]
+
+
+def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> Assertion:
+    start, end = place_in(shifts, said.start), place_in(shifts, said.end)
+    return replace(said, text=" ".join(without_marks(text[start:end]).split()), start=start, end=end)
+
+
+def _read_all(text: str) -> list[Assertion]:
     plain = without_marks(text)
     lines = Lines(text, plain)
     assertions, plain = find_pairs(plain)
@@ -180,7 +192,7 @@ def _parts(clause: str) -> list[tuple[int, str]]:
         return [(answered.end() + start, part) for start, part in _parts(clause[answered.end() :])]
     found = find_mentions(clause)
     joint = None
-    if (but_no := _BUT_NO.search(clause)) and not found.colors:
+    if (but_no := _BUT_NO.search(clause)) and not found.types[1:]:
         starts = [mention.start for mention in found.objects]
         joint = but_no if starts and starts[0] < but_no.start() and starts[-1] > but_no.end() else None
     if not joint and found.types and found.same and not _EXCEPT.search(clause):

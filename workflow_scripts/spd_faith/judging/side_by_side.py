@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from spd_faith.judging.assertions import Assertion, off_side
 from spd_faith.judging.attributes import one_picture
+from spd_faith.judging.states import untold_words
 from spd_faith.parsing.colors import find_colors
 from spd_faith.parsing.objects import find_objects
 from spd_faith.parsing.pictures import find_pictures
@@ -30,10 +31,21 @@ _LONGEST_LABEL = 4
 
 _BEFORE = word_set("before was then original originally")
 _AFTER = word_set("after now is modified edited")
+_COLUMNS = (word_set("first 1st 1 one a left"), word_set("second 2nd 2 two b right"))  # where a header has both
+
+
+def _column_of(label: str) -> int | None:
+    """The picture that the head of a column names."""
+    words = [word.text for word in words_of(label)]
+    if len(words) == 1:
+        for picture, names in enumerate(_COLUMNS):
+            if words[0] in names:
+                return picture
+    return _picture_of(label)
 
 
 def _picture_of(label: str) -> int | None:
-    """The picture that the label of a line or a column names."""
+    """The picture that the label of a line names."""
     words = [word.text for word in words_of(label)]
     if len(words) == 1 and words[0] in _BEFORE | _AFTER:
         return int(words[0] in _AFTER)
@@ -80,10 +92,13 @@ def contrast(plain: str, span: tuple[int, int], names: list[str], before: str, a
     elif all(places) and (off_side(*places) or places[0] != places[1]):
         change = "position"
     elif [w.text for w in words_of(before)] == [w.text for w in words_of(after)]:
-        kind, change = "sameness", None
+        kind, change = "sameness", "color" if all(colors) else "position" if all(places) else None
     text = " ".join(plain[slice(*span)].split())
+    details = untold_words(before) if kind == "sameness" else frozenset()
     return [
-        Assertion(text, kind, (name,), change, colors=colors, places=places, start=span[0], end=span[1])
+        Assertion(
+            text, kind, (name,), change, colors=colors, places=places, start=span[0], end=span[1], details=details
+        )
         for name in names
     ]
 
@@ -154,7 +169,7 @@ def _tables(plain: str) -> Iterator[Assertion]:
 
 def _row(plain: str, line: _Line, header: list[str]) -> Iterator[Assertion]:
     cells = _cells(line.text)
-    pictures = {_picture_of(name): k for k, name in enumerate(header) if k < len(cells)}
+    pictures = {_column_of(name): k for k, name in enumerate(header) if k < len(cells)}
     pictures.pop(None, None)
     if len(pictures) < 2:
         return

@@ -8,6 +8,8 @@ from spd_faith.judging.attributes import one_picture
 from spd_faith.judging.mentions import Mentions, find_spots
 from spd_faith.parsing.categories import is_part
 from spd_faith.parsing.changes import find_types
+from spd_faith.parsing.colors import find_colors
+from spd_faith.parsing.places import find_places
 from spd_faith.parsing.words import Mention, word_set, words_of
 
 _LOOKING = re.compile(r"\b(?:compar|examin|inspect|analy[sz]|check|focus|consider|look(?:ed|ing)? at)", re.I)
@@ -21,7 +23,7 @@ _IS_THERE = re.compile(
 _OPENS = re.compile(r"(?:(?:the|a|an|some|two|three|several|many)\s)?(?:\w+\s){0,1}$", re.I)
 _VERB_AFTER = re.compile(r"\s(?!and|or|in|on|at|of|with|to|by|near|under|behind|from|as)[a-z]{3,}\b", re.I)
 _IN_BOTH = re.compile(
-    r"\bin both\b|\b(?:both|two)(?: (?:pictures|images|photos))? (?:show|contain|have|depict|display|feature|include)",
+    r"\bin both\b|\b(?:just )?(?:as|like) in the (?:first|second|other|original|previous)\b(?! \w+ (?:row|column))|\b(?:both|two)(?: (?:pictures|images|photos))? (?:show|contain|have|depict|display|feature|include)",
     re.I,
 )
 _SIMILAR = re.compile(r"\bsimilar\b", re.I)
@@ -37,11 +39,11 @@ _SAME_WHAT = re.compile(  # "the same hour": more than that it is the same
 )
 _TOLD_BY_TRUTH = word_set(
     "a an the this that these those there is are was were be been in on at of to it its his her their one s he "
-    "she they and with i we see can has have had shows show shown contains contain depicts features includes "
+    "she they and with i we you what see can has have had shows show shown contains contain depicts features includes "
     "displays appears seen visible present picture image photo pictures images photos first second original "
     "modified other both two left right top bottom upper lower center centre middle side corner part edge end "
     "half area located positioned placed sits stands lies sit stand lie standing sitting lying also still clearly "
-    "here now before colored coloured color colour"
+    "here now before colored coloured color colour as like just same yes unchanged"
 )
 
 
@@ -109,8 +111,19 @@ def state(clause: str, found: Mentions, said: Assertion, picture: int | None) ->
             spot=next(iter(find_spots(clause, found.objects[0].end if found.objects else 0)), None),
             another=False,
             details=_details(clause, found),
+            adjectives=_adjectives(found) if len(said.objects) > 1 else (),
         )
     ]
+
+
+def _adjectives(found: Mentions) -> tuple[tuple[str, str], ...]:
+    """Of each object the color that stands before it, and after any other object: "a silver car and a dog"."""
+    owned = []
+    for color in found.colors:
+        described = next((mention for mention in found.objects if mention.start >= color.end), None)
+        if described and described.value not in dict(owned):
+            owned.append((described.value, color.value))
+    return tuple(owned)
 
 
 def _tells_of_subject(clause: str, objects: list[Mention]) -> bool:
@@ -118,6 +131,16 @@ def _tells_of_subject(clause: str, objects: list[Mention]) -> bool:
     if not objects or not _OPENS.match(clause[: objects[0].start]):
         return False
     return bool(_VERB_AFTER.match(clause, objects[0].end))
+
+
+def untold_words(text: str) -> frozenset[str]:
+    """Words for more than that something is there, in its color and its place."""
+    known = [*find_colors(text), *find_places(text)]
+    return frozenset(
+        word.text
+        for word in words_of(text)
+        if word.text not in _TOLD_BY_TRUTH and not any(m.start <= word.start < m.end for m in known)
+    )
 
 
 def _details(clause: str, found: Mentions) -> frozenset[str]:

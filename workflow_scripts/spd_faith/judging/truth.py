@@ -87,7 +87,7 @@ class Truth:
         return not said.details - names <= self.words
 
     def _holds_in(self, state: Assertion, picture: int) -> tuple[bool | None, str | None]:
-        found = [self._object_holds(name, state, picture) for name in state.objects]
+        found = [self._object_holds(name, state.of(name), picture) for name in state.objects]
         false = [outcome for outcome in found if outcome[0] is False]
         unknown = [outcome for outcome in found if outcome[0] is None]
         return (false or unknown or [(True, None)])[0]

@@ -9,6 +9,10 @@ from spd_faith.parsing.words import Hit, Phrases, Words, words_of
 # A strong word tells a type by itself. A weak one is an attribute: it tells a type where no strong word does, or where
 # a word of change stands beside it ("moved and changed color", but "the red color car was removed"). A generic word
 # tells of a change of no type, where nothing else does.
+_MOTIONS = (
+    "lifted raised lowered carried brought pulled hauled hopped jumped leapt ran walked swam crawled climbed trotted "
+    "galloped stepped slipped rolled floated glided sailed steered driven cycled crossed"
+)
 _STRONG = {
     "color": "recolor recolors recolored recoloring recolour recolours recoloured recolouring recoloration "
     "recolouration repainted repaint painted dyed discolored discoloured colorized colourized",
@@ -24,7 +28,10 @@ _STRONG = {
     "left_the_room has_left have_left had_left departed wiped_out painted_over edited_away photoshopped_out "
     "cleared_away cleared_off carried_away carried_off stolen been_taken was_taken were_taken got_taken "
     "someone_took somebody_took got_rid vacated not_exists no_exist no_have not_have_been_there faded_away "
-    "spot_is_empty place_is_empty space_is_empty spot_is_now_empty place_is_now_empty seat_is_empty invisible",
+    "spot_is_empty place_is_empty space_is_empty spot_is_now_empty place_is_now_empty seat_is_empty invisible "
+    "been_eaten was_eaten were_eaten eaten_up put_away packed_away tidied_away thrown_away thrown_out blown_away "
+    "washed_away swept_away towed_away cut_down chopped_down torn_down pulled_down knocked_down rubbed_out blotted_out "
+    "cropped_out picked_up exited now_not not_any_more not_anymore is_history",
     "position": "moved move moves movement moving_from moving_to shifted shift shifts shifting relocated relocate "
     "relocates relocation displaced displacement repositioned reposition repositioning rearranged slid "
     "transferred migrated translated translation swapped_places swapped_positions switched_places "
@@ -36,14 +43,16 @@ _STRONG = {
     "new_position new_location jumped_to put_on_the_other interchanged further_left further_right farther_left "
     "farther_right further_up further_down further_to closer_to nearer_to farther_from further_from "
     "closer_together further_apart higher_up lower_down moves_to went_to_the_left went_to_the_right "
-    "turned_up_on not_where displaces",
+    "turned_up_on not_where displaces budged budge "
+    + " ".join(f"{verb}_{way}" for verb in _MOTIONS.split() for way in ("to", "over", "across", "onto", "towards")),
     "added": "added add adds addition adding appeared appears appear appearance_of inserted introduced newly new "
     "additional extra emerged showed_up shows_up popped_up pops_up joined introduces arrived turned_up "
     "been_put_there",
     "unknown": "replaced replace replaces replacement replacing substituted substitution swapped swap swaps switched "
     "exchanged resized enlarged shrunk shrank scaled rotated rotation flipped mirrored blurred cropped tilted "
     "transformed turned_into opened closed broken merged split differently other_way_around the_other_way "
-    "folded unfolded upside_down reversed inverted zoomed stretched bent cracked torn",
+    "folded unfolded upside_down reversed inverted zoomed stretched bent cracked torn turned_around turned_round "
+    "turned_away turned_over turned_its_head turned_his_head turned_her_head",
 }
 _COMPARATIVES = (
     "bigger smaller larger taller shorter longer wider narrower thicker thinner heavier older younger newer cleaner "

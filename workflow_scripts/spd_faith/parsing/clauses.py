@@ -11,7 +11,7 @@ from spd_faith.parsing.colors import COLOR_CHANGE, color_hits
 from spd_faith.parsing.objects import find_objects
 from spd_faith.parsing.pictures import picture_hits
 from spd_faith.parsing.word_classes import ADVERBS, VERBS
-from spd_faith.parsing.words import word_set, words_of
+from spd_faith.parsing.words import Words, word_set, words_of
 
 _ITEM = re.compile(
     r"[\s>#*_•·▪●◦‣-]{0,12}(?:(?:\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)](?=[\s*_])|"
@@ -33,6 +33,8 @@ _COORDINATION = re.compile(
 _OTHER = re.compile(
     r"\bthe (?:one|other|others|other one)\b(?! pic| im| pho| sc)(?= (?:on|at|in|to|is|was|has|are|were|have)\b)"
 )
+_BRACKETS = re.compile(r"\([^()\n]{1,80}\)")
+_LONGEST_ENTRY = 3  # words
 _OPENING = 8  # characters of a part that hold its subject
 _LONGEST_SENTENCE = 1000  # characters
 _OWNERS = word_set("its his her their")  # "and its tusks are longer"
@@ -94,7 +96,12 @@ def _trimmed(text: str, start: int, end: int) -> Clause | None:
 def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """A sentence cut at the conjunctions and commas whose two sides each have an object and a predicate."""
     sentence = text[start:end]
-    joints = list(_COORDINATION.finditer(sentence))
+    brackets = [match.span() for match in _BRACKETS.finditer(sentence)]
+    joints = [
+        joint
+        for joint in _COORDINATION.finditer(sentence)
+        if not any(first < joint.start() < last for first, last in brackets)
+    ]
     if not joints:
         return [(start, end)]
     objects = sorted(
@@ -112,16 +119,21 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
     if color_hits(words):
         verbs |= {match.start() for match in COLOR_CHANGE.finditer(sentence)}
     verbs |= {word.start for word in words if word.text in VERBS}
-    predicates = sorted(verbs)
+    predicates, told_at = sorted(verbs), sorted(at for at, _ in told)
     pictures = [(words[hit.first].start, hit.value) for hit in picture_hits(words)]
     openers = {word.start: word.text for word in words}
 
+    closed = [last for _, last in brackets]
     parts = []
     begin = 0
     for joint, following in pairwise([*joints, None]):
         left = (begin, joint.start())
         right = (joint.end(), following.start() if following else len(sentence))
         rest = (joint.end(), len(sentence))
+        if joint.start() in closed and _holds(closed, (joint.end(), right[1] + 1)):
+            parts.append((start + begin, start + joint.start()))  # "the bench (brown, now blue), the kite (gone)"
+            begin = joint.end()
+            continue
         opener = openers.get(joint.end(), "")
         is_label = sentence.startswith(":", joint.end() + len(opener))  # "remove: chair, remove: lamp"
         owned = opener in _OWNERS and any(joint.end() < at <= joint.end() + len(opener) + 12 for at in objects)
@@ -130,7 +142,8 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
         ):
             continue
         told_twice = _holds(predicates, left) and (_holds(predicates, rest) or _holds(attributes, right))
-        if not told_twice and not (_holds(attributes, left) and _holds(attributes, right)):
+        entries = all(_holds(told_at, side) and _is_entry(words, side) for side in (left, right))
+        if not told_twice and not entries and not (_holds(attributes, left) and _holds(attributes, right)):
             continue
         if following and sentence[joint.start() : joint.end()].strip() == "and" and not _holds(predicates, right):
             after = (following.end(), following.end() + _OPENING)
@@ -144,6 +157,11 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
         parts.append((start + begin, start + joint.start()))
         begin = joint.end()
     return [*parts, (start + begin, end)]
+
+
+def _is_entry(words: Words, span: tuple[int, int]) -> bool:
+    """Whether a part is as short as an entry of a list: "dog position", "kite missing"."""
+    return sum(span[0] <= word.start < span[1] for word in words) <= _LONGEST_ENTRY
 
 
 def _holds(places: list[int], span: tuple[int, int]) -> bool:

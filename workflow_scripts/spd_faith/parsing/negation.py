@@ -4,6 +4,8 @@ from spd_faith.parsing.words import BROKEN, Words, word_set
 
 _NEGATORS = word_set("not no never none nothing neither nor without hardly cannot nobody")
 
+_AFTER_NO = word_set("longer only just doubt more merely sure because since")  # "no longer", "no because …"
+
 STOPPERS = word_set("but and while whereas however though although except")
 """Words that begin another part of a clause, where a negation ends."""
 
@@ -13,7 +15,7 @@ def negates(words: Words, k: int) -> bool:
     if words[k].text not in _NEGATORS and not words[k].text.endswith("n't"):
         return False
     after = words[k + 1].text if k + 1 < len(words) else ""
-    return after not in {"longer", "only", "just", "doubt", "more", "merely", "sure"} and not (
+    return after not in _AFTER_NO and not (
         k + 1 < len(words) and words[k + 1].tie == BROKEN and words[k].text == "no"
     )
 

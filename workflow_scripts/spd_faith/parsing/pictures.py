@@ -3,7 +3,7 @@
 from itertools import product
 
 from spd_faith.parsing.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
-from spd_faith.parsing.words import JOINED, Hit, Mention, Phrases, Words, mentions_of, words_of
+from spd_faith.parsing.words import JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
 
 _PICTURE_NOUNS = ("picture", "image", "photo", "photograph", "scene", "version", "shot", "frame", "panel", "pic", "one")
 _PICTURES = {
@@ -56,11 +56,16 @@ _PICTURE_PHRASES = Phrases(
         ("the latter", "second"),
         ("the other", "second"),
         ("the original", "first"),
+        *((f"the {which}", which) for which in ("first", "second")),
         ("before", "first"),
         ("afterwards", "second"),
     ]
 )
 _AFTER_PICTURE = VERBS | CONJUNCTIONS | DETERMINERS | {"it", "they", "there"}
+_HOLDING = word_set(  # after "the first", which may also be the first difference
+    "has have had shows show showed contains contain contained lacks features feature depicts displays includes does "
+    "doesn't hasn't"
+)
 
 
 def find_pictures(text: str) -> list[Mention]:
@@ -77,5 +82,8 @@ def picture_hits(words: Words) -> list[Hit]:
         after = words[hit.last] if hit.last < len(words) else None
         if bare and after and after.tie == JOINED and after.text not in _AFTER_PICTURE:
             continue  # "in the second row", "the other cup"
+        numbered = words[hit.first].text == "the" and words[hit.last - 1].text in {"first", "second"}
+        if numbered and not (after and after.tie == JOINED and after.text in _HOLDING):
+            continue  # "the first is the car"
         hits.append(hit)
     return hits

@@ -22,6 +22,7 @@ from spd_faith.parsing.counts import find_count
 from spd_faith.parsing.objects import find_objects
 from spd_faith.parsing.pictures import find_pictures
 from spd_faith.parsing.sameness import find_sameness
+from spd_faith.parsing.spelling import respell
 from spd_faith.parsing.words import word_set, words_of
 
 YES_MEANS = {"same": "same", "different": "differs"}
@@ -36,9 +37,10 @@ _PREFIX = (
     r"i (?:think|believe|guess|suppose)\W{1,4}(?=(?:yes|no|so|not)\b)|"
     r"i(?:['’]d| would)? (?:say|lean (?:towards?|to)|go (?:with|for)|tend (?:towards?|to)|answer)\W{1,4}(?:a |an )?)?"
 )
+_SURELY = r"(?:(?:sure|surely|certainly|definitely|clearly|indeed|really|absolutely) )?"
 _CLOSED = r"(?=\W*(?:$|[.!\n]))"
 _YES = (
-    rf"(?:they|these|both) (?:are|do){_CLOSED}|yes|so{_CLOSED}|yeah|yep|yup|correct|true|indeed|certainly|absolutely|"
+    rf"(?:they|these|both) {_SURELY}(?:are|do){_CLOSED}|yes|so{_CLOSED}|yeah|yep|yup|correct|true|indeed|certainly|absolutely|"
     r"definitely|sure|of course|affirmative|right"
 )
 _NOT_QUITE = (
@@ -46,7 +48,7 @@ _NOT_QUITE = (
     r"almost|nearly|mostly|partly|partially"
 )
 _NO = (
-    rf"(?:they|these|both) (?:are|do)(?: not|n['’]t){_CLOSED}|no|not{_CLOSED}|"
+    rf"(?:they|these|both) {_SURELY}(?:are|do)(?: not|n['’]t){_CLOSED}|no|not{_CLOSED}|"
     rf"nope|nah|false|incorrect|negative|definitely not|certainly not|absolutely not|of course not|{_NOT_QUITE}"
 )
 _SHORT = re.compile(
@@ -100,7 +102,7 @@ _MAX_READ = 20_000  # characters of prose that a verdict is looked for in
 
 def verdict(text: str, task: str) -> str:
     """`differs`, `same` or `unclear`, for the answer to the question of `task` ("same" or "different")."""
-    answer, prose = _from_json(text[:_MAX_READ], task)
+    answer, prose = _from_json(respell(text[:_MAX_READ])[0], task)
     clauses = [clause.text for clause in split_clauses(prose)]
     if not answer:
         if not clauses or _HEDGE.search(clauses[0]) or _REFUSAL.search(prose):
@@ -146,7 +148,9 @@ def _said(prose: str, clauses: list[str]) -> set[str]:
     if count is not None or _SOME.search(prose):
         said.add("differs" if count or count is None else "same")
     for clause in clauses:
-        types, alike = find_types(clause), [] if _NEARLY.search(clause) else find_sameness(clause)
+        types, alike = find_types(clause), find_sameness(clause)
+        if _NEARLY.search(clause) and not (alike and _EXCEPTION.search(clause, alike[-1].end)):
+            alike = []
         if not types and not alike:
             continue
         objects = find_objects(clause)

@@ -17,7 +17,7 @@ VERBS = word_set(
     "is are was were be been being has have had does do did isn't aren't wasn't weren't hasn't haven't doesn't don't "
     "didn't can can't cannot could will became becomes become turned turns stays stayed remains remained looks looked "
     "seems seemed appears appeared shows show contains contain changed changes differs differ went got lost keeps kept "
-    "stands sits lies"
+    "stands sits lies lay stood sat hangs hung features feature depicts depict displays display includes include"
 )
 """Auxiliaries, and verbs of being, seeming, changing and holding."""
 
@@ -26,7 +26,8 @@ CONJUNCTIONS = word_set("and or but while whereas then because so if when althou
 
 ADVERBS = word_set(
     "now not no also still again only just no longer there here both all too instead rather completely entirely "
-    "slightly simply clearly actually exactly"
+    "slightly simply clearly actually exactly up down away off out back forward forwards backward backwards aside apart "
+    "along onwards upward upwards downward downwards sideways leftward leftwards rightward rightwards"
 )
 """Adverbs and other words that stand between a noun and its verb."""
 

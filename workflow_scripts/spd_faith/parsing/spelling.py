@@ -1,0 +1,73 @@
+"""Misspelt words that can be no other: a letter left out, doubled or swapped with the next ("ornge", "diferent").
+
+Only the words that tell of objects, colors and changes are known, and what is a word of its own is left alone.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from operator import itemgetter
+
+from spd_faith.parsing.categories import CATEGORIES
+from spd_faith.parsing.change_words import CHANGE_WORDS
+from spd_faith.parsing.colors import COLOR_WORDS
+from spd_faith.parsing.words import word_set
+
+_COMMON = word_set(
+    "picture pictures image images second different difference differences color colors colour colours turned yellow "
+    "nothing everything position identical similar anymore instead another missing disappeared original modified "
+    "sofa fridge glasses lamp window person people"
+)
+_SHORTEST = 5  # letters of a word that is looked for
+_OWN_WORDS = word_set(  # at one letter from such a word
+    "back char plan soon slit spit tuck hose pant plat pone muse tale seep sift sifting widow cock dont tuned tiled "
+    "titled noting spots sorts sides blush eased ease rotted preset tread trad bred"
+)
+_WORD = re.compile(r"[a-z]{4,}", re.IGNORECASE)
+
+
+def _misspelt(word: str) -> Iterator[str]:
+    """The word with an inner letter left out, a letter but the first doubled, or swapped with the one after it."""
+    for k in range(1, len(word)):
+        yield word[:k] + word[k] + word[k:]
+        if k + 1 < len(word):
+            yield word[:k] + word[k + 1 :]
+            yield word[:k] + word[k + 1] + word[k] + word[k + 2 :]
+
+
+_KNOWN = {
+    word
+    for source in (CATEGORIES, COLOR_WORDS, CHANGE_WORDS, _COMMON)
+    for phrase in source
+    for word in phrase.split()
+    if word.isalpha() and len(word) >= _SHORTEST
+}
+_CORRECTIONS = {
+    wrong: word
+    for word in sorted(_KNOWN, key=lambda word: (word not in _COMMON, word), reverse=True)
+    for wrong in _misspelt(word)
+    if wrong not in _KNOWN and wrong not in _OWN_WORDS
+}
+
+
+def respell(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text with its misspelt words corrected, and where its places lie in the original (see `place_in`).
+
+    The second is a list of (place in the corrected text, place in the original), one for the end of each correction.
+    """
+    parts, shifts, end, length = [], [(0, 0)], 0, 0
+    for match in _WORD.finditer(text):
+        right = _CORRECTIONS.get(match.group().lower())
+        if right is None:
+            continue
+        parts += [text[end : match.start()], right]
+        length += match.start() - end + len(right)
+        end = match.end()
+        shifts.append((length, end))
+    return "".join([*parts, text[end:]]), shifts
+
+
+def place_in(shifts: list[tuple[int, int]], place: int) -> int:
+    """The place in the original text of a place in the corrected one, at a word's start or end."""
+    corrected, original = shifts[bisect_right(shifts, place, key=itemgetter(0)) - 1]
+    return original + place - corrected
