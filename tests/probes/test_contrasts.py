@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from probes.probe_tables import (
@@ -27,7 +28,13 @@ from spd_faith.core.schemas import CONTRAST_STATUSES, GROUP_REASONS, PROBE_CONTR
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.groups import sample_groups
 from spd_faith.probes.permutation import compare_groups
-from spd_faith.probes.sample_values import LAYER_PROBES, mean_over_tasks, read_layer_probes, sample_values
+from spd_faith.probes.sample_values import (
+    LAYER_PROBES,
+    mean_over_tasks,
+    measures_of,
+    read_layer_probes,
+    sample_values,
+)
 
 ROOT = Path(__file__).parents[2]
 AGREE = ("differs", "differs")
@@ -370,6 +377,30 @@ def test_q_values_are_benjamini_and_hochbergs_over_a_contrast():
         expected[order] = np.minimum(1, np.minimum.accumulate(steps[::-1])[::-1])
         np.testing.assert_allclose(family["q_value"], expected)
     assert rows[rows["probe"] == "answer_length"]["q_value"].isna().all()
+
+
+def test_simulated_null_tables_give_five_percent_before_correction_and_nothing_after():
+    """From tables to p-values: hard samples have other levels, and are unfaithful more often, and nothing else differs."""
+    draw = np.random.default_rng(8)
+    sample_ids, layers = [*ids(60, "easy"), *ids(60, "hard")], 150
+    hard = np.array([one.startswith("hard") for one in sample_ids])
+    unfaithful = set(np.array(sample_ids)[draw.random(120) < np.where(hard, 0.7, 0.3)])
+    schema = LAYER_PROBES["layer_changes"]
+    rows = len(sample_ids) * layers
+    columns = {"sample_id": np.repeat(sample_ids, layers), "layer": np.tile(np.arange(layers), len(sample_ids))}
+    columns |= {name: draw.normal(size=rows) + 3 * np.repeat(hard, layers) for name in measures_of(schema)}
+    constant = {"task": "describe", "dtype": "float32", "status": "ok"}
+    arrays = [
+        pa.array(columns[field.name]).cast(field.type)
+        if field.name in columns
+        else pa.repeat(pa.scalar(constant.get(field.name), field.type), rows)
+        for field in schema
+    ]
+    found = contrasts(sample_ids, unfaithful, {"layer_changes": pa.table(arrays, schema=schema)}, permutations=999)
+    found = found[(found["contrast"] == "faithfulness") & (found["probe"] == "layer_changes")]
+    assert len(found) == 7 * layers
+    assert 0.03 < (found["p_value"] <= 0.05).mean() < 0.07  # three standard errors
+    assert (found["q_value"] <= 0.05).sum() == 0
 
 
 @pytest.mark.parametrize(("small", "status"), [(7, "small_group"), (8, "ok")])
