@@ -380,7 +380,7 @@ def test_q_values_are_benjamini_and_hochbergs_over_a_contrast():
 
 
 def test_simulated_null_tables_give_five_percent_before_correction_and_nothing_after():
-    """From tables to p-values: hard samples have other levels, and are unfaithful more often, and nothing else differs."""
+    """From tables to p-values: hard samples have other levels and are unfaithful more often; nothing else differs."""
     draw = np.random.default_rng(8)
     sample_ids, layers = [*ids(60, "easy"), *ids(60, "hard")], 150
     hard = np.array([one.startswith("hard") for one in sample_ids])
