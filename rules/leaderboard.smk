@@ -38,7 +38,7 @@ rule make_leaderboard:
         "../envs/spd-faith.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=20,
     params:
         run=run.as_json(),
