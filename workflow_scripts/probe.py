@@ -68,6 +68,7 @@ def main() -> None:
     if is_reference_model(entry):
         logging.info("%s is a reference model: its attention and maps were trained to point", entry.model)
     with transformers_backend(entry, arguments.threads, arguments.device) as (backend, settings):
+        _check_layers(arguments.layer_start, backend)
         provenance |= settings | {"revision": backend.revision}
         if imported:
             rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, backend.processor.tokenizer)
@@ -195,6 +196,14 @@ def _ask(
 # ---- passes, tables and figures --------------------------------------------------------------------------------------
 
 
+def _check_layers(first: int, backend: Any) -> None:
+    """Before anything is asked: that the model can be probed, and has the first layer."""
+    from spd_faith.probes.layers import decoder_layers
+
+    if first >= (layers := len(decoder_layers(backend.model))):
+        raise UserError(fault("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
+
+
 def _measure(
     arguments: argparse.Namespace,
     prompts: dict[str, Prompt],
@@ -206,12 +215,9 @@ def _measure(
 ) -> None:
     """Write the table of each probe."""
     from spd_faith.probes.layer_range import LayerRange
-    from spd_faith.probes.layers import decoder_layers
     from spd_faith.probes.outcomes import measure_answers
     from spd_faith.probes.writing import all_probes, write_probes
 
-    if arguments.layer_start >= (layers := len(decoder_layers(backend.model))):
-        raise UserError(fault("--layer_start", "no such layer", arguments.layer_start, f"0 to {layers - 1}"))
     samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
     probes = [
         LayerRange(probe, arguments.layer_start, arguments.layer_end)

@@ -8,6 +8,7 @@ import pytest
 from dataset.own_files import CAR, folder_entry, save_pair, scene, tables, told, write_pair_folder
 
 from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.folder import folder_entry as entry_of
 from spd_faith.dataset.own_pairs import check_pairs, fingerprint
 
 
@@ -184,3 +185,11 @@ def test_the_fingerprint_follows_new_pairs_and_changed_files(tmp_path: Path) -> 
     prints.append(fingerprint(entry))
     assert len(set(prints)) == 4  # the last pair cannot be told any more, so it is as before it came
     assert prints[4] == prints[2]
+
+
+def test_a_folder_of_splits_and_that_of_one_split_hold_the_same_pairs(tmp_path: Path) -> None:
+    for split, name in (("easy", "1"), ("easy", "2"), ("hard", "1")):
+        write_pair_folder(tmp_path, split, name)
+    of_all, of_one = ([pair.sample_id for pair in check_pairs(entry_of(one))] for one in (tmp_path, tmp_path / "easy"))
+    assert of_all == ["easy/00000_1", "easy/00001_2", "hard/00000_1"]
+    assert of_one == of_all[:2]

@@ -256,3 +256,15 @@ def test_what_a_camera_appends_to_a_picture_is_no_fault(tmp_path: Path) -> None:
     with (tmp_path / "a.jpg").open("ab") as file:
         file.write(b"\xff\xda" + b"film" * 100)
     check_pairs(write_lines(tmp_path, line(original="a.jpg", modified="b.jpg")))
+
+
+def test_pictures_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    entry = write_lines(tmp_path, line())
+    save_pair(tmp_path / "pictures", "a.png", "b.png", (80, 50))
+    elsewhere = entry.model_copy(update={"image_dir": str(tmp_path / "pictures")})
+    (sample,), _ = tables(elsewhere)
+    assert (sample["width"], sample["height"]) == (80, 50)
+    assert elsewhere.absent_file() is None
+    absent = entry.model_copy(update={"image_dir": str(tmp_path / "none")})
+    assert absent.absent_file() == ("image_dir", str(tmp_path / "none"), "an existing folder")
+    assert "none/a.png" in told(absent)

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,6 +91,17 @@ def test_what_cannot_be_asked_is_told(folder, arguments, told):
     done = demo(folder, *found)
     assert done.returncode == 1
     assert told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_maps_are_numbered_in_the_order_of_the_answer(monkeypatch, tmp_path):
+    def savefig(part, **settings):
+        part.touch()
+
+    words = [(f"word {number}", SimpleNamespace(savefig=savefig)) for number in range(1, 101)]
+    monkeypatch.setattr("spd_faith.probes.word_overlays.word_overlays", lambda *given: words)
+    import_module("demo")._save_maps(tmp_path, None, None, None)
+    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert names == [f"{number:03d}_word_{number}.png" for number in range(1, 101)]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The probes' figures: drawn from whatever tables there are, legible, and written as PDF and PNG."""
 
 import itertools
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -38,6 +40,7 @@ from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
 from spd_faith.probes.figures.layer_changes import layer_changes
 from spd_faith.probes.figures.neuron_activation import neuron_activation
+from spd_faith.probes.figures.pages import write_pages
 from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, FAITHFULNESS, sample_groups
 from spd_faith.probes.sample_values import sample_values
 
@@ -263,6 +266,28 @@ def test_heat_map_has_layers_upwards_and_steps_rightwards():
     assert image.get_array()[4, 2] == pytest.approx(mine["picture_1"].mean(), rel=1e-6)
     assert list(image.get_extent()) == [-0.5, 6.5, -0.5, 4.5]
     assert image.origin == "lower"
+
+
+def test_heat_maps_of_some_layers_stand_where_those_layers_are():
+    table = probe_tables(ids(3), layers=9, tokens=7)["generation_attention"]
+    some = table.filter(pc.greater(table["layer"], 5))
+    axes = attention_by_layer("m", some, "describe").axes[0]
+    assert list(axes.images[0].get_extent()) == [-0.5, 6.5, 5.5, 8.5]
+    assert axes.get_ylim() == (5.5, 8.5)
+    rows = pd.DataFrame(case("full")[2])
+    layers = rows["layer"].dropna().max()
+    panel = effect_sizes(MODEL, rows[rows["layer"].isna() | (rows["layer"] >= 2)], FAITHFULNESS).axes[0]
+    assert panel.get_xlim() == (1.5, layers + 0.5)
+
+
+def test_figures_are_the_pages_of_one_file(tmp_path):
+    figures = [all_figures(*case("tiny"))[name]() for name in ("grounding", "attention_by_step", "attention_by_layer")]
+    for name in ("a.pdf", "b.pdf"):
+        write_pages(figures, tmp_path / name)
+    content = (tmp_path / "a.pdf").read_bytes()
+    assert len(re.findall(rb"/Type /Page\b", content)) == 3
+    assert b"/FontFile2" in content  # TrueType, as the style says: letters stay letters
+    assert content == (tmp_path / "b.pdf").read_bytes()
 
 
 def test_a_sample_of_many_layers_has_twelve_panels_from_first_to_last():

@@ -1,0 +1,37 @@
+"""Drawn pairs as people hold them: lines with merged pictures, folders, and answers made elsewhere."""
+
+import json
+
+from spd_faith.core.entries import DemoDataset
+from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.inference.pictures import decode, merge
+
+
+def save_drawn_pairs(folder, count):
+    """`folder`/pairs.jsonl with pictures in `folder`/pictures/merged, and `folder`/released/multi_diff/{id}/.
+
+    Every third pair is labelled unfaithful, every third faithful, the others are not known. Ids in order of the pairs.
+    """
+    split = {"pairs": count, "objects": [6, 8], "differences": [1, 3]}
+    dataset = DemoDataset.model_validate({"source": "demo", "seed": 5, "splits": {"multi_diff": split}})
+    (folder / "pictures" / "merged").mkdir(parents=True)
+    lines, names = [], []
+    for number, pair in enumerate(demo_pairs(dataset)):
+        names.append(f"{number}_x")
+        differences, encoded = sample_row(pair)["differences"], image_row(pair)
+        pictures = [decode(encoded[role]) for role in ("original", "modified")]
+        of_pair = folder / "released" / "multi_diff" / names[-1]
+        of_pair.mkdir(parents=True)
+        for picture, role in zip(
+            (*pictures, merge(*pictures)), ("_original", "_modified_final", "merged"), strict=True
+        ):
+            name = role if role == "merged" else f"{names[-1]}{role}"
+            picture.save(of_pair / f"{name}.png")
+        merge(*pictures).save(folder / "pictures" / "merged" / f"{names[-1]}.png")
+        told = [{"type": one["type"], "category": one["category"]} for one in differences]
+        (of_pair / "log.json").write_text(json.dumps({"differences": told}))
+        line = {"qid": names[-1], "image": f"merged/{names[-1]}.png", "modifications": told}
+        line |= {"is_faithful": (0, 1, -1)[number % 3], "question": "Are the two pictures the same?"}
+        lines.append(json.dumps(line | {"layout": "side_by_side"}))  # some scenes are too plain to tell
+    (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
+    return names

@@ -1,0 +1,168 @@
+"""Answers made elsewhere, to be probed: whose pictures they are about, and their texts as tokens."""
+
+import json
+
+import pyarrow as pa
+import pytest
+from dataset.own_files import CAR, scene
+from probes.probe_tables import ids, responses_table, samples_table
+from tiny_models import byte_tokenizer
+
+from spd_faith.core.errors import UserError
+from spd_faith.core.schemas import RESPONSES, SAMPLES
+from spd_faith.dataset.own_pairs import read_pairs
+from spd_faith.inference.answer_files import read_answer_file
+from spd_faith.inference.imported_responses import NOT_ASKED
+from spd_faith.probes.given_answers import (
+    answered_samples,
+    answers_about,
+    answers_as_tokens,
+    holds_pictures,
+    pairs_named_by_answers,
+)
+from spd_faith.probes.judged_groups import groups_by_rules
+
+BOUNDS = {"faithful_at_least": 0.8, "unfaithful_at_most": 0.5}
+
+
+def answers(folder, *records):
+    (folder / "answers.json").write_text(json.dumps(list(records)))
+    return read_answer_file(folder / "answers.json")
+
+
+def save_merged(folder, *names):
+    for name in names:
+        merged = scene(120, 40)
+        merged.paste(scene(60, 40), (0, 0))
+        merged.paste(scene(60, 40, changed=True), (60, 0))
+        merged.save(folder / name)
+
+
+# ---- pairs -----------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_come_in_the_order_of_the_answers_with_the_truth_that_stands_there(tmp_path):
+    save_merged(tmp_path, "b.png", "a.jpg", "c.webp")
+    told = {"modifications": [CAR | {"bbox": [1, 2, 3, 4], "confidence": 0.4}]}
+    file = answers(
+        tmp_path,
+        {"qid": "b", "response_same": "No."},
+        {"qid": "a", "response_same": "No."},
+        {"qid": "b", "response_different": "Yes.", "ground_truth": told},
+        {"qid": "c", "response_same": "No.", "split": "easy"},
+    )
+    pairs = pairs_named_by_answers(file.records, tmp_path)
+    assert [pair.sample_id for pair in pairs] == ["pairs/00000_b", "pairs/00001_a", "easy/00002_c"]
+    ((samples, images),) = read_pairs(pairs)
+    told = [[(one["type"], one["bbox"]) for one in row["differences"]] for row in samples]
+    assert told == [[("color", None)], [], []]
+    assert [(row["width"], row["height"]) for row in samples] == [(60, 40)] * 3
+    assert images[0]["merged"] == (tmp_path / "b.png").read_bytes()
+    assert [pair.image_id for pair in pairs_named_by_answers(file.records, tmp_path, limit=2)] == ["b", "a"]
+
+
+def test_all_faults_of_pictures_and_truths_are_told_at_once(tmp_path):
+    save_merged(tmp_path, "b.png")
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    file = answers(
+        tmp_path,
+        {"qid": "a", "response_same": "No."},
+        {"qid": "b", "response_same": "No.", "ground_truth": {"modifications": [{"type": "grown", "category": "cat"}]}},
+        {"qid": "c", "response_same": "No."},
+    )
+    with pytest.raises(UserError) as raised:
+        pairs_named_by_answers(file.records, tmp_path)
+    for part in ("record 1: no merged picture of this id", "named a.jpg", "record 2: ground_truth", "grown", "c.png: "):
+        assert part in str(raised.value)
+
+
+def test_a_folder_holds_pictures_or_folders_of_pairs(tmp_path):
+    (tmp_path / "1").mkdir()
+    save_merged(tmp_path / "1", "merged.png")
+    assert not holds_pictures(tmp_path)
+    assert holds_pictures(tmp_path / "1")
+
+
+# ---- texts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Of three pairs: two answers and a label, none, one; and a record of another data set."""
+    save_merged(tmp_path, "a.png", "b.png", "c.png")
+    file = answers(
+        tmp_path,
+        {"qid": "a", "response_same": "No.", "is_faithful": 0},
+        {"qid": "a", "response_text": "<think>hm</think>One.", "predicted_num": 1, "structured_output": [CAR]},
+        {"qid": "c", "response_same": ""},
+        {"qid": "z", "response_same": "Yes."},
+    )
+    of_pairs = answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "abc"))
+    return answers_about(pairs_named_by_answers(of_pairs.records, tmp_path), file)
+
+
+def test_records_find_their_pairs(imported):
+    assert answered_samples(imported) == {"pairs/00000_a", "pairs/00002_c"}
+    assert imported.unknown == ["z"]
+
+
+def test_what_is_left_out_is_logged(caplog, tmp_path):
+    save_merged(tmp_path, "a.png", "b.png")
+    of_pairs = answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "ab"))
+    pairs = pairs_named_by_answers(of_pairs.records, tmp_path)
+    answers_about(pairs, answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "axyz")))
+    told = [record.getMessage() for record in caplog.records]
+    assert any(message.startswith("3 records of") for message in told)
+    assert any(message.startswith("1 pairs have no answer") for message in told)
+
+
+def test_texts_become_tokens_as_they_are_written(imported):
+    """A token a byte: reasoning is a part of what was generated; the list that a file holds apart is not."""
+    rows = answers_as_tokens(imported, {"pairs/00000_a", "pairs/00002_c"}, byte_tokenizer())
+    assert [(row["sample_id"], row["task"]) for row in rows] == [
+        (sample_id, task)
+        for task in ("describe", "same", "different")
+        for sample_id in ("pairs/00000_a", "pairs/00002_c")
+    ]
+    decode = byte_tokenizer().decode
+    texts = [row["response_token_ids"] and decode(row["response_token_ids"]) for row in rows]
+    assert texts == ["<think>hm</think>One.", None, "No.", None, None, None]
+    assert [row["generated_tokens"] for row in rows] == [21, None, 3, None, None, None]
+    assert [row["is_faithful"] for row in rows] == [False, None] * 3  # the sample's, whichever answer it came with
+    assert "structured_output" in rows[0]["response_text"]  # what is judged
+
+
+# ---- groups ----------------------------------------------------------------------------------------------------------
+
+
+def test_groups_are_by_label_then_by_the_rules_and_of_nothing_where_nothing_was_said():
+    samples, responses = samples_table(dict.fromkeys(ids(6))).to_pylist(), responses_table(ids(6)).to_pylist()
+    car = {"type": "color", "category": "car", "description": None, "bbox": None, "bbox_after": None}
+    for row in samples[:5]:
+        row["differences"] = [car]
+    samples[3]["is_faithful"] = True
+    right, wrong = "The color of the car has changed.", "The dog was removed."
+    error = {"error": "out of memory", "finish_reason": "error"}
+    described = [
+        {"response_text": right},
+        {"response_text": wrong},
+        error,  # the model's failure
+        {"response_text": wrong},
+        error | {"prompt_sha": NOT_ASKED},  # the file says nothing of it
+        {"response_text": right},  # of a pair whose truth is not known
+    ]
+    for row in responses:
+        row["prompt_sha"] = "asked"
+        if row["task"] == "describe":
+            row |= described[int(row["sample_id"].split("_")[1])]
+    found = groups_by_rules(
+        pa.Table.from_pylist(samples, schema=SAMPLES), pa.Table.from_pylist(responses, schema=RESPONSES), **BOUNDS
+    )
+    assert [(row["group"], row["reason"]) for row in found if row["contrast"] == "faithfulness"] == [
+        ("faithful", "drf"),
+        ("unfaithful", "drf"),
+        ("unfaithful", "drf"),
+        ("faithful", "sample_label"),
+        (None, "drf_unscored"),
+        (None, "drf_unscored"),
+    ]

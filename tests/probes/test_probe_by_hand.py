@@ -1,0 +1,276 @@
+"""The command probe.py on lines and folders as the original's users hold them, with the original's flags."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from original_files import refused
+from PIL import Image
+from probes.hand_pairs import save_drawn_pairs
+from probes.probed import ROOT
+
+from spd_faith.core.files import read_provenance, read_table
+from spd_faith.core.schemas import (
+    PROBE_GENERATION_ATTENTION,
+    PROBE_HIDDEN_SIMILARITY,
+    PROBE_LAYER_CHANGES,
+    PROBE_NEURON_ACTIVATION,
+    RESPONSES,
+    TASKS,
+)
+
+MODEL = "tiny-qwen2-vl-early"  # contradicts itself now and then
+
+
+def run(script, *arguments):
+    command = [sys.executable, ROOT / "workflow_scripts" / script, *map(str, arguments)]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def figures_of(folder):
+    """Names of the figures, each there as PDF and PNG."""
+    found = {path.name for path in (folder / "figures").iterdir()} - {"contact_sheet.png"}
+    names = {name.rsplit(".", 1)[0] for name in found}
+    assert found == {f"{name}{kind}" for name in names for kind in (".pdf", ".png")}
+    return names
+
+
+# ---- what is refused before anything is loaded -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """The message that the command stops with; `{}` in a flag is a folder with pairs.jsonl, an answer and a picture."""
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "pictures" / "7.png")
+    line = {"qid": "7", "image": "7.png", "modifications": [{"type": "color", "category": "car"}]}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "answers.json").write_text(json.dumps([{"qid": "7", "response_same": "No."}]))
+
+    def message(flags):
+        found = refused("probe.py", *flags.format(tmp_path).split())
+        assert {path.name for path in tmp_path.iterdir()} == {"pictures", "pairs.jsonl", "answers.json"}
+        return found
+
+    return message
+
+
+WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jsonl --image_dir {0}/pictures"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--probes layer_changes --model m --output_dir {0}/out", ["the pairs: not given", "--input_file FILE"]),
+        (f"{WHOLE} --multi-diff-dir {{0}} --output_dir {{0}}/out", ["the pairs: given twice"]),
+        (WHOLE, ["the results: nowhere to go", "--output_dir"]),
+        (f"{WHOLE} --output_dir {{0}}/pairs.jsonl", ["the results: not a folder", "pairs.jsonl"]),
+        (f"{WHOLE} --output_file {{0}}/o.json", ["--output_file: unknown kind of file", "allowed: .parquet"]),
+        (f"{WHOLE} --visualize-path {{0}}/o.svg", ["--output_pdf: unknown kind of file", "allowed: .pdf, .png"]),
+        (
+            f"{WHOLE} --probes layer_changes grounding --output_file {{0}}/o.parquet",
+            ["--output_file: one table for several probes", "layer_changes, grounding"],
+        ),
+        (f"{WHOLE} --probes token_activation_map --output_pdf {{0}}/o.pdf", ["--output_pdf: no figures"]),
+        (f"{WHOLE} --output_dir {{0}}/out --max-samples 0", ["--max_samples: nothing to probe"]),
+        (f"{WHOLE} --output_dir {{0}}/out --layer-start 3 --layer-end 2", ["no layers", "(3, 2)"]),
+        (f"{WHOLE} --output_dir {{0}}/out --layer-start -1", ["no layers", "(-1, None)"]),
+        (
+            f"{WHOLE} --output_dir {{0}}/out --model tiny-qwen-vl",
+            ["tiny-qwen-vl: no such model", "nearest: tiny-qwen2-vl"],
+        ),
+        (f"{WHOLE} --output_dir {{0}}/out --model gpt-4o", ["gpt-4o: its entry is answered by openai"]),
+        (f"{WHOLE} --output_dir {{0}}/out --image_dir {{0}}", ["line 1: image: no such file", "7.png"]),
+        (f"{WHOLE} --output_dir {{0}}/out --prompts {{0}}", ["describe.txt: no such prompt"]),
+        (
+            "--probes layer_changes --model tiny-qwen2-vl --multi_diff_dir {0} --output_dir {0}/out",
+            ["pictures: no original picture by its name"],
+        ),
+        (
+            f"{WHOLE} --probes hidden_similarity --comparison_result {{0}}/answers.json --output_dir {{0}}/out",
+            ["no record has response_different, and hidden_similarity compares the two answers"],
+        ),
+    ],
+)
+def test_what_cannot_be_probed_is_told_before_anything_is_loaded(told, flags, words):
+    message = told(flags)
+    assert all(word in message for word in words), message
+
+
+def test_all_faults_of_the_flags_are_told_at_once(told):
+    message = told(
+        "--probes layer_changes --model m --in-file-path {0}/no.jsonl --image-dir {0}/none"
+        " --comparison-result {0}/no.json --max_samples 0 --output_file {0}/o.csv"
+    )
+    for part in ("no.jsonl", "none", "no.json'", "--max_samples", "--output_file"):
+        assert part in message
+
+
+# ---- lines, as for analyze_layer_changes.py and neuron_activation.py -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    return folder, save_drawn_pairs(folder, 10)
+
+
+@pytest.fixture(scope="module")
+def of_lines(drawn, tmp_path_factory):
+    """Results of a run on the first nine of ten lines, with the flags of analyze_layer_changes.py."""
+    folder, _ = drawn
+    output = tmp_path_factory.mktemp("lines")
+    flags = ["--input_file", folder / "pairs.jsonl", "--image_dir", folder / "pictures", "--max_samples", 9]
+    flags += ["--output_file", output / "O.parquet", "--output_pdf", output / "P.pdf", "--model_path", MODEL]
+    return output, run("probe.py", "--probes", "layer_changes", *flags)
+
+
+@pytest.mark.slow
+def test_lines_give_the_measures_the_table_and_the_figures(of_lines, drawn):
+    output, done = of_lines
+    table = read_table(output / "O.parquet", PROBE_LAYER_CHANGES).to_pandas()
+    expected = [f"pairs/{number:05d}_{name}" for number, name in enumerate(drawn[1][:9])]
+    assert set(table[["sample_id", "task", "layer"]].itertuples(index=False, name=None)) == {
+        (sample_id, task, layer) for sample_id in expected for task in TASKS for layer in range(4)
+    }
+    assert len(table) == 9 * 3 * 4
+    assert set(table["status"]) == {"ok"} and set(table["greedy_agreement"]) == {1.0}
+    assert (output / "O" / "layer_changes.parquet").read_bytes() == (output / "O.parquet").read_bytes()
+    assert figures_of(output / "O") == {
+        f"{figure}_{contrast}"
+        for figure in ("layer_changes", "effect_sizes")
+        for contrast in ("faithfulness", "consistency")
+    }
+    pages = re.findall(rb"/Type /Page\b", (output / "P.pdf").read_bytes())
+    assert len(pages) == 4
+    assert "trained to point" in done.stderr
+    assert "fontTools" not in done.stderr and "pruned" not in done.stderr
+    provenance = read_provenance(output / "O.parquet")
+    assert (provenance["answers"], provenance["dtype"]) == ("generated", "float32")
+
+
+@pytest.mark.slow
+def test_labels_of_lines_win_over_the_judge(of_lines):
+    groups = pd.read_parquet(of_lines[0] / "O" / "groups.parquet")
+    found = groups[groups["contrast"] == "faithfulness"][["group", "reason"]].itertuples(index=False, name=None)
+    for number, row in enumerate(found):
+        if number % 3 < 2:
+            assert row == (("unfaithful", "faithful")[number % 3], "sample_label")
+        else:
+            assert row[1] in ("drf", "drf_between")
+
+
+@pytest.mark.slow
+def test_the_workflow_s_command_measures_the_same(of_lines, tmp_path):
+    """run_probes.py on the samples, pictures and answers that the run left."""
+    made = of_lines[0] / "O"
+    flags = ["--samples", made / "samples.parquet", "--images", made / "images.parquet", "--model", MODEL]
+    flags += ["--responses", made / "responses.parquet", "--output-folder", tmp_path, "--probes", "layer_changes"]
+    run("run_probes.py", *flags)
+    keys = ["sample_id", "task", "layer"]
+    by_rule, by_hand = (
+        pd.read_parquet(path).sort_values(keys, ignore_index=True)
+        for path in (tmp_path / "layer_changes.parquet", of_lines[0] / "O.parquet")
+    )
+    pd.testing.assert_frame_equal(by_rule, by_hand, check_exact=True)
+
+
+@pytest.mark.slow
+def test_another_probe_asks_nothing_again(of_lines, drawn, tmp_path):
+    output = shutil.copytree(of_lines[0], tmp_path / "copy")
+    before = pd.read_parquet(output / "O" / "responses.parquet")
+    flags = ["--in_file_path", drawn[0] / "pairs.jsonl", "--image_dir", drawn[0] / "pictures", "--max_samples", 4]
+    flags += ["--pretrained_model_path", MODEL, "--output_dir", output / "O", "--visualize_path", output / "V.png"]
+    done = run("probe.py", "--probes", "neuron_activation", *flags)
+    assert "Answers: 0/0" in done.stderr
+    after = pd.read_parquet(output / "O" / "responses.parquet")
+    assert after["sample_id"].nunique() == 4
+    pd.testing.assert_frame_equal(before.merge(after[["sample_id", "task"]])[after.columns], after)
+    assert len(read_table(output / "O" / "neuron_activation.parquet", PROBE_NEURON_ACTIVATION)) == 4 * 3 * 4
+    contrasts = pd.read_parquet(output / "O" / "contrasts.parquet")
+    assert set(contrasts["probe"]) == {"answer_length", "neuron_activation"}  # not the table of the run before
+    with Image.open(output / "V.png") as sheet:
+        assert sheet.width == 2 * 1000 + 3 * 24
+
+
+# ---- folders, as for layer_analysis_generation.py --------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_folder_gives_attention_of_the_named_layers(drawn, tmp_path):
+    folder, names = drawn
+    flags = ["--multi-diff-dir", folder / "released" / "multi_diff", "--max-samples", 3, "--output-dir", tmp_path]
+    flags += ["--layer-start", 1, "--layer-end", 2, "--model-path", ROOT / "resources" / "models" / "tiny-qwen2-vl"]
+    run("probe.py", "--probes", "generation_attention", *flags)
+    table = read_table(tmp_path / "generation_attention.parquet", PROBE_GENERATION_ATTENTION).to_pandas()
+    assert list(table["sample_id"].unique()) == [f"multi_diff/{n:05d}_{name}" for n, name in enumerate(names[:3])]
+    assert set(table["layer"]) == {1, 2}
+    shares = table[["sink", "system", "picture_1", "picture_2", "user", "answer"]].sum(axis=1)
+    assert (shares - 1).abs().max() < 1e-5
+    assert figures_of(tmp_path) == {
+        *("attention_by_step", "attention_by_layer", "attention_of_sample"),
+        *("effect_sizes_faithfulness", "effect_sizes_consistency"),
+    }
+
+
+@pytest.mark.slow
+def test_a_layer_that_the_model_lacks_is_told(drawn, tmp_path):
+    command = [
+        sys.executable,
+        ROOT / "workflow_scripts" / "probe.py",
+        "--probes",
+        "layer_changes",
+        "--layer-start",
+        "4",
+    ]
+    command += ["--model", "tiny-qwen2-vl", "--multi-diff-dir", drawn[0] / "released", "--output-dir", tmp_path / "o"]
+    done = subprocess.run([*command, "--max_samples", "1"], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 1
+    assert "--layer_start: no such layer" in done.stderr and "0 to 3" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# ---- saved answers, as for eval_cosine.py ----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_saved_answers_are_probed_as_their_texts(of_lines, drawn, tmp_path):
+    """Texts that the model generated: their tokens are the generated ones but the end token, and the pass agrees."""
+    made = read_table(of_lines[0] / "O" / "responses.parquet", RESPONSES).to_pandas()
+    words = dict(zip(TASKS, ("model_response", "response_same", "response_different"), strict=True))
+    records = {}
+    for row in made.itertuples():
+        record = records.setdefault(row.sample_id, {"sample_id": row.sample_id.split("_", 1)[1]})
+        record[words[row.task]] = row.response_text
+    first, second, *rest = records.values()
+    del first["response_same"], second["model_response"]
+    records = [first, second | {"is_faithful": 0}, *rest]
+    (tmp_path / "comparison.json").write_text(json.dumps({"model": "somebody's", "responses": records}))
+    flags = ["--comparison_result", tmp_path / "comparison.json", "--image_dir", drawn[0] / "pictures" / "merged"]
+    flags += ["--max_samples", 5, "--layout", "side_by_side", "--model", MODEL, "--output_dir", tmp_path / "out"]
+    run("probe.py", "--probes", "hidden_similarity", *flags)
+
+    table = read_table(tmp_path / "out" / "hidden_similarity.parquet", PROBE_HIDDEN_SIMILARITY).to_pandas()
+    statuses = table.groupby("sample_id")["status"].agg(["first", "size"]).itertuples(index=False, name=None)
+    assert list(statuses) == [("no_answer", 1), *[("ok", 4)] * 4]
+    assert set(table["greedy_agreement"].dropna()) == {1.0}
+    assert read_provenance(tmp_path / "out" / "hidden_similarity.parquet")["answers"].endswith("tokenised")
+    probed = read_table(tmp_path / "out" / "responses.parquet", RESPONSES).to_pandas()
+    generated = made.set_index(["sample_id", "task"])["response_token_ids"]
+    told = probed[probed["error"].isna()]
+    assert len(told) == 5 * 3 - 2
+    for row in told.itertuples():
+        assert list(row.response_token_ids) == list(generated[row.sample_id, row.task])[:-1]
+    groups = pd.read_parquet(tmp_path / "out" / "groups.parquet").set_index(["contrast", "sample_id"])
+    reasons = groups.loc["faithfulness"]["reason"].to_list()
+    assert reasons == ["drf_unscored", "answer_label", *["drf_unscored"] * 3]  # nobody told the true differences
+    assert groups.loc["consistency"]["reason"].to_list() == ["verdict_unclear", *["verdicts"] * 4]
