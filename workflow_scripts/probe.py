@@ -60,6 +60,11 @@ def main() -> None:
     if arguments.layout:
         pairs = [replace(pair, layout=arguments.layout) for pair in pairs]
 
+    if any(pair.truth.question for pair in pairs):
+        logging.info(
+            "the pairs' own questions are kept in samples.parquet; asked are the prompts of %s", arguments.prompts
+        )
+
     provenance = {"pairs": revision(pairs), "answers": "generated"}
     if imported:
         provenance["answers"] = f"texts of {arguments.comparison_result.name}, tokenised"

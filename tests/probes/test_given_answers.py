@@ -118,13 +118,14 @@ def test_what_is_left_out_is_logged(caplog, tmp_path):
 
 def test_texts_become_tokens_as_they_are_written(imported):
     """A token a byte: reasoning is a part of what was generated; the list that a file holds apart is not."""
-    rows = answers_as_tokens(imported, {"pairs/00000_a", "pairs/00002_c"}, byte_tokenizer())
+    begins = byte_tokenizer(special=("<s>", "<pad>", "</s>"), end="</s>", padding="<pad>", begin="<s>")
+    rows = answers_as_tokens(imported, {"pairs/00000_a", "pairs/00002_c"}, begins)
     assert [(row["sample_id"], row["task"]) for row in rows] == [
         (sample_id, task)
         for task in ("describe", "same", "different")
         for sample_id in ("pairs/00000_a", "pairs/00002_c")
     ]
-    decode = byte_tokenizer().decode
+    decode = begins.decode
     texts = [row["response_token_ids"] and decode(row["response_token_ids"]) for row in rows]
     assert texts == ["<think>hm</think>One.", None, "No.", None, None, None]
     assert [row["generated_tokens"] for row in rows] == [21, None, 3, None, None, None]

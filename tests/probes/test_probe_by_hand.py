@@ -6,9 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from dataset.own_files import line, write_lines, write_pair_folder
 from original_files import refused
 from PIL import Image
 from probes.hand_pairs import save_drawn_pairs
@@ -115,6 +118,46 @@ def test_all_faults_of_the_flags_are_told_at_once(told):
         assert part in message
 
 
+def pairs_of(monkeypatch, *flags):
+    """Sample ids of the pairs that the flags name."""
+    command = import_module("probe")
+    needed = ["--probes", "layer_changes", "--model", MODEL, "--output_dir", "nowhere"]
+    monkeypatch.setattr("sys.argv", ["probe.py", *needed, *map(str, flags)])
+    return [pair.sample_id for pair in command._pairs_and_answers(command._arguments())[0]]
+
+
+def test_one_layer_is_a_range(monkeypatch):
+    command = import_module("probe")
+    flags = ["--probes", "layer_changes", "--model", MODEL, "--image_dir", "tests", "--output_dir", "nowhere"]
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["probe.py", *flags, "--layer-start", "2", "--layer-end", "2"])
+    assert command._faults(command._arguments()) == []
+
+
+def test_pictures_of_lines_may_lie_elsewhere(tmp_path, monkeypatch):
+    entry = write_lines(tmp_path / "pictures", line("7"))
+    lines = Path(entry.path).rename(tmp_path / "pairs.jsonl")
+    flags = ["--input-file", lines, "--image-dir", tmp_path / "pictures"]
+    assert pairs_of(monkeypatch, *flags) == ["pairs/00000_7"]
+
+
+def test_max_samples_counts_over_all_splits(tmp_path, monkeypatch):
+    for split, name in (("easy", "1"), ("easy", "2"), ("hard", "1"), ("hard", "2")):
+        write_pair_folder(tmp_path, split, name)
+    first = ["easy/00000_1", "easy/00001_2", "hard/00000_1"]
+    assert pairs_of(monkeypatch, "--multi_diff_dir", tmp_path, "--max_samples", 3) == first
+    assert pairs_of(monkeypatch, "--image_dir", tmp_path, "--max_samples", 3) == first
+
+
+def test_max_samples_counts_pairs_that_are_answered(tmp_path, monkeypatch):
+    for name in "1234":
+        write_pair_folder(tmp_path, "easy", name)
+    records = [{"qid": name, "response_same": "No."} for name in "432"]
+    (tmp_path / "answers.json").write_text(json.dumps(records))
+    flags = ["--image_dir", tmp_path / "easy", "--comparison_result", tmp_path / "answers.json"]
+    assert pairs_of(monkeypatch, *flags, "--max_samples", 2) == ["easy/00001_2", "easy/00002_3"]
+
+
 # ---- lines, as for analyze_layer_changes.py and neuron_activation.py -------------------------------------------------
 
 
@@ -152,7 +195,7 @@ def test_lines_give_the_measures_the_table_and_the_figures(of_lines, drawn):
     }
     pages = re.findall(rb"/Type /Page\b", (output / "P.pdf").read_bytes())
     assert len(pages) == 4
-    assert "trained to point" in done.stderr
+    assert "trained to point" in done.stderr and "own questions are kept" in done.stderr
     assert "fontTools" not in done.stderr and "pruned" not in done.stderr
     provenance = read_provenance(output / "O.parquet")
     assert (provenance["answers"], provenance["dtype"]) == ("generated", "float32")
