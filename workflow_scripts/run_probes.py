@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--probes", nargs="+", choices=PROBE_NAMES, default=PROBE_NAMES, help="all where not given")
     parser.add_argument("--samples-per-split", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of samples")
-    parser.add_argument("--batch-size", type=int, help="answers per pass; the entry's where not given")
+    parser.add_argument("--batch-size", type=int, help="samples per pass; the entry's where not given")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run; the entry decides where not given")
     arguments = parser.parse_args()

@@ -102,8 +102,26 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
 def test_a_batch_does_not_change_a_number(load, name, layout):
     backend = load(name, layout)
     answers = [text_ids(count, seed) for seed, count in enumerate((23, 1, 40))]
-    together = run_pass(backend.model, prepare_answered(backend, QUESTIONS, answers))
-    for question, answer, found in zip(QUESTIONS, answers, together, strict=True):
+    check_each_alone(backend, QUESTIONS, answers)
+
+
+@every_model
+def test_nor_do_questions_that_share_the_pictures_of_a_row(load, name, layout):
+    backend = load(name, layout)
+    words = ("Same?", "Sam, how many differences are there?", "Different?")
+    questions = [(text, *QUESTIONS[1][1:]) for text in words]
+    questions.insert(1, QUESTIONS[0])  # of other pictures, in a row of its own
+    answers = [text_ids(count, seed) for seed, count in enumerate((23, 31, 1, 40))]
+    batch = check_each_alone(backend, questions, answers)
+    assert [row.row for row in batch.rows] == [0, 1, 0, 0]
+    assert len(batch.token_ids) == 2
+
+
+def check_each_alone(backend, questions, answers):
+    """One pass over all gives the numbers of a pass over each; the batch of all."""
+    batch = prepare_answered(backend, questions, answers)
+    together = run_pass(backend.model, batch)
+    for question, answer, found in zip(questions, answers, together, strict=True):
         alone = one_pass(backend, question, answer)
         for field in ("layer_changes", "neuron_activation", "attention_shares", "image_attention", "hidden", "logits"):
             for there, here in zip(numbers(found, field), numbers(alone, field), strict=True):
@@ -113,6 +131,7 @@ def test_a_batch_does_not_change_a_number(load, name, layout):
                 )
         assert found.picture_tokens == alone.picture_tokens
         assert found.greedy_agreement == pytest.approx(alone.greedy_agreement)
+    return batch
 
 
 def numbers(found, field):

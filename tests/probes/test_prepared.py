@@ -80,3 +80,60 @@ def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
         assert tokens[row.image_positions].unique().tolist() == [image]
         assert backend.processor.tokenizer.decode(row.user_token_ids) == question[0]
         assert row.answer_token_ids.tolist() == answer
+
+
+# ---- questions about the same pictures -------------------------------------------------------------------------------
+
+ABOUT_THE_SAME = [(text, *QUESTIONS[1][1:]) for text in ("Same?", "Sad?")]
+ANSWERS = [[7, 8, 9], [5, 6]]
+
+
+def test_a_row_holds_the_pictures_once_and_what_each_question_has_of_its_own(load):
+    backend = load("qwen2_vl")
+    prompts = [backend.prepare([question])["input_ids"][0].tolist() for question in ABOUT_THE_SAME]
+    letter = backend.processor.tokenizer.convert_tokens_to_ids("m")
+    shared = len(prompts[0]) - 1 - prompts[0][::-1].index(letter)  # `Sa` is common to both
+    batch = prepare_answered(backend, ABOUT_THE_SAME, ANSWERS)
+    first = [*prompts[0], 7, 8]
+    assert batch.token_ids.tolist() == [[*first, *prompts[1][shared:], 5]]
+    assert batch.positions.tolist() == [[*range(len(first)), *range(shared, len(prompts[1]) + 1)]]
+    assert batch.inputs["input_ids"][0, : len(prompts[0])].tolist() == prompts[0]
+    assert len(batch.inputs["image_grid_thw"]) == 2
+    assert batch.inputs["attention_mask"].all()
+    for number, (row, (text, *_), answer) in enumerate(zip(batch.rows, ABOUT_THE_SAME, ANSWERS, strict=True)):
+        (alone,) = prepare_answered(backend, ABOUT_THE_SAME[number : number + 1], [answer]).rows
+        assert torch.equal(row.segments, alone.segments)
+        assert row.answer_states == alone.answer_states
+        read = batch.token_ids[0]
+        assert backend.processor.tokenizer.decode(read[row.in_row(row.user_positions)]) == text
+        assert read[row.answer_places].tolist() == [prompts[number][-1], *answer[:-1]]
+        assert row.shared == shared
+
+
+def test_equal_pictures_that_are_not_the_same_ones_have_rows_of_their_own(load):
+    text, *pictures = ABOUT_THE_SAME[1]
+    questions = [ABOUT_THE_SAME[0], (text, *(picture.copy() for picture in pictures))]
+    assert [row.row for row in prepare_answered(load("qwen2_vl"), questions, ANSWERS).rows] == [0, 1]
+
+
+def test_nothing_is_shared_where_a_layer_sees_a_window_alone(load, monkeypatch):
+    backend = load("qwen2_vl")
+    monkeypatch.setattr(backend.model.config.text_config, "layer_types", ["sliding_attention", "full_attention"])
+    batch = prepare_answered(backend, ABOUT_THE_SAME, ANSWERS)
+    assert len(batch.token_ids) == 2
+    assert not any(row.shared for row in batch.rows)
+
+
+def test_nothing_is_shared_where_the_pictures_come_behind_the_question(load, monkeypatch):
+    backend = load("qwen2_vl")
+    message = backend._message
+
+    def text_first(question):
+        found = message(question)
+        return found | {"content": found["content"][::-1]}
+
+    monkeypatch.setattr(backend, "_message", text_first)
+    batch = prepare_answered(backend, ABOUT_THE_SAME, ANSWERS)
+    assert len(batch.token_ids) == 2
+    assert not any(row.shared for row in batch.rows)
+    assert len(batch.inputs["image_grid_thw"]) == 4

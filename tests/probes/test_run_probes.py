@@ -30,6 +30,7 @@ from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
+from spd_faith.probes.forward import run_pass
 from spd_faith.probes.hidden_similarity import HiddenSimilarity
 from spd_faith.probes.layer_changes import LayerChanges
 from spd_faith.probes.outcomes import measure_answers
@@ -215,6 +216,18 @@ def test_every_answer_is_measured(load, asked):
     assert [len(outcome.answer_token_ids) for outcome in found] == [
         len(answer.token_ids) for answer in asked[3].values()
     ]
+
+
+def test_the_answers_about_a_sample_share_a_pass_and_its_pictures(load, asked, monkeypatch):
+    passes = []
+
+    def record(model, batch):
+        passes.append((len(batch.rows), len(batch.token_ids)))
+        return run_pass(model, batch)
+
+    monkeypatch.setattr("spd_faith.probes.outcomes.run_pass", record)
+    outcomes(load, asked, batch_size=2)
+    assert passes == [(6, 2), (3, 1)]
 
 
 def test_an_answer_that_fails_costs_no_other(load, asked):

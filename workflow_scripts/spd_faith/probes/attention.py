@@ -1,7 +1,8 @@
 """Attention of the answer states, averaged over heads and reduced inside the layer that makes it.
 
 The decoder's attention goes through a function registered with transformers that returns what sdpa returns, and beside
-it computes anew the rows of the answer states alone, so heads × tokens × tokens numbers never exist.
+it computes anew the rows of the answer states alone, so heads × tokens × tokens numbers never exist. Where prompts
+share a row, each attends to the shared tokens and its own.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ _NUMBERS_AT_ONCE = 1 << 22  # of heads × rows × tokens: 16 MB in float32
 
 @dataclass(frozen=True)
 class AnswerAttention:
-    """Attention of one row's answer states in one layer, averaged over heads; float32."""
+    """Attention of one prompt's answer states in one layer, averaged over heads; float32."""
 
     shares: torch.Tensor
     """answer states × `SEGMENTS`: the sums over the tokens of each segment; a state's add up to 1."""
@@ -38,7 +39,7 @@ _readers: WeakKeyDictionary[nn.Module, tuple[list[AnsweredPrompt], Take]] = Weak
 
 
 def read_attention(module: nn.Module, rows: list[AnsweredPrompt], take: Take) -> Callable[[], None]:
-    """Let `take` have the attention of the batch's rows each time `module` runs; the returned function ends that."""
+    """Let `take` have the attention of the batch's prompts each time `module` runs; the returned function ends that."""
     _readers[module] = (rows, take)
     return lambda: _readers.pop(module, None)
 
@@ -52,16 +53,55 @@ def _attend(
     scaling: float | None = None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
-    if module in _readers:
-        rows, take = _readers[module]
-        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        found = []
-        for number, row in enumerate(rows):
-            mask = None if attention_mask is None else attention_mask[number, :, row.answer_states, : row.tokens]
-            queries, keys = query[number, :, row.answer_states], key[number, :, : row.tokens]
-            found.append(answer_attention(row, queries, keys, scale, mask))
-        take(found)
+    if module not in _readers:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **more)
+    prompts, take = _readers[module]
+    share = any(prompt.shared for prompt in prompts)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    found = []
+    for prompt in prompts:
+        mask = None
+        if attention_mask is not None and not share:
+            mask = attention_mask[prompt.row, :, prompt.answer_states, : prompt.tokens]
+        queries = query[prompt.row, :, prompt.answer_places]
+        found.append(answer_attention(prompt, queries, _of_prompt(prompt, key[prompt.row]), scale, mask))
+    take(found)
+    if share:
+        return _attend_by_prompt(module, query, key, value, prompts, scaling=scaling, **more), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **more)
+
+
+def _of_prompt(prompt: AnsweredPrompt, states: torch.Tensor) -> torch.Tensor:
+    """Of a row's states (… × tokens × width) those of the prompt's own tokens and of its shared ones."""
+    if not prompt.behind:
+        return states[..., : prompt.tokens, :]
+    own = states[..., prompt.shared + prompt.behind : prompt.tokens + prompt.behind, :]
+    return torch.cat([states[..., : prompt.shared, :], own], dim=-2)
+
+
+def _attend_by_prompt(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    prompts: list[AnsweredPrompt],
+    **more: Any,
+) -> torch.Tensor:
+    """What sdpa returns (rows × tokens × heads × width), had each prompt a row of its own; 0 at padding.
+
+    The mask that transformers makes is of whole rows, and not needed: rows are padded behind their prompts.
+    """
+    found = query.new_zeros(len(query), query.shape[2], query.shape[1], value.shape[-1])
+    for prompt in prompts:
+        keys, values = (_of_prompt(prompt, states[prompt.row])[None] for states in (key, value))
+        begin = prompt.shared if prompt.behind else 0  # the first prompt of a row attends for all who share
+        places = slice(begin + prompt.behind, prompt.tokens + prompt.behind)
+        queries = query[prompt.row, :, places][None]
+        mask = None  # causal
+        if begin:
+            mask = query.new_ones((prompt.tokens - begin, prompt.tokens), dtype=torch.bool).tril(begin)[None, None]
+        (found[prompt.row, places],), _ = sdpa_attention_forward(module, queries, keys, values, mask, **more)
+    return found
 
 
 AttentionInterface.register(IMPLEMENTATION, _attend)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,7 +21,7 @@ _STATES_AT_ONCE = 64  # of which the logits of the whole vocabulary are held
 
 @torch.inference_mode()
 def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
-    """The measurements of each row, from one pass over prompts and answers, without cache.
+    """The measurements of each answer, from one pass over prompts and answers, without cache.
 
     Each layer is reduced as soon as it ends. Of the last states only those logits are made that are kept, and, a few
     states at a time, the answer's.
@@ -31,27 +32,40 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
         found[number].add(states)
 
     inputs = batch.inputs.to(model.device, model.dtype)
-    with read_layers(model, batch.rows, reduce), _read_instead(model, batch.token_ids.to(model.device)):
+    with read_layers(model, batch.rows, reduce), _read_instead(model, batch):
         # the model without its head, which would make logits of the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state
     return [
-        one.as_pass(row, states, model.get_output_embeddings())
-        for one, row, states in zip(found, batch.rows, last, strict=True)
+        one.as_pass(row, last[row.row], model.get_output_embeddings())
+        for one, row in zip(found, batch.rows, strict=True)
     ]
 
 
 @contextmanager
-def _read_instead(model: PreTrainedModel, token_ids: torch.Tensor) -> Iterator[None]:
-    """Within the block the model embeds `token_ids`, whatever ids it is given to look for places of pictures in."""
-    hook = model.get_input_embeddings().register_forward_pre_hook(lambda module, inputs: (token_ids,))
+def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[None]:
+    """Within the block the model embeds the batch's `token_ids`, whatever ids it is given to look for places of
+    pictures in, and its decoder has each token where it stands in its own prompt."""
+    token_ids, own = batch.token_ids.to(model.device), batch.positions.to(model.device)
+
+    def place(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict]:
+        given = named.get("position_ids")  # … × rows × tokens; behind the pictures they rise by one a token
+        if given is not None:
+            given = given.expand(*given.shape[:-2], *own.shape)
+        positions = own if given is None else given.gather(-1, own.to(given.device).expand(given.shape))
+        return inputs, named | {"position_ids": positions}
+
+    hooks = [model.get_input_embeddings().register_forward_pre_hook(lambda module, inputs: (token_ids,))]
+    if any(row.shared for row in batch.rows):
+        hooks.append(model.get_decoder().register_forward_pre_hook(place, with_kwargs=True))
     try:
         yield
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 class _Found:
-    """What has been found of one row, layer after layer."""
+    """What has been found of one answer, layer after layer."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
@@ -79,13 +93,13 @@ class _Found:
             self._layers[name].append(values.cpu())
 
     def as_pass(self, row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> Pass:
-        """`last` are the row's states after the last layer and its norm: tokens, padding included, × width."""
+        """`last` are its row's states after the last layer and its norm: tokens, padding included, × width."""
         found = {name: torch.stack(layers) for name, layers in self._layers.items()}
         activations = found.get("neuron_activation")
         every_layer = activations is not None and len(activations) == len(found["sums"])
         return Pass(
             dtype=str(self._dtype).removeprefix("torch."),
-            greedy_agreement=_greedy_agreement(last[row.answer_states], head, row.answer_token_ids),
+            greedy_agreement=_greedy_agreement(last[row.answer_places], head, row.answer_token_ids),
             picture_tokens=row.picture_tokens,
             question_token_ids=row.user_token_ids,
             answer_token_ids=row.answer_token_ids,
@@ -109,8 +123,8 @@ def _class_logits(row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> C
     chosen = token_ids.to(head.weight.device)
     weights = head.weight[chosen].float().T
     bias = 0 if head.bias is None else head.bias[chosen].float()
-    places = torch.cat([row.image_positions, row.user_positions]).to(last.device)
-    states = torch.cat([last[places], last[row.answer_states]]).to(head.weight.device)
+    places = row.in_row(torch.cat([row.image_positions, row.user_positions])).to(last.device)
+    states = torch.cat([last[places], last[row.answer_places]]).to(head.weight.device)
     logits = (states.float() @ weights + bias).cpu()
     sizes = (len(row.image_positions), len(row.user_positions), len(row.answer_token_ids))
     return ClassLogits(token_ids, *logits.split(sizes))

@@ -17,7 +17,7 @@ from spd_faith.probes.prepared import AnsweredPrompt
 
 @dataclass(frozen=True)
 class LayerStates:
-    """What one layer does to the answer states of one row; answer states × width, in float32."""
+    """What one layer does to the answer states of one prompt; answer states × width, in float32."""
 
     before: torch.Tensor
     """x, the layer's input."""
@@ -33,7 +33,7 @@ class LayerStates:
 
 
 Reduce = Callable[[int, int, LayerStates], None]
-"""Takes the layer's number, the row's number in the batch, and the states."""
+"""Takes the layer's number, the prompt's number in the batch, and the states."""
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
@@ -48,7 +48,7 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
 
 @contextmanager
 def read_layers(model: PreTrainedModel, rows: list[AnsweredPrompt], reduce: Reduce) -> Iterator[None]:
-    """Within the block, a forward pass of a batch hands each layer's states to `reduce`, row by row."""
+    """Within the block, a forward pass of a batch hands each layer's states to `reduce`, prompt by prompt."""
     layers = decoder_layers(model)
     decoder = model.get_decoder()
     usual = decoder.config._attn_implementation
@@ -107,7 +107,7 @@ class _Reader:
         self._found[name] = [part.to(torch.float32, copy=True) for part in self._answer_states(states)]
 
     def _answer_states(self, states: torch.Tensor) -> list[torch.Tensor]:
-        return [states[number, row.answer_states] for number, row in enumerate(self._rows)]
+        return [states[row.row, row.answer_places] for row in self._rows]
 
     def _hand_on(self) -> None:
         found, self._found = self._found, {}

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
@@ -34,31 +36,34 @@ def measure_answers(
 ) -> Iterator[tuple[Question, Outcome]]:
     """Each question with what a pass over its answer, found by (sample_id, task), tells.
 
-    Answers of one task share a batch, for they are of like length. Where a batch fails it is halved until the answer
-    that fails stands alone. Raises `UserError` where the model cannot be probed at all.
+    The answers about `batch_size` samples share a pass, and those about one sample its pictures. Where a pass fails it
+    is halved until the answer that fails stands alone. Raises `UserError` where the model cannot be probed at all.
     """
     decoder_layers(backend.model)
     dtype = str(backend.model.dtype).removeprefix("torch.")
-    waiting: dict[str, list[_Answered]] = {}
-    for question in questions:
-        answer = answers[question.sample_id, question.task]
-        if not answer.token_ids:
-            yield question, Unmeasured(dtype, "no_answer")
-            continue
-        try:
-            shown = (question.text, decode(question.original), decode(question.modified))
-        except ValueError as error:
-            yield question, Unmeasured(dtype, "failed", f"picture: {error}")
-            continue
-        batch = waiting.setdefault(question.task, [])
-        batch.append(_Answered(question, shown, answer))
-        if len(batch) == batch_size:
-            yield from _measure(backend, waiting.pop(question.task), dtype)
-    for batch in waiting.values():
-        yield from _measure(backend, batch, dtype)
+    batch: list[_Answered] = []
+    for number, (_, of_sample) in enumerate(groupby(questions, key=attrgetter("sample_id")), start=1):
+        pictures = None
+        for question in of_sample:
+            answer = answers[question.sample_id, question.task]
+            if not answer.token_ids:
+                yield question, Unmeasured(dtype, "no_answer")
+                continue
+            try:
+                pictures = pictures or (decode(question.original), decode(question.modified))
+            except ValueError as error:
+                yield question, Unmeasured(dtype, "failed", f"picture: {error}")
+                continue
+            batch.append(_Answered(question, (question.text, *pictures), answer))
+        if number % batch_size == 0:
+            yield from _measure(backend, batch, dtype)
+            batch = []
+    yield from _measure(backend, batch, dtype)
 
 
 def _measure(backend: TransformersBackend, batch: list[_Answered], dtype: str) -> Iterator[tuple[Question, Outcome]]:
+    if not batch:
+        return
     try:
         prepared = prepare_answered(backend, [one.shown for one in batch], [one.answer.token_ids for one in batch])
         for one, row in zip(batch, prepared.rows, strict=True):

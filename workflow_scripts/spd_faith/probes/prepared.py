@@ -1,5 +1,10 @@
 """Prompts with their saved answers as a model's inputs, and where the parts stand among the tokens.
 
+Questions about the same pictures share a row. Their prompts begin alike: system turn, pictures, the first words. The
+model reads that once, and then what each prompt has of its own, with its answer; the attention lets each of these see
+the shared beginning and itself (`attention`), and each token keeps the position that it has in its own prompt. So a row
+of three questions costs little more than one of them, and gives the numbers that three rows would.
+
 The answer's ids are appended as they were generated: decoding and tokenising them again does not always give them back.
 Its last token is left out, for nothing is predicted from it. So the states that predict the answer are the last ones of
 each row: the first of them belongs to the prompt's last token.
@@ -8,10 +13,11 @@ Rows are padded on the right. They are not generated from, and so every model co
 token, which keeps an answer's numbers the same in every batch.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
-from transformers import BatchFeature
+from transformers import BatchFeature, PreTrainedModel
 
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.spans import PromptSpans
@@ -25,7 +31,7 @@ each picture (`picture_1` alone where they are merged); the rest of the prompt, 
 
 @dataclass(frozen=True)
 class AnsweredPrompt:
-    """One row of a batch; positions are counted from the first token of the prompt."""
+    """One prompt of a batch with its answer; positions are counted from the first token of the prompt."""
 
     segments: torch.Tensor
     """Index into `SEGMENTS` of each token, without padding."""
@@ -39,6 +45,12 @@ class AnsweredPrompt:
     answer_token_ids: torch.Tensor
     places: PictureTokens | None
     """Where the image tokens lie in the pictures; None where that is not known."""
+    row: int = 0
+    """Of the batch."""
+    shared: int = 0
+    """So many of the first tokens, pictures included, are those of the row's other prompts, too."""
+    behind: int = 0
+    """How many tokens of other prompts stand in the row between the shared tokens and the rest."""
 
     @property
     def tokens(self) -> int:
@@ -50,44 +62,135 @@ class AnsweredPrompt:
         """The positions whose states predict the answer: one for each of its tokens."""
         return slice(self.tokens - len(self.answer_token_ids), self.tokens)
 
+    @property
+    def answer_places(self) -> slice:
+        """`answer_states` counted from the first token of the row."""
+        return slice(self.answer_states.start + self.behind, self.answer_states.stop + self.behind)
+
+    def in_row(self, positions: torch.Tensor) -> torch.Tensor:
+        """The positions counted from the first token of the row."""
+        return positions + self.behind * (positions >= self.shared)
+
 
 @dataclass(frozen=True)
 class AnsweredPrompts:
-    """A right-padded batch: the model's inputs, on the CPU, and its rows."""
+    """A right-padded batch: the model's inputs, on the CPU, and its prompts."""
 
     inputs: BatchFeature
-    """With padding in place of the answers in `input_ids`: an answer can hold the id of an image token, where the model
-    would look for a picture."""
+    """With padding behind the first prompt of each row in `input_ids`: an answer can hold the id of an image token,
+    where the model would look for a picture."""
     token_ids: torch.Tensor
     """rows × tokens: what the model is to read, answers included."""
+    positions: torch.Tensor
+    """rows × tokens: where each token stands in its own prompt."""
     rows: list[AnsweredPrompt]
+    """In the order of the questions."""
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """Without padding."""
+
+    token_ids: torch.Tensor
+    spans: PromptSpans
 
 
 def prepare_answered(backend: TransformersBackend, questions: list[Shown], answers: list[list[int]]) -> AnsweredPrompts:
-    """The questions, each with the token ids of its answer (one at least), as one batch."""
-    inputs, spans = backend.prepare_with_spans(questions)
-    prompts = inputs["input_ids"]
-    lengths = inputs["attention_mask"].sum(dim=1).tolist()
-    width = max(length + len(answer) - 1 for length, answer in zip(lengths, answers, strict=True))
+    """The questions, each with the token ids of its answer (one at least), as one batch.
+
+    Questions about the same pictures, that is the same two objects, share a row if the prompt has the pictures first
+    and every layer attends to all tokens before.
+    """
+    alone = [[number] for number in range(len(questions))]
+    groups = _of_the_same_pictures(questions) if _attends_to_all(backend.model) else alone
+    inputs, prompts = _read(backend, questions, groups)
+    shared = [_tokens_in_common([prompts[number] for number in group]) for group in groups]
+    if any(tokens < prompts[group[0]].spans.images[-1].stop for group, tokens in zip(groups, shared, strict=True)):
+        groups = alone
+        inputs, prompts = _read(backend, questions, groups)
+        shared = [_tokens_in_common([prompt]) for prompt in prompts]
+
+    own = [
+        torch.cat([prompt.token_ids, torch.tensor(answer[:-1], dtype=prompt.token_ids.dtype)])
+        for prompt, answer in zip(prompts, answers, strict=True)
+    ]
+    lengths = [
+        sum(len(own[number]) - tokens for number in group) + tokens
+        for group, tokens in zip(groups, shared, strict=True)
+    ]
     padding = backend.processor.tokenizer.pad_token_id
-    token_ids = prompts.new_full((len(prompts), width), padding)
+    token_ids = own[0].new_full((len(groups), max(lengths)), padding)
+    positions = torch.arange(max(lengths)).repeat(len(groups), 1)
+    _widen(inputs, token_ids, [len(prompts[group[0]].token_ids) for group in groups], padding)
+    sizes = [tuple(picture.size for picture in questions[group[0]][1:]) for group in groups]
+    pairs = [(of_pair, backend.layouts(*of_pair)) for of_pair in sizes]
+    counts = [tuple(len(places) for places in prompts[group[0]].spans.images) for group in groups]
+    all_places = picture_tokens(backend.processor, inputs, pairs, counts)
+    rows = {}
+    for row, (group, tokens, places) in enumerate(zip(groups, shared, all_places, strict=True)):
+        end = 0
+        for number in group:
+            begin = tokens if end else 0
+            behind = end - begin
+            end += len(own[number]) - begin
+            token_ids[row, begin + behind : end] = own[number][begin:]
+            positions[row, begin + behind : end] -= behind
+            beginning = tokens if len(group) > 1 else 0
+            rows[number] = _row(prompts[number], answers[number], places, row, beginning, behind)
+        inputs["attention_mask"][row, :end] = 1  # other kinds, as mm_token_type_ids, are 0 for text
+    return AnsweredPrompts(inputs, token_ids, positions, [rows[number] for number in range(len(questions))])
+
+
+def _attends_to_all(model: PreTrainedModel) -> bool:
+    """Whether each layer of the decoder attends to all tokens before, and not to a window of the last ones."""
+    config = model.config.get_text_config(decoder=True)
+    kinds = getattr(config, "layer_types", None)
+    return set(kinds) == {"full_attention"} if kinds else getattr(config, "sliding_window", None) is None
+
+
+def _of_the_same_pictures(questions: list[Shown]) -> list[list[int]]:
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, (_, *pictures) in enumerate(questions):
+        groups[tuple(map(id, pictures))].append(number)
+    return list(groups.values())
+
+
+def _read(
+    backend: TransformersBackend, questions: list[Shown], groups: list[list[int]]
+) -> tuple[BatchFeature, list[_Prompt]]:
+    """The model's inputs for the first question of each group, and the prompts of all questions."""
+    firsts, others = [group[0] for group in groups], [number for group in groups for number in group[1:]]
+    prompts = {}
+    for number in others:  # one by one and before the rest, for their pixels are not kept
+        (prompts[number],) = _prompts(*backend.prepare_with_spans([questions[number]]))
+    inputs, spans = backend.prepare_with_spans([questions[number] for number in firsts])
+    prompts |= zip(firsts, _prompts(inputs, spans), strict=True)
+    return inputs, [prompts[number] for number in range(len(questions))]
+
+
+def _prompts(inputs: BatchFeature, spans: list[PromptSpans]) -> list[_Prompt]:
+    width, lengths = inputs["input_ids"].shape[1], inputs["attention_mask"].sum(dim=1).tolist()
+    return [
+        _Prompt(ids[-length:], _unpadded(parts, width - length))
+        for ids, parts, length in zip(inputs["input_ids"], spans, lengths, strict=True)
+    ]
+
+
+def _tokens_in_common(prompts: list[_Prompt]) -> int:
+    """How many tokens all begin with; less than any has, for the last token is the first answer state."""
+    shortest = min(len(prompt.token_ids) for prompt in prompts) - 1
+    beginnings = torch.stack([prompt.token_ids[:shortest] for prompt in prompts])
+    return int((beginnings == beginnings[0]).all(dim=0).long().cumprod(dim=0).sum())
+
+
+def _widen(inputs: BatchFeature, like: torch.Tensor, lengths: list[int], padding: int) -> None:
+    """Turn what has one value a token from left padding to right padding, as wide as `like`."""
+    prompts = inputs["input_ids"]
     for name, values in list(inputs.items()):
-        if isinstance(values, torch.Tensor) and values.shape == prompts.shape:  # one value a token
-            inputs[name] = values.new_full(token_ids.shape, padding if name == "input_ids" else 0)
+        if isinstance(values, torch.Tensor) and values.shape == prompts.shape:
+            inputs[name] = values.new_full(like.shape, padding if name == "input_ids" else 0)
             for row, length in enumerate(lengths):
                 inputs[name][row, :length] = values[row, -length:]
-    for row, (length, answer) in enumerate(zip(lengths, answers, strict=True)):
-        read = torch.cat([prompts[row, -length:], torch.tensor(answer[:-1], dtype=prompts.dtype)])
-        token_ids[row, : len(read)] = read
-        inputs["attention_mask"][row, : len(read)] = 1  # other kinds, as mm_token_type_ids, are 0 for text
-    pairs = [((first.size, second.size), backend.layouts(first.size, second.size)) for _, first, second in questions]
-    counts = [tuple(len(places) for places in parts.images) for parts in spans]
-    all_places = picture_tokens(backend.processor, inputs, pairs, counts)
-    rows = [
-        _row(prompts[row, -length:], _unpadded(parts, prompts.shape[1] - length), answer, places)
-        for row, (length, parts, answer, places) in enumerate(zip(lengths, spans, answers, all_places, strict=True))
-    ]
-    return AnsweredPrompts(inputs, token_ids, rows)
 
 
 def _unpadded(spans: PromptSpans, padding: int) -> PromptSpans:
@@ -100,9 +203,10 @@ def _unpadded(spans: PromptSpans, padding: int) -> PromptSpans:
 
 
 def _row(
-    prompt: torch.Tensor, spans: PromptSpans, answer: list[int], picture_places: PictureTokens | None
+    prompt: _Prompt, answer: list[int], picture_places: PictureTokens | None, row: int, shared: int, behind: int
 ) -> AnsweredPrompt:
-    length = len(prompt) + len(answer) - 1
+    ids, spans = prompt.token_ids, prompt.spans
+    length = len(ids) + len(answer) - 1
     of = SEGMENTS.index
     segments = torch.full((length,), of("user"))
     segments[: spans.images[0].start] = of("opening")
@@ -110,14 +214,17 @@ def _row(
     for number, places in enumerate(spans.images, start=1):
         segments[places.start : places.stop] = of(f"picture_{number}")
     segments[0] = of("sink")
-    segments[len(prompt) :] = of("answer")
+    segments[len(ids) :] = of("answer")
     user = torch.tensor(spans.user_text, dtype=torch.long)
     return AnsweredPrompt(
         segments=segments,
         image_positions=torch.tensor([place for places in spans.images for place in places]),
         picture_tokens=tuple(len(places) for places in spans.images),
         user_positions=user,
-        user_token_ids=prompt[user],
+        user_token_ids=ids[user],
         answer_token_ids=torch.tensor(answer),
         places=picture_places,
+        row=row,
+        shared=shared,
+        behind=behind,
     )
