@@ -1,4 +1,4 @@
-"""Probe one open model: one teacher-forced pass per saved answer of the chosen samples, one table per probe."""
+"""Probe one open model: one teacher-forced pass over the saved answers of each chosen sample, one table a probe."""
 
 import argparse
 import logging
