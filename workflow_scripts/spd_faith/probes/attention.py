@@ -61,13 +61,13 @@ def _attend(
     found = []
     for prompt in prompts:
         mask = None
-        if attention_mask is not None and not share:
+        if attention_mask is not None and not prompt.behind:
             mask = attention_mask[prompt.row, :, prompt.answer_states, : prompt.tokens]
         queries = query[prompt.row, :, prompt.answer_places]
         found.append(answer_attention(prompt, queries, _of_prompt(prompt, key[prompt.row]), scale, mask))
     take(found)
     if share:
-        return _attend_by_prompt(module, query, key, value, prompts, scaling=scaling, **more), None
+        return _attend_by_prompt(module, query, key, value, attention_mask, prompts, scaling=scaling, **more), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **more)
 
 
@@ -84,12 +84,14 @@ def _attend_by_prompt(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
     prompts: list[AnsweredPrompt],
     **more: Any,
 ) -> torch.Tensor:
     """What sdpa returns (rows × tokens × heads × width), had each prompt a row of its own; 0 at padding.
 
-    The mask that transformers makes is of whole rows, and not needed: rows are padded behind their prompts.
+    The mask, if there is one, is of whole rows: right for the first prompt of each. Those behind it, all text, attend
+    to the shared tokens and, causally, to their own.
     """
     found = query.new_zeros(len(query), query.shape[2], query.shape[1], value.shape[-1])
     for prompt in prompts:
@@ -100,6 +102,8 @@ def _attend_by_prompt(
         mask = None  # causal
         if begin:
             mask = query.new_ones((prompt.tokens - begin, prompt.tokens), dtype=torch.bool).tril(begin)[None, None]
+        elif attention_mask is not None:
+            mask = attention_mask[prompt.row, :, : prompt.tokens, : prompt.tokens][None]
         (found[prompt.row, places],), _ = sdpa_attention_forward(module, queries, keys, values, mask, **more)
     return found
 
