@@ -1,6 +1,7 @@
 """A judge behind an endpoint in the real workflow: beside the rules to the leaderboard, and nothing paid for twice."""
 
 import json
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -115,8 +116,11 @@ def test_a_missing_key_is_told_before_any_job(project: Project) -> None:
 def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Project) -> None:
     from fault_server import reply
 
+    asked = count()
+
     def refuses_a_half(request):
-        return reply({"content": None, "refusal": "no"}) if metric_of(request) == "drf" and request.number % 2 else None
+        refused = metric_of(request) == "drf" and next(asked) % 2
+        return reply({"content": None, "refusal": "no"}) if refused else None
 
     with FaultServer(refuses_a_half, answer=honest, lifetime=LIFETIME) as server:
         serve(project, server, [MODEL], concurrency=1)

@@ -35,7 +35,9 @@ class Assertion:
     another: bool = False  # "another chair"
     rest: bool = False  # "everything else"
     heading: bool = False
-    adjectives: tuple[tuple[str, str], ...] = ()  # of a state of several objects: object and color of those that have one
+    adjectives: tuple[
+        tuple[str, str], ...
+    ] = ()  # of a state of several objects: object and color of those that have one
     is_verdict: bool = False  # says of the pair as a whole that it is the same
     details: frozenset[str] = frozenset()  # of a state or sameness: words for more than object, color and place
 

@@ -22,8 +22,10 @@ _JOINED = re.compile(
     re.I,
 )
 _TOO = re.compile(r"\s(?:too|as well|also)\W{0,3}$", re.I)  # "the clock was removed, the lamp too"
-_OWNS = re.compile(r"['’]s?\s(?:[\w-]+\s){0,3}", re.I)
-_OF = re.compile(r"\s(?:side\s)?of\s(?:the|a|an|its)\s(?!picture|image|photo|scene|frame|shot)", re.I)
+_OWNS = re.compile(r"['’]s?\s(?:(?!(?:and|or|colou?r|position|location)\b)[\w-]+\s){0,3}", re.I)
+_OF = re.compile(
+    r"\s(?:side\s)?of\s(?:(?:it|them|him|her)\b|(?:the|a|an|its)\s)(?!picture|image|photo|scene|frame|shot)", re.I
+)
 _REACH = 48  # characters before a mention that can relate it to something
 
 

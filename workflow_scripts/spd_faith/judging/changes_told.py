@@ -27,22 +27,25 @@ _INSTEAD = re.compile(r"\b(?:instead of|in (?:the )?place of) (?:the|an?)\b", re
 _OTHER_SIDE = re.compile(
     r"\bwhere (?:the|an?|it|its)\b|\b(?:other|opposite|far|different) (?:side|end|edge|corner|half)\b", re.I
 )
-_ON_OTHER_SIDE = re.compile(  # no "of": "on the other side of the road" is a place
-    r"\b(?:on|at|to|in) (?:the|its) (?:other|opposite) (?:side|end|edge|corner|half)\b(?! of (?!the (?:pic|im|pho|sc|fr)))",
+_ON_OTHER_SIDE = re.compile(
+    r"\b(?:on|at|to|in) (?:the|its) (?:other|opposite) (?:side|end|edge|corner|half)\b"
+    r"|:[^:.;]{2,40}\bto (?:the )?(?:left|right|top|bottom|upper|lower|other|opposite)\b",  # "mouse: right to left"
     re.I,
 )
 _IN_ANOTHER = re.compile(  # "looks in another direction", "has another face"
     r"\b(?:in|into|with|has|have|got|wears?|wearing|makes?|shows?) (?:now )?(?:another|a different)"
-    r" (?!pic|image|photo|scene|one\b|object|thing|item|difference|change|colou?r|shade|place|position|spot|location)[a-z]+",
+    r" (?!pic|image|photo|scene|one\b|object|thing|item|difference|change|colou?r|shade|place|position|spot|location)"
+    r"[a-z]+",
     re.I,
 )
 _FROM_PLACE = re.compile(
     r"\bfrom (?:the|a|an|his|her|its|one) [\w ]{2,30}?\b(?:to|onto|into) (?:the|a|an|his|her|its|another)\b", re.I
 )
-_FROM_TO = re.compile(r"\bfrom \w+ to \w+|\bonly \w+", re.I)
+_FROM_TO = re.compile(r"\bfrom \w+ to \w+|\bonly \w+|\b(?:was|were)\b.{1,60}\bnow\b", re.I)
 _LESS = re.compile(r"\b(?:fewer|less)\b", re.I)
 _LACKS = re.compile(
-    r"\b(?:(?:does|do|did)(?: not|n['’]t)|there (?:is|are) none|(?:contains?|shows?|has|have) (?:neither|none)|lacks)"
+    r"\b(?:(?:does|do|did)(?: not|n['’]t)|there (?:is|are) none|(?:there|it|they) (?:is|are)(?: not|n['’]t)"
+    r"|(?:contains?|shows?|has|have) (?:neither|none)|lacks)"
     r"(?: (?:have|contain|show|include))?(?: (?:of )?(?:it|them|one|any|these|those|the two))?\W{0,3}$",
     re.I,
 )
@@ -51,7 +54,8 @@ _LOSES = re.compile(
     r"|(?:\b(?:no longer|not)|n['’]t) (?:any ?more )?(?:carr(?:y|ies|ying)|hold(?:s|ing)?|wear(?:s|ing)?"
     r"|ha(?:s|ve|ving)|bears?|rid(?:es?|ing)|us(?:es?|ing)|own(?:s|ing)?)"
     r"|\b(?:lacks|fails|lost|(?:is|are) missing|without|misses))\s"
-    r"(?=(?:the|a|an|his|her|its|their|any|some|that|this)\b)",
+    r"(?=(?:the|a|an|his|her|its|their|any|some|that|this)\b)"
+    r"|\b(?:has|have|had|carr(?:y|ies)|wears?|holds?) no\s(?!longer|more)",
     re.I,
 )
 
@@ -113,7 +117,7 @@ def _set_against(clause: str, found: Mentions, said: Assertion) -> str | None:
 
 def _implied(clause: str, found: Mentions, said: Assertion) -> str | None:
     """The type of a change that no word and no contrast of colors or sides tells."""
-    if _LESS.search(clause):
+    if _LESS.search(clause) or (_NO_MORE.search(clause) and not any(said.colors)):
         return "remove"
     if not found.pictures:
         if _ON_OTHER_SIDE.search(clause):

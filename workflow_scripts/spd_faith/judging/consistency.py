@@ -49,7 +49,8 @@ def judge_verdicts(same: Answer, different: Answer) -> Claim:
 def _contents(text: str) -> list[Assertion]:
     """What an answer says of the contents, of one object each and once; what it says of the pair is its verdict."""
     said_once: list[Assertion] = []
-    for said in (one for whole in read_assertions(text) if not whole.is_verdict for one in _by_object(whole)):
+    told = [whole for whole in read_assertions(text) if not whole.is_verdict]
+    for said in (_in_one_alone(one, whole, told) for whole in told for one in _by_object(whole)):
         kept = next((k for k, earlier in enumerate(said_once) if _in_both(earlier, said)), None)
         if kept is None:
             said_once.append(said)
@@ -64,6 +65,20 @@ def _contents(text: str) -> list[Assertion]:
 
 def _by_object(said: Assertion) -> list[Assertion]:
     return [said.of(name) for name in said.objects] or [said]
+
+
+def _in_one_alone(said: Assertion, whole: Assertion, told: list[Assertion]) -> Assertion:
+    """As a removal or an addition, where two lists side by side name its object for one picture and not the other."""
+    if said.kind != "state" or said.picture is None:
+        return said
+    if any(a.kind == "difference" and a.shares_object(said) for a in told):
+        return said  # in so many words elsewhere
+    other = [
+        a for a in told if a.kind == "state" and a.picture == 1 - said.picture and abs(a.clause - said.clause) == 1
+    ]
+    if len(other) != 1 or max(len(whole.objects), len(other[0].objects)) < 2 or said.shares_object(other[0]):
+        return said
+    return replace(said, kind="difference", change=("remove", "added")[said.picture], picture=None)
 
 
 def _in_both(earlier: Assertion, said: Assertion) -> bool:
@@ -127,7 +142,20 @@ def _compare_difference_and_state(difference: Assertion, state: Assertion) -> st
         return "disagree"
     sides = [(state.side, state.side)] if state.picture is not None else [(0, state.side), (1, state.side)]
     fits = [_agree(difference, state, [side]) for side in sides]
-    agreed = True if True in fits else None if None in fits else False
+    if True in fits or (None in fits and _tells_side(difference, state)):
+        return "fits"
+    return None if None in fits else "disagree"
+
+
+def _tells_side(difference: Assertion, state: Assertion) -> bool:
+    """Whether a state of one picture is a side of a change whose own sides are not told: "it is red in the second"."""
+    told = {"color": (difference.colors, state.colors), "position": (difference.places, state.places)}
+    sides = told.get(difference.change)
+    return state.picture is not None and sides is not None and not any(sides[0]) and any(sides[1])
+
+
+def _compare_sameness_and_state(sameness: Assertion, state: Assertion) -> str | None:
+    agreed = _agree(sameness, state, [(state.side, state.side)])
     return None if agreed is None else "fits" if agreed else "disagree"
 
 
@@ -152,7 +180,7 @@ _COMPARE = {
     ("difference", "sameness"): _compare_difference_and_sameness,
     ("difference", "state"): _compare_difference_and_state,
     ("sameness", "sameness"): _compare_samenesses,
-    ("sameness", "state"): lambda sameness, state: None,
+    ("sameness", "state"): _compare_sameness_and_state,
     ("state", "state"): _compare_states,
 }
 

@@ -24,7 +24,8 @@ _DOUBT_BUT = re.compile(
 _TAKEN_BACK = re.compile(
     r"(?:\b(?:no|oh|well|wait|actually|sorry)\b[\s,.]{1,3}){0,3}"
     r"\b(?:scratch that|strike that|i take (?:that|it|this) back|(?:i was|that(?:['’]s| is| was)) (?:wrong|incorrect)"
-    r"|my mistake|but,? no(?=,)|on second thoughts?|correction|no,? wait|wait,? no|actually,? no(?! longer)|let me correct)\b"
+    r"|my mistake|but,? no(?=,)|on second thoughts?|correction|no,? wait|wait,? no|actually,? no(?! longer)"
+    r"|let me correct)\b"
     r"[\s,.:;–—-]{0,4}",
     re.I,
 )

@@ -194,7 +194,8 @@ def _parts(clause: str) -> list[tuple[int, str]]:
     joint = None
     if (but_no := _BUT_NO.search(clause)) and not found.types[1:]:
         starts = [mention.start for mention in found.objects]
-        joint = but_no if starts and starts[0] < but_no.start() and starts[-1] > but_no.end() else None
+        led = any(picture.end == but_no.start() for picture in found.pictures)  # "in the second picture, there is no …"
+        joint = but_no if starts and starts[0] < but_no.start() and starts[-1] > but_no.end() and not led else None
     if not joint and found.types and found.same and not _EXCEPT.search(clause):
         first, second = sorted([mention.start for mention in mentions] for mentions in (found.types, found.same))
         joint = _JOINT.search(clause, first[-1], second[0])
@@ -299,6 +300,8 @@ def _asserted(
             ]
         if _IS_NOT.search(clause) and told[0].kind == "difference":  # "the zebra moved, the giraffe did not"
             return [replace(said, kind="sameness", objects=(name,), change=told[0].change) for name in said.objects]
+        if _IS_NOT.search(clause) and not found.same:  # "the table is the same, the vase is not"
+            return [replace(said, objects=(name,), change=None) for name in said.objects]
     if changes:
         near = _nearest(found) if len(changes) > 1 and len(said.objects) > 1 else {}
         return [

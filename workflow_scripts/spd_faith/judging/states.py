@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 from spd_faith.judging.assertions import Assertion
 from spd_faith.judging.attributes import one_picture
@@ -10,7 +11,7 @@ from spd_faith.parsing.categories import is_part
 from spd_faith.parsing.changes import find_types
 from spd_faith.parsing.colors import find_colors
 from spd_faith.parsing.places import find_places
-from spd_faith.parsing.words import Mention, word_set, words_of
+from spd_faith.parsing.words import JOINED, Mention, word_set, words_of
 
 _LOOKING = re.compile(r"\b(?:compar|examin|inspect|analy[sz]|check|focus|consider|look(?:ed|ing)? at)", re.I)
 _WAS = re.compile(r"\b(?:was|were|used to be)\b", re.I)
@@ -23,7 +24,8 @@ _IS_THERE = re.compile(
 _OPENS = re.compile(r"(?:(?:the|a|an|some|two|three|several|many)\s)?(?:\w+\s){0,1}$", re.I)
 _VERB_AFTER = re.compile(r"\s(?!and|or|in|on|at|of|with|to|by|near|under|behind|from|as)[a-z]{3,}\b", re.I)
 _IN_BOTH = re.compile(
-    r"\bin both\b|\b(?:just )?(?:as|like) in the (?:first|second|other|original|previous)\b(?! \w+ (?:row|column))|\b(?:both|two)(?: (?:pictures|images|photos))? (?:show|contain|have|depict|display|feature|include)",
+    r"\bin both\b|\b(?:as|like) in the (?:first|second|other|original|previous)\b(?! \w+ (?:row|column))"
+    r"|\b(?:both|two)(?: (?:pictures|images|photos))? (?:show|contain|have|depict|display|feature|include)",
     re.I,
 )
 _SIMILAR = re.compile(r"\bsimilar\b", re.I)
@@ -149,10 +151,12 @@ def _details(clause: str, found: Mentions) -> frozenset[str]:
     Objects stand in it by their canonical names, a word each.
     """
     spans = [(m.start, m.end) for m in (*found.colors, *found.places, *found.pictures, *found.objects)]
+    words = words_of(clause)
+    owners = {word.start for word, following in pairwise(words) if following.text == "s" and following.tie == JOINED}
     others = {
         word.text
-        for word in words_of(clause)
-        if not (word.text in _TOLD_BY_TRUTH or is_part(word.text))
+        for word in words
+        if not (word.text in _TOLD_BY_TRUTH or is_part(word.text) or word.start in owners)
         and not any(start <= word.start < end for start, end in spans)
     }
     return frozenset(others.union(*(mention.value.split() for mention in found.objects)))

@@ -56,7 +56,8 @@ def _denied_presence(words: Words, k: int, pictures: list[Hit], objects: dict[in
         return None
     rest = {words[at].text for at in range(objects[noun], len(words))}
     near_rest = {words[at].text for at in range(objects[noun], min(objects[noun] + 5, len(words)))}
-    if rest & CHANGE_WORDS or (k == 0 and near_rest & VERBS and not near_rest & _VISIBLE):
+    unsaid = not near and k == 0 and near_rest & VERBS and not near_rest & _VISIBLE
+    if rest & CHANGE_WORDS or (unsaid and not any(hit.value == "second" for hit in pictures)):
         return None
     return Hit(k, objects[noun], "strong remove")
 

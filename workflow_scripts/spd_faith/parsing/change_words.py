@@ -29,9 +29,10 @@ _STRONG = {
     "cleared_away cleared_off carried_away carried_off stolen been_taken was_taken were_taken got_taken "
     "someone_took somebody_took got_rid vacated not_exists no_exist no_have not_have_been_there faded_away "
     "spot_is_empty place_is_empty space_is_empty spot_is_now_empty place_is_now_empty seat_is_empty invisible "
-    "been_eaten was_eaten were_eaten eaten_up put_away packed_away tidied_away thrown_away thrown_out blown_away "
-    "washed_away swept_away towed_away cut_down chopped_down torn_down pulled_down knocked_down rubbed_out blotted_out "
-    "cropped_out picked_up exited now_not not_any_more not_anymore is_history",
+    "been_eaten was_eaten were_eaten got_eaten eaten_up put_away packed_away tidied_away thrown_away thrown_out "
+    "blown_away washed_away swept_away towed_away cut_down chopped_down torn_down pulled_down knocked_down rubbed_out "
+    "blotted_out went_away gone_away flown decreased decreases reduced_by cropped_out picked_up exited "
+    "now_not not_any_more not_anymore",
     "position": "moved move moves movement moving_from moving_to shifted shift shifts shifting relocated relocate "
     "relocates relocation displaced displacement repositioned reposition repositioning rearranged slid "
     "transferred migrated translated translation swapped_places swapped_positions switched_places "
@@ -47,7 +48,7 @@ _STRONG = {
     + " ".join(f"{verb}_{way}" for verb in _MOTIONS.split() for way in ("to", "over", "across", "onto", "towards")),
     "added": "added add adds addition adding appeared appears appear appearance_of inserted introduced newly new "
     "additional extra emerged showed_up shows_up popped_up pops_up joined introduces arrived turned_up "
-    "been_put_there",
+    "been_put_there one_more two_more",
     "unknown": "replaced replace replaces replacement replacing substituted substitution swapped swap swaps switched "
     "exchanged resized enlarged shrunk shrank scaled rotated rotation flipped mirrored blurred cropped tilted "
     "transformed turned_into opened closed broken merged split differently other_way_around the_other_way "
@@ -57,11 +58,12 @@ _STRONG = {
 _COMPARATIVES = (
     "bigger smaller larger taller shorter longer wider narrower thicker thinner heavier older younger newer cleaner "
     "dirtier fuller emptier rougher smoother calmer busier cloudier wetter sharper blurrier rounder sturdier fatter "
-    "slimmer"
+    "slimmer faster slower stronger weaker deeper shallower softer harder louder"
 )
 _WEAK = {
     "color": "color colors colour colours colored coloured coloring colouring coloration colouration hue hues tint "
-    "different_shade darker_shade lighter_shade shade_of darker brighter chromatic",
+    "different_shade darker_shade lighter_shade shade_of darker lighter brighter paler redder bluer "
+    "greener whiter blacker pinker browner yellower grayer greyer chromatic",
     "position": "position positions positioning location locations place places placement placements spot positional "
     "spatial whereabouts placed positioned located",
     "unknown": "size sizes shape shapes orientation texture pattern style pose more_crowded less_crowded "

@@ -1,5 +1,6 @@
 """The types of change that a clause asserts, and those that it denies."""
 
+import re
 from functools import lru_cache
 
 from spd_faith.parsing.absence import absence_hits, flip_absence
@@ -30,6 +31,20 @@ _COMPARING = word_set(
 )
 
 
+_GONE_TO = re.compile(
+    r"\bgone (?:to|over|across"
+    r"|from (?!the (?:first|second|original|modified|picture|image|scene)\b)[^.;]{2,40}?\bto)\b",
+    re.I,
+)
+_BEFORE_SIDE = ("the", "to", "on", "at", "in", "from", "far", "upper", "lower", "top", "bottom", "is", "are", "moved")
+_NO_SIDE = "".join(rf"(?<!\b{word})" for word in _BEFORE_SIDE)
+_LEFT_IT = re.compile(  # "the bear left the river", not "to the left the car …"
+    _NO_SIDE + r"(?<!,) left (?:the|its|his|her|their) "
+    r"(?!(?:\w+ )?(?:side|half|edge|corner|end|part|is)\b)",
+    re.I,
+)
+
+
 def find_types(text: str) -> list[Mention]:
     """Changes that a clause asserts; `value` is color, remove, position, added or unknown ("replaced", "resized").
 
@@ -57,6 +72,10 @@ def type_hits(text: str) -> tuple[list[Hit], list[Hit]]:
     ]
     denied = [hit for hit in told if _denied(words, hit)]
     asserted = sorted(flip_absence(words, hit, pictures) for hit in [*implied, *told] if hit not in denied)
+    if _GONE_TO.search(text):
+        asserted = [
+            hit._replace(value="strong position") if words[hit.first].text == "gone" else hit for hit in asserted
+        ]
     put = max((k for k, word in enumerate(words) if word.text in {"placed", "put"}), default=-1)
     asserted = [  # "removed from the shelf and placed on the table"
         Hit(hit.first, hit.last, "strong position") if hit.value == "strong remove" and hit.first < put else hit
@@ -95,6 +114,9 @@ def _implied_hits(text: str, words: Words, pictures: list[Hit]) -> list[Hit]:
     if now and not hits:  # "is now on the left"
         places = place_hits(words)
         hits += [Hit(k, hit.last, "strong position") for k in now for hit in places[:1] if k < hit.first <= k + 5]
+    if left := _LEFT_IT.search(text):
+        k = next(k for k, word in enumerate(words) if word.start > left.start())
+        hits.append(Hit(k, k + 1, "strong remove"))
     return [*hits, *absence_hits(words, pictures)]
 
 
@@ -106,7 +128,7 @@ def _usable(words: Words, hit: Hit, pictures: list[Hit]) -> bool:
     if text in {"appears", "appear", "appeared"} and hit.value == "strong added":
         told = after in {"", "in", "on", "at", "out", "next", "near", "beside", "newly"}
         return told and not any(picture.value in {"both", "first"} for picture in pictures)
-    if text in {"new", "additional", "extra", "newly"}:
+    if text in {"new", "additional", "extra", "newly", "more"}:
         return bool(after) and after not in NO_OBJECTS and after not in COLOR_WORDS
     if text in COMPARATIVES:
         return after in _AFTER_COMPARATIVE

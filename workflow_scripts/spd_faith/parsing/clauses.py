@@ -118,14 +118,16 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
     verbs = {at for at, value in told if not value.startswith("weak")}
     if color_hits(words):
         verbs |= {match.start() for match in COLOR_CHANGE.finditer(sentence)}
-    verbs |= {word.start for word in words if word.text in VERBS}
-    predicates, told_at = sorted(verbs), sorted(at for at, _ in told)
+    verbs |= {word.start for word in words if word.text in VERBS or word.text in {"less", "fewer"}}
+    predicates = sorted(verbs)
+    told_at = sorted(at for at, _ in told)
     pictures = [(words[hit.first].start, hit.value) for hit in picture_hits(words)]
+    named = {k for hit in picture_hits(words) for k in range(hit.first, hit.last)}
     openers = {word.start: word.text for word in words}
 
     closed = [last for _, last in brackets]
     parts = []
-    begin = 0
+    begin = earlier = 0
     for joint, following in pairwise([*joints, None]):
         left = (begin, joint.start())
         right = (joint.end(), following.start() if following else len(sentence))
@@ -134,6 +136,9 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
             parts.append((start + begin, start + joint.start()))  # "the bench (brown, now blue), the kite (gone)"
             begin = joint.end()
             continue
+        led, earlier = _only(words, named, (earlier, joint.start())), joint.end()
+        if led:
+            continue  # "…, while in the second picture, there is no bear"
         opener = openers.get(joint.end(), "")
         is_label = sentence.startswith(":", joint.end() + len(opener))  # "remove: chair, remove: lamp"
         owned = opener in _OWNERS and any(joint.end() < at <= joint.end() + len(opener) + 12 for at in objects)
@@ -157,6 +162,12 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
         parts.append((start + begin, start + joint.start()))
         begin = joint.end()
     return [*parts, (start + begin, end)]
+
+
+def _only(words: Words, named: set[int], span: tuple[int, int]) -> bool:
+    """Whether a part holds the words with the numbers `named` and no others."""
+    inside = [k for k, word in enumerate(words) if span[0] <= word.start < span[1]]
+    return bool(inside) and named.issuperset(inside)
 
 
 def _is_entry(words: Words, span: tuple[int, int]) -> bool:

@@ -15,9 +15,7 @@ def negates(words: Words, k: int) -> bool:
     if words[k].text not in _NEGATORS and not words[k].text.endswith("n't"):
         return False
     after = words[k + 1].text if k + 1 < len(words) else ""
-    return after not in _AFTER_NO and not (
-        k + 1 < len(words) and words[k + 1].tie == BROKEN and words[k].text == "no"
-    )
+    return after not in _AFTER_NO and not (k + 1 < len(words) and words[k + 1].tie == BROKEN and words[k].text == "no")
 
 
 def denied_before(words: Words, first: int, reach: int = 7) -> bool:

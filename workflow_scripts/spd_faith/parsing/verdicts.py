@@ -40,8 +40,8 @@ _PREFIX = (
 _SURELY = r"(?:(?:sure|surely|certainly|definitely|clearly|indeed|really|absolutely) )?"
 _CLOSED = r"(?=\W*(?:$|[.!\n]))"
 _YES = (
-    rf"(?:they|these|both) {_SURELY}(?:are|do){_CLOSED}|yes|so{_CLOSED}|yeah|yep|yup|correct|true|indeed|certainly|absolutely|"
-    r"definitely|sure|of course|affirmative|right"
+    rf"(?:they|these|both) {_SURELY}(?:are|do){_CLOSED}|yes|so{_CLOSED}|yeah|yep|yup|correct|true|indeed|certainly|"
+    r"absolutely|definitely|sure|of course|affirmative|right"
 )
 _NOT_QUITE = (
     r"not (?:quite|exactly|really|entirely|completely|fully|at all|totally|precisely|perfectly|necessarily)|"

@@ -26,8 +26,8 @@ CONJUNCTIONS = word_set("and or but while whereas then because so if when althou
 
 ADVERBS = word_set(
     "now not no also still again only just no longer there here both all too instead rather completely entirely "
-    "slightly simply clearly actually exactly up down away off out back forward forwards backward backwards aside apart "
-    "along onwards upward upwards downward downwards sideways leftward leftwards rightward rightwards"
+    "slightly simply clearly actually exactly up down away off out back forward forwards backward backwards aside "
+    "apart along onwards upward upwards downward downwards sideways leftward leftwards rightward rightwards"
 )
 """Adverbs and other words that stand between a noun and its verb."""
 
@@ -41,6 +41,6 @@ NO_OBJECTS = word_set(
     "alteration removal addition appearance presence absence existence orientation end yes yep yeah nope okay ok "
     "sure wait i we you me us him them my our your somebody someone anybody nobody everybody everyone bit lot "
     "course fact result conclusion summary case glance sight comparison edited original modified grid spot view "
-    "frame inventory"
+    "frame inventory background foreground scenery setting layout lighting composition"
 )
 """Nouns and pronouns that name no object in a picture."""
