@@ -23,6 +23,8 @@ _IS_NOW = re.compile(
 )
 _NO_MORE = re.compile(r"(?:\bnot|n['’]t)\b.{1,40}\bany ?more\b", re.I)
 _HAS_NEW = re.compile(r"\b(?:has|have|had|got|gets|with|wears?|received) (?:an? )?new\b", re.I)
+_IS_DIFFERENCE = re.compile(r"\b(?:differences?|changes?) (?:is|are|lies in|concerns?|between|i see|:)", re.I)
+_BUT = re.compile(r"\b(?:but|while|whereas)\b", re.I)
 _INSTEAD = re.compile(r"\b(?:instead of|in (?:the )?place of) (?:the|an?)\b", re.I)
 _OTHER_SIDE = re.compile(
     r"\bwhere (?:the|an?|it|its)\b|\b(?:other|opposite|far|different) (?:side|end|edge|corner|half)\b", re.I
@@ -128,11 +130,15 @@ def _implied(clause: str, found: Mentions, said: Assertion) -> str | None:
             return "position"
         if (_IS_NOW.search(clause) or _IN_ANOTHER.search(clause)) and not found.same:
             return "other"
+    if _IS_DIFFERENCE.search(clause) and any(said.colors):
+        return "color"
     if any(said.colors):
         return None
     in_both_pictures = {"first", "second"} <= {picture.value for picture in found.pictures}
     if _FROM_PLACE.search(clause) or (in_both_pictures and len(set(find_spots(clause))) > 1):
         return "position"
+    if in_both_pictures and _BUT.search(clause) and len({m.value for m in found.objects}) == 1 and not found.places:
+        return "other"  # "cloudy in the first picture, but clear in the second"
     return "other" if _INSTEAD.search(clause) else None
 
 

@@ -3,10 +3,13 @@
 import re
 
 from spd_faith.judging.assertions import Assertion
+from spd_faith.parsing.change_words import CHANGE_WORDS
 from spd_faith.parsing.changes import find_types
+from spd_faith.parsing.colors import COLOR_WORDS
 from spd_faith.parsing.objects import find_objects
 from spd_faith.parsing.pictures import find_pictures
 from spd_faith.parsing.sameness import find_sameness
+from spd_faith.parsing.word_classes import ADVERBS, CONJUNCTIONS, NO_OBJECTS, PREPOSITIONS, VERBS
 from spd_faith.parsing.words import word_set, words_of
 
 Listing = tuple[str, str | None]  # kind and change of the objects that are listed
@@ -17,6 +20,11 @@ _LEADS_LIST = re.compile(
     r"(?:\w+\s){0,6}?(?:differences?|changes?)(?:\s\w+){0,5}?(?:\s(?:are|is|includes?|concerns?)\b\s?:?|\s?:)\s?", re.I
 )
 _BARE_WORDS = word_set("a an the and or one both")
+_BETWEEN = re.compile(r"[,;&]|\band\b", re.I)
+_LONGEST_NAME = 2  # words of an unknown object
+_NO_NAMES = (
+    NO_OBJECTS | VERBS | CHANGE_WORDS | ADVERBS | PREPOSITIONS | CONJUNCTIONS | frozenset(COLOR_WORDS) | {"etc", "none"}
+)
 
 
 def listing_of(heading: str) -> Listing | None:
@@ -42,12 +50,29 @@ def listed(clause: str, listing: Listing | None) -> tuple[int, list[Assertion]] 
     if not listing or not is_bare(clause[start:]):
         return None
     kind, change = listing
-    return start, [Assertion(found.text, kind, (found.value,), change) for found in find_objects(clause[start:])]
+    return start, [Assertion(text, kind, (name,), change) for text, name in _names(clause[start:])]
 
 
 def is_bare(clause: str) -> bool:
     """Whether a clause only names objects."""
-    objects = find_objects(clause)
-    named = [word for mention in objects for word in words_of(mention.text)]
-    others = [word for word in words_of(clause) if word.text not in _BARE_WORDS]
-    return bool(objects) and len(others) == len(named) and not find_types(clause)
+    return bool(_names(clause)) and not find_types(clause)
+
+
+def _names(clause: str) -> list[tuple[str, str]]:
+    """(words, name) of each object of a clause that only names some; no others than known ones in a name alone."""
+    parts = [part for part in _BETWEEN.split(clause) if part.strip()]
+    found = [_name(part) for part in parts]
+    if None in found or not any(known for _, _, known in found):
+        return []
+    return [(text, name) for text, name, _ in found]
+
+
+def _name(part: str) -> tuple[str, str, bool] | None:
+    """The words, the name and whether it is known of an object, where a part of a list holds no more than one."""
+    words = [word for word in words_of(part) if word.text not in _BARE_WORDS]
+    if objects := find_objects(part):
+        named = sum(len(words_of(mention.text)) for mention in objects)
+        return (objects[0].text, objects[0].value, True) if len(objects) == 1 and len(words) == named else None
+    if not 0 < len(words) <= _LONGEST_NAME or any(word.text in _NO_NAMES for word in words):
+        return None
+    return part[words[0].start : words[-1].end], " ".join(word.text for word in words), False

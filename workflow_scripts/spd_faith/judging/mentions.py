@@ -15,7 +15,7 @@ from spd_faith.parsing.words import Mention
 
 _SPOT = re.compile(
     r"\b(?:on|in|against|under|below|above|beside|behind|near|by|inside|at|over|next to|in front of|on top of|close to"
-    r"|to the left of|to the right of)"
+    r"|(?:to|on|at) the (?:left|right)(?: side)? of)"
     r"\s(?:the|a|an|his|her|its|their)\s"
     r"(?!(?:\w+\s)?(?:picture|image|photo|scene|shot|first|second|left|right|top|bottom))\w+",
     re.I,

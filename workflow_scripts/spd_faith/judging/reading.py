@@ -44,6 +44,10 @@ _REST = re.compile(
     rf"|(?:except for|apart from|other than|aside from|besides) {_TELLING_REST})\b",
     re.I,
 )
+_COUNTED = re.compile(r"[^:\n]{0,160}\b(?:differences?|changes?|discrepanc(?:y|ies))\b[^:\n]{0,30}:\s(?=\S)", re.I)
+_SUCH_AS = re.compile(r"\b(?:including|such as|for example|like)\b", re.I)
+_CARRIES = re.compile(r"\b(?:carr(?:ying|ies)|hold(?:ing|s)|wear(?:ing|s)|pull(?:ing|s)|rid(?:ing|es))\s", re.I)
+_BUT_NOT = re.compile(r"\b(?:but|and|yet) (?:not|no longer)\b", re.I)
 _NEARLY = re.compile(
     r"\b(?:almost|nearly|mostly|largely|similar|alike|at first|first glance|first sight|not only)\b", re.I
 )
@@ -128,6 +132,11 @@ def _read_all(text: str) -> list[Assertion]:
         if label := _LABEL.match(words, start):  # "Type: color"
             start = label.end()
         start += after_lead_in(words[start:])
+        counted = _COUNTED.match(words, start)
+        if counted and not (
+            is_bare(words[counted.end() :]) or find_objects(counted.group())
+        ):  # "I see the following difference: the car is red now"
+            start = counted.end()
         words = words[start:]
         if plain[clause.end : clause.end + 1] == "?" or is_unasserted(words):
             if named := find_objects(words):
@@ -206,8 +215,8 @@ def _read(clause: str, context: _Context) -> list[Assertion]:
     found = find_mentions(clause)
     exception = _EXCEPT.search(clause)
     mentions = _excepted(clause, found.objects, exception) if exception else found.objects
-    lost = lost_objects(clause, mentions)
-    objects, subjects = _objects(clause, lost or mentions, found, context)
+    lost = lost_objects(clause, mentions) or _carried(clause, mentions, found)
+    objects, subjects = _objects(clause, lost or mentions, found, context, bool(lost))
     picture = one_picture(found.pictures)
     if picture is not None:
         context.picture = picture
@@ -229,6 +238,14 @@ def _read(clause: str, context: _Context) -> list[Assertion]:
     return assertions
 
 
+def _carried(clause: str, mentions: list[Mention], found: Mentions) -> list[Mention]:
+    """What someone carries in one picture and not the other: the bag of "she holds a bag in the first but not …"."""
+    carries = _CARRIES.search(clause)
+    if not carries or not found.types or not _BUT_NOT.search(clause, carries.end()):
+        return []
+    return [mention for mention in mentions if mention.start >= carries.end()]
+
+
 def _excepted(clause: str, mentions: list[Mention], exception: re.Match[str]) -> list[Mention]:
     """The objects of an exception, up to its comma where it opens ("apart from the car, nothing changed")."""
     after = [mention for mention in mentions if mention.start > exception.end()]
@@ -237,10 +254,11 @@ def _excepted(clause: str, mentions: list[Mention], exception: re.Match[str]) ->
 
 
 def _objects(
-    clause: str, mentions: list[Mention], found: Mentions, context: _Context
+    clause: str, mentions: list[Mention], found: Mentions, context: _Context, are_lost: bool
 ) -> tuple[tuple[str, ...], list[Mention]]:
     """The objects that a clause is about, by name or by what went before, and the mentions of those that it names."""
-    if context.objects and (_HAS_IT.search(clause) or _is_pronoun_subject(clause, mentions, context)):
+    pronoun = not are_lost and _is_pronoun_subject(clause, mentions, context)
+    if context.objects and (_HAS_IT.search(clause) or pronoun):
         return context.objects, []
     subjects = find_subjects(clause, mentions)
     if subjects:
@@ -312,6 +330,8 @@ def _asserted(
     none_counted = not said.objects and _CONTENTS.search(clause) and find_count(clause) == 0
     if found.same or none_counted or (said.objects and stays(clause)):
         rest = bool(_REST.search(clause))
+        if rest and _SUCH_AS.search(clause):  # "all other objects, including the oven, are the same"
+            said = replace(said, objects=())
         is_denied = not said.objects and (_EXCEPT.search(clause) or (_NEARLY.search(clause) and not rest))
         return [] if is_denied else sameness(clause, said, found.same, rest)
     return presence_in_both(clause, found, said) or state(clause, found, said, context.picture)

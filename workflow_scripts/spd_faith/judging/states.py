@@ -68,6 +68,8 @@ def sameness(clause: str, said: Assertion, same: list[Mention], rest: bool) -> l
         respects = {"position"}
     change = respects.pop() if len(respects) == 1 and "unknown" not in respects else None
     kept = said.colors[0] or said.colors[1]
+    if not respects and any(same and color.start >= same[0].end for color in find_colors(clause)):  # "it remains gray"
+        change = "color"
     said = replace(said, kind="sameness", change=change, colors=(kept, kept), another=False)
     if not said.objects:
         return [replace(said, rest=rest, is_verdict=change is None and not rest)]

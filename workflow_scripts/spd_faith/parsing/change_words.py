@@ -44,7 +44,8 @@ _STRONG = {
     "new_position new_location jumped_to put_on_the_other interchanged further_left further_right farther_left "
     "farther_right further_up further_down further_to closer_to nearer_to farther_from further_from "
     "closer_together further_apart higher_up lower_down moves_to went_to_the_left went_to_the_right "
-    "turned_up_on not_where displaces budged budge "
+    "turned_up_on not_where displaces budged budge fell_from fell_to fell_off "
+    "fell_onto fallen_from fallen_to "
     + " ".join(f"{verb}_{way}" for verb in _MOTIONS.split() for way in ("to", "over", "across", "onto", "towards")),
     "added": "added add adds addition adding appeared appears appear appearance_of inserted introduced newly new "
     "additional extra emerged showed_up shows_up popped_up pops_up joined introduces arrived turned_up "
@@ -58,7 +59,7 @@ _STRONG = {
 _COMPARATIVES = (
     "bigger smaller larger taller shorter longer wider narrower thicker thinner heavier older younger newer cleaner "
     "dirtier fuller emptier rougher smoother calmer busier cloudier wetter sharper blurrier rounder sturdier fatter "
-    "slimmer faster slower stronger weaker deeper shallower softer harder louder"
+    "slimmer faster slower higher lower stronger weaker deeper shallower softer harder louder"
 )
 _WEAK = {
     "color": "color colors colour colours colored coloured coloring colouring coloration colouration hue hues tint "

@@ -36,6 +36,11 @@ _GONE_TO = re.compile(
     r"|from (?!the (?:first|second|original|modified|picture|image|scene)\b)[^.;]{2,40}?\bto)\b",
     re.I,
 )
+_NEITHER = re.compile(
+    r"\bneither\b[^.;]{3,80}\bnor\b[^.;]{3,60}"
+    r"\b(?:is|are|was|were|can be|could be) (?P<seen>found|seen|visible|present|there)\b",
+    re.I,
+)
 _BEFORE_SIDE = ("the", "to", "on", "at", "in", "from", "far", "upper", "lower", "top", "bottom", "is", "are", "moved")
 _NO_SIDE = "".join(rf"(?<!\b{word})" for word in _BEFORE_SIDE)
 _LEFT_IT = re.compile(  # "the bear left the river", not "to the left the car …"
@@ -114,6 +119,9 @@ def _implied_hits(text: str, words: Words, pictures: list[Hit]) -> list[Hit]:
     if now and not hits:  # "is now on the left"
         places = place_hits(words)
         hits += [Hit(k, hit.last, "strong position") for k in now for hit in places[:1] if k < hit.first <= k + 5]
+    if neither := _NEITHER.search(text):
+        k = next(k for k, word in enumerate(words) if word.start >= neither.start("seen"))
+        hits.append(Hit(k, k + 1, "strong remove"))
     if left := _LEFT_IT.search(text):
         k = next(k for k, word in enumerate(words) if word.start > left.start())
         hits.append(Hit(k, k + 1, "strong remove"))

@@ -38,6 +38,7 @@ _LONGEST_ENTRY = 3  # words
 _OPENING = 8  # characters of a part that hold its subject
 _LONGEST_SENTENCE = 1000  # characters
 _OWNERS = word_set("its his her their")  # "and its tusks are longer"
+_ONES = word_set("he she")  # "and she no longer holds a bag"
 _NO_SUBJECT = word_set("it its they their he she his her which who this these those")
 
 
@@ -142,6 +143,7 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
         opener = openers.get(joint.end(), "")
         is_label = sentence.startswith(":", joint.end() + len(opener))  # "remove: chair, remove: lamp"
         owned = opener in _OWNERS and any(joint.end() < at <= joint.end() + len(opener) + 12 for at in objects)
+        owned = owned or (opener in _ONES and _holds(objects, right) and _holds(predicates, right))
         if (_opens_no_clause(opener) and not is_label and not owned) or not (
             _holds(objects, left) and _holds(objects, rest)
         ):

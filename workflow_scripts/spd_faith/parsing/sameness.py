@@ -16,7 +16,7 @@ _SAME_PHRASES = Phrases(
     + [
         (f"no {adjective}{noun}", "same")
         for adjective, noun in product(
-            _UNREMARKABLE, ("difference", "differences", "change", "changes", "discrepancies")
+            _UNREMARKABLE, word_set("difference differences change changes discrepancies modifications alterations")
         )
     ]
     + [(phrase, "same") for phrase in ("in both", "nothing changed", "nothing has changed", "nothing else")]
