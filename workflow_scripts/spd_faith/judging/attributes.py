@@ -64,6 +64,9 @@ _LEAVES = re.compile(
 _REACHES = re.compile(rf"(?:\b(?:to|into|now|becomes?|became|become|turns?|turned|towards?)|->|→|=>){_LINK}", re.I)
 _WAS_SO = re.compile(rf"\b(?:was|were|before){_LINK}", re.I)
 _IS_SO = re.compile(rf"\b(?:is|are|appears){_LINK}", re.I)
+_DATED = re.compile(  # "on the right before, on the left now"
+    r"(?:\s(?:side|end))?\s(?:(?P<before>before|earlier|previously|originally)|now|afterwards|later)\b", re.I
+)
 _TO_ANOTHER = re.compile(r"\s?(?:to|into|->|→|=>)\s", re.I)
 
 
@@ -88,6 +91,8 @@ def _side(
         return 0, 0, 0
     if _REACHES.search(text, *window):
         return 0, 0, 1
+    if dated := _DATED.match(text, value.end):
+        return 0, 0, 0 if dated["before"] else 1
     if named:
         earlier = [picture for picture in named if picture.start < value.start]
         later = [picture for picture in named if picture.start > value.start]

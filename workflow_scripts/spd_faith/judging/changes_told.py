@@ -25,6 +25,12 @@ _NO_MORE = re.compile(r"(?:\bnot|n['’]t)\b.{1,40}\bany ?more\b", re.I)
 _HAS_NEW = re.compile(r"\b(?:has|have|had|got|gets|with|wears?|received) (?:an? )?new\b", re.I)
 _IS_DIFFERENCE = re.compile(r"\b(?:differences?|changes?) (?:is|are|lies in|concerns?|between|i see|:)", re.I)
 _BUT = re.compile(r"\b(?:but|while|whereas)\b", re.I)
+_LEFT_PLACE = re.compile(  # gone from there, and perhaps only moved
+    r"\bno longer (?:hang(?:s|ing)? |stand(?:s|ing)? |sit(?:s|ting)? |l(?:ies|ying) )?"
+    r"(?:on|at|under|beside|behind|near|by|next to|in front of) (?:the|a|an|its|his|her|their) "
+    r"(?!(?:\w+ )?(?:picture|image|photo|scene|frame|shot))",
+    re.I,
+)
 _INSTEAD = re.compile(r"\b(?:instead of|in (?:the )?place of) (?:the|an?)\b", re.I)
 _OTHER_SIDE = re.compile(
     r"\bwhere (?:the|an?|it|its)\b|\b(?:other|opposite|far|different) (?:side|end|edge|corner|half)\b", re.I
@@ -96,6 +102,8 @@ def changes_told(clause: str, found: Mentions, said: Assertion, are_lost: bool) 
 
 def _named_changes(clause: str, found: Mentions, said: Assertion) -> list[str | None]:
     named = list(dict.fromkeys(change.value for change in found.types if change.value != "unknown"))
+    if named == ["remove"] and _LEFT_PLACE.search(clause):
+        return [None]
     if named == ["added"] and _HAS_NEW.search(clause):
         return ["other"]  # "the train has a new livery"
     if named:

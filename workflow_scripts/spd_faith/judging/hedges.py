@@ -22,7 +22,8 @@ _DOUBT_BUT = re.compile(
     re.I,
 )
 _TAKEN_BACK = re.compile(
-    r"(?:\b(?:no|oh|well|wait|actually|sorry)\b[\s,.]{1,3}){0,3}"
+    r"\bi (?:first |at first |initially |originally )?thought\b[^.;]{0,80}?,? but (?:no,? )?"
+    r"|(?:\b(?:no|oh|well|wait|actually|sorry)\b[\s,.]{1,3}){0,3}"
     r"\b(?:scratch that|strike that|i take (?:that|it|this) back|(?:i was|that(?:['’]s| is| was)) (?:wrong|incorrect)"
     r"|my mistake|but,? no(?=,)|on second thoughts?|correction|no,? wait|wait,? no|actually,? no(?! longer)"
     r"|let me correct)\b"

@@ -36,7 +36,8 @@ _BUT = re.compile(r"[^.!?\n]*\b(?:but|only|however|though|yet)\b", re.I)
 _OPENING = 8  # characters of a clause that hold its conjunction
 _TELLING_REST = r"(?:that|this|these|those|them|it|which|the above)\b"
 _EXCEPT = re.compile(
-    rf"\b(?:except(?! for {_TELLING_REST})|(?:apart from|other than|aside from|besides|but for)(?! {_TELLING_REST}))\b",
+    rf"\b(?:except(?! for {_TELLING_REST})|(?:apart from|other than|aside from|besides|but for)(?! {_TELLING_REST}))\b"
+    r"|(?:(?<=same )|(?<=identical ))but(?= (?:the|a) )",
     re.I,
 )
 _REST = re.compile(
@@ -46,7 +47,9 @@ _REST = re.compile(
 )
 _COUNTED = re.compile(r"[^:\n]{0,160}\b(?:differences?|changes?|discrepanc(?:y|ies))\b[^:\n]{0,30}:\s(?=\S)", re.I)
 _SUCH_AS = re.compile(r"\b(?:including|such as|for example|like)\b", re.I)
-_CARRIES = re.compile(r"\b(?:carr(?:ying|ies)|hold(?:ing|s)|wear(?:ing|s)|pull(?:ing|s)|rid(?:ing|es))\s", re.I)
+_CARRIES = re.compile(
+    r"\b(?:carr(?:ying|ies)|hold(?:ing|s)|wear(?:ing|s)|contain(?:ing|s)|has|have|rid(?:ing|es))\s", re.I
+)
 _BUT_NOT = re.compile(r"\b(?:but|and|yet) (?:not|no longer)\b", re.I)
 _NEARLY = re.compile(
     r"\b(?:almost|nearly|mostly|largely|similar|alike|at first|first glance|first sight|not only)\b", re.I
@@ -125,7 +128,7 @@ def _read_all(text: str) -> list[Assertion]:
         words, start = clause.text, 0
         if span := taking_back(words):
             start = span[1]
-            if named := find_objects(words[: span[0]]):
+            if named := find_objects(words[: span[1]]):
                 context.objects = (named[0].value,)
             else:  # the clause before is meant
                 assertions = [a for a in assertions if a.last_clause < number - 1]

@@ -52,7 +52,8 @@ def _denied_presence(words: Words, k: int, pictures: list[Hit], objects: dict[in
     if words[k].text not in {"no", "without"}:
         return None
     noun = next((at for at in range(k + 1, min(k + 4, len(words))) if at in objects), None)
-    if noun is None or (k and words[k - 1].text not in _HOLDING and words[k].text == "no"):
+    headed = any(hit.last == k for hit in pictures)  # "picture B: no bear"
+    if noun is None or (k and words[k - 1].text not in _HOLDING and words[k].text == "no" and not headed):
         return None
     rest = {words[at].text for at in range(objects[noun], len(words))}
     near_rest = {words[at].text for at in range(objects[noun], min(objects[noun] + 5, len(words)))}

@@ -32,7 +32,7 @@ _STRONG = {
     "been_eaten was_eaten were_eaten got_eaten eaten_up put_away packed_away tidied_away thrown_away thrown_out "
     "blown_away washed_away swept_away towed_away cut_down chopped_down torn_down pulled_down knocked_down rubbed_out "
     "blotted_out went_away gone_away flown decreased decreases reduced_by cropped_out picked_up exited "
-    "now_not not_any_more not_anymore",
+    "now_not not_any_more not_anymore not_existing is_away are_away",
     "position": "moved move moves movement moving_from moving_to shifted shift shifts shifting relocated relocate "
     "relocates relocation displaced displacement repositioned reposition repositioning rearranged slid "
     "transferred migrated translated translation swapped_places swapped_positions switched_places "
@@ -45,8 +45,10 @@ _STRONG = {
     "farther_right further_up further_down further_to closer_to nearer_to farther_from further_from "
     "closer_together further_apart higher_up lower_down moves_to went_to_the_left went_to_the_right "
     "turned_up_on not_where displaces budged budge fell_from fell_to fell_off "
-    "fell_onto fallen_from fallen_to "
-    + " ".join(f"{verb}_{way}" for verb in _MOTIONS.split() for way in ("to", "over", "across", "onto", "towards")),
+    "fell_onto fallen_from fallen_to crossed_the changed_ends switched_ends swapped_ends "
+    + " ".join(
+        f"{verb}_{way}" for verb in _MOTIONS.split() for way in ("to", "from", "over", "across", "onto", "towards")
+    ),
     "added": "added add adds addition adding appeared appears appear appearance_of inserted introduced newly new "
     "additional extra emerged showed_up shows_up popped_up pops_up joined introduces arrived turned_up "
     "been_put_there one_more two_more",

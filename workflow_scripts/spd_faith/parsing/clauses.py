@@ -38,6 +38,7 @@ _LONGEST_ENTRY = 3  # words
 _OPENING = 8  # characters of a part that hold its subject
 _LONGEST_SENTENCE = 1000  # characters
 _OWNERS = word_set("its his her their")  # "and its tusks are longer"
+_PROFORMS = word_set("there it he she that")  # "there's no clock"
 _ONES = word_set("he she")  # "and she no longer holds a bag"
 _NO_SUBJECT = word_set("it its they their he she his her which who this these those")
 
@@ -120,6 +121,7 @@ def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
     if color_hits(words):
         verbs |= {match.start() for match in COLOR_CHANGE.finditer(sentence)}
     verbs |= {word.start for word in words if word.text in VERBS or word.text in {"less", "fewer"}}
+    verbs |= {word.start for there, word in pairwise(words) if word.text == "s" and there.text in _PROFORMS}
     predicates = sorted(verbs)
     told_at = sorted(at for at, _ in told)
     pictures = [(words[hit.first].start, hit.value) for hit in picture_hits(words)]

@@ -60,7 +60,7 @@ def _is_place(words: Words, hit: Hit) -> bool:
             "untouched",
         }
     if text == "right" and hit.last - hit.first == 1:
-        if after == "now" and before in {"the", "far"}:
+        if after in {"now", "before"} and before in {"the", "far"}:
             return True  # "on the right now"
         return after not in {"next", "now", "behind", "away", "there", "after", "before", "beside"} and before != "all"
     return True
