@@ -230,11 +230,12 @@ def test_merged_pictures_have_no_second_one():
 
 
 def test_mean_and_interval_leave_out_what_is_missing():
-    mean, low, high = mean_and_interval(np.array([[1, 1, np.nan], [2, np.nan, np.nan], [3, np.nan, np.nan]]))
+    values = np.array([[1, 1, np.nan, 1], [2, np.nan, np.nan, 3], [3, np.nan, np.nan, np.nan]])
+    mean, low, high = mean_and_interval(values)
     half = 4.302653 / np.sqrt(3)  # Student's t of two degrees of freedom, deviation 1
-    np.testing.assert_allclose(mean, [2, 1, np.nan])
-    np.testing.assert_allclose(low, [2 - half, np.nan, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(high, [2 + half, np.nan, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(mean, [2, 1, np.nan, 2])
+    np.testing.assert_allclose(low, [2 - half, np.nan, np.nan, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(high, [2 + half, np.nan, np.nan, np.nan], rtol=1e-6)
 
 
 def test_steps_that_few_answers_reach_are_left_out():
@@ -295,6 +296,12 @@ def test_a_sample_of_many_layers_has_twelve_panels_from_first_to_last():
     titles = [axes.get_title() for axes in attention_of_sample("m", table, "describe", ids(1)[0]).axes]
     assert len(titles) == 12
     assert (titles[0], titles[-1]) == ("layer 0", "layer 39")
+
+
+def test_effect_sizes_tell_how_many_samples_they_are_of():
+    figure = draw("full", "effect_sizes_faithfulness")
+    told = [text.get_text() for text, _ in shown_texts(figure)]
+    assert any("unfaithful (n = 20) − faithful (n = 20)" in text for text in told)
 
 
 def test_discoveries_are_marked():

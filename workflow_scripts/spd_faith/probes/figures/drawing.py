@@ -21,6 +21,7 @@ _STYLE = Path(__file__).with_name("style.mplstyle")
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 GREY = "#777777"
 _MOST_MARKED = 16  # points of a line that are marked
+_FEWEST = 3  # values that have an interval: of two it is 13 standard errors wide to either side, and hides all else
 
 P = ParamSpec("P")
 LineStyle = str | tuple[int, tuple[float, ...]]
@@ -51,14 +52,14 @@ def save(figure: Figure, path: Path) -> None:
 def mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over the first dimension, and the ends of its 95% interval by Student's t; nan is left out.
 
-    nan where there is no value; the ends also where there is one alone.
+    nan where there is no value; the ends also where there are fewer than three.
     """
     there = ~np.isnan(values)
     n = there.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(there, values, 0).sum(axis=0) / n
         deviation = np.sqrt(np.where(there, (values - mean) ** 2, 0).sum(axis=0) / (n - 1))
-        half = np.where(n > 1, stdtrit(n - 1, 0.975) * deviation / np.sqrt(n), np.nan)
+        half = np.where(n >= _FEWEST, stdtrit(n - 1, 0.975) * deviation / np.sqrt(n), np.nan)
     return mean, mean - half, mean + half
 
 

@@ -41,7 +41,9 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
         beside = {"xycoords": ("axes fraction", "data"), "va": "center"}
         panels[-1].annotate(probe.replace("_", "\n"), (1.02, places.mean()), **beside)
     bar = figure.colorbar(image, ax=panels, extend="both", location="bottom", fraction=0.1, aspect=50, shrink=0.6)
-    bar.set_label(f"Hedges' g; a dot: false discovery rate ≤ {DISCOVERY:.0%}")
+    group, reference = rows["n_group"].max(), rows["n_reference"].max()
+    compared = f"{contrast.group} (n = {group}) − {contrast.reference} (n = {reference})"
+    bar.set_label(f"Hedges' g of {compared}; a dot: false discovery rate ≤ {DISCOVERY:.0%}")
     return figure
 
 
