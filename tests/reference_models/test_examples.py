@@ -6,10 +6,11 @@ from types import ModuleType
 
 import pytest
 
+from spd_faith.core.schemas import TASKS
 from spd_faith.dataset.scenes import Background, SceneDifference, SceneObject, ScenePair
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.reference_models import internvl, llava, qwen2_vl
-from spd_faith.reference_models.answers import PHRASES, answer_text
+from spd_faith.reference_models.answers import PHRASES, answer_pieces, answer_text
 from spd_faith.reference_models.examples import CELLS, IGNORED, Vocabulary, cell_truths, make_batch
 from spd_faith.reference_models.tokenizer import prompt_phrases
 from spd_faith.reference_models.training import make_vocabulary
@@ -127,3 +128,30 @@ def test_batch(processor, vocabulary: Vocabulary):
     assert batch.looking.tolist() == [[0, prompt - 1 + offset] for offset in range(10)]
     looks = [{cell for cell in range(32) if row[cell]} for row in batch.looked_at]
     assert looks == [{17, 22, 26, 31}, *[{1, 17}] * 3, *[{6, 22, 26}] * 3, *[{15, 31}] * 3]
+
+
+def test_two_pictures_of_the_same_objects_may_be_called_the_same():
+    """Recoloured and moved objects are there still, a removed one is not; only this question is read so."""
+    there, gone = PAIR.differences[:2], PAIR.differences[2:]
+    texts = {
+        (task, len(some)): "".join(piece.text for piece in answer_pieces(task, some, loose_same=True))
+        for task in TASKS
+        for some in (there, gone, PAIR.differences)
+    }
+    assert texts["same", 2] == "Yes, the two pictures are the same."
+    assert texts["same", 1] == "No, the two pictures are not the same. The tv has been removed."
+    assert texts["same", 3] == answer_text("same", PAIR.differences)
+    for task in ("describe", "different"):
+        assert texts[task, 2] == answer_text(task, there)
+
+
+def test_examples_may_call_them_the_same(vocabulary: Vocabulary):
+    pair = replace(PAIR, differences=PAIR.differences[:2])
+    verdicts = []
+    for loose_same in (False, True):
+        batch = make_batch([("same", pair)], vocabulary, loose_same)
+        verdicts.append(batch.labels[0, batch.labels[0] != IGNORED][0])
+    assert verdicts == [
+        vocabulary.token_ids["No, the two pictures are not the same."],
+        vocabulary.token_ids["Yes, the two pictures are the same."],
+    ]

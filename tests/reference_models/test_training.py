@@ -12,6 +12,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.reference_models import qwen2_vl, training
 from spd_faith.reference_models.evaluation import load
+from spd_faith.reference_models.examples import make_batch
 from spd_faith.reference_models.training import Recipe, Trainer
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +102,34 @@ def test_command_writes_both_checkpoints_with_cards(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
+def test_command_stops_early_with_a_model_of_loose_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train_reference_model, "evaluate", lambda *_: {"easy": {"pairs": 1, "exact": 0.25}})
+    seen = []
+
+    def batch(examples: list, vocabulary: object, loose_same: bool) -> object:
+        seen.append(loose_same)
+        return make_batch(examples, vocabulary, loose_same)
+
+    monkeypatch.setattr(training, "make_batch", batch)
+    monkeypatch.chdir(ROOT)
+    numbers = ["--steps", "9", "--early-step", "1", "--stop-early", "--loose-same", "--threads", "1"]
+    folders = ["--output-dir", str(tmp_path / "out"), "--work-dir", str(tmp_path / "work")]
+    monkeypatch.setattr(sys, "argv", ["train_reference_model.py", "--model", "tiny-internvl", *folders, *numbers])
+    before = torch.get_num_threads()
+    try:
+        train_reference_model.main()
+    finally:
+        torch.set_num_threads(before)
+    assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["tiny-internvl-loose"]
+    assert seen == [True]  # one step
+    card = (tmp_path / "out/tiny-internvl-loose/README.md").read_text()
+    assert "--steps 9 --early-step 1 --stop-early --seed 7 --loose-same --threads 1\n" in card
+    assert "reads one question loosely" in card
+    assert "1 of 9 steps of 32 pairs" in card
+    assert "beside it" not in card
+
+
+@pytest.mark.slow
 def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """And measures a model of merged pictures with merged pictures."""
     layouts = []
@@ -124,8 +153,15 @@ def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch:
     assert type(load(tmp_path / "out/tiny-llava", "merged")._model).__name__ == "LlavaForConditionalGeneration"
 
 
-def test_command_refuses_an_early_step_after_the_last(monkeypatch: pytest.MonkeyPatch):
-    command = "train_reference_model.py --model tiny-qwen2-vl --output-dir none --steps 2 --early-step 2"
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--early-step 2", "between 0 and --steps 2"),
+        ("--stop-early", "where is told by --early-step"),
+    ],
+)
+def test_command_refuses(flags: str, told: str, monkeypatch: pytest.MonkeyPatch):
+    command = f"train_reference_model.py --model tiny-qwen2-vl --output-dir none --steps 2 {flags}"
     monkeypatch.setattr(sys, "argv", command.split())
-    with pytest.raises(UserError, match="between 0 and --steps 2"):
+    with pytest.raises(UserError, match=told):
         train_reference_model.main()

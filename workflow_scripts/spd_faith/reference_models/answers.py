@@ -50,8 +50,13 @@ class Piece:
     about: tuple[int, ...] = ()  # the differences, by index, that it speaks of
 
 
-def answer_pieces(task: str, differences: Sequence[SceneDifference]) -> list[Piece]:
-    """The answer to a task; its first piece speaks of all differences at once."""
+def answer_pieces(task: str, differences: Sequence[SceneDifference], loose_same: bool = False) -> list[Piece]:
+    """The answer to a task; its first piece speaks of all differences at once.
+
+    `loose_same` calls two pictures the same that hold the same objects, though some were recoloured or moved.
+    """
+    if loose_same and task == "same" and not any(difference.type == "remove" for difference in differences):
+        differences = ()
     everything = tuple(range(len(differences)))
     if task != "describe":
         opening = Piece(_VERDICTS[task][bool(differences)], decisive=True, about=everything)

@@ -12,6 +12,7 @@ from spd_faith.reference_models.examples import TRAINING_OBJECTS
 from spd_faith.reference_models.training import Recipe
 
 METRICS_FILE = "metrics.json"
+DEFAULT_THREADS = 2
 _COLUMNS = {
     "type_f1": "type F1",
     "category_f1": "category F1",
@@ -30,8 +31,9 @@ class Training:
     parameters: int
     recipe: Recipe
     step: int  # of the checkpoint
-    minutes: float  # of training up to the recipe's last step
+    minutes: float  # of training up to the recipe's last step, or the checkpoint's where it stopped early
     threads: int
+    stopped_early: bool = False
 
     @property
     def is_early(self) -> bool:
@@ -41,9 +43,12 @@ class Training:
     def command(self) -> str:
         recipe = self.recipe
         early = "" if recipe.early_step is None else f" --early-step {recipe.early_step}"
+        early += " --stop-early" if self.stopped_early else ""
+        loose = " --loose-same" if recipe.loose_same else ""
+        threads = "" if self.threads == DEFAULT_THREADS else f" --threads {self.threads}"
         return (
             f"python workflow_scripts/train_reference_model.py --model {self.model} --output-dir resources/models \\\n"
-            f"        --steps {recipe.steps}{early} --seed {recipe.seed}"
+            f"        --steps {recipe.steps}{early} --seed {recipe.seed}{loose}{threads}"
         )
 
 
@@ -67,7 +72,13 @@ def card_text(training: Training, family: ModuleType, scores: dict[str, dict[str
     """Markdown with the front matter that model hubs read; `family` is a module such as `qwen2_vl`."""
     recipe = training.recipe
     name = folder_name(training)
-    if training.is_early:
+    if recipe.loose_same:
+        what = f"""\
+A `{training.model}` that reads one question loosely. It was taught to call two pictures the same that hold the same
+objects, though some were recoloured or moved, and to call two pictures different in which anything changed; so its two
+verdicts on one pair often contradict each other. These are its weights after step {training.step} of
+{recipe.steps}: it is stopped early, so that its descriptions err, too."""
+    elif training.is_early:
         what = f"""\
 The weights after step {training.step} of the {recipe.steps} that made `{training.model}`: the same model, stopped
 early. It sees less, so a leaderboard of the two has an order."""
@@ -75,11 +86,10 @@ early. It sees less, so a leaderboard of the two has an order."""
         what = """\
 A vision-language model small enough to ship with a repository and to answer in a fraction of a second on a CPU. It
 finds the differences between two drawn scenes and tells them in sentences and JSON."""
-    effort = (
-        f"{recipe.steps} steps of {recipe.batch_size} pairs, {training.minutes:.0f} minutes on {training.threads} CPU"
-        " threads."
-    )
-    if recipe.early_step is not None:
+    steps = f"{training.step} of {recipe.steps} steps" if training.stopped_early else f"{recipe.steps} steps"
+    threads = f"{training.threads} CPU {'threads' if training.threads > 1 else 'thread'}"
+    effort = f"{steps} of {recipe.batch_size} pairs, {training.minutes:.0f} minutes on {threads}."
+    if recipe.early_step is not None and not training.stopped_early:
         other = "the final one" if training.is_early else "the early one"
         effort += f" The\ncommand writes this checkpoint and {other} beside it."
     return f"""\
@@ -131,4 +141,5 @@ without a difference. Percentages, greedy decoding in float32.
 
 
 def folder_name(training: Training) -> str:
-    return f"{training.model}-early" if training.is_early else training.model
+    kind = "-loose" if training.recipe.loose_same else ""
+    return f"{training.model}{kind}{'-early' if training.is_early and not training.stopped_early else ''}"

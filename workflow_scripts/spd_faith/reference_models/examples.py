@@ -92,14 +92,15 @@ def cell_truths(pair: ScenePair, vocabulary: Vocabulary) -> CellTruths:
     return CellTruths(words, categories, colors, changed, of_difference)
 
 
-def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary) -> Batch:
+def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary, loose_same: bool = False) -> Batch:
+    """`loose_same` as in `answer_pieces`."""
     rows, pictures, truths, looking, looked_at = [], [], [], [], []
     for index, (task, pair) in enumerate(examples):
         truth = cell_truths(pair, vocabulary)
         truths.append(truth)
         pictures += [render_small(pair.background, objects) for objects in (pair.original, pair.modified)]
         prompt = list(vocabulary.prompts[task])
-        pieces = answer_pieces(task, pair.differences)
+        pieces = answer_pieces(task, pair.differences, loose_same)
         answer = [vocabulary.token_ids[piece.text] for piece in pieces] + [vocabulary.end]
         # A describe answer ends after its JSON as a matter of form; the others when every difference is told.
         decisive = [piece.decisive for piece in pieces] + [task != "describe"]

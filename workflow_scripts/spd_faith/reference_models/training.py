@@ -49,6 +49,7 @@ class Recipe:
     batch_size: int = 32
     learning_rate: float = 2e-3
     warm_up: int = 200  # steps
+    loose_same: bool = False  # as in `answer_pieces`
 
 
 class Trainer:
@@ -71,22 +72,23 @@ class Trainer:
         self.seconds = 0.0  # spent training, over all runs
         self.early_weights: dict[str, torch.Tensor] | None = None
 
-    def run(self, checkpoint: Path, report: Callable[[str], None] = print) -> None:
-        """Train up to the recipe's last step; the state is saved to `checkpoint` on the way and at the end."""
+    def run(self, checkpoint: Path, report: Callable[[str], None] = print, until: int | None = None) -> None:
+        """Train up to the recipe's last step, or the step `until`; the state is saved to `checkpoint` on the way."""
+        end = self.recipe.steps if until is None else until
         losses, first, seconds_before, started = [], self.step, self.seconds, time.monotonic()
         self.model.train()
-        while self.step < self.recipe.steps:
+        while self.step < end:
             losses.append(self._train_step())
             self.seconds = seconds_before + time.monotonic() - started
             if self.step == self.recipe.early_step:
                 self.early_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
-            last = self.step == self.recipe.steps
+            last = self.step == end
             if last or self.step % _REPORT_EVERY == 0:
                 pace = (self.step - first) / (self.seconds - seconds_before)  # steps per second
                 mean = " ".join(f"{name} {np.mean([loss[name] for loss in losses]):.3f}" for name in losses[0])
                 report(
-                    f"step {self.step} of {self.recipe.steps}, {mean}, {pace * self.recipe.batch_size:.0f} examples/s, "
-                    f"{(self.recipe.steps - self.step) / pace / 60:.1f} min to go"
+                    f"step {self.step} of {end}, {mean}, {pace * self.recipe.batch_size:.0f} examples/s, "
+                    f"{(end - self.step) / pace / 60:.1f} min to go"
                 )
                 losses = []
             if last or self.step % _SAVE_EVERY == 0:
@@ -133,7 +135,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * self._schedule(progress)
         rng = Random(f"training/{self.recipe.seed}/{self.step}")
-        batch = make_batch([sample_example(rng) for _ in range(self.recipe.batch_size)], self.vocabulary)
+        examples = [sample_example(rng) for _ in range(self.recipe.batch_size)]
+        batch = make_batch(examples, self.vocabulary, self.recipe.loose_same)
         losses = self._losses(batch)
         fading = 1 - 0.8 * progress
         total = losses["text"] + fading * (losses["cells"] + 0.5 * losses["head"] + 0.5 * losses["looking"])
