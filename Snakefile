@@ -10,6 +10,10 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
+# A newer input reruns a job only where its content has changed too, so that copied or touched results rerun nothing.
+# Above this size Snakemake goes by the time alone; its own bound of 1 MB is passed by a table of 9,000 answers. The
+# pictures pass any bound: the jobs that read them go by the table of samples, which names their content (`ancient`).
+workflow.dag_settings.max_checksum_file_size = 50_000_000
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
@@ -35,7 +39,7 @@ datasets_from = {source: run.dataset_pattern(source) for source in ("demo", "hub
 models_from = run.models_from()
 judges_from = run.judges_from()
 if run.dataset.source in ("folder", "jsonl"):
-    from spd_faith.dataset.own_pairs import check_pairs, fingerprint
+    from spd_faith.dataset.own_pairs import check_pairs, found_revision
 
     if workflow.is_main_process:  # the processes of the jobs need not do it again
         with told_faults("\nThe dataset has faults; nothing was started.\n\n"):

@@ -72,7 +72,7 @@ rule import_pairs:
         runtime=60,
     params:
         identity=identity(run.dataset),
-        files=lambda wildcards: fingerprint(run.dataset),
+        content=lambda wildcards: found_revision(run.dataset),
     shell:
         "python workflow_scripts/import_pairs.py --dataset {wildcards.dataset} --datasets-file config/datasets.yaml"
         " --samples {output.samples:q} --images {output.images:q} 2> {log:q}"

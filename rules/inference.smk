@@ -10,7 +10,7 @@ answered once stands in results/{dataset}/journal/responses/{model}/ and is not 
 rule run_inference:
     input:
         samples="results/{dataset}/samples.parquet",
-        images="results/{dataset}/images.parquet",
+        images=ancient("results/{dataset}/images.parquet"),
         prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
     output:
         responses="results/{dataset}/responses/{model}.parquet",

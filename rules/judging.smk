@@ -41,7 +41,7 @@ rule judge_by_endpoint:
     input:
         samples="results/{dataset}/samples.parquet",
         images=lambda wildcards: (
-            f"results/{wildcards.dataset}/images.parquet" if run.judges[wildcards.judge].pictures else []
+            ancient(f"results/{wildcards.dataset}/images.parquet") if run.judges[wildcards.judge].pictures else []
         ),
         responses="results/{dataset}/responses/{model}.parquet",
         parsed="results/{dataset}/parsed/{model}.parquet",

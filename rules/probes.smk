@@ -12,7 +12,7 @@ threshold reruns the contrasts and figures alone. The groups are those of the fi
 rule run_probes:
     input:
         samples="results/{dataset}/samples.parquet",
-        images="results/{dataset}/images.parquet",
+        images=ancient("results/{dataset}/images.parquet"),
         responses="results/{dataset}/responses/{model}.parquet",
         prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
     output:
@@ -81,7 +81,7 @@ rule contrast_probes:
 rule draw_probes:
     input:
         samples="results/{dataset}/samples.parquet",
-        images="results/{dataset}/images.parquet",
+        images=ancient("results/{dataset}/images.parquet"),
         probes=rules.run_probes.output,
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,

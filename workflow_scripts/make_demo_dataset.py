@@ -6,7 +6,7 @@ from pathlib import Path
 from spd_faith.core.config import registry_entry
 from spd_faith.core.entries import DemoDataset
 from spd_faith.core.errors import UserError, run_command
-from spd_faith.core.files import write_table
+from spd_faith.core.files import sha256, write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 
@@ -29,7 +29,8 @@ def main() -> None:
     for pair in demo_pairs(dataset):
         samples.append(sample_row(pair))
         images.append(image_row(pair))
-    provenance = {"dataset": args.dataset, "revision": f"seed {dataset.seed}"}
+    pictures = sha256("".join(row["original_sha256"] + row["modified_sha256"] for row in images))
+    provenance = {"dataset": args.dataset, "revision": f"seed {dataset.seed}", "pictures": f"sha256:{pictures[:16]}"}
     write_table(args.samples, samples, SAMPLES, provenance)
     write_table(args.images, images, IMAGES, provenance)
     print(f"{len(samples)} pairs in {len(dataset.splits)} splits: {args.samples}, {args.images}")

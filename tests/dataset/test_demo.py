@@ -73,13 +73,15 @@ def test_command_draws_the_default_dataset_with_the_committed_pixels(tmp_path: P
     images = read_table(paths["--images"], IMAGES).to_pylist()
 
     assert [row["sample_id"] for row in samples] == [row["sample_id"] for row in images]
-    digest = hashlib.sha256()
+    digest, shas = hashlib.sha256(), ""
     for row in images:
         for name in ("original", "modified"):
             digest.update(Image.open(io.BytesIO(row[name])).convert("RGB").tobytes())
             assert hashlib.sha256(row[name]).hexdigest() == row[f"{name}_sha256"]
+            shas += row[f"{name}_sha256"]
     assert digest.hexdigest() == PIXELS_SHA256
-    assert read_provenance(paths["--samples"]) == {"dataset": "demo", "revision": "seed 2026"}
+    pictures = f"sha256:{hashlib.sha256(shas.encode()).hexdigest()[:16]}"
+    assert read_provenance(paths["--samples"]) == {"dataset": "demo", "revision": "seed 2026", "pictures": pictures}
 
     assert {split: sum(row["split"] == split for row in samples) for split in dataset.splits} == dict.fromkeys(
         ("easy", "medium", "hard", "multi_diff"), 40

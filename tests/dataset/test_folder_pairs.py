@@ -9,7 +9,7 @@ from dataset.own_files import CAR, folder_entry, save_pair, scene, tables, told,
 
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.folder import folder_entry as entry_of
-from spd_faith.dataset.own_pairs import check_pairs, fingerprint
+from spd_faith.dataset.own_pairs import check_pairs, found_revision
 
 
 def test_a_folder_becomes_a_sample_with_the_bytes_of_its_pictures(tmp_path: Path) -> None:
@@ -171,18 +171,18 @@ def test_an_absent_split_and_an_empty_folder_are_told(tmp_path: Path) -> None:
     assert "no such folder of a split" in message and "nearest: multi_diff" in message
 
 
-def test_the_fingerprint_follows_new_pairs_and_changed_files(tmp_path: Path) -> None:
+def test_the_revision_that_is_found_follows_new_pairs_and_changed_files(tmp_path: Path) -> None:
     folder = write_pair_folder(tmp_path, "easy", "1")
     entry = folder_entry(tmp_path)
-    prints = [fingerprint(entry)]
+    prints = [found_revision(entry)]
     scene(60, 40, changed=True).rotate(180).save(folder / "1_modified_final.jpg")
-    prints.append(fingerprint(entry))
+    prints.append(found_revision(entry))
     (folder / "differences.json").write_text(json.dumps({"modifications": [CAR, CAR]}))
-    prints.append(fingerprint(entry))
+    prints.append(found_revision(entry))
     write_pair_folder(tmp_path, "easy", "2")
-    prints.append(fingerprint(entry))
+    prints.append(found_revision(entry))
     (tmp_path / "easy/2/2_original.jpg").unlink()
-    prints.append(fingerprint(entry))
+    prints.append(found_revision(entry))
     assert len(set(prints)) == 4  # the last pair cannot be told any more, so it is as before it came
     assert prints[4] == prints[2]
 

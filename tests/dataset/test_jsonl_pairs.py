@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from dataset.own_files import CAR, line, save_pair, scene, size_of, tables, told
 from PIL import Image
 
 from spd_faith.core.schemas import IMAGES, SAMPLES
-from spd_faith.dataset.own_pairs import check_pairs, fingerprint, revision
+from spd_faith.dataset.own_pairs import check_pairs, found_revision, revision
 
 
 def test_a_line_becomes_a_sample_and_the_bytes_of_its_pictures(tmp_path: Path) -> None:
@@ -209,20 +210,21 @@ def test_a_file_in_another_encoding_or_without_pairs_is_told(tmp_path: Path, dat
     assert all(part in message for part in parts), message
 
 
-def test_the_fingerprint_follows_truths_and_pictures_and_nothing_else(tmp_path: Path) -> None:
+def test_the_revision_that_is_found_follows_truths_and_pictures_and_nothing_else(tmp_path: Path) -> None:
     entry = write_lines(tmp_path, line("1"))
-    first = fingerprint(entry)
+    first = found_revision(entry)
     write_again = Path(entry.path).read_text()
     Path(entry.path).write_text(write_again.replace(": ", ":   ") + "\n\n")
     (tmp_path / "unrelated.png").touch()
-    assert fingerprint(entry) == first
+    os.utime(tmp_path / "b.png", (0, 0))
+    assert found_revision(entry) == first
     Path(entry.path).write_text(line("1", modifications=[CAR | {"category": "bus"}]))
-    second = fingerprint(entry)
+    second = found_revision(entry)
     Path(entry.path).write_text(write_again)
     scene(60, 40).rotate(180).save(tmp_path / "b.png")
-    assert len({first, second, fingerprint(entry)}) == 3
+    assert len({first, second, found_revision(entry)}) == 3
     (tmp_path / "b.png").unlink()
-    assert len({first, second, fingerprint(entry)}) == 3
+    assert len({first, second, found_revision(entry)}) == 3
 
 
 def test_the_revision_is_of_the_content_wherever_and_whenever_it_was_written(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -120,6 +121,14 @@ class Project:
 
     def models(self) -> list[str]:
         return yaml.safe_load((self.folder / "config/config.yaml").read_text())["models"]
+
+    def planned_of(self, *arguments: str) -> Counter[tuple[str, str]]:
+        """Jobs of a dry run, by rule and model ("" where it is about none), for tests that ask whose they are."""
+        output = self.run("--dry-run", *arguments)
+        jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, re.MULTILINE)
+        models = [re.search(r"^    wildcards: .*?\bmodel=([^,\n]+)", told, re.MULTILINE) for _, told in jobs]
+        names = [(rule, model[1] if model else "") for (rule, _), model in zip(jobs, models, strict=True)]
+        return Counter(name for name in names if name[0] != "all")
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "results/demo" / name)

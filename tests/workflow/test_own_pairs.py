@@ -15,18 +15,14 @@ pytestmark = pytest.mark.slow
 CHAIN = dict.fromkeys(
     ("import_pairs", "run_inference", "parse_responses", "judge_by_rules", "score_differences", "make_leaderboard"), 1
 )
-DRAWN = DemoDataset.model_validate(
-    {"source": "demo", "seed": 5, "splits": {"multi_diff": {"pairs": 5, "objects": [6, 8], "differences": [2, 3]}}}
-)
-
-
 ENDS = {"original": "original", "modified": "modified_final"}
 
 
-def save_pairs(data: Path) -> None:
-    """The same five pairs as lines and as folders."""
+def save_pairs(data: Path, pairs: int = 5) -> None:
+    """The same pairs as lines and as folders; more of them begin with those of fewer."""
+    split = {"pairs": pairs, "objects": [6, 8], "differences": [2, 3]}
     lines = []
-    for pair in demo_pairs(DRAWN):
+    for pair in demo_pairs(DemoDataset.model_validate({"source": "demo", "seed": 5, "splits": {"multi_diff": split}})):
         sample, pictures = sample_row(pair), image_row(pair)
         name = sample["image_id"]
         truths = [
@@ -34,7 +30,7 @@ def save_pairs(data: Path) -> None:
             for difference in sample["differences"]
         ]
         folder = data / "folders/multi_diff" / name
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}_original.png").write_bytes(pictures["original"])
         (folder / f"{name}_modified_final.png").write_bytes(pictures["modified"])
         (folder / "differences.json").write_text(json.dumps({"modifications": truths}))
@@ -101,6 +97,7 @@ def test_a_process_that_a_cluster_starts_for_one_job_does_not_check_again(projec
 @pytest.mark.parametrize("dataset", ["my-lines", "my-folders"])
 def test_what_did_not_change_does_not_run_again_and_a_changed_picture_does(project: Project, dataset: str) -> None:
     config = ("--configfile", f"config/{dataset}.yaml")
+    save_pairs(project.folder / "data")  # copied, cloned or touched: the same content at another time
     assert project.planned(*config) == {}
     changed = next((project.folder / "data").rglob("*_modified_final.png"))
     changed.write_bytes(next((project.folder / "data").rglob("*_original.png")).read_bytes())
@@ -116,6 +113,21 @@ def test_a_changed_line_runs_again_and_another_label_does_not(project: Project) 
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:-1]) + "\n")
     assert project.planned(*config) == CHAIN
+
+
+@pytest.mark.parametrize("dataset", ["my-lines", "my-folders"])
+def test_two_more_pairs_are_asked_about_alone(project: Project, dataset: str) -> None:
+    journal = project.folder / f"results/{dataset}/journal/responses/tiny-qwen2-vl"
+
+    def answered() -> int:
+        """Each file of the journal begins with a line that says who wrote."""
+        return sum(len(file.read_text().splitlines()) - 1 for file in journal.glob("*.jsonl"))
+
+    assert answered() == 5 * 3
+    save_pairs(project.folder / "data", pairs=7)
+    responses = f"results/{dataset}/responses/tiny-qwen2-vl.parquet"
+    project.run("--configfile", f"config/{dataset}.yaml", "--", responses)
+    assert answered() == len(pd.read_parquet(project.folder / responses)) == 7 * 3
 
 
 @pytest.mark.parametrize("mode", [(), ("--dry-run",)])

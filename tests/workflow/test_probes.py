@@ -63,12 +63,6 @@ def test_the_leaderboard_has_them_for_the_open_model_alone(finished: Project) ->
     assert "Tiny Qwen2-VL (early)" in section and "theirs" not in section and "trained to point" in section
 
 
-def test_a_threshold_reruns_no_pass(project: Project) -> None:
-    with project.edited("config/config.yaml") as config:
-        config["probes"]["faithful_at_least"] = 0.9
-    assert project.planned() == AFTER_THE_PASS
-
-
 @pytest.mark.parametrize(
     ("judges", "after"), [(["rules", "second"], {"make_leaderboard": 1}), (["second", "rules"], AFTER_THE_PASS)]
 )
@@ -81,21 +75,9 @@ def test_a_new_judge_reruns_no_pass(project: Project, judges: list[str], after: 
     assert project.planned() == {"judge_by_rules": 2, "score_differences": 2, **after}
 
 
-def test_other_scores_rerun_no_pass(project: Project) -> None:
-    with (project.folder / "workflow_scripts/spd_faith/scoring/metrics.py").open("a") as module:
-        module.write("# another formula\n")
-    assert project.planned() == {"score_differences": 2, **AFTER_THE_PASS}
-
-
 def test_another_choice_of_samples_reruns_the_pass(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["probes"]["seed"] = 1
-    assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
-
-
-def test_another_probe_reruns_the_pass(project: Project) -> None:
-    with project.edited("config/config.yaml") as config:
-        config["probes"]["run"].append("grounding")
     assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
 
 

@@ -43,21 +43,16 @@ def check_pairs(dataset: OwnDataset) -> list[Pair]:
     return pairs
 
 
-def fingerprint(dataset: OwnDataset) -> str:
-    """Changes with a truth, and with the name, size or time of a picture; faults do not stop it."""
-    seen = [
-        [pair.sample_id, pair.layout, _truth(pair), {role: _stamp(path) for role, (_, path) in pair.pictures.items()}]
-        for pair in _found(dataset)
-        if isinstance(pair, Pair)
-    ]
-    return sha256(json.dumps(seen))
+def found_revision(dataset: OwnDataset) -> str:
+    """The `revision` of the pairs that can be told, for the workflow to see a change by; faults do not stop it."""
+    return revision(pair for pair in _found(dataset) if isinstance(pair, Pair))
 
 
 def revision(pairs: Iterable[Pair]) -> str:
     """Names the content of the pairs, truths and pictures, wherever they lie and whenever they were written."""
     digest = running_sha256()
     for pair in pairs:
-        content = {role: sha256(picture.path.read_bytes()) for role, picture in pair.pictures.items()}
+        content = {role: _content(picture.path) for role, picture in pair.pictures.items()}
         digest.update(json.dumps([pair.sample_id, pair.layout, _truth(pair), content]).encode())
     return f"sha256:{digest.hexdigest()[:16]}"
 
@@ -110,12 +105,11 @@ def _truth(pair: Pair) -> dict[str, Any]:
     return pair.truth.model_dump(mode="json", include={"modifications", "question", "is_faithful"})
 
 
-def _stamp(path: Path) -> list[Any]:
+def _content(path: Path) -> str | None:
     try:
-        status = path.stat()
+        return sha256(path.read_bytes())
     except OSError:
-        return [str(path)]
-    return [str(path), status.st_size, status.st_mtime_ns]
+        return None
 
 
 def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
