@@ -5,6 +5,7 @@ follow imports.
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 _SCRIPTS = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ def command_files(script: str) -> list[str]:
     return sorted(str(path.relative_to(_SCRIPTS.parent)) for path in reached)
 
 
+@cache  # the commands share most of their modules, and every start of Snakemake reads them
 def _imported(path: Path) -> list[Path]:
     names = []
     for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):

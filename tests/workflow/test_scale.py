@@ -1,0 +1,18 @@
+"""A run as large as a cluster's, as a dry run."""
+
+from pathlib import Path
+
+import pytest
+from workflow.scaled import MODELS, SHARDS, scaled_project
+
+pytestmark = pytest.mark.slow
+
+
+def test_thirty_models_in_sixteen_shards_plan_as_a_moderate_number_of_jobs(tmp_path: Path) -> None:
+    jobs = scaled_project(tmp_path / "project").planned()
+    once = {"download_dataset": 1, "make_leaderboard": 1}
+    rules = "gather_responses parse_responses judge_by_rules score_differences"
+    probes = "run_probes contrast_probes draw_probes draw_overlays"
+    per_model = dict.fromkeys(f"{rules} {probes}".split(), MODELS)
+    assert jobs == {**once, **per_model, "run_inference_shard": MODELS * SHARDS}
+    assert sum(jobs.values()) < 1200
