@@ -10,11 +10,6 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# A newer input reruns a job only where its content has changed too, so that copied or touched results rerun nothing.
-# Above this size Snakemake goes by the time alone; its own bound of 1 MB is passed by a table of 9,000 answers. The
-# pictures pass any bound: the jobs that read them go by the table of samples, which names their content (`ancient`).
-workflow.dag_settings.max_checksum_file_size = 50_000_000
-
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
 from spd_faith.core.config import load_run

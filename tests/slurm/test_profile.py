@@ -65,8 +65,10 @@ def test_every_entry_is_commented() -> None:
             assert "#" in line or before.startswith("#"), f"{line}: no comment"
 
 
-def test_no_workflow_profile_overrides_it() -> None:
-    assert not (ROOT / "profiles").exists() and not (ROOT / "workflow").exists()
+def test_the_workflow_profile_overrides_nothing_of_it() -> None:
+    """It is read beside every profile, and wins key by key."""
+    assert set(_read(ROOT / "profiles/default/config.yaml")) == {"max-checksum-file-size"}
+    assert "max-checksum-file-size" not in _read(PROFILE)
 
 
 def test_every_partition_has_limits_that_the_plugin_knows() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources", "slurm")
+PARTS = ("Snakefile", "profiles", "rules", "workflow_scripts", "config", "envs", "resources", "slurm")
 MODELS = ("tiny-qwen2-vl", "tiny-qwen2-vl-early")
 
 
