@@ -1,7 +1,7 @@
 """Keys and values of the tokens so far, kept where the next ones can be written behind them.
 
-The cache that `generate` makes by itself copies all of them for each token that it adds: more work, after a prompt of
-2,000 tokens, than all else that the token takes.
+The cache that `generate` makes by itself copies all of them for each token that it adds: after a prompt of 2,000 tokens
+about a quarter of what a token takes on the CPU (12 layers of 512).
 """
 
 import torch
