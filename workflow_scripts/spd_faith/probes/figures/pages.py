@@ -10,8 +10,8 @@ from spd_faith.core.files import whole_file
 from spd_faith.probes.figures.drawing import styled
 
 
+@styled  # as a whole: fonts are written when the file is closed
 def write_pages(figures: Iterable[Figure], path: Path) -> None:
     with whole_file(path) as part, PdfPages(part, metadata={"CreationDate": None}) as pages:
-        add = styled(pages.savefig)
         for figure in figures:
-            add(figure)
+            pages.savefig(figure)
