@@ -282,8 +282,9 @@ def test_heat_maps_of_some_layers_stand_where_those_layers_are():
 
 
 def test_figures_are_the_pages_of_one_file(tmp_path):
-    figures = [all_figures(*case("tiny"))[name]() for name in ("grounding", "attention_by_step", "attention_by_layer")]
+    drawings = all_figures(*case("tiny"))
     for name in ("a.pdf", "b.pdf"):
+        figures = [drawings[which]() for which in ("grounding", "attention_by_step", "attention_by_layer")]
         write_pages(figures, tmp_path / name)
     content = (tmp_path / "a.pdf").read_bytes()
     assert len(re.findall(rb"/Type /Page\b", content)) == 3
