@@ -8,13 +8,14 @@ samples, pictures and answers. Names of flags may be written with dashes or unde
 import argparse
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
+from matplotlib.figure import Figure
 
 from spd_faith.core.config import PROBE_NAMES, Probes
 from spd_faith.core.config_faults import NOTHING, fault, raise_faults
@@ -136,8 +137,6 @@ def _faults(arguments: argparse.Namespace) -> list[str]:
             faults.append(fault(f"--{name}", "unknown kind of file", str(given[name]), kinds))
     if "output_file" in given and len(probes) > 1:
         faults.append(fault("--output_file", "one table for several probes", ", ".join(probes), "--output_dir FOLDER"))
-    if "output_pdf" in given and not LAYER_PROBES.keys() & set(probes):
-        faults.append(fault("--output_pdf", "no figures", ", ".join(probes), "overlays, by draw_overlays.py"))
     if given.get("max_samples", 1) < 1:
         faults.append(fault("--max_samples", "nothing to probe", arguments.max_samples, "1 at least"))
     if first < 0 or (last is not None and last < first):
@@ -250,24 +249,24 @@ def _present(arguments: argparse.Namespace, folder: Path) -> None:
         _tell(name, folder / f"{name}.parquet")
     if arguments.output_file:
         _copy(folder / f"{arguments.probes[0]}.parquet", arguments.output_file)
+    drawings = _contrasts(arguments, folder) | _overlays(arguments, folder)
+    if drawings:
+        _save_figures(drawings, folder / "figures", arguments.output_pdf)
+
+
+def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Figure]]:
+    """Write groups and contrasts, tell the sizes of the groups, and return what draws the figures of layers."""
+    from spd_faith.probes.contrasts import contrast_rows
+    from spd_faith.probes.figures.of_model import all_drawings
+    from spd_faith.probes.judged_groups import groups_by_rules
+
     probes = {
         name: read_table(folder / f"{name}.parquet", schema)
         for name, schema in LAYER_PROBES.items()
         if name in arguments.probes
     }
-    if probes:
-        _draw(arguments, folder, probes)
-    if "token_activation_map" in arguments.probes:
-        tables = f"--samples {folder}/samples.parquet --images {folder}/images.parquet --probes {folder}"
-        _tell("maps are drawn by", f"draw_overlays.py {tables} --output-folder {folder}/overlays")
-
-
-def _draw(arguments: argparse.Namespace, folder: Path, probes: dict[str, pa.Table]) -> None:
-    from spd_faith.probes.contrasts import contrast_rows
-    from spd_faith.probes.figures.of_model import CONTACT_SHEET, all_drawings, write_figures
-    from spd_faith.probes.figures.pages import write_pages
-    from spd_faith.probes.judged_groups import groups_by_rules
-
+    if not probes:
+        return {}
     defaults = Probes()
     bounds = {"faithful_at_least": defaults.faithful_at_least, "unfaithful_at_most": defaults.unfaithful_at_most}
     responses = read_table(folder / "responses.parquet", RESPONSES)
@@ -282,18 +281,36 @@ def _draw(arguments: argparse.Namespace, folder: Path, probes: dict[str, pa.Tabl
         sizes = members(grouped, contrast)["group"].value_counts()
         told = ", ".join(f"{sizes.get(name, 0)} {name}" for name in (contrast.group, contrast.reference))
         _tell(contrast.name, f"{told}, of {grouped['sample_id'].nunique()} samples")
-
     contrasts = read_table(folder / "contrasts.parquet", PROBE_CONTRASTS).to_pandas()
-    drawings = all_drawings(Path(arguments.model_path).name, probes, contrasts, grouped, sample_id=None)
+    return all_drawings(Path(arguments.model_path).name, probes, contrasts, grouped, sample_id=None)
+
+
+def _overlays(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Figure]]:
+    """What draws the maps of the first answer of each split."""
+    from spd_faith.probes.figures.of_model import TASK
+    from spd_faith.probes.saved_overlays import saved_overlays
+
+    if "token_activation_map" not in arguments.probes:
+        return {}
+    maps = folder / "token_activation_map.parquet"
+    drawings = saved_overlays(maps, folder / "samples.parquet", folder / "images.parquet", TASK)
+    if not drawings:
+        logging.warning("%s: no maps at all to draw; the table's column status says why", maps)
+    return drawings
+
+
+def _save_figures(drawings: dict[str, Callable[[], Figure]], folder: Path, once_more: Path | None) -> None:
+    from spd_faith.probes.figures.of_model import CONTACT_SHEET, write_figures
+    from spd_faith.probes.figures.pages import write_pages
+
     with progress(len(drawings), "Figures", "figure") as bar:
-        figures = write_figures(drawings, folder / "figures", bar.update)
-    sheet = folder / "figures" / CONTACT_SHEET
-    _tell("figures", sheet)
-    if arguments.output_pdf and arguments.output_pdf.suffix.lower() == ".png":
-        _copy(sheet, arguments.output_pdf)
-    elif arguments.output_pdf:
-        write_pages(figures, arguments.output_pdf)
-        _tell("pages", arguments.output_pdf)
+        figures = write_figures(drawings, folder, bar.update)
+    _tell("figures", folder / CONTACT_SHEET)
+    if once_more and once_more.suffix.lower() == ".png":
+        _copy(folder / CONTACT_SHEET, once_more)
+    elif once_more:
+        write_pages(figures, once_more)
+        _tell("pages", once_more)
 
 
 def _copy(path: Path, to: Path) -> None:

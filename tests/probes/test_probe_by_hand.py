@@ -83,7 +83,6 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
             f"{WHOLE} --probes layer_changes grounding --output_file {{0}}/o.parquet",
             ["--output_file: one table for several probes", "layer_changes, grounding"],
         ),
-        (f"{WHOLE} --probes token_activation_map --output_pdf {{0}}/o.pdf", ["--output_pdf: no figures"]),
         (f"{WHOLE} --output_dir {{0}}/out --max-samples 0", ["--max_samples: nothing to probe"]),
         (f"{WHOLE} --output_dir {{0}}/out --layer-start 3 --layer-end 2", ["no layers", "(3, 2)"]),
         (f"{WHOLE} --output_dir {{0}}/out --layer-start -1", ["no layers", "(-1, None)"]),
@@ -263,6 +262,16 @@ def test_a_folder_gives_attention_of_the_named_layers(drawn, tmp_path):
         *("attention_by_step", "attention_by_layer", "attention_of_sample"),
         *("effect_sizes_faithfulness", "effect_sizes_consistency"),
     }
+
+
+@pytest.mark.slow
+def test_maps_are_drawn_for_the_first_answer_of_a_split(drawn, tmp_path):
+    folder, names = drawn
+    flags = ["--multi_diff_dir", folder / "released", "--max_samples", 2, "--output_pdf", tmp_path / "maps.pdf"]
+    run("probe.py", "--probes", "token_activation_map", *flags, "--model", "tiny-qwen2-vl")
+    assert figures_of(tmp_path / "maps") == {f"overlays_describe_multi_diff_00000_{names[0]}"}
+    assert not (tmp_path / "maps" / "contrasts.parquet").exists()  # no layers to contrast
+    assert len(re.findall(rb"/Type /Page\b", (tmp_path / "maps.pdf").read_bytes())) == 1
 
 
 @pytest.mark.slow
