@@ -2,6 +2,8 @@
 
 REQUIRED INPUTS: none; the entry in datasets.yaml says how the pairs are made, or where they are published or lie.
 OUTPUTS: results/{dataset}/samples.parquet, results/{dataset}/images.parquet
+The samples name the content of the pictures in their metadata. So the jobs that read pictures go by the samples, and take
+the table of pictures, which is too large to be compared, as `ancient`: copied or touched it reruns nothing.
 """
 
 

@@ -125,7 +125,7 @@ def test_a_second_run_has_nothing_to_do(finished: Finished) -> None:
     assert finished.project.planned_of() == Counter()
 
 
-def test_the_order_of_models_and_judges_is_of_no_account(project: Project) -> None:
+def test_the_order_of_the_models_is_of_no_account(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["models"].reverse()
     assert project.planned_of() == Counter()
@@ -284,9 +284,8 @@ def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
 
 def test_the_rules_of_the_judge_rerun_its_judgements_and_the_scores(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/judging/reasoning.py", "# another rule\n")
-    judged = jobs_of(
-        MODELS, judge_by_rules=1, score_differences=2
-    )  # the scores of all, for their command knows the rules
+    # the scores of both judges, for their command imports the rules: it scores folders of answers too
+    judged = jobs_of(MODELS, judge_by_rules=1, score_differences=2)
     assert project.planned_of() == judged + probing(MODELS) + LEADERBOARD
 
 
