@@ -11,7 +11,7 @@ from spd_faith.judging.consistency import Answer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 
-VERSION = "rules-2"  # raise it when a rule changes
+VERSION = "rules-3"  # raise it when a rule changes
 
 
 def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> list[dict[str, Any]]:

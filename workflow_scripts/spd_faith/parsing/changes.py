@@ -77,10 +77,11 @@ def type_hits(text: str) -> tuple[list[Hit], list[Hit]]:
     ]
     denied = [hit for hit in told if _denied(words, hit)]
     asserted = sorted(flip_absence(words, hit, pictures) for hit in [*implied, *told] if hit not in denied)
-    if _GONE_TO.search(text):
-        asserted = [
-            hit._replace(value="strong position") if words[hit.first].text == "gone" else hit for hit in asserted
-        ]
+    if _GONE_TO.search(text):  # "gone from red to blue", "gone from the left to the right"
+        gone = [hit for hit in asserted if words[hit.first].text == "gone"]
+        recolored = any(hit.value == "strong color" for hit in asserted)
+        moved = [] if recolored else [hit._replace(value="strong position") for hit in gone]
+        asserted = sorted([hit for hit in asserted if hit not in gone] + moved)
     put = max((k for k, word in enumerate(words) if word.text in {"placed", "put"}), default=-1)
     asserted = [  # "removed from the shelf and placed on the table"
         Hit(hit.first, hit.last, "strong position") if hit.value == "strong remove" and hit.first < put else hit
