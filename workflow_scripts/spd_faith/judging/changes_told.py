@@ -31,6 +31,7 @@ _LEFT_PLACE = re.compile(  # gone from there, and perhaps only moved
     r"(?!(?:\w+ )?(?:picture|image|photo|scene|frame|shot))",
     re.I,
 )
+_IS_SO = re.compile(r"^(?:opened|closed|broken|folded|unfolded|cracked|torn|bent|tilted|upside down|flipped)$", re.I)
 _INSTEAD = re.compile(r"\b(?:instead of|in (?:the )?place of) (?:the|an?)\b", re.I)
 _OTHER_SIDE = re.compile(
     r"\bwhere (?:the|an?|it|its)\b|\b(?:other|opposite|far|different) (?:side|end|edge|corner|half)\b", re.I
@@ -86,6 +87,8 @@ def lost_objects(clause: str, objects: list[Mention]) -> list[Mention]:
 
 def changes_told(clause: str, found: Mentions, said: Assertion, are_lost: bool) -> list[str | None]:
     """The types of change that a clause asserts of the objects of `said`; `[None]` for one that it does not name."""
+    if found.types and one_picture(found.pictures) is not None and all(_IS_SO.search(m.text) for m in found.types):
+        return []  # "the mirror is cracked in the second picture" is a state of it
     if found.types:
         return _named_changes(clause, found, said)
     if are_lost:

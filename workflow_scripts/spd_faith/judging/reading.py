@@ -46,7 +46,7 @@ _REST = re.compile(
     re.I,
 )
 _COUNTED = re.compile(r"[^:\n]{0,160}\b(?:differences?|changes?|discrepanc(?:y|ies))\b[^:\n]{0,30}:\s(?=\S)", re.I)
-_SUCH_AS = re.compile(r"\b(?:including|such as|for example|like)\b", re.I)
+_SUCH_AS = re.compile(r"\b(?:including|such as|for example|like|rest of)\b", re.I)
 _CARRIES = re.compile(
     r"\b(?:carr(?:ying|ies)|hold(?:ing|s)|wear(?:ing|s)|contain(?:ing|s)|has|have|rid(?:ing|es))\s", re.I
 )
@@ -333,7 +333,7 @@ def _asserted(
     none_counted = not said.objects and _CONTENTS.search(clause) and find_count(clause) == 0
     if found.same or none_counted or (said.objects and stays(clause)):
         rest = bool(_REST.search(clause))
-        if rest and _SUCH_AS.search(clause):  # "all other objects, including the oven, are the same"
+        if rest and _SUCH_AS.search(clause):  # "all other objects, including the oven", "the rest of the room"
             said = replace(said, objects=())
         is_denied = not said.objects and (_EXCEPT.search(clause) or (_NEARLY.search(clause) and not rest))
         return [] if is_denied else sameness(clause, said, found.same, rest)

@@ -9,7 +9,7 @@ from spd_faith.judging.assertions import Assertion, off_color
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.folding import fold
 from spd_faith.judging.reading import read_assertions
-from spd_faith.judging.truth import TrueDifference, Truth, read_truth
+from spd_faith.judging.truth import TrueDifference, Truth, off_place, read_truth
 from spd_faith.parsing.categories import canonical_category
 
 _JSON_START = re.compile(r"```|\{\s*[\"'\w]+\s*:|\[\s*[\[{\]]")
@@ -157,6 +157,8 @@ def _stays(name: str, said: Assertion, truth: Truth) -> Outcome:
         return _unfaithful("type_confusion")
     colors = {color for true in changed for color in true.colors if color}
     if said.colors[0] and colors and all(off_color(said.colors[0], color) for color in colors):
+        return _unfaithful("attribute_error")
+    if unchanged and all(off_place(said.places[0] or said.places[1], at) for at in unchanged):
         return _unfaithful("attribute_error")
     unknown = (said.change == "color" and said.colors[0] and not colors) or truth.lacks(said)
     return _UNVERIFIABLE if unknown else _FAITHFUL

@@ -82,7 +82,8 @@ def presence_in_both(clause: str, found: Mentions, said: Assertion) -> list[Asse
     """What "in both" says of each object: that its color or its place stays, or else that it is in both."""
     if not said.objects or not _IN_BOTH.search(clause):
         return []
-    respect = "color" if any(said.colors) else "position" if any(said.places) else "remove"
+    placed = any(said.places) or find_spots(clause)
+    respect = "color" if any(said.colors) else "position" if placed else "remove"
     kept = said.colors[0] or said.colors[1]
     details = _details(clause, found)
     return [

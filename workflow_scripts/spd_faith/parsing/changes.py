@@ -32,7 +32,7 @@ _COMPARING = word_set(
 
 
 _GONE_TO = re.compile(
-    r"\bgone (?:to|over|across"
+    r"\b(?:gone|flown) (?:to|over|across"
     r"|from (?!the (?:first|second|original|modified|picture|image|scene)\b)[^.;]{2,40}?\bto)\b",
     re.I,
 )
@@ -78,7 +78,7 @@ def type_hits(text: str) -> tuple[list[Hit], list[Hit]]:
     denied = [hit for hit in told if _denied(words, hit)]
     asserted = sorted(flip_absence(words, hit, pictures) for hit in [*implied, *told] if hit not in denied)
     if _GONE_TO.search(text):  # "gone from red to blue", "gone from the left to the right"
-        gone = [hit for hit in asserted if words[hit.first].text == "gone"]
+        gone = [hit for hit in asserted if words[hit.first].text in {"gone", "flown"}]
         recolored = any(hit.value == "strong color" for hit in asserted)
         moved = [] if recolored else [hit._replace(value="strong position") for hit in gone]
         asserted = sorted([hit for hit in asserted if hit not in gone] + moved)
