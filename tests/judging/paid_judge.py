@@ -145,13 +145,14 @@ class Judged:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.prompts = ROOT / "resources/prompts"
 
     def arguments(self, server: FaultServer, model: str, **changes: object) -> list[str]:
         (self.folder / "judges.yaml").write_text(yaml.safe_dump({"paid": fields_of(server, **changes)}))
         flags = {
             "judge": "paid",
             "judges-file": self.folder / "judges.yaml",
-            "prompts": ROOT / "resources/prompts",
+            "prompts": self.prompts,
             "samples": self.folder / "samples.parquet",
             "images": self.folder / "images.parquet",
             "responses": self.folder / f"responses/{model}.parquet",

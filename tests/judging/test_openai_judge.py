@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+import shutil
 
 import pytest
 from fault_server import FaultServer, echoing_headers, reply, slow, status
@@ -313,6 +314,12 @@ def changed_picture(judged):
     write_table(judged.folder / "images.parquet", table, IMAGES)
 
 
+def changed_prompt(judged):
+    judged.prompts = shutil.copytree(judged.prompts, judged.folder / "prompts")
+    path = judged.prompts / "judge_cr.txt"
+    path.write_text(path.read_text(encoding="utf-8").replace("You give no score.", "Give none."), encoding="utf-8")
+
+
 MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in ("drf", "cr")}
 
 
@@ -326,8 +333,18 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         (None, {"pictures": {"max_side": 28}}, 8),
         (changed_truth, {}, 1),
         (changed_picture, {}, 2),
+        (changed_prompt, {}, 4),
     ],
-    ids=["model of a metric", "prices", "generation", "request", "pictures", "truth of a pair", "picture of a pair"],
+    ids=[
+        "model of a metric",
+        "prices",
+        "generation",
+        "request",
+        "pictures",
+        "truth of a pair",
+        "picture of a pair",
+        "prompt of a metric",
+    ],
 )
 def test_a_change_pays_for_what_hangs_on_it(judged, change, entry, asked):
     with FaultServer(answer=honest) as server:
