@@ -157,7 +157,7 @@ def check_same(probe, one, other):
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_one_pass_serves_all_probes(load, tmp_path, monkeypatch, batch_size):
-    """Of eight answers: the model runs once for each batch, never generates, and its head sees no prompt."""
+    """Of three samples: the model runs once for each batch of them, never generates, and its head sees no prompt."""
     backend, runs, heads = load("qwen2_vl"), [], []
     monkeypatch.setattr(type(backend.model), "generate", None)
     base = backend.model.base_model.register_forward_pre_hook(
@@ -169,7 +169,7 @@ def test_one_pass_serves_all_probes(load, tmp_path, monkeypatch, batch_size):
     finally:
         base.remove()
         head.remove()
-    assert len(runs) == {1: 8, 3: 1 + 1 + 1}[batch_size]  # of "different?" two answers
+    assert len(runs) == {1: 3, 3: 1}[batch_size]
     assert sorted(heads) == sorted(count for count in tokens.values() if count)
 
 
