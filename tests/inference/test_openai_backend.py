@@ -473,6 +473,16 @@ def charged(server):
 BOUND = ((256 + 11 // 2 + 2 * (2048 + 56 * 28 // 192)) * 2.5 + 640) / 1e6
 
 
+def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(backend):
+    with FaultServer() as server:
+        # two pictures of 100,000 tokens, at 2.5 dollars a million, are the whole limit, and the words come on top
+        fields = {"prices": PRICES, "max_usd": 0.5}
+        with pytest.raises(UserError, match="max_usd"):
+            list(backend(server, picture_tokens=100_000, **fields).answer([question()]))
+        assert server.requests == []
+        assert len(list(backend(server, picture_tokens=99_000, **fields).answer([question()]))) == 1
+
+
 @pytest.mark.parametrize("concurrency", [1, 16])
 def test_max_usd_is_never_passed_and_well_used(backend, concurrency):
     limit, answers = 0.05, []

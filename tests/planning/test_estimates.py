@@ -46,6 +46,8 @@ def test_an_endpoint_takes_no_seconds_of_ours():
     usage = estimated_usage(entry, LENGTHS)
     assert usage.seconds == 0
     assert usage.prompt_tokens == 2 * 100 + 50  # 280² / 784 = 100
+    counted = entry.model_copy(update={"picture_tokens": 14_167})
+    assert estimated_usage(counted, LENGTHS).prompt_tokens == 2 * 14_167 + 50
 
 
 def test_dollars_and_hours_by_hand():
