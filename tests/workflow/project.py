@@ -18,7 +18,7 @@ MODELS = ("tiny-qwen2-vl", "tiny-qwen2-vl-early")
 
 
 class Project:
-    """A copy of the project with a dataset of eight pairs and two models."""
+    """A copy of the project with a dataset of eight pairs and two models, without probes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,6 +41,7 @@ class Project:
                 split["pairs"] = 2
         with project.edited("config/config.yaml") as config:
             config["models"] = list(MODELS)
+            config["probes"] = {"run": []}
         return project
 
     def copy(self, folder: Path) -> "Project":

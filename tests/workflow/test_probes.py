@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from workflow.project import Project
+import yaml
+from workflow.project import ROOT, Project
 
 from spd_faith.core.schemas import PROBE_SUMMARIES
+from spd_faith.probes.contrasts import SMALLEST_GROUP
 
+ERRING = ("tiny-qwen2-vl-loose", "tiny-internvl-loose")
 MODEL = "tiny-qwen2-vl-early"
 PROBES = ["layer_changes", "generation_attention", "neuron_activation", "hidden_similarity"]
 AFTER_THE_PASS = {"contrast_probes": 1, "draw_probes": 1, "make_leaderboard": 1}
@@ -114,3 +117,21 @@ def test_a_run_without_probes_needs_no_table_of_theirs(project: Project) -> None
     rows = project.table("leaderboard.parquet")
     assert rows[["n_probed", "ffn_drift", "ffn_drift_n"]].isna().all(axis=None)
     assert "Inside the open models" not in (project.folder / "results/demo/leaderboard.md").read_text()
+
+
+def test_two_models_of_the_default_run_have_samples_enough_in_each_group(tmp_path: Path) -> None:
+    """Eight, under which a contrast is not tested; of the samples that the default run probes."""
+    project = Project.fresh(tmp_path / "project")
+    shutil.copy2(ROOT / "config/datasets.yaml", project.folder / "config/datasets.yaml")
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    with project.edited("config/config.yaml") as config:
+        config["models"] = [model for model in default["models"] if model in ERRING]
+        config["probes"] = default["probes"] | {"run": ["hidden_similarity"]}
+    assert tuple(config["models"]) == ERRING
+    project.run(*(f"results/demo/probes/{model}/groups.parquet" for model in ERRING))
+    for model in ERRING:
+        probed = project.table(f"probes/{model}/hidden_similarity.parquet")["sample_id"].unique()
+        assert len(probed) == 24
+        groups = project.table(f"probes/{model}/groups.parquet")
+        counts = groups[groups["sample_id"].isin(probed)]["group"].value_counts()
+        assert counts[["faithful", "unfaithful", "contradictory", "consistent"]].min() >= SMALLEST_GROUP, model

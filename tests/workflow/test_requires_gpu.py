@@ -41,7 +41,10 @@ def project(tmp_path):
 
     edit(folder / "config/models.yaml", add_needy)
     edit(folder / "config/datasets.yaml", shrink)
-    edit(folder / "config/config.yaml", lambda config: config.update(models=["tiny-qwen2-vl", "needy"]))
+    edit(
+        folder / "config/config.yaml",
+        lambda config: config.update(models=["tiny-qwen2-vl", "needy"], probes={"run": []}),
+    )
     return folder
 
 

@@ -77,7 +77,9 @@ def card_text(training: Training, family: ModuleType, scores: dict[str, dict[str
 A `{training.model}` that reads one question loosely. It was taught to call two pictures the same that hold the same
 objects, though some were recoloured or moved, and to call two pictures different in which anything changed; so its two
 verdicts on one pair often contradict each other. These are its weights after step {training.step} of
-{recipe.steps}: it is stopped early, so that its descriptions err, too."""
+{recipe.steps}: it is stopped early, so that its descriptions err, too. Of the checkpoints looked at this one was taken
+for the sizes of the groups, faithful, unfaithful, contradictory and consistent, that its answers to the probed pairs of
+the demo dataset fall into. So its scores there are no estimate of anything."""
     elif training.is_early:
         what = f"""\
 The weights after step {training.step} of the {recipe.steps} that made `{training.model}`: the same model, stopped
