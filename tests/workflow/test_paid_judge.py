@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fault_server import FaultServer
-from judging.paid_judge import PRICES, USD, honest, metric_of, sentences
+from judging.paid_judge import PRICES, USD, honest, honest_claims, metric_of, sentences
 from workflow.project import Project
 
 KEY = "sk-test-0d24b6886aa7f3a9c51e"
@@ -122,10 +122,17 @@ def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Pro
         refused = metric_of(request) == "drf" and next(asked) % 2
         return reply({"content": None, "refusal": "no"}) if refused else None
 
-    with FaultServer(refuses_a_half, answer=honest, lifetime=LIFETIME) as server:
+    def prints_a_score(request):  # that no labels give; and quotes what nobody said
+        claims = honest_claims(request)
+        if metric_of(request) == "drf" and claims:
+            claims.append({"quote": "What nobody said", "about": "", "reason": "", "label": "faithful"})
+        return json.dumps({"claims": claims, "score": 2.0})
+
+    with FaultServer(refuses_a_half, answer=prints_a_score, lifetime=LIFETIME) as server:
         serve(project, server, [MODEL], concurrency=1)
         project.run(PAID_KEY=KEY)
-    rows = judgements(project, MODEL).query("metric == 'drf'")
+    all_rows = judgements(project, MODEL)
+    rows = all_rows.query("metric == 'drf'")
     refused = int((rows["status"] == "unscored:refusal").sum())
     assert 0 < refused < 8 and rows["score"].isna().sum() == refused
     live = project.table("leaderboard.parquet").query("judge == 'paid'").iloc[0]
@@ -135,3 +142,8 @@ def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Pro
     assert live["drf_bound_high"] == pytest.approx((known + refused) / 8)
     page = (project.folder / "results/demo/leaderboard.md").read_text()
     assert "unscored:refusal" in page and "bounds" in page
+    # the page counts what was invented, printed scores that differ, answers that were cut, and what is unscored
+    invented, differing = int(rows["n_invented"].sum()), int(all_rows["judge_score"].notna().sum())
+    assert invented > 0 and differing > 0
+    cells = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
+    assert ["Paid", *map(str, (invented, differing, 0, refused)), ""] in [row[2:] for row in cells]
