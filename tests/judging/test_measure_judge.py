@@ -50,6 +50,12 @@ def test_the_tuning_half_is_told_by_manner_and_claim():
     assert "cr-002: score 0.00, labelled 0.00\n  = contradictory: Yes / Yes" in printed
 
 
+def test_the_further_answers_are_told_by_claim_and_are_in_no_half():
+    printed = run("--half", "further", "--details").stdout
+    assert "\n| DRF | 70 |" in printed and "\n| CR | 42 |" in printed and "\nfurther-cr-02: score 1.00" in printed
+    assert "further-" not in run("--half", "tuning", "--details").stdout
+
+
 def test_a_drf_item_by_hand():
     """Of three labelled claims the rules find two, one of them with another label, and one more: 2/3, 2/3, 1/2."""
     item = ReasoningItem.model_validate(
