@@ -43,17 +43,13 @@ if workflow.local_exec and (gpus := visible_gpus()):  # no more GPU jobs at once
     workflow.register_resource("gpu", len(gpus))
 
 
-def growing(amount):
-    """A resource of `amount`, a number or a function of the wildcards, and as much again with each further attempt."""
-    return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
-
-
 wildcard_constraints:
     dataset=re.escape(run.config.dataset),
     model="|".join(map(re.escape, run.models)),
     judge="|".join(map(re.escape, run.judges)),
 
 
+include: "rules/resources.smk"
 include: "rules/dataset.smk"
 include: "rules/inference.smk"
 include: "rules/parsing.smk"
