@@ -46,7 +46,9 @@ def save(figure: Figure, path: Path) -> None:
             whole_file(path.with_name(path.name + kind)) as part,
         ):
             figure.savefig(part, format=kind[1:], metadata=metadata)
-        figure.set_layout_engine("none")  # what was laid out once stays: it costs as much as drawing
+        # what was laid out once stays: it costs as much as drawing, twice where there is an engine to do it
+        with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
 
 
 def mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
