@@ -16,8 +16,18 @@ from spd_faith.reference_models.examples import make_batch
 from spd_faith.reference_models.training import Recipe, Trainer
 
 ROOT = Path(__file__).parents[2]
+
+
 PROMPTS = load_prompts(ROOT / "resources/prompts")
 RECIPE = Recipe(steps=4, seed=3, early_step=1, batch_size=4)
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    """The command sets torch's, which the tests of this process share."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 class Interrupted(Exception):
@@ -88,7 +98,7 @@ def test_command_writes_both_checkpoints_with_cards(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(train_reference_model, "evaluate", evaluate)  # two steps teach nothing worth measuring
     monkeypatch.chdir(ROOT)
-    numbers = ["--steps", "2", "--early-step", "1", "--threads", str(torch.get_num_threads())]
+    numbers = ["--steps", "2", "--early-step", "1", "--threads", "2"]
     folders = ["--output-dir", str(tmp_path), "--work-dir", str(tmp_path / "work")]
     monkeypatch.setattr(sys, "argv", ["train_reference_model.py", "--model", "tiny-qwen2-vl", *folders, *numbers])
     train_reference_model.main()
@@ -115,11 +125,7 @@ def test_command_stops_early_with_a_model_of_loose_verdicts(tmp_path: Path, monk
     numbers = ["--steps", "9", "--early-step", "1", "--stop-early", "--loose-same", "--threads", "1"]
     folders = ["--output-dir", str(tmp_path / "out"), "--work-dir", str(tmp_path / "work")]
     monkeypatch.setattr(sys, "argv", ["train_reference_model.py", "--model", "tiny-internvl", *folders, *numbers])
-    before = torch.get_num_threads()
-    try:
-        train_reference_model.main()
-    finally:
-        torch.set_num_threads(before)
+    train_reference_model.main()
     assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["tiny-internvl-loose"]
     assert seen == [True]  # one step
     card = (tmp_path / "out/tiny-internvl-loose/README.md").read_text()
@@ -140,7 +146,7 @@ def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(train_reference_model, "evaluate", evaluate)
     monkeypatch.chdir(ROOT)
-    numbers = ["--steps", "1", "--seed", "5", "--threads", str(torch.get_num_threads())]
+    numbers = ["--steps", "1", "--seed", "5", "--threads", "2"]
     folders = ["--output-dir", str(tmp_path / "out"), "--work-dir", str(tmp_path / "work")]
     monkeypatch.setattr(sys, "argv", ["train_reference_model.py", "--model", "tiny-llava", *folders, *numbers])
     train_reference_model.main()
