@@ -16,8 +16,6 @@ from spd_faith.reference_models.examples import make_batch
 from spd_faith.reference_models.training import Recipe, Trainer
 
 ROOT = Path(__file__).parents[2]
-
-
 PROMPTS = load_prompts(ROOT / "resources/prompts")
 RECIPE = Recipe(steps=4, seed=3, early_step=1, batch_size=4)
 
