@@ -48,12 +48,12 @@ def project(tmp_path):
     return folder
 
 
-def snakemake(project, *arguments, gpus=""):
+def snakemake(project, *arguments, gpus="", **variables):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=project,
-        env={**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": gpus},
+        env={**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": gpus, **variables},
         capture_output=True,
         text=True,
         timeout=300,
@@ -89,8 +89,9 @@ def test_with_a_gpu_the_jobs_start(project):
 
 
 def test_a_cluster_may_have_gpus_where_this_machine_has_none(project):
-    """Without sbatch nothing can be submitted; that is then the fault that is told."""
-    code, output = snakemake(project, "--executor", "slurm", "--jobs", "1")
+    """Where no cluster is found nothing can be submitted; that is then the fault that is told."""
+    (project / "slurm.conf").touch()
+    code, output = snakemake(project, "--executor", "slurm", "--jobs", "1", SLURM_CONF=str(project / "slurm.conf"))
     assert code == 1
     assert REFUSED not in output
     assert "sbatch" in output or "slurm" in output.lower()
