@@ -15,13 +15,8 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import (
     IMAGES,
-    PROBE_GENERATION_ATTENTION,
-    PROBE_GROUNDING,
-    PROBE_HIDDEN_SIMILARITY,
-    PROBE_LAYER_CHANGES,
-    PROBE_NEURON_ACTIVATION,
     PROBE_STATUSES,
-    PROBE_TOKEN_ACTIVATION_MAP,
+    PROBES,
     RESPONSES,
     SAMPLES,
     TASKS,
@@ -39,14 +34,6 @@ from spd_faith.probes.samples import SavedAnswer
 from spd_faith.probes.writing import write_probes
 
 LAYERS = 4
-SCHEMAS = {
-    "layer_changes": PROBE_LAYER_CHANGES,
-    "generation_attention": PROBE_GENERATION_ATTENTION,
-    "neuron_activation": PROBE_NEURON_ACTIVATION,
-    "hidden_similarity": PROBE_HIDDEN_SIMILARITY,
-    "token_activation_map": PROBE_TOKEN_ACTIVATION_MAP,
-    "grounding": PROBE_GROUNDING,
-}
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +103,8 @@ def test_one_run_writes_every_table_with_a_row_for_every_unit(folder, asked):
     assert done.returncode == 0, done.stderr
     assert "tiny-qwen2-vl: 9/9 answers" in done.stderr
     assert "failed: 3 of 9 answers, each with a row that says so" in done.stderr
-    assert set(SCHEMAS) <= {path.stem for path in (folder / "probes").iterdir()}
-    tables = {name: read_table(folder / "probes" / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
+    assert set(PROBES) <= {path.stem for path in (folder / "probes").iterdir()}
+    tables = {name: read_table(folder / "probes" / f"{name}.parquet", schema) for name, schema in PROBES.items()}
     first, damaged, third = (sample["sample_id"] for sample in samples)
     failed = {(damaged, task): "failed" for task in TASKS} | {(third, "different"): "no_answer"}
     layers = range(LAYERS)

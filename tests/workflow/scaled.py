@@ -4,6 +4,8 @@ from pathlib import Path
 
 from workflow.project import Project
 
+from spd_faith.core.config import PROBE_NAMES
+
 MODELS, SHARDS, PAIRS = 30, 16, 3000
 LARGE = ("qwen2.5-vl-72b", "qwen3-vl-235b")  # on 3 and on 8 GPUs
 SMALL = (  # on one GPU each; each stands for four checkpoints of its size
@@ -14,14 +16,6 @@ SMALL = (  # on one GPU each; each stands for four checkpoints of its size
     "internvl3-8b",
     "llava-1.5-7b",
     "llava-onevision-7b",
-)
-PROBES = (
-    "layer_changes",
-    "generation_attention",
-    "neuron_activation",
-    "hidden_similarity",
-    "token_activation_map",
-    "grounding",
 )
 
 
@@ -37,7 +31,7 @@ def scaled_project(folder: Path) -> Project:
         splits = datasets["spd-faith-bench"]["splits"]
         splits |= dict.fromkeys(splits, PAIRS // len(splits))
     with project.edited("config/config.yaml") as config:
-        config |= {"dataset": "spd-faith-bench", "models": [*names, *LARGE], "probes": {"run": list(PROBES)}}
+        config |= {"dataset": "spd-faith-bench", "models": [*names, *LARGE], "probes": {"run": list(PROBE_NAMES)}}
         config["inference"] = {"shards": dict.fromkeys(config["models"], SHARDS)}
     assert len(config["models"]) == MODELS
     return project
