@@ -62,14 +62,22 @@ def test_every_question_is_answered_about_its_own_pictures():
     assert all(answer.error is None for answer in found.values())
 
 
-def test_questions_of_one_task_share_a_batch():
+def test_a_batch_holds_pairs_with_all_questions_about_them():
     generate = Describer()
     found = outcomes(questions(5, ("describe", "same")), generate, 2)
-    assert generate.batches == [[1, 2], [1, 2], [3, 4], [3, 4], [5], [5]]
-    assert [found[f"s{i}", "same"].batch_size for i in range(5)] == [2, 2, 2, 2, 1]
+    assert generate.batches == [[1, 1, 2, 2], [3, 3, 4, 4], [5, 5]]
+    assert [found[f"s{i}", "same"].batch_size for i in range(5)] == [4, 4, 4, 4, 2]
 
 
-def test_no_more_than_a_batch_of_each_task_is_read_ahead():
+def test_questions_about_a_pair_show_the_same_pictures():
+    shown = []
+    outcomes(questions(2, ("describe", "same")), lambda asked: (shown.append(asked), Describer()(asked))[1], 2)
+    (((_, *first), (_, *second), (_, *other), _),) = shown
+    assert all(one is same for one, same in zip(first, second, strict=True))
+    assert not any(one is another for one in first for another in other)
+
+
+def test_no_more_than_a_batch_is_read_ahead():
     read = []
 
     def reading():
@@ -80,7 +88,7 @@ def test_no_more_than_a_batch_of_each_task_is_read_ahead():
     answers = answer_in_batches(reading(), Describer(), 4)
     assert len(read) == 0
     next(answers)
-    assert len(read) == 7  # the fourth pair's first question filled a batch
+    assert len(read) == 9  # the fifth pair's first question ended the fourth
 
 
 def test_a_failing_batch_is_halved_until_the_question_stands_alone():
@@ -99,7 +107,7 @@ def test_a_picture_that_cannot_be_read_costs_its_own_questions_alone():
     found = outcomes(questions(4, ("describe", "same"), broken=[2]), generate, 3)
     assert [key for key, answer in found.items() if answer.error] == [("s2", "describe"), ("s2", "same")]
     assert found["s2", "same"].error.startswith("picture: ")
-    assert generate.batches == [[1, 2, 4], [1, 2, 4]]
+    assert generate.batches == [[1, 1, 2, 2, 4, 4]]
 
 
 def test_an_interrupt_ends_the_run():

@@ -151,25 +151,30 @@ MERGED = {
 }
 
 
+def spans_of(backend, question):
+    _, ((prompt,),) = backend.prepare_groups([[question]])
+    return backend.spans_of(prompt)
+
+
 @every_layout
 @every_family
 def test_spans(load, family, layout):
-    _, (found,) = load(family, layout).prepare_with_spans([SQUARES])
-    assert found == {"pair": PAIR, "merged": MERGED}[layout][family]
+    assert spans_of(load(family, layout), SQUARES) == {"pair": PAIR, "merged": MERGED}[layout][family]
 
 
 @every_layout
 @every_family
 def test_spans_hold_every_image_token_and_the_text_alone(load, family, layout):
-    """In a batch of unlike prompts: positions count the padding."""
+    """In a batch of unlike prompts, of which some are padded."""
     backend = load(family, layout)
-    inputs, found = backend.prepare_with_spans(QUESTIONS)
+    inputs, prompts = backend.prepare_groups([[question] for question in QUESTIONS])
     plain = backend.prepare(QUESTIONS)
     assert set(inputs) == set(plain)
     assert torch.equal(inputs["input_ids"], plain["input_ids"])
     image_token = backend._model.config.image_token_id
     tokenizer = backend._processor.tokenizer
-    for (text, *_), row, parts in zip(QUESTIONS, inputs["input_ids"], found, strict=True):
+    for (text, *_), (prompt,) in zip(QUESTIONS, prompts, strict=True):
+        row, parts = prompt.token_ids, backend.spans_of(prompt)
         images = [place for image in parts.images for place in image]
         assert images == (row == image_token).nonzero().flatten().tolist()
         assert len(parts.images) == (2 if layout == "pair" else 1)
@@ -177,6 +182,20 @@ def test_spans_hold_every_image_token_and_the_text_alone(load, family, layout):
         system = tokenizer.decode(row[parts.system.start : parts.system.stop])
         turn = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
         assert system == (turn if family in ("qwen2_vl", "qwen2_5_vl") else "")
+
+
+@every_layout
+@every_family
+def test_further_questions_about_the_same_pictures_are_the_prompts_that_they_are_alone(load, family, layout):
+    backend = load(family, layout)
+    groups = [[(text, *pictures) for text in ("Same?", "How many differences?")] for _, *pictures in QUESTIONS]
+    inputs, prompts = backend.prepare_groups(groups)
+    firsts = backend.prepare([group[0] for group in groups])
+    assert all(torch.equal(values, firsts[name]) for name, values in inputs.items())
+    for group, found in zip(groups, prompts, strict=True):
+        for question, prompt in zip(group, found, strict=True):
+            assert torch.equal(prompt.token_ids, backend.prepare([question])["input_ids"][0])
+            assert backend.spans_of(prompt) == spans_of(backend, question)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +207,11 @@ def test_a_system_sentence_without_markers(checkpoints, tmp_path, system, length
     folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
     template = folder / "chat_template.jinja"
     template.write_text(system + template.read_text())
-    inputs, (found,) = TransformersBackend(entry(folder, image_layout="merged")).prepare_with_spans([SQUARES])
-    assert found == spans((9 - length, 9), [(15, 79)], (80, 85))
+    backend = TransformersBackend(entry(folder, image_layout="merged"))
+    assert spans_of(backend, SQUARES) == spans((9 - length, 9), [(15, 79)], (80, 85))
     begin = byte_tokenizer(("<unk>", "<s>"), "<s>", "<s>").convert_tokens_to_ids("<s>")
-    assert (inputs["input_ids"] == begin).sum() == 1
+    inputs, ((first, second),) = backend.prepare_groups([[SQUARES, ("Sad?", *SQUARES[1:])]])
+    assert [(ids == begin).sum() for ids in (inputs["input_ids"], first.token_ids, second.token_ids)] == [1, 1, 1]
 
 
 def test_a_template_that_changes_the_text_has_no_spans(checkpoints, tmp_path):
@@ -200,7 +220,7 @@ def test_a_template_that_changes_the_text_has_no_spans(checkpoints, tmp_path):
     template.write_text(template.read_text().replace("part.text", "part.text | upper"))
     backend = TransformersBackend(entry(folder))
     with pytest.raises(UserError, match="the chat template changes a turn or its text"):
-        backend.prepare_with_spans([SQUARES])
+        spans_of(backend, SQUARES)
     assert backend.generate([SQUARES])
 
 

@@ -71,7 +71,8 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
     question = QUESTIONS[0]
     answer, rows = eager_answer(backend, question)
     found = one_pass(backend, question, answer)
-    inputs, (spans,) = backend.prepare_with_spans([question])
+    inputs, ((asked,),) = backend.prepare_groups([[question]])
+    spans = backend.spans_of(asked)
     ids = inputs["input_ids"][0]
     prompt, images = len(ids), (ids == backend.model.config.image_token_id).nonzero().flatten()
     expected = {
@@ -266,7 +267,8 @@ def test_logits_of_the_words_are_those_of_the_whole_vocabulary(load, name, layou
     with torch.no_grad():
         full = backend.model(**inputs, use_cache=False).logits[0]
     found = one_pass(backend, QUESTIONS[1], answer)
-    _, (spans,) = backend.prepare_with_spans([QUESTIONS[1]])
+    _, ((asked,),) = backend.prepare_groups([[QUESTIONS[1]]])
+    spans = backend.spans_of(asked)
     question = inputs["input_ids"][0, spans.user_text.start : spans.user_text.stop].tolist()
     ids = sorted({*question, *answer})
     assert found.logits.token_ids.tolist() == ids

@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from PIL import Image
@@ -33,23 +35,26 @@ Generate = Callable[[list[Shown]], list[Generated]]
 def answer_in_batches(
     questions: Iterable[Question], generate: Generate, batch_size: int
 ) -> Iterator[tuple[Question, Answer]]:
-    """Each question with its outcome. Questions of one task share a batch, for their answers are of like length.
+    """Each question with its outcome. A batch holds up to `batch_size` pairs, each with all questions about it that
+    follow each other; these show the same two pictures as objects.
 
-    Where a batch fails it is halved until the question that fails stands alone. At most `batch_size` questions of each
-    task are held at a time.
+    Where a batch fails it is halved until the question that fails stands alone. One batch is held at a time.
     """
-    waiting: dict[str, list[tuple[Question, Shown]]] = {}
-    for question in questions:
+    batch: list[tuple[Question, Shown]] = []
+    pairs = 0
+    for _, about_one in groupby(questions, key=attrgetter("sample_id")):
+        asked = list(about_one)
         try:
-            shown = (question.text, decode(question.original), decode(question.modified))
+            pictures = decode(asked[0].original), decode(asked[0].modified)
         except ValueError as error:
-            yield question, failed(f"picture: {error}")
+            yield from ((question, failed(f"picture: {error}")) for question in asked)
             continue
-        batch = waiting.setdefault(question.task, [])
-        batch.append((question, shown))
-        if len(batch) == batch_size:
-            yield from _answer(waiting.pop(question.task), generate)
-    for batch in waiting.values():
+        batch += [(question, (question.text, *pictures)) for question in asked]
+        pairs += 1
+        if pairs == batch_size:
+            yield from _answer(batch, generate)
+            batch, pairs = [], 0
+    if batch:
         yield from _answer(batch, generate)
 
 

@@ -27,9 +27,11 @@ class Family:
     """Further arguments of each call of the processor."""
     end_tokens: tuple[str, ...] = ()
     """Tokens that end an answer beside those of the checkpoint's generation config."""
+    answers_in_rows: bool = False
+    """Answers questions about the same pictures in one row (`row_generation`); tested for each that says so."""
 
 
-_QWEN = Family(takes_pixel_budget=True, uses_qwen_vl_utils=True)
+_QWEN = Family(takes_pixel_budget=True, uses_qwen_vl_utils=True, answers_in_rows=True)
 
 FAMILIES: Mapping[str, Family] = {
     "qwen2_vl": _QWEN,
@@ -38,9 +40,11 @@ FAMILIES: Mapping[str, Family] = {
     "qwen3_vl_moe": _QWEN,
     # Its processor tiles every picture unless told not to. Some of its language models came with another end token
     # than the one that closes a turn of its chat template.
-    "internvl": Family(processor_arguments={"crop_to_patches": False}, end_tokens=("<|im_end|>",)),
-    "llava": Family(sees_pairs=False),
-    "llava_onevision": Family(),
+    "internvl": Family(
+        processor_arguments={"crop_to_patches": False}, end_tokens=("<|im_end|>",), answers_in_rows=True
+    ),
+    "llava": Family(sees_pairs=False, answers_in_rows=True),
+    "llava_onevision": Family(answers_in_rows=True),
 }
 
 

@@ -5,11 +5,14 @@ user's turn, found by rendering the turn once more later in a conversation; pict
 rendered prompt through the processor's expansion of the pictures to the tokens by their offsets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 _ANSWER = {"role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
 Characters = tuple[int, int]
@@ -17,7 +20,7 @@ Characters = tuple[int, int]
 
 @dataclass(frozen=True)
 class PromptSpans:
-    """Token positions in a row of the batch, counted with its padding.
+    """Token positions, counted from the first token of the prompt.
 
     The markers of a turn belong to the system turn where it is the system's, and to no span where it is the user's.
     """
@@ -31,16 +34,54 @@ class PromptSpans:
 
 
 @dataclass(frozen=True)
-class PromptText:
-    """A rendered prompt and where its parts stand, in characters."""
+class Expansion:
+    """A picture's placeholder, in characters of the rendered prompt and of the prompt that the model reads."""
 
-    text: str
+    placeholder: Characters
+    expanded: Characters
+
+
+@dataclass(frozen=True)
+class PromptText:
+    """A prompt as the chat template renders it, and as the tokenizer gets it: with pictures expanded."""
+
+    rendered: str
+    expanded: str
+    pictures: tuple[Expansion, ...]
+
+
+@dataclass(frozen=True)
+class PromptTokens:
+    """A user message as a model reads it."""
+
+    message: dict[str, Any]
+    text: PromptText
+    token_ids: "torch.Tensor"
+    """Without padding."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the parts of a rendered prompt stand, in characters."""
+
     system: Characters
     user_text: Characters
 
 
-def locate(message: dict[str, Any], render: Callable[[list[dict[str, Any]], bool], str]) -> PromptText:
-    """The prompt of one user message; `render` is a chat template: (messages, add_generation_prompt) -> text.
+def expand(rendered: str, replacements: Iterable[tuple[str, str]]) -> PromptText:
+    """The prompt with the placeholders of its pictures replaced, each (placeholder, what stands for it) in turn."""
+    expanded, pictures, rest = "", [], 0
+    for placeholder, replacement in replacements:
+        begin = rendered.index(placeholder, rest)
+        expanded += rendered[rest:begin]
+        rest = begin + len(placeholder)
+        pictures.append(Expansion((begin, rest), (len(expanded), len(expanded) + len(replacement))))
+        expanded += replacement
+    return PromptText(rendered, expanded + rendered[rest:], tuple(pictures))
+
+
+def locate(message: dict[str, Any], render: Callable[[list[dict[str, Any]], bool], str]) -> Parts:
+    """The parts of one user message's prompt; `render` is a chat template: (messages, add_generation_prompt) -> text.
 
     Raises `UserError` where the template renders a turn otherwise later in a conversation, or changes its text.
     """
@@ -53,25 +94,16 @@ def locate(message: dict[str, Any], render: Callable[[list[dict[str, Any]], bool
     place = turn.find(question)
     if not (longer.startswith(begun) and turn and question and start >= 0 and place >= 0):
         raise UserError("the chat template changes a turn or its text, so the parts of a prompt cannot be told apart")
-    return PromptText(prompt, (0, start), (start + place, start + place + len(question)))
+    return Parts((0, start), (start + place, start + place + len(question)))
 
 
 def prompt_spans(
-    input_ids: Sequence[int],
-    offsets: Sequence[Characters],
-    expansions: Sequence[dict[str, Any]],
-    prompt: PromptText,
-    image_token_id: int,
+    token_ids: Sequence[int], offsets: Sequence[Characters], text: PromptText, parts: Parts, image_token_id: int
 ) -> PromptSpans:
-    """The spans of one row.
-
-    `offsets` are the characters that each token covers in the expanded prompt, (0, 0) for padding; `expansions` are
-    the processor's `text_replacement_offsets`: for each picture the characters of its placeholder (`span`) and of what
-    replaced it (`new_span`).
-    """
+    """The spans of a prompt; `offsets` are the characters that each token covers in the expanded prompt."""
 
     def expanded(place: int) -> int:
-        gains = [new[1] - old[1] for old, new in ((e["span"], e["new_span"]) for e in expansions) if old[1] <= place]
+        gains = [one.expanded[1] - one.placeholder[1] for one in text.pictures if one.placeholder[1] <= place]
         return place + (gains[-1] if gains else 0)
 
     def tokens_of(characters: Characters) -> range:
@@ -80,12 +112,12 @@ def prompt_spans(
         return range(covering[0], covering[-1] + 1) if covering else range(0)
 
     images = []
-    for expansion in expansions:
-        first, last = expansion["new_span"]
+    for picture in text.pictures:
+        first, last = picture.expanded
         places = [
             i
-            for i, (token, (start, end)) in enumerate(zip(input_ids, offsets, strict=True))
+            for i, (token, (start, end)) in enumerate(zip(token_ids, offsets, strict=True))
             if token == image_token_id and start >= first and end <= last and start < end
         ]
         images.append(range(places[0], places[-1] + 1))
-    return PromptSpans(tokens_of(prompt.system), tuple(images), tokens_of(prompt.user_text))
+    return PromptSpans(tokens_of(parts.system), tuple(images), tokens_of(parts.user_text))

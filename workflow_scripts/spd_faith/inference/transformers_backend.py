@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
+    BatchEncoding,
     BatchFeature,
     PretrainedConfig,
     PreTrainedModel,
@@ -27,11 +29,29 @@ from spd_faith.inference.families import family_of
 from spd_faith.inference.key_value_cache import cache_with_room
 from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, lay, merged, merged_on_square
 from spd_faith.inference.processors import crop_side, load_processor
+from spd_faith.inference.prompt_groups import attends_to_all, of_the_same_pictures, tokens_in_common
 from spd_faith.inference.questions import Question
-from spd_faith.inference.spans import PromptSpans, locate, prompt_spans
+from spd_faith.inference.row_generation import generate_in_rows
+from spd_faith.inference.spans import PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 
 log = logging.getLogger(__name__)
 _LOADING_ERRORS = (OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, SafetensorError)
+
+
+_CHANGING_SCORES = (
+    "no_repeat_ngram_size",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "bad_words_ids",
+    "sequence_bias",
+    "min_length",
+    "min_new_tokens",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "exponential_decay_length_penalty",
+    "guidance_scale",
+)
+"""Fields of a checkpoint's generation config by which `generate` chooses other tokens than the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +125,24 @@ class TransformersBackend:
 
     @torch.inference_mode()
     def generate(self, questions: list[Shown]) -> list[Generation]:
-        """Answer the questions in one left-padded batch."""
+        """Answer the questions, in one row those about the same pictures, that is the same two objects.
+
+        Where the model cannot do that, a left-padded batch holds one question about each pair of pictures.
+        """
+        groups = of_the_same_pictures(questions)
+        found: dict[int, Generation] = {}
+        if len(groups) < len(questions) and self._answers_in_rows:
+            inputs, prompts = self.prepare_groups([[questions[number] for number in group] for group in groups])
+            if all(map(self._begin_with_pictures, prompts)):
+                for group, answers in zip(groups, self._generate_in_rows(inputs, prompts), strict=True):
+                    found |= zip(group, answers, strict=True)
+                return [found[number] for number in range(len(questions))]
+        for turn in zip_longest(*groups):
+            numbers = [number for number in turn if number is not None]
+            found |= zip(numbers, self._generate_in_batch([questions[number] for number in numbers]), strict=True)
+        return [found[number] for number in range(len(questions))]
+
+    def _generate_in_batch(self, questions: list[Shown]) -> list[Generation]:
         inputs = self.prepare(questions).to(self._model.device, self._model.dtype)
         outputs = self._model.generate(
             **inputs,
@@ -124,32 +161,81 @@ class TransformersBackend:
         answers = outputs[:, inputs["input_ids"].shape[1] :].cpu()
         return [self._read(ids, length) for ids, length in zip(answers, prompt_tokens, strict=True)]
 
+    def _generate_in_rows(self, inputs: BatchFeature, prompts: list[list[PromptTokens]]) -> list[list[Generation]]:
+        answers = generate_in_rows(
+            self._model,
+            inputs.to(self._model.device, self._model.dtype),
+            [[prompt.token_ids for prompt in group] for group in prompts],
+            end_tokens=self._end_tokens,
+            padding=self._processor.tokenizer.pad_token_id,
+            longest=self._entry.max_new_tokens,
+        )
+        return [
+            [self._read(ids, len(prompt.token_ids)) for ids, prompt in zip(of_group, group, strict=True)]
+            for of_group, group in zip(answers, prompts, strict=True)
+        ]
+
+    @property
+    def _answers_in_rows(self) -> bool:
+        return (
+            self._family.answers_in_rows
+            and self._entry.attention == "sdpa"  # takes a mask for each question
+            and attends_to_all(self._model)
+            and not any(getattr(self._model.generation_config, name, None) for name in _CHANGING_SCORES)
+        )
+
+    def _begin_with_pictures(self, prompts: list[PromptTokens]) -> bool:
+        """Whether all that the prompts have in common goes beyond their pictures."""
+        image_token = self._image_token
+        shared = tokens_in_common([prompt.token_ids for prompt in prompts])
+        return all(int((prompt.token_ids == image_token).nonzero()[-1]) < shared - 1 for prompt in prompts)
+
     def prepare(self, questions: list[Shown]) -> BatchFeature:
         """The model's inputs for the questions, left-padded, on the CPU."""
         messages = [self._message(question) for question in questions]
         return self._process([self._render([message]) for message in messages], messages)
 
-    def prepare_with_spans(self, questions: list[Shown]) -> tuple[BatchFeature, list[PromptSpans]]:
-        """The model's inputs and, for each row of `input_ids`, where the parts of the prompt stand.
+    def prepare_groups(self, groups: list[list[Shown]]) -> tuple[BatchFeature, list[list[PromptTokens]]]:
+        """The model's inputs for the first question of each group, left-padded, and the prompts of all questions.
 
+        The questions of a group are about the same pictures, which are prepared once.
         Raises `UserError` where the processor does not say how it expands pictures.
         """
-        messages = [self._message(question) for question in questions]
-        prompts = [locate(message, self._render) for message in messages]
-        inputs = self._process(
-            [prompt.text for prompt in prompts],
-            messages,
-            return_offsets_mapping=True,
-            return_text_replacement_offsets=True,
-        )
-        offsets = inputs.pop("offset_mapping").tolist()
-        expansions = inputs.pop("text_replacement_offsets", [])
+        messages = [self._message(group[0]) for group in groups]
+        rendered = [self._render([message]) for message in messages]
+        inputs = self._process(rendered, messages, return_text_replacement_offsets=True)
+        all_expansions = inputs.pop("text_replacement_offsets", [])
         pictures = [len(_pictures_of(message)) for message in messages]
-        if [len(row) for row in expansions] != pictures:
+        if [len(expansions) for expansions in all_expansions] != pictures:
             raise UserError(f"{self._entry.model}: {type(self._processor).__name__} does not say how it expands images")
-        image_token = self._processor.tokenizer.convert_tokens_to_ids(self._processor.image_token)
-        rows = zip(inputs["input_ids"].tolist(), offsets, expansions, prompts, strict=True)
-        return inputs, [prompt_spans(*row, image_token) for row in rows]
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        rows = zip(groups, messages, inputs["input_ids"], lengths, all_expansions, strict=True)
+        prompts = []
+        for group, message, ids, length, expansions in rows:
+            replacements = [(expansion["text"], expansion["replacement"]) for expansion in expansions]
+            about = [_with_text(message, text) for text, *_ in group]
+            texts = [expand(self._render([one]), replacements) for one in about]
+            read = [ids[-length:], *(torch.tensor(self._tokenize(text)["input_ids"]) for text in texts[1:])]
+            prompts.append([PromptTokens(*of_prompt) for of_prompt in zip(about, texts, read, strict=True)])
+        return inputs, prompts
+
+    def spans_of(self, prompt: PromptTokens) -> PromptSpans:
+        """Where the parts of a prompt stand. Raises `UserError` where its chat template changes them."""
+        parts = locate(prompt.message, self._render)
+        offsets = self._tokenize(prompt.text, return_offsets_mapping=True)["offset_mapping"]
+        return prompt_spans(prompt.token_ids.tolist(), offsets, prompt.text, parts, self._image_token)
+
+    def _tokenize(self, text: PromptText, **more: Any) -> BatchEncoding:
+        return self._processor.tokenizer(text.expanded, **self._special_tokens(text.rendered), **more)
+
+    def _special_tokens(self, prompt: str) -> dict[str, Any]:
+        begin = self._processor.tokenizer.bos_token
+        # where the template wrote the first one, the tokenizer would write it again
+        return {"add_special_tokens": False} if begin and prompt.startswith(begin) else {}
+
+    @property
+    def _image_token(self) -> int:
+        return self._processor.tokenizer.convert_tokens_to_ids(self._processor.image_token)
 
     def _render(self, messages: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
         return self._processor.apply_chat_template(
@@ -169,9 +255,7 @@ class TransformersBackend:
             arguments["do_resize"] = False
         elif budget := self._entry.pixel_budget:
             arguments["size"] = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
-        begin = self._processor.tokenizer.bos_token
-        if begin and prompts[0].startswith(begin):  # the template wrote it; the tokenizer would write it again
-            arguments["add_special_tokens"] = False
+        arguments |= self._special_tokens(prompts[0])
         return self._processor(text=prompts, images=pictures, padding=True, return_tensors="pt", **arguments)
 
     def _message(self, question: Shown) -> dict[str, Any]:
@@ -246,6 +330,12 @@ def _load_model(entry: TransformersModel, device: str) -> PreTrainedModel:
     if missing := sorted(loading["missing_keys"]):  # transformers fills them with noise and goes on
         raise UserError(f"{entry.model}: the weights lack {len(missing)} tensors, the first is {missing[0]}")
     return model.eval()
+
+
+def _with_text(message: dict[str, Any], text: str) -> dict[str, Any]:
+    """The message with another question about its pictures."""
+    content = [part if part["type"] == "image" else part | {"text": text} for part in message["content"]]
+    return message | {"content": content}
 
 
 def _pictures_of(message: dict[str, Any]) -> list[Image.Image]:

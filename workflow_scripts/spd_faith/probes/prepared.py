@@ -13,13 +13,18 @@ Rows are padded on the right. They are not generated from, and so every model co
 token, which keeps an answer's numbers the same in every batch.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
-from transformers import BatchFeature, PreTrainedModel
+from transformers import BatchFeature
 
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.prompt_groups import (
+    attends_to_all,
+    of_the_same_pictures,
+    pad_on_the_right,
+    tokens_in_common,
+)
 from spd_faith.inference.spans import PromptSpans
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.image_grid import PictureTokens, picture_tokens
@@ -89,9 +94,8 @@ class AnsweredPrompts:
 
 @dataclass(frozen=True)
 class _Prompt:
-    """Without padding."""
-
     token_ids: torch.Tensor
+    """Without padding."""
     spans: PromptSpans
 
 
@@ -102,13 +106,13 @@ def prepare_answered(backend: TransformersBackend, questions: list[Shown], answe
     and every layer attends to all tokens before.
     """
     alone = [[number] for number in range(len(questions))]
-    groups = _of_the_same_pictures(questions) if _attends_to_all(backend.model) else alone
+    groups = of_the_same_pictures(questions) if attends_to_all(backend.model) else alone
     inputs, prompts = _read(backend, questions, groups)
-    shared = [_tokens_in_common([prompts[number] for number in group]) for group in groups]
+    shared = [_tokens_in_common(prompts, group) for group in groups]
     if any(tokens < prompts[group[0]].spans.images[-1].stop for group, tokens in zip(groups, shared, strict=True)):
         groups = alone
         inputs, prompts = _read(backend, questions, groups)
-        shared = [_tokens_in_common([prompt]) for prompt in prompts]
+        shared = [_tokens_in_common(prompts, group) for group in groups]
 
     own = [
         torch.cat([prompt.token_ids, torch.tensor(answer[:-1], dtype=prompt.token_ids.dtype)])
@@ -121,7 +125,7 @@ def prepare_answered(backend: TransformersBackend, questions: list[Shown], answe
     padding = backend.processor.tokenizer.pad_token_id
     token_ids = own[0].new_full((len(groups), max(lengths)), padding)
     positions = torch.arange(max(lengths)).repeat(len(groups), 1)
-    _widen(inputs, token_ids, [len(prompts[group[0]].token_ids) for group in groups], padding)
+    pad_on_the_right(inputs, [len(prompts[group[0]].token_ids) for group in groups], max(lengths), padding)
     sizes = [tuple(picture.size for picture in questions[group[0]][1:]) for group in groups]
     pairs = [(of_pair, backend.layouts(*of_pair)) for of_pair in sizes]
     counts = [tuple(len(places) for places in prompts[group[0]].spans.images) for group in groups]
@@ -141,65 +145,21 @@ def prepare_answered(backend: TransformersBackend, questions: list[Shown], answe
     return AnsweredPrompts(inputs, token_ids, positions, [rows[number] for number in range(len(questions))])
 
 
-def _attends_to_all(model: PreTrainedModel) -> bool:
-    """Whether each layer of the decoder attends to all tokens before, and not to a window of the last ones."""
-    config = model.config.get_text_config(decoder=True)
-    kinds = getattr(config, "layer_types", None)
-    return set(kinds) == {"full_attention"} if kinds else getattr(config, "sliding_window", None) is None
-
-
-def _of_the_same_pictures(questions: list[Shown]) -> list[list[int]]:
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number, (_, *pictures) in enumerate(questions):
-        groups[tuple(map(id, pictures))].append(number)
-    return list(groups.values())
-
-
 def _read(
     backend: TransformersBackend, questions: list[Shown], groups: list[list[int]]
 ) -> tuple[BatchFeature, list[_Prompt]]:
     """The model's inputs for the first question of each group, and the prompts of all questions."""
-    firsts, others = [group[0] for group in groups], [number for group in groups for number in group[1:]]
-    prompts = {}
-    for number in others:  # one by one and before the rest, for their pixels are not kept
-        (prompts[number],) = _prompts(*backend.prepare_with_spans([questions[number]]))
-    inputs, spans = backend.prepare_with_spans([questions[number] for number in firsts])
-    prompts |= zip(firsts, _prompts(inputs, spans), strict=True)
-    return inputs, [prompts[number] for number in range(len(questions))]
+    inputs, prompts = backend.prepare_groups([[questions[number] for number in group] for group in groups])
+    read = {
+        number: _Prompt(prompt.token_ids, backend.spans_of(prompt))
+        for group, of_group in zip(groups, prompts, strict=True)
+        for number, prompt in zip(group, of_group, strict=True)
+    }
+    return inputs, [read[number] for number in range(len(questions))]
 
 
-def _prompts(inputs: BatchFeature, spans: list[PromptSpans]) -> list[_Prompt]:
-    width, lengths = inputs["input_ids"].shape[1], inputs["attention_mask"].sum(dim=1).tolist()
-    return [
-        _Prompt(ids[-length:], _unpadded(parts, width - length))
-        for ids, parts, length in zip(inputs["input_ids"], spans, lengths, strict=True)
-    ]
-
-
-def _tokens_in_common(prompts: list[_Prompt]) -> int:
-    """How many tokens all begin with; less than any has, for the last token is the first answer state."""
-    shortest = min(len(prompt.token_ids) for prompt in prompts) - 1
-    beginnings = torch.stack([prompt.token_ids[:shortest] for prompt in prompts])
-    return int((beginnings == beginnings[0]).all(dim=0).long().cumprod(dim=0).sum())
-
-
-def _widen(inputs: BatchFeature, like: torch.Tensor, lengths: list[int], padding: int) -> None:
-    """Turn what has one value a token from left padding to right padding, as wide as `like`."""
-    prompts = inputs["input_ids"]
-    for name, values in list(inputs.items()):
-        if isinstance(values, torch.Tensor) and values.shape == prompts.shape:
-            inputs[name] = values.new_full(like.shape, padding if name == "input_ids" else 0)
-            for row, length in enumerate(lengths):
-                inputs[name][row, :length] = values[row, -length:]
-
-
-def _unpadded(spans: PromptSpans, padding: int) -> PromptSpans:
-    """The spans of a row, less the `padding` tokens that it had before it."""
-
-    def shifted(places: range) -> range:
-        return range(places.start - padding, places.stop - padding) if places else places
-
-    return PromptSpans(shifted(spans.system), tuple(map(shifted, spans.images)), shifted(spans.user_text))
+def _tokens_in_common(prompts: list[_Prompt], group: list[int]) -> int:
+    return tokens_in_common([prompts[number].token_ids for number in group])
 
 
 def _row(

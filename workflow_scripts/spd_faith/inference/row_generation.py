@@ -1,0 +1,129 @@
+"""Greedy answers to several questions about the same pictures, generated side by side in one row.
+
+Reading two pictures takes as long as writing an answer, and each token of an answer looks at all of them again. Here
+the shared beginning of the prompts is read once, and kept once. Then each step of the decoder reads the next token of
+every question of a row: the attention lets it see the shared beginning and its own question, at the position that it
+has in its own prompt. So three answers take the steps of the longest, and little more than the time of that one.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import BatchFeature, PreTrainedModel
+
+from spd_faith.inference.key_value_cache import cache_with_room
+from spd_faith.inference.prompt_groups import pad_on_the_right, tokens_in_common
+
+Groups = Sequence[Sequence[torch.Tensor]]
+"""The token ids of prompts, without padding; those of a group begin with the same pictures."""
+
+
+@torch.inference_mode()
+def generate_in_rows(
+    model: PreTrainedModel, inputs: BatchFeature, groups: Groups, end_tokens: Sequence[int], padding: int, longest: int
+) -> list[list[torch.Tensor]]:
+    """The token ids of each answer, on the CPU, up to `longest`; padding follows the end token.
+
+    `inputs` are the model's, on its device, for the first prompt of each group, padded on the left.
+    The decoder must attend to all tokens before, and count up positions of text by one a token.
+    """
+    shared = [tokens_in_common(group) for group in groups]
+    pad_on_the_right(inputs, shared, max(shared), padding)
+    cache = cache_with_room(model)
+    with _last_positions(model, shared) as last:
+        model.base_model(**inputs, past_key_values=cache, use_cache=True)
+
+    own, is_own = _after(groups, shared, padding)
+    questions, width = own.shape[1:]
+    rising = (is_own.cumsum(-1) - 1).clamp(min=0)
+    positions = (last[0].cpu()[:, None, None] + 1 + rising).to(model.device)
+    visible = _visible(inputs["attention_mask"].cpu().bool(), is_own).to(model.device)
+    states = _decode(model, own.to(model.device).flatten(1), positions.flatten(1), visible.flatten(1, 2), cache)
+    states = states.unflatten(1, (questions, width))[:, :, -1]
+    positions, visible = positions[..., -1], visible[:, :, -1]
+
+    answers = own.new_full((longest, *own.shape[:2]), padding)
+    ends = torch.tensor(end_tokens, device=model.device)
+    asked = torch.arange(questions)  # those of which an answer goes on
+    finished = ~is_own[..., -1].to(model.device)
+    for step in range(longest):
+        logits = model.get_output_embeddings()(states).float()
+        tokens = logits.argmax(dim=-1).to(model.device).masked_fill(finished, padding)
+        answers[step, :, asked] = tokens.cpu()
+        finished |= torch.isin(tokens, ends)
+        going_on = ~finished.all(dim=0)
+        if not going_on.any() or step == longest - 1:
+            break
+        tokens, positions, visible, finished = (x[:, going_on] for x in (tokens, positions + 1, visible, finished))
+        asked = asked[going_on.cpu()]
+        itself = torch.eye(len(asked), dtype=torch.bool, device=model.device).expand(len(tokens), -1, -1)
+        visible = torch.cat([visible, itself], dim=-1)
+        states = _decode(model, tokens, positions, visible, cache)
+    return [[answers[:, row, number] for number in range(len(group))] for row, group in enumerate(groups)]
+
+
+@contextmanager
+def _last_positions(model: PreTrainedModel, lengths: Sequence[int]) -> Iterator[list[torch.Tensor]]:
+    """Holds, once the decoder ran within the block, the position of each row's last token; rows have `lengths`.
+
+    That token is text, which has the same position along each axis.
+    """
+    ends = torch.tensor(lengths) - 1
+    found = []
+
+    def read(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        given = named.get("position_ids")  # axes × rows × tokens, or rows × tokens; None: counted from 0
+        if given is not None:
+            given = given if given.ndim == 2 else given[-1]
+            given = given.expand(len(ends), -1)[range(len(ends)), ends]
+        found.append(ends if given is None else given)
+
+    hook = model.get_decoder().register_forward_pre_hook(read, with_kwargs=True)
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+def _after(groups: Groups, shared: Sequence[int], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What each prompt has after the shared tokens, padded on the left, and which of it is no padding.
+
+    Both rows × questions × tokens. A group with fewer questions than others is filled up with padding.
+    """
+    longest = max(len(prompt) - begin for group, begin in zip(groups, shared, strict=True) for prompt in group)
+    own = torch.full((len(groups), max(map(len, groups)), longest), padding)
+    is_own = torch.zeros_like(own, dtype=torch.bool)
+    for row, (group, begin) in enumerate(zip(groups, shared, strict=True)):
+        for number, prompt in enumerate(group):
+            own[row, number, begin - len(prompt) :] = prompt[begin:]
+            is_own[row, number, begin - len(prompt) :] = True
+    return own, is_own
+
+
+def _visible(beginnings: torch.Tensor, is_own: torch.Tensor) -> torch.Tensor:
+    """What each token after the beginnings may look at: rows × questions × tokens × (beginning and these tokens).
+
+    Padding looks at the beginning, for attention to nothing is undefined.
+    """
+    rows, questions, width = is_own.shape
+    before = beginnings[:, None, None].expand(-1, questions, width, -1)
+    same_question = torch.eye(questions, dtype=torch.bool)[:, None, :, None]
+    earlier = torch.ones(width, width, dtype=torch.bool).tril()[:, None]
+    among = same_question & earlier & is_own[:, None, None]
+    return torch.cat([before, among.reshape(rows, questions, width, -1)], dim=-1)
+
+
+def _decode(
+    model: PreTrainedModel, tokens: torch.Tensor, positions: torch.Tensor, visible: torch.Tensor, cache: Any
+) -> torch.Tensor:
+    """The last states of the tokens (rows × tokens), written behind those of the cache."""
+    return model.get_decoder()(
+        input_ids=tokens,
+        position_ids=positions,
+        attention_mask=visible[:, None],
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
