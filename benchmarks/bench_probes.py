@@ -1,13 +1,15 @@
 """What a probe pass costs, against eager generation that hands out its attention and hidden states.
 
 A random Qwen2-VL of 12 layers, 512 wide, is asked the three questions about two pictures of 961 tokens each and answers
-with 64 tokens: by eager `generate` with `output_attentions` and `output_hidden_states`, nothing added; by fast
-`generate`; and the probe pass of the sample, over its three saved answers, from the pictures to the rows of all tables.
-Times are per answer: of generation that of one question, of the pass a third. The pass must take at most 1/8 of the
-eager time (1/5 with one fast generation counted in) and 1/20 of its peak memory beyond the weights, which is measured
-in a process of its own, for the pass with all three answers. For scale, what no probe can go below: the bare forward
-pass over one prompt, with nothing read; and the probe pass over one answer alone, which shares its pictures with none.
-Then the pass over answers of other lengths: its cost grows with each token alike. Where there is a GPU the same there.
+with 64 tokens: by eager `generate` with `output_attentions` and `output_hidden_states`, nothing added; by the
+inference stage, which generates a sample's three answers side by side; and the probe pass of the sample, over its three
+saved answers, from the pictures to the rows of all tables. Times are per answer: of eager generation that of one
+question, of the others a third. The pass must take at most 1/8 of the eager time (1/5 with the fast generation
+of the same answers counted in) and 1/20 of its peak memory beyond the weights, which is measured in a process of its
+own, for the pass with all three answers. For scale, what no probe can go below: the bare forward pass over one prompt,
+with nothing read; and what one answer alone takes, which shares its pictures with none: its fast generation and its
+probe pass. Then the pass over answers of other lengths: its cost grows with each token alike. Where there is a GPU the
+same there.
 
 The model has the proportions of the reference model that it is made from: 16 heads of 32, each with its own keys and
 values, a feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. The published ones differ
@@ -40,7 +42,6 @@ from spd_faith.core.config import registry_entry
 from spd_faith.core.entries import TransformersModel
 from spd_faith.dataset.demo import demo_pairs, sample_row
 from spd_faith.inference.batches import Shown
-from spd_faith.inference.key_value_cache import cache_with_room
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.prepared import prepare_answered
@@ -52,9 +53,10 @@ TOKENS = 64
 LENGTHS = (64, 128, 256, 512)
 WIDTH = 512
 SIDE = 868  # pixels of a picture: 31 × 31 tokens
-MOST = {"time": 1 / 8, "time with one fast generation": 1 / 5, "memory": 1 / 20}
+MOST = {"time": 1 / 8, "time with the fast generation": 1 / 5, "memory": 1 / 20}
 ROUNDS = 5
-WAYS = ("eager", "fast", "probes", "one answer", "bare forward")
+WAYS = ("eager", "fast", "probes", "one answer fast", "one answer's probes", "bare forward")
+OF_A_SAMPLE = ("fast", "probes")  # the other ways are those of one answer
 QUESTIONS = ("Are the two pictures the same?", "Are the two pictures different?", "How many differences are there?")
 TASKS = ("same", "different", "describe")
 
@@ -73,7 +75,9 @@ def save_model(folder: Path, heads: int, key_value_heads: int, ffn_width: int) -
     text.layer_types = ["full_attention"] * text.num_hidden_layers
     config.vision_config.hidden_size = text.hidden_size
     torch.manual_seed(0)
-    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
+    model = Qwen2VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = text.vocab_size  # no token ends an answer
+    model.save_pretrained(folder)
 
 
 def load(folder: Path, device: str) -> TransformersBackend:
@@ -90,9 +94,17 @@ def questions() -> list[Shown]:
 
 
 @torch.inference_mode()
-def generate(backend: TransformersBackend, **more: Any) -> None:
+def generate_eagerly(backend: TransformersBackend) -> None:
+    backend.model.set_attn_implementation("eager")
     inputs = backend.prepare(questions()[:1]).to(backend.model.device)
-    backend.model.generate(**inputs, min_new_tokens=TOKENS, max_new_tokens=TOKENS, do_sample=False, **more)
+    more = {"output_attentions": True, "output_hidden_states": True, "return_dict_in_generate": True}
+    backend.model.generate(**inputs, max_new_tokens=TOKENS, do_sample=False, **more)
+    backend.model.set_attn_implementation("sdpa")
+
+
+def generate(backend: TransformersBackend, asked: int = len(QUESTIONS)) -> None:
+    answers = backend.generate(questions()[:asked])
+    assert [len(answer.token_ids) for answer in answers] == [TOKENS] * asked
 
 
 @torch.inference_mode()
@@ -133,18 +145,15 @@ def _resident(what: str) -> int:
 
 
 def ways(backend: TransformersBackend) -> dict[str, Callable[[], None]]:
-    def eagerly() -> None:
-        backend.model.set_attn_implementation("eager")
-        generate(backend, output_attentions=True, output_hidden_states=True, return_dict_in_generate=True)
-        backend.model.set_attn_implementation("sdpa")
-
-    return {
-        "eager": eagerly,
-        "fast": lambda: generate(backend, past_key_values=cache_with_room(backend.model)),
-        "probes": lambda: probe(backend),
-        "one answer": lambda: probe(backend, asked=1),
-        "bare forward": lambda: forward(backend),
-    }
+    runs = (
+        lambda: generate_eagerly(backend),
+        lambda: generate(backend),
+        lambda: probe(backend),
+        lambda: generate(backend, asked=1),
+        lambda: probe(backend, asked=1),
+        lambda: forward(backend),
+    )
+    return dict(zip(WAYS, runs, strict=True))
 
 
 def seconds(runs: dict[Any, Callable[[], None]], device: str) -> dict[Any, float]:
@@ -174,17 +183,18 @@ def compare(folder: Path, device: str, threads: int) -> bool:
     """Print what each way takes; whether the pass keeps within bounds."""
     backend = load(folder, device)
     taken = seconds(ways(backend), device)
-    taken["probes"] /= len(QUESTIONS)
+    for way in OF_A_SAMPLE:
+        taken[way] /= len(QUESTIONS)
     held = {way: bytes_of(folder, device, threads, way) for way in WAYS}
     prompt = backend.prepare(questions()[:1])["input_ids"].shape[1]
     print(f"{device}: {prompt} tokens of prompt, {TOKENS} of answer; per answer")
     for way in WAYS:
         print(
-            f"  {way:12} {taken[way]:7.3f} s, {held[way] / 1e6:7.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
+            f"  {way:19} {taken[way]:7.3f} s, {held[way] / 1e6:7.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
         )
     ratios = {
         "time": taken["probes"] / taken["eager"],
-        "time with one fast generation": (taken["probes"] + taken["fast"]) / taken["eager"],
+        "time with the fast generation": (taken["probes"] + taken["fast"]) / taken["eager"],
         "memory": held["probes"] / held["eager"],
     }
     for name, ratio in ratios.items():

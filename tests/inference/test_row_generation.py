@@ -137,6 +137,18 @@ def test_an_answer_ends_at_its_end_token_and_is_not_read_any_more(folder_of, row
     assert 2 in going_on or 1 in going_on
 
 
+def test_a_row_with_fewer_questions_lets_none_go_on(folder_of, rows, widths, tmp_path):
+    """Of the second question there is one answer, in one of two rows, and it ends at its third token."""
+    questions = [QUESTIONS[0], *QUESTIONS[3:5]]
+    plain = alone(TransformersBackend(entry(folder_of("qwen2_vl"))), questions)
+    stop = plain[2].token_ids[2]
+    assert all(stop not in answer.token_ids[:9] for answer in plain[:2])
+    backend = TransformersBackend(entry(changed(folder_of("qwen2_vl"), tmp_path / "changed", eos_token_id=stop)))
+    widths.clear()
+    assert len(backend.generate(questions)[2].token_ids) == 3
+    assert widths[2:6] == [(2, 2), (2, 2), (2, 1), (2, 1)]
+
+
 def test_what_prompts_have_in_common_is_read_once(folder_of, rows, widths):
     """`Same?` and `Sad?` about pictures of 16 tokens; the prompt's are counted in tests/probes/test_prepared.py."""
     backend = TransformersBackend(entry(folder_of("qwen2_vl"), max_new_tokens=3))

@@ -25,7 +25,7 @@ Groups = Sequence[Sequence[torch.Tensor]]
 def generate_in_rows(
     model: PreTrainedModel, inputs: BatchFeature, groups: Groups, end_tokens: Sequence[int], padding: int, longest: int
 ) -> list[list[torch.Tensor]]:
-    """The token ids of each answer, on the CPU, up to `longest`; padding follows the end token.
+    """The token ids of each answer, on the CPU, up to `longest`; what follows an end token belongs to no answer.
 
     `inputs` are the model's, on its device, for the first prompt of each group, padded on the left.
     The decoder must attend to all tokens before, and count up positions of text by one a token.
@@ -50,8 +50,7 @@ def generate_in_rows(
     asked = torch.arange(questions)  # those of which an answer goes on
     finished = ~is_own[..., -1].to(model.device)
     for step in range(longest):
-        logits = model.get_output_embeddings()(states).float()
-        tokens = logits.argmax(dim=-1).to(model.device).masked_fill(finished, padding)
+        tokens = model.get_output_embeddings()(states).float().argmax(dim=-1).to(model.device)
         answers[step, :, asked] = tokens.cpu()
         finished |= torch.isin(tokens, ends)
         going_on = ~finished.all(dim=0)
