@@ -19,7 +19,7 @@ def test_a_local_model_by_hand():
     usage = estimated_usage(entry, LENGTHS)
     assert usage.prompt_tokens == 2 * 100 + 50  # 78,400 / 784 = 100 tokens a picture
     assert usage.generated_tokens == (300 + 60 + 60) / 3
-    assert usage.seconds == pytest.approx(140 * 0.03 * 2 / 7)
+    assert usage.seconds == pytest.approx(300 / 3 * 0.03 * 2 / 7)
     assert usage.answers == 0
 
 

@@ -63,7 +63,7 @@ def test_gpu_hours(scaled: Path) -> None:
     assert f"{2 * total['answers']:.0f} GPU hours in place of {total['answers']:.0f}" in PAGE
     doubled = everything + total["answers"] * (1 + 600 / 9000)
     assert f"the run {doubled / 8:.0f} hours in place of {everything / 8:.0f}" in " ".join(PAGE.split())
-    assert f"{total['answers']:.2f} × 1,024 / 140 = {total['answers'] * 1024 / 140:.0f} GPU hours" in PAGE
+    assert f"{total['answers']:.2f} × 1,024 / 300 = {total['answers'] * 1024 / 300:.0f} GPU hours" in PAGE
 
 
 def test_dollars(scaled: Path) -> None:

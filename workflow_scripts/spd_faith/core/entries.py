@@ -192,7 +192,7 @@ class TransformersModel(Entry):
     device_map: Annotated[Literal["auto"] | None, NOT_IDENTITY] = None
     """`auto` spreads the layers over all GPUs of the job (accelerate)."""
     batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
-    """Prompts per forward pass."""
+    """Pairs at a time, each with all questions about it."""
     resources: Annotated[Resources, NOT_IDENTITY] = Resources()
     """What a scheduler sets aside."""
 

@@ -19,7 +19,7 @@ REASONING_TOKENS = 2000  # before an answer, of an entry that leaves room for th
 ROOM_FOR_REASONING = 8192  # its max_new_tokens from here on
 TRUTH_TOKENS = 150  # of a pair, as a judge is told it
 JUDGED_TOKENS = {"drf": 300, "cr": 150}  # of a judge's reply: about five claims, or two to three
-STEP_SECONDS = 0.03  # of one generated token of a 7B model on one GPU; over n GPUs, n times as much
+STEP_SECONDS = 0.03  # of one generated token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def estimated_usage(
     generated = sum(answers) / len(answers)
     seconds = 0.0
     if isinstance(entry, TransformersModel):
-        seconds = generated * STEP_SECONDS * max(1, entry.resources.gpu) / entry.batch_size
+        steps = max(answers) / len(answers)  # the answers about a pair are generated side by side
+        seconds = steps * STEP_SECONDS * max(1, entry.resources.gpu) / entry.batch_size
     return Usage(prompt, generated, seconds, answers=0)
 
 
@@ -122,7 +123,7 @@ def how_estimated() -> str:
         "(or × their picture_tokens) + "
         f"characters / {CHARACTERS_PER_TOKEN}; answers of {describe} tokens to describe and {yes_no} to the others, "
         f"after {REASONING_TOKENS} of reasoning where max_new_tokens is {ROOM_FOR_REASONING} or more; "
-        f"seconds = answer tokens × {STEP_SECONDS} × GPUs / batch; GPU hours = seconds × GPUs / 3600; "
+        f"seconds = tokens of a pair's longest answer / its questions × {STEP_SECONDS} × GPUs / batch; GPU hours = seconds × GPUs / 3600; "
         "US$ = tokens / 10⁶ × prices."
     )
 
