@@ -18,7 +18,11 @@ from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 
 ROOT = Path(__file__).parents[2]
-PAIRS, BATCH, KILLS = 110, 3, 25  # 110 batches: 25 workers that are killed after at most 4 leave some
+PAIRS, BATCH, KILLS = (
+    110,
+    3,
+    25,
+)  # 110 batches, each of a pair's three questions: 25 workers that are killed after at most 4 leave some
 LONGEST = 0.05  # seconds; a batch takes about as long
 NOT_COMPARED = ["seconds", "batch_size"]
 
@@ -45,7 +49,7 @@ def inputs(tmp_path, tiny_checkpoint):
     write_table(tmp_path / "samples.parquet", samples, SAMPLES)
     write_table(tmp_path / "images.parquet", images, IMAGES)
     entry = {"backend": "transformers", "model": str(tiny_checkpoint), "dtype": "float32"}
-    entry |= {"max_new_tokens": 12, "batch_size": BATCH}
+    entry |= {"max_new_tokens": 12, "batch_size": 1}
     (tmp_path / "models.yaml").write_text(yaml.safe_dump({"tiny": entry}))
     return tmp_path
 

@@ -19,7 +19,9 @@ REASONING_TOKENS = 2000  # before an answer, of an entry that leaves room for th
 ROOM_FOR_REASONING = 8192  # its max_new_tokens from here on
 TRUTH_TOKENS = 150  # of a pair, as a judge is told it
 JUDGED_TOKENS = {"drf": 300, "cr": 150}  # of a judge's reply: about five claims, or two to three
-STEP_SECONDS = 0.03  # of one generated token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
+STEP_SECONDS = (
+    0.03  # of one generated token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def how_estimated() -> str:
         "(or × their picture_tokens) + "
         f"characters / {CHARACTERS_PER_TOKEN}; answers of {describe} tokens to describe and {yes_no} to the others, "
         f"after {REASONING_TOKENS} of reasoning where max_new_tokens is {ROOM_FOR_REASONING} or more; "
-        f"seconds = tokens of a pair's longest answer / its questions × {STEP_SECONDS} × GPUs / batch; GPU hours = seconds × GPUs / 3600; "
+        f"seconds = tokens of a pair's longest answer / its questions × {STEP_SECONDS} × GPUs / batch; "
+        "GPU hours = seconds × GPUs / 3600; "
         "US$ = tokens / 10⁶ × prices."
     )
 
