@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     InternVLConfig,
@@ -389,6 +391,12 @@ def save_tiny(family: str, folder: Path, seed: int = 0, template: str | None = N
     if processor:
         _write_json(folder / "processor_config.json", processor | {"processor_class": processor_class})
     Path(folder, "chat_template.jinja").write_text(template or published, encoding="utf-8")
+
+
+def noise(width: int, height: int, seed: int) -> Image.Image:
+    """A picture that no other seed gives; in pixels."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
 
 
 def save_tiny_qwen2_vl(folder: Path, seed: int = 0) -> None:

@@ -10,11 +10,10 @@ import shutil
 import sys
 import types
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import FAMILIES, UNLISTED, byte_tokenizer, save_tiny
+from tiny_models import FAMILIES, UNLISTED, byte_tokenizer, noise, save_tiny
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
@@ -29,11 +28,6 @@ LAYOUTS = ("pair", "merged")
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
-
-
-def noise(width, height, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 SQUARES = ("Same?", noise(112, 112, 1), noise(112, 112, 2))

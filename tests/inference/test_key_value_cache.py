@@ -1,10 +1,8 @@
 """The cache of generation against the one that transformers makes by itself."""
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from tiny_models import FAMILIES, UNLISTED, save_tiny
+from tiny_models import FAMILIES, UNLISTED, noise, save_tiny
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
@@ -15,11 +13,6 @@ from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 20
-
-
-def noise(width, height, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 QUESTIONS = [

@@ -3,11 +3,9 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from tiny_models import FAMILIES, UNLISTED, save_tiny
+from tiny_models import FAMILIES, UNLISTED, noise, save_tiny
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.inference import transformers_backend
@@ -15,11 +13,6 @@ from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 40
-
-
-def noise(width, height, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 PAIRS = [

@@ -6,12 +6,10 @@ Counts of image tokens are worked by hand: one token covers 28 × 28 pixels, and
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny_models import END, IMAGE, byte_tokenizer
+from tiny_models import END, IMAGE, byte_tokenizer, noise
 from transformers.models.qwen2_vl import modeling_qwen2_vl
 
 from spd_faith.core.entries import TransformersModel
@@ -25,11 +23,6 @@ TOKENS = 16
 def entry(folder, **fields):
     fields = {"dtype": "float32", "max_new_tokens": TOKENS} | fields
     return TransformersModel(backend="transformers", model=str(folder), **fields)
-
-
-def noise(width, height, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 QUESTIONS = [  # prompts and pictures of several sizes

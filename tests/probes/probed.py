@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
-from tiny_models import FAMILIES, UNGATED, UNLISTED, save_tiny
+from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
@@ -13,11 +11,6 @@ from spd_faith.inference.transformers_backend import TransformersBackend
 ROOT = Path(__file__).parents[2]
 LAYOUTS = ("pair", "merged")
 TOKENS = 24
-
-
-def noise(width, height, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 QUESTIONS = [  # prompts and pictures of several sizes
