@@ -34,7 +34,7 @@ from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.figures.attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.contact_sheet import write_contact_sheet
-from spd_faith.probes.figures.drawing import PAGE, mean_and_interval, save
+from spd_faith.probes.figures.drawing import COLUMN, mean_and_interval, save
 from spd_faith.probes.figures.effects import effect_sizes
 from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
@@ -177,7 +177,7 @@ def test_no_text_is_cut_off_nor_in_another_nor_too_small(case_name, name):
     figure = draw(case_name, name)
     texts = shown_texts(figure)
     assert texts
-    assert figure.get_figwidth() <= PAGE
+    assert figure.get_figwidth() == COLUMN < 8.6 / 2.54
     for text, box in texts:
         told = repr(text.get_text())
         assert text.get_fontsize() >= SMALLEST_LETTERS, told
@@ -202,7 +202,7 @@ def lines_of(axes):
 
 def test_groups_are_drawn_apart_with_their_sizes_and_bands():
     figure = draw("full", "layer_changes_faithfulness")
-    ffn_change = figure.axes[4]
+    ffn_change = figure.axes[1]
     lines = lines_of(ffn_change)
     unfaithful, faithful = lines["unfaithful (n = 20)"], lines["faithful (n = 20)"]
     assert unfaithful.get_ydata()[3] - faithful.get_ydata()[3] == pytest.approx(1, abs=0.1)  # planted
@@ -220,7 +220,43 @@ def test_a_group_without_samples_is_named_with_its_size():
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {
         "consistent (n = 12)",
         "contradictory (n = 0)",
+        "95% interval of the mean",
     }
+
+
+def test_a_panel_of_fewer_samples_than_its_groups_have_says_so():
+    """As of the original ICR, which wants answers of 20 tokens."""
+    tables, groups, _ = case("full")
+    values = sample_values(tables["hidden_similarity"])
+    values.loc[ids(40)[10:13], [column for column in values.columns if column[1] == "icr_original_same"]] = np.nan
+    figure = hidden_similarity(MODEL, values, pd.DataFrame(groups), CONSISTENCY)
+    labels = {axes.get_title(): axes.get_xlabel() for axes in figure.axes}
+    assert labels["ICR, original"] == "layer (n = 20, 17)"  # 10 to 29 are contradictory
+    assert set(labels.values()) == {"layer", "layer (n = 20, 17)"}
+    assert "contradictory (n = 20)" in {text.get_text() for text in figure.legends[0].get_texts()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["attention_by_step", "grounding", *(name for name in OF_GROUPS if name.startswith(("layer", "neur", "hid")))],
+)
+def test_what_bands_are_is_told(name):
+    assert "95% interval of the mean" in {text.get_text() for text in draw("full", name).legends[0].get_texts()}
+
+
+def test_figures_of_all_answers_tell_how_many_and_to_what():
+    told = [text.get_text() for text, _ in shown_texts(draw("full", "attention_by_step"))]
+    assert f"{MODEL} (n = 40)" in told and any("(describe)" in text for text in told)
+    for name in ("attention_by_layer", "grounding"):
+        assert "40 answers (describe)" in draw("full", name).get_suptitle()
+    assert "(describe)" in draw("full", "attention_of_sample").get_suptitle()
+
+
+def test_the_published_score_is_drawn_by_layer():
+    (panel,) = (axes for axes in draw("full", "hidden_similarity_consistency").axes if axes.get_ylabel() == "score")
+    values = sample_values(case("full")[0]["hidden_similarity"])["", "score"]
+    line = lines_of(panel)["contradictory (n = 20)"]
+    assert line.get_ydata()[5] == pytest.approx(values.loc[ids(40)[10:30], 5].mean(), rel=1e-6)
 
 
 def test_merged_pictures_have_no_second_one():
@@ -305,6 +341,26 @@ def test_effect_sizes_tell_how_many_samples_they_are_of():
     assert any("unfaithful (n = 20) − faithful (n = 20)" in text for text in told)
 
 
+@pytest.mark.parametrize(("tested", "words"), [(True, "a dot: FDR ≤ 5%"), (False, "not tested")])
+def test_effect_sizes_tell_whether_anything_was_tested(tested, words):
+    rows = pd.DataFrame(case("full")[2]).assign(q_value=0.5 if tested else None)
+    assert words in effect_sizes(MODEL, rows, FAITHFULNESS).get_supxlabel()
+
+
+def test_an_effect_size_that_is_missing_is_no_effect_of_zero():
+    rows = pd.DataFrame(case("full")[2])
+    lacking = (rows["measure"] == "ffn_change") & (rows["layer"] == 3) & (rows["contrast"] == "faithfulness")
+    figure = effect_sizes(MODEL, rows.assign(hedges_g=rows["hedges_g"].mask(lacking)), FAITHFULNESS)
+    axes = figure.axes[0]
+    line = [label.get_text() for label in axes.get_yticklabels()].index("ffn change")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())
+    across, down = axes.transData.transform((3, line))
+    assert pixels[len(pixels) - round(down), round(across), :3].tolist() == [0xBB] * 3
+    assert "grey: no value" in figure.get_supxlabel()
+
+
 def test_discoveries_are_marked():
     rows = pd.DataFrame(case("full")[2]).assign(q_value=0.051)
     which = (rows["measure"] == "ffn_change") & (rows["layer"] == 3) & (rows["contrast"] == "faithfulness")
@@ -346,6 +402,14 @@ def test_grounding_ratio_is_the_median_over_samples():
     assert ratios.get_lines()[0].get_ydata()[7] == pytest.approx(expected, rel=1e-6)
 
 
+def test_maxima_of_maps_stand_beside_chance():
+    table = case("full")[0]["grounding"].to_pandas()
+    of_answers = table[(table.task == "describe") & (table.layer == table.layer.max())]
+    maxima = draw("full", "grounding").axes[3]
+    expected = [of_answers["tam_hit"].mean(), of_answers["tam_chance"].mean()]
+    assert [bar.get_height() for bar in maxima.patches] == pytest.approx(expected, rel=1e-6)
+
+
 def test_drawing_leaves_the_callers_style_alone():
     before = dict(matplotlib.rcParams)
     draw("tiny", "grounding")
@@ -361,7 +425,7 @@ def test_saving_writes_pdf_and_png_the_same_bytes_each_time(tmp_path):
         assert one == two
     assert b"/Type3" not in (tmp_path / "one" / "figure.pdf").read_bytes()  # letters of PDF are TrueType, not drawings
     with Image.open(tmp_path / "one" / "figure.png") as picture:
-        assert picture.width == PAGE * 200  # not cut to its content, which would change the letters' size
+        assert picture.width == int(COLUMN * 300)  # not cut to its content, which would change the letters' size
 
 
 def test_pdf_and_png_are_laid_out_alike_and_once(tmp_path, monkeypatch):
@@ -388,7 +452,7 @@ def test_a_contact_sheet_shows_every_picture_whole(tmp_path):
     write_contact_sheet([tmp_path / f"{number}.png" for number in range(3)], tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         counted = {color: count for count, color in sheet.convert("RGB").getcolors()}
-    assert [counted[color] for color in colors] == [1000 * 1800, 1000 * 400, 1000 * 600]
+    assert [counted[color] for color in colors] == [500 * 900, 500 * 200, 500 * 300]
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------------
@@ -447,7 +511,7 @@ def test_the_command_draws_every_figure_and_a_contact_sheet(probed, tmp_path):
     }
     assert names == {f"{name}{kind}" for name in figures for kind in (".pdf", ".png")} | {"contact_sheet.png"}
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
-        assert sheet.width == 2 * 1000 + 3 * 24
+        assert sheet.width == 4 * 500 + 5 * 24
 
 
 def test_maps_of_the_first_measured_answer_of_a_split_are_drawn_too(probed, tmp_path):

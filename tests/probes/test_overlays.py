@@ -100,6 +100,27 @@ def test_a_token_beside_the_pictures_is_not_drawn():
     assert coloured(figure, 0) is coloured(figure, 1) is None
 
 
+@pytest.mark.parametrize(
+    ("rasters", "token", "sizes", "beside"),
+    [
+        (ON_SQUARE, 3, [(100, 100)] * 2, True),
+        (ON_SQUARE, 2 * 8 + 3, [(100, 100)] * 2, False),
+        (PADDED, 2, [(100, 50), (50, 100)], True),
+        (PADDED, 2 * 4 + 1, [(100, 50), (50, 100)], False),
+        (PADDED, 16, [(100, 50), (50, 100)], True),  # ends a picture
+    ],
+)
+def test_a_maximum_that_is_not_seen_is_told(rasters, token, sizes, beside):
+    values = np.full(64, 0.25)
+    values[token] = 0.5
+    words = [WordMap("car", values), WordMap("dog", np.where(values == 0.5, 0.25, values))]
+    figure = overlays(("t",), white(*sizes), DIFFERENCES, rasters, words)
+    assert captions(figure)[1:3] == ["car  0.50*" if beside else "car  0.50", "dog  0.25"]
+    assert ("(*: which lies beside the pictures)" in figure.get_supxlabel()) == beside
+    alone = word_overlay(white(*sizes), rasters, words[0])
+    assert alone.get_suptitle() == ("car  0.50 beside the pictures" if beside else "car  0.50")
+
+
 def test_stronger_tokens_are_stronger_colours():
     values = np.array([0.2, 0.1, 0, 0, 0, 0, 0, 0.05] + [0.0] * 9)
     pixels, (place, _) = drawn(word_overlay(white((200, 100), (90, 90)), PAIR, WordMap("car", values)))
@@ -135,7 +156,13 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
     maps = [WordMap(text, np.linspace(0, 1, 17)) for text in texts]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as for a layout without room
-        figure = overlays("model, describe, easy/00000_1", white(*sizes), DIFFERENCES, PAIR, maps)
+        figure = overlays(
+            ("some-model-7b", "token activation maps (describe)", "easy/00000_1"),
+            white(*sizes),
+            DIFFERENCES,
+            PAIR,
+            maps,
+        )
         _, places = drawn(figure)
     found = [text for text in captions(figure) if text]
     assert found[0] == "true boxes"
@@ -153,7 +180,7 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
 
 
 def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_picture():
-    figure = overlays("t", white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
+    figure = overlays(("t",), white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
     found = [
         sorted((patch.get_linestyle(), *np.round(patch.get_bbox().bounds, 2)) for patch in axes.patches)
         for axes in figure.axes
@@ -230,7 +257,7 @@ def test_the_command_draws_chosen_samples(probed, tmp_path):
         f"{name}.{kind}" for name in names for kind in ("pdf", "png")
     )
     assert (tmp_path / "all" / f"{names[0]}.pdf").read_bytes().startswith(b"%PDF")
-    assert Image.open(tmp_path / "all" / f"{names[0]}.png").width == 1380
+    assert Image.open(tmp_path / "all" / f"{names[0]}.png").width == 1005
     done = run(folder, "--output-folder", tmp_path / "first")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "first").glob("*.png")] == [f"{names[0]}.png"]  # both are of one split

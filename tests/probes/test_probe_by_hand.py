@@ -241,7 +241,7 @@ def test_another_probe_asks_nothing_again(of_lines, drawn, tmp_path):
     contrasts = pd.read_parquet(output / "O" / "contrasts.parquet")
     assert set(contrasts["probe"]) == {"answer_length", "neuron_activation"}  # not the table of the run before
     with Image.open(output / "V.png") as sheet:
-        assert sheet.width == 2 * 1000 + 3 * 24
+        assert sheet.width == 4 * 500 + 5 * 24
 
 
 # ---- folders, as for layer_analysis_generation.py --------------------------------------------------------------------

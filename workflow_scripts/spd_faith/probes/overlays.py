@@ -14,16 +14,17 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from spd_faith.probes.boxes import true_boxes
-from spd_faith.probes.figures.drawing import COLUMN, GREY, PAGE, VERMILLION, styled
+from spd_faith.probes.figures.drawing import COLUMN, GREY, VERMILLION, styled, title
 from spd_faith.probes.image_grid import Raster
 
-COLUMNS = 3
+COLUMNS = 2
 _COLORS = "YlOrRd"
 _STRONGEST = 0.75  # opacity of a map's maximum
 _PALE = 0.45  # of a picture under a map
-_TITLE, _CAPTION = 0.45, 0.2  # inches
-_SMALL = 7  # points
-_LONGEST = 36  # letters of a caption, as wide as a panel with its number
+_TITLE, _CAPTION, _LINE = 0.65, 0.2, 0.1  # inches
+_SMALL = 6.5  # points
+_LONGEST = 24  # letters of a caption, as wide as a panel with its number
+_LEGEND = "Colours run from 0 to a map's highest value, told beside its word"
 
 Pictures = tuple[Image.Image, Image.Image]
 
@@ -63,22 +64,27 @@ def saved_rasters(saved: Iterable[Mapping[str, Any]]) -> list[Raster]:
 
 @styled
 def overlays(
-    title: str,
+    name: Sequence[str],
     pictures: Pictures,
     differences: Sequence[Mapping[str, Any]],
     rasters: Sequence[Raster],
     words: Sequence[WordMap],
 ) -> Figure:
-    """The pair with the boxes of the differences, then the pair under the map of each word."""
+    """The pair with the boxes of the differences, then the pair under the map of each word.
+
+    `name` are the lines of the title.
+    """
     rows = ceil((len(words) + 1) / COLUMNS)
-    panel = PAGE / COLUMNS * _height(pictures) + _CAPTION
-    figure = Figure(figsize=(PAGE, _TITLE + rows * panel))
-    figure.suptitle(title)
-    figure.supxlabel("Colours run from 0 to a map's highest value, told beside its word.", color=GREY, size=_SMALL)
+    panel = COLUMN / COLUMNS * _height(pictures) + _CAPTION
+    any_beside = any(_lies_beside(word, rasters) for word in words)
+    figure = Figure(figsize=(COLUMN, _TITLE + any_beside * _LINE + rows * panel))
+    title(figure, *name)
+    legend = f"{_LEGEND}\n(*: which lies beside the pictures)." if any_beside else f"{_LEGEND}."
+    figure.supxlabel(legend, color=GREY, size=_SMALL)
     first, *others = figure.subfigures(rows, COLUMNS, squeeze=False).flat
     _draw_boxes(first, pictures, differences)
     for place, word in zip(others, words, strict=False):
-        _draw_word(place, pictures, rasters, word)
+        _draw_word(place, pictures, rasters, word, beside="*")
     return figure
 
 
@@ -86,8 +92,25 @@ def overlays(
 def word_overlay(pictures: Pictures, rasters: Sequence[Raster], word: WordMap) -> Figure:
     """The pair under the map of one word."""
     figure = Figure(figsize=(COLUMN, COLUMN * _height(pictures) + _CAPTION))
-    _draw_word(figure, pictures, rasters, word)
+    _draw_word(figure, pictures, rasters, word, beside=" beside the pictures")
     return figure
+
+
+def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:
+    """Whether the map is highest only where no picture is: on the grey around merged ones, or at the end of a row."""
+    shown = [
+        raster.tokens[rows, columns][
+            np.ix_(_within(raster.row_edges(number))[rows], _within(raster.column_edges(number))[columns])
+        ]
+        for raster in rasters
+        for number, (rows, columns) in raster.parts().items()
+    ]
+    return bool(word.values[np.concatenate([tokens.ravel() for tokens in shown])].max() < word.values.max())
+
+
+def _within(edges: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Which tokens between these edges show some of the picture, 0 to 1."""
+    return (edges[:-1] < 1) & (edges[1:] > 0)
 
 
 def _height(pictures: Pictures) -> float:
@@ -129,8 +152,8 @@ def _draw_boxes(place: FigureBase, pictures: Pictures, differences: Sequence[Map
     place.suptitle("true boxes" if differences else "the pair", size=_SMALL, color=VERMILLION, fontweight="normal")
 
 
-def _draw_word(place: FigureBase, pictures: Pictures, rasters: Sequence[Raster], word: WordMap) -> None:
-    """Colours from the map's 0 to its highest value, which the caption tells."""
+def _draw_word(place: FigureBase, pictures: Pictures, rasters: Sequence[Raster], word: WordMap, beside: str) -> None:
+    """Colours from the map's 0 to its highest value, which the caption tells, with `beside` where that is not seen."""
     shown = _show(place, tuple(_pale(picture) for picture in pictures))
     highest = word.values.max()
     for raster in rasters:
@@ -147,7 +170,8 @@ def _draw_word(place: FigureBase, pictures: Pictures, rasters: Sequence[Raster],
             axes.imshow(share, cmap=_COLORS, vmin=0, vmax=1, alpha=_STRONGEST * share, extent=extent)
             axes.set(xlim=(0, width), ylim=(height, 0))
     text = word.text if len(word.text) <= _LONGEST else word.text[: _LONGEST - 1] + "…"
-    place.suptitle(f"{text}  {highest:.2f}", size=_SMALL, fontweight="normal")
+    where = beside if _lies_beside(word, rasters) else ""
+    place.suptitle(f"{text}  {highest:.2f}{where}", size=_SMALL, fontweight="normal")
 
 
 def _pale(picture: Image.Image) -> Image.Image:

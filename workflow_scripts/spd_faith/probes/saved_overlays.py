@@ -54,7 +54,7 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str) -> Fig
     (pair,) = pq.read_table(images, filters=wanted).to_pylist()
     rows = pq.read_table(maps, filters=[*wanted, ("task", "==", task)]).to_pylist()
     return overlays(
-        f"{maps.parent.name}, {task}, {sample['sample_id']}",
+        (maps.parent.name, f"token activation maps ({task})", sample["sample_id"]),
         (decode(pair["original"]), decode(pair["modified"])),
         sample["differences"],
         saved_rasters(rows[0]["rasters"]),

@@ -12,21 +12,23 @@ from matplotlib.ticker import MaxNLocator
 
 from spd_faith.probes.figures.drawing import (
     BLUE,
+    COLUMN,
     GREEN,
     GREY,
+    INTERVAL,
     ORANGE,
-    PAGE,
     PURPLE,
     SKY,
     band,
     legend_below,
     say_empty,
     styled,
+    title,
     whole_numbers,
 )
 
 SEGMENTS = {  # of the prompt and the answer so far; name, colour, line
-    "picture_1": ("picture 1, or merged pair", BLUE, "-"),
+    "picture_1": ("picture 1, or merged", BLUE, "-"),
     "picture_2": ("picture 2", SKY, "--"),
     "user": ("user's text", ORANGE, "-."),
     "answer": ("answer so far", GREEN, ":"),
@@ -42,10 +44,13 @@ def _measured(table: pa.Table, task: str) -> pa.Table:
     return table.filter(pc.and_(pc.is_valid(table["layer"]), pc.equal(table["task"], task)))
 
 
+def _answers(table: pa.Table, task: str) -> int:
+    return pc.count_distinct(_measured(table, task)["sample_id"]).as_py()
+
+
 def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
     """Mean shares of SEGMENTS by `keys`, for the steps that enough answers reach."""
-    table = _measured(table, task)
-    answers = pc.count_distinct(table["sample_id"]).as_py()
+    answers, table = _answers(table, task), _measured(table, task)
     reached = table.group_by(["token"]).aggregate([("sample_id", "count_distinct")])
     enough = reached.filter(pc.greater_equal(reached["sample_id_count_distinct"], _LEAST_REACHED * answers))["token"]
     table = table.filter(pc.is_in(table["token"], enough.combine_chunks()))
@@ -60,20 +65,15 @@ def attention_by_step(tables: Mapping[str, pa.Table], task: str) -> Figure:
     `tables` are rows of PROBE_GENERATION_ATTENTION by model. Steps that fewer than a quarter of the answers reach are
     left out.
     """
-    columns = min(2, len(tables))
-    rows = -(-len(tables) // columns)
-    figure = Figure(figsize=(PAGE, 0.75 + 1.65 * rows))
-    figure.suptitle("Attention by step of the answer, mean of layers and heads")
-    panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes, (model, table) in zip(panels.flat, tables.items(), strict=False):
-        axes.set_title(model)
-        _draw_steps(axes, _by_step(table, task, ("sample_id", "token")))
-    for axes in panels.flat[len(tables) :]:
-        axes.set_visible(False)
-    for axes in panels[:, 0]:
+    figure = Figure(figsize=(COLUMN, 1.25 + 1.35 * len(tables)))
+    title(figure, f"attention by step of the answer ({task})", "mean of layers and heads")
+    panels = figure.subplots(len(tables), squeeze=False, sharey=True)[:, 0]
+    for axes, (model, table) in zip(panels, tables.items(), strict=True):
+        axes.set_title(f"{model} (n = {_answers(table, task)})")
         axes.set_ylabel("share of attention")
-    panels[0, 0].set_ylim(bottom=0)  # of all panels, and only now: it ends their scaling
-    legend_below(figure, panels.flat, columns=6)
+        _draw_steps(axes, _by_step(table, task, ("sample_id", "token")))
+    panels[0].set_ylim(bottom=0)  # of all panels, and only now: it ends their scaling
+    legend_below(figure, panels, columns=2, interval=INTERVAL)
     return figure
 
 
@@ -92,9 +92,9 @@ def _draw_steps(axes: Axes, means: pd.DataFrame) -> None:
 def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
     """Heat maps of layer × step, one per part of the prompt and the answer, averaged over answers."""
     means = _by_step(table, task, ("layer", "token"))
-    figure = Figure(figsize=(PAGE, 3.6))
-    figure.suptitle(f"{model}: attention by layer and step, mean of answers")
-    panels = figure.subplots(2, 3, sharex=True, sharey=True)
+    figure = Figure(figsize=(COLUMN, 4.6))
+    title(figure, model, "attention by layer and step", f"mean of {_answers(table, task)} answers ({task})")
+    panels = figure.subplots(3, 2, sharex=True, sharey=True)
     images = []
     largest = means[list(SEGMENTS)].max(axis=None) if len(means) else 1
     for axes, (name, (label, _, _)) in zip(panels.flat, SEGMENTS.items(), strict=True):
@@ -115,7 +115,7 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
     for axes in panels[:, 0]:
         axes.set_ylabel("layer")
     if images:
-        figure.colorbar(images[0], ax=panels, label="share of attention", fraction=0.03)
+        figure.colorbar(images[0], ax=panels, label="share of attention", location="bottom", fraction=0.05, aspect=40)
     return figure
 
 
@@ -127,10 +127,10 @@ def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) 
     layers = np.sort(rows["layer"].unique()).astype(int)
     if len(layers) > _MOST_LAYERS:
         layers = layers[np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)]
-    columns = min(4, max(1, len(layers)))
+    columns = min(2 if len(layers) <= 4 else 3, max(1, len(layers)))
     lines = max(1, -(-len(layers) // columns))
-    figure = Figure(figsize=(PAGE, 0.85 + 1.35 * lines))
-    figure.suptitle(f"{model}: attention of one answer, {sample_id}")
+    figure = Figure(figsize=(COLUMN, 1.1 + 1.1 * lines))
+    title(figure, model, f"attention of one answer ({task})", sample_id)
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
     if not len(layers):
         say_empty(panels[0, 0], NO_ANSWERS)
@@ -154,5 +154,5 @@ def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) 
             axes.set_xlabel("step")
         for axes in panels[:, 0]:
             axes.set_ylabel("share of attention")
-    legend_below(figure, panels.flat, columns=6)
+    legend_below(figure, panels.flat, columns=3)
     return figure

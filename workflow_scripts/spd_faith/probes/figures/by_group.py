@@ -43,9 +43,14 @@ def values_of(values: pd.DataFrame | None, group: Group) -> np.ndarray:
 
 
 def draw_by_layer(axes: Axes, values: pd.DataFrame | None, groups: list[Group], lacking: str = NO_VALUES) -> None:
-    """Both groups' means with bands, from samples × layers; or words where there is nothing to draw."""
-    whole_numbers(axes)
+    """Both groups' means with bands, from samples × layers; or words where there is nothing to draw.
+
+    Below it stands of how many samples they are, where these are fewer than the groups have.
+    """
     rows = [values_of(values, group) for group in groups]
+    known = [int((~np.isnan(one)).any(axis=1).sum()) for one in rows]
+    as_told = known == [len(group.sample_ids) for group in groups]
+    whole_numbers(axes, "layer" if as_told else f"layer (n = {', '.join(map(str, known))})")
     if not any(one.size and not np.isnan(one).all() for one in rows):
         say_empty(axes, lacking if any(len(group.sample_ids) for group in groups) else NO_SAMPLES)
         return

@@ -7,10 +7,10 @@ from PIL import Image
 
 from spd_faith.core.files import whole_file
 
-_WIDTH, _GAP = 1000, 24  # pixels
+_WIDTH, _GAP = 500, 24  # pixels
 
 
-def write_contact_sheet(pictures: Sequence[Path], path: Path, columns: int = 2) -> None:
+def write_contact_sheet(pictures: Sequence[Path], path: Path, columns: int = 4) -> None:
     """Write one PNG of the PNGs `pictures`, each as wide as a column, the next below the shortest column."""
     ends = [_GAP] * columns
     placed = []

@@ -3,24 +3,29 @@
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
+from textwrap import fill
 from typing import ParamSpec
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from scipy.special import stdtrit
 
 from spd_faith.core.files import whole_file
 
-COLUMN, PAGE = 3.35, 6.9  # inches: a column of a paper, its whole width
+COLUMN = 3.35  # inches: a column of a paper, 8.5 cm
 _STYLE = Path(__file__).with_name("style.mplstyle")
 
 # Okabe and Ito's palette
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 GREY = "#777777"
+INTERVAL = "95% interval of the mean"  # what bands and whiskers are, unless a figure says otherwise
 _MOST_MARKED = 16  # points of a line that are marked
+_BAND = 0.18  # opacity
+_TITLE = 50  # letters in a line of a figure's title
 _FEWEST = 3  # values that have an interval: of two it is 13 standard errors wide to either side, and hides all else
 
 P = ParamSpec("P")
@@ -82,7 +87,7 @@ def middle_and_band(
 ) -> None:
     marker = "o" if len(x) <= _MOST_MARKED else None
     axes.plot(x, middle, linestyle=line, color=color, label=label, marker=marker)
-    axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
+    axes.fill_between(x, low, high, color=color, alpha=_BAND, linewidth=0)
 
 
 def whole_numbers(axes: Axes, name: str = "layer", bins: int = 7) -> None:
@@ -98,11 +103,18 @@ def say_empty(axes: Axes, why: str) -> None:
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY, wrap=True)
 
 
-def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
-    """One legend under all panels, of the labels in any of them."""
+def title(figure: Figure, *lines: str) -> None:
+    """The figure's title, lines too long for a column broken."""
+    figure.suptitle("\n".join(fill(line, _TITLE) for line in lines))
+
+
+def legend_below(figure: Figure, axes: Sequence[Axes], columns: int, interval: str | None = None) -> None:
+    """One legend under all panels, of the labels in any of them and of what the bands and whiskers are."""
     found = {}
     for one in axes:
         for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
+    if found and interval:
+        found[interval] = Patch(color=GREY, alpha=_BAND, linewidth=0)
     if found:
         figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=min(columns, len(found)))

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from spd_faith.probes.contrasts import ANSWER_LENGTH, DISCOVERY
-from spd_faith.probes.figures.drawing import PAGE, say_empty, styled, whole_numbers
+from spd_faith.probes.figures.drawing import COLUMN, say_empty, styled, title, whole_numbers
 from spd_faith.probes.groups import Contrast
 
 _LARGEST = 2  # Hedges' g at the end of the colours
 _ROW = 0.125  # inches
-_NO_EFFECTS = "no effect sizes: no two groups to compare"
+_NO_EFFECTS = "no effect sizes:\nno two groups to compare"
+_MISSING = "#BBBBBB"
 
 
 @styled
@@ -24,8 +25,8 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
     rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] != ANSWER_LENGTH)]
     rows = rows[rows["layer"].notna() & rows["hedges_g"].notna()].fillna({"task": ""})
     lines = pd.MultiIndex.from_frame(rows[["probe", "measure"]].drop_duplicates())
-    figure = Figure(figsize=(PAGE, 1.6 + _ROW * max(len(lines), 4)))
-    figure.suptitle(f"{model}: {contrast.group} − {contrast.reference}; correlations, not causes")
+    figure = Figure(figsize=(COLUMN, 1.8 + _ROW * max(len(lines), 4)))
+    title(figure, model, f"{contrast.group} − {contrast.reference}", "correlations, not causes")
     if rows.empty:
         say_empty(figure.subplots(), _NO_EFFECTS)
         return figure
@@ -40,10 +41,11 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
             axes.axhline(places[-1] + 0.5, color="black", linewidth=0.8)
         beside = {"xycoords": ("axes fraction", "data"), "va": "center"}
         panels[-1].annotate(probe.replace("_", "\n"), (1.02, places.mean()), **beside)
-    bar = figure.colorbar(image, ax=panels, extend="both", location="bottom", fraction=0.1, aspect=50, shrink=0.6)
+    bar = figure.colorbar(image, ax=panels, extend="both", location="bottom", fraction=0.04, pad=0.02, aspect=30)
     group, reference = rows["n_group"].max(), rows["n_reference"].max()
     compared = f"{contrast.group} (n = {group}) − {contrast.reference} (n = {reference})"
-    bar.set_label(f"Hedges' g of {compared}; a dot: false discovery rate ≤ {DISCOVERY:.0%}")
+    tested = f"a dot: FDR ≤ {DISCOVERY:.0%}" if rows["q_value"].notna().any() else "not tested, groups too small"
+    figure.supxlabel(f"Hedges' g of {compared};\n{tested}; grey: no value", size=bar.ax.xaxis.label.get_size())
     return figure
 
 
@@ -57,5 +59,6 @@ def _draw_effects(axes: Axes, rows: pd.DataFrame, lines: pd.MultiIndex) -> AxesI
     row, column = np.nonzero(wide["q_value"].to_numpy(float) <= DISCOVERY)
     axes.plot(layers[column], row, "o", color="black", markersize=2.6, markeredgecolor="white", markeredgewidth=0.5)
     axes.grid(visible=False)
-    whole_numbers(axes)
+    axes.set_facecolor(_MISSING)
+    whole_numbers(axes, bins=4)
     return image

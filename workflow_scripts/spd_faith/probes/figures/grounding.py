@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from spd_faith.core.schemas import GROUNDING_BASELINES
 from spd_faith.probes.figures.drawing import (
+    COLUMN,
     GREEN,
     GREY,
-    PAGE,
+    INTERVAL,
     PURPLE,
     VERMILLION,
     band,
@@ -18,6 +20,7 @@ from spd_faith.probes.figures.drawing import (
     middle_and_band,
     say_empty,
     styled,
+    title,
     whole_numbers,
 )
 from spd_faith.probes.sample_values import mean_over_tasks
@@ -26,9 +29,10 @@ _BOXES = {  # name, colour, line
     "true": ("true boxes", VERMILLION, "-"),
     "random": ("random boxes", GREY, "--"),
     "unchanged": ("unchanged objects", GREEN, "-."),
-    "other_sample": ("another sample's", PURPLE, ":"),
+    "other_sample": ("another sample's boxes", PURPLE, ":"),
 }
 NO_BOXES = "no samples with boxes"
+NO_WORDS = "no content words"
 
 
 @styled
@@ -38,16 +42,24 @@ def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
     `values` are `sample_values` of the probe. A density of 1 is that of all image tokens.
     """
     measures = mean_over_tasks(values, [task])
-    figure = Figure(figsize=(PAGE, 2.7))
-    figure.suptitle(f"{model}: attention and activation maps on the boxes of the differences")
-    densities, ratios, maps = figure.subplots(1, 3, width_ratios=(5, 5, 4))
-    densities.set_title("attention, density on boxes")
-    ratios.set_title("true over baseline, median")
-    maps.set_title("token activation maps")
+    figure = Figure(figsize=(COLUMN, 4))
+    true = _known(measures, "attention_true")
+    samples = 0 if true is None else len(true.dropna(how="all"))
+    title(figure, model, "attention and token activation maps (TAM) on boxes", f"{samples} answers ({task})")
+    (densities, ratios), (maps, maxima) = figure.subplots(2, 2)
+    densities.set_title("attention")
+    densities.set_ylabel("density on boxes")
+    ratios.set_title("true over baseline,\nmedian and middle half")
+    ratios.set_ylabel("ratio of densities")
+    maps.set_title("TAM")
+    maps.set_ylabel("density on boxes")
+    maxima.set_title("TAM: maximum\nin a true box")
+    maxima.set_ylabel("share of tokens")
     _draw_densities(densities, measures)
     _draw_ratios(ratios, measures)
     _draw_maps(maps, measures)
-    legend_below(figure, (densities, ratios, maps), columns=4)
+    _draw_maxima(maxima, measures)
+    legend_below(figure, (densities, ratios, maps), columns=2, interval=INTERVAL)
     return figure
 
 
@@ -96,11 +108,24 @@ def _draw_maps(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
         say_empty(axes, NO_BOXES)
         return
     for place, (boxes, values) in enumerate(known.items()):
-        mean, low, _ = mean_and_interval(values)
-        axes.bar(place, mean, yerr=mean - low, color=_BOXES[boxes][1], alpha=0.75, width=0.65, capsize=3)
+        _bar(axes, place, values, _BOXES[boxes][1])
     axes.set_xticks([])
-    axes.set_ylabel("density on boxes")
     axes.axhline(1, color="black", linewidth=0.6)
+
+
+def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
     hit, chance = (_known(measures, f"tam_{name}") for name in ("hit", "chance"))
-    if hit is not None and chance is not None:
-        axes.set_xlabel(f"maximum in a true box: {np.nanmean(hit):.0%},\nby chance: {np.nanmean(chance):.0%}")
+    if hit is None or chance is None:
+        say_empty(axes, NO_WORDS if _known(measures, "tam_true") is not None else NO_BOXES)
+        return
+    for place, (values, color) in enumerate(((hit, VERMILLION), (chance, GREY))):
+        _bar(axes, place, values.iloc[:, -1].dropna().to_numpy(float), color)
+    axes.set_xticks((0, 1), ("maps", "by chance"))
+    axes.set_xlim(-0.6, 1.6)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.grid(visible=False, axis="x")
+
+
+def _bar(axes: Axes, place: int, values: np.ndarray, color: str) -> None:
+    mean, low, _ = mean_and_interval(values)
+    axes.bar(place, mean, yerr=mean - low, color=color, alpha=0.75, width=0.65, capsize=3)

@@ -6,12 +6,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from spd_faith.probes.figures.by_group import NO_SAMPLES, NO_VALUES, draw_by_layer, probed_groups
-from spd_faith.probes.figures.drawing import GREY, PAGE, legend_below, say_empty, styled
+from spd_faith.probes.figures.drawing import COLUMN, GREY, INTERVAL, legend_below, say_empty, styled, title
 from spd_faith.probes.groups import Contrast
 from spd_faith.probes.sample_values import mean_over_tasks
 
-_COSINES = {"cosine": "of mean answer states", "cosine_prompt": "of last prompt states", "cosine_centred": "centred"}
-_FORMS = ("simple", "relative", "original")
+_PANELS = {  # title, label of the y axis
+    "cosine": ("mean answer states", "cosine"),
+    "cosine_prompt": ("last prompt states", "cosine"),
+    "cosine_centred": ("mean answer states, centred", "cosine"),
+    "score": ("score, as published", "score"),
+}
+_FORMS = {"simple": "", "relative": "", "original": ", nats"}
 _LACKING = dict.fromkeys(("icr_original", "icr_original_divergence"), "no values: answers\nof under 20 tokens")
 
 
@@ -23,23 +28,20 @@ def hidden_similarity(model: str, values: pd.DataFrame, groups: pd.DataFrame, co
     """
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
-    for form in _FORMS:
+    named = dict(_PANELS)
+    for form, unit in _FORMS.items():
+        named[f"icr_{form}"] = (f"ICR, {form}", f"ICR{unit}")
+        named[f"icr_{form}_divergence"] = (f"ICR divergence, {form}", f"divergence{unit}")
         if measures:
             measures[f"icr_{form}"] = (measures[f"icr_{form}_same"] + measures[f"icr_{form}_different"]) / 2
-    rows = (
-        ("cosine", _COSINES),
-        ("ICR", {f"icr_{form}": f"ICR, {form}" for form in _FORMS}),
-        ("divergence", {f"icr_{form}_divergence": f"ICR divergence, {form}" for form in _FORMS}),
-    )
-    figure = Figure(figsize=(PAGE, 5.2))
-    figure.suptitle(f"{model}: “the same?” beside “different?”, {contrast.group} against {contrast.reference}")
-    panels = figure.subplots(3, 3)
-    for line, (what, named) in zip(panels, rows, strict=True):
-        line[0].set_ylabel(what)
-        for axes, (measure, title) in zip(line, named.items(), strict=True):
-            draw_by_layer(axes, measures.get(measure), both, lacking=_LACKING.get(measure, NO_VALUES))
-            axes.set_title(title)
-    legend_below(figure, panels.flat, columns=2)
+    figure = Figure(figsize=(COLUMN, 6.6))
+    title(figure, model, "“the same?” beside “different?”", f"{contrast.group} against {contrast.reference}")
+    panels = figure.subplots(5, 2)
+    for axes, (measure, (name, label)) in zip(panels.flat, named.items(), strict=True):
+        draw_by_layer(axes, measures.get(measure), both, lacking=_LACKING.get(measure, NO_VALUES))
+        axes.set_title(name)
+        axes.set_ylabel(label)
+    legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
     return figure
 
 
@@ -48,9 +50,9 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
     """Each sample's cosine against its ICR divergence (simple), means of layers, and the histogram of the score."""
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
-    figure = Figure(figsize=(PAGE, 2.9))
-    figure.suptitle(f"{model}: similarity and divergence of the two answers, one point a sample")
-    scatter, histogram = figure.subplots(1, 2, width_ratios=(3, 2))
+    figure = Figure(figsize=(COLUMN, 4.3))
+    title(figure, model, "similarity and divergence of the two answers", "means of layers; a point is a sample")
+    scatter, histogram = figure.subplots(2, 1, height_ratios=(3, 2))
     points = {
         group: pd.DataFrame({name: frame.mean(axis=1) for name, frame in measures.items()}).reindex(group.sample_ids)
         for group in both
@@ -67,8 +69,9 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
             one["icr_simple_divergence"], one["cosine"], s=13, marker=marker, color=group.color, alpha=0.6,
             linewidth=0, label=group.label,
         )  # fmt: skip
-        histogram.hist(one["score"].dropna(), bins, color=group.color, histtype="step", linestyle=group.line)
-        histogram.hist(one["score"].dropna(), bins, color=group.color, alpha=0.25)
+        if len(one):  # of no samples a line along 0
+            histogram.hist(one["score"].dropna(), bins, color=group.color, histtype="step", linestyle=group.line)
+            histogram.hist(one["score"].dropna(), bins, color=group.color, alpha=0.25)
     scatter.set_xscale("log")
     scatter.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
     scatter.xaxis.set_major_formatter("{x:g}")
@@ -79,5 +82,5 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
     scatter.set(xlabel="ICR divergence (simple)", ylabel="cosine of mean answer states")
     histogram.yaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
     histogram.set(xlabel="score = cosine × (1 − min(divergence, 1))", ylabel="samples")
-    legend_below(figure, [scatter], columns=3)
+    legend_below(figure, [scatter], columns=1)
     return figure

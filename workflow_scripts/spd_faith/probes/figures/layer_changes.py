@@ -5,7 +5,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spd_faith.probes.figures.by_group import NO_SAMPLES, Group, draw_by_layer, probed_groups, values_of
-from spd_faith.probes.figures.drawing import PAGE, legend_below, mean_and_interval, say_empty, styled
+from spd_faith.probes.figures.drawing import (
+    COLUMN,
+    INTERVAL,
+    legend_below,
+    mean_and_interval,
+    say_empty,
+    styled,
+    title,
+)
 from spd_faith.probes.groups import Contrast
 from spd_faith.probes.sample_values import mean_over_tasks
 
@@ -21,19 +29,20 @@ def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contra
     """
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
-    figure = Figure(figsize=(PAGE, 3.7))
-    figure.suptitle(f"{model}: change by each half of a layer, {contrast.group} against {contrast.reference}")
-    panels = figure.subplots(2, 4, width_ratios=(4, 4, 4, 5))  # names of groups under the bars
-    for row, (part, part_name) in enumerate(_PARTS):
-        for column, (change, change_name) in enumerate(_CHANGES):
+    figure = Figure(figsize=(COLUMN, 5.6))
+    title(figure, model, "change by each half of a layer", f"{contrast.group} against {contrast.reference}")
+    panels = figure.subplots(4, 2)
+    for column, (part, part_name) in enumerate(_PARTS):
+        panels[0, column].set_title(part_name)
+        for row, (change, change_name) in enumerate(_CHANGES):
             draw_by_layer(panels[row, column], measures.get(f"{part}_{change}"), both)
-            if row == 0:
-                panels[row, column].set_title(change_name)
-        panels[row, 0].set_ylabel(part_name)
-    draw_by_layer(panels[0, 3], measures.get("kl_attention_ffn"), both)
-    panels[0, 3].set_title("KL(attention ‖ FFN)")
-    _draw_mean_kl(panels[1, 3], measures.get("kl_attention_ffn"), both)
-    legend_below(figure, panels.flat, columns=2)
+            panels[row, 0].set_ylabel(change_name)
+    by_layer, of_means = panels[3]
+    draw_by_layer(by_layer, measures.get("kl_attention_ffn"), both)
+    by_layer.set_title("KL(attention ‖ network)")
+    by_layer.set_ylabel("KL divergence, nats")
+    _draw_mean_kl(of_means, measures.get("kl_attention_ffn"), both)
+    legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
     return figure
 
 

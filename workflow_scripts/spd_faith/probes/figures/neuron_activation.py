@@ -6,11 +6,20 @@ from matplotlib.figure import Figure
 
 from spd_faith.probes.contrasts import DISCOVERY
 from spd_faith.probes.figures.by_group import draw_by_layer, probed_groups
-from spd_faith.probes.figures.drawing import PAGE, PURPLE, legend_below, say_empty, styled, whole_numbers
+from spd_faith.probes.figures.drawing import (
+    COLUMN,
+    INTERVAL,
+    PURPLE,
+    legend_below,
+    say_empty,
+    styled,
+    title,
+    whole_numbers,
+)
 from spd_faith.probes.groups import Contrast
 from spd_faith.probes.sample_values import mean_over_tasks
 
-_MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "active in sum (as published)"))
+_MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "active in sum, as published"))
 
 
 @styled
@@ -24,16 +33,16 @@ def neuron_activation(
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
     rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] == "neuron_activation")]
-    figure = Figure(figsize=(PAGE, 3.5))
-    figure.suptitle(f"{model}: active neurons, {contrast.group} against {contrast.reference}")
-    panels = figure.subplots(2, 2, width_ratios=(3, 2))
+    figure = Figure(figsize=(COLUMN, 3.6))
+    title(figure, model, "active neurons", f"{contrast.group} against {contrast.reference}")
+    panels = figure.subplots(2, 2)
     for (left, right), (measure, name) in zip(panels, _MEASURES, strict=True):
         draw_by_layer(left, measures.get(measure), both)
-        left.set_title(f"share of neurons {name}")
-        left.set_ylabel("share")
+        left.set_title(name)
+        left.set_ylabel("share of neurons")
         _draw_difference(right, rows[(rows["measure"] == measure) & rows["difference"].notna()], contrast.tasks)
-        right.set_title(f"{contrast.group} − {contrast.reference}, within strata")
-    legend_below(figure, panels.flat, columns=2)
+        right.set_title("difference within strata")
+    legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
     return figure
 
 
@@ -47,8 +56,8 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
         of_task = rows[rows["task"] == task]
         found = of_task["q_value"] <= DISCOVERY
         for which, label, color in (
-            (~found, f"false discovery rate > {DISCOVERY:.0%}, or not tested", "white"),
-            (found, f"false discovery rate ≤ {DISCOVERY:.0%}", PURPLE),
+            (~found, f"FDR > {DISCOVERY:.0%}, or not tested", "white"),
+            (found, f"FDR ≤ {DISCOVERY:.0%}", PURPLE),
         ):
             some = of_task[which]
             places = some["layer"] + (number - (len(tasks) - 1) / 2) * width
@@ -56,5 +65,5 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
             if len(some):  # no bars would have another colour in the legend
                 axes.bar(places, some["difference"], width=width, **look)
     axes.axhline(0, color="black", linewidth=0.6)
-    whole_numbers(axes, "layer" if len(tasks) == 1 else f"layer; bars: {', '.join(tasks)}")
+    whole_numbers(axes, "layer" if len(tasks) == 1 else f"layer ({', '.join(tasks)})")
     axes.set_ylabel("difference")
