@@ -191,6 +191,24 @@ def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_picture():
     ]
 
 
+@pytest.mark.parametrize(
+    ("token", "caption"),
+    [
+        (2 * 8 + 3, "No, the two pictures are not the same  1.00"),
+        (3, "No, the two pictures are not the s…  1.00 beside the pictures"),
+    ],
+)
+def test_the_caption_of_a_word_alone_has_the_width_of_a_column(token, caption):
+    values = np.zeros(64)
+    values[token] = 1
+    word = WordMap("No, the two pictures are not the same", values)
+    figure = word_overlay(white((100, 100), (100, 100)), ON_SQUARE, word)
+    drawn(figure)
+    box = figure._suptitle.get_window_extent()
+    assert 0 <= box.x0 and box.x1 <= figure.bbox.x1
+    assert figure.get_suptitle() == caption
+
+
 def test_a_map_of_zeros_is_drawn_without_colour():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

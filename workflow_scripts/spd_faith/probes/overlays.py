@@ -23,7 +23,7 @@ _STRONGEST = 0.75  # opacity of a map's maximum
 _PALE = 0.45  # of a picture under a map
 _TITLE, _CAPTION, _LINE = 0.65, 0.2, 0.1  # inches
 _SMALL = 6.5  # points
-_LONGEST = 24  # letters of a caption, as wide as a panel with its number
+_LETTER = 0.6 * _SMALL  # points; the width of most letters, or less
 _LEGEND = "Colours run from 0 to a map's highest value, told beside its word"
 
 Pictures = tuple[Image.Image, Image.Image]
@@ -169,9 +169,10 @@ def _draw_word(place: FigureBase, pictures: Pictures, rasters: Sequence[Raster],
             )
             axes.imshow(share, cmap=_COLORS, vmin=0, vmax=1, alpha=_STRONGEST * share, extent=extent)
             axes.set(xlim=(0, width), ylim=(height, 0))
-    text = word.text if len(word.text) <= _LONGEST else word.text[: _LONGEST - 1] + "…"
-    where = beside if _lies_beside(word, rasters) else ""
-    place.suptitle(f"{text}  {highest:.2f}{where}", size=_SMALL, fontweight="normal")
+    told = f"  {highest:.2f}{beside if _lies_beside(word, rasters) else ''}"
+    longest = int(place.bbox.width / place.dpi * 72 / _LETTER) - len(told)
+    text = word.text if len(word.text) <= longest else word.text[: longest - 1] + "…"
+    place.suptitle(text + told, size=_SMALL, fontweight="normal")
 
 
 def _pale(picture: Image.Image) -> Image.Image:
