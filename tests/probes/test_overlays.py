@@ -205,7 +205,7 @@ def test_the_caption_of_a_word_alone_has_the_width_of_a_column(token, caption):
     figure = word_overlay(white((100, 100), (100, 100)), ON_SQUARE, word)
     drawn(figure)
     box = figure._suptitle.get_window_extent()
-    assert 0 <= box.x0 and box.x1 <= figure.bbox.x1
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
     assert figure.get_suptitle() == caption
 
 
