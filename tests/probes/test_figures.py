@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 from probes.probe_tables import (
@@ -250,6 +251,99 @@ def test_figures_of_all_answers_tell_how_many_and_to_what():
     for name in ("attention_by_layer", "grounding"):
         assert "40 answers (describe)" in draw("full", name).get_suptitle()
     assert "(describe)" in draw("full", "attention_of_sample").get_suptitle()
+
+
+# ---- numbers by hand from the rows; samples 10 to 29 are contradictory -----------------------------------------------
+
+
+def of_layers(probe, measure, groups, **keys):
+    """Of each group the samples' means over layers, from a probe's rows."""
+    rows = case("full")[0][probe].to_pandas()
+    for name, value in keys.items():
+        rows = rows[rows[name] == value]
+    means = rows.groupby("sample_id")[measure].mean()
+    return [means[list(of_group)].to_numpy() for of_group in groups]
+
+
+CONSISTENT, CONTRADICTORY = [*ids(40)[:10], *ids(40)[30:]], ids(40)[10:30]
+UNFAITHFUL, FAITHFUL = ids(40)[:20], ids(40)[20:]
+
+
+def test_bars_of_the_mean_divergence_are_means_of_layers():
+    (axes,) = (
+        one for one in draw("full", "layer_changes_faithfulness").axes if one.get_title() == "KL, mean of layers"
+    )
+    values = of_layers("layer_changes", "kl_attention_ffn", (FAITHFUL, UNFAITHFUL), task="describe")
+    assert [bar.get_height() for bar in axes.patches] == pytest.approx([one.mean() for one in values], rel=1e-5)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["faithful", "unfaithful"]
+
+
+def test_points_and_scores_are_means_of_layers():
+    scatter, histogram = draw("full", "similarity_and_divergence_consistency").axes
+    groups = (CONSISTENT, CONTRADICTORY)
+    across, up, score = (
+        of_layers("hidden_similarity", name, groups) for name in ("icr_simple_divergence", "cosine", "score")
+    )
+    for points, x, y in zip(scatter.collections, across, up, strict=True):
+        np.testing.assert_allclose(points.get_offsets(), np.column_stack([x, y]), rtol=1e-5)
+    outlines = [patch for patch in histogram.patches if not isinstance(patch, Rectangle)]
+    filled = [[patch for patch in bars if isinstance(patch, Rectangle)] for bars in histogram.containers]
+    filled = [bars for bars in filled if bars]
+    for outline, bars, scores in zip(outlines, filled, score, strict=True):
+        edges = [bar.get_x() for bar in bars] + [bars[-1].get_x() + bars[-1].get_width()]
+        counts = np.histogram(scores, edges)[0].tolist()
+        assert sum(counts) == 20
+        assert [bar.get_height() for bar in bars] == counts
+        assert outline.get_path().vertices[:, 1].max() == max(counts)
+
+
+def test_the_icr_of_two_answers_is_their_mean():
+    (axes,) = (one for one in draw("full", "hidden_similarity_consistency").axes if one.get_title() == "ICR, relative")
+    values = [
+        of_layers("hidden_similarity", f"icr_relative_{task}", [CONSISTENT], layer=2)[0]
+        for task in ("same", "different")
+    ]
+    line = lines_of(axes)["consistent (n = 20)"]
+    assert line.get_ydata()[2] == pytest.approx(np.mean(values), rel=1e-5)
+
+
+def test_densities_are_those_of_their_boxes():
+    attention, _, maps, _ = draw("full", "grounding").axes
+    names = ("true", "random", "unchanged", "other_sample")
+    lines = [line for line in attention.get_lines() if len(line.get_xdata()) == 28]
+    assert [line.get_label() for line in lines] == [
+        "true boxes", "random boxes", "unchanged objects", "another sample's boxes"
+    ]  # fmt: skip
+    for line, name in zip(lines, names, strict=True):
+        (values,) = of_layers("grounding", f"attention_{name}", [ids(40)], task="describe", layer=5)
+        assert line.get_ydata()[5] == pytest.approx(values.mean(), rel=1e-5)
+    heights = [of_layers("grounding", f"tam_{name}", [ids(40)], task="describe", layer=27)[0].mean() for name in names]
+    assert [bar.get_height() for bar in maps.patches] == pytest.approx(heights, rel=1e-5)
+
+
+def test_shares_of_one_answer_are_stacked_at_their_steps():
+    rows = case("full")[0]["generation_attention"].to_pandas()
+    rows = rows[(rows.sample_id == ids(40)[0]) & (rows.task == "describe") & (rows.layer == 27)].sort_values("token")
+    axes = draw("full", "attention_of_sample").axes[11]
+    assert axes.get_title() == "layer 27"
+    below = np.zeros(len(rows))
+    for area, segment in zip(
+        axes.collections, ("picture_1", "picture_2", "user", "answer", "system", "sink"), strict=True
+    ):
+        above = below + rows[segment].to_numpy()
+        (path,) = area.get_paths()
+        for step, (low, high) in enumerate(zip(below, above, strict=True)):
+            assert path.contains_point((step, (low + high) / 2))
+            assert not path.contains_point((step, high + 1e-3))
+            assert not path.contains_point((step, low - 1e-3))
+        below = above
+
+
+def test_each_form_of_active_neurons_has_its_panel():
+    panels = draw("full", "neuron_activation_faithfulness").axes[::2]
+    for axes, measure in zip(panels, ("active_share", "active_share_of_sum"), strict=True):
+        (values,) = of_layers("neuron_activation", measure, [FAITHFUL], task="describe", layer=4)
+        assert lines_of(axes)["faithful (n = 20)"].get_ydata()[4] == pytest.approx(values.mean(), rel=1e-5)
 
 
 def test_the_published_score_is_drawn_by_layer():

@@ -172,6 +172,13 @@ def test_other_samples_are_of_the_split_and_show_other_pictures():
     assert row["attention_other_sample"] is None
 
 
+def test_all_boxes_of_all_other_samples_count_alike():
+    """Of b tokens 4 and 5, with 0.02; of c tokens 1, with 0.3, and 6: a mean over three boxes."""
+    both = sample("c", [(box(1, 0), None), (box(2, 1), None)])
+    (row,) = rows([HERE, THERE, both], planted((0.3, 0.02)), FLAT, [])
+    assert row["attention_other_sample"] == pytest.approx((0.02 + 0.3 + 0.02) / 3 / 0.055)
+
+
 def test_a_zero_map_has_no_density_and_hits_as_chance_does():
     (row,) = rows([HERE, THERE], planted((0.3, 0.02)), np.zeros((3, 16)), [Word("car", (1,))])
     assert row["tam_true"] is row["tam_random"] is row["tam_over_random"] is None

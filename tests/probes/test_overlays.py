@@ -13,7 +13,7 @@ from PIL import Image
 from probes.probed import ROOT, entry
 
 from spd_faith.core.config import registry_entry
-from spd_faith.core.files import write_table
+from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.inference.pictures import alone_on_square, decode, merged, merged_on_square
@@ -23,6 +23,7 @@ from spd_faith.probes.forward import run_pass
 from spd_faith.probes.image_grid import Raster
 from spd_faith.probes.overlays import WordMap, overlays, saved_rasters, saved_word_maps, word_overlay
 from spd_faith.probes.prepared import prepare_answered
+from spd_faith.probes.saved_overlays import saved_overlays
 from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
 from spd_faith.probes.word_overlays import word_overlays
 
@@ -292,6 +293,25 @@ def test_what_cannot_be_drawn_is_told(probed, tmp_path, arguments, told):
     done = run(probed[0], "--output-folder", tmp_path / "out", *arguments)
     assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
+    folder, sample_ids, _, shown, _ = probed
+    rows = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
+    paths = (
+        folder / "tiny-qwen2-vl" / "token_activation_map.parquet",
+        folder / "samples.parquet",
+        folder / "images.parquet",
+    )
+    drawings = saved_overlays(*paths, "describe", sample_ids)
+    for sample_id, (_, *pair), draw in zip(sample_ids, shown, drawings.values(), strict=True):
+        figure = draw()
+        assert sample_id in figure.get_suptitle()
+        for axes, picture in zip(figure.axes[:2], pair, strict=True):
+            np.testing.assert_array_equal(axes.images[0].get_array(), np.asarray(picture))
+        (difference,) = rows[sample_id]["differences"]
+        corner = figure.axes[0].patches[0].get_xy()
+        assert corner == pytest.approx((difference["bbox"]["x"], difference["bbox"]["y"]))
 
 
 def test_saved_maps_are_those_of_the_answer(probed):
