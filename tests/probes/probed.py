@@ -23,7 +23,9 @@ TINY = [(family, layout) for family in [*FAMILIES, *UNLISTED, *UNGATED] for layo
 REFERENCE = [
     ("tiny-qwen2-vl", "pair"),
     ("tiny-qwen2-vl-early", "pair"),
+    ("tiny-qwen2-vl-loose", "pair"),
     ("tiny-internvl", "pair"),
+    ("tiny-internvl-loose", "pair"),
     ("tiny-llava", "merged"),
 ]
 
