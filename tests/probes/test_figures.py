@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -35,7 +36,7 @@ from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.figures.attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.contact_sheet import write_contact_sheet
-from spd_faith.probes.figures.drawing import COLUMN, mean_and_interval, save
+from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
 from spd_faith.probes.figures.effects import effect_sizes
 from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
@@ -547,6 +548,29 @@ def test_a_contact_sheet_shows_every_picture_whole(tmp_path):
     with Image.open(tmp_path / "sheet.png") as sheet:
         counted = {color: count for count, color in sheet.convert("RGB").getcolors()}
     assert [counted[color] for color in colors] == [500 * 900, 500 * 200, 500 * 300]
+
+
+def test_a_contact_sheet_keeps_the_colours_of_bands(tmp_path):
+    """Among more colours than a PNG of a byte a pixel has."""
+    values = np.zeros((2, 2))
+    figure, bands = Figure(), {}
+    for color in COLORS:
+        axes = figure.add_axes((0, 0, 1, 1), facecolor="white")
+        axes.axis("off")
+        middle_and_band(axes, np.arange(2), values[0], values[0], values[0] + 1, color, "", "none")
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        bands[color] = tuple(np.asarray(canvas.buffer_rgba())[100, 100, :3].tolist())
+        figure.clear()
+    drawn = np.random.default_rng(0).integers(0, 256, (400, 500, 3), dtype=np.uint8)
+    for number, color in enumerate(bands.values()):
+        drawn[20 * number : 20 * number + 20, :20] = color
+    Image.fromarray(drawn).save(tmp_path / "drawn.png")
+    write_contact_sheet([tmp_path / "drawn.png"], tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))[24:, 24:]
+    np.testing.assert_allclose(pixels[10 : 20 * len(bands) : 20, 10].astype(int), list(bands.values()), atol=1)
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------------

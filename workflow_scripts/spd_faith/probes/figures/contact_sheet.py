@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from spd_faith.core.files import whole_file
+from spd_faith.probes.figures.drawing import COLORS, color_of_band
 
 _WIDTH, _GAP = 500, 24  # pixels
 
@@ -29,5 +30,7 @@ def write_contact_sheet(pictures: Sequence[Path], path: Path, columns: int = 4) 
         # a quarter of the size; this method keeps rare colours, such as the ends of a heat map's scale, and is ten
         # times as fast where it chooses them by a small copy
         small = sheet.resize((sheet.width // 4, sheet.height // 4), Image.Resampling.NEAREST)
-        palette = small.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1)
+        kept = [part for color in COLORS for part in color_of_band(color)]  # pale: one would be taken for another
+        palette = small.quantize(256 - len(COLORS), Image.Quantize.MAXCOVERAGE, kmeans=1)
+        palette.putpalette(palette.getpalette() + kept)
         sheet.quantize(palette=palette, dither=Image.Dither.NONE).save(part, "PNG")

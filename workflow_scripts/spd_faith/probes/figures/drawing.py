@@ -9,6 +9,7 @@ from typing import ParamSpec
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -22,6 +23,7 @@ _STYLE = Path(__file__).with_name("style.mplstyle")
 # Okabe and Ito's palette
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 GREY = "#777777"
+COLORS = (BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE, GREY)
 INTERVAL = "95% interval of the mean"  # what bands and whiskers are, unless a figure says otherwise
 _MOST_MARKED = 16  # points of a line that are marked
 _BAND = 0.18  # opacity
@@ -88,6 +90,11 @@ def middle_and_band(
     marker = "o" if len(x) <= _MOST_MARKED else None
     axes.plot(x, middle, linestyle=line, color=color, label=label, marker=marker)
     axes.fill_between(x, low, high, color=color, alpha=_BAND, linewidth=0)
+
+
+def color_of_band(color: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of a band of a colour on white."""
+    return tuple(round(255 * (1 - _BAND * (1 - part))) for part in to_rgb(color))
 
 
 def whole_numbers(axes: Axes, name: str = "layer", bins: int = 7) -> None:

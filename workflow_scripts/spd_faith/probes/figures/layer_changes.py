@@ -31,7 +31,7 @@ def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contra
     both = probed_groups(groups, contrast, values.index)
     figure = Figure(figsize=(COLUMN, 5.6))
     title(figure, model, "change by each half of a layer", f"{contrast.group} against {contrast.reference}")
-    panels = figure.subplots(4, 2)
+    panels = figure.subplots(4, 2, width_ratios=(5, 6))  # names of groups under the bars
     for column, (part, part_name) in enumerate(_PARTS):
         panels[0, column].set_title(part_name)
         for row, (change, change_name) in enumerate(_CHANGES):
