@@ -21,7 +21,7 @@ LOCAL, SHARDED, SERVED, THEIRS = "tiny-qwen2-vl", "tiny-qwen2-vl-early", "served
 MODELS = [LOCAL, SHARDED, SERVED, THEIRS]
 SHARDS = 2
 KEYS = {"SERVED_KEY": "sk-test-a", "PAID_KEY": "sk-test-b"}
-PROBES = ["layer_changes", "generation_attention", "neuron_activation", "token_activation_map", "grounding"]
+PROBES = ["neuron_activation", "layer_changes"]  # soon drawn, and not in alphabetical order
 ADDED_PROBE = "hidden_similarity"  # a probe that the run leaves out
 
 DATASET = {"make_demo_dataset", "download_dataset", "import_pairs"}
