@@ -90,7 +90,7 @@ class Project:
 
     def slurm_command(self, *arguments: str) -> list[str]:
         """Through the profile, which asks about its jobs as soon as the Slurm of the tests can answer."""
-        quick = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "5"]
+        quick = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5"]
         return [sys.executable, "-m", "snakemake", "--profile", "slurm", *quick, *arguments]
 
     def run_on_slurm(self, *arguments: str) -> str:
