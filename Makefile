@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CORES ?= all
 # torchvision works with a CUDA torch alone: the GPU file where an NVIDIA driver answers
 REQUIREMENTS := $(if $(shell nvidia-smi -L 2>/dev/null),envs/requirements-gpu.txt,envs/requirements.txt)
+# Two processes, each with the tests of a whole file, for its tests share what was made for the first of them
+PYTEST := python -m pytest -n 2 --dist loadfile
 
 .PHONY: run test fast-test test-slurm format lint
 
@@ -12,11 +14,11 @@ run: $(VENV)/.run-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete
 
 test: $(VENV)/.test-installed lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow and not slurm"
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slow
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m slow
 
 fast-test: $(VENV)/.test-installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "not slow and not slurm"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm"
 
 # On a Slurm of its own, which it installs (Debian, as root), starts and stops.
 test-slurm: $(VENV)/.test-installed
