@@ -2,14 +2,14 @@
 
 A random Qwen2-VL of 12 layers, 512 wide, is asked the three questions about two pictures of 961 tokens each and answers
 with 64 tokens: by eager `generate` with `output_attentions` and `output_hidden_states`, nothing added; by the
-inference stage, which generates a sample's three answers side by side; and the probe pass of the sample, over its three
-saved answers, from the pictures to the rows of all tables. Times are per answer: of eager generation that of one
-question, of the others a third. The pass must take at most 1/8 of the eager time (1/5 with the fast generation
-of the same answers counted in) and 1/20 of its peak memory beyond the weights, which is measured in a process of its
-own, for the pass with all three answers. For scale, what no probe can go below: the bare forward pass over one prompt,
-with nothing read; and what one answer alone takes, which shares its pictures with none: its fast generation and its
-probe pass. Then the pass over answers of other lengths: its cost grows with each token alike. Where there is a GPU the
-same there.
+inference stage, which generates the answers about a pair side by side, and those of several pairs in a batch, here of
+its default size; and the probe pass of a sample, over its three saved answers, from the pictures to the rows of all
+tables. Times are per answer. The pass must take at most 1/8 of the eager time (1/5 with that fast generation counted
+in) and 1/20 of its peak memory beyond the weights, which is measured in a process of its own, for all that a way does
+at once. (In a batch of three, eager generation took half as long again per answer.) For scale, the fast
+generation of one pair, and of one answer, alone; the pass over one answer, which shares its pictures with none; and
+what no probe can go below: the bare forward pass over one prompt, with nothing read. Then the pass over answers of
+other lengths: its cost grows with each token alike. Where there is a GPU the same there.
 
 The model has the proportions of the reference model that it is made from: 16 heads of 32, each with its own keys and
 values, a feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. The published ones differ
@@ -54,11 +54,13 @@ LENGTHS = (64, 128, 256, 512)
 WIDTH = 512
 SIDE = 868  # pixels of a picture: 31 × 31 tokens
 MOST = {"time": 1 / 8, "time with the fast generation": 1 / 5, "memory": 1 / 20}
-ROUNDS = 5
-WAYS = ("eager", "fast", "probes", "one answer fast", "one answer's probes", "bare forward")
-OF_A_SAMPLE = ("fast", "probes")  # the other ways are those of one answer
+ROUNDS = 3
+PAIRS = TransformersModel.model_fields["batch_size"].default
+FAST = f"fast, {PAIRS} pairs"
+WAYS = ("eager", FAST, "fast, a pair", "fast, an answer", "probes", "probes, an answer", "bare forward")
 QUESTIONS = ("Are the two pictures the same?", "Are the two pictures different?", "How many differences are there?")
 TASKS = ("same", "different", "describe")
+AT_ONCE = {FAST: PAIRS * len(QUESTIONS), "fast, a pair": len(QUESTIONS), "probes": len(QUESTIONS)}  # answers; else one
 
 
 def save_model(folder: Path, heads: int, key_value_heads: int, ffn_width: int) -> None:
@@ -102,9 +104,9 @@ def generate_eagerly(backend: TransformersBackend) -> None:
     backend.model.set_attn_implementation("sdpa")
 
 
-def generate(backend: TransformersBackend, asked: int = len(QUESTIONS)) -> None:
-    answers = backend.generate(questions()[:asked])
-    assert [len(answer.token_ids) for answer in answers] == [TOKENS] * asked
+def generate(backend: TransformersBackend, pairs: int = 1, asked: int = len(QUESTIONS)) -> None:
+    answers = backend.generate([question for _ in range(pairs) for question in questions()[:asked]])
+    assert [len(answer.token_ids) for answer in answers] == [TOKENS] * pairs * asked
 
 
 @torch.inference_mode()
@@ -147,9 +149,10 @@ def _resident(what: str) -> int:
 def ways(backend: TransformersBackend) -> dict[str, Callable[[], None]]:
     runs = (
         lambda: generate_eagerly(backend),
+        lambda: generate(backend, PAIRS),
         lambda: generate(backend),
-        lambda: probe(backend),
         lambda: generate(backend, asked=1),
+        lambda: probe(backend),
         lambda: probe(backend, asked=1),
         lambda: forward(backend),
     )
@@ -183,18 +186,18 @@ def compare(folder: Path, device: str, threads: int) -> bool:
     """Print what each way takes; whether the pass keeps within bounds."""
     backend = load(folder, device)
     taken = seconds(ways(backend), device)
-    for way in OF_A_SAMPLE:
-        taken[way] /= len(QUESTIONS)
+    for way, answers in AT_ONCE.items():
+        taken[way] /= answers
     held = {way: bytes_of(folder, device, threads, way) for way in WAYS}
     prompt = backend.prepare(questions()[:1])["input_ids"].shape[1]
     print(f"{device}: {prompt} tokens of prompt, {TOKENS} of answer; per answer")
     for way in WAYS:
         print(
-            f"  {way:19} {taken[way]:7.3f} s, {held[way] / 1e6:7.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
+            f"  {way:17} {taken[way]:7.3f} s, {held[way] / 1e6:7.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
         )
     ratios = {
         "time": taken["probes"] / taken["eager"],
-        "time with the fast generation": (taken["probes"] + taken["fast"]) / taken["eager"],
+        "time with the fast generation": (taken["probes"] + taken[FAST]) / taken["eager"],
         "memory": held["probes"] / held["eager"],
     }
     for name, ratio in ratios.items():
