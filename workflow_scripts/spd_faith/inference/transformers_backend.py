@@ -209,14 +209,16 @@ class TransformersBackend:
         if [len(expansions) for expansions in all_expansions] != pictures:
             raise UserError(f"{self._entry.model}: {type(self._processor).__name__} does not say how it expands images")
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
-        rows = zip(groups, messages, inputs["input_ids"], lengths, all_expansions, strict=True)
+        rows = zip(groups, messages, rendered, inputs["input_ids"], lengths, all_expansions, strict=True)
         prompts = []
-        for group, message, ids, length, expansions in rows:
+        for group, message, first, ids, length, expansions in rows:
             replacements = [(expansion["text"], expansion["replacement"]) for expansion in expansions]
-            about = [_with_text(message, text) for text, *_ in group]
-            texts = [expand(self._render([one]), replacements) for one in about]
-            read = [ids[-length:], *(torch.tensor(self._tokenize(text)["input_ids"]) for text in texts[1:])]
-            prompts.append([PromptTokens(*of_prompt) for of_prompt in zip(about, texts, read, strict=True)])
+            of_group = [PromptTokens(message, expand(first, replacements), ids[-length:])]
+            for question, *_ in group[1:]:
+                about = _with_text(message, question)
+                text = expand(self._render([about]), replacements)
+                of_group.append(PromptTokens(about, text, torch.tensor(self._tokenize(text)["input_ids"])))
+            prompts.append(of_group)
         return inputs, prompts
 
     def spans_of(self, prompt: PromptTokens) -> PromptSpans:

@@ -19,9 +19,7 @@ REASONING_TOKENS = 2000  # before an answer, of an entry that leaves room for th
 ROOM_FOR_REASONING = 8192  # its max_new_tokens from here on
 TRUTH_TOKENS = 150  # of a pair, as a judge is told it
 JUDGED_TOKENS = {"drf": 300, "cr": 150}  # of a judge's reply: about five claims, or two to three
-STEP_SECONDS = (
-    0.03  # of one generated token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
-)
+STEP_SECONDS = 0.03  # of a token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
 
 
 @dataclass(frozen=True)
