@@ -92,6 +92,12 @@ def middle_and_band(
     axes.fill_between(x, low, high, color=color, alpha=_BAND, linewidth=0)
 
 
+def bar_with_interval(axes: Axes, place: int, values: np.ndarray, color: str, width: float) -> None:
+    """The mean of some samples' values, and its interval as whiskers."""
+    mean, low, _ = mean_and_interval(values)
+    axes.bar(place, mean, yerr=mean - low, color=color, alpha=0.75, width=width, capsize=3)
+
+
 def color_of_band(color: str) -> tuple[int, int, int]:
     """Red, green and blue, 0 to 255, of a band of a colour on white."""
     return tuple(round(255 * (1 - _BAND * (1 - part))) for part in to_rgb(color))

@@ -15,8 +15,8 @@ from spd_faith.probes.figures.drawing import (
     PURPLE,
     VERMILLION,
     band,
+    bar_with_interval,
     legend_below,
-    mean_and_interval,
     middle_and_band,
     say_empty,
     styled,
@@ -108,7 +108,7 @@ def _draw_maps(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
         say_empty(axes, NO_BOXES)
         return
     for place, (boxes, values) in enumerate(known.items()):
-        _bar(axes, place, values, _BOXES[boxes][1])
+        bar_with_interval(axes, place, values, _BOXES[boxes][1], width=0.65)
     axes.set_xticks([])
     axes.axhline(1, color="black", linewidth=0.6)
 
@@ -119,13 +119,8 @@ def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
         say_empty(axes, NO_WORDS if _known(measures, "tam_true") is not None else NO_BOXES)
         return
     for place, (values, color) in enumerate(((hit, VERMILLION), (chance, GREY))):
-        _bar(axes, place, values.iloc[:, -1].dropna().to_numpy(float), color)
+        bar_with_interval(axes, place, values.iloc[:, -1].dropna().to_numpy(float), color, width=0.65)
     axes.set_xticks((0, 1), ("maps", "by chance"))
     axes.set_xlim(-0.6, 1.6)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(visible=False, axis="x")
-
-
-def _bar(axes: Axes, place: int, values: np.ndarray, color: str) -> None:
-    mean, low, _ = mean_and_interval(values)
-    axes.bar(place, mean, yerr=mean - low, color=color, alpha=0.75, width=0.65, capsize=3)

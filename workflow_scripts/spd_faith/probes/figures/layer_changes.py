@@ -8,8 +8,8 @@ from spd_faith.probes.figures.by_group import NO_SAMPLES, Group, draw_by_layer, 
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     INTERVAL,
+    bar_with_interval,
     legend_below,
-    mean_and_interval,
     say_empty,
     styled,
     title,
@@ -54,8 +54,7 @@ def _draw_mean_kl(axes: Axes, values: pd.DataFrame | None, groups: list[Group]) 
         return
     for place, (group, one) in enumerate(rows.items()):
         if len(one):
-            mean, low, _ = mean_and_interval(one.mean(axis=1))
-            axes.bar(place, mean, yerr=mean - low, color=group.color, alpha=0.75, width=0.6, capsize=3)
+            bar_with_interval(axes, place, one.mean(axis=1), group.color, width=0.6)
     axes.set_xticks(range(len(groups)), [group.name for group in groups])
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.grid(visible=False, axis="x")
