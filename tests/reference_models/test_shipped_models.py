@@ -5,6 +5,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from safetensors import safe_open
+from transformers import AutoProcessor
+from transformers.utils import is_torchvision_available
 
 from spd_faith.core.config import registry_entry
 from spd_faith.dataset.demo import demo_pairs
@@ -36,6 +39,25 @@ def test_folder_is_small_and_of_its_family(name: str, family: ModuleType):
     assert config["model_type"] == family.MODEL_TYPE
     assert config["architectures"] == [metrics(name)["training"]["architecture"]]
     assert config["dtype"] == "bfloat16"
+
+
+@every_model
+@pytest.mark.skipif(not is_torchvision_available(), reason="transformers has no video processors without torchvision")
+def test_plain_auto_processor_loads_it(name: str, family: ModuleType):
+    """As other programs do; a processor with a video part is complete only where its settings are there."""
+    processor = AutoProcessor.from_pretrained(MODELS / name)
+    assert hasattr(processor, "image_processor")
+    assert hasattr(processor, "video_processor") is (family is not llava)
+
+
+def test_llava_has_the_weight_names_of_published_checkpoints():
+    """Of llava-hf/llava-1.5-7b-hf, `model.safetensors.index.json`."""
+    with safe_open(MODELS / "tiny-llava/model.safetensors", "pt") as file:
+        names = set(file.keys())
+    towers = {name for name in names if name.startswith("vision_tower.")}
+    assert towers and all(name.startswith("vision_tower.vision_model.") for name in towers)
+    assert "vision_tower.vision_model.encoder.layers.0.self_attn.q_proj.weight" in names
+    assert {"language_model.model.embed_tokens.weight", "multi_modal_projector.linear_1.weight"} <= names
 
 
 @every_model

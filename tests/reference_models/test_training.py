@@ -3,9 +3,11 @@
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
+from safetensors import safe_open
 
 import train_reference_model
 from spd_faith.core.errors import UserError
@@ -68,6 +70,24 @@ def test_resumed_run_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pyt
     assert type(loaded).__name__ == "Qwen2VLForConditionalGeneration"
     for name, weight in loaded.state_dict().items():
         assert torch.equal(weight, resumed.model.state_dict()[name].to(torch.bfloat16).float()), name
+
+
+@pytest.mark.parametrize(("name", "family"), train_reference_model.FAMILIES.items())
+def test_an_exported_checkpoint_has_the_files_and_weights_of_the_shipped_one(
+    name: str, family: ModuleType, tmp_path: Path
+):
+    trainer = Trainer(family, PROMPTS, RECIPE)
+    trainer.export(tmp_path, trainer.model.state_dict())
+    shipped = ROOT / "resources/models" / name
+    written = {file.name for file in tmp_path.iterdir()}
+    assert written | {"README.md", "metrics.json"} == {file.name for file in shipped.iterdir()}
+    assert weight_names(tmp_path) == weight_names(shipped)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def weight_names(folder: Path) -> set[str]:
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        return set(file.keys())
 
 
 def test_resuming_without_a_checkpoint_is_told(tmp_path: Path):

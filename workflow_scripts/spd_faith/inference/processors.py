@@ -13,18 +13,17 @@ if TYPE_CHECKING:
 def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
     """The processor of a checkpoint, padding on the left.
 
-    Without torchvision transformers has no video processors and refuses to load a processor that names one, though no
-    video is ever shown here; so the name is passed over and pictures are prepared with PIL.
+    No video is ever shown here, and transformers refuses to load a processor whose video part is missing: without
+    torchvision always, with it where the checkpoint has no settings for one. So that part is left out. Images are
+    prepared with torchvision where it imports, else with PIL.
     Raises `UserError` where the checkpoint lacks a part that questions about pictures need.
     """
     from transformers import AutoProcessor
     from transformers.utils import is_torchvision_available
 
-    if is_torchvision_available():
-        processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
-    else:
-        with without_video_processors():
-            processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False, backend="pil")
+    backend = {} if is_torchvision_available() else {"backend": "pil"}
+    with without_video_processors():
+        processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False, **backend)
     for part in ("tokenizer", "image_processor"):  # AutoProcessor falls back to whichever part there is
         if not hasattr(processor, part):
             raise UserError(

@@ -1,9 +1,12 @@
-"""What the families have in common: the language model's sizes, the pixels' scale, ChatML, the end of an answer."""
+"""What the families have in common: sizes, the scale of pixels, ChatML, the files of a checkpoint."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from spd_faith.reference_models.tokenizer import SYSTEM
 
@@ -38,6 +41,24 @@ def end_answers(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") 
     """Let generation stop where the tokenizer says that an answer ends."""
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
+
+
+def write_video_settings(folder: Path, processor_type: str) -> None:
+    """Name the video processor of a checkpoint, without which plain `AutoProcessor` and vLLM refuse to load it."""
+    settings = json.dumps({"video_processor_type": processor_type}, indent=2)
+    (folder / "video_preprocessor_config.json").write_text(settings + "\n", encoding="utf-8")
+
+
+def rename_weights(folder: Path, prefix: str, published: str) -> None:
+    """Give the weights of a checkpoint whose names begin with `prefix` the names that published ones have."""
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    save_file({_renamed(name, prefix, published): weight for name, weight in weights.items()}, file, {"format": "pt"})
+
+
+def _renamed(name: str, prefix: str, published: str) -> str:
+    is_old = name.startswith(prefix) and not name.startswith(published)
+    return published + name.removeprefix(prefix) if is_old else name
 
 
 def scaled(pictures: torch.Tensor) -> torch.Tensor:

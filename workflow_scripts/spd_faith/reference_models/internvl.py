@@ -1,6 +1,7 @@
 """The family InternVL at about a million parameters: real classes, small sizes, one untiled picture in 16 tokens."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -72,6 +73,11 @@ def build_model(processor: InternVLProcessor) -> InternVLForConditionalGeneratio
     model = InternVLForConditionalGeneration(config)
     parts.end_answers(model, tokenizer)
     return model
+
+
+def complete_checkpoint(folder: Path) -> None:
+    """Add the settings that other programs than this workflow ask for."""
+    parts.write_video_settings(folder, "InternVLVideoProcessor")
 
 
 def cell_positions(processor: InternVLProcessor, prompt_ids: Sequence[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """The family LLaVA-1.5 at about a million parameters: real classes, small sizes, both pictures merged on one square."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -105,6 +106,11 @@ def build_model(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
     model = LlavaForConditionalGeneration(config)
     parts.end_answers(model, tokenizer)
     return model
+
+
+def complete_checkpoint(folder: Path) -> None:
+    """Name the weights as published checkpoints do, which other programs than transformers expect."""
+    parts.rename_weights(folder, "vision_tower.", "vision_tower.vision_model.")
 
 
 def cell_positions(processor: LlavaProcessor, prompt_ids: Sequence[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """The family Qwen2-VL at about a million parameters: real classes, small sizes, 16 merged tokens per picture."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -72,6 +73,11 @@ def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
     model = Qwen2VLForConditionalGeneration(config)
     parts.end_answers(model, tokenizer)
     return model
+
+
+def complete_checkpoint(folder: Path) -> None:
+    """Add the settings that other programs than this workflow ask for."""
+    parts.write_video_settings(folder, "Qwen2VLVideoProcessor")
 
 
 def cell_positions(processor: Qwen2VLProcessor, prompt_ids: Sequence[int]) -> list[int]:

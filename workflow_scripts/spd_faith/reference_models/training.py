@@ -126,9 +126,10 @@ class Trainer:
         model = self.family.build_model(self.processor)
         model.load_state_dict(weights)
         model.to(torch.bfloat16).save_pretrained(folder)
-        (folder / "model.safetensors").chmod(0o644)
         with without_video_processors():
             self.processor.save_pretrained(folder)
+        self.family.complete_checkpoint(folder)
+        (folder / "model.safetensors").chmod(0o644)
 
     def _train_step(self) -> dict[str, float]:
         progress = self.step / self.recipe.steps
