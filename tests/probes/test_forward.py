@@ -218,7 +218,10 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
         gate = at_answer["gate"]
         active = gate / (1 + np.exp(-gate))  # SiLU
         expected = [(active > 0).mean(), (active.sum(0) > 0).mean()]
-        np.testing.assert_allclose(found.neuron_activation[number], expected, atol=1e-7)
+        # in float32 a gate this near zero can have the other sign
+        undecided = [(np.abs(gate) < 1e-4).mean(), (np.abs(active.sum(0)) < 1e-4).mean()]
+        assert max(undecided) < 0.01
+        assert (np.abs(found.neuron_activation[number].numpy() - expected) <= np.add(undecided, 1e-7)).all()
         over_prompt = parts["gate"].numpy()
         over_prompt = over_prompt / (1 + np.exp(-over_prompt))
         assert (over_prompt > 0).mean() != pytest.approx(expected[0], abs=1e-5)

@@ -1,6 +1,7 @@
 """Backend `transformers`: any checkpoint that the Auto classes know, greedy, batched, never with eager attention."""
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -19,6 +20,7 @@ from transformers import (
     ProcessorMixin,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 from transformers.utils import is_torchvision_available
 
 from spd_faith.core.entries import TransformersModel
@@ -78,6 +80,8 @@ class TransformersBackend:
             raise UserError(f"{entry.model}: requires_gpu is set, and this job has no GPU (resources.gpu sets it)")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise UserError(f"{entry.model}: cuda was asked for, and this job has no GPU (resources.gpu sets it)")
+        if entry.dtype == "float32":
+            _compute_in_ieee_float32()
         self._entry = entry
         config = _load_config(entry)
         self._family = family_of(config.model_type)
@@ -263,7 +267,7 @@ class TransformersBackend:
     def _message(self, question: Shown) -> dict[str, Any]:
         text, original, modified = question
         pictures = [
-            {"type": "image", "image": lay(layout, (original, modified)), **self._pixel_limits()}
+            {"type": "image", "image": lay(layout, (original, modified)), **self._pixel_limits(layout.size)}
             for layout in self.layouts(original.size, modified.size)
         ]
         return {"role": "user", "content": [*pictures, {"type": "text", "text": text}]}
@@ -277,14 +281,23 @@ class TransformersBackend:
             return [alone_on_square(size, number, self._square) for number, size in enumerate((original, modified))]
         return [merged(original)] if merge else [alone(original, 0), alone(modified, 1)]
 
-    def _pixel_limits(self) -> dict[str, int]:
-        """What qwen-vl-utils reads beside a picture: the entry's budget, else the processor's own."""
+    def _pixel_limits(self, size: Size) -> dict[str, int]:
+        """What qwen-vl-utils reads beside an image of that size: the entry's budget, else the processor's own.
+
+        It rounds a side of a long, thin image down to nothing (0.0.14); such an image gets the size that the processor
+        itself would choose, which keeps one token across.
+        """
         if not self._family.uses_qwen_vl_utils:
             return {}
-        if self._entry.pixel_budget:
-            return self._entry.pixel_budget.model_dump()
-        size = self._processor.image_processor.size
-        return {"min_pixels": size["shortest_edge"], "max_pixels": size["longest_edge"]}
+        image_processor = self._processor.image_processor
+        own = {"min_pixels": image_processor.size["shortest_edge"], "max_pixels": image_processor.size["longest_edge"]}
+        limits = self._entry.pixel_budget.model_dump() if self._entry.pixel_budget else own
+        token_side = image_processor.patch_size * image_processor.merge_size
+        is_reduced = size[0] * size[1] > limits["max_pixels"]
+        if is_reduced and min(size) * math.sqrt(limits["max_pixels"] / (size[0] * size[1])) < token_side:
+            height, width = smart_resize(size[1], size[0], factor=token_side, **limits)
+            return {"resized_height": height, "resized_width": width}
+        return limits
 
     def _find_end_tokens(self) -> list[int]:
         tokenizer = self._processor.tokenizer
@@ -301,6 +314,12 @@ class TransformersBackend:
         kept = ids[: int(ends[0]) + 1] if len(ends) else ids
         text = self._processor.tokenizer.decode(kept, skip_special_tokens=True)
         return Generation(text, kept.tolist(), prompt_tokens, finished=len(ends) > 0)
+
+
+def _compute_in_ieee_float32() -> None:
+    """Turn off TF32, which keeps 10 bits of a number's 23: by default cuDNN's convolutions use it for float32."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _load_config(entry: TransformersModel) -> PretrainedConfig:
