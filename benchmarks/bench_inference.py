@@ -1,23 +1,29 @@
-"""Answers per second of a model of the registry on pairs of the demo dataset.
+"""What the answers of a model take.
 
-On the CPU: samples per second at batch 1 and 16, and their ratio, which must be at least 3. Where there is a GPU also
-generated tokens per second at batch 1, 8 and 32, and the share of the time that the GPU was busy (nvidia-smi, twice a
-second). A question counts from the decoded pictures to the text. Run: python benchmarks/bench_inference.py
+On the CPU, of a model of the registry on pairs of the demo dataset: samples per second at batch 1 and 16, and their
+ratio, which must be at least 3. A question counts from the decoded images to the text.
+
+On a GPU, of a Qwen2-VL of the published 7B size with random weights (`published_size.py`), answers of 128 tokens:
+seconds per pair of three answers when one question is asked after another, in batches of questions about other pairs,
+and, as the inference stage asks, in rows that each hold a pair's three questions, whose largest must keep within a
+bound. Beside them the floor of each step: reading the weights once, as fast as the card copies.
+Run: python benchmarks/bench_inference.py
 """
 
 import argparse
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
+
+import published_size
 
 from spd_faith.core.config import registry_entry
 from spd_faith.dataset.demo import demo_pairs, image_row
@@ -29,7 +35,11 @@ from spd_faith.inference.transformers_backend import TransformersBackend
 ROOT = Path(__file__).parents[1]
 LEAST_RATIO = 3.0
 CPU_BATCHES = (1, 16)
-GPU_BATCHES = (1, 8, 32)
+TASKS = 3
+TOKENS = 128
+BATCHES_OF_QUESTIONS = (8, 24)
+ROWS_OF_PAIRS = (1, 8, 24)
+MOST_OF_ONE_BY_ONE = 1 / 10  # of the seconds a pair takes one question after another, in rows of 24 pairs
 
 
 @dataclass(frozen=True)
@@ -58,19 +68,76 @@ def measure(backend: TransformersBackend, questions: list[Shown], batch_size: in
     return Speed(len(answers) / seconds, sum(len(answer.token_ids) for answer in answers) / seconds)
 
 
-@contextmanager
-def busy_shares() -> Iterator[list[float]]:
-    """Percentages of nvidia-smi for all visible GPUs, filled in when the block ends."""
-    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "500"]
-    shares: list[float] = []
-    with subprocess.Popen(query, stdout=subprocess.PIPE, text=True) as sampler:
-        try:
-            yield shares
-        finally:
-            sampler.terminate()
-            assert sampler.stdout is not None
-            lines = (line.strip() for line in sampler.stdout)
-            shares += [float(line) for line in lines if line.isdecimal()]
+def pairs_of_noise(number: int) -> list[list[Shown]]:
+    """The three questions about each of `number` pairs; those about a pair share its two objects."""
+    prompts = load_prompts(ROOT / "resources/prompts").values()
+    random = np.random.default_rng(0)
+    size = (published_size.SIDE, published_size.SIDE, 3)
+    pairs = []
+    for _ in range(number):
+        images = [Image.fromarray(random.integers(0, 256, size, dtype=np.uint8)) for _ in range(2)]
+        pairs.append([(prompt.text, *images) for prompt in prompts])
+    return pairs
+
+
+def seconds(backend: TransformersBackend, questions: list[Shown]) -> float:
+    """Of answering the questions in one call, after one that warms up."""
+    backend.generate(questions)
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    answers = backend.generate(questions)
+    torch.cuda.synchronize()
+    assert {len(answer.token_ids) for answer in answers} == {backend._entry.max_new_tokens}
+    return time.perf_counter() - started
+
+
+def floor_of_a_step(backend: TransformersBackend) -> float:
+    """Seconds that reading the decoder's weights once takes, at the rate of a copy on the device."""
+    decoder = [*backend.model.get_decoder().layers.parameters(), *backend.model.lm_head.parameters()]
+    num_bytes = sum(weight.numel() * weight.element_size() for weight in decoder)
+    source = torch.empty(2**31, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    target.copy_(source)
+    begin.record()
+    for _ in range(10):
+        target.copy_(source)
+    end.record()
+    torch.cuda.synchronize()
+    bytes_per_s = 10 * 2 * source.numel() / (begin.elapsed_time(end) / 1000)
+    return num_bytes / bytes_per_s
+
+
+def measure_on_gpu() -> bool:
+    """Print what a pair takes in each way; whether rows keep within their bound."""
+    backend = published_size.published_backend(max_new_tokens=TOKENS)
+    shorter = published_size.shortened(backend, TOKENS // 4)
+    pairs = pairs_of_noise(max(*BATCHES_OF_QUESTIONS, *ROWS_OF_PAIRS))
+    prompt = backend.prepare(pairs[0][:1])["input_ids"].shape[1]
+    print(f"{torch.cuda.get_device_name()}: {prompt} tokens of prompt, {TASKS} answers of {TOKENS}; seconds per pair")
+    one_by_one = sum(seconds(backend, [question]) for question in pairs[0])
+    print(f"  one question after another  {one_by_one:6.3f}")
+    for number in BATCHES_OF_QUESTIONS:
+        taken = TASKS * seconds(backend, [pair[0] for pair in pairs[:number]]) / number
+        print(f"  in batches of {number:2} questions   {taken:6.3f}")
+    floor = floor_of_a_step(backend)
+    for number in ROWS_OF_PAIRS:
+        questions = [question for pair in pairs[:number] for question in pair]
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        whole = seconds(backend, questions)
+        gigabytes = (torch.cuda.max_memory_allocated() - before) / 1e9
+        step = (whole - seconds(shorter, questions)) / (TOKENS - TOKENS // 4)
+        rate = len(questions) * TOKENS / whole
+        print(
+            f"  in rows of {number:2} pairs         {whole / number:6.3f}, {rate:5.0f} tokens/s, {gigabytes:4.1f} GB",
+            end="",
+        )
+        print(f"; a step {1000 * step:4.1f} ms (its floor {1000 * floor:.1f})")
+    ratio = whole / number / one_by_one
+    most = f"at most 1/{1 / MOST_OF_ONE_BY_ONE:.0f}"
+    print(f"rows of {number} pairs take 1/{1 / ratio:.1f} of one question after another ({most})")
+    return ratio <= MOST_OF_ONE_BY_ONE
 
 
 def main() -> None:
@@ -99,15 +166,10 @@ def main() -> None:
         print(f"batch {CPU_BATCHES[-1]} answers {ratio:.1f} times as many samples per second as batch {CPU_BATCHES[0]}")
         if ratio < LEAST_RATIO:
             sys.exit(f"expected at least {LEAST_RATIO:.0f} times as many")
-    if torch.cuda.is_available():
-        backend = TransformersBackend(entry, device="cuda")
-        for batch_size in GPU_BATCHES:
-            with busy_shares() as shares:
-                speed = measure(backend, questions, batch_size)
-            busy = f"{sum(shares) / len(shares):.0f} %" if shares else "not sampled"
-            print(f"{entry.dtype} on the GPU, batch {batch_size:2}: {speed.tokens_per_s:6.0f} tokens/s, busy {busy}")
-    else:
+    if not torch.cuda.is_available():
         print("no GPU here")
+    elif not measure_on_gpu():
+        sys.exit("expected less")
 
 
 if __name__ == "__main__":

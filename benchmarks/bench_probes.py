@@ -1,21 +1,23 @@
 """What a probe pass costs, against eager generation that hands out its attention and hidden states.
 
-A random Qwen2-VL of 12 layers, 512 wide, is asked the three questions about two pictures of 961 tokens each and answers
-with 64 tokens: by eager `generate` with `output_attentions` and `output_hidden_states`, nothing added; by the
-inference stage, which generates the answers about a pair side by side, and those of several pairs in a batch, here of
-its default size; and the probe pass of a sample, over its three saved answers, from the pictures to the rows of all
-tables. Times are per answer. The pass must take at most 1/8 of the eager time (1/5 with that fast generation counted
-in) and 1/20 of its peak memory beyond the weights, which is measured in a process of its own, for all that a way does
-at once. (In a batch of three, eager generation took half as long again per answer.) For scale, the fast
-generation of one pair, and of one answer, alone; the pass over one answer, which shares its pictures with none; and
-what no probe can go below: the bare forward pass over one prompt, with nothing read. Then the pass over answers of
-other lengths: its cost grows with each token alike. Where there is a GPU the same there.
+On the CPU a random Qwen2-VL of 12 layers, 512 wide, is asked the three questions about two images of 961 tokens each
+and answers with 64 tokens; on a GPU one of the published 7B size (`published_size.py`), images of 576 tokens, answers
+of 128, for there a small model measures how long launching kernels takes and nothing else. It answers by eager
+`generate` with `output_attentions` and `output_hidden_states`, nothing added; by the inference stage, which generates
+the answers about a pair side by side, and those of several pairs in a batch, here of its default size; and then the
+probe pass of a sample, over its three saved answers, from the images to the rows of all tables. Times are per answer.
+The pass must take at most 1/8 of the eager time (1/5 with that fast generation counted in) and 1/20 of its peak memory
+beyond the weights, for all that a way does at once; on the CPU it is measured in a process of its own. (In a batch of
+three, eager generation took half as long again per answer.) For scale, the fast generation of one pair, and of one
+answer, alone; the pass over one answer, which shares its images with none; and what no probe can go below: the bare
+forward pass over one prompt, with nothing read. Then the pass over answers of other lengths: its cost grows with each
+token alike.
 
-The model has the proportions of the reference model that it is made from: 16 heads of 32, each with its own keys and
-values, a feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. The published ones differ
-(Qwen2-VL-2B: heads of 128, six to a key, a network 5.8 times as wide, a vision tower of 32 layers of 1,280). A wider
-network and a larger tower cost both ways the same seconds, and fewer heads cost eager attention less, so both bring
-the ratio of times nearer to 1; `--heads`, `--key-value-heads` and `--ffn-width` show by how much.
+The model of the CPU has the proportions of the reference model that it is made from: 16 heads of 32, each with its own
+keys and values, a feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. The published ones
+differ (Qwen2-VL-2B: heads of 128, six to a key, a network 5.8 times as wide, a vision tower of 32 layers of 1,280). A
+wider network and a larger tower cost both ways the same seconds, and fewer heads cost eager attention less, so both
+bring the ratio of times nearer to 1; `--heads`, `--key-value-heads` and `--ffn-width` show by how much.
 Run: python benchmarks/bench_probes.py
 """
 
@@ -25,7 +27,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,6 +41,8 @@ from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
+import published_size
+
 from spd_faith.core.config import registry_entry
 from spd_faith.core.entries import TransformersModel
 from spd_faith.dataset.demo import demo_pairs, sample_row
@@ -49,10 +54,7 @@ from spd_faith.probes.writing import all_probes
 
 ROOT = Path(__file__).parents[1]
 DATASET = registry_entry("datasets", ROOT / "config/datasets.yaml", "demo")
-TOKENS = 64
-LENGTHS = (64, 128, 256, 512)
 WIDTH = 512
-SIDE = 868  # pixels of a picture: 31 × 31 tokens
 MOST = {"time": 1 / 8, "time with the fast generation": 1 / 5, "memory": 1 / 20}
 ROUNDS = 3
 PAIRS = TransformersModel.model_fields["batch_size"].default
@@ -82,53 +84,86 @@ def save_model(folder: Path, heads: int, key_value_heads: int, ffn_width: int) -
     model.save_pretrained(folder)
 
 
-def load(folder: Path, device: str) -> TransformersBackend:
-    budget = {"min_pixels": SIDE * SIDE, "max_pixels": SIDE * SIDE}
-    fields = {"model": str(folder), "dtype": "float32", "max_new_tokens": TOKENS, "pixel_budget": budget}
-    entry = TransformersModel.model_validate({"backend": "transformers", **fields})
-    return TransformersBackend(entry, device)
+@dataclass(frozen=True)
+class Case:
+    """A model, and what it is asked."""
 
+    backend: TransformersBackend
+    side: int
+    """Pixels of an image."""
+    tokens: int
+    """Tokens of an answer."""
+    lengths: Sequence[int]
+    """Tokens of the answers whose pass is timed."""
 
-def questions() -> list[Shown]:
-    random = np.random.default_rng(0)
-    pictures = [Image.fromarray(random.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for _ in range(2)]
-    return [(text, *pictures) for text in QUESTIONS]
+    def questions(self) -> list[Shown]:
+        """All questions about one pair: the same two objects, by which the backend knows that it can share them."""
+        random = np.random.default_rng(0)
+        size = (self.side, self.side, 3)
+        images = [Image.fromarray(random.integers(0, 256, size, dtype=np.uint8)) for _ in range(2)]
+        return [(text, *images) for text in QUESTIONS]
 
+    @torch.inference_mode()
+    def generate_eagerly(self) -> None:
+        model = self.backend.model
+        model.set_attn_implementation("eager")
+        inputs = self.backend.prepare(self.questions()[:1]).to(model.device, model.dtype)
+        more = {"output_attentions": True, "output_hidden_states": True, "return_dict_in_generate": True}
+        model.generate(**inputs, max_new_tokens=self.tokens, do_sample=False, **more)
+        model.set_attn_implementation("sdpa")
 
-@torch.inference_mode()
-def generate_eagerly(backend: TransformersBackend) -> None:
-    backend.model.set_attn_implementation("eager")
-    inputs = backend.prepare(questions()[:1]).to(backend.model.device)
-    more = {"output_attentions": True, "output_hidden_states": True, "return_dict_in_generate": True}
-    backend.model.generate(**inputs, max_new_tokens=TOKENS, do_sample=False, **more)
-    backend.model.set_attn_implementation("sdpa")
+    def generate(self, pairs: int = 1, asked: int = len(QUESTIONS)) -> None:
+        questions = [question for _ in range(pairs) for question in self.questions()[:asked]]
+        answers = self.backend.generate(questions)
+        assert [len(answer.token_ids) for answer in answers] == [self.tokens] * pairs * asked
 
+    @torch.inference_mode()
+    def forward(self) -> None:
+        model = self.backend.model
+        inputs = self.backend.prepare(self.questions()[:1]).to(model.device, model.dtype)
+        model.base_model(**inputs, use_cache=False)
 
-def generate(backend: TransformersBackend, pairs: int = 1, asked: int = len(QUESTIONS)) -> None:
-    answers = backend.generate([question for _ in range(pairs) for question in questions()[:asked]])
-    assert [len(answer.token_ids) for answer in answers] == [TOKENS] * pairs * asked
-
-
-@torch.inference_mode()
-def forward(backend: TransformersBackend) -> None:
-    inputs = backend.prepare(questions()[:1]).to(backend.model.device)
-    backend.model.base_model(**inputs, use_cache=False)
-
-
-def probe(backend: TransformersBackend, asked: int = len(QUESTIONS), tokens: int = TOKENS) -> None:
-    answer = (torch.arange(tokens) % 100 + 5).tolist()
-    passes = run_pass(backend.model, prepare_answered(backend, questions()[:asked], [answer] * asked))
-    samples = {"sample": sample_row(next(demo_pairs(DATASET)))}
-    probes = all_probes(samples, backend.processor.tokenizer)
-    for task, found in zip(TASKS, passes, strict=False):
+    def probe(self, asked: int = len(QUESTIONS), tokens: int | None = None) -> None:
+        answer = (torch.arange(tokens or self.tokens) % 100 + 5).tolist()
+        prepared = prepare_answered(self.backend, self.questions()[:asked], [answer] * asked)
+        passes = run_pass(self.backend.model, prepared)
+        samples = {"sample": sample_row(next(demo_pairs(DATASET)))}
+        probes = all_probes(samples, self.backend.processor.tokenizer)
+        for task, found in zip(TASKS, passes, strict=False):
+            for one in probes:
+                list(one.tables("sample", task, found))
         for one in probes:
-            list(one.tables("sample", task, found))
-    for one in probes:
-        list(one.remaining())
+            list(one.remaining())
+
+    def ways(self) -> dict[str, Callable[[], None]]:
+        runs = (
+            self.generate_eagerly,
+            lambda: self.generate(PAIRS),
+            self.generate,
+            lambda: self.generate(asked=1),
+            self.probe,
+            lambda: self.probe(asked=1),
+            self.forward,
+        )
+        return dict(zip(WAYS, runs, strict=True))
+
+
+def small_case(folder: Path) -> Case:
+    """On the CPU, the model of a folder."""
+    budget = {"min_pixels": 868 * 868, "max_pixels": 868 * 868}  # 31 × 31 tokens
+    fields = {"model": str(folder), "dtype": "float32", "max_new_tokens": 64, "pixel_budget": budget}
+    entry = TransformersModel.model_validate({"backend": "transformers", **fields})
+    return Case(TransformersBackend(entry, "cpu"), side=868, tokens=64, lengths=(64, 128, 256, 512))
+
+
+def published_case() -> Case:
+    """On a GPU, the model of the published size."""
+    backend = published_size.published_backend(max_new_tokens=128)
+    return Case(backend, side=published_size.SIDE, tokens=128, lengths=(128, 256, 512, 1024))
 
 
 def peak_bytes(backend: TransformersBackend, run: Callable[[], None]) -> int:
-    """The most memory of a run beyond that before it: of tensors on a GPU, of the whole process on the CPU."""
+    """The peak memory of a run beyond that before it: of tensors on a GPU, of the whole process on the CPU."""
     run()  # loads libraries
     if backend.device == "cuda":
         before = torch.cuda.memory_allocated()
@@ -146,19 +181,6 @@ def _resident(what: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024
 
 
-def ways(backend: TransformersBackend) -> dict[str, Callable[[], None]]:
-    runs = (
-        lambda: generate_eagerly(backend),
-        lambda: generate(backend, PAIRS),
-        lambda: generate(backend),
-        lambda: generate(backend, asked=1),
-        lambda: probe(backend),
-        lambda: probe(backend, asked=1),
-        lambda: forward(backend),
-    )
-    return dict(zip(WAYS, runs, strict=True))
-
-
 def seconds(runs: dict[Any, Callable[[], None]], device: str) -> dict[Any, float]:
     """The quickest run of each, in turn, so that what else the machine does slows all alike."""
     taken: dict[Any, list[float]] = {name: [] for name in runs}
@@ -172,28 +194,29 @@ def seconds(runs: dict[Any, Callable[[], None]], device: str) -> dict[Any, float
     return {name: min(times[1:]) for name, times in taken.items()}
 
 
-def bytes_of(folder: Path, device: str, threads: int, way: str) -> int:
-    """`peak_bytes` in a process of its own."""
-    command = [sys.executable, __file__, "--way", way, "--folder", folder, "--device", device]
+def bytes_of(folder: Path, threads: int, way: str) -> int:
+    """`peak_bytes` on the CPU, in a process of its own."""
+    command = [sys.executable, __file__, "--way", way, "--folder", folder, "--threads", str(threads)]
     # memory that is freed goes back to the system at once, and so does not count as held
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
-    command += ["--threads", str(threads)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return int(done.stdout.splitlines()[-1])
 
 
-def compare(folder: Path, device: str, threads: int) -> bool:
+def compare(case: Case, bytes_of_way: Callable[[str], int]) -> bool:
     """Print what each way takes; whether the pass keeps within bounds."""
-    backend = load(folder, device)
-    taken = seconds(ways(backend), device)
+    device = case.backend.device
+    taken = seconds(case.ways(), device)
     for way, answers in AT_ONCE.items():
         taken[way] /= answers
-    held = {way: bytes_of(folder, device, threads, way) for way in WAYS}
-    prompt = backend.prepare(questions()[:1])["input_ids"].shape[1]
-    print(f"{device}: {prompt} tokens of prompt, {TOKENS} of answer; per answer")
+    held = {way: bytes_of_way(way) for way in WAYS}
+    prompt = case.backend.prepare(case.questions()[:1])["input_ids"].shape[1]
+    card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    billions = case.backend.model.num_parameters() / 1e9
+    print(f"{card}, {billions:.2f} G parameters: {prompt} tokens of prompt, {case.tokens} of answer; per answer")
     for way in WAYS:
         print(
-            f"  {way:17} {taken[way]:7.3f} s, {held[way] / 1e6:7.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
+            f"  {way:17} {taken[way]:7.3f} s, {held[way] / 1e6:8.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
         )
     ratios = {
         "time": taken["probes"] / taken["eager"],
@@ -202,7 +225,7 @@ def compare(folder: Path, device: str, threads: int) -> bool:
     }
     for name, ratio in ratios.items():
         print(f"  of eager generation the pass takes 1/{1 / ratio:.1f} of the {name} (at most 1/{1 / MOST[name]:.0f})")
-    lengths = seconds({tokens: lambda tokens=tokens: probe(backend, tokens=tokens) for tokens in LENGTHS}, device)
+    lengths = seconds({tokens: lambda tokens=tokens: case.probe(tokens=tokens) for tokens in case.lengths}, device)
     print("  pass of a sample by tokens of answer:", ", ".join(f"{n}: {time:.3f} s" for n, time in lengths.items()))
     return all(ratios[name] <= MOST[name] for name in MOST)
 
@@ -221,13 +244,18 @@ def main() -> None:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     if arguments.way:
-        backend = load(arguments.folder, arguments.device)
-        print(peak_bytes(backend, ways(backend)[arguments.way]))
+        case = small_case(arguments.folder)
+        print(peak_bytes(case.backend, case.ways()[arguments.way]))
         return
     devices = [arguments.device] if arguments.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    with TemporaryDirectory() as folder:
-        save_model(Path(folder), arguments.heads, arguments.key_value_heads, arguments.ffn_width)
-        within = [compare(Path(folder), device, arguments.threads) for device in devices]
+    within = []
+    if "cpu" in devices:
+        with TemporaryDirectory() as folder:
+            save_model(Path(folder), arguments.heads, arguments.key_value_heads, arguments.ffn_width)
+            within.append(compare(small_case(Path(folder)), lambda way: bytes_of(Path(folder), arguments.threads, way)))
+    if "cuda" in devices:
+        case = published_case()
+        within.append(compare(case, lambda way: peak_bytes(case.backend, case.ways()[way])))
     if not all(within):
         sys.exit("expected less")
 

@@ -1,0 +1,68 @@
+"""A Qwen2-VL of the published 7B size with random weights, made on the device, for the benchmarks of a GPU.
+
+Sizes: `config.json` of Qwen/Qwen2-VL-7B-Instruct (8.29 G parameters). Its processor is that of the reference model,
+whose tokenizer writes the project's prompts in few tokens, so images are most of a prompt, as they are with the
+published one. Weights of no training answer as slowly as trained ones.
+"""
+
+from copy import copy
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from transformers import AutoConfig, Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+from spd_faith.core.entries import TransformersModel
+from spd_faith.inference import transformers_backend
+from spd_faith.inference.transformers_backend import TransformersBackend
+
+REFERENCE = Path(__file__).parents[1] / "resources/models/tiny-qwen2-vl"
+TEXT = {
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 152064,
+    "max_position_embeddings": 32768,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+}
+VISION = {"depth": 32, "embed_dim": 1280, "num_heads": 16, "mlp_ratio": 4, "hidden_size": TEXT["hidden_size"]}
+SIDE = 672  # pixels of an image: 24 × 24 tokens
+
+
+def published_config() -> Qwen2VLConfig:
+    """The published sizes, with the token ids of the reference model."""
+    reference = AutoConfig.from_pretrained(REFERENCE)
+    text = reference.text_config.to_dict() | TEXT | {"layer_types": ["full_attention"] * TEXT["num_hidden_layers"]}
+    ids = {name: getattr(reference, name) for name in ("image_token_id", "video_token_id", "vision_start_token_id")}
+    vision = reference.vision_config.to_dict() | VISION
+    return Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
+
+
+def published_backend(max_new_tokens: int, device: str = "cuda") -> TransformersBackend:
+    """The backend of such a model in bfloat16; every answer has `max_new_tokens` tokens, for none ends it."""
+    config = published_config()
+    config._attn_implementation = "sdpa"
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    torch.manual_seed(0)
+    try:
+        with torch.device(device):
+            model = Qwen2VLForConditionalGeneration(config).eval()
+    finally:
+        torch.set_default_dtype(before)
+    model.generation_config.eos_token_id = config.text_config.vocab_size
+    budget = {"min_pixels": SIDE * SIDE, "max_pixels": SIDE * SIDE}
+    fields = {"model": str(REFERENCE), "dtype": "bfloat16", "max_new_tokens": max_new_tokens, "pixel_budget": budget}
+    on_gpu = {"requires_gpu": True, "resources": {"gpu": 1}} if device == "cuda" else {}
+    entry = TransformersModel.model_validate({"backend": "transformers", **fields, **on_gpu})
+    with patch.object(transformers_backend, "_load_model", lambda entry, device: model):  # nothing to read from disk
+        return TransformersBackend(entry, device)
+
+
+def shortened(backend: TransformersBackend, max_new_tokens: int) -> TransformersBackend:
+    """The same model, whose answers end sooner."""
+    other = copy(backend)
+    other._entry = backend._entry.model_copy(update={"max_new_tokens": max_new_tokens})
+    return other
