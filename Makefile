@@ -3,27 +3,35 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
-# torchvision works with a CUDA torch alone: the GPU file where an NVIDIA driver answers
+# the GPU file where an NVIDIA driver answers
 REQUIREMENTS := $(if $(shell nvidia-smi -L 2>/dev/null),envs/requirements-gpu.txt,envs/requirements.txt)
 # Two processes, each with the tests of a whole file, for its tests share what was made for the first of them
 PYTEST := python -m pytest -n 2 --dist loadfile
 
-.PHONY: run test fast-test test-slurm format lint
+# The environment of a GPU machine, which `make test-gpu-env` sets up beside the first and tries on the CPU
+GPU_VENV := .venv-gpu
+
+.PHONY: run test fast-test test-slurm test-gpu-env format lint
 
 run: $(VENV)/.run-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete
 
 test: $(VENV)/.test-installed lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m slow
 
 fast-test: $(VENV)/.test-installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
 
 # On a Slurm of its own, which it installs (Debian, as root), starts and stops.
 test-slurm: $(VENV)/.test-installed
 	tests/slurm/one_node.sh install
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm
+
+test-gpu-env: $(VENV)/.test-installed $(GPU_VENV)/.installed
+	CUDA_VISIBLE_DEVICES= PATH="$(CURDIR)/$(GPU_VENV)/bin:$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env" \
+		tests/inference tests/probes tests/reference_models
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m gpu_env
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
@@ -36,15 +44,19 @@ format: $(VENV)/.test-installed
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-$(VENV)/.created:
+%/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SPD-Faith needs Python 3.11 or newer: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $*
 	@touch $@
 
-$(VENV)/.run-installed: envs/requirements.txt envs/requirements-gpu.txt | $(VENV)/.created
+$(VENV)/.run-installed: envs/requirements-common.txt envs/requirements.txt envs/requirements-gpu.txt | $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/.test-installed: envs/requirements-test.txt $(VENV)/.run-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-test.txt
+	@touch $@
+
+$(GPU_VENV)/.installed: envs/requirements-common.txt envs/requirements-gpu.txt envs/requirements-test.txt | $(GPU_VENV)/.created
+	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-gpu.txt -r envs/requirements-test.txt
 	@touch $@

@@ -21,7 +21,7 @@ rule run_inference:
     wildcard_constraints:
         model=models_from["job"],
     conda:
-        "../envs/spd-faith.yaml"
+        environment
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
     resources:
         gpu=lambda wildcards: run.models[wildcards.model].resources.gpu,

@@ -22,7 +22,7 @@ rule run_probes:
     benchmark:
         "results/{dataset}/benchmarks/run_probes/{model}.tsv"
     conda:
-        "../envs/spd-faith.yaml"
+        environment
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
     resources:
         gpu=lambda wildcards: run.models[wildcards.model].resources.gpu,

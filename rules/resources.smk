@@ -1,6 +1,11 @@
-"""What jobs ask a scheduler for, where it depends on more than the rule."""
+"""What jobs ask for, where it depends on more than the rule: of a scheduler, and as their environment."""
 
 
 def growing(amount):
     """A resource of `amount`, a number or a function of the wildcards, and as much again with each further attempt."""
     return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
+
+
+def environment(wildcards):
+    """The conda file of a job that runs a model: CUDA builds where its entry requires a GPU."""
+    return f"../envs/spd-faith{'-gpu' if run.models[wildcards.model].requires_gpu else ''}.yaml"

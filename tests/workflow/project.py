@@ -69,20 +69,22 @@ class Project:
         assert begun in path.read_text()
         path.write_text(path.read_text().replace(begun, f"{begun}    time.sleep({seconds})\n"))
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    def command(self, *arguments: str, python: str = sys.executable) -> list[str]:
+        return [python, "-m", "snakemake", "--cores", "2", *arguments]
 
-    def environment(self, **variables: str | None) -> dict[str, str]:
+    def environment(self, python: str = sys.executable, **variables: str | None) -> dict[str, str]:
         """That of this process, with no GPU visible, and `variables`; one that is None is not set."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
         merged = {**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": "", **variables}
         return {name: value for name, value in merged.items() if value is not None}
 
-    def snakemake(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, *arguments: str, python: str = sys.executable, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, python=python),
             cwd=self.folder,
-            env=self.environment(**variables),
+            env=self.environment(python, **variables),
             capture_output=True,
             text=True,
             timeout=600,
@@ -105,8 +107,8 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def run(self, *arguments: str, **variables: str) -> str:
-        done = self.snakemake(*arguments, **variables)
+    def run(self, *arguments: str, python: str = sys.executable, **variables: str) -> str:
+        done = self.snakemake(*arguments, python=python, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
