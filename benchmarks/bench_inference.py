@@ -6,7 +6,8 @@ ratio, which must be at least 3. A question counts from the decoded images to th
 On a GPU, of a Qwen2-VL of the published 7B size with random weights (`published_size.py`), answers of 128 tokens:
 seconds per pair of three answers when one question is asked after another, in batches of questions about other pairs,
 and, as the inference stage asks, in rows that each hold a pair's three questions, whose largest must keep within a
-bound. Beside them the floor of each step: reading the weights once, as fast as the card copies.
+bound. Beside them the floor of each step, reading the weights once as fast as the card copies, and what a step takes
+whose kernels are launched together, as a CUDA graph.
 Run: python benchmarks/bench_inference.py
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from transformers import StaticCache
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
@@ -39,6 +41,7 @@ TASKS = 3
 TOKENS = 128
 BATCHES_OF_QUESTIONS = (8, 24)
 ROWS_OF_PAIRS = (1, 8, 24)
+PAIRS_CAPTURED = 8
 MOST_OF_ONE_BY_ONE = 1 / 10  # of the seconds a pair takes one question after another, in rows of 24 pairs
 
 
@@ -108,6 +111,46 @@ def floor_of_a_step(backend: TransformersBackend) -> float:
     return num_bytes / bytes_per_s
 
 
+@torch.inference_mode()
+def captured_step(backend: TransformersBackend, pairs: int, prompt: int) -> float:
+    """Seconds of a step of rows whose kernels are launched together, as a CUDA graph over a static cache.
+
+    The rows hold a prompt of random states and a token of each question; what they see is of no matter for the time.
+    """
+    model, device = backend.model, backend.device
+    text = model.config.get_text_config()
+    length = prompt + TASKS * TOKENS
+    cache = StaticCache(config=text, max_cache_len=length)
+    prompts = torch.randn(pairs, prompt, text.hidden_size, device=device, dtype=model.dtype)
+    model.get_decoder()(inputs_embeds=prompts, past_key_values=cache, use_cache=True)
+    inputs = {
+        "input_ids": torch.zeros(pairs, TASKS, dtype=torch.long, device=device),
+        "position_ids": torch.full((pairs, TASKS), prompt, device=device),
+        "attention_mask": torch.ones(pairs, 1, TASKS, length, dtype=torch.bool, device=device),
+    }
+
+    def step() -> torch.Tensor:
+        states = model.get_decoder()(**inputs, past_key_values=cache, use_cache=True).last_hidden_state
+        return model.lm_head(states).argmax(dim=-1)
+
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    for _ in range(TOKENS // 2):
+        graph.replay()
+    end.record()
+    torch.cuda.synchronize()
+    return begin.elapsed_time(end) / 1000 / (TOKENS // 2)
+
+
 def measure_on_gpu() -> bool:
     """Print what a pair takes in each way; whether rows keep within their bound."""
     backend = published_size.published_backend(max_new_tokens=TOKENS)
@@ -134,6 +177,8 @@ def measure_on_gpu() -> bool:
             end="",
         )
         print(f"; a step {1000 * step:4.1f} ms (its floor {1000 * floor:.1f})")
+    captured = captured_step(backend, PAIRS_CAPTURED, prompt)
+    print(f"  a step of {PAIRS_CAPTURED} pairs, captured as a CUDA graph over a static cache: {1000 * captured:.1f} ms")
     ratio = whole / number / one_by_one
     most = f"at most 1/{1 / MOST_OF_ONE_BY_ONE:.0f}"
     print(f"rows of {number} pairs take 1/{1 / ratio:.1f} of one question after another ({most})")
