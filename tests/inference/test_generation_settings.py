@@ -229,6 +229,20 @@ def test_the_models_config_changes_no_answer(checkpoint, expected, name, value, 
     assert answers_of(load(checkpoint)) == expected
 
 
+@pytest.mark.parametrize(
+    ("file", "fields", "message"),
+    [
+        ("config.json", {"text_config": {"use_cache": "no"}}, "its config could not be loaded"),
+        ("tokenizer_config.json", {"add_special_tokens": False}, "the processor could not be loaded"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_transformers_refuses_is_a_users_error(checkpoint, file, fields, message):
+    change(checkpoint / file, **fields)
+    with pytest.raises(UserError, match=f"^{checkpoint}: {message}"):
+        load(checkpoint)
+
+
 @pytest.mark.parametrize("part", [None, "text_config"])
 def test_an_old_checkpoint_has_its_end_token_and_settings_in_its_config(checkpoint, expected, part, caplog):
     (checkpoint / FILE).unlink()
@@ -280,16 +294,23 @@ def test_where_no_token_ends_an_answer_it_goes_on(checkpoint, expected, caplog):
     assert f"{checkpoint}: no token ends an answer (eos_token_id), so each goes on up to max_new_tokens" in caplog.text
 
 
-STOPS = [["differ"], "pictures", ["never there", "same"], ["e"], ["<|im_end|>"]]
-
-
-@pytest.mark.parametrize("stops", STOPS, ids=str)
-@pytest.mark.parametrize("name", ["tiny-qwen2-vl", "tiny-internvl"])
-def test_an_answer_ends_at_a_stop_string(name, stops, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "stops", "lengths"),
+    [
+        ("tiny-qwen2-vl", ["banana"], {5, TOKENS}),
+        ("tiny-qwen2-vl", ["never there", "differences. The", "banana"], {2, 3}),  # the second over two tokens
+        ("tiny-qwen2-vl", "has changed", {4, 6}),
+        ("tiny-qwen2-vl", ["<|im_end|>"], {TOKENS}),
+        ("tiny-internvl", "pictures", {1}),
+        ("tiny-internvl", ["color", "five"], {2, TOKENS}),
+    ],
+)
+def test_an_answer_ends_at_a_stop_string(name, stops, lengths, tmp_path):
     """As `generate` ends it, which is passed the tokenizer for this."""
     folder = shutil.copytree(MODELS / name, tmp_path / "model")
     tokenizer = load(folder)._processor.tokenizer
     wanted = plain_answers(MODELS / name, stop_strings=stops, tokenizer=tokenizer)
+    assert {len(answer) for answer in wanted} == lengths
     change(folder / FILE, stop_strings=stops)
     backend = load(folder)
     assert answers_of(backend) == wanted

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from safetensors import SafetensorError
 from transformers import (
@@ -37,7 +38,10 @@ from spd_faith.inference.row_generation import generate_in_rows
 from spd_faith.inference.spans import PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 
 log = logging.getLogger(__name__)
-_LOADING_ERRORS = (OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, SafetensorError)
+_LOADING_ERRORS = (
+    *(OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, AttributeError),
+    *(SafetensorError, StrictDataclassError),
+)
 
 
 @dataclass(frozen=True)
