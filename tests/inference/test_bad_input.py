@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_models import END, byte_tokenizer, save_tiny
 from transformers import AutoModelForImageTextToText
@@ -154,17 +155,23 @@ def test_a_pixel_is_seen_in_its_colour(checkpoints, family):
 # ---- answers ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_never_ends_is_cut_and_marked(checkpoint):
+def with_score_of_end(backend, score):
+    """The backend, and its end token, which has that score at each step."""
     end = byte_tokenizer().convert_tokens_to_ids(END)
-    change_json(checkpoint / "generation_config.json", suppress_tokens=[end])
-    (row,) = rows_of(load(checkpoint), {"plain": encoded(UPRIGHT)}).values()
+    head = backend.model.get_output_embeddings()
+    head.register_forward_hook(lambda module, inputs, scores: scores.index_fill(-1, torch.tensor([end]), score))
+    return backend, end
+
+
+def test_an_answer_that_never_ends_is_cut_and_marked(checkpoint):
+    backend, _ = with_score_of_end(load(checkpoint), -1e9)
+    (row,) = rows_of(backend, {"plain": encoded(UPRIGHT)}).values()
     assert (row["finish_reason"], row["generated_tokens"], row["error"]) == ("length", TOKENS, None)
 
 
 def test_an_empty_answer_is_an_answer(checkpoint):
-    end = byte_tokenizer().convert_tokens_to_ids(END)
-    change_json(checkpoint / "generation_config.json", forced_eos_token_id=end)
-    (row,) = rows_of(load(checkpoint, max_new_tokens=1), {"plain": encoded(UPRIGHT)}).values()
+    backend, end = with_score_of_end(load(checkpoint), 1e9)
+    (row,) = rows_of(backend, {"plain": encoded(UPRIGHT)}).values()
     assert (row["response_text"], row["response_token_ids"]) == ("", [end])
     assert (row["finish_reason"], row["error"]) == ("stop", None)
 

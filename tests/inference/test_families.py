@@ -365,7 +365,7 @@ def test_internvl_ends_with_its_turn_whatever_the_checkpoint_names(checkpoints, 
     folder = shutil.copytree(checkpoints / "internvl", tmp_path / "internvl")
     change_json(folder / "generation_config.json", eos_token_id=3)
     end = TransformersBackend(entry(folder))._processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    assert TransformersBackend(entry(folder))._end_tokens == sorted([3, end])
+    assert TransformersBackend(entry(folder))._decoding.end_tokens == sorted([3, end])
 
 
 # ---- families that are not listed ------------------------------------------------------------------------------------

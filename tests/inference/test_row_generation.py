@@ -186,16 +186,6 @@ def test_where_the_pictures_come_behind_the_question(folder_of, rows, passed_to_
     assert_one_question_a_pair(backend, rows, passed_to_model)
 
 
-def test_where_the_checkpoint_wants_other_tokens_than_the_likeliest(folder_of, rows, passed_to_model, tmp_path):
-    plain = alone(TransformersBackend(entry(folder_of("qwen2_vl"))), QUESTIONS[:1])
-    passed_to_model.clear()
-    never = plain[0].token_ids[0]
-    folder = changed(folder_of("qwen2_vl"), tmp_path / "changed", suppress_tokens=[never])
-    backend = TransformersBackend(entry(folder))
-    assert_one_question_a_pair(backend, rows, passed_to_model)
-    assert all(never not in answer.token_ids for answer in backend.generate(QUESTIONS))
-
-
 def test_where_attention_takes_no_mask_of_ours(folder_of, rows, passed_to_model, monkeypatch):
     backend = TransformersBackend(entry(folder_of("qwen2_vl")))
     monkeypatch.setattr(backend, "_entry", backend._entry.model_copy(update={"attention": "flash_attention_2"}))

@@ -46,7 +46,7 @@ def generate_in_rows(
     positions, visible = positions[..., -1], visible[:, :, -1]
 
     answers = own.new_full((longest, *own.shape[:2]), padding)
-    ends = torch.tensor(end_tokens, device=model.device)
+    ends = torch.tensor(end_tokens, dtype=torch.long, device=model.device)
     asked = torch.arange(questions)  # those of which an answer goes on
     finished = ~is_own[..., -1].to(model.device)
     for step in range(longest):

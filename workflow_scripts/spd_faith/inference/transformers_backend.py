@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from safetensors import SafetensorError
 from transformers import (
@@ -15,6 +16,7 @@ from transformers import (
     AutoModelForImageTextToText,
     BatchEncoding,
     BatchFeature,
+    GenerationConfig,
     PretrainedConfig,
     PreTrainedModel,
     ProcessorMixin,
@@ -28,6 +30,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.answers import Answer
 from spd_faith.inference.batches import Shown, answer_in_batches
 from spd_faith.inference.families import family_of
+from spd_faith.inference.generation_settings import greedy_decoding, use_plain_forward
 from spd_faith.inference.key_value_cache import cache_with_room
 from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, lay, merged, merged_on_square
 from spd_faith.inference.processors import crop_side, load_processor
@@ -37,23 +40,10 @@ from spd_faith.inference.row_generation import generate_in_rows
 from spd_faith.inference.spans import PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 
 log = logging.getLogger(__name__)
-_LOADING_ERRORS = (OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, SafetensorError)
-
-
-_CHANGING_SCORES = (
-    "no_repeat_ngram_size",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-    "bad_words_ids",
-    "sequence_bias",
-    "min_length",
-    "min_new_tokens",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "exponential_decay_length_penalty",
-    "guidance_scale",
+_LOADING_ERRORS = (
+    *(OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, AttributeError),
+    *(SafetensorError, StrictDataclassError),
 )
-"""Fields of a checkpoint's generation config by which `generate` chooses other tokens than the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +84,8 @@ class TransformersBackend:
         except _LOADING_ERRORS as error:
             raise UserError(f"{entry.model}: the processor could not be loaded\n  {error}") from error
         self._square = crop_side(self._processor.image_processor)
-        self._model = _load_model(entry, self.device)
-        self._end_tokens = self._find_end_tokens()
+        self._decoding = greedy_decoding(entry, config, self._processor.tokenizer, self._family.end_tokens)
+        self._model = _load_model(entry, config, self._decoding.config, self.device)
 
     @property
     def model(self) -> PreTrainedModel:
@@ -149,17 +139,7 @@ class TransformersBackend:
     def _generate_in_batch(self, questions: list[Shown]) -> list[Generation]:
         inputs = self.prepare(questions).to(self._model.device, self._model.dtype)
         outputs = self._model.generate(
-            **inputs,
-            past_key_values=cache_with_room(self._model),
-            max_new_tokens=self._entry.max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            repetition_penalty=1.0,  # some checkpoints set one; it would also count the padding of a batch
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            eos_token_id=self._end_tokens,
-            pad_token_id=self._processor.tokenizer.pad_token_id,
+            **inputs, past_key_values=cache_with_room(self._model), generation_config=self._decoding.config
         )
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         answers = outputs[:, inputs["input_ids"].shape[1] :].cpu()
@@ -170,7 +150,7 @@ class TransformersBackend:
             self._model,
             inputs.to(self._model.device, self._model.dtype),
             [[prompt.token_ids for prompt in group] for group in prompts],
-            end_tokens=self._end_tokens,
+            end_tokens=self._decoding.end_tokens,
             padding=self._processor.tokenizer.pad_token_id,
             longest=self._entry.max_new_tokens,
         )
@@ -185,7 +165,6 @@ class TransformersBackend:
             self._family.answers_in_rows
             and self._entry.attention == "sdpa"  # takes a mask for each question
             and attends_to_all(self._model)
-            and not any(getattr(self._model.generation_config, name, None) for name in _CHANGING_SCORES)
         )
 
     def _begin_with_pictures(self, prompts: list[PromptTokens]) -> bool:
@@ -262,7 +241,9 @@ class TransformersBackend:
         elif budget := self._entry.pixel_budget:
             arguments["size"] = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
         arguments |= self._special_tokens(prompts[0])
-        return self._processor(text=prompts, images=pictures, padding=True, return_tensors="pt", **arguments)
+        return self._processor(
+            text=prompts, images=pictures, padding=True, truncation=False, return_tensors="pt", **arguments
+        )
 
     def _message(self, question: Shown) -> dict[str, Any]:
         text, original, modified = question
@@ -299,21 +280,10 @@ class TransformersBackend:
             return {"resized_height": height, "resized_width": width}
         return limits
 
-    def _find_end_tokens(self) -> list[int]:
-        tokenizer = self._processor.tokenizer
-        configured = self._model.generation_config.eos_token_id
-        if configured is None:
-            configured = tokenizer.eos_token_id
-        configured = [configured] if isinstance(configured, int) else list(configured or [])
-        vocabulary = tokenizer.get_vocab()
-        of_family = [vocabulary[token] for token in self._family.end_tokens if token in vocabulary]
-        return sorted({*configured, *of_family})
-
     def _read(self, ids: torch.Tensor, prompt_tokens: int) -> Generation:
-        ends = torch.isin(ids, torch.tensor(self._end_tokens)).nonzero()
-        kept = ids[: int(ends[0]) + 1] if len(ends) else ids
+        kept, finished = self._decoding.cut(ids, self._processor.tokenizer.decode)
         text = self._processor.tokenizer.decode(kept, skip_special_tokens=True)
-        return Generation(text, kept.tolist(), prompt_tokens, finished=len(ends) > 0)
+        return Generation(text, kept.tolist(), prompt_tokens, finished)
 
 
 def _compute_in_ieee_float32() -> None:
@@ -332,13 +302,18 @@ def _load_config(entry: TransformersModel) -> PretrainedConfig:
             f"{entry.model}: transformers has no model class that answers with text about pictures for the type"
             f" {config.model_type}. Serve such a checkpoint through an endpoint instead."
         )
+    use_plain_forward(entry.model, config)
     return config
 
 
-def _load_model(entry: TransformersModel, device: str) -> PreTrainedModel:
+def _load_model(
+    entry: TransformersModel, config: PretrainedConfig, decoding: GenerationConfig, device: str
+) -> PreTrainedModel:
     try:
         model, loading = AutoModelForImageTextToText.from_pretrained(
             entry.model,
+            config=config,
+            generation_config=decoding,
             revision=entry.revision,
             trust_remote_code=False,
             dtype=getattr(torch, entry.dtype),
