@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
-from transformers.utils import is_torchvision_available
+from transformers.utils import cached_file, extract_commit_hash, is_torchvision_available
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
@@ -72,6 +72,11 @@ class TransformersBackend:
             raise UserError(f"{entry.model}: cuda was asked for, and this job has no GPU (resources.gpu sets it)")
         if entry.dtype == "float32":
             _compute_in_ieee_float32()
+        commit = _commit_of(entry)
+        self.revision = commit or "local"
+        """The resolved commit on the hub, or `local`."""
+        if commit:  # so that all parts are of one commit, though the branch may move meanwhile
+            entry = entry.model_copy(update={"revision": commit})
         self._entry = entry
         config = _load_config(entry)
         self._family = family_of(config.model_type)
@@ -103,11 +108,6 @@ class TransformersBackend:
         if self._square or not is_torchvision_available():
             return "pil"
         return "qwen_vl_utils" if self._family.uses_qwen_vl_utils else "torchvision"
-
-    @property
-    def revision(self) -> str:
-        """The resolved commit on the hub, or `local`."""
-        return getattr(self._model.config, "_commit_hash", None) or "local"
 
     def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
         """Whether answers of that provenance came from the same commit; a branch may have moved since."""
@@ -290,6 +290,14 @@ def _compute_in_ieee_float32() -> None:
     """Turn off TF32, which keeps 10 bits of a number's 23: by default cuDNN's convolutions use it for float32."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def _commit_of(entry: TransformersModel) -> str | None:
+    """The commit that a branch or tag stands for on the hub, or did when it was last downloaded; None of a folder."""
+    try:
+        return extract_commit_hash(cached_file(entry.model, "config.json", revision=entry.revision), None)
+    except _LOADING_ERRORS as error:
+        raise UserError(f"{entry.model}: its config could not be loaded\n  {error}") from error
 
 
 def _load_config(entry: TransformersModel) -> PretrainedConfig:
