@@ -405,7 +405,7 @@ def test_ten_refusals_in_a_row_end_the_job(tmp_path, short_waits):
     write_pairs(tmp_path, 30)
     write_answers(tmp_path, "model", [answers_of(number) for number in range(30)])
     refusing = FaultServer(lambda request: status(400, "response_format is not supported"))
-    told = r"10 judgements in a row failed(.|\n)*response_format is not supported(.|\n)*strict true"
+    told = r"10 questions in a row were refused, and none was answered(.|\n)*response_format is not supported(.|\n)*strict true"
     with refusing as server, pytest.raises(UserError, match=told):
         Judged(tmp_path).run(server, concurrency=2)
     assert len(server.requests) <= 12
