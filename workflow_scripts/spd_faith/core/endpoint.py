@@ -78,7 +78,7 @@ class Endpoint:
         self._failed_in_a_row = 0
         self._refused_in_a_row = 0
         self._doubtful_calls = 0
-        self._in_flight = 0
+        self._undecided: set[asyncio.Task[Any] | None] = set()  # whose first call has not ended
         self._unknown_reasons: set[str] = set()
         self._stop_reason: UserError | None = None
         self._stopped = asyncio.Event()
@@ -94,7 +94,7 @@ class Endpoint:
             self._client = openai.AsyncOpenAI(
                 base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
             )
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:  # a wrong variable raises what its reader happens to raise
             raise UserError(
                 f"{self._address}: no client can be made: {type(error).__name__}: {error}\n"
                 "  Check the environment variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and"
@@ -134,11 +134,15 @@ class Endpoint:
             reraise=True,
         )
         attempts = 0
+        self._undecided.add(asyncio.current_task())
         try:
             async for attempt in retrying:
                 attempts = attempt.retry_state.attempt_number
                 with attempt:
-                    reply = await self._attempt(messages, most_usd, asked, fields)
+                    try:
+                        reply = await self._attempt(messages, most_usd, asked, fields)
+                    finally:
+                        self._undecided.discard(asyncio.current_task())
         except CallFailure as failure:
             self._count_failure(failure, attempts, asked)
             return Reply(
@@ -156,7 +160,6 @@ class Endpoint:
             if self._stop_reason:
                 raise self._stop_reason
             self._spending.begin(charge)
-            self._in_flight += 1
             started = time.perf_counter()
             try:
                 body = await self._body(messages, asked, fields)
@@ -171,8 +174,6 @@ class Endpoint:
                 if failure.kind is Kind.FATAL or (failure.kind is Kind.DOUBTFUL and self._is_doubtful()):
                     raise self._stop(failure.problem, failure, asked) from None
                 raise
-            finally:
-                self._in_flight -= 1
 
     async def _body(
         self, messages: list[dict[str, Any]], asked: AskedModel, fields: Mapping[str, Any]
@@ -223,9 +224,11 @@ class Endpoint:
     def _is_doubtful(self) -> bool:
         """Whether all calls of the job ended in a way that seems to concern all its questions.
 
-        While others are in flight that is not known: a gateway's bad node answers faster than a model.
+        While the first call of another question is in flight that is not known: a gateway's bad node answers faster
+        than a model.
         """
-        return not self._answers and self._doubtful_calls >= _DOUBTFUL_CALLS and self._in_flight == 1
+        decided = self._undecided <= {asyncio.current_task()}
+        return decided and not self._answers and self._doubtful_calls >= _DOUBTFUL_CALLS
 
     def _count_failure(self, failure: CallFailure, attempts: int, asked: AskedModel) -> None:
         """Count a question without an answer. Raises `UserError` where too many are in a row."""

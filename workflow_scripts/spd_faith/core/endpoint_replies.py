@@ -36,14 +36,14 @@ _VENDOR_REASONS = {
     _BROKEN_OFF: """
         error network_error insufficient_system_resource
         abort cancelled user_cancel timeout
-        other image_other unspecified finish_reason_unspecified
+        other image_other unspecified
         malformed_function_call unexpected_tool_call too_many_tool_calls malformed_response missing_thought_signature
     """,
 }
 
 
 def _plain(reason: str) -> str:
-    return re.sub(r"[^a-z]", "", reason.lower())
+    return re.sub(r"[^a-z]", "", reason.lower()).removeprefix("finishreason")  # Vertex AI: FINISH_REASON_STOP
 
 
 _FINISH_REASONS = {_plain(name): ours for ours, names in _VENDOR_REASONS.items() for name in names.split()}
