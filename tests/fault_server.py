@@ -241,6 +241,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests look at `requests`."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # where more connect at once, the system lets the rest wait for a second
+
+
 class FaultServer:
     """The server; as a context it runs in threads of this process, at `base_url`.
 
@@ -265,7 +269,7 @@ class FaultServer:
         self._seconds = seconds
         self._most_requests = most_requests
         self._ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.fault_server = self
         self._end_of_life = threading.Timer(lifetime, self._server.shutdown)
