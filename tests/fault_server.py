@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -16,7 +17,10 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+
+CERTIFICATE = Path(__file__).with_name("loopback_certificate.pem")
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,18 @@ def not_json(handler: "_Handler", request: Request) -> None:
     handler.send_bytes(200, b"<html>please log in</html>", content_type="text/html")
 
 
+def sent(code: int, data: bytes, content_type: str = "application/json", **headers: str) -> Play:
+    """Just these bytes; `headers` with _ for -."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda handler, request: handler.send_bytes(code, data, content_type, **named)
+
+
+def page(code: int, title: str) -> Play:
+    """A web page, of a gateway, a firewall or a login."""
+    html = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><p>{'x' * 3000}</p></body></html>"
+    return sent(code, html.encode(), "text/html; charset=utf-8")
+
+
 def no_choices(handler: "_Handler", request: Request) -> None:
     handler.send(200, completion("", choices=[]))
 
@@ -185,6 +201,16 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self._uncount()
 
+    def do_GET(self) -> None:
+        """What a redirect makes of a question."""
+        self._counted = False
+        self.send_bytes(200, b"<html><title>Welcome</title></html>", "text/html")
+
+    def do_CONNECT(self) -> None:
+        """What a proxy is asked for a TLS connection; this one wants a login."""
+        self._counted = False
+        self.send_bytes(407, b"who are you?", "text/plain", **{"Proxy-Authenticate": "Basic"})
+
     def send(self, code: int, body: dict[str, Any], **headers: str) -> None:
         self.send_bytes(code, json.dumps(body).encode(), **headers)
 
@@ -215,11 +241,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests look at `requests`."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # where more connect at once, the system lets the rest wait for a second
+
+
 class FaultServer:
     """The server; as a context it runs in threads of this process, at `base_url`.
 
     `script` is what to play to the first, second, … request (None: the right answer), or a function of the request that
-    says so. `seconds` is how long each right answer takes.
+    says so. `seconds` is how long each right answer takes. With `tls` it shows a certificate that nobody trusts.
     """
 
     def __init__(
@@ -229,6 +259,7 @@ class FaultServer:
         seconds: float = 0.0,
         most_requests: int = 2000,
         lifetime: float = 120.0,
+        tls: bool = False,
     ) -> None:
         self.requests: list[Request] = []
         self.in_flight = self.most_in_flight = 0
@@ -238,13 +269,19 @@ class FaultServer:
         self._seconds = seconds
         self._most_requests = most_requests
         self._ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.fault_server = self
         self._end_of_life = threading.Timer(lifetime, self._server.shutdown)
         self._end_of_life.daemon = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> "FaultServer":
         self._end_of_life.start()

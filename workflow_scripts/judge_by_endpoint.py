@@ -67,10 +67,12 @@ def main() -> None:
         stack.enter_context(journal.alone("judge"))
         judgements = OpenAIJudgements(entry, journal.read())
         failures: Mapping[str, str] = {}
-        if missing := judgements.missing(repeated(questions.values(), entry.repeats)):
+        judgings = list(repeated(questions.values(), entry.repeats))
+        if missing := judgements.missing(judgings):
             from spd_faith.judging.openai_judge import ask, opened  # it takes the client
 
-            endpoint = stack.enter_context(opened(entry, arguments.journal / "charges", arguments.slots))
+            num_judged = sum(judgements.outcome(judging).next_key is None for judging in judgings)
+            endpoint = stack.enter_context(opened(entry, arguments.journal / "charges", arguments.slots, num_judged))
             what = f"{arguments.judge} on {arguments.responses.stem}"
             with progress(len(missing), what, "judgement") as bar:
                 failures = ask(missing, judgements, endpoint, journal, arguments.images, bar.update)

@@ -52,25 +52,27 @@ def main() -> None:
         stack.enter_context(journal.alone(f"{arguments.shard}-of-{arguments.shards}"))
         answered = journal.read()
         if missing_questions(asked, answered):
-            backend, provenance = stack.enter_context(_backend(entry, arguments))
+            num_answered = sum(question.key in answered for question in asked)
+            backend, provenance = stack.enter_context(_backend(entry, arguments, num_answered))
             answered = journal.read(backend.is_of_same_model)
             missing = missing_questions(asked, answered)
             settings = {name: provenance[name] for name in ("dtype", "pixel_backend")}
             read = partial(read_questions, arguments.images, prompts=prompts)
             with progress(len(missing), arguments.model, "question") as bar:
-                failures = ask(missing, read, backend, journal, provenance, bar.update)
+                some_answered = any(question.key in answered for question in asked)
+                failures = ask(missing, read, backend, journal, provenance, bar.update, some_answered)
             answered = journal.read(backend.is_of_same_model)
     rows = response_rows(asked, answered, failures, settings)
     used = [answered[question.key].provenance for question in asked if question.key in answered]
     write_table(arguments.output, rows, RESPONSES, joint_provenance(used))
 
 
-def _backend(entry: ModelEntry, arguments: argparse.Namespace) -> Opened:
+def _backend(entry: ModelEntry, arguments: argparse.Namespace, answered: int) -> Opened:
     match entry:
         case TransformersModel():
             return transformers_backend(entry, arguments.threads, arguments.device)
         case OpenAIModel():
-            return openai_backend(entry, arguments.journal / "charges", arguments.slots)
+            return openai_backend(entry, arguments.journal / "charges", arguments.slots, answered)
         case _:
             raise UserError(f"{arguments.model}: the backend {entry.backend} answers nothing; see import_responses.py")
 

@@ -88,6 +88,42 @@ def test_a_run_that_reached_its_limit_goes_on_where_it_stopped(run, tmp_path):
     assert len(rows_of(tmp_path)) == 3 * PAIRS
 
 
+def test_flagged_questions_are_rows_at_every_start(run, tmp_path):
+    """Of the first pair a filter took one question and two are refused; a second start asks those two alone."""
+    first = []
+
+    def script(request):
+        first.extend(request.pictures[:1] if not first else [])
+        if request.pictures[0] != first[0]:
+            return None
+        if "the same?" in request.text:
+            return status(403, {"message": "flagged", "metadata": {"reasons": ["x"], "flagged_input": "y"}})
+        return status(403, {"message": "not this image"})
+
+    with FaultServer(script) as server:
+        for start in (0, 1):
+            done = run(server, concurrency=1)
+            assert done.returncode == 0, done.stderr
+            assert len(server.requests) == 3 * PAIRS + 2 * start
+    rows = rows_of(tmp_path)
+    assert len(rows) == 3 * PAIRS
+    assert sorted(row["error"] or row["finish_reason"] for row in rows if row["finish_reason"] != "stop") == [
+        "403: not this image",
+        "403: not this image",
+        "content_filter",
+    ]
+
+
+def test_a_wrong_entry_ends_the_job_and_says_what_to_change(run, tmp_path):
+    said = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    with FaultServer(lambda request: status(400, {"message": said})) as server:
+        stopped = run(server)
+        assert stopped.returncode == 1 and "Traceback" not in stopped.stderr
+        assert said in stopped.stderr and "Set length_field" in stopped.stderr
+        assert 10 <= len(server.requests) <= 11
+    assert not (tmp_path / "results" / "responses.parquet").exists()
+
+
 def test_a_missing_key_is_told_before_anything_is_asked(run):
     with FaultServer() as server:
         done = run(server, key=None)

@@ -12,12 +12,14 @@ from judging.paid_judge import (
     PRICES,
     TRUTH,
     USD,
+    Judged,
     answers_of,
     fenced,
     honest,
     honest_claims,
     metric_of,
     write_answers,
+    write_pairs,
 )
 from PIL import Image
 
@@ -159,11 +161,18 @@ def test_a_reply_that_stays_out_of_form_leaves_its_row_unscored(judged, broken):
         (reply({"content": None, "refusal": "I cannot."}), "refusal", True),
         (reply("", "content_filter"), "filter", True),
         (status(400, {"message": "no", "code": "content_filter"}), "filter", True),
+        (status(403, {"message": "flagged", "metadata": {"flagged_input": "a"}}), "filter", True),
+        (reply("", choices=[{"finish_reason": "SAFETY"}]), "filter", True),
+        (reply('{"claims": [{"quote": "The car', "MAX_TOKENS"), "truncated", True),
+        (reply('{"claims": []}', "abort"), "error", False),
         (slow(5), "timeout", False),
         (status(400, "no such field"), "error", False),
     ],
-    ids=["truncated", "refusal", "filtered reply", "filtered question", "timeout", "refused question"],
-)
+    ids=[
+        "truncated", "refusal", "filtered reply", "filtered question", "filtered question (OpenRouter)",
+        "filtered reply (Gemini)", "truncated (Gemini)", "broken off", "timeout", "refused question",
+    ],
+)  # fmt: skip
 def test_a_judges_failure_is_a_row_without_a_score(judged, play, reason, kept):
     fails = {"on": True}
 
@@ -400,15 +409,31 @@ def test_an_endpoint_that_takes_no_form_is_told_after_few_questions(judged):
 
 
 def test_ten_refusals_in_a_row_end_the_job(tmp_path, short_waits):
-    from judging.paid_judge import Judged, write_pairs
-
     write_pairs(tmp_path, 30)
     write_answers(tmp_path, "model", [answers_of(number) for number in range(30)])
     refusing = FaultServer(lambda request: status(400, "response_format is not supported"))
-    told = r"10 judgements in a row failed(.|\n)*response_format is not supported(.|\n)*strict true"
+    told = r"10 questions in a row were refused(.|\n)*response_format is not supported(.|\n)*strict true"
     with refusing as server, pytest.raises(UserError, match=told):
         Judged(tmp_path).run(server, concurrency=2)
     assert len(server.requests) <= 12
+
+
+def test_judgements_that_are_refused_at_every_start_are_rows(tmp_path, short_waits):
+    """Twelve flagged questions among forty: the second start asks them alone, one after the other."""
+    write_pairs(tmp_path, 20)
+    write_answers(tmp_path, "model", [answers_of(number) for number in range(20)])
+    judged = Judged(tmp_path)
+    flagged = [f"number {number} was removed" for number in range(12)]
+
+    def script(request):
+        return status(403, "not this") if any(words in fenced(request)[0] for words in flagged) else None
+
+    with FaultServer(script, answer=honest) as server:
+        judged.run(server, concurrency=2)
+        judged.run(server, concurrency=2)
+    assert len(server.requests) == 40 + 12
+    statuses = [row["status"] for row in judged.rows().values()]
+    assert (statuses.count("unscored:error"), statuses.count("ok")) == (12, 28)
 
 
 def test_a_missing_key_is_told_before_anything_is_asked(judged, monkeypatch):

@@ -1,9 +1,8 @@
 """A client of an OpenAI-compatible endpoint: what fails for a while is asked again, what costs is counted and bounded.
 
-Three kinds of failure are told apart. A fault of the moment (no connection, no answer in time, an overloaded server,
-an answer that is cut off or makes no sense) is asked again, up to the entry's `attempts`. A refused question (other
-4xx) is final for that question. A fault of the whole job (no such key, model or credit, or question after question that
-fails) raises `UserError`, since going on would only turn an outage into rows of failures.
+Each call that brings no answer is of one kind (`endpoint_failures.Kind`). Here the kinds are counted: a question that
+is refused, or that failed in all its attempts, is a row with its error, and a job in which nothing else happens any
+more ends with a `UserError`, since going on would only turn a wrong entry or an outage into rows of failures.
 """
 
 import asyncio
@@ -13,17 +12,18 @@ import random
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import openai
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from spd_faith.core.charges import Charges
+from spd_faith.core.endpoint_failures import CallFailure, Kind, connection_failure, hint_for, status_failure
+from spd_faith.core.endpoint_replies import Reply, parse_body, read_reply, read_usage
 from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.slots import Slots
@@ -37,67 +37,11 @@ _KEY = re.compile(r"[!-~]+")  # what a header can carry
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
 _LONGEST_RETRY_AFTER_SECONDS = 120.0
-_FAILURES_OF_AN_OUTAGE = 10  # questions in a row
-_LONGEST_TOLD = 400  # characters of what a server says
+_QUESTIONS_IN_A_ROW = 10  # that fail until the job ends
+_DOUBTFUL_CALLS = 3  # until the job ends, where no call ended otherwise
+_LONGEST_ERROR = 400  # characters of what a server says
 _SHORTEST_SECRET = 6  # a shorter key is a placeholder ("EMPTY") and may stand in an answer
-
-_ENDS_THE_JOB = {  # statuses that no question can pass
-    401: "the key was refused",
-    402: "the account has no credit",
-    403: "the key may not use this model",
-    404: "no such address or model",
-}
-# some say that an account is empty under 400 or 429, and in words alone (Anthropic, Z.AI, Alibaba)
-_NO_CREDIT = re.compile(r"insufficient_quota|credit balance|insufficient balance|arrearage", re.IGNORECASE)
-_REPEATED = {408, 409, 429}
-_PERHAPS_CHARGED = {408, 504, 520, 522, 524}  # a gateway gave up; the model may have answered behind it
-_NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
-_CONTENT_FILTER = {  # codes that endpoints use, in lower case
-    "content_filter",
-    "content_policy_violation",
-    "responsibleaipolicyviolation",
-    "data_inspection_failed",
-    "datainspectionfailed",
-    "1301",
-}
-_FINISH_REASONS = {
-    "length": "length",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "content_filter": "content_filter",
-    "sensitive": "content_filter",
-}
-_BROKEN_OFF = {"network_error", "error", "abort"}
 _NOTHING_LOST = "  Nothing is lost: what was answered is kept; start again, and only what is missing is asked."
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came of a question to an endpoint."""
-
-    text: str = ""
-    reasoning: str | None = None
-    finish_reason: str = "error"  # stop, length, content_filter, refusal, error
-    prompt_tokens: int | None = None
-    generated_tokens: int | None = None  # reasoning included
-    seconds: float = 0.0  # of the last call, without waiting
-    usd: float | None = None  # of the last call; None without prices or where the endpoint counted nothing
-    attempts: int = 1
-    model: str | None = None  # the name that the endpoint answered under
-    error: str | None = None
-    timed_out: bool = False  # the error is that no answer came in time
-
-
-class _Fault(Exception):
-    """A fault of the moment; `retry_after` is the wait in seconds that the server asked for."""
-
-    def __init__(self, told: str, retry_after: float | None = None) -> None:
-        super().__init__(told)
-        self.retry_after = retry_after
-
-
-class _Late(_Fault):
-    """No answer in time."""
 
 
 class Endpoint:
@@ -111,18 +55,31 @@ class Endpoint:
         spent_usd: float,
         slots: Path,
         charges: Charges | None = None,
+        answered: int = 0,
+        needs: str = "",
     ) -> None:
         """`address` is where to ask, see `address_of`; `spent_usd` counts towards `max_usd`; `slots` is the folder that
         bounds calls over jobs; `charges` keeps what is spent for a later start.
 
-        Raises `UserError` where no header can carry the key.
+        `answered` is how many questions of the job an earlier start answered: so many refusals in a row may be about
+        the questions that it left. `needs` says what the caller needs of an endpoint, for the error where all is
+        refused.
+
+        Raises `UserError` where no header can carry the key, or a variable of proxies or certificates is wrong.
         """
         self._entry = entry
         self._address = address.rstrip("/")
         self._secrets = _written_forms(key)
         self._slots = Slots(slots, self._address, entry.concurrency)
         self._spending = Spending(entry.max_usd, spent_usd, charges)
+        self._answered_before = answered
+        self._answers = 0
+        self._needs = needs
         self._failed_in_a_row = 0
+        self._refused_in_a_row = 0
+        self._doubtful_calls = 0
+        self._undecided: set[asyncio.Task[Any] | None] = set()  # whose first call has not ended
+        self._unknown_reasons: set[str] = set()
         self._stop_reason: UserError | None = None
         self._stopped = asyncio.Event()
         if key is not None and not _KEY.fullmatch(key):
@@ -133,9 +90,16 @@ class Endpoint:
         self._headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
         if key is None:
             self._headers["Authorization"] = openai.Omit()
-        self._client = openai.AsyncOpenAI(
-            base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
-        )
+        try:
+            self._client = openai.AsyncOpenAI(
+                base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
+            )
+        except Exception as error:  # a wrong variable raises what its reader happens to raise
+            raise UserError(
+                f"{self._address}: no client can be made: {type(error).__name__}: {error}\n"
+                "  Check the environment variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and"
+                " SSL_CERT_DIR."
+            ) from None
 
     @property
     def spent_usd(self) -> float:
@@ -164,121 +128,138 @@ class Endpoint:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._entry.attempts),
             wait=_wait,
-            retry=retry_if_exception_type(_Fault),
+            retry=retry_if_exception(_is_asked_again),
             sleep=self._pause,
-            before_sleep=self._tell,
+            before_sleep=self._log_failed_attempt,
             reraise=True,
         )
         attempts = 0
+        self._undecided.add(asyncio.current_task())
         try:
             async for attempt in retrying:
                 attempts = attempt.retry_state.attempt_number
                 with attempt:
-                    reply = await self._attempt(messages, most_usd, asked, fields)
-        except _Fault as fault:
-            self._count_failure(str(fault), asked)
-            return Reply(attempts=attempts, error=str(fault), timed_out=isinstance(fault, _Late))
-        if reply.error is None:
-            self._failed_in_a_row = 0
+                    try:
+                        reply = await self._attempt(messages, most_usd, asked, fields)
+                    finally:
+                        self._undecided.discard(asyncio.current_task())
+        except CallFailure as failure:
+            self._count_failure(failure, attempts, asked)
+            return Reply(
+                attempts=attempts, seconds=failure.seconds, error=self._shown(failure), timed_out=failure.timed_out
+            )
+        self._answers += 1
+        self._failed_in_a_row = self._refused_in_a_row = 0
         return replace(reply, attempts=attempts)
 
     async def _attempt(
         self, messages: list[dict[str, Any]], most_usd: float, asked: AskedModel, fields: Mapping[str, Any]
     ) -> Reply:
+        """The reply of one call. Raises `CallFailure`, or `UserError` where it ends the job."""
         async with self._spending.reserved(most_usd) as charge, self._slots.held():
             if self._stop_reason:
                 raise self._stop_reason
             self._spending.begin(charge)
             started = time.perf_counter()
             try:
-                async with asyncio.timeout(self._entry.timeout):  # the client's own is for each read alone
-                    raw = await self._client.chat.completions.with_raw_response.create(
-                        model=asked.model,
-                        messages=messages,
-                        extra_headers=self._headers,
-                        extra_body={
-                            self._entry.length_field: self._entry.max_new_tokens,
-                            **self._entry.request,
-                            **fields,
-                        },
-                    )
-                return self._read(raw.text, time.perf_counter() - started, charge, asked)
-            except TimeoutError:
-                raise _Late(f"no answer within {self._entry.timeout:g} seconds") from None
-            except openai.APIConnectionError as error:
-                cause = error.__cause__ or error
-                if type(cause).__name__ in _NEVER_SENT:
+                body = await self._body(messages, asked, fields)
+                return replace(self._read(body, charge, asked), seconds=time.perf_counter() - started)
+            except CallFailure as failure:
+                failure.seconds = time.perf_counter() - started
+                if not failure.charged:
                     charge.usd = 0.0
-                raise _Fault(self._told(f"{type(cause).__name__}: {cause}")) from None
-            except openai.APIStatusError as error:
-                if error.status_code not in _PERHAPS_CHARGED:
-                    charge.usd = 0.0
-                return self._refused(error, time.perf_counter() - started, asked)
+                if failure.kind is Kind.FILTERED:
+                    return Reply(finish_reason="content_filter", seconds=failure.seconds)
+                self._doubtful_calls += failure.kind is Kind.DOUBTFUL
+                if failure.kind is Kind.FATAL or (failure.kind is Kind.DOUBTFUL and self._is_doubtful()):
+                    raise self._stop(failure.problem, failure, asked) from None
+                raise
 
-    def _refused(self, error: openai.APIStatusError, seconds: float, asked: AskedModel) -> Reply:
-        """The reply that an error status amounts to. Raises `_Fault` or `UserError`."""
-        status, body = error.status_code, error.body
-        said = body["message"] if isinstance(body, dict) and body.get("message") else error.response.text
-        told = self._told(f"{status}: {said}")
-        codes = _codes(error)
-        if codes & _CONTENT_FILTER:
-            return Reply(finish_reason="content_filter", seconds=seconds)
-        if _NO_CREDIT.search(" ".join([told, *codes])):
-            status = 402
-        if status in _ENDS_THE_JOB:
-            raise self._stop(_ENDS_THE_JOB[status], told, asked)
-        if status in _REPEATED or status >= 500:
-            raise _Fault(told, _retry_after(error.response.headers))
-        return Reply(seconds=seconds, error=told)
-
-    def _read(self, text: str, seconds: float, charge: Charge, asked: AskedModel) -> Reply:
-        """The reply in a response's body. Raises `_Fault` where there is none."""
+    async def _body(
+        self, messages: list[dict[str, Any]], asked: AskedModel, fields: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The body of an answer. Raises `CallFailure`."""
         try:
-            body = json.loads(self._scrubbed(text))
-            prompt_tokens, generated_tokens = _usage(body)
-            usd = None
-            if asked.prices and prompt_tokens is not None and generated_tokens is not None:
-                usd = charge.usd = cost(asked.prices, prompt_tokens, generated_tokens)
-            if not body.get("choices"):
-                raise _Fault(self._told(f"an answer without choices: {body.get('error') or 'no error told'}"))
-            choice = body["choices"][0]
-            message, reason = choice["message"], choice.get("finish_reason")
-            if reason in _BROKEN_OFF:
-                raise _Fault(self._told(f"broken off: {reason} {choice.get('error') or ''}".strip()))
-            refusal = message.get("refusal")
-            return Reply(
-                text=_text(refusal or message.get("content")),
-                reasoning=_text(message.get("reasoning_content") or message.get("reasoning")) or None,
-                finish_reason="refusal" if refusal else _FINISH_REASONS.get(reason, "stop"),
-                prompt_tokens=prompt_tokens,
-                generated_tokens=generated_tokens,
-                seconds=seconds,
-                usd=usd,
-                model=body.get("model"),
-            )
-        except json.JSONDecodeError as error:
-            raise _Fault(f"the answer is not JSON, or cut off: {error}") from None
-        except (AttributeError, KeyError, IndexError, TypeError) as error:
-            raise _Fault(self._told(f"the answer is no chat completion: {type(error).__name__}: {error}")) from None
+            async with asyncio.timeout(self._entry.timeout):  # the client's own is for each read alone
+                raw = await self._client.chat.completions.with_raw_response.create(
+                    model=asked.model,
+                    messages=messages,
+                    extra_headers=self._headers,
+                    extra_body={self._entry.length_field: self._entry.max_new_tokens, **self._entry.request, **fields},
+                )
+            response = raw.http_response
+            _check_redirect(response)
+            return parse_body(response.content, response.charset_encoding or "utf-8")
+        except TimeoutError:
+            raise CallFailure(f"no answer within {self._entry.timeout:g} seconds", timed_out=True) from None
+        except openai.APIConnectionError as error:
+            raise connection_failure(error) from None
+        except openai.APIStatusError as error:
+            _check_redirect(error.response)
+            raise status_failure(error.status_code, error.response.headers, error.response.text) from None
 
-    def _count_failure(self, told: str, asked: AskedModel) -> None:
-        self._failed_in_a_row += 1
-        log.warning("a question failed %d times, the last with: %s", self._entry.attempts, told)
-        if self._failed_in_a_row >= _FAILURES_OF_AN_OUTAGE:
-            what = f"{self._failed_in_a_row} questions in a row failed; is the endpoint up?"
-            raise self._stop(what, told, asked)
+    def _read(self, body: dict[str, Any], charge: Charge, asked: AskedModel) -> Reply:
+        """The reply in a body, with what it cost. Raises `CallFailure` where there is none."""
+        prompt_tokens, generated_tokens = read_usage(body)
+        usd = None
+        if asked.prices and prompt_tokens is not None and generated_tokens is not None:
+            usd = charge.usd = cost(asked.prices, prompt_tokens, generated_tokens)
+        reply = read_reply(body)
+        if reply.finish_reason.startswith("unknown:") and reply.finish_reason not in self._unknown_reasons:
+            self._unknown_reasons.add(reply.finish_reason)
+            reason = self._scrubbed(reply.finish_reason)
+            log.warning("finish_reason %s: not a reason that is known; such answers count as whole", reason)
+        return replace(
+            reply,
+            **{
+                name: self._scrubbed(text)
+                for name in ("text", "reasoning", "finish_reason", "model")
+                if (text := getattr(reply, name)) is not None
+            },
+            prompt_tokens=prompt_tokens,
+            generated_tokens=generated_tokens,
+            usd=usd,
+        )
 
-    def _stop(self, what: str, told: str, asked: AskedModel) -> UserError:
+    def _is_doubtful(self) -> bool:
+        """Whether all calls of the job ended in a way that seems to concern all its questions.
+
+        While the first call of another question is in flight that is not known: a gateway's bad node answers faster
+        than a model.
+        """
+        decided = self._undecided <= {asyncio.current_task()}
+        return decided and not self._answers and self._doubtful_calls >= _DOUBTFUL_CALLS
+
+    def _count_failure(self, failure: CallFailure, attempts: int, asked: AskedModel) -> None:
+        """Count a question without an answer. Raises `UserError` where too many are in a row."""
+        log.warning("a question failed after %d attempts: %s", attempts, self._shown(failure))
+        if failure.kind is Kind.REFUSED:
+            self._refused_in_a_row += 1
+            answers = self._answered_before + self._answers
+            if self._refused_in_a_row >= max(_QUESTIONS_IN_A_ROW, answers):
+                none = "" if answers else ", and none was answered"
+                raise self._stop(f"{self._refused_in_a_row} questions in a row were refused{none}", failure, asked)
+        else:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= _QUESTIONS_IN_A_ROW:
+                what = f"{self._failed_in_a_row} questions in a row failed; {failure.problem or 'is the endpoint up?'}"
+                raise self._stop(what, failure, asked)
+
+    def _stop(self, what: str, failure: CallFailure, asked: AskedModel) -> UserError:
         """Let no call start any more; the error to raise."""
-        told = f"{self._address}: {what}\n  It said: {told}\n{self._to_do(asked)}\n{_NOTHING_LOST}"
-        self._stop_reason = self._stop_reason or UserError(told)
+        hints = [failure.hint]
+        if failure.kind is Kind.REFUSED:
+            hints = [hint_for(self._shown(failure)), self._needs]
+        lines = [f"It said: {self._shown(failure)}", *hints, self._to_check(asked)]
+        error = "\n".join([f"{self._address}: {what}", *(f"  {line}" for line in lines if line), _NOTHING_LOST])
+        self._stop_reason = self._stop_reason or UserError(error)
         self._stopped.set()
         return self._stop_reason
 
-    def _to_do(self, asked: AskedModel) -> str:
+    def _to_check(self, asked: AskedModel) -> str:
         key = self._entry.key_variable
         held = f"the key in {key}" if key else "whether a key is needed (key_variable)"
-        return f"  Check base_url, the model {asked.model}, {held}, and the account."
+        return f"Check base_url, the model {asked.model}, {held}, and the account."
 
     async def _pause(self, seconds: float) -> None:
         """Wait before an attempt, no longer than anything may be asked."""
@@ -287,13 +268,15 @@ class Endpoint:
         except TimeoutError:
             return
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _log_failed_attempt(self, state: RetryCallState) -> None:
         assert state.outcome and state.next_action
+        failure = state.outcome.exception()
+        assert isinstance(failure, CallFailure)
         wait = state.next_action.sleep
-        log.info("attempt %d: %s; again in %.1f s", state.attempt_number, state.outcome.exception(), wait)
+        log.info("attempt %d: %s; again in %.1f s", state.attempt_number, self._shown(failure), wait)
 
-    def _told(self, text: str) -> str:
-        return self._scrubbed(text)[:_LONGEST_TOLD]
+    def _shown(self, failure: CallFailure) -> str:
+        return self._scrubbed(str(failure))[:_LONGEST_ERROR]
 
     def _scrubbed(self, text: str) -> str:
         for secret in self._secrets:
@@ -323,51 +306,29 @@ def _written_forms(key: str | None) -> list[str]:
     return sorted({key, json.dumps(key)[1:-1], repr(key)[1:-1], quote(key, safe="")}, key=len, reverse=True)
 
 
+def _check_redirect(response: Any) -> None:
+    """Raise `CallFailure` where a redirect made the question a plain GET."""
+    if response.request.method != "POST":
+        parts = urlsplit(str(response.url))
+        to = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        raise CallFailure(
+            f"{response.history[0].status_code}: moved to {to}",
+            Kind.FATAL,
+            "it sends questions elsewhere",
+            hint=f"If that is the API, set base_url to {to.removesuffix('/').removesuffix('/chat/completions')}.",
+            charged=False,
+        )
+
+
+def _is_asked_again(failure: BaseException) -> bool:
+    return isinstance(failure, CallFailure) and failure.kind in (Kind.TRANSIENT, Kind.DOUBTFUL)
+
+
 def _wait(state: RetryCallState) -> float:
     """Seconds until the next attempt: what the server asked for, else exponential; both with jitter."""
-    fault = state.outcome.exception() if state.outcome else None
-    asked = fault.retry_after if isinstance(fault, _Fault) else None
+    failure = state.outcome.exception() if state.outcome else None
+    asked = failure.retry_after if isinstance(failure, CallFailure) else None
     if asked is None:
         first = _FIRST_WAIT_SECONDS
         return wait_exponential_jitter(multiplier=first, max=_LONGEST_WAIT_SECONDS, jitter=first)(state)
     return min(asked, _LONGEST_RETRY_AFTER_SECONDS) + random.uniform(0, _FIRST_WAIT_SECONDS)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks to wait, as `retry-after-ms`, or `retry-after` in seconds or as a date."""
-    for name, seconds in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            asked = float(headers.get(name, "")) * seconds
-        except ValueError:
-            continue
-        if 0 <= asked < float("inf"):
-            return asked
-    try:
-        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _codes(error: openai.APIStatusError) -> set[str]:
-    """What an error calls itself, in lower case: its code and type, and the inner error's code (Azure)."""
-    body = error.body if isinstance(error.body, dict) else {}
-    inner = body.get("innererror")
-    found = [body.get("code"), body.get("type"), inner.get("code") if isinstance(inner, dict) else None]
-    return {str(code).lower() for code in found if code is not None}
-
-
-def _usage(body: dict[str, Any]) -> tuple[int | None, int | None]:
-    """(prompt tokens, generated tokens) as the endpoint counted them, None where it did not."""
-    usage = body.get("usage") or {}
-    prompt, generated, total = (usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
-    if prompt is not None and total is not None:
-        # some (Gemini) leave reasoning out of completion_tokens, yet charge it and count it in the total
-        generated = max(generated or 0, total - prompt)
-    return prompt, generated
-
-
-def _text(content: Any) -> str:
-    """A message's text; some endpoints send it in parts."""
-    if isinstance(content, list):
-        return "".join(part.get("text") or "" for part in content)
-    return str(content or "")

@@ -65,7 +65,7 @@ RESPONSES = pa.schema(
         _required("response_text", pa.string()),  # without reasoning; empty after an error
         pa.field("reasoning_text", pa.string()),
         pa.field("response_token_ids", pa.list_(pa.int32())),
-        _required("finish_reason", pa.string()),  # stop, length, error
+        _required("finish_reason", pa.string()),  # docs/models.md lists them
         pa.field("prompt_tokens", pa.int32()),
         pa.field("generated_tokens", pa.int32()),
         _required("seconds", pa.float64()),  # the batch's time over its size

@@ -16,7 +16,7 @@ class Answer:
     response_text: str
     reasoning_text: str | None
     response_token_ids: list[int] | None
-    finish_reason: str  # stop, length, content_filter, refusal, error
+    finish_reason: str  # stop, length, content_filter, refusal, error, unknown:{what the server said}
     prompt_tokens: int | None
     generated_tokens: int | None
     seconds: float

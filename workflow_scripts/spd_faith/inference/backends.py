@@ -75,11 +75,12 @@ def transformers_backend(
 
 @contextmanager
 def openai_backend(
-    entry: OpenAIModel, ledger: Path, slots: Path, environment: Mapping[str, str] = os.environ
+    entry: OpenAIModel, ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
 ) -> Iterator[tuple[Backend, dict[str, Any]]]:
     """A client of the endpoint and its provenance.
 
-    The folder `ledger` keeps what calls cost for a later start; the folder `slots` bounds calls over jobs.
+    The folder `ledger` keeps what calls cost for a later start; the folder `slots` bounds calls over jobs; `answered`
+    is how many of the job's questions are answered already.
     Raises `UserError` where the variable that should hold the key is not set.
     """
     if entry.key_variable and not environment.get(entry.key_variable):
@@ -88,7 +89,7 @@ def openai_backend(
 
     key = environment[entry.key_variable] if entry.key_variable else None
     with Charges(ledger) as charges:
-        backend = OpenAIBackend(entry, key, charges.spent_usd(), slots, environment, charges)
+        backend = OpenAIBackend(entry, key, charges.spent_usd(), slots, environment, charges, answered)
         yield (
             backend,
             {

@@ -34,15 +34,17 @@ class OpenAIBackend:
         slots: Path,
         environment: Mapping[str, str] = os.environ,
         charges: Charges | None = None,
+        answered: int = 0,
     ) -> None:
         """`spent_usd` counts towards the entry's `max_usd`, and `charges` keeps what is added to it; `slots` is the
-        folder that bounds calls over jobs.
+        folder that bounds calls over jobs; `answered` is how many of the job's questions are answered already.
         """
         self._entry = entry
         self._key = key
         self._spent_usd = spent_usd
         self._slots = slots
         self._charges = charges
+        self._answered = answered
         self._address = address_of(entry, environment)
         self._served = entry.model
 
@@ -64,10 +66,12 @@ class OpenAIBackend:
         """Each question with its outcome, as soon as it is there; no more than `concurrency` are held at a time.
 
         Raises `UserError`, after the outcomes of all calls in flight, where nothing more is to be asked: no such key or
-        model, an outage, `max_usd`.
+        model, an outage, refusals alone, `max_usd`.
         """
         with asyncio.Runner() as runner:
-            endpoint = Endpoint(self._entry, self._address, self._key, self._spent_usd, self._slots, self._charges)
+            endpoint = Endpoint(
+                self._entry, self._address, self._key, self._spent_usd, self._slots, self._charges, self._answered
+            )
 
             async def ask(question: Question) -> Answer:
                 return await self._ask(endpoint, question)

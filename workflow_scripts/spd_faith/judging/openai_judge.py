@@ -25,24 +25,29 @@ from spd_faith.inference.pictures import decode
 from spd_faith.judging.judgings import Judging, OpenAIJudgements, Turn
 
 log = logging.getLogger(__name__)
-_REFUSED_IN_A_ROW = 10  # questions
+_NEEDS = (
+    "A judge's endpoint must take the request field response_format with type json_schema and strict true, and images"
+    " unless the entry says `pictures: null`."
+)
 _PAIRS_PER_BATCH = 16
 _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds", "usd", "attempts", "model")
 
 
 @contextmanager
 def opened(
-    entry: OpenAIJudge, ledger: Path, slots: Path, environment: Mapping[str, str] = os.environ
+    entry: OpenAIJudge, ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Endpoint]:
     """The entry's endpoint; the folder `ledger` keeps what calls cost, the folder `slots` bounds calls over jobs.
 
+    `answered` is how many of the job's judgements are there already.
     Raises `UserError` where the variable that should hold the key is not set.
     """
     if entry.key_variable and not environment.get(entry.key_variable):
         raise UserError(f"no key for the judge; set the environment variable {entry.key_variable}")
     key = environment[entry.key_variable] if entry.key_variable else None
     with Charges(ledger) as charges:
-        yield Endpoint(entry, address_of(entry, environment), key, charges.spent_usd(), slots, charges)
+        address = address_of(entry, environment)
+        yield Endpoint(entry, address, key, charges.spent_usd(), slots, charges, answered, _NEEDS)
 
 
 def ask(
@@ -94,7 +99,6 @@ class _Asker:
         self._endpoint = endpoint
         self._keep = keep
         self._failures = failures
-        self._refused_in_a_row = 0
 
     async def judge(self, shown: _Shown) -> None:
         outcome = self._judgements.outcome(shown.judging)
@@ -109,9 +113,7 @@ class _Asker:
             reply = await self._ask(shown.judging, outcome.turns, pictures)
             if reply.error is not None:
                 self._failures[key] = f"unscored:{'timeout' if reply.timed_out else 'error'}"
-                self._check_refusals(reply)
                 return
-            self._refused_in_a_row = 0
             content = {name: value for name, value in asdict(reply).items() if name in _KEPT}
             self._keep(key, content)
             self._judgements.kept[key] = Record(content, {})
@@ -136,18 +138,6 @@ class _Asker:
         form_tokens = most_text_tokens(json.dumps(fields["response_format"]))
         most_tokens = form_tokens + sum(most_text_tokens(text) for _, text in texts) + sum(n for _, n in pictures)
         return await self._endpoint.ask(messages, most_tokens, self._judgements.asked(judging.question), fields)
-
-    def _check_refusals(self, reply: Reply) -> None:
-        """Raise `UserError` where the endpoint takes no question at all."""
-        log.warning("a judgement failed: %s", reply.error)
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row >= _REFUSED_IN_A_ROW:
-            raise UserError(
-                f"{self._judgements.entry.base_url}: {self._refused_in_a_row} judgements in a row failed, the last"
-                f" with\n  {reply.error}\n"
-                "  A judge's endpoint must take the request field response_format with type json_schema and strict"
-                " true, and pictures\n  unless the entry says `pictures: null`."
-            )
 
 
 def _with_pictures(missing: Sequence[Judging], images: Path | None) -> Iterator[_Shown]:
