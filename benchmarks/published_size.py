@@ -6,6 +6,7 @@ published one. Weights of no training answer as slowly as trained ones.
 """
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -52,17 +53,27 @@ def published_backend(max_new_tokens: int, device: str = "cuda") -> Transformers
             model = Qwen2VLForConditionalGeneration(config).eval()
     finally:
         torch.set_default_dtype(before)
-    model.generation_config.eos_token_id = config.text_config.vocab_size
     budget = {"min_pixels": SIDE * SIDE, "max_pixels": SIDE * SIDE}
     fields = {"model": str(REFERENCE), "dtype": "bfloat16", "max_new_tokens": max_new_tokens, "pixel_budget": budget}
     on_gpu = {"requires_gpu": True, "resources": {"gpu": 1}} if device == "cuda" else {}
     entry = TransformersModel.model_validate({"backend": "transformers", **fields, **on_gpu})
-    with patch.object(transformers_backend, "_load_model", lambda entry, device: model):  # nothing to read from disk
-        return TransformersBackend(entry, device)
+    with patch.object(transformers_backend, "_load_model", lambda *_: model):  # nothing to read from disk
+        return endless(TransformersBackend(entry, device))
+
+
+def endless(backend: TransformersBackend) -> TransformersBackend:
+    """The backend, no token of whose answers ends them before `max_new_tokens`."""
+    backend._decoding.config.eos_token_id = None
+    backend._decoding.end_tokens.clear()
+    backend.model.generation_config = backend._decoding.config
+    return backend
 
 
 def shortened(backend: TransformersBackend, max_new_tokens: int) -> TransformersBackend:
     """The same model, whose answers end sooner."""
     other = copy(backend)
     other._entry = backend._entry.model_copy(update={"max_new_tokens": max_new_tokens})
+    config = copy(backend._decoding.config)
+    config.max_new_tokens = max_new_tokens
+    other._decoding = replace(backend._decoding, config=config)
     return other
