@@ -31,6 +31,7 @@ from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, l
 from spd_faith.inference.processors import crop_side, load_processor
 from spd_faith.inference.prompt_groups import attends_to_all, of_the_same_pictures, tokens_in_common
 from spd_faith.inference.questions import Question
+from spd_faith.inference.reasoning import silent_tokens
 from spd_faith.inference.row_generation import generate_in_rows
 from spd_faith.inference.spans import PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 
@@ -92,6 +93,8 @@ class TransformersBackend:
         self._square = crop_side(self._processor.image_processor)
         self._model = _load_model(entry, self.device)
         self._end_tokens = self._find_end_tokens()
+        added = self._processor.tokenizer.added_tokens_decoder
+        self._silent = silent_tokens({number: token.content for number, token in added.items() if token.special})
 
     @property
     def model(self) -> PreTrainedModel:
@@ -299,7 +302,7 @@ class TransformersBackend:
     def _read(self, ids: torch.Tensor, prompt_tokens: int) -> Generation:
         ends = torch.isin(ids, torch.tensor(self._end_tokens)).nonzero()
         kept = ids[: int(ends[0]) + 1] if len(ends) else ids
-        text = self._processor.tokenizer.decode(kept, skip_special_tokens=True)
+        text = self._processor.tokenizer.decode([token for token in kept.tolist() if token not in self._silent])
         return Generation(text, kept.tolist(), prompt_tokens, finished=len(ends) > 0)
 
 
