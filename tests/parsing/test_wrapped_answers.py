@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scoring.tables import judged, judgements_table, parsed_table, sample, samples_table
 
 from spd_faith.parsing.answer_text import read_answer, readable
 from spd_faith.parsing.differences import parse_differences
 from spd_faith.parsing.table import parse_response
 from spd_faith.parsing.verdicts import verdict
+from spd_faith.scoring.samples import score_table
 
 # where the answer stands is marked by @
 WRAPPERS = [
@@ -46,6 +48,8 @@ WRAPPERS = [
     "<think>They differ: the car moved. No.</think>\n<answer>@</answer>",
     "<analysis>Easy.</analysis>@",
     "<SUMMARY> S </SUMMARY>\n<CAPTION> C </CAPTION>\n<REASONING> It moved. </REASONING>\n<CONCLUSION> @ </CONCLUSION>",
+    "(Here begins the SUMMARY stage) They differ. (Here ends the SUMMARY stage)\n"
+    "(Here begins the CONCLUSION stage) @ (Here ends the CONCLUSION stage)",
     "<|channel|>analysis<|message|>They differ.<|end|><|start|>assistant<|channel|>final<|message|>@<|return|>",
     "**Answer:** @",
     "**Answer: @**",
@@ -143,10 +147,16 @@ def test_a_mark_in_a_longer_answer(task, text, expected):
 @pytest.mark.parametrize("wrapper", ["<|begin_of_box|>@<|end_of_box|>", r"\boxed{@}"])
 def test_twelve_wrapped_answers_detect_what_plain_ones_do(wrapper):
     """Six pairs that differ, asked both questions: DS is the fraction whose two verdicts say so."""
-    words = {"same": "No", "different": "Yes"}
-    rows = [parse_response(task, wrapper.replace("@", word), False) for task, word in words.items()] * 6
-    assert len(rows) == 12
-    assert {(row["verdict"], row["parse_status"]) for row in rows} == {("differs", "free_text")}
+    names = [f"easy/{number:05d}_{number}" for number in range(6)]
+    words = {"describe": "", "same": wrapper.replace("@", "No"), "different": wrapper.replace("@", "Yes")}
+    table = score_table(
+        samples_table(*(sample(name) for name in names)),
+        parsed_table(
+            [{"sample_id": name, **parse_response(task, text, False)} for name in names for task, text in words.items()]
+        ),
+        judgements_table(*(judged(name) for name in names)),
+    )
+    assert table["ds"].to_pylist() == [1.0] * 6
 
 
 def test_the_explanation_around_a_box_stays():

@@ -33,6 +33,10 @@ REASONING = (
     # the stages of LLaVA-CoT before its conclusion, arXiv 2411.10440
     Markers("<SUMMARY>", "</SUMMARY>"),
     Markers("<CAPTION>", "</CAPTION>"),
+    *(
+        Markers(f"(Here begins the {stage} stage)", f"(Here ends the {stage} stage)")
+        for stage in ("SUMMARY", "CAPTION", "REASONING")
+    ),
     # Kimi-VL-Thinking; LLaMA-Factory, template.py, kimi_vl
     Markers("◁think▷", "◁/think▷"),
     # Magistral and Ministral 3; vLLM, mistral_reasoning_parser
@@ -67,6 +71,7 @@ ANSWER = (
     Markers("<response>", "</response>"),
     # LLaVA-CoT, arXiv 2411.10440
     Markers("<CONCLUSION>", "</CONCLUSION>"),
+    Markers("(Here begins the CONCLUSION stage)", "(Here ends the CONCLUSION stage)"),
     # Marco-o1; its system prompt
     Markers("<output>", "</output>"),
     # tags that prompts ask for
