@@ -1,7 +1,8 @@
 """How long 3,000 mixed answers take to parse: python benchmarks/bench_parsing.py
 
 The answers are long prose with JSON, fenced, damaged and truncated JSON, prose alone, and verdicts of one word and of a
-paragraph. For scale, `json.loads` reads the whole JSON of the same answers, where they have one.
+paragraph. For scale, `json.loads` reads the whole JSON of the same answers, where they have one. Then hostile answers
+of 25 and 100 kB: four times the length may take no more than ten times as long.
 """
 
 import json
@@ -16,6 +17,8 @@ from spd_faith.parsing.table import parse_response
 
 RESPONSES = 3000
 LIMIT_S = 2.0
+HOSTILE = ("{", "\\boxed{", "<think>", "x <think> ", "<answer>", '{\\"', '{"claims": [', "“", "\\_", "&amp;", "a{b}")
+MAX_RATIO = 10
 COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black")
 
 
@@ -44,6 +47,18 @@ def answer(number: int) -> tuple[str, str, str]:
     return styles[number % len(styles)]
 
 
+def hostile_seconds(unit: str, length: int) -> float:
+    """The least of three runs, for both kinds of questions."""
+    text = unit * (length // len(unit))
+    least = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        for task in ("describe", "same"):
+            parse_response(task, text, failed=False)
+        least = min(least, time.process_time() - start)
+    return least
+
+
 def main() -> None:
     answers = [answer(number) for number in range(RESPONSES)]
     for task, text, _ in answers[:80]:
@@ -65,6 +80,14 @@ def main() -> None:
     print(f"statuses: {found}")
     if found != expected or seconds > LIMIT_S:
         sys.exit(f"expected {expected} in under {LIMIT_S} s")
+
+    times = {unit: (hostile_seconds(unit, 25_000), hostile_seconds(unit, 100_000)) for unit in HOSTILE}
+    ratios = {unit: long / short for unit, (short, long) in times.items()}
+    worst = max(ratios, key=ratios.__getitem__)
+    slowest = max(long for _, long in times.values())
+    print(f"hostile answers of 100 kB: {slowest:.2f} s at most; {ratios[worst]:.1f} times those of 25 kB ({worst!r})")
+    if ratios[worst] > MAX_RATIO:
+        sys.exit(f"expected at most {MAX_RATIO} times as long")
 
 
 if __name__ == "__main__":

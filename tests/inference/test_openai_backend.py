@@ -244,11 +244,19 @@ def test_an_ending_has_its_status_and_is_no_error(ask, played, finish_reason, te
         {"content": "Yes.", "reasoning_content": "I look."},
         {"content": "Yes.", "reasoning": "I look."},
         {"content": "<think>I look.</think>\nYes."},
+        {"content": "◁think▷I look.◁/think▷Yes."},
+        {"content": "<think></think>Yes.", "reasoning_content": "I look."},
+        {"content": "I look.</think>Yes.", "reasoning_content": "I look."},  # sent twice
     ],
 )
 def test_reasoning_is_told_from_the_answer_wherever_it_stands(ask, message):
     answer, _ = ask(reply(message))
     assert (answer.response_text, answer.reasoning_text) == ("Yes.", "I look.")
+
+
+def test_reasoning_sent_apart_and_in_the_text_is_kept_whole(ask):
+    answer, _ = ask(reply({"content": "<think>And again.</think>Yes.", "reasoning_content": "I look."}))
+    assert (answer.response_text, answer.reasoning_text) == ("Yes.", "I look.\n\nAnd again.")
 
 
 def test_reasoning_that_is_missing_from_the_completions_count_is_counted_and_charged(ask):

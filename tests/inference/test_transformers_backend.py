@@ -149,6 +149,25 @@ def test_an_answer_ends_at_its_first_end_token(backend, changed_checkpoint):
     assert any(len(answer.token_ids) > 5 for answer in stopped)  # others of the batch went on
 
 
+def test_special_tokens_that_mark_reasoning_are_in_the_text(backend, changed_checkpoint):
+    """Dropped with the others, they would leave the reasoning in the answer."""
+    plain = backend.generate(QUESTIONS)[1]
+    renamed = dict(zip(plain.token_ids[1:7:2], ("◁think▷", "◁/think▷", "<|other|>"), strict=True))
+    path = changed_checkpoint / "tokenizer.json"
+    content = json.loads(path.read_text())
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    for text, number in list(content["model"]["vocab"].items()):
+        if number in renamed:
+            del content["model"]["vocab"][text]
+            content["model"]["vocab"][renamed[number]] = number
+            content["added_tokens"].append({"id": number, "content": renamed[number], "special": True} | flags)
+    path.write_text(json.dumps(content))
+    (answer,) = TransformersBackend(entry(changed_checkpoint)).generate(QUESTIONS[1:2])
+    assert answer.token_ids == plain.token_ids
+    assert answer.text.index("◁think▷") < answer.text.index("◁/think▷")
+    assert "<|other|>" not in answer.text and END not in answer.text
+
+
 def test_prompt_tokens_are_counted(backend):
     # <|im_start|>user⏎ 6, each picture 16 and 2 around it, the question, <|im_end|>⏎ 2, <|im_start|>assistant⏎ 11
     expected = 6 + 2 * 18 + len("Same?") + 2 + 11

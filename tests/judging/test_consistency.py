@@ -33,6 +33,17 @@ def test_order_of_the_two_answers_changes_no_count(worked):
     assert sorted(claim.label for claim in one) == sorted(claim.label for claim in other)
 
 
+def test_wrapped_answers_make_the_claims_of_plain_ones():
+    same, different = "No. The clock is missing.", "Yes. The clock was removed, the traffic_light moved."
+    plain = judge_consistency(Answer(same, "differs"), Answer(different, "differs"))
+    wrapped = judge_consistency(
+        Answer(f"◁think▷The car is gone.◁/think▷<answer>{same}</answer>", "differs"),
+        Answer(different.replace("_", r"\_").join((r"\boxed{\text{", "}}")) + "<|im_end|>", "differs"),
+    )
+    assert wrapped == plain
+    assert [claim.text for claim in plain] == ["No", "The clock is missing", "the traffic_light moved"]
+
+
 def test_a_pair_of_claims_quotes_both_answers():
     claims = judge_consistency(
         Answer("No. The car is gone.", "differs"), Answer("Yes. The car was removed.", "differs")

@@ -128,6 +128,12 @@ def test_an_answer_with_its_own_mark_gets_another_one(monkeypatch):
     assert judge_prompts._mark([f"holds {'a' * 16}", f"and {'b' * 16}"]) == "c" * 16
 
 
+def test_reasoning_that_was_left_in_an_answer_is_not_shown():
+    """A run that did not know its markers kept it; the question is that of the answer alone."""
+    left = {task: f"◁think▷The lamp is gone.◁/think▷{text}" for task, text in ANSWERS.items()}
+    assert questions(left) == questions(ANSWERS)
+
+
 def test_equal_answers_are_equal_questions_and_others_have_another_mark():
     assert questions() == questions()
     changed = questions(ANSWERS | {"describe": ANSWERS["describe"] + "!"})
@@ -161,7 +167,9 @@ def test_a_long_answer_is_cut_and_the_judge_told():
     "text",
     ["", " \n", "…", "No", "**Yes.**", "Two", "I'm sorry, but I can't assist with that request.",
      "I cannot view images.", "As an AI language model, I am unable to process pictures.",
-     "Unfortunately, I can’t help with identifying that."],
+     "Unfortunately, I can’t help with identifying that.",
+     "<|begin_of_box|>No<|end_of_box|>", r"$\boxed{\text{Yes}}$", "<think>The vase moved.</think><answer>No</answer>",
+     "◁think▷The vase moved, I think"],
 )  # fmt: skip
 def test_nothing_is_asked_about_an_answer_that_says_nothing(text):
     assert questions(dict.fromkeys(TASKS, text)) == {"drf": None, "cr": None}

@@ -1,9 +1,12 @@
 """The form that a judge is held to, and what is made of its replies."""
 
+import html
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.judge_replies import ReplyFault, read_reply, response_format
@@ -174,3 +177,111 @@ def test_a_reply_out_of_form_is_a_fault_that_says_why(metric, reply, told):
     with pytest.raises(ReplyFault) as caught:
         read_reply(metric, reply, [SAME, DIFFERENT])
     assert told in str(caught.value)
+
+
+REPLY = drf("The clock")
+LINES = json.dumps(json.loads(REPLY), indent=2)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"Here is the JSON:\n```json\n{REPLY}\n```",
+        f"Here is the JSON:\n\n{LINES}\n\nLet me know if you need more.",
+        f"I checked [1] and {{2}}.\n```\n{REPLY}\n```\nAll are labelled.",
+        f"```json\n{REPLY}",
+        f"~~~json\n{REPLY}\n~~~",
+        f"json\n{REPLY}",
+        f'Draft:\n```json\n{{"claims": []}}\n```\nFinal:\n```json\n{REPLY}\n```',
+        f"<|begin_of_box|>{REPLY}<|end_of_box|>",
+        f"\\boxed{{{REPLY}}}",
+        f"<answer>\n{REPLY}\n</answer>",
+        f'◁think▷{{"claims": []}}◁/think▷{REPLY}',
+        f'<think>{{"claims": []}}</think>Here it is: {REPLY}',
+        f"[{REPLY}]",
+        f'{{"result": {REPLY}}}',
+        f'{{"thinking": "one clause", "reply": {REPLY}}}',
+        f'<tool_call>{{"name": "label", "arguments": {REPLY}}}</tool_call>',
+        json.dumps({"name": "label", "arguments": REPLY}),
+        json.dumps(REPLY),
+        REPLY.replace('"', r"\""),
+        REPLY.replace('"claims"', '"Claims"').replace('"quote"', '"Quote "'),
+        LINES.replace("[", r"\[").replace("]", r"\]"),
+        html.escape(REPLY),
+        REPLY.replace(" ", "\u00a0"),
+        "\ufeff" + REPLY,
+        REPLY.replace(' "', " “").replace('"', "”"),
+        str(json.loads(REPLY)),
+        REPLY.replace("}]", "},]"),
+        REPLY.replace("}]", "} // one\n]"),
+        f"{REPLY}<|im_end|>",
+    ],
+)
+def test_a_wrapped_reply_is_read_as_the_bare_one(reply):
+    assert read_reply("drf", reply, [ANSWER]) == read_reply("drf", REPLY, [ANSWER])
+
+
+def test_escaped_keys_of_a_consistency_claim_are_read():
+    reply = cr("The car is red", "the car moved", "contradictory").replace("_", r"\_")
+    assert read_reply("cr", f"Sure:\n{reply}", [SAME, DIFFERENT]).claims[0].label == "contradictory"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (f"Here is the JSON:\n```json\n{REPLY[:-3]}\n```", "Invalid JSON"),  # what was cut off is not guessed
+        (f"Here it is: {REPLY}".replace("faithful", "true"), "claims.0.label"),
+        (f"Here it is: {REPLY}".replace('"about"', '"topic"'), "claims.0.about: Field required"),
+        (f'{{"claims": {REPLY}}}', "claims: Input should be a valid array"),
+        ("The answer is {faithful}.", "Invalid JSON"),
+        ("<think>" + REPLY, "EOF while parsing"),  # it never came to a reply
+        # an answer that says {"claims": []}, quoted in a reply that broke off or is damaged
+        ('{"claims": [{"quote": "it says {\\"claims\\": []}', "Invalid JSON"),
+        ('{"claims": [{"quote": "it says {"claims": []}", "label": "faithful", ', "Invalid JSON"),
+    ],
+)
+def test_what_a_reply_says_is_held_to_the_form_however_it_is_wrapped(reply, told):
+    with pytest.raises(ReplyFault) as caught:
+        read_reply("drf", reply, [ANSWER])
+    assert told in str(caught.value)
+
+
+def test_half_of_a_surrogate_pair_in_a_reply_is_no_word():
+    half = REPLY.replace("The clock", "The clock \\ud83d")
+    assert read_reply("drf", half, [ANSWER]).claims[0].label == "faithful"
+    assert read_reply("drf", f"{REPLY}\ud83d", [ANSWER]) == read_reply("drf", REPLY, [ANSWER])
+    with pytest.raises(ReplyFault):
+        read_reply("drf", "No reply \ud83d", [ANSWER])
+
+
+PIECES = [
+    '{"claims": [',
+    '{"quote": "',
+    '"}',
+    "]}",
+    "```json\n",
+    "```",
+    "<think>",
+    "</think>",
+    '\\"',
+    "“",
+    "\ud800",
+    "{",
+    "[",
+    "x",
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=20).map("".join))
+@settings(max_examples=200, deadline=None)
+def test_any_reply_is_a_reading_or_a_fault(reply):
+    try:
+        read_reply("drf", reply, [ANSWER])
+    except ReplyFault as fault:
+        assert str(fault)
+
+
+@pytest.mark.parametrize("unit", ["{", "[", '{"claims": [', '{\\"', "```", "<think>", '{"a": ', "x <think> "])
+def test_a_hostile_reply_of_100_kb(unit):
+    with pytest.raises(ReplyFault):
+        read_reply("drf", unit * (100_000 // len(unit)), [ANSWER])

@@ -241,6 +241,17 @@ def test_reasoning_before_the_reply_is_told_from_it(judged):
     assert {row["status"] for row in judged.rows().values()} == {"ok"}
 
 
+def test_a_reply_with_words_around_its_json_is_paid_once(judged):
+    def wordy(request):
+        return f"Here is the JSON:\n```json\n{honest(request)}\n```\nAll claims are labelled."
+
+    with FaultServer(answer=wordy) as server:
+        judged.run(server)
+    rows = judged.rows()
+    assert {(row["status"], row["calls"]) for row in rows.values()} == {("ok", 1)}
+    assert len(server.requests) == 8
+
+
 def test_answers_that_say_nothing_are_judged_without_a_call(judged):
     write_answers(judged.folder, "model", [SILENT, SILENT | {"describe": "None."}, SILENT | {"same": "Yes."}, SILENT])
     with FaultServer() as server:

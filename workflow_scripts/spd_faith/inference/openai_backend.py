@@ -123,10 +123,11 @@ def reduced(picture: Image.Image, max_side: int) -> Image.Image:
 def _as_answer(reply: Reply) -> Answer:
     if reply.error is not None:
         return failed(reply.error, reply.attempts, reply.seconds, reply.usd)
-    text, reasoning = (reply.text, reply.reasoning) if reply.reasoning else split_reasoning(reply.text)
+    text, within = split_reasoning(reply.text)  # some servers send reasoning apart and leave some in the text too
+    parts = dict.fromkeys(part for part in (reply.reasoning, within) if part is not None)
     return Answer(
         response_text=text,
-        reasoning_text=reasoning,
+        reasoning_text="\n\n".join(parts).strip() if parts else None,
         response_token_ids=None,
         finish_reason=reply.finish_reason,
         prompt_tokens=reply.prompt_tokens,

@@ -1,19 +1,136 @@
-"""A thinking model's reasoning, told from its answer."""
+"""A thinking model's reasoning, separated from its answer."""
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
 
-# the opening tag may be missing: chat templates write it into the prompt
-_CLOSED = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
-_CUT_OFF = re.compile(r"\A\s*<think>(.*)\Z", re.DOTALL)
+from spd_faith.core.answer_markers import REASONING, Markers, MarkerSearch, reasoning_tokens
+
+_find_markers = MarkerSearch(text for markers in REASONING for text in (markers.opening, markers.closing))
+_BY_TEXT = {markers.opening.lower(): (markers, True) for markers in REASONING} | {
+    markers.closing.lower(): (markers, False) for markers in REASONING
+}
+_BEFORE_A_BLOCK = re.compile(r"(?:\A|\n|[.!?…>\]▷])\s*(?:<\|start\|>assistant)?\Z")
+_ON_ITS_OWN_LINE = re.compile(r"\n[ \t]*\Z")
+_LOOKED_BACK = 64  # characters before a marker that decide whether it opens a block
+_LONGEST_MENTION = 20  # characters between markers that a sentence only speaks of: "<think> and </think>"
+_WORD = re.compile(r"\S")
+_TURN_MARKS = re.compile(r"(?:<\|end\|>|<\|start\|>assistant)+\s*\Z")  # before harmony's next message
+_QUOTES = "\"'`“”‘’"
+
+
+class _Mark(NamedTuple):
+    """A marker in a text; `partner` is the closing one of an opening one, None where there is none."""
+
+    start: int
+    end: int
+    markers: Markers
+    is_opening: bool
+    partner: "_Mark | None"
 
 
 def split_reasoning(text: str) -> tuple[str, str | None]:
     """(answer, reasoning) of a generated text; reasoning is None where there is none.
 
-    A text that ends before its reasoning does has an empty answer.
+    Reasoning stands between the markers of a family, anywhere in the text. The opening one may be missing, since chat
+    templates write it into the prompt. A text that ends before its reasoning does has no answer behind it. Markers
+    between quotation marks, and those that a sentence only speaks of, are words.
     """
-    if closed := _CLOSED.match(text):
-        return text[closed.end() :], closed[1].strip()
-    if cut_off := _CUT_OFF.match(text):
-        return "", cut_off[1].strip()
-    return text, None
+    answer: list[str] = []
+    reasoning: list[str] = []
+    at = 0
+    mentioned: set[int] = set()
+    for mark in _marks(text):
+        if mark.start < at or mark.start in mentioned:
+            continue
+        if mark.is_opening and mark.partner:
+            if not _opens_a_block(text, mark, at) and mark.partner.start - mark.end <= _LONGEST_MENTION:
+                mentioned.add(mark.partner.start)
+                continue
+            answer.append(_TURN_MARKS.sub("", text[at : mark.start]))
+            reasoning.append(text[mark.end : mark.partner.start])
+            at = mark.partner.end
+        elif mark.markers.is_paired:
+            continue
+        elif mark.is_opening and _is_cut_off(text, mark, at):
+            answer.append(text[at : mark.start])
+            reasoning.append(text[mark.end :])
+            at = len(text)
+        elif not mark.is_opening and not reasoning:
+            reasoning.append(text[: mark.start])
+            at = mark.end
+    if not reasoning:
+        return text, None
+    answer.append(text[at:])
+    told = [part for part in (_TURN_MARKS.sub("", part).strip() for part in reasoning) if part]
+    return "\n".join(part for part in answer if part.strip()).lstrip(), "\n\n".join(told)
+
+
+def find_reasoning_marker(text: str) -> int | None:
+    """Where the first marker of reasoning stands in a text; None where there is none."""
+    return next((mark.start for mark in _marks(text) if not mark.markers.is_paired), None)
+
+
+def silent_tokens(special: Mapping[int, str]) -> set[int]:
+    """The special tokens, by id, that decoding leaves out: all that are no part of a marker of reasoning.
+
+    A family whose markers are special tokens would else have its reasoning and its answer decoded as one text.
+    """
+    kept = reasoning_tokens(special.values())
+    return {number for number, token in special.items() if token not in kept}
+
+
+def _marks(text: str) -> list[_Mark]:
+    """The markers of a text in their order, each opening one with the closing one that ends it."""
+    found = [match for match in _find_markers(text) if not _is_quoted(text, *match.span())]
+    marks: list[_Mark] = []
+    ends: dict[Markers, list[_Mark]] = defaultdict(list)  # from the last one to the first
+    for match in reversed(found):
+        markers, is_opening = _BY_TEXT[match.group().lower()]
+        marks.append(_Mark(*match.span(), markers, is_opening, None))
+        if not is_opening:
+            ends[markers].append(marks[-1])
+    marks.reverse()
+    paired = _balanced(marks)
+    read: list[_Mark] = []
+    for number, mark in enumerate(marks):
+        behind = ends[mark.markers]
+        while behind and behind[-1].start < mark.end:
+            behind.pop()
+        partner = marks[paired[number]] if number in paired else behind[-1] if behind else None
+        read.append(mark._replace(partner=partner if mark.is_opening else None))
+    return read
+
+
+def _balanced(marks: list[_Mark]) -> dict[int, int]:
+    """Which closing marker balances which opening one, by their numbers."""
+    pairs: dict[int, int] = {}
+    opened: dict[Markers, list[int]] = defaultdict(list)
+    for number, mark in enumerate(marks):
+        if mark.is_opening:
+            opened[mark.markers].append(number)
+        elif opened[mark.markers]:
+            pairs[opened[mark.markers].pop()] = number
+    return pairs
+
+
+def _is_quoted(text: str, start: int, end: int) -> bool:
+    return start > 0 and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES
+
+
+def _opens_a_block(text: str, mark: _Mark, at: int) -> bool:
+    return _is_first(text, mark, at) or bool(_BEFORE_A_BLOCK.search(_before(text, mark)))
+
+
+def _is_cut_off(text: str, mark: _Mark, at: int) -> bool:
+    """Whether a marker that nothing closes begins reasoning that the text ends in."""
+    return _is_first(text, mark, at) or bool(_ON_ITS_OWN_LINE.search(_before(text, mark)))
+
+
+def _is_first(text: str, mark: _Mark, at: int) -> bool:
+    return _WORD.search(text, at, mark.start) is None
+
+
+def _before(text: str, mark: _Mark) -> str:
+    return text[max(mark.start - _LOOKED_BACK, 0) : mark.start]

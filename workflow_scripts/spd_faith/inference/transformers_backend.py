@@ -36,6 +36,7 @@ from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, l
 from spd_faith.inference.processors import crop_side, load_processor
 from spd_faith.inference.prompt_groups import attends_to_all, of_the_same_pictures, tokens_in_common
 from spd_faith.inference.questions import Question
+from spd_faith.inference.reasoning import silent_tokens
 from spd_faith.inference.row_generation import generate_in_rows
 from spd_faith.inference.spans import PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 
@@ -91,6 +92,8 @@ class TransformersBackend:
         self._square = crop_side(self._processor.image_processor)
         self._decoding = greedy_decoding(entry, config, self._processor.tokenizer, self._family.end_tokens)
         self._model = _load_model(entry, config, self._decoding.config, self.device)
+        added = self._processor.tokenizer.added_tokens_decoder
+        self._silent = silent_tokens({number: token.content for number, token in added.items() if token.special})
 
     @property
     def model(self) -> PreTrainedModel:
@@ -282,7 +285,7 @@ class TransformersBackend:
 
     def _read(self, ids: torch.Tensor, prompt_tokens: int) -> Generation:
         kept, finished = self._decoding.cut(ids, self._processor.tokenizer.decode)
-        text = self._processor.tokenizer.decode(kept, skip_special_tokens=True)
+        text = self._processor.tokenizer.decode([token for token in kept.tolist() if token not in self._silent])
         return Generation(text, kept.tolist(), prompt_tokens, finished)
 
 

@@ -10,6 +10,7 @@ from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import CLAIM_LABELS, METRICS
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import Comparison, Judged, compare, estimate
+from spd_faith.parsing.answer_text import answer_of
 
 TASKS_OF = {"drf": ("describe",), "cr": ("same", "different")}
 _STATISTICS = ("f1", "label_accuracy", "kappa", "pearson", "spearman", "score_error")
@@ -55,7 +56,7 @@ def _by_key(name: str, table: pa.Table, samples: Sequence[Mapping[str, Any]]) ->
 def answers_by_judgement(responses: pa.Table) -> dict[tuple[str, str], list[str]]:
     """The texts that were judged, by sample and metric; `responses` has columns of `RESPONSES`."""
     rows = responses.select(["sample_id", "task", "response_text"]).to_pylist()
-    texts = {(row["sample_id"], row["task"]): row["response_text"] for row in rows}
+    texts = {(row["sample_id"], row["task"]): answer_of(row["response_text"]) for row in rows}
     sample_ids = dict.fromkeys(row["sample_id"] for row in rows)
     wanted = [(sample_id, task) for sample_id in sample_ids for tasks in TASKS_OF.values() for task in tasks]
     check_keys("responses", [(row["sample_id"], row["task"]) for row in rows], wanted)

@@ -9,6 +9,7 @@ from spd_faith.judging.assertions import Assertion, off_color, off_side
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.folding import fold
 from spd_faith.judging.reading import read_assertions
+from spd_faith.parsing.answer_text import answer_of, readable
 
 _OPENING = re.compile(r"\w[^.!?\n]*")
 _QUOTED = 200  # characters of an opening that are quoted at most
@@ -40,7 +41,8 @@ def judge_consistency(same: Answer, different: Answer) -> list[Claim]:
 
 def judge_verdicts(same: Answer, different: Answer) -> Claim:
     """The claim that every pair of answers makes: whether their verdicts agree."""
-    opening = [match.group().strip()[:_QUOTED] if (match := _OPENING.search(a.text)) else "" for a in (same, different)]
+    openings = [_OPENING.search(readable(answer_of(answer.text))) for answer in (same, different)]
+    opening = [match.group().strip()[:_QUOTED] if match else "" for match in openings]
     verdicts = {same.verdict, different.verdict}
     label = "ambiguous" if verdicts - {"same", "differs"} else "consistent" if len(verdicts) == 1 else "contradictory"
     return Claim(opening[0], label, opening[1] or None)
@@ -48,6 +50,7 @@ def judge_verdicts(same: Answer, different: Answer) -> Claim:
 
 def _contents(text: str) -> list[Assertion]:
     """What an answer says of the contents, of one object each and once; what it says of the pair is its verdict."""
+    text = readable(answer_of(text))
     said_once: list[Assertion] = []
     told = [whole for whole in read_assertions(text) if not whole.is_verdict]
     for said in (_in_one_alone(one, whole, told) for whole in told for one in _by_object(whole)):

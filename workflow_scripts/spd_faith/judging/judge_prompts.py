@@ -16,6 +16,7 @@ from spd_faith.core.files import sha256
 from spd_faith.core.schemas import METRICS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.silence import says_nothing
+from spd_faith.parsing.answer_text import without_reasoning
 
 PROMPT_NAMES = {metric: f"judge_{metric}" for metric in METRICS}
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
@@ -86,7 +87,7 @@ def judge_questions(
             if all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows):
                 yield key, metric, None
                 continue
-            texts = [row["response_text"] for row in rows]
+            texts = [without_reasoning(row["response_text"]) for row in rows]
             pictures = shas[key] if entry.pictures else None
             yield key, metric, _question(entry, prompts[metric], sample, texts, pictures)
 

@@ -1,7 +1,8 @@
 """What a judge at an endpoint may reply: the form that it is held to, and the claims that a reply amounts to."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -10,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, INVENTED
-from spd_faith.inference.reasoning import split_reasoning
+from spd_faith.inference.reasoning import find_reasoning_marker
 from spd_faith.judging.claims import Claim
+from spd_faith.parsing.answer_text import answer_of
+from spd_faith.parsing.json_text import inside, is_closed, repaired_object, spellings, whole_values
 from spd_faith.parsing.words import words_of
 
 _CODE_BLOCK = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)  # around the JSON, where no form is enforced
@@ -112,11 +115,48 @@ def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
 
 
 def _json_of(text: str) -> str:
-    """A reply without the reasoning before it and the marks around it."""
-    if text.lstrip()[:1] not in ("{", "`"):  # in a quote the marks of reasoning are words of the answer
-        text, _ = split_reasoning(text)
+    """The JSON of a reply: the last object with claims in it, whole or, where nothing of it was cut off, repaired.
+
+    Reasoning, words, fences, escapes and other objects around it do not count; keys are read in any case.
+    """
+    marker = find_reasoning_marker(text)
+    if marker is not None and not any(start < marker < end for start, end, _ in whole_values(text)):
+        text = answer_of(text)  # in a quote the markers of reasoning are words of the answer
+    replies = (reply for candidate in _candidates(text) if (reply := _with_claims(candidate)) is not None)
+    reply = next(replies, None)
+    if reply is not None:
+        return json.dumps(reply, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     block = _CODE_BLOCK.fullmatch(text)
     return block[1] if block else text.strip()
+
+
+def _candidates(text: str) -> Iterator[Any]:
+    """The values of a text from the last on, none from inside a damaged one, then what the repair makes of it."""
+    for spelled in spellings(text):
+        for start, _, value in reversed(whole_values(spelled)):
+            if is_closed(spelled[:start]):
+                yield value
+    for spelled in spellings(text):
+        if repaired := repaired_object(spelled):
+            yield repaired.value
+
+
+def _with_claims(value: Any) -> dict[str, Any] | None:
+    """The object in a decoded value that has claims; its keys and theirs as they are asked for."""
+    for one in inside(value):
+        reply = _with_plain_keys(one)
+        if isinstance(reply, dict) and "claims" in reply:
+            claims = reply["claims"]
+            return reply | {"claims": [*map(_with_plain_keys, claims)] if isinstance(claims, list) else claims}
+    return None
+
+
+def _with_plain_keys(value: Any) -> Any:
+    return {_key(key): item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _key(key: str) -> str:
+    return key.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def _told(error: ValidationError) -> str:

@@ -10,10 +10,13 @@ from spd_faith.judging.claims import Claim
 from spd_faith.judging.folding import fold
 from spd_faith.judging.reading import read_assertions
 from spd_faith.judging.truth import TrueDifference, Truth, off_place, read_truth
+from spd_faith.parsing.answer_text import answer_of, readable
 from spd_faith.parsing.categories import canonical_category
 
-_JSON_START = re.compile(r"```|\{\s*[\"'\w]+\s*:|\[\s*[\[{\]]")
-_JSON_END = re.compile(r"```|[}\]]")
+_JSON_START = re.compile(
+    r"```|~~~|\{\s*[\"'“”‘’„\\]{0,6}\w[\w -]{0,40}[\"'“”‘’\\]{0,6}\s*[:：]|\[\s*[\[{\]]|[｛［]|\{\\n"
+)
+_JSON_END = re.compile(r"```|~~~|[}\]｝］]")
 Outcome = tuple[str, str | None]  # label and error type
 _FAITHFUL = ("faithful", None)
 _UNVERIFIABLE = ("unverifiable", None)
@@ -26,7 +29,7 @@ def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -
     where neither claims anything, the entries of the list.
     """
     truth = read_truth(sample)
-    for prose in _prose(text):
+    for prose in _prose(readable(answer_of(text))):
         if claims := _judge(fold(read_assertions(prose), prose), truth):
             return claims
     return _judge(_entries(parsed), truth)

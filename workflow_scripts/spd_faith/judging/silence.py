@@ -3,6 +3,7 @@
 import re
 
 from spd_faith.judging.reading import read_assertions
+from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.words import words_of
 
 _NOT_ANSWERED = ("refusal", "content_filter", "error")  # finish reasons
@@ -19,6 +20,7 @@ _REFUSAL = re.compile(
 
 def says_nothing(text: str, finish_reason: str) -> bool:
     """Whether an answer is empty, a refusal, or a single word, which carries no reasoning."""
+    text = answer_of(text)
     words = words_of(text)
     if finish_reason in _NOT_ANSWERED or not words:
         return True

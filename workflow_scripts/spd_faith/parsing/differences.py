@@ -8,6 +8,7 @@ import math
 import re
 from typing import Any
 
+from spd_faith.parsing.answer_text import answer_of, readable
 from spd_faith.parsing.categories import canonical_category
 from spd_faith.parsing.change_words import normalise_type
 from spd_faith.parsing.counts import find_count
@@ -25,19 +26,21 @@ _CATEGORY_KEYS = (
     "label", "item", "target", "entity", "what",
 )  # fmt: skip
 _TEXT_KEYS = ("description", "explanation", "detail", "details", "text")
+_ESCAPED_JOINT = re.compile(r"(?<=\w)\\{1,4}(?=[_-]\w)")
 _NOTHING = frozenset(["", "none", "null", "n/a", "na", "nan", "nothing", "-"])
 
 
 def parse_differences(text: str) -> dict[str, Any]:
     """The columns of a `PARSED` row, keys apart, for a describe answer; raises on no text."""
+    text = answer_of(text)
     if not text.strip():
         return _row("empty", [], None, has_list=False)
     structured = find_structured(text)
     if structured and structured.entries is not None:
         entries = [read for entry in structured.entries if (read := _entry(entry)) is not None]
-        count = _stated(structured, text[: structured.start])
+        count = _stated(structured, structured.before)
         return _row("repaired" if structured.repaired else "json", entries, count, has_list=True)
-    prose = read_prose(text[: structured.start] if structured else text)
+    prose = read_prose(readable(structured.before if structured else text))
     entries = [_told(one) for one in prose.told]
     if structured:
         status = "free_text" if entries else "repaired" if structured.repaired else "json"
@@ -74,7 +77,8 @@ def _count(number: Any) -> int | None:
 
 
 def _clean(text: str) -> str:
-    """Single spaces, and no surrogates, which JSON escapes can bring and no table can hold: pairs joined."""
+    """Single spaces, no escapes ("traffic\\_light"), and no surrogates, which no table can hold: pairs joined."""
+    text = _ESCAPED_JOINT.sub("", text)
     return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
 
 

@@ -1,14 +1,12 @@
 """The list of differences and their number out of the JSON of an answer, whole or damaged."""
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from json_repair import repair_json
-
 from spd_faith.parsing.change_words import normalise_type
+from spd_faith.parsing.json_text import JsonValue, decoded, repaired_value, spellings, whole_values
 from spd_faith.parsing.words import word_set
 
 _NUMBER_KEYS = word_set(
@@ -24,11 +22,10 @@ _ENTRY_KEYS = word_set("type category object change changetype differencetype ki
 
 _KEY = re.compile(r"""[{,]\s*["'“”]?([A-Za-z][A-Za-z_ -]{2,30})["'“”]?\s*:""")
 _LIST_START = re.compile(r"\[\s*\{")
-_OPENING = re.compile(r"[{\[]")
+_MAX_NESTED = 3  # objects around the wanted one
 
-_MAX_ATTEMPTS = 200  # places where JSON may begin
-_MAX_REPAIR = 16_384  # characters; the repair takes more than linear time on hostile text
-_MAX_DEPTH = 24
+Read = tuple[Any, list[Any] | None]
+"""The number and the entries of a decoded value, None where it has none."""
 
 
 @dataclass(frozen=True)
@@ -37,59 +34,56 @@ class Structured:
 
     number: Any
     entries: list[Any] | None
-    start: int  # where the JSON begins in the text
-    repaired: bool
+    before: str  # the text before the JSON
+    repaired: bool  # or with escapes undone
 
 
 def find_structured(text: str) -> Structured | None:
     """The last JSON value of a text that lists or counts differences; repaired where no whole one does."""
-    if "{" not in text and "[" not in text:
+    if not any(bracket in text for bracket in "{[｛［"):
         return None
-    values = list(_whole_values(text))
-    for start, value in reversed(values):
-        found = _read(value)
-        if found and isinstance(value, dict):
-            return Structured(*found, start, repaired=False)
-    damaged = _damaged_object(text)
-    if damaged:
-        return damaged
-    for start, value in reversed(values):
-        found = _read(value)
-        if found:
-            return Structured(*found, start, repaired=False)
-    entries = [(start, value) for start, value in values if _is_entry(value)]
-    if entries:
-        return Structured(None, [value for _, value in entries], entries[0][0], repaired=False)
-    return _damaged_list(text)
+    as_it_is = whole_values(text)
+    if found := _whole_object(text, as_it_is, repaired=False):
+        return found
+    spelled = [(one, whole_values(one) if number else as_it_is) for number, one in enumerate(spellings(text))]
+    objects = (_whole_object(one, values, repaired=True) for one, values in spelled[1:])
+    damaged = (_damaged_object(one) for one, _ in spelled)
+    if found := next(filter(None, chain(objects, damaged)), None):
+        return found
+    lists = [_whole_list(one, values, number > 0) for number, (one, values) in enumerate(spelled)]
+    if whole := [found for found in lists if found]:
+        return max(whole, key=lambda found: len(found.entries or ()))  # escapes may spoil some of the entries
+    return next(filter(None, (_damaged_list(one) for one, _ in spelled)), None)
 
 
-def _number(digits: str) -> int | float:
-    return int(digits) if len(digits) < 12 else float("inf")  # no count has so many digits
-
-
-_DECODER = json.JSONDecoder(parse_int=_number)
-
-
-def _whole_values(text: str) -> Iterator[tuple[int, Any]]:
-    """The valid JSON objects and lists of a text, outermost ones, with their places."""
-    at = 0
-    for _ in range(_MAX_ATTEMPTS):
-        opening = _OPENING.search(text, at)
-        if not opening:
-            return
-        at = opening.start() + 1
-        try:
-            value, at = _DECODER.raw_decode(text, opening.start())
-        except (ValueError, RecursionError):
+def _whole_object(text: str, values: list[JsonValue], repaired: bool) -> Structured | None:
+    for start, _, value in reversed(values):
+        if isinstance(value, list) and len(value) == 1 and not _is_entry(value[0]):
+            value = value[0]
+        if not isinstance(value, dict) or not (found := _read(value)):
             continue
-        yield opening.start(), value
+        number, entries = found
+        apart = _whole_list(text, values, repaired) if entries is None else None
+        if apart:
+            return Structured(number, apart.entries, text[: min(start, len(apart.before))], repaired)
+        return Structured(number, entries, text[:start], repaired)
+    return None
+
+
+def _whole_list(text: str, values: list[JsonValue], repaired: bool) -> Structured | None:
+    """The last list of entries, or entries that stand in the text one after the other."""
+    for start, _, value in reversed(values):
+        if isinstance(value, list) and (found := _read(value)):
+            return Structured(*found, text[:start], repaired)
+    entries = [(start, value) for start, _, value in values if _is_entry(value)]
+    return Structured(None, [value for _, value in entries], text[: entries[0][0]], repaired) if entries else None
 
 
 def _plain(key: str) -> str:
     return "".join(filter(str.isalnum, key.lower()))
 
 
-def _read(value: Any, depth: int = 0) -> tuple[Any, list[Any] | None] | None:
+def _read(value: Any, depth: int = 0) -> Read | None:
     """(number, entries) of a decoded value, or None where it is about something else."""
     if isinstance(value, list):
         is_list = all(isinstance(entry, dict) and (_is_entry(entry) or not entry) for entry in value)
@@ -102,7 +96,7 @@ def _read(value: Any, depth: int = 0) -> tuple[Any, list[Any] | None] | None:
         if name not in _BOTH_KEYS:
             continue
         if isinstance(item, str) and name in _LIST_KEYS:
-            item = _listed_in(item)
+            item = decoded(item)
         if name in _LIST_KEYS and isinstance(item, dict):
             item = [item] if _is_entry(item) or not item else list(item.values())
         if isinstance(item, list):
@@ -115,20 +109,15 @@ def _read(value: Any, depth: int = 0) -> tuple[Any, list[Any] | None] | None:
     by_type = {key: item for key, item in value.items() if normalise_type(key) and isinstance(item, list)}
     if by_type and len(by_type) == len(value):
         return None, [{"type": key, "category": name} for key, names in by_type.items() for name in names]
-    inner = [item for item in value.values() if isinstance(item, dict | list) and item]
-    return _read(inner[0], depth + 1) if len(inner) == 1 and depth < 3 else None
+    if depth == _MAX_NESTED:
+        return None
+    inner = (decoded(item) if isinstance(item, str) else item for item in value.values())
+    nested = [found for item in inner if isinstance(item, dict | list) and item and (found := _read(item, depth + 1))]
+    return nested[0] if len(nested) == 1 else None
 
 
 def _is_count(item: Any) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool)
-
-
-def _listed_in(item: str) -> Any:
-    """A list that was written as a string of JSON."""
-    try:
-        return _DECODER.decode(item)
-    except (ValueError, RecursionError):
-        return item
 
 
 def _is_entry(value: Any) -> bool:
@@ -142,7 +131,7 @@ def _damaged_object(text: str) -> Structured | None:
     for match in opening[:-4:-1]:
         found = _read(_repaired(text, match.start()))
         if found:
-            return Structured(*found, match.start(), repaired=True)
+            return Structured(*found, text[: match.start()], repaired=True)
     return None
 
 
@@ -150,32 +139,12 @@ def _damaged_list(text: str) -> Structured | None:
     for match in list(_LIST_START.finditer(text))[:-4:-1]:
         found = _read(_repaired(text, match.start()))
         if found and found[1]:
-            return Structured(*found, match.start(), repaired=True)
+            return Structured(*found, text[: match.start()], repaired=True)
     return None
 
 
 def _repaired(text: str, start: int) -> Any:
-    """What the repair makes of a text from `start`: up to the fence or the last bracket, else to the end."""
-    text = text[start : start + _MAX_REPAIR]
-    fence = text.find("```")
-    text = text[:fence] if fence >= 0 else text
-    if _depth(text) > _MAX_DEPTH:
-        return None
-    closing = max(text.rfind("}"), text.rfind("]"))
-    if text.count("{", closing + 1) == 0 and text.count("{") <= text.count("}"):
-        text = text[: closing + 1]  # a closed object: prose may follow it
-    try:
-        value = repair_json(text, return_objects=True, skip_json_loads=True)
-    except Exception:  # the repair promises nothing for text that is no JSON at all
-        return None
+    value = repaired_value(text, start)
     if isinstance(value, list) and not _read(value):
         value = next((item for item in reversed(value) if isinstance(item, dict) and _read(item)), None)
     return value
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for match in re.finditer(r"[{\[}\]]", text):
-        depth += 1 if match.group() in "{[" else -1
-        deepest = max(deepest, depth)
-    return deepest

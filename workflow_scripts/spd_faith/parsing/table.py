@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import PARSED
+from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.differences import parse_differences
 from spd_faith.parsing.verdicts import verdict
 
@@ -27,7 +28,7 @@ def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:
     if task == "describe":
         return {"task": task, **parse_differences(text)}
     found = verdict(text, task)
-    status = "empty" if not text.strip() else "failed" if found == "unclear" else "free_text"
+    status = "empty" if not answer_of(text).strip() else "failed" if found == "unclear" else "free_text"
     return {"task": task, "parse_status": status, **_NO_LIST, "verdict": found}
 
 

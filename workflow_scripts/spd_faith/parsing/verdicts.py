@@ -2,9 +2,10 @@
 
 In this order, the first that decides:
 
-1. A hedge in the first clause, or one that refuses ("I cannot tell", "yes and no"): unclear.
-2. The short answer, read with the polarity of the question: a yes or no that opens the answer, "Answer: …", a closing
-   "No.", the value in a JSON object. "Not quite" and its kind deny what was asked.
+1. A hedge in the first clause, or one that refuses ("I cannot tell", "yes and no"): unclear, where no short answer is
+   marked as the answer: by a JSON object, the markers of a model family, a box.
+2. The short answer, read with the polarity of the question: the marked one, else a yes or no that opens the answer,
+   "Answer: …", a closing "No.". "Not quite" and its kind deny what was asked.
 3. The prose. It says "same" (the pictures are identical, no differences), or "differs" (they are not, they differ, N
    differences), or tells of a change of an object, or makes an exception ("the same except the car", "but …").
 
@@ -13,12 +14,14 @@ same" and then "the car was removed", is unclear. Sameness with an exception is 
 differs. Without a short answer, a change told beside sameness ("they look the same. The car has moved.") differs.
 """
 
-import json
 import re
+from typing import Any
 
+from spd_faith.parsing.answer_text import read_answer, readable
 from spd_faith.parsing.changes import find_types
 from spd_faith.parsing.clauses import split_clauses
 from spd_faith.parsing.counts import find_count
+from spd_faith.parsing.json_text import inside, repaired_object, spellings, whole_values
 from spd_faith.parsing.objects import find_objects
 from spd_faith.parsing.pictures import find_pictures
 from spd_faith.parsing.sameness import find_sameness
@@ -102,7 +105,11 @@ _MAX_READ = 20_000  # characters of prose that a verdict is looked for in
 
 def verdict(text: str, task: str) -> str:
     """`differs`, `same` or `unclear`, for the answer to the question of `task` ("same" or "different")."""
-    answer, prose = _from_json(respell(text[:_MAX_READ])[0], task)
+    whole = read_answer(text)
+    answer, prose = _from_json(respell(whole.text[:_MAX_READ])[0], task)
+    if not answer and whole.marked:
+        answer = _short_answer(readable(whole.marked[:_MAX_READ]), task)
+    prose = readable(prose)
     clauses = [clause.text for clause in split_clauses(prose)]
     if not answer:
         if not clauses or _HEDGE.search(clauses[0]) or _REFUSAL.search(prose):
@@ -173,30 +180,37 @@ def _about_pictures(clause: str) -> bool:
     return len(words) <= 4 or any(word.text in _PICTURES for word in words) or bool(find_pictures(clause))
 
 
-_ANSWER_KEYS = word_set("answer verdict response result prediction conclusion")
+_ANSWER_KEYS = word_set("answer finalanswer verdict response result prediction conclusion")
 _SAME_KEYS = word_set("same identical aresame issame arethesame theyarethesame")
 _DIFFERENT_KEYS = word_set("different differ aredifferent isdifferent theyaredifferent differs")
 
 
 def _from_json(text: str, task: str) -> tuple[str | None, str]:
     """(verdict of the JSON object in the text, the prose around it)."""
-    start = text.find("{")
-    if start < 0:
+    if "{" not in text:
         return None, text
-    try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None, text
-    prose = text[:start] + text[end:]
-    for key, item in value.items():
-        name = "".join(filter(str.isalnum, key.lower()))
-        word = str(item).strip().lower() if isinstance(item, str | bool) else ""
-        if name in _ANSWER_KEYS and word:
-            return (_short_answer(word, task) or _bare(word)), prose
-        if name in _SAME_KEYS | _DIFFERENT_KEYS and (short := _SHORT.match(word)):
-            meaning = "same" if name in _SAME_KEYS else "differs"
-            return (meaning if short["yes"] else _OPPOSITE[meaning]), prose
+    for spelled in spellings(text):
+        for first, last, value in whole_values(spelled):
+            if stated := _stated(value, task):
+                return stated[0], spelled[:first] + spelled[last:]
+    repaired = repaired_object(text)
+    if repaired and (stated := _stated(repaired.value, task)):
+        return stated[0], text[: repaired.start] + text[repaired.end :]
     return None, text
+
+
+def _stated(value: Any, task: str) -> tuple[str | None] | None:
+    """The verdict of a decoded value, which may be no clear one; None where no key is about a verdict."""
+    for part in inside(value):
+        for key, item in part.items() if isinstance(part, dict) else ():
+            name = "".join(filter(str.isalnum, key.lower()))
+            word = str(item).strip().lower() if isinstance(item, str | bool) else ""
+            if name in _ANSWER_KEYS and word and "{" not in word:
+                return ((_short_answer(word, task) or _bare(word)),)
+            if name in _SAME_KEYS | _DIFFERENT_KEYS and (short := _SHORT.match(word)):
+                meaning = "same" if name in _SAME_KEYS else "differs"
+                return (meaning if short["yes"] else _OPPOSITE[meaning],)
+    return None
 
 
 def _bare(word: str) -> str | None:

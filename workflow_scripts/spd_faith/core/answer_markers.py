@@ -1,0 +1,124 @@
+"""The markers that model families put around their reasoning and around their answers: one table for every reader.
+
+Whoever meets a new family adds its markers here, with a source. A marker in lower case is also found in upper case; one
+with capital letters is found as it stands.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Markers:
+    """What stands before and after a part of a generated text."""
+
+    opening: str
+    closing: str
+    is_paired: bool = False
+    """Whether one of the two means nothing without the other, since it can be ordinary words."""
+
+
+REASONING = (
+    # DeepSeek-R1, Qwen3-VL, GLM-4.xV, InternVL3.5, MiMo-VL, Ovis2.5, MiniCPM-V 4.5, ERNIE 4.5 VL: their chat templates;
+    # vLLM, docs.vllm.ai/en/latest/features/reasoning_outputs
+    Markers("<think>", "</think>"),
+    # tags that prompts ask for and fine-tuned checkpoints keep; Open WebUI's list of reasoning tags, middleware.py
+    Markers("<thinking>", "</thinking>"),
+    Markers("<thought>", "</thought>"),  # also EXAONE Deep and Marco-o1
+    Markers("<reason>", "</reason>"),
+    Markers("<reasoning>", "</reasoning>"),  # also the third stage of LLaVA-CoT
+    # Keye-VL decides here whether to think; transformers, tests/models/keye_vl
+    Markers("<analysis>", "</analysis>"),
+    # the stages of LLaVA-CoT before its conclusion, arXiv 2411.10440
+    Markers("<SUMMARY>", "</SUMMARY>"),
+    Markers("<CAPTION>", "</CAPTION>"),
+    *(
+        Markers(f"(Here begins the {stage} stage)", f"(Here ends the {stage} stage)")
+        for stage in ("SUMMARY", "CAPTION", "REASONING")
+    ),
+    # Kimi-VL-Thinking; LLaMA-Factory, template.py, kimi_vl
+    Markers("◁think▷", "◁/think▷"),
+    # Magistral and Ministral 3; vLLM, mistral_reasoning_parser
+    Markers("[THINK]", "[/THINK]"),
+    # Seed-OSS; vLLM, seedoss_reasoning_parser
+    Markers("<seed:think>", "</seed:think>"),
+    # MiniMax-M3; its chat template
+    Markers("<mm:think>", "</mm:think>"),
+    # Command A Reasoning; llama.cpp, chat.cpp, Command R7B
+    Markers("<|START_THINKING|>", "<|END_THINKING|>"),
+    # Sky-T1 and OpenThinker; Open WebUI's list
+    Markers("<|begin_of_thought|>", "<|end_of_thought|>"),
+    # Gemma 4; transformers, tests/models/gemma4
+    Markers("<|channel>thought", "<channel|>"),
+    # Kimi K3; vLLM, kimi_k3_reasoning_parser
+    Markers("<|open|>think<|sep|>", "<|close|>think<|sep|>"),
+    # OpenAI's harmony format (InternVL3.5-GPT-OSS); developers.openai.com/cookbook/articles/openai-harmony
+    Markers("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+    # the same, decoded without its special tokens
+    Markers("analysis", "assistantfinal", is_paired=True),
+    # Granite 3.2; vLLM, granite_reasoning_parser
+    Markers("Here is my thought process:", "Here is my response:", is_paired=True),
+    Markers("Here's my thought process:", "Here's my response:", is_paired=True),
+)
+
+ANSWER = (
+    # GLM-4.1V, GLM-4.5V, GLM-4.6V; arXiv 2507.01006
+    Markers("<|begin_of_box|>", "<|end_of_box|>"),
+    # Keye-VL, Hunyuan and models trained like R1 (VLM-R1, Vision-R1); vLLM, hunyuan_a13b_reasoning_parser
+    Markers("<answer>", "</answer>"),
+    # ERNIE 4.5 VL; vLLM, ernie45_reasoning_parser
+    Markers("<response>", "</response>"),
+    # LLaVA-CoT, arXiv 2411.10440
+    Markers("<CONCLUSION>", "</CONCLUSION>"),
+    Markers("(Here begins the CONCLUSION stage)", "(Here ends the CONCLUSION stage)"),
+    # Marco-o1; its system prompt
+    Markers("<output>", "</output>"),
+    # tags that prompts ask for
+    Markers("<final_answer>", "</final_answer>"),
+    Markers("<solution>", "</solution>"),
+    # Sky-T1 and OpenThinker; Open WebUI's list
+    Markers("<|begin_of_solution|>", "<|end_of_solution|>"),
+    # Command A; llama.cpp, chat.cpp, Command R7B
+    Markers("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    Markers("<|START_TEXT|>", "<|END_TEXT|>"),
+    # Kimi K3; vLLM, kimi_k3_reasoning_parser
+    Markers("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
+)
+"""Beside these, LaTeX boxes (`\\boxed{…}`), whose closing brace only counting finds."""
+
+TURN_ENDS = (  # the end tokens of chat templates, which imported and badly cut answers still carry
+    "<|im_end|>",  # Qwen, InternVL
+    "<|endoftext|>",  # Qwen, GLM
+    "<|eot_id|>",  # Llama 3
+    "<|end|>",  # Phi, harmony
+    "<|return|>",  # harmony
+    "<|user|>",  # GLM
+    "<|im_user|>",  # Kimi
+    "<|END_OF_TURN_TOKEN|>",  # Command A
+    "<|close|>message<|sep|>",  # Kimi K3
+    "<end_of_turn>",  # Gemma 3
+    "<turn|>",  # Gemma 4
+    "<seed:eos>",  # Seed
+    "<｜end▁of▁sentence｜>",  # DeepSeek
+    "</s>",  # LLaVA, Mistral
+)
+
+
+class MarkerSearch:
+    """Finds any of some markers in a text, the longest at each place; fast where there is none."""
+
+    def __init__(self, markers: Iterable[str]) -> None:
+        ordered = sorted(markers, key=len, reverse=True)
+        parts = (f"(?i:{re.escape(one)})" if one.islower() else re.escape(one) for one in ordered)
+        self._pattern = re.compile("|".join(parts))
+        self._signs = {"<" if "<" in one else one for one in ordered}  # a text with none of them has no marker
+
+    def __call__(self, text: str) -> list[re.Match[str]]:
+        return list(self._pattern.finditer(text)) if any(sign in text for sign in self._signs) else []
+
+
+def reasoning_tokens(special: Iterable[str]) -> set[str]:
+    """Those of a tokenizer's special tokens that are a marker of reasoning, or a part of one."""
+    texts = [text for markers in REASONING for text in (markers.opening, markers.closing)]
+    return {token for token in special if any(token in text for text in texts)}

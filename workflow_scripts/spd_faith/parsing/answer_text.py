@@ -1,0 +1,145 @@
+"""What a model answered, without what stands around it: reasoning, markers of the answer, boxes, escapes.
+
+Every reader of an answer (parser, judges) reads it through `read_answer`; the tables keep the text as it was generated,
+so answers of earlier runs, imported ones and new ones are read alike.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from spd_faith.core.answer_markers import ANSWER, TURN_ENDS, MarkerSearch
+from spd_faith.inference.reasoning import find_reasoning_marker, split_reasoning
+
+_CLOSINGS = {markers.opening.lower(): markers.closing.lower() for markers in ANSWER}
+_find_markers = MarkerSearch(text for markers in ANSWER for text in (markers.opening, markers.closing))
+_find_turn_ends = MarkerSearch(TURN_ENDS)
+
+_MATH = r"(?P<math>\$\$?\s{0,9}|\\{1,2}[(\[]\s{0,9})?"
+_BOX = r"(?P<box>\\{1,4}(?:boxed|f(?:rame)?box)|\x08oxed|\bboxed)"  # \x08: a JSON string that held "\boxed" unescaped
+_FONT = r"\\{1,4}(?:text(?:bf|it|rm|sf|tt|up|normal)?|math(?:bf|it|rm|sf|tt)|emph|mbox|underline|operatorname)"
+_LATEX = re.compile(rf"{_MATH}(?:{_BOX}|{_FONT})\s{{0,9}}(?P<opens>\{{)|\\[{{}}]|[{{}}]")
+_HAS_LATEX = re.compile(rf"(?:{_BOX}|{_FONT})\s{{0,9}}\{{")
+_MATH_END = re.compile(r"\s{0,9}[.,]?\s{0,9}(?:\$\$?|\\{1,2}[)\]])")
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+_ENTITY = re.compile(r"&(?:quot|apos|amp|lt|gt|nbsp|#\d{2,6}|#x[0-9a-f]{2,5});", re.IGNORECASE)
+_LINE_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|pre|h[1-6])(?:\s[^<>]{0,200})?/?>", re.IGNORECASE)
+_INLINE_TAG = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark)(?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\([\\_*\[\]{}()#+.!~|<>&$%`:,'-])")
+_QUOTED_LINE = re.compile(r"^[ \t]{0,3}>[ \t]?", re.MULTILINE)
+_ODD = re.compile(f"[\\\\&<>]|{_INVISIBLE.pattern}|{_SPACE.pattern}")
+
+Span = tuple[int, int]
+
+
+class Answer(NamedTuple):
+    """A text without its wrappers, and what its last marker of an answer holds, None where it has none."""
+
+    text: str
+    marked: str | None
+
+
+def read_answer(text: str) -> Answer:
+    """The answer that a text holds. The explanation around a marker or a box stays, and so do the words in it."""
+    text = _within_its_turn(without_reasoning(text))
+    marked = _marked(text)
+    searched = text if marked is None else marked
+    boxes, _ = _latex(searched)
+    if boxes:
+        marked = searched[slice(*boxes[-1])]
+    return Answer(_plain(text), _plain(marked).strip() or None if marked else None)
+
+
+def answer_of(text: str) -> str:
+    """`read_answer` without what was marked."""
+    return read_answer(text).text
+
+
+def without_reasoning(text: str) -> str:
+    """The text without reasoning that was left in it, as in the answers of a run that did not know its markers."""
+    answer, reasoning = split_reasoning(text)
+    if reasoning is not None and not answer.strip() and (start := find_reasoning_marker(text)):
+        return text[:start] if text[:start].strip() else answer  # a stray closing marker ends the answer
+    return answer
+
+
+def readable(text: str) -> str:
+    """The text without what front ends add to characters: escapes of Markdown, HTML, invisible and odd blanks."""
+    if not _ODD.search(text):
+        return text
+    text = _SPACE.sub(" ", _INVISIBLE.sub("", text))
+    for _ in range(2):  # "&amp;quot;"
+        text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
+    text = _INLINE_TAG.sub("", _LINE_TAG.sub("\n", text)).replace("\u00a0", " ")
+    text = _ESCAPE.sub(lambda escape: escape.group() if escape[1] == "\\" else escape[1], text)
+    return _QUOTED_LINE.sub("", text)
+
+
+def _within_its_turn(text: str) -> str:
+    """The text up to the first end of a turn that has something before it."""
+    start = 0
+    for end in _find_turn_ends(text):
+        if text[start : end.start()].strip():
+            return text[start : end.start()]
+        start = end.end()
+    return text[start:]
+
+
+def _marked(text: str) -> str | None:
+    """What stands behind the last opening marker of an answer, up to its closing one."""
+    marks = _find_markers(text)
+    opening = next((mark for mark in reversed(marks) if mark.group().lower() in _CLOSINGS), None)
+    if not opening:
+        return None
+    closing = _CLOSINGS[opening.group().lower()]
+    end = next((m.start() for m in marks if m.start() >= opening.end() and m.group().lower() == closing), len(text))
+    return text[opening.end() : end]
+
+
+def _plain(text: str) -> str:
+    """The text without markers of answers and without boxes."""
+    spans = [mark.span() for mark in _find_markers(text)]
+    if spans:
+        text = _cut(text, spans).strip()
+    _, spans = _latex(text)
+    return _cut(text, spans).strip() if spans else text
+
+
+def _latex(text: str) -> tuple[list[Span], list[Span]]:
+    """(what the boxes of a text hold, what is to be cut for boxes and fonts to go), each in the order of their ends."""
+    if ("oxed" not in text and "\\" not in text) or not _HAS_LATEX.search(text):
+        return [], []
+    boxes: list[Span] = []
+    spans: list[Span] = []
+    opened: list[re.Match[str] | None] = []  # None for a brace that is no box's
+    for token in _LATEX.finditer(text):
+        if token["opens"]:
+            opened.append(token)
+        elif token.group() == "{":
+            opened.append(None)
+        elif token.group() == "}" and opened and (opening := opened.pop()):
+            start, end = opening.start(), token.end()
+            if opening["math"]:
+                closed = _MATH_END.match(text, end)
+                start, end = (start, closed.end()) if closed else (opening.end("math"), end)
+            spans += [(start, opening.end()), (token.start(), end)]
+            if opening["box"]:
+                boxes.append((opening.end(), token.start()))
+    spans += [opening.span() for opening in opened if opening]  # cut off inside
+    return boxes, sorted(spans)
+
+
+def _cut(text: str, spans: Iterable[Span]) -> str:
+    """The text without `spans`; a blank where two words or sentences would run together."""
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        parts.append(text[at:start])
+        before, after = text[max(start - 1, 0) : start], text[end : end + 1]
+        if after.isalnum() and (before.isalnum() or before in (".", "!", "?", ":", ";", ",")):
+            parts.append(" ")
+        at = end
+    return "".join([*parts, text[at:]])

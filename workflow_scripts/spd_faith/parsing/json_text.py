@@ -1,0 +1,135 @@
+"""JSON in a text that a model wrote: whole values, however front ends escaped them, and the repair of damaged ones."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from json_repair import repair_json
+
+from spd_faith.parsing.answer_text import readable
+
+_OPENING = re.compile(r"[{\[]")
+_BRACKET = re.compile(r"[{\[}\]]")
+_FENCE = re.compile(r"```|~~~")
+_IN_A_STRING = re.compile(r"[{\[]\s{0,99}\\+[\"nrt]")  # {\"key\": …}: JSON that was written as a string of JSON
+_STRING_ESCAPE = re.compile(r"\\([\"\\/nrt])")
+_STRING_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_KEYBOARD = str.maketrans(
+    "“”„‟«»＂‘’‚‛：，、；｛｝［］【】", '"' * 11 + ":,,,{}[][]"
+)  # signs of other keyboards and of typesetting
+
+_MAX_ATTEMPTS = 200  # places where JSON may begin
+_MAX_REPAIR = 16_384  # characters; the repair takes more than linear time on hostile text
+_MAX_DEPTH = 24
+_MAX_LEVELS = 3  # of strings in strings, and of objects around the wanted one
+_MAX_INNER = 100  # values that are looked at inside another
+
+
+class JsonValue(NamedTuple):
+    """A decoded object or list, and its place `[start, end)` in the text."""
+
+    start: int
+    end: int
+    value: Any
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) < 12 else float("inf")  # no count has so many digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_number)
+
+
+def whole_values(text: str) -> list[JsonValue]:
+    """The valid JSON objects and lists of a text, outermost ones."""
+    found = []
+    at = 0
+    for _ in range(_MAX_ATTEMPTS):
+        opening = _OPENING.search(text, at)
+        if not opening:
+            break
+        at = opening.start() + 1
+        try:
+            value, at = _DECODER.raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            continue
+        found.append(JsonValue(opening.start(), at, value))
+    return found
+
+
+def spellings(text: str) -> Iterator[str]:
+    """The text as it is, then with escapes undone, one kind after the other; each only where it differs."""
+    yield text
+    if (plain := readable(text)) != text:
+        yield plain
+    unquoted = plain
+    for _ in range(_MAX_LEVELS):
+        if not _IN_A_STRING.search(unquoted):
+            break
+        unquoted = _STRING_ESCAPE.sub(lambda escape: _STRING_ESCAPES.get(escape[1], escape[1]), unquoted)
+    if unquoted != plain:
+        yield readable(unquoted)
+    if (typed := unquoted.translate(_KEYBOARD)) != unquoted:
+        yield typed
+
+
+def decoded(text: str) -> Any:
+    """The JSON that a string holds, alone or in a fence; the string itself where it holds none."""
+    if "{" not in text and "[" not in text:
+        return text
+    values = whole_values(text)
+    return values[-1].value if values else text
+
+
+def inside(value: Any) -> Iterator[Any]:
+    """A decoded value, then what is nested in it, level by level: objects, lists, strings of JSON."""
+    level, left = [value], _MAX_INNER
+    for _ in range(_MAX_LEVELS + 1):
+        inner: list[Any] = []
+        for one in level[:left]:
+            one = decoded(one) if isinstance(one, str) else one
+            yield one
+            inner += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+        left -= len(level)
+        level = inner
+        if left <= 0:
+            return
+
+
+def repaired_value(text: str, start: int = 0) -> Any:
+    """What the repair makes of a text from `start`: up to the fence or the last bracket, else to the end."""
+    text = text[start : start + _MAX_REPAIR]
+    fence = _FENCE.search(text)
+    text = text[: fence.start()] if fence else text
+    if _depth(text) > _MAX_DEPTH:
+        return None
+    closing = max(text.rfind("}"), text.rfind("]"))
+    if text.count("{", closing + 1) == 0 and text.count("{") <= text.count("}"):
+        text = text[: closing + 1]  # a closed object: prose may follow it
+    try:
+        return repair_json(text, return_objects=True, skip_json_loads=True)
+    except Exception:  # the repair promises nothing for text that is no JSON at all
+        return None
+
+
+def repaired_object(text: str) -> JsonValue | None:
+    """What the repair makes of all between the outermost braces; None where something of it was cut off."""
+    start, end = text.find("{"), text.rfind("}") + 1
+    whole = text[start:end] if 0 <= start < end else ""
+    if not whole or len(whole) > _MAX_REPAIR or not is_closed(whole) or _FENCE.search(whole):
+        return None
+    return JsonValue(start, end, repaired_value(whole))
+
+
+def is_closed(text: str) -> bool:
+    """Whether as many brackets close in a text as open."""
+    return text.count("{") == text.count("}") and text.count("[") == text.count("]")
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for match in _BRACKET.finditer(text):
+        depth += 1 if match.group() in "{[" else -1
+        deepest = max(deepest, depth)
+    return deepest
