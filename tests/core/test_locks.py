@@ -97,6 +97,14 @@ def test_a_killed_holder_is_not_waited_for_whatever_its_file_says(hold, shared_f
     span(hold(0))
 
 
+def test_a_lock_file_that_is_removed_is_waited_for_no_longer(hold, shared_folder):
+    entered(hold(LONG))  # as the server of a network file system believes of a node that is gone
+    waiting = hold(0)
+    assert "waiting" in waiting.stderr.readline()
+    (shared_folder / "work.lock").unlink()
+    span(waiting)
+
+
 @pytest.mark.parametrize("answer", NO_LOCKS)
 def test_without_locks_the_work_goes_on_after_one_warning(hold, shared_folder, answer):
     both = [hold(0.5, flock_answers=answer) for _ in range(2)]

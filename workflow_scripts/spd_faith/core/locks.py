@@ -34,6 +34,10 @@ class Lock:
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
 
+    @property
+    def is_held(self) -> bool:
+        return self._descriptor is not None
+
     def __enter__(self) -> "Lock":
         return self
 
@@ -75,13 +79,13 @@ def try_lock(path: Path, consequence: str) -> Lock | None:
 
 
 @contextmanager
-def exclusive_lock(path: Path, consequence: str) -> Iterator[None]:
+def exclusive_lock(path: Path, consequence: str) -> Iterator[Lock]:
     """Hold the lock on the file `path`, after waiting for whoever holds it; as `try_lock`."""
     pauses = pause_and_report(lambda: f"another process is at the same work ({path}): {holder(path)}")
     while (lock := try_lock(path, consequence)) is None:
         next(pauses)
     with lock:
-        yield
+        yield lock
 
 
 def pause_and_report(reason: Callable[[], str]) -> Iterator[None]:
