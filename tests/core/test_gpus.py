@@ -63,10 +63,10 @@ def start_job(shared_folder):
     """Start a job that claims `count` of the GPUs `visible`; the lock files are in a folder of this test."""
     jobs = []
 
-    def start(count, visible, seconds=0.1, listing=NO_DRIVER, user=0, **more):
+    def start(count, visible, seconds=0.1, listing=NO_DRIVER, user=0, flock_answers=None, **more):
         variables = {"TMPDIR": str(shared_folder), "PATH": driver(shared_folder, listing)} | more
         variables |= {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
-        everything = environment(shared_folder, **variables)
+        everything = environment(shared_folder, flock_answers, **variables)
         for name in {"SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES"} - set(variables):
             everything.pop(name, None)
         command = [sys.executable, "-c", JOB, str(count), str(seconds), str(user)]
@@ -197,6 +197,12 @@ def test_allocations_that_each_have_a_gpu_0_of_their_own_do_not_wait_for_each_ot
     own = [f"GPU 0: NVIDIA A40 (UUID: {uuid})" for uuid in (FIRST, SECOND)]
     jobs += [start_job(1, "0", LONG, listing, SLURM_JOB_ID="44") for listing in own]
     assert [held_by(job)[0] for job in jobs] == ["0"] * 4
+
+
+def test_without_locks_a_job_takes_a_gpu_after_a_warning(start_job):
+    job = start_job(1, None, LONG, TWO_GPUS, flock_answers="ENOLCK")
+    assert held_by(job) == (FIRST, FIRST)
+    assert "so two jobs may load on one GPU" in job.stderr.readline()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become other users")

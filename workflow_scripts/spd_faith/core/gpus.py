@@ -84,7 +84,8 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
 
 
 def _holders(gpus: list[_Gpu]) -> str:
-    return "too few GPUs are free. " + "; ".join(f"{gpu.shown}: {holder(_lock_file(gpu))}" for gpu in gpus)
+    holders = {gpu.shown: holder(_lock_file(gpu)) for gpu in gpus}
+    return "; ".join(["too few GPUs are free", *(f"{gpu}: {text}" for gpu, text in holders.items() if text)])
 
 
 def _claim(gpus: list[_Gpu], count: int, locks: ExitStack) -> list[str]:
@@ -135,9 +136,11 @@ def _name(spelling: str, listed: list[_Listed]) -> str | None:
     if spelling.isdigit() and listed:
         return next((gpu.devices[0] for gpu in listed if gpu.index == int(spelling)), None)
     named = {gpu.uuid: gpu.devices[0] for gpu in listed} | {uuid: uuid for gpu in listed for uuid in gpu.instances}
+    if spelling in named:
+        return named[spelling]
     meant = {device for uuid, device in named.items() if uuid.startswith(spelling)}  # CUDA takes abbreviations
-    if spelling in named or len(meant) == 1:
-        return named.get(spelling) or meant.pop()
+    if len(meant) == 1:
+        return meant.pop()
     if _WHOLE_UUID.search(spelling):
         return spelling
     return f"{socket.gethostname()}-job-{os.environ.get('SLURM_JOB_ID', 'none')}-gpu-{spelling}"

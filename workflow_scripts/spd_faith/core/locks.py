@@ -67,7 +67,8 @@ def try_lock(path: Path, consequence: str) -> Lock | None:
         _flock(descriptor)
     except OSError as error:
         if descriptor is not None:
-            os.close(descriptor)
+            with suppress(OSError):
+                os.close(descriptor)
             if error.errno in _HELD:
                 return None
         _warn_once(path.parent, error, consequence)
@@ -81,7 +82,9 @@ def try_lock(path: Path, consequence: str) -> Lock | None:
 @contextmanager
 def exclusive_lock(path: Path, consequence: str) -> Iterator[Lock]:
     """Hold the lock on the file `path`, after waiting for whoever holds it; as `try_lock`."""
-    pauses = pause_and_report(lambda: f"another process is at the same work ({path}): {holder(path)}")
+    pauses = pause_and_report(
+        lambda: f"another process is at the same work ({path}): {holder(path) or 'nothing is known of it'}"
+    )
     while (lock := try_lock(path, consequence)) is None:
         next(pauses)
     with lock:
@@ -100,12 +103,12 @@ def pause_and_report(reason: Callable[[], str]) -> Iterator[None]:
 
 
 def holder(path: Path) -> str:
-    """Who holds the lock on `path`, as far as its file says."""
+    """Who holds the lock on `path`, as far as its file says; empty where nothing is known."""
     try:
         text = path.read_text(errors="replace")[:200]
     except OSError:
         text = ""
-    return "".join(filter(str.isprintable, text)) or "nothing is known of its holder"
+    return "".join(filter(str.isprintable, text))
 
 
 def _open(path: Path) -> int:
