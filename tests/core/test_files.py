@@ -1,5 +1,7 @@
 """Tables and texts are written whole or not at all, in their schema."""
 
+import errno
+import os
 import stat
 
 import pyarrow as pa
@@ -64,9 +66,35 @@ def test_the_temporary_file_is_in_the_same_folder(tmp_path):
     assert names_in(tmp_path) == ["a.txt"]
 
 
-def test_files_are_readable_by_others(tmp_path):
-    write_text(tmp_path / "a.txt", "")
-    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_files_follow_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "")
+        write_table(tmp_path / "t.parquet", [ROW], SCHEMA)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {mode}
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "Make room"), (errno.EDQUOT, "Make room"), (errno.EROFS, "Give this user access")],
+)
+def test_what_a_user_can_fix_about_a_disk_is_reported_with_the_place(tmp_path, number, advice):
+    def fail(path):
+        with whole_file(path):
+            raise OSError(number, "as pyarrow words it")
+
+    with pytest.raises(UserError, match=f"{tmp_path}/a.txt: {os.strerror(number)}\n  {advice}"):
+        fail(tmp_path / "a.txt")
+    assert names_in(tmp_path) == []
+
+
+def test_another_error_of_a_disk_stays_as_it_is(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(NotADirectoryError):
+        write_text(tmp_path / "a" / "b" / "c.txt", "")
 
 
 def test_rows_come_back(tmp_path):

@@ -1,58 +1,96 @@
-"""GPU jobs of one machine take turns: real processes on a pretended number of GPUs."""
+"""GPU jobs of one machine take turns: real processes, on GPUs that a pretended driver lists."""
 
 import os
 import subprocess
 import sys
 import time
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
+from core.file_systems import environment
 
 from spd_faith.core import gpus
+from spd_faith.core.files import sha256
 from spd_faith.core.gpus import claimed_gpus, visible_gpus
+
+# Listings in the format of `nvidia-smi -L`, as NVIDIA's pages on CUDA_VISIBLE_DEVICES and on MIG print it.
+FIRST, SECOND = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "GPU-1f8e5a02-3b7d-96c4-0a51-7de2c9b84f13"
+TWO_GPUS = f"""
+GPU 0: NVIDIA H100 80GB HBM3 (UUID: {FIRST})
+GPU 1: NVIDIA H100 80GB HBM3 (UUID: {SECOND})
+"""
+DIVIDED = "GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77"
+PARTS = ["MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f", "MIG-cba663e8-9bed-5b25-b243-5985ef7c9beb"]
+MIG = f"""
+GPU 0: A100-SXM4-40GB (UUID: {DIVIDED})
+  MIG 3g.20gb     Device  0: (UUID: {PARTS[0]})
+  MIG 3g.20gb     Device  1: (UUID: {PARTS[1]})
+GPU 1: A100-SXM4-40GB (UUID: {SECOND})
+"""
+NO_DRIVER = ""  # the command fails
 
 # A job: says which GPUs it holds and which CUDA would be shown, keeps them for a while, says from when to when.
 JOB = """
-import os, sys, time
-from spd_faith.core import gpus
-gpus._POLL_SECONDS = 0.02
+import logging, os, sys, time
+from spd_faith.core import gpus, locks
+logging.basicConfig(format="%(message)s")
+locks._POLL_SECONDS = 0.02
+if user := int(sys.argv[3]):  # here, for other users need not be able to read the library
+    os.setgid(user)
+    os.setuid(user)
+    os.umask(0o077)
 with gpus.claimed_gpus(int(sys.argv[1])) as mine:
     start = time.monotonic()
     print(",".join(mine), os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     time.sleep(float(sys.argv[2]))
     print(start, time.monotonic())
 """
-LONG = 60  # seconds; such a job is killed by its test
+LONG = 30  # seconds; such a job is killed by its test
+
+
+def driver(folder, listing):
+    """Make a `nvidia-smi` that prints the listing; the value of PATH that finds it."""
+    folder = folder / f"driver-{sha256(listing)[:8]}"
+    folder.mkdir(exist_ok=True)
+    program = folder / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{listing.strip()}\nEND\n" if listing else "#!/bin/sh\nexit 9\n")
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture
-def start_job(tmp_path):
+def start_job(shared_folder):
     """Start a job that claims `count` of the GPUs `visible`; the lock files are in a folder of this test."""
     jobs = []
 
-    def start(count, visible, seconds=0.1, **more):
-        environment = {name: value for name, value in os.environ.items() if name != "SLURM_JOB_ID"}
-        environment |= {"CUDA_VISIBLE_DEVICES": visible, "TMPDIR": str(tmp_path)} | more
-        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-        command = [sys.executable, "-c", JOB, str(count), str(seconds)]
-        jobs.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    def start(count, visible, seconds=0.1, listing=NO_DRIVER, user=0, flock_answers=None, **more):
+        variables = {"TMPDIR": str(shared_folder), "PATH": driver(shared_folder, listing)} | more
+        variables |= {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+        everything = environment(shared_folder, flock_answers, **variables)
+        for name in {"SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES"} - set(variables):
+            everything.pop(name, None)
+        command = [sys.executable, "-c", JOB, str(count), str(seconds), str(user)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        jobs.append(subprocess.Popen(command, env=everything, **pipes))
         return jobs[-1]
 
     yield start
     for job in jobs:
         job.kill()
-        job.wait()
+        job.communicate()
 
 
 def held_by(job):
-    """Wait until the job holds GPUs: (ids claimed, ids shown to CUDA)."""
-    return tuple(job.stdout.readline().strip("\n").split(" "))
+    """Wait until the job holds GPUs, for less than a job of LONG seconds ends: (ids claimed, ids shown to CUDA)."""
+    start = time.monotonic()
+    line = job.stdout.readline()
+    assert time.monotonic() - start < LONG / 2
+    return tuple(line.strip("\n").split(" "))
 
 
 def times_of(job):
     """(start, end) of the job's hold."""
-    out, _ = job.communicate(timeout=10)
-    return tuple(map(float, out.splitlines()[-1].split()))
+    return tuple(map(float, job.stdout.read().splitlines()[-1].split()))
 
 
 @pytest.mark.parametrize(
@@ -65,36 +103,120 @@ def times_of(job):
         ("", []),
         ("-1", []),
         ("0,-1,1", ["0"]),  # CUDA stops at the first invalid entry
+        ("NoDevFiles", []),  # as some versions of Slurm say that a job got none
+        ("1,1,0,1", ["1", "0"]),
     ],
 )
-def test_visible_gpus_of_the_environment(monkeypatch, value, expected):
+def test_visible_gpus_of_the_environment(tmp_path, monkeypatch, value, expected):
+    a_driver(tmp_path, monkeypatch, NO_DRIVER)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
     assert visible_gpus() == expected
 
 
-def a_driver(folder, monkeypatch, script):
-    """Make `nvidia-smi` the shell script `script`."""
-    program = folder / "nvidia-smi"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+def a_driver(folder, monkeypatch, listing):
+    monkeypatch.setenv("PATH", driver(folder, listing))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
-def test_visible_gpus_of_the_driver(tmp_path, monkeypatch):
-    a_driver(tmp_path, monkeypatch, "echo 'GPU 0: NVIDIA A40 (UUID: GPU-1)'; echo 'GPU 1: NVIDIA A40 (UUID: GPU-2)'")
-    assert visible_gpus() == ["0", "1"]
+@pytest.mark.parametrize(
+    ("listing", "expected"),
+    [
+        (TWO_GPUS, [FIRST, SECOND]),
+        (MIG, [*PARTS, SECOND]),
+        (NO_DRIVER, []),
+        ("No devices found.", []),
+        ("Unable to determine the device handle for GPU 0000:3B:00.0: Unknown Error\n" + TWO_GPUS, [FIRST, SECOND]),
+    ],
+    ids=["two", "divided", "no driver", "none", "one lost"],
+)
+def test_visible_gpus_of_the_driver(tmp_path, monkeypatch, listing, expected):
+    a_driver(tmp_path, monkeypatch, listing)
+    assert visible_gpus() == expected
 
 
-def test_a_driver_that_does_not_answer_shows_none(tmp_path, monkeypatch):
-    a_driver(tmp_path, monkeypatch, "echo 'GPU 0: but no communication with the driver'; exit 9")
-    assert visible_gpus() == []
+def test_a_gpu_that_is_named_twice_or_not_there_is_not_counted(tmp_path, monkeypatch):
+    a_driver(tmp_path, monkeypatch, TWO_GPUS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"1,{SECOND},GPU-1f8e,0,2,{FIRST}")
+    assert visible_gpus() == ["1", "0"]
 
 
 def test_no_driver_shows_none(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert visible_gpus() == []
+
+
+# What is shown to CUDA, and the device that this is.
+MEANT = {"0": FIRST, "1": SECOND, "GPU-8932": FIRST, "GPU-1f8e5a02": SECOND, FIRST: FIRST, SECOND: SECOND}
+OF_TWO = ["0,1", "1,0", "GPU-8932,GPU-1f8e5a02", f"{SECOND},{FIRST}", None, f"1,{FIRST}"]
+MEANT_DIVIDED = {"0": PARTS[0], DIVIDED: PARTS[0], "MIG-c6d4": PARTS[0], "1": SECOND, SECOND: SECOND}
+MEANT_DIVIDED |= {part: part for part in PARTS}
+OF_DIVIDED = ["0,1", PARTS[0], None, f"{DIVIDED},{PARTS[1]}", f"MIG-c6d4,{PARTS[0]},{PARTS[1]}", SECOND]
+
+
+@pytest.mark.parametrize("job", [{}, {"SLURM_JOB_ID": "42"}], ids=["no scheduler", "salloc"])
+@pytest.mark.parametrize(
+    ("listing", "spellings", "meant"),
+    [(TWO_GPUS, OF_TWO, MEANT), (MIG, OF_DIVIDED, MEANT_DIVIDED)],
+    ids=["two", "divided"],
+)
+def test_however_gpus_are_spelled_each_is_held_by_one_job(start_job, job, listing, spellings, meant):
+    jobs = [start_job(1, visible, 0.15, listing, **job) for visible in spellings]
+    spans = {device: [] for device in meant.values()}
+    for one in jobs:
+        mine, shown = held_by(one)
+        assert mine == shown
+        spans[meant[mine]].append(times_of(one))
+    for held in spans.values():
+        assert all(end <= start for (_, end), (start, _) in pairwise(sorted(held)))
+    assert sum(map(len, spans.values())) == len(spellings)
+
+
+@pytest.mark.parametrize("pair", list(combinations(["0", "GPU-8932", FIRST, None], 2)))
+def test_one_gpu_under_two_names_is_held_once(start_job, pair):
+    listing = TWO_GPUS.strip().splitlines()[0]
+    first = start_job(1, pair[0], LONG, listing)
+    held_by(first)
+    second = start_job(1, pair[1], listing=listing)
+    assert f"process {first.pid} on" in second.stderr.readline()
+    assert second.poll() is None
+    first.kill()
+    assert MEANT[held_by(second)[0]] == FIRST
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_jobs_of_an_allocation_get_as_many_gpus_as_they_ask_for(start_job, count):
+    jobs = [start_job(count, "5,6,7,8", LONG, SLURM_JOB_ID="42") for _ in range(2)]
+    held = [held_by(job)[0].split(",") for job in jobs]
+    assert [len(mine) for mine in held] == [count, count]
+    assert set(held[0]).isdisjoint(held[1])
+
+
+def test_allocations_that_each_have_a_gpu_0_of_their_own_do_not_wait_for_each_other(start_job):
+    jobs = [start_job(1, "0", LONG, SLURM_JOB_ID=job) for job in ("42", "43")]  # no driver says which GPU it is
+    own = [f"GPU 0: NVIDIA A40 (UUID: {uuid})" for uuid in (FIRST, SECOND)]
+    jobs += [start_job(1, "0", LONG, listing, SLURM_JOB_ID="44") for listing in own]
+    assert [held_by(job)[0] for job in jobs] == ["0"] * 4
+
+
+def test_without_locks_a_job_takes_a_gpu_after_a_warning(start_job):
+    job = start_job(1, None, LONG, TWO_GPUS, flock_answers="ENOLCK")
+    assert held_by(job) == (FIRST, FIRST)
+    assert "so two jobs may load on one GPU" in job.stderr.readline()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become other users")
+def test_users_of_one_machine_wait_for_each_other(start_job):
+    first = start_job(1, None, LONG, listing=TWO_GPUS, user=65533)
+    second = start_job(1, None, LONG, listing=TWO_GPUS, user=65534)
+    assert {held_by(first)[0], held_by(second)[0]} == {FIRST, SECOND}
+    third = start_job(2, "0,1", 0.1, listing=TWO_GPUS, user=65534)
+    log = third.stderr.readline()
+    assert f"process {first.pid} on" in log
+    assert f"process {second.pid} on" in log
+    first.kill()
+    second.kill()
+    assert held_by(third)[0] == "0,1"
 
 
 def test_one_gpu_is_never_held_by_two_jobs(start_job):
@@ -127,7 +249,6 @@ def test_a_killed_job_gives_its_gpu_back(start_job):
 
 
 def test_jobs_without_gpu_are_shown_none(monkeypatch):
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     with claimed_gpus(0) as mine:
         assert mine == []
@@ -136,8 +257,8 @@ def test_jobs_without_gpu_are_shown_none(monkeypatch):
 
 
 def test_a_machine_with_fewer_gpus_gives_what_it_has(monkeypatch, tmp_path):
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
+    a_driver(tmp_path, monkeypatch, NO_DRIVER)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with claimed_gpus(2) as mine:
         assert mine == ["3"]
@@ -147,13 +268,7 @@ def test_a_machine_with_fewer_gpus_gives_what_it_has(monkeypatch, tmp_path):
 
 
 def test_a_variable_that_was_not_set_is_unset_again(monkeypatch, tmp_path):
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    a_driver(tmp_path, monkeypatch, "exit 1")
+    a_driver(tmp_path, monkeypatch, NO_DRIVER)
     with claimed_gpus(1):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
-
-
-def test_the_scheduler_of_a_cluster_is_left_alone(start_job):
-    jobs = [start_job(1, "5,6", LONG, SLURM_JOB_ID="42") for _ in range(2)]
-    assert [held_by(job) for job in jobs] == [("5,6", "5,6")] * 2

@@ -1,5 +1,6 @@
 """Finished work survives its worker: kills, torn lines, several writers, and one worker at a time."""
 
+import errno
 import json
 import os
 import signal
@@ -9,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from core.file_systems import environment
 
+from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 
 ROOT = Path(__file__).parents[2]
@@ -147,11 +150,108 @@ def test_a_killed_worker_gives_its_work_back(tmp_path):
         assert time.monotonic() - started < 5
 
 
-def test_a_file_system_without_locks_does_not_stop_the_work(tmp_path, monkeypatch, caplog):
-    def unsupported(*arguments, **options):
-        raise NotImplementedError("FileSystem does not appear to support flock")
+TWO_WRITERS = """
+import logging, sys, time
+from pathlib import Path
+from spd_faith.core.journal import Journal
+logging.basicConfig()
+folder, name = Path(sys.argv[1]), sys.argv[2]
+with Journal(folder) as journal, journal.alone("work"):
+    print("in", flush=True)
+    sys.stdin.readline()
+    for n in range(300):
+        journal.append(f"k{n}", {"text": name * 3000}, {"writer": name})
+    print(len(journal.read()), flush=True)
+"""
 
-    monkeypatch.setattr("spd_faith.core.journal.FileLock.acquire", unsupported)
-    with Journal(tmp_path).alone("work"):
-        pass
-    assert "this file system knows no locks" in caplog.text
+
+@pytest.mark.parametrize("answer", ["ENOLCK", "EOPNOTSUPP", "EIO", "ENOSYS"])
+def test_without_locks_two_processes_at_the_same_work_mix_nothing(tmp_path, answer):
+    command = [sys.executable, "-c", TWO_WRITERS, str(tmp_path / "journal")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([*command, name], env=environment(tmp_path, answer), **pipes) for name in "xy"]
+    assert [process.stdout.readline() for process in both] == ["in\n"] * 2  # neither waits for the other
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in both:
+        out, log = process.communicate(timeout=60)
+        assert (process.returncode, out) == (0, "300\n"), log
+        assert "so work may be done, and paid for, twice, but is never mixed" in log
+    records = Journal(tmp_path / "journal").read()
+    assert set(records) == {f"k{n}" for n in range(300)}
+    assert {(record.content["text"], record.provenance["writer"]) for record in records.values()} <= {
+        ("x" * 3000, "x"),
+        ("y" * 3000, "y"),
+    }
+
+
+# ---- disks that are full, slow, or of somebody else ------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_reported_and_costs_no_record_before_or_after(small_disk):
+    filler = small_disk / "filler"
+    with Journal(small_disk / "journal") as journal:
+        journal.append("before", {"text": "a" * 5000}, PROVENANCE)
+        filler.write_bytes(b"x" * 40_000)
+        with pytest.raises(UserError, match=r"journal: No space left on device\n.*the same command again"):
+            journal.append("lost", {"text": "b" * 30_000}, PROVENANCE)
+        filler.unlink()
+        journal.append("after", {"text": "c" * 5000}, PROVENANCE)
+    assert contents(small_disk / "journal") == {"before": {"text": "a" * 5000}, "after": {"text": "c" * 5000}}
+
+
+def test_a_spent_quota_that_shows_late_is_reported(tmp_path, monkeypatch):
+    def fsync(file):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr("spd_faith.core.journal.os.fsync", fsync)
+    with pytest.raises(UserError, match=f"{tmp_path}: Disk quota exceeded"):
+        write(tmp_path, {"a": {}})
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_fsync_is_reported_once_and_does_not_end_the_work(tmp_path, monkeypatch, caplog, number):
+    def fsync(file):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("spd_faith.core.journal.os.fsync", fsync)
+    monkeypatch.setattr("spd_faith.core.journal._SYNC_SECONDS", 0.0)
+    write(tmp_path, {"a": {}, "b": {}, "c": {}})
+    assert set(contents(tmp_path)) == {"a", "b", "c"}
+    assert caplog.text.count(f"{tmp_path}: fsync: {os.strerror(number)}") == 1
+
+
+def test_a_file_whose_writer_has_only_begun_is_left_out(tmp_path):
+    (tmp_path / "begun.jsonl").write_bytes(b"\0" * 100 + b"\n" + b'{"key": "a"}\n{"key": "b"}\n')  # as NFS may show it
+    write(tmp_path, {"c": {}})
+    assert contents(tmp_path) == {"c": {}}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become another user")
+def test_a_journal_that_a_colleague_keeps_private_is_named(shared_folder):
+    code = (
+        "import os, sys; from pathlib import Path; from spd_faith.core.journal import Journal\n"
+        "from spd_faith.core.errors import run_command\n"
+        "os.setuid(65534); run_command(lambda: Journal(Path(sys.argv[1])).read())"
+    )
+    write(shared_folder, {"a": {}})
+    (path,) = shared_folder.glob("*.jsonl")
+    path.chmod(0o600)
+    done = subprocess.run(
+        [sys.executable, "-c", code, shared_folder], env=environment(shared_folder), capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {path}: Permission denied\n")

@@ -1,6 +1,8 @@
 """Slots bound calls over real processes, and a killed one gives its slots back."""
 
 import asyncio
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -112,10 +114,10 @@ def test_another_endpoint_has_its_own_slots(tmp_path):
 
 
 def test_without_locks_on_the_file_system_each_process_keeps_the_bound_with_a_warning(tmp_path, monkeypatch, caplog):
-    def no_locks(*arguments, **named):
-        raise NotImplementedError
+    def no_locks(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(slots.FileLock, "acquire", no_locks)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     monkeypatch.setattr(slots, "_POLL_SECONDS", 0.01)
     shared = Slots(tmp_path, ADDRESS, 2)
 
@@ -130,4 +132,15 @@ def test_without_locks_on_the_file_system_each_process_keeps_the_bound_with_a_wa
             return "the third when one was free"
 
     assert asyncio.run(hold_three()) == "the third when one was free"
-    assert caplog.text.count("knows no locks") == 1
+    assert caplog.text.count("so jobs do not share their bound on calls in flight") == 1
+
+
+def test_a_folder_that_cannot_be_made_does_not_end_the_work(tmp_path, caplog):
+    (tmp_path / "file").touch()  # where a folder is wanted
+
+    async def hold():
+        async with asyncio.timeout(2), Slots(tmp_path / "file", ADDRESS, 1).held():
+            return True
+
+    assert asyncio.run(hold())
+    assert "so jobs do not share their bound on calls in flight" in caplog.text

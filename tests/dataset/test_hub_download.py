@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from core.file_systems import environment
 from dataset.hub_server import REPOSITORY, Fault, Hub, serve
 from dataset.published import difference, pair, parquet
 
@@ -440,3 +441,21 @@ def test_a_failed_move_leaves_the_tables_and_the_offline_commit(place: Workplace
     assert place.commits() == {old}
     assert place.ids(HF_HUB_OFFLINE="1") == ["easy/00000_1"]
     assert place.commits() == {old}
+
+
+# ---- file systems without locks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["ENOLCK", "ENOSYS"])
+def test_without_locks_two_runs_at_once_end_well_and_leave_nothing_behind(place: Workplace, answer: str) -> None:
+    shimmed = environment(place.folder, answer)
+    variables = {name: shimmed[name] for name in ("PYTHONPATH", "FLOCK_ANSWERS")}
+    place.hub.small.add(HARD)  # which the library itself fetches
+    place.hub.push({EASY: published(1, padding=CHUNK), HARD: published(2)})
+    place.entry("{easy: null, hard: null}")
+    runs = [place.start(**variables) for _ in range(2)]
+    told = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], told
+    assert all("no lock can be taken here" in one for one in told)
+    assert place.ids() == ["easy/00000_1", "hard/00000_2"]
+    assert not place.cached("blobs/*.incomplete")

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
+from core.file_systems import environment
 from fault_server import FaultServer, answer_of, echoing_headers, status
 
+from spd_faith.core.charges import Charges
 from spd_faith.core.config import registry_entry
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
@@ -35,7 +38,7 @@ def run(tmp_path, pairs):
     write_table(tmp_path / "samples.parquet", [sample_row(pair) for pair in pairs], SAMPLES)
     write_table(tmp_path / "images.parquet", [image_row(pair) for pair in pairs], IMAGES)
 
-    def run(server, key=KEY, **changes):
+    def run(server, key=KEY, variables=None, **changes):
         entry = {"backend": "openai", "base_url": server.base_url, "model": "asked", "key_variable": "TEST_KEY"}
         entry |= {"max_new_tokens": 64, "attempts": 1, "prices": PRICES, "concurrency": 2} | changes
         (tmp_path / "models.yaml").write_text(yaml.safe_dump({"remote": entry}))
@@ -44,7 +47,7 @@ def run(tmp_path, pairs):
         command += ["--samples", "samples.parquet", "--images", "images.parquet", "--journal", "results/journal"]
         command += ["--slots", "results/.slots", "--output", "results/responses.parquet"]
         environment = {name: value for name, value in os.environ.items() if name != "TEST_KEY"}
-        environment |= {"TEST_KEY": key} if key else {}
+        environment |= ({"TEST_KEY": key} if key else {}) | (variables or {})
         return subprocess.run(
             list(map(str, command)), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
         )
@@ -156,3 +159,22 @@ def test_an_outage_makes_no_table(run, tmp_path):
     assert done.returncode == 1
     assert "10 questions in a row failed" in done.stderr
     assert not (tmp_path / "results" / "responses.parquet").exists()
+
+
+@pytest.mark.parametrize("answer", ["ENOLCK", "ENOSYS"])
+def test_without_locks_two_jobs_at_the_same_work_end_with_a_whole_table(run, tmp_path, answer):
+    shimmed = environment(tmp_path, answer)
+    variables = {name: shimmed[name] for name in ("PYTHONPATH", "FLOCK_ANSWERS")}
+    with FaultServer() as server, ThreadPoolExecutor() as threads:
+        jobs = [threads.submit(run, server, variables=variables) for _ in range(2)]
+        for done in [job.result() for job in jobs]:
+            assert done.returncode == 0, done.stderr
+            assert "so work may be done, and paid for, twice, but is never mixed" in done.stderr
+        asked = len(server.requests)
+        assert 3 * PAIRS <= asked <= 2 * 3 * PAIRS
+        assert {row["response_text"] for row in rows_of(tmp_path)} == {answer_of(one) for one in server.requests}
+        assert len(rows_of(tmp_path)) == 3 * PAIRS
+        # every call of both is in the ledger, and nothing is asked again
+        assert Charges(tmp_path / "results" / "journal" / "charges").spent_usd() == pytest.approx(asked * USD)
+        assert run(server).returncode == 0
+        assert len(server.requests) == asked

@@ -1,11 +1,13 @@
 """Reading and writing tables: whole or not at all, and always in their schema."""
 
+import errno
 import hashlib
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyarrow as pa
@@ -16,19 +18,42 @@ from spd_faith.core.errors import UserError
 _PROVENANCE_KEY = b"spd_faith"
 
 
+_MAKE_ROOM = "Make room there (or raise the quota), then run the same command again: completed work is kept."
+_GIVE_ACCESS = "Give this user access, or choose another folder, then run the same command again."
+_STORAGE_ERRORS = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EACCES: _GIVE_ACCESS,
+    errno.EPERM: _GIVE_ACCESS,
+    errno.EROFS: _GIVE_ACCESS,
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Raise as a `UserError` what a user can fix about the place of `path`: a full disk, a missing permission."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _STORAGE_ERRORS:
+            raise
+        where, what = error.filename or path, os.strerror(error.errno)
+        raise UserError(f"{where}: {what}\n  {_STORAGE_ERRORS[error.errno]}") from error
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to it when the block ends and removed when it fails."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False) as handle:
-        part = Path(handle.name)
-    try:
-        yield part
-        part.chmod(0o644)  # a temporary file is private, a result is not
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch(exist_ok=False)  # with the mode that the umask gives
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,59 +1,78 @@
 """Which GPUs this machine offers, and one GPU for one job.
 
-Snakemake bounds how many GPU jobs run at once on a machine, but does not say which GPU is whose; a lock file per GPU
-does.
-A cluster's scheduler hands out GPUs itself, so there nothing is claimed.
+Snakemake bounds how many GPU jobs run at once on a machine, but does not say which GPU is whose; a lock per GPU does,
+for all users of the machine, and inside an allocation of Slurm too: its jobs share what was allocated. Locks are files
+in the folder for temporary files. Where each job of a scheduler has such a folder of its own their locks do not meet,
+nor need they: their GPUs differ.
 """
 
-import fcntl
+import logging
 import os
+import re
+import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
-_POLL_SECONDS = 2.0
+from spd_faith.core.locks import Lock, holder, pause_and_report, try_lock
+
+log = logging.getLogger(__name__)
+# A line of `nvidia-smi -L`: a GPU, or below it one of the instances that it is divided into.
+_LISTED = re.compile(r"\s*(?:GPU (?P<index>\d+):|MIG ).*\(UUID: (?P<uuid>[^)]+)\)")
+_SPELLING = re.compile(r"\d+|(GPU|MIG)-.+")
+_WHOLE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class _Gpu:
+    """A GPU, or an instance of a divided one: how CUDA is shown it, and its name among all GPUs."""
+
+    shown: str
+    name: str
+
+
+@dataclass
+class _Listed:
+    """A GPU as the driver lists it."""
+
+    index: int
+    uuid: str
+    instances: list[str] = field(default_factory=list)
+
+    @property
+    def devices(self) -> list[str]:
+        """What CUDA runs on; of a divided GPU that is named as a whole it takes the first instance."""
+        return self.instances or [self.uuid]
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the GPUs that jobs may use: `CUDA_VISIBLE_DEVICES` where it is set, else what the NVIDIA driver lists.
+    """The GPUs that jobs may use: those of `CUDA_VISIBLE_DEVICES` where it is set, else what the NVIDIA driver lists.
 
-    CUDA reads that variable up to the first entry that is empty or -1.
+    CUDA reads that variable up to the first entry that names no GPU.
     """
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return list(takewhile(lambda gpu: gpu not in ("", "-1"), map(str.strip, chosen.split(","))))
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(index) for index, line in enumerate(listed.splitlines()) if line.startswith("GPU ")]
+    return [gpu.shown for gpu in _visible()]
 
 
 @contextmanager
 def claimed_gpus(count: int) -> Iterator[list[str]]:
     """Hold `count` visible GPUs, and show only those to CUDA, until the block ends. Call it before torch is imported.
 
-    Waits while other jobs of the same user hold them. With `count` 0 no GPU is shown.
+    Waits while other jobs hold them. With `count` 0 no GPU is shown.
     """
-    if "SLURM_JOB_ID" in os.environ:
-        yield visible_gpus()
-        return
-    count = min(count, len(visible_gpus()))
+    gpus = _visible()
+    if 0 < len(gpus) < count:
+        log.warning("%d GPUs are asked for and %d visible", count, len(gpus))
+    count = min(count, len(gpus))
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     with ExitStack() as locks:
-        mine: list[str] = []
-        while len(mine) < count:
-            for gpu in visible_gpus():
-                if gpu not in mine and len(mine) < count and _lock(gpu, locks):
-                    mine.append(gpu)
-            if len(mine) < count:
-                locks.close()  # two jobs that each keep a part would wait for each other for ever
-                mine.clear()
-                time.sleep(_POLL_SECONDS)
+        pauses = pause_and_report(lambda: _holders(gpus))
+        while len(mine := _claim(gpus, count, locks)) < count:
+            locks.close()  # two jobs that each keep a part would wait for each other for ever
+            next(pauses)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
         try:
             yield mine
@@ -64,13 +83,79 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
                 os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
-def _lock(gpu: str, locks: ExitStack) -> bool:
-    path = Path(tempfile.gettempdir(), f"spd-faith-{os.getuid()}-gpu-{gpu}.lock")
-    handle = path.open("w")
+def _holders(gpus: list[_Gpu]) -> str:
+    holders = {gpu.shown: holder(_lock_file(gpu)) for gpu in gpus}
+    return "; ".join(["too few GPUs are free", *(f"{gpu}: {text}" for gpu, text in holders.items() if text)])
+
+
+def _claim(gpus: list[_Gpu], count: int, locks: ExitStack) -> list[str]:
+    """Lock the first `count` GPUs that nobody holds, or as many as there are."""
+    mine: list[str] = []
+    for gpu in gpus:
+        if len(mine) < count and (lock := _try_lock(gpu)):
+            locks.enter_context(lock)
+            mine.append(gpu.shown)
+    return mine
+
+
+def _try_lock(gpu: _Gpu) -> Lock | None:
+    before = os.umask(0)  # other users take the lock of this file, too
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        return False
-    locks.enter_context(handle)  # closing the file gives the lock back
-    return True
+        return try_lock(_lock_file(gpu), "two jobs may load on one GPU")
+    finally:
+        os.umask(before)
+
+
+def _lock_file(gpu: _Gpu) -> Path:
+    name = re.sub(r"[^\w.-]", "_", gpu.name)
+    return Path(tempfile.gettempdir(), f"spd-faith-gpu-{name}.lock")
+
+
+def _visible() -> list[_Gpu]:
+    """The visible GPUs, each once."""
+    listed = _listed()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return [_Gpu(shown=uuid, name=uuid) for gpu in listed for uuid in gpu.devices]
+    spellings = takewhile(_SPELLING.fullmatch, map(str.strip, chosen.split(",")))
+    gpus: dict[str, _Gpu] = {}
+    for spelling in spellings:
+        if (name := _name(spelling, listed)) is None:
+            break
+        gpus.setdefault(name, _Gpu(spelling, name))
+    return list(gpus.values())
+
+
+def _name(spelling: str, listed: list[_Listed]) -> str | None:
+    """The UUID of what CUDA takes for the spelling; None where it is the index of no GPU.
+
+    An index counts as the driver does, which is CUDA's way too where the GPUs are of one kind or `CUDA_DEVICE_ORDER` is
+    PCI_BUS_ID. Where no UUID can be known the name is one within this machine and allocation: several jobs may each
+    have a GPU 0 of their own.
+    """
+    if spelling.isdigit() and listed:
+        return next((gpu.devices[0] for gpu in listed if gpu.index == int(spelling)), None)
+    named = {gpu.uuid: gpu.devices[0] for gpu in listed} | {uuid: uuid for gpu in listed for uuid in gpu.instances}
+    if spelling in named:
+        return named[spelling]
+    meant = {device for uuid, device in named.items() if uuid.startswith(spelling)}  # CUDA takes abbreviations
+    if len(meant) == 1:
+        return meant.pop()
+    if _WHOLE_UUID.search(spelling):
+        return spelling
+    return f"{socket.gethostname()}-job-{os.environ.get('SLURM_JOB_ID', 'none')}-gpu-{spelling}"
+
+
+def _listed() -> list[_Listed]:
+    """The GPUs that the driver lists; none where there is no driver."""
+    try:
+        lines = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    gpus: list[_Listed] = []
+    for line in filter(None, map(_LISTED.match, lines.splitlines())):
+        if line["index"] is not None:
+            gpus.append(_Listed(int(line["index"]), line["uuid"]))
+        elif gpus:
+            gpus[-1].instances.append(line["uuid"])
+    return gpus

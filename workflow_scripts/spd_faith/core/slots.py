@@ -5,17 +5,14 @@ takes no slot with it.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from spd_faith.core.files import sha256
+from spd_faith.core.locks import Lock, try_lock
 
-log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 
 
@@ -24,16 +21,16 @@ class Slots:
 
     def __init__(self, folder: Path, address: str, count: int) -> None:
         self._folder = Path(folder) / sha256(address)[:16]
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # `try_lock` reports it
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._count = count
         self._mine: set[int] = set()
-        self._works = True
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """Hold a slot for the length of the block, waiting for one to be free.
 
-        Where the file system knows no locks the bound holds in each process alone, after a warning.
+        Where no lock can be taken the bound holds in each process alone, after a warning.
         """
         while (slot := self._take()) is None:
             await asyncio.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
@@ -44,19 +41,11 @@ class Slots:
             lock.release()
             self._mine.discard(number)
 
-    def _take(self) -> tuple[int, FileLock] | None:
+    def _take(self) -> tuple[int, Lock] | None:
         for number in range(self._count):
             if number in self._mine:
                 continue
-            lock = FileLock(self._folder / f"{number}.lock")
-            try:
-                if self._works:
-                    lock.acquire(blocking=False)
-            except Timeout:
-                continue
-            except NotImplementedError:
-                log.warning("%s: this file system knows no locks; jobs do not share their bound", self._folder)
-                self._works = False
-            self._mine.add(number)
-            return number, lock
+            if lock := try_lock(self._folder / f"{number}.lock", "jobs do not share their bound on calls in flight"):
+                self._mine.add(number)
+                return number, lock
         return None

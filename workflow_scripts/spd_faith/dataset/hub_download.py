@@ -7,6 +7,7 @@ has of a file when its process ends. They come by plain HTTP whether or not hf_x
 import hashlib
 import logging
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,12 +25,14 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get, repo_folder_name
-from huggingface_hub.utils import WeakFileLock, build_hf_headers, parse_ratelimit_headers
+from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers
 from tqdm import tqdm
 
 from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_text
+from spd_faith.core.hub_locks import use_own_hub_locks
+from spd_faith.core.locks import exclusive_lock
 from spd_faith.core.progress import progress
 from spd_faith.dataset.hub_files import split_files, split_patterns
 
@@ -48,6 +51,7 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
         raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
+    use_own_hub_locks()
     with _told_refusals(dataset):
         offline = constants.is_offline_mode()
         revision = dataset.revision if offline else _fetch_contents(dataset)
@@ -83,7 +87,7 @@ def _fetch_contents(dataset: HubDataset) -> str:
     published = {file.rfilename: file for file in info.siblings or []}
     wanted = [name for split in dataset.splits for name in _files_of(published, split, dataset)]
     blobs = _storage(dataset) / "blobs"
-    locks = Path(constants.HF_HUB_CACHE, ".locks", _storage(dataset).name)  # where the library locks, too
+    locks = Path(constants.HF_HUB_CACHE, ".locks", _storage(dataset).name)
     for folder in (blobs, locks):
         folder.mkdir(parents=True, exist_ok=True)
     for name in wanted:
@@ -92,11 +96,16 @@ def _fetch_contents(dataset: HubDataset) -> str:
             continue
         url = hf_hub_url(dataset.repository, name, repo_type="dataset", revision=info.sha)
         blob = blobs / large.sha256  # the library takes what it finds under this name
-        with WeakFileLock(locks / f"{large.sha256}.lock"):
+        with exclusive_lock(locks / f"{large.sha256}.lock.own", "files may be fetched twice") as lock:
             if not blob.exists():
-                part = blob.with_name(f"{blob.name}.incomplete")
-                retry(_fetch, url, part, large.size, name)
-                part.replace(blob)
+                # without a lock another process may be writing what a later run would go on with
+                part = blob.with_name(f"{blob.name}{'' if lock.is_held else '.' + secrets.token_hex(4)}.incomplete")
+                try:
+                    retry(_fetch, url, part, large.size, name)
+                    part.replace(blob)
+                finally:
+                    if not lock.is_held:
+                        part.unlink(missing_ok=True)
     return info.sha
 
 

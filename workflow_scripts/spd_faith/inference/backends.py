@@ -55,8 +55,10 @@ def transformers_backend(
         import torch
         import transformers
 
+        from spd_faith.core.hub_locks import use_own_hub_locks
         from spd_faith.inference.transformers_backend import TransformersBackend
 
+        use_own_hub_locks()
         torch.set_num_threads(threads)
         transformers.utils.logging.disable_progress_bar()
         backend = TransformersBackend(entry, device)

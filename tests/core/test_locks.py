@@ -1,0 +1,220 @@
+"""Locks on whatever file system there is, between whatever users; real processes, killed ones too."""
+
+import os
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from core.file_systems import environment
+
+from spd_faith.core import locks
+from spd_faith.core.journal import Journal
+from spd_faith.core.locks import exclusive_lock, holder, try_lock
+
+NO_LOCKS = ["ENOLCK", "EOPNOTSUPP", "EIO", "ENOSYS", "EINVAL", "ESTALE", "EPERM"]
+HOLD = """
+import logging, os, sys, time
+from pathlib import Path
+from spd_faith.core import locks
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+locks._POLL_SECONDS = 0.02
+if user := int(sys.argv[3]):  # here, for other users need not be able to read the library
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    os.umask(0o022)
+with locks.exclusive_lock(Path(sys.argv[1]), "CONSEQUENCE"):
+    print("in", time.monotonic(), flush=True)
+    time.sleep(float(sys.argv[2]))
+    print("out", time.monotonic(), flush=True)
+"""
+LONG = 60
+
+
+@pytest.fixture
+def hold(shared_folder):
+    """Start a process that holds the lock `work.lock` of the shared_folder, as another user where one is given."""
+    started = []
+
+    def start(seconds, flock_answers=None, user=0):
+        command = [sys.executable, "-c", HOLD, str(shared_folder / "work.lock"), str(seconds), str(user)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, env=environment(shared_folder, flock_answers), **pipes))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def entered(process):
+    word, when = process.stdout.readline().split()
+    assert word == "in"
+    return float(when)
+
+
+def span(process):
+    """(in, out, log) of a process that ends by itself."""
+    out, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    times = [float(line.split()[1]) for line in out.splitlines()]
+    return times[0], times[-1], log
+
+
+def test_two_processes_take_turns_and_the_one_that_waits_names_the_other(hold):
+    first = hold(0.5)
+    entered(first)
+    second = hold(0)
+    start, _, log = span(second)
+    assert start >= span(first)[1]
+    assert f"process {first.pid} on {os.uname().nodename}" in log
+    assert log.count("waiting") == 1
+
+
+def test_a_wait_is_reported_again_each_time(monkeypatch, caplog):
+    monkeypatch.setattr(locks, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "_REPORT_SECONDS", 0.05)
+    pauses = locks.pause_and_report(lambda: "for Godot")
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        next(pauses)
+    assert 3 <= caplog.text.count("waiting: for Godot") <= 6
+
+
+def test_a_killed_holder_is_not_waited_for_whatever_its_file_says(hold, shared_folder):
+    killed = hold(LONG)
+    entered(killed)
+    waiting = hold(0)
+    time.sleep(0.3)
+    assert waiting.poll() is None
+    killed.kill()
+    killed.wait()
+    span(waiting)
+    (shared_folder / "work.lock").write_text("held by nobody, process 1 on another-node, since 1999")
+    span(hold(0))
+
+
+def test_a_lock_file_that_is_removed_is_waited_for_no_longer(hold, shared_folder):
+    entered(hold(LONG))  # as the server of a network file system believes of a node that is gone
+    waiting = hold(0)
+    assert "waiting" in waiting.stderr.readline()
+    (shared_folder / "work.lock").unlink()
+    span(waiting)
+
+
+@pytest.mark.parametrize("answer", NO_LOCKS)
+def test_without_locks_the_work_goes_on_after_one_warning(hold, shared_folder, answer):
+    both = [hold(0.5, flock_answers=answer) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline().startswith("in")
+        log = process.communicate(timeout=20)[1]
+        assert log.count("no lock can be taken here") == 1
+        assert str(shared_folder) in log
+        assert "CONSEQUENCE" in log
+    assert {path.name for path in shared_folder.iterdir()} == {
+        "shim",
+        "work.lock",
+    }  # no marker that a kill leaves behind
+
+
+@pytest.mark.parametrize("answer", ["EAGAIN", "EACCES"])  # the latter from SMB servers
+def test_a_lock_that_is_held_elsewhere_is_waited_for(hold, answer):
+    waiting = hold(0, flock_answers=answer)
+    assert "another process is at the same work" in waiting.stderr.readline()
+    assert waiting.poll() is None
+
+
+def test_a_wait_ends_where_locks_stop_working(shared_folder, monkeypatch, caplog):
+    monkeypatch.setattr(locks, "_POLL_SECONDS", 0.01)
+    path = shared_folder / "work.lock"
+    with try_lock(path, ""):
+        pauses = iter([BlockingIOError(11, "held"), OSError(37, "No locks available")])
+
+        def flock(*arguments):
+            raise next(pauses)
+
+        monkeypatch.setattr(locks.fcntl, "flock", flock)
+        with exclusive_lock(path, "CONSEQUENCE"):
+            pass
+    assert "No locks available), so CONSEQUENCE" in caplog.text
+
+
+def test_one_process_cannot_take_a_lock_twice(shared_folder):
+    with try_lock(shared_folder / "a", ""):
+        assert try_lock(shared_folder / "a", "") is None
+        with try_lock(shared_folder / "b", ""):
+            pass
+    with try_lock(shared_folder / "a", ""):
+        pass
+
+
+def test_a_lock_that_was_given_back_names_nobody(shared_folder):
+    with try_lock(shared_folder / "a", ""):
+        assert f"process {os.getpid()} on" in holder(shared_folder / "a")
+    assert (shared_folder / "a").read_text() == ""
+    assert holder(shared_folder / "a") == holder(shared_folder / "none") == ""
+    (shared_folder / "a").write_bytes(b"\x1b[31m\xff" + b"x" * 10_000)
+    assert holder(shared_folder / "a").isprintable()
+    assert len(holder(shared_folder / "a")) <= 200
+
+
+def test_a_link_in_place_of_the_file_is_not_followed(shared_folder, caplog):
+    (shared_folder / "mine").write_text("precious")
+    (shared_folder / "a.lock").symlink_to("mine")
+    with exclusive_lock(shared_folder / "a.lock", "CONSEQUENCE"):
+        assert (shared_folder / "mine").read_text() == "precious"
+    assert "CONSEQUENCE" in caplog.text
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_lock_files_and_journals_follow_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with Journal(tmp_path) as journal, journal.alone("work"):
+            journal.append("a", {}, {})
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {mode}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+# ---- other users -----------------------------------------------------------------------------------------------------
+
+other_users = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become other users")
+OWNER, COLLEAGUE = 65533, 65534
+
+
+@other_users
+@pytest.mark.parametrize("flock_answers", [None, "NFS"])
+@pytest.mark.parametrize("sticky", [False, True])  # as /tmp
+def test_a_colleagues_lock_is_waited_for_and_respected(hold, shared_folder, flock_answers, sticky):
+    shared_folder.chmod(0o1777 if sticky else 0o777)
+    owner = hold(0.5, flock_answers=flock_answers, user=OWNER)
+    entered(owner)
+    assert stat.S_IMODE((shared_folder / "work.lock").stat().st_mode) == 0o644
+    colleague = hold(0.5, flock_answers=flock_answers, user=COLLEAGUE)
+    start, _, log = span(colleague)
+    assert start >= span(owner)[1]
+    assert f"process {owner.pid} on" in log
+    assert "no lock can be taken" not in log
+    again = hold(0.5, flock_answers=flock_answers, user=COLLEAGUE)
+    entered(again)
+    start, _, _ = span(hold(0, flock_answers=flock_answers, user=OWNER))
+    assert start >= span(again)[1]
+
+
+@other_users
+def test_a_colleagues_private_lock_does_not_end_the_work(hold, shared_folder):
+    (shared_folder / "work.lock").touch(0o600)
+    _, _, log = span(hold(0, user=COLLEAGUE))
+    assert "no lock can be taken here (Permission denied), so CONSEQUENCE" in log
+
+
+@other_users
+def test_a_folder_where_nothing_can_be_written_does_not_end_the_work(hold, shared_folder):
+    shared_folder.chmod(0o755)
+    _, _, log = span(hold(0, user=COLLEAGUE))
+    assert "no lock can be taken here (Permission denied), so CONSEQUENCE" in log
