@@ -8,10 +8,11 @@ the answers about a pair side by side, and those of several pairs in a batch, he
 probe pass of a sample, over its three saved answers, from the images to the rows of all tables. Times are per answer.
 The pass must take at most 1/8 of the eager time (1/5 with that fast generation counted in) and 1/20 of its peak memory
 beyond the weights, for all that a way does at once; on the CPU it is measured in a process of its own. At the published
-size the bare forward pass takes 1/13 of eager's memory by itself, so there the bound is 1/8. (In a batch of three, eager generation took half as long again per answer.) For scale, the fast generation of one pair, and of one
-answer, alone; the pass over one answer, which shares its images with none; and what no probe can go below: the bare
-forward pass over one prompt, with nothing read. Then the pass over answers of other lengths: its cost grows with each
-token alike.
+size the bare forward pass takes 1/13 of eager's memory by itself, so there the bound is 1/8. (In a batch of three,
+eager generation took half as long again per answer.) For scale, the fast generation of one pair, and of one answer,
+alone; the pass over one answer, which shares its images with none; and what no probe can go below: the bare forward
+pass over one prompt, with nothing read. Then the pass over answers of other lengths: its cost grows with each token
+alike.
 
 The model of the CPU has the proportions of the reference model that it is made from: 16 heads of 32, each with its own
 keys and values, a feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. The published ones

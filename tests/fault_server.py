@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-CERTIFICATE = Path(__file__).with_name("loopback_certificate.pem")
+import trustme
+
+AUTHORITY = trustme.CA()  # made anew for each process, so that no key stands in a file
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ class FaultServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
+            AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from fault_server import CERTIFICATE, FaultServer, completion, page, reply, sent, slow, status
+from fault_server import AUTHORITY, FaultServer, completion, page, reply, sent, slow, status
 
 from spd_faith.core import endpoint
 from spd_faith.core.concurrently import concurrently
@@ -627,8 +627,9 @@ def test_a_certificate_that_is_not_trusted_ends_the_job_at_once(ask):
         assert part in str(outcome.error)
 
 
-def test_a_certificate_that_is_named_is_trusted(ask, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+def test_a_certificate_that_is_named_is_trusted(ask, monkeypatch, tmp_path):
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     with FaultServer(tls=True) as server:
         outcome = ask(server=server)
     assert outcome.error is None and outcome.reply.error is None
