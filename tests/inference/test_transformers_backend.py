@@ -185,6 +185,8 @@ def test_prompt_tokens_are_counted(backend):
         ([(56, 112), (112, 56)], 8 + 8),
         ([(224, 224), (448, 112)], 16 + 16),  # reduced to 112 × 112 and 224 × 56
         ([(28, 28), (14, 56)], 4 + 4),  # enlarged to 56 × 56 and 28 × 112
+        # by √(20,000 · 150 / 12,544) = 15.46 to 1,293 × 9.7: 46 tokens, and one token across
+        ([(20_000, 150), (150, 20_000)], 46 + 46),
     ],
 )
 def test_image_tokens_of_a_pair(backend, passed_to_model, sizes, tokens):
@@ -302,6 +304,25 @@ def test_without_cuda_a_needed_gpu_is_a_users_error(tiny_checkpoint, monkeypatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="this job has no GPU"):
         TransformersBackend(entry(tiny_checkpoint, **fields), device)
+
+
+def test_float32_does_without_tf32(tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch begins
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
+    TransformersBackend(entry(tiny_checkpoint))
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.gpu
+def test_a_float32_convolution_is_exact_to_float32(tiny_checkpoint):
+    TransformersBackend(entry(tiny_checkpoint, resources={"gpu": 1}))
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(64, 64, 3, device="cuda")
+    images = torch.randn(8, 64, 56, 56, device="cuda")
+    with torch.no_grad():
+        found, expected = convolution(images).double(), convolution.double()(images.double())
+    assert (found - expected).norm() / expected.norm() < 1e-6  # TF32 is near 3e-4
 
 
 @pytest.mark.gpu
