@@ -306,9 +306,9 @@ def test_without_cuda_a_needed_gpu_is_a_users_error(tiny_checkpoint, monkeypatch
         TransformersBackend(entry(tiny_checkpoint, **fields), device)
 
 
-def test_float32_does_without_tf32(tiny_checkpoint, monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch begins
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
+def test_float32_does_without_tf32(tiny_checkpoint):
+    torch.backends.cudnn.allow_tf32 = True  # as torch begins
+    torch.backends.cuda.matmul.allow_tf32 = True
     TransformersBackend(entry(tiny_checkpoint))
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
