@@ -28,6 +28,7 @@ from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.slots import Slots
 from spd_faith.core.spending import Charge, Spending, cost
+from spd_faith.core.text import writable, writable_json
 
 log = logging.getLogger(__name__)
 for _http_library in ("httpx", "httpx2"):  # they write a line per call
@@ -234,7 +235,7 @@ class Endpoint:
     def _read(self, text: str, seconds: float, charge: Charge, asked: AskedModel) -> Reply:
         """The reply in a response's body. Raises `_Fault` where there is none."""
         try:
-            body = json.loads(self._scrubbed(text))
+            body = json.loads(writable_json(self._scrubbed(text)))
             prompt_tokens, generated_tokens = _usage(body)
             usd = None
             if asked.prices and prompt_tokens is not None and generated_tokens is not None:
@@ -293,7 +294,7 @@ class Endpoint:
         log.info("attempt %d: %s; again in %.1f s", state.attempt_number, state.outcome.exception(), wait)
 
     def _told(self, text: str) -> str:
-        return self._scrubbed(text)[:_LONGEST_TOLD]
+        return writable(self._scrubbed(text))[:_LONGEST_TOLD]
 
     def _scrubbed(self, text: str) -> str:
         for secret in self._secrets:
@@ -307,7 +308,8 @@ def address_of(entry: EndpointEntry, environment: Mapping[str, str]) -> str:
     address = moved or entry.base_url
     try:
         parts = urlsplit(address)
-        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and " " not in address
+        is_written = address.isprintable() and " " not in address
+        is_address = is_written and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # of the port, or of brackets
         is_address = False
     if not is_address:

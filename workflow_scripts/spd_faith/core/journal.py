@@ -17,6 +17,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from spd_faith.core.text import writable
+
 log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
 _KEY = "key"
@@ -101,7 +103,7 @@ class Journal:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         assert self._file is not None
-        text = memoryview(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        text = memoryview(writable(json.dumps(line, ensure_ascii=False)).encode() + b"\n")
         while text:  # a disk that fills up takes a part
             text = text[os.write(self._file, text) :]
 

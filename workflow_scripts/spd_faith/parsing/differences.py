@@ -8,6 +8,7 @@ import math
 import re
 from typing import Any
 
+from spd_faith.core.text import writable
 from spd_faith.parsing.categories import canonical_category
 from spd_faith.parsing.change_words import normalise_type
 from spd_faith.parsing.counts import find_count
@@ -75,7 +76,7 @@ def _count(number: Any) -> int | None:
 
 def _clean(text: str) -> str:
     """Single spaces, and no surrogates, which JSON escapes can bring and no table can hold: pairs joined."""
-    return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
+    return " ".join(writable(text).split())
 
 
 def _difference(raw_type: str | None, raw_category: str | None) -> dict[str, str | None]:
