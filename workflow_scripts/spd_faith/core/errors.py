@@ -4,6 +4,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from spd_faith.core.terminal import printing
+from spd_faith.core.text import printable
+
 
 class UserError(Exception):
     """Says what is wrong, where, and what to do."""
@@ -15,10 +18,10 @@ def told_faults(headline: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"{headline}{error}")
+        sys.exit(f"{headline}{printable(str(error))}")
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`; a `UserError` ends it with its message and exit code 1."""
-    with told_faults("error: "):
+    """Run a command's `main`, whatever the terminal; a `UserError` ends it with its message and exit code 1."""
+    with told_faults("error: "), printing():
         main()
