@@ -26,6 +26,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from spd_faith.core.charges import Charges
 from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
+from spd_faith.core.machine import allow_open_files, network_hint
 from spd_faith.core.slots import Slots
 from spd_faith.core.spending import Charge, Spending, cost
 from spd_faith.core.text import writable, writable_json
@@ -116,7 +117,7 @@ class Endpoint:
         """`address` is where to ask, see `address_of`; `spent_usd` counts towards `max_usd`; `slots` is the folder that
         bounds calls over jobs; `charges` keeps what is spent for a later start.
 
-        Raises `UserError` where no header can carry the key.
+        Raises `UserError` where no header can carry the key, or the machine's settings do not allow to connect.
         """
         self._entry = entry
         self._address = address.rstrip("/")
@@ -134,9 +135,14 @@ class Endpoint:
         self._headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
         if key is None:
             self._headers["Authorization"] = openai.Omit()
-        self._client = openai.AsyncOpenAI(
-            base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
-        )
+        allow_open_files(2 * entry.concurrency, f"`concurrency: {entry.concurrency}`")  # a connection and a lock each
+        try:
+            self._client = openai.AsyncOpenAI(
+                base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
+            )
+        except Exception as error:  # of many kinds: the client reads proxies and certificates from the environment
+            what = f"{type(error).__name__}: {error}{network_hint()}"
+            raise UserError(f"{self._address}: cannot set up a connection\n  {what}") from error
 
     @property
     def spent_usd(self) -> float:
@@ -210,7 +216,7 @@ class Endpoint:
                 cause = error.__cause__ or error
                 if type(cause).__name__ in _NEVER_SENT:
                     charge.usd = 0.0
-                raise _Fault(self._told(f"{type(cause).__name__}: {cause}")) from None
+                raise _Fault(self._told(f"{type(cause).__name__}: {cause}{network_hint()}")) from None
             except openai.APIStatusError as error:
                 if error.status_code not in _PERHAPS_CHARGED:
                     charge.usd = 0.0

@@ -30,6 +30,7 @@ from tqdm import tqdm
 from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_text
+from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
 from spd_faith.dataset.hub_files import split_files, split_patterns
 
@@ -196,7 +197,7 @@ def _told_refusals(dataset: HubDataset) -> Iterator[None]:
     """Tell as a `UserError` what the hub refuses, what the cache lacks, and where there is no connection."""
     try:
         yield
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:
         cause = error
         while isinstance(cause, LocalEntryNotFoundError) and cause.__cause__ is not None:
             cause = cause.__cause__  # the library's summary hides what the hub answered
@@ -224,8 +225,10 @@ def _refusal(dataset: HubDataset, error: BaseException) -> str:
             f"access refused ({status})\n"
             f"  {has_token}Accept the terms at {page}, then set HF_TOKEN to a token of the same account."
         )
+    is_local = isinstance(error, OSError) and error.filename is not None
+    hint = f"\n  The cache is {constants.HF_HUB_CACHE}; HF_HOME moves it." if is_local else network_hint()
     return (
-        f"could not be downloaded\n  {_first_line(error)}\n"
+        f"could not be downloaded\n  {_first_line(error)}{hint}\n"
         "  What was fetched is kept: run the command again to go on. HF_HUB_OFFLINE=1 takes a commit fetched earlier."
     )
 
