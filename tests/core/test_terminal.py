@@ -182,6 +182,7 @@ def test_wrong_paths_are_reported(results, path, told):
     assert "results/demo" in done.stderr or "Remove" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_plan_without_the_workflow_says_how_to_get_one():
     for run in ("x", "{}", json.dumps({"dataset": {}, "models": {}, "judges": {}, "config": {}})):
         command = [sys.executable, str(SCRIPTS / "plan.py"), "--run", run, "--results", "nowhere"]
