@@ -16,6 +16,7 @@ from spd_faith.core.config import load_run
 from spd_faith.core.config_faults import read_mapping
 from spd_faith.core.entries import identity
 from spd_faith.core.errors import told_faults
+from spd_faith.core.failures import failed_job, unfinished
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import command_files
 
@@ -99,11 +100,9 @@ onsuccess:
 onerror:
     if workflow.is_main_process:
         failed = workflow.scheduler.failed
-        jobs = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
-        told = [f"\nThe run {'did not end well' if jobs else 'was stopped'}; what is done is kept."]
-        for job in jobs:
-            of = job.wildcards.get("model") or job.wildcards.get("dataset")
-            told.append(f"  {job.rule.name} of {of}: its log is {job.log[0]}")
-        told.append("Mend the cause and run again, which does only what is left:" if jobs else "To go on:")
-        told.append(f"  {shlex.join(['snakemake', *sys.argv[1:]])}")
-        print("\n".join(told), file=sys.stderr)
+        jobs = [job for one in failed for job in (unfinished(one.jobs) if one.is_group() else [one])]
+        report = [f"\nThe run {'failed' if jobs else 'was stopped'}; completed outputs are kept."]
+        report += [failed_job(job.rule.name, job.wildcards, next(iter(job.log), None)) for job in jobs]
+        report.append("Fix the cause and rerun; only what is missing is done:" if jobs else "To go on:")
+        report.append(f"  {shlex.join(['snakemake', *sys.argv[1:]])}")
+        print("\n".join(report), file=sys.stderr)

@@ -20,7 +20,7 @@ from spd_faith.dataset.merged import LAYOUTS, find_layout, split
 from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.pictures import decode
-from spd_faith.inference.prompts import load_prompts, task_of
+from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 from spd_faith.inference.reasoning import split_reasoning
 from spd_faith.parsing.table import parse_response
 
@@ -45,8 +45,10 @@ def main() -> None:
     asked = arguments.question
     if is_reference_model(entry):
         asked = load_prompts(arguments.prompts)[task].text
-        print(f"{entry.model} is a reference model: it knows the scenes of the dataset `demo` and three prompts alone,")
-        print(f"so it is asked the prompt `{task}`. Its maps point at the differences because it was trained to point.")
+        print(f"{entry.model} is a reference model: it knows only the scenes of the dataset `demo` and three prompts,")
+        print(f"and is asked the prompt `{task}`. Its maps point at the differences because it was trained to point.")
+        if not opens_with(asked, arguments.question):
+            print(f"Your question is none of the three, so the answer is not about it: {arguments.question}")
     with transformers_backend(entry, entry.resources.threads) as (backend, _):
         (generation,) = backend.generate([(asked, original, modified)])
         text, reasoning = split_reasoning(generation.text)

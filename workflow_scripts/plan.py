@@ -6,14 +6,15 @@ Asks nothing and needs no network. Tokens, dollars and hours are estimates; a ? 
 import argparse
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from spd_faith.core.config import run_of_json
-from spd_faith.core.errors import run_command
+from spd_faith.core.console import cell, fits, make_console, print_table
+from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.judge_prompts import load_judge_prompts
@@ -25,27 +26,32 @@ from spd_faith.planning.work import ModelWork, number_of_pairs, work_of_models
 _UNKNOWN = "?"
 _WHERE_NOT_COUNTED = 1000  # pairs
 _COLUMNS = {
-    "Generations": ("questions", "{:,}".format),
+    "questions": ("Generations", "{:,}".format),
+    "calls": ("Calls", "{:,}".format),
     "done": ("done", "{:,}".format),
     "left": ("left", "{:,}".format),
-    "~ prompt tokens": ("prompt_tokens", "{:,.0f}".format),
-    "~ answer tokens": ("generated_tokens", "{:,.0f}".format),
-    "~ US$": ("usd", "{:,.2f}".format),
-    "~ GPU hours": ("gpu_hours", "{:,.2f}".format),
+    "prompt_tokens": ("~ prompt\ntokens", "{:,.0f}".format),
+    "generated_tokens": ("~ answer\ntokens", "{:,.0f}".format),
+    "usd": ("~ US$", "{:,.2f}".format),
+    "gpu_hours": ("~ GPU\nhours", "{:,.2f}".format),
 }
-_JUDGE_COLUMNS = {"Calls": ("calls", "{:,}".format)} | {
-    name: _COLUMNS[name] for name in ("done", "left", "~ prompt tokens", "~ answer tokens", "~ US$")
-}
+_OF_MODELS = (("questions", "done", "left"), ("prompt_tokens", "generated_tokens", "usd", "gpu_hours"))
+_OF_JUDGES = (("calls", "done", "left"), ("prompt_tokens", "generated_tokens", "usd"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=run_of_json, required=True, help="the merged configuration, as JSON")
+    parser.add_argument("--run", required=True, help="the merged configuration, as JSON")
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
     parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"))
     arguments = parser.parse_args()
 
-    run = arguments.run
+    try:
+        run = run_of_json(arguments.run)
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            "--run: not a configuration. The workflow passes it: snakemake plan --cores 1 --configfile …"
+        ) from None
     counted = number_of_pairs(run, arguments.results)
     pairs = _WHERE_NOT_COUNTED if counted is None else counted
     work = work_of_models(run, arguments.results, load_prompts(arguments.prompts), pairs)
@@ -53,53 +59,58 @@ def main() -> None:
     judging = work_of_judges(run, arguments.results, load_judge_prompts(arguments.prompts), pairs)
     needs = missing_needs(run, work, pairs, os.environ, len(visible_gpus()), free, judging)
 
-    console = Console(width=140, soft_wrap=True)
+    console = make_console(without_terminal=160)
     title = f"{pairs:,} pairs of {run.config.dataset}, three questions about each; ~ marks estimates"
     if counted is None:
         title = f"Nobody has counted the pairs of {run.config.dataset}: figures are for {pairs:,}. ~ marks estimates"
-    console.print(_table(title, work))
+    _print(console, title, {"Model": "model", "Backend": "backend"}, _OF_MODELS, work)
     if judging:
-        console.print(_judges_table(judging))
+        names = {"Judge": "judge", "Metric": "metric", "Asks": "model"}
+        _print(console, "Calls of the judges, over all models", names, _OF_JUDGES, judging)
     for judge in sorted(set(run.judges) - {one.judge for one in judging}):
-        console.print(f"Judge calls of {judge}: 0 (free and offline)")
+        print(f"Judge calls of {judge}: 0 (free and offline)")
     taken = disk_bytes(pairs, sum(one.left for one in work))
-    console.print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, weights apart; free: {free / 1e9:.0f} GB")
-    console.print(how_estimated())
+    print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, weights apart; free: {free / 1e9:.0f} GB")
+    print(how_estimated())
     if judging:
-        console.print(how_judging_is_estimated())
-    console.print("Missing:" if needs else "Missing: nothing")
+        print(how_judging_is_estimated())
+    print("Missing:" if needs else "Missing: nothing")
     for need in needs:
-        console.print(f"- {need}")
+        print(f"- {need}")
 
 
-def _table(title: str, work: list[ModelWork]) -> Table:
-    return _filled(title, {"Model": "model", "Backend": "backend"}, _COLUMNS, work)
-
-
-def _judges_table(judging: list[JudgeWork]) -> Table:
-    names = {"Judge": "judge", "Metric": "metric", "Asks": "model"}
-    return _filled("Calls of the judges, over all models", names, _JUDGE_COLUMNS, judging)
-
-
-def _filled(
+def _print(
+    console: Console,
     title: str,
     names: dict[str, str],
-    columns: dict[str, tuple[str, Callable[..., str]]],
+    columns: tuple[tuple[str, ...], tuple[str, ...]],
     work: Sequence[ModelWork | JudgeWork],
-) -> Table:
-    table = Table(title=title, title_justify="left", show_footer=True)
+) -> None:
+    """Print the columns in one table; where it does not fit, in a table for each group of them."""
+    whole = _table(title, names, sum(columns, ()), work)
+    if fits(console, whole):
+        print_table(console, whole)
+        return
+    print_table(console, _table(title, names, columns[0], work))
+    *first_names, _ = names.items()  # the last says more about a row, which the first table has said
+    print_table(console, _table("", dict(first_names), columns[1], work))
+
+
+def _table(title: str, names: dict[str, str], columns: Sequence[str], work: Sequence[ModelWork | JudgeWork]) -> Table:
+    table = Table(title=title, show_footer=True)
     for number, column in enumerate(names):
-        table.add_column(column, "" if number else "all", no_wrap=True)
-    for column, (name, shown) in columns.items():
+        table.add_column(column, "" if number else "all", overflow="fold")
+    for name in columns:
+        column, shown = _COLUMNS[name]
         values = [getattr(one, name) for one in work]
         total = shown(sum(value for value in values if value is not None))
-        table.add_column(column, f"{total} + {_UNKNOWN}" if None in values else total, justify="right")
-    table.add_column("measured on", justify="right")
+        table.add_column(column, f"{total} + {_UNKNOWN}" if None in values else total, justify="right", no_wrap=True)
+    table.add_column("measured\non", justify="right")
     for one in work:
-        values = [(getattr(one, name), shown) for name, shown in columns.values()]
+        values = [(getattr(one, name), _COLUMNS[name][1]) for name in columns]
         measured = f"{one.usage.answers} answers" if one.usage.answers else "–"
         cells = (_UNKNOWN if value is None else shown(value) for value, shown in values)
-        table.add_row(*(getattr(one, name) for name in names.values()), *cells, measured)
+        table.add_row(*(cell(getattr(one, name)) for name in names.values()), *cells, cell(measured))
     return table
 
 

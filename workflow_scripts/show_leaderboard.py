@@ -4,47 +4,74 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.table import Table
 
-from spd_faith.core.errors import run_command
+from spd_faith.core.console import cell, make_console, print_table
+from spd_faith.core.errors import UserError, run_command
 from spd_faith.leaderboard.render import NAMES
 from spd_faith.leaderboard.rows import SHOWN
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
+_ENDS = ("", "_low", "_high")
+_COLUMNS = ["origin", "rank", "label", "judge", "judge_label", *(f"{metric}{end}" for metric in SHOWN for end in _ENDS)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
     arguments = parser.parse_args()
-    rows = pd.read_parquet(arguments.results / "leaderboard.parquet").query("origin == 'run'")
+    rows = read_leaderboard(arguments.results).query("origin == 'run'")
     judges = rows["judge"].nunique()
 
-    table = Table(title=f"SPD-Faith on {arguments.results.name} (percent, 95% interval below)", title_justify="left")
+    name = cell(arguments.results.resolve().name)
+    table = Table(title=f"SPD-Faith on {name} (percent, 95% interval below)")
     table.add_column("#")
-    table.add_column("Model")
+    table.add_column("Model", overflow="fold")
     if judges > 1:
-        table.add_column("Judge")
+        table.add_column("Judge", overflow="fold")
     for metric in SHOWN:
-        table.add_column(NAMES[metric], justify="right")
+        table.add_column(NAMES[metric], justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
         rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
         names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
-        table.add_row(rank, *names, *(_cell(row, metric) for metric in SHOWN))
-    console = Console(width=110)
-    console.print(table)
-    console.print(
-        f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)"
-    )
-    console.print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
-    console.print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")
+        table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in SHOWN))
+    print_table(make_console(without_terminal=110), table)
+    print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
+    print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
+    print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")
 
 
-def _cell(row: dict[str, float], metric: str) -> str:
+def read_leaderboard(results: Path) -> pd.DataFrame:
+    """The rows of the leaderboard in a folder of results. Raises `UserError` where there is none."""
+    path = results / "leaderboard.parquet"
+    if not path.is_file():
+        what = "no leaderboard in it" if results.is_dir() else "not a folder" if results.exists() else "no such folder"
+        finished = sorted({str(one.parent) for folder in (results, Path("results"))
+                           for one in folder.glob("*/leaderboard.parquet")})  # fmt: skip
+        raise UserError(
+            f"{results}: {what}\n"
+            f"  allowed: the results of a dataset whose run has finished: {', '.join(finished) or 'none yet'}\n"
+            "  Make a leaderboard with: snakemake --cores all"
+        )
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}") from error
+    if missing := [column for column in _COLUMNS if column not in table.column_names]:
+        raise UserError(
+            f"{path}: made by another version: it lacks {', '.join(missing[:5])}.\n"
+            "  Remove the file and run the workflow again."
+        )
+    return table.to_pandas()
+
+
+def _value(row: dict[str, float], metric: str) -> str:
     if pd.isna(row[metric]):
-        return "–"
-    return f"{100 * row[metric]:.1f}\n{100 * row[f'{metric}_low']:.0f}–{100 * row[f'{metric}_high']:.0f}"
+        return cell("–")
+    value, low, high = (100 * row[f"{metric}{end}"] for end in _ENDS)
+    return f"{value:.1f}\n{cell(f'{low:.0f}–{high:.0f}')}"
 
 
 if __name__ == "__main__":

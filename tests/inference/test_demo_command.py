@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -15,7 +16,7 @@ from PIL import Image
 from spd_faith.core.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.inference.pictures import decode, merge
-from spd_faith.inference.prompts import task_of
+from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +64,41 @@ def test_a_merged_picture_and_the_published_question(folder, tmp_path):
     assert red == [False, True, True, True]  # no image token speaks of the verdict
     for name in ("original.png", "modified.png"):
         assert Image.open(tmp_path / "out" / name).tobytes() == Image.open(folder / name).convert("RGB").tobytes()
+
+
+@pytest.mark.slow
+def test_the_line_of_the_readme_gives_an_answer_that_makes_sense():
+    (line,) = [
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("python workflow_scripts/demo.py")
+    ]
+    command = shlex.split(line, comments=True)
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Read as   verdict: differs (free_text)" in done.stdout
+    assert "stop sign" in done.stdout and "tv" in done.stdout
+    assert "Your question" not in done.stdout
+
+
+def test_the_pair_that_ships_is_what_the_renderer_draws():
+    split = DemoSplit(pairs=1, objects=[5, 5], differences=[2, 2])
+    (pair,) = demo_pairs(DemoDataset(source="demo", seed=2, splits={"pair": split}))
+    told = {(difference.type, difference.category) for difference in pair.scenes.differences}
+    assert told == {("color", "stop sign"), ("remove", "tv")}
+    row = image_row(pair)
+    drawn = merge(decode(row["original"]), decode(row["modified"]))
+    assert Image.open(ROOT / "resources/demo_pair.png").convert("RGB").tobytes() == drawn.tobytes()
+
+
+@pytest.mark.slow
+def test_a_reference_model_says_that_it_does_not_know_a_question(folder):
+    done = demo(folder, folder / "merged.png", "--question", "Is the dog happy?")
+    assert done.returncode == 0, done.stderr
+    assert "Your question is none of the three, so the answer is not about it: Is the dog happy?" in done.stdout
 
 
 @pytest.mark.slow
@@ -118,3 +154,20 @@ def test_maps_are_numbered_in_the_order_of_the_answer(monkeypatch, tmp_path):
 )
 def test_a_question_belongs_to_a_task(question, task):
     assert task_of(question) == task
+
+
+@pytest.mark.parametrize(
+    ("question", "task"),
+    [
+        ("Are the two pictures same?", "same"),
+        ("are the two pictures the SAME", "same"),
+        ("Are the two pictures different?", "different"),
+        ("How many differences are there between two pictures?", "describe"),
+        ("Is the dog happy?", None),
+        ("Are the two pictures of the same dog?", None),
+        ("", None),
+    ],
+)
+def test_a_published_question_is_recognised_by_its_words(question, task):
+    prompts = load_prompts(ROOT / "resources/prompts")
+    assert [name for name, prompt in prompts.items() if opens_with(prompt.text, question)] == ([task] if task else [])

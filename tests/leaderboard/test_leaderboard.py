@@ -225,3 +225,13 @@ def test_the_csv_has_shares_as_percentages_and_ratios_as_they_are(opened: pd.Dat
     assert (good["ffn_drift"], good["grounding_ratio"], good["grounding_ratio_n"]) == (2, 3, 3)
     assert rows.loc["partly", "grounding_ratio_n"] == 0 and pd.isna(rows.loc["partly", "grounding_ratio"])
     assert rows.loc["poor", ["n_probed", "ffn_drift", "ffn_drift_n"]].isna().all()
+
+
+def test_a_label_stays_in_its_cell_and_means_nothing(aggregated: Aggregate) -> None:
+    odd = "a|b \\|\n*c* <b>`d` ~~e~~ \x1b[2J\u202e 模型"
+    keys = {("hand", model): provenance(odd if model == "good" else model) for model in ENTRIES}
+    headline = headline_table(live_rows(aggregated, keys))
+    (line,) = [line for line in headline.splitlines() if "模型" in line]
+    cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)[1:-1]  # at the pipes that no backslash escapes
+    assert len(cells) == len(re.split(r"\|", headline.splitlines()[0])[1:-1])
+    assert cells[1].strip() == r"a\|b \\\| \*c\* \<b>\`d\` \~\~e\~\~ \\x1b[2J\\u202e 模型"

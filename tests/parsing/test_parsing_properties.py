@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spd_faith.core.schemas import PARSE_STATUSES, PARSED, TASKS, TYPES, VERDICTS
+from spd_faith.inference.reasoning import find_reasoning_marker
 from spd_faith.parsing.table import parse_response
 
 PIECES = [
@@ -60,7 +61,9 @@ def answers(labels: st.SearchStrategy[str]) -> st.SearchStrategy[dict]:
 
 
 ANSWERS = answers(LABELS)
-PROSE = st.text(st.characters(codec="utf-8", exclude_characters="{}[]`"), max_size=60)
+PROSE = st.text(st.characters(codec="utf-8", exclude_characters="{}[]`"), max_size=60).filter(
+    lambda text: find_reasoning_marker(text) is None  # an answer after reasoning that never ends is none
+)
 
 
 def check_rows(answers: list[tuple[str, str, bool]]) -> None:

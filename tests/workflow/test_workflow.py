@@ -70,6 +70,22 @@ def test_the_run_is_recorded_and_its_end_says_where_and_what_next(finished: Proj
         assert expected in output
 
 
+def test_a_run_ends_well_on_a_terminal_that_lacks_characters(project: Project) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # ASCII everywhere
+    output = project.run("--forcerun", "make_leaderboard", **plain)
+    assert "| 1 | Tiny Qwen2-VL" in output and "config/spd_faith_bench.yaml" in output
+    assert "8 pairs of demo" in project.run("plan", **plain)
+
+
+def test_a_job_that_was_killed_is_listed_with_what_may_have_killed_it(project: Project) -> None:
+    project.insert("workflow_scripts/make_leaderboard.py", "import os\nos.kill(os.getpid(), 9)")
+    done = project.snakemake("--forcerun", "make_leaderboard")
+    assert done.returncode == 1
+    end = done.stderr[done.stderr.index("The run failed; completed outputs are kept.") :]
+    assert "make_leaderboard of demo (results/demo/logs/make_leaderboard.log):\n    no error in its log" in end
+    assert "mem_mb" in end
+
+
 def test_nothing_is_left_half_written(finished: Project) -> None:
     assert not list(finished.folder.rglob("*.part"))
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from spd_faith.core.errors import UserError
+from spd_faith.core.text import writable
 
 NAME_RULE = "letters, digits, '.', '_', '-', the first a letter or digit (it names files)"
 NOTHING = object()  # there is no value, not even null
@@ -17,6 +18,9 @@ NOTHING = object()  # there is no value, not even null
 
 class _NoRepeatedKeys(yaml.SafeLoader):
     """YAML keeps the last of two equal keys in silence; a config may not."""
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        return writable(super().construct_scalar(node))
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]

@@ -26,8 +26,10 @@ from spd_faith.core.endpoint_failures import CallFailure, Kind, connection_failu
 from spd_faith.core.endpoint_replies import Reply, parse_body, read_reply, read_usage
 from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
+from spd_faith.core.machine import allow_open_files, network_hint
 from spd_faith.core.slots import Slots
 from spd_faith.core.spending import Charge, Spending, cost
+from spd_faith.core.text import writable
 
 log = logging.getLogger(__name__)
 for _http_library in ("httpx", "httpx2"):  # they write a line per call
@@ -65,7 +67,7 @@ class Endpoint:
         the questions that it left. `needs` says what the caller needs of an endpoint, for the error where all is
         refused.
 
-        Raises `UserError` where no header can carry the key, or a variable of proxies or certificates is wrong.
+        Raises `UserError` where no header can carry the key, or the machine's settings do not allow to connect.
         """
         self._entry = entry
         self._address = address.rstrip("/")
@@ -90,16 +92,14 @@ class Endpoint:
         self._headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
         if key is None:
             self._headers["Authorization"] = openai.Omit()
+        allow_open_files(2 * entry.concurrency, f"`concurrency: {entry.concurrency}`")  # a connection and a lock each
         try:
             self._client = openai.AsyncOpenAI(
                 base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
             )
-        except Exception as error:  # a wrong variable raises what its reader happens to raise
-            raise UserError(
-                f"{self._address}: no client can be made: {type(error).__name__}: {error}\n"
-                "  Check the environment variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and"
-                " SSL_CERT_DIR."
-            ) from None
+        except Exception as error:  # of many kinds: the client reads proxies and certificates from the environment
+            what = f"{type(error).__name__}: {error}{network_hint()}"
+            raise UserError(f"{self._address}: cannot set up a connection\n  {what}") from None
 
     @property
     def spent_usd(self) -> float:
@@ -276,7 +276,7 @@ class Endpoint:
         log.info("attempt %d: %s; again in %.1f s", state.attempt_number, self._shown(failure), wait)
 
     def _shown(self, failure: CallFailure) -> str:
-        return self._scrubbed(str(failure))[:_LONGEST_ERROR]
+        return writable(self._scrubbed(str(failure)))[:_LONGEST_ERROR]
 
     def _scrubbed(self, text: str) -> str:
         for secret in self._secrets:
@@ -290,7 +290,8 @@ def address_of(entry: EndpointEntry, environment: Mapping[str, str]) -> str:
     address = moved or entry.base_url
     try:
         parts = urlsplit(address)
-        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and " " not in address
+        is_written = address.isprintable() and " " not in address
+        is_address = is_written and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # of the port, or of brackets
         is_address = False
     if not is_address:

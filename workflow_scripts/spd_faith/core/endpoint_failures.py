@@ -14,6 +14,8 @@ from typing import Any
 
 import openai
 
+from spd_faith.core.machine import network_hint
+
 
 class Kind(Enum):
     """What becomes of the question, and of those after it."""
@@ -206,7 +208,7 @@ def status_failure(status: int, headers: Mapping[str, str], text: str) -> CallFa
 def connection_failure(error: openai.APIConnectionError) -> CallFailure:
     """The failure where no answer came through."""
     cause = error.__cause__ or error
-    said = f"{type(cause).__name__}: {cause}"
+    said = f"{type(cause).__name__}: {cause}{network_hint()}"
     words = " ".join(f"{type(one).__name__} {one}" for one in _causes(error))
     for pattern, kind, problem, hint in _BY_CAUSE:
         if re.search(pattern, words):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spd_faith.core.endpoint_failures import CallFailure, Kind, is_web_page, page_failure, reported_failure
+from spd_faith.core.text import writable_json
 
 _MOST_TOKENS = 2**31 - 1  # what the column holds
 _LONGEST_REASON = 40  # characters that are kept of a reason that no table knows
@@ -80,7 +81,7 @@ def parse_body(data: bytes, charset: str) -> dict[str, Any]:
     if re.match(r"\s*(?:data|event|id|retry)?:", text):
         raise CallFailure("the server streams its answers, though it was not asked to; turn that off", Kind.REFUSED)
     try:
-        body = json.loads(text)
+        body = json.loads(writable_json(text))
     except (ValueError, RecursionError) as error:
         raise CallFailure(f"the answer is not JSON, or cut off: {error}") from None
     if not isinstance(body, dict):

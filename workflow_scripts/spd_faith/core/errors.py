@@ -1,8 +1,19 @@
 """Errors that a person caused and can mend: a message without a traceback."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from spd_faith.core.terminal import printing
+from spd_faith.core.text import printable
+
+_MACHINE = {  # errors of the machine or of a path that was given, and what to do
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR), ""),
+    errno.ENAMETOOLONG: "",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and start again: what was answered is kept"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "; raise the limit on open files: see `ulimit -n`"),
+}
 
 
 class UserError(Exception):
@@ -15,10 +26,15 @@ def told_faults(headline: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"{headline}{error}")
+        sys.exit(f"{headline}{printable(str(error))}")
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`; a `UserError` ends it with its message and exit code 1."""
-    with told_faults("error: "):
-        main()
+    """Run a command's `main`, whatever the terminal; a `UserError` ends it with its message and exit code 1."""
+    with told_faults("error: "), printing():
+        try:
+            main()
+        except OSError as error:
+            if error.errno not in _MACHINE or error.filename is None:
+                raise
+            raise UserError(f"{error.filename}: {error.strerror}{_MACHINE[error.errno]}") from error

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spd_faith.core.errors import UserError
+from spd_faith.core.text import writable
 
 _PROVENANCE_KEY = b"spd_faith"
 
@@ -58,7 +59,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(writable(text), encoding="utf-8")
 
 
 def write_table(
@@ -94,7 +95,19 @@ def table_writer(
 def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     if unknown := {column for row in rows for column in row} - set(schema.names):  # pyarrow drops them in silence
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
-    return pa.Table.from_pylist(rows, schema=schema)
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except UnicodeEncodeError:
+        return pa.Table.from_pylist(_written(rows), schema=schema)
+
+
+def _written(value: Any) -> Any:
+    """`value` with its texts made writable, however deep they lie."""
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, list | tuple):
+        return [_written(one) for one in value]
+    return {key: _written(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:

@@ -18,6 +18,7 @@ from typing import Any
 
 from spd_faith.core.files import storage_errors
 from spd_faith.core.locks import exclusive_lock
+from spd_faith.core.text import writable
 
 log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
@@ -107,7 +108,7 @@ class Journal:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         assert self._file is not None
-        text = memoryview(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        text = memoryview(writable(json.dumps(line, ensure_ascii=False)).encode() + b"\n")
         try:
             while text:  # a disk that fills up takes a part
                 text = text[os.write(self._file, text) :]

@@ -7,6 +7,7 @@ from typing import Any
 
 from spd_faith.core.config_faults import NAME_RULE, fault
 from spd_faith.core.entries import NAME, FolderDataset
+from spd_faith.core.text import writable_name
 from spd_faith.dataset.pairs import Pair, Picture, Truth, read_object, read_strict
 
 TRUTH = "differences.json"
@@ -78,7 +79,7 @@ def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
     else:
         pictures = {role: Picture(str(path), path) for role, (path,) in found.items()}
         place = str(folder / (TRUTH if (folder / TRUTH).exists() else LOG))
-        yield Pair(place, folder.parent.name, row, folder.name, pictures, truth)
+        yield Pair(place, folder.parent.name, row, writable_name(folder.name), pictures, truth)
 
 
 def _truth(folder: Path) -> Truth | list[str]:

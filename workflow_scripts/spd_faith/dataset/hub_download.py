@@ -33,6 +33,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_text
 from spd_faith.core.hub_locks import use_own_hub_locks
 from spd_faith.core.locks import exclusive_lock
+from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
 from spd_faith.dataset.hub_files import split_files, split_patterns
 
@@ -205,7 +206,7 @@ def _told_refusals(dataset: HubDataset) -> Iterator[None]:
     """Tell as a `UserError` what the hub refuses, what the cache lacks, and where there is no connection."""
     try:
         yield
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:
         cause = error
         while isinstance(cause, LocalEntryNotFoundError) and cause.__cause__ is not None:
             cause = cause.__cause__  # the library's summary hides what the hub answered
@@ -233,8 +234,10 @@ def _refusal(dataset: HubDataset, error: BaseException) -> str:
             f"access refused ({status})\n"
             f"  {has_token}Accept the terms at {page}, then set HF_TOKEN to a token of the same account."
         )
+    is_local = isinstance(error, OSError) and error.filename is not None
+    hint = f"\n  The cache is {constants.HF_HUB_CACHE}; HF_HOME moves it." if is_local else network_hint()
     return (
-        f"could not be downloaded\n  {_first_line(error)}\n"
+        f"could not be downloaded\n  {_first_line(error)}{hint}\n"
         "  What was fetched is kept: run the command again to go on. HF_HUB_OFFLINE=1 takes a commit fetched earlier."
     )
 

@@ -108,7 +108,7 @@ def _truth(pair: Pair) -> dict[str, Any]:
 def _content(path: Path) -> str | None:
     try:
         return sha256(path.read_bytes())
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have is a ValueError
         return None
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_faults import explain, fault
 from spd_faith.core.entries import Strict
+from spd_faith.core.text import writable_json
 from spd_faith.dataset.merged import Layout
 from spd_faith.dataset.picture_sizes import seen_size
 
@@ -127,7 +128,7 @@ def read_object(data: bytes, place: str) -> dict[str, Any] | list[str]:
     """The JSON object in `data`, or its fault."""
     allowed = "one JSON object, {…}, with no comma before or after its last brace"
     try:
-        content = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
+        content = json.loads(writable_json(data.decode("utf-8-sig")), object_pairs_hook=_without_repeats)
     except UnicodeDecodeError as error:
         return [fault(place, "not in UTF-8", f"byte {data[error.start]:#x} at {error.start + 1}", "text in UTF-8")]
     except _RepeatedKey as error:

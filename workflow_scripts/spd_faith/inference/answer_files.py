@@ -23,6 +23,7 @@ from spd_faith.core.config_faults import explain, fault, raise_faults
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import TASKS
+from spd_faith.core.text import writable, writable_json
 from spd_faith.inference.reasoning import split_reasoning
 
 LONGEST_TEXT = 1_000_000  # characters; what is longer is no answer
@@ -72,7 +73,7 @@ class GivenAnswers:
             given = {key: value for key, value in given.items() if value is not None}
             if given and not _holds_list(text):
                 text = f"{text}\n\n{json.dumps(given, ensure_ascii=False)}".lstrip()
-            found["describe"] = _encodable(text), reasoning
+            found["describe"] = writable(text), reasoning
         return found
 
 
@@ -188,7 +189,7 @@ _READERS: dict[str, Callable[[Path, bytes], _Content]] = {
 
 def _decoded(place: str, content: bytes, allowed: str) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        return json.loads(writable_json(content.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         found = f"byte {content[error.start]:#x} at {error.start + 1}"
         raise UserError(fault(place, "not in UTF-8", found, "text in UTF-8")) from None
@@ -217,12 +218,7 @@ def _text(value: Any) -> str | None:
         raise ValueError("not a text")
     if len(value) > LONGEST_TEXT:
         raise ValueError(f"a text of {len(value):,} characters")
-    return _encodable(value)
-
-
-def _encodable(text: str) -> str:
-    """Without surrogates, which JSON escapes can bring and no table can hold: pairs joined, single ones replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def _number(value: Any) -> int | float | None:
@@ -260,7 +256,7 @@ def _entries(value: Any) -> list[Any] | None:
 
 def _from_string(text: str) -> Any:
     try:
-        return json.loads(text) if text.strip() else None
+        return json.loads(writable_json(text)) if text.strip() else None
     except (ValueError, RecursionError):
         raise ValueError("a string that is not JSON") from None
 

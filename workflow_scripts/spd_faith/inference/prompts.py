@@ -30,6 +30,15 @@ def task_of(question: str) -> str:
     return "different" if words & {"different", "differ", "unlike", "difference", "differences"} else "describe"
 
 
+def opens_with(prompt: str, question: str) -> bool:
+    """Whether a prompt opens with that question, give or take case, marks and the articles."""
+    published, asked = (
+        [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
+        for text in (prompt.partition("\n")[0], question)
+    )
+    return asked == published
+
+
 def load_prompts(folder: Path, tasks: Sequence[str] = TASKS) -> dict[str, Prompt]:
     """The prompt of each task, from `folder/{task}.txt`."""
     prompts = {}

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from transformers.utils import cached_file, extract_commit_hash, is_torchvision_
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
+from spd_faith.core.machine import network_hint
 from spd_faith.inference.answers import Answer
 from spd_faith.inference.batches import Shown, answer_in_batches
 from spd_faith.inference.families import family_of
@@ -303,11 +305,15 @@ def _commit_of(entry: TransformersModel) -> str | None:
         raise UserError(f"{entry.model}: its config could not be loaded\n  {error}") from error
 
 
+def _hint(entry: TransformersModel) -> str:
+    return "" if Path(entry.model).exists() else network_hint()
+
+
 def _load_config(entry: TransformersModel) -> PretrainedConfig:
     try:
         config = AutoConfig.from_pretrained(entry.model, revision=entry.revision, trust_remote_code=False)
     except _LOADING_ERRORS as error:
-        raise UserError(f"{entry.model}: its config could not be loaded\n  {error}") from error
+        raise UserError(f"{entry.model}: its config could not be loaded\n  {error}{_hint(entry)}") from error
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise UserError(
             f"{entry.model}: transformers has no model class that answers with text about pictures for the type"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, INVENTED
+from spd_faith.core.text import writable_json
 from spd_faith.inference.reasoning import find_reasoning_marker
 from spd_faith.judging.claims import Claim
 from spd_faith.parsing.answer_text import answer_of
@@ -103,7 +104,7 @@ def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
     A claim whose quote is not in its answer is labelled `INVENTED`. Raises `ReplyFault` where the form is broken.
     """
     try:
-        reply = _REPLIES[metric].model_validate_json(_json_of(text))
+        reply = _REPLIES[metric].model_validate_json(writable_json(_json_of(text)))
     except ValidationError as error:
         raise ReplyFault(_told(error)) from None
     spoken = [_spoken(answer) for answer in answers]

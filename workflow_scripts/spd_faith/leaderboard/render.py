@@ -1,8 +1,11 @@
 """The leaderboard as CSV and Markdown."""
 
+from typing import Any
+
 import pandas as pd
 
 from spd_faith.core.schemas import ERROR_TYPES, HEADLINE, PARSE_STATUSES, PROBE_SUMMARIES, SEVERITIES
+from spd_faith.core.text import printable
 from spd_faith.leaderboard.rows import FRACTIONS, LOWEST_RANKED_COVERAGE, PROBE_SHARES, SHOWN
 from spd_faith.scoring.aggregate import SECONDARY, Aggregate
 
@@ -27,6 +30,7 @@ NAMES = {
     "tam_chance": "by chance",
 }
 _NONE = "–"
+_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|*`<~"})
 _GROUPINGS = {
     "split": "Split",
     "type": "Type of difference (a pair counts for each type that it holds)",
@@ -249,4 +253,9 @@ def _percent(fraction: float) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    return table.to_markdown(index=False, disable_numparse=True)
+    """The table; texts in it, which may come from a config or an endpoint, stay in their cells and mean nothing."""
+    return table.map(_cell_text).to_markdown(index=False, disable_numparse=True)
+
+
+def _cell_text(value: Any) -> Any:
+    return printable(" ".join(value.split())).translate(_MARKDOWN) if isinstance(value, str) else value

@@ -8,6 +8,7 @@ import math
 import re
 from typing import Any
 
+from spd_faith.core.text import writable
 from spd_faith.parsing.answer_text import answer_of, readable
 from spd_faith.parsing.categories import canonical_category
 from spd_faith.parsing.change_words import normalise_type
@@ -78,8 +79,7 @@ def _count(number: Any) -> int | None:
 
 def _clean(text: str) -> str:
     """Single spaces, no escapes ("traffic\\_light"), and no surrogates, which no table can hold: pairs joined."""
-    text = _ESCAPED_JOINT.sub("", text)
-    return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
+    return " ".join(writable(_ESCAPED_JOINT.sub("", text)).split())
 
 
 def _difference(raw_type: str | None, raw_category: str | None) -> dict[str, str | None]:
