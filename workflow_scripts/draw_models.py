@@ -21,7 +21,7 @@ def main() -> None:
         folder.name: read_table(folder / "generation_attention.parquet", PROBE_GENERATION_ATTENTION)
         for folder in arguments.probes
     }
-    save(attention_by_step(tables, "describe"), arguments.output_folder / "attention_by_step")
+    save([attention_by_step(tables, "describe")], arguments.output_folder / "attention_by_step")
 
 
 if __name__ == "__main__":

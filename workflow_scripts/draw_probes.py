@@ -1,4 +1,8 @@
-"""Draw one model's probes: every figure and the maps of chosen answers, as PDF and PNG, and a contact sheet of them."""
+"""Draw one model's probes: every figure and the maps of chosen answers, as PDF and PNG, and a contact sheet of them.
+
+A figure that cannot be drawn costs no other: it is named in not_drawn.txt, on the sheet and in the log, and the command
+fails only if not one could be drawn.
+"""
 
 import argparse
 import logging

@@ -42,7 +42,6 @@ from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
 from spd_faith.probes.figures.layer_changes import layer_changes
 from spd_faith.probes.figures.neuron_activation import neuron_activation
-from spd_faith.probes.figures.pages import write_pages
 from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, FAITHFULNESS, sample_groups
 from spd_faith.probes.sample_values import sample_values
 
@@ -414,9 +413,10 @@ def test_heat_maps_of_some_layers_stand_where_those_layers_are():
 
 def test_figures_are_the_pages_of_one_file(tmp_path):
     drawings = all_figures(*case("tiny"))
-    for name in ("a.pdf", "b.pdf"):
-        figures = [drawings[which]() for which in ("grounding", "attention_by_step", "attention_by_layer")]
-        write_pages(figures, tmp_path / name)
+    for name in ("a", "b"):
+        pages = (drawings[which]() for which in ("grounding", "attention_by_step", "attention_by_layer"))
+        save(pages, tmp_path / name)
+    assert {path.name for path in tmp_path.glob("a*")} == {"a.pdf", "a.png", "a_p02.png", "a_p03.png"}
     content = (tmp_path / "a.pdf").read_bytes()
     assert len(re.findall(rb"/Type /Page\b", content)) == 3
     assert b"/FontFile2" in content  # TrueType, as the style says: letters stay letters
@@ -513,7 +513,7 @@ def test_drawing_leaves_the_callers_style_alone():
 
 def test_saving_writes_pdf_and_png_the_same_bytes_each_time(tmp_path):
     for folder in ("one", "two"):
-        save(draw("tiny", "layer_changes_faithfulness"), tmp_path / folder / "figure")
+        save([draw("tiny", "layer_changes_faithfulness")], tmp_path / folder / "figure")
     for kind, magic in ((".pdf", b"%PDF"), (".png", b"\x89PNG")):
         one, two = ((tmp_path / folder / f"figure{kind}").read_bytes() for folder in ("one", "two"))
         assert one.startswith(magic)
@@ -528,7 +528,7 @@ def test_pdf_and_png_are_laid_out_alike_and_once(tmp_path, monkeypatch):
     layout = ConstrainedLayoutEngine.execute
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: (laid_out.append(1), layout(*given))[1])
     figure = draw("full", "grounding")
-    save(figure, tmp_path / "figure")
+    save([figure], tmp_path / "figure")
     assert len(laid_out) == 1
     places = [axes.get_position().bounds for axes in figure.axes]
     FigureCanvasAgg(figure).draw()
