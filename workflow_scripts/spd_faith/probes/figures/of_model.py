@@ -116,8 +116,8 @@ def write_each(
 def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:
     """The named sample, or the first with a measured answer, or else the first."""
     if sample_id is not None:
-        if not pc.is_in(pa.scalar(sample_id), attention["sample_id"].combine_chunks()).as_py():
+        if sample_id not in attention["sample_id"].unique().to_pylist():
             raise UserError(f"--sample-id {sample_id}: not among the probed samples")
         return sample_id
     measured = attention.filter(pc.is_valid(attention["layer"]))
-    return pc.min((measured if len(measured) else attention)["sample_id"]).as_py()
+    return min((measured if len(measured) else attention)["sample_id"].unique().to_pylist())
