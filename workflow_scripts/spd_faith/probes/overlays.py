@@ -325,7 +325,7 @@ def _draw_word(
     """Colours from the map's 0 to its highest value, which the caption gives, with `beside` where that is not seen."""
     highest = word.highest
     value = "no value" if np.isnan(highest) else f"{highest:.2f}{beside if _lies_beside(word, rasters) else ''}"
-    shown = _show(figure, corner, panel, pair, pair.pale, _caption(word.text, value, panel), "black")
+    shown = _show(figure, corner, panel, pair, pair.pale, _caption(word.text, value, panel, round(figure.dpi)), "black")
     if not highest > 0:  # nothing to colour; nor of nan
         return
     for raster in rasters:
@@ -346,15 +346,15 @@ def _draw_word(
             axes.set(xlim=(0, width), ylim=(height, 0))
 
 
-def _caption(text: str, value: str, panel: float) -> str:
+def _caption(text: str, value: str, panel: float, dots: int) -> str:
     """The word and its value, the word cut to the width of the panel."""
     text = readable(text)
     whole = f"{text}  {value}"
-    if len(text) <= _MOST_LETTERS and text_width(whole, _SMALL) <= panel:
+    if len(text) <= _MOST_LETTERS and text_width(whole, _SMALL, dots) <= panel:
         return whole
     lengths = range(min(len(text), _MOST_LETTERS), 0, -1)
     cut = (f"{text[:length]}…  {value}" for length in lengths)
-    return next(one for one in cut if text_width(one, _SMALL) <= panel)
+    return next(one for one in cut if text_width(one, _SMALL, dots) <= panel)
 
 
 def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:

@@ -13,12 +13,12 @@ from typing import ParamSpec
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.patches import Patch
-from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 from scipy.special import stdtrit
 
@@ -202,9 +202,15 @@ def title(figure: Figure, *lines: str) -> None:
     figure.suptitle(title_lines(lines))
 
 
-def text_width(text: str, points: float) -> float:
-    """In inches, of a line in the style's font."""
-    return text_to_path.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)[0] / 72
+def text_width(text: str, points: float, dots: int) -> float:
+    """In inches, of a line in the style's font on a figure of so many pixels per inch, which letters are fitted to."""
+    width, _, _ = _renderer(dots).get_text_width_height_descent(text, FontProperties(size=points), ismath=False)
+    return width / dots
+
+
+@cache
+def _renderer(dots: int) -> RendererAgg:
+    return RendererAgg(1, 1, dots)
 
 
 def legend_below(figure: Figure, axes: Sequence[Axes], columns: int, interval: str | None = None) -> None:
