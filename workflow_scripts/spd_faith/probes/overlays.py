@@ -237,7 +237,7 @@ def _page(
     legend = " ".join(
         [
             legend if words else "The answer has no content words.",
-            *(["Images are stretched: they are far longer than wide, or wider than long."] if pair.stretched else []),
+            *(["Images so far from square are drawn stretched."] if pair.stretched else []),
             *(f"{note}." for note in notes),
         ]
     )
