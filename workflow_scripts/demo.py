@@ -110,14 +110,15 @@ def _save(folder: Path, original: Image.Image, modified: Image.Image, answer: di
 
 
 def _save_maps(folder: Path, backend: Any, question: Shown, token_ids: list[int]) -> None:
-    from spd_faith.probes.word_overlays import word_overlays
+    from spd_faith.probes.figures.drawing import style
+    from spd_faith.probes.word_overlays import overlays_of_words
 
-    overlays = word_overlays(backend, question, token_ids)
+    overlays = overlays_of_words(backend, question, token_ids)
     digits = max(2, len(str(len(overlays))))  # so that the files' names keep the answer's order
-    for number, (word, figure) in enumerate(overlays, start=1):
+    for number, (word, draw) in enumerate(overlays, start=1):
         name = re.sub(r"\W+", "_", word)[:40]
-        with whole_file(folder / "maps" / f"{number:0{digits}d}_{name}.png") as part:
-            figure.savefig(part, format="png", dpi=200)
+        with style(), whole_file(folder / "maps" / f"{number:0{digits}d}_{name}.png") as part:
+            draw().savefig(part, format="png")
     print(f"Maps      {folder / 'maps'}")
 
 

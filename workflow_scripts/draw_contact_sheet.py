@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from spd_faith.core.errors import run_command
+from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file
 from spd_faith.core.schemas import IMAGES, SAMPLES
 
@@ -27,6 +27,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
     parser.add_argument("--pairs", type=int, default=3, help="pairs of every split, evenly spaced (%(default)s)")
     args = parser.parse_args()
+    if args.pairs < 1:
+        raise UserError(f"--pairs {args.pairs}: 1 at least")
 
     by_split: dict[str, list[dict[str, Any]]] = {}
     for sample in read_table(args.samples, SAMPLES).to_pylist():

@@ -1,31 +1,75 @@
-"""Draw one sample: both pictures with the true boxes, the answer, its claims with their labels, and the scores."""
+"""Draw one sample: both images with the true boxes, the answers, their claims with their labels, and the scores.
+
+Text is laid out first and the figure is as tall as it needs; of a longer text the first lines are drawn, and how many
+lines are left out is said.
+"""
 
 import argparse
-from io import BytesIO
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file
-from spd_faith.core.schemas import HEADLINE, IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, SCORES
+from spd_faith.core.schemas import HEADLINE, IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, SCORES, TASKS
+from spd_faith.inference.pictures import decode
+from spd_faith.probes.figures.drawing import readable, style, text_width, without_layout
 
 BOX_COLOR = "#d4007a"
-LABEL_COLORS = {  # Okabe and Ito's palette, told apart by colour-blind readers too
+LABEL_COLORS = {  # Okabe and Ito's palette, which colour-blind readers distinguish too
     **dict.fromkeys(("faithful", "consistent"), "#009e73"),
     **dict.fromkeys(("unfaithful", "contradictory"), "#d55e00"),
     **dict.fromkeys(("unverifiable", "ambiguous", INVENTED), "#666666"),
 }
-TEXT_WIDTH = 92
-LINE = 0.041
+TITLES = {"describe": "Answer: how many differences?", "same": "Answer: the same?", "different": "Answer: different?"}
+CLAIMS = {"drf": "Claims of the reasoning", "cr": "Claims across the two yes/no answers"}
+WIDTH, SHORTEST = 12, 5.4  # inches
+IMAGE_LEFT, IMAGE_WIDTH, IMAGE_HEIGHT = (0.1, 2.74), 2.5, 2.7
+TEXT_LEFT = 5.42
+LINE = 0.22
+DOTS = 130  # per inch
+MAX_LINES = 60  # of an answer, of all claims of a metric, of the truth
+
+
+@dataclass
+class Column:
+    """Lines of text below each other; `left`, `width` and `top` in inches."""
+
+    left: float
+    width: float
+    top: float
+    lines: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
+
+    def heading(self, text: str, **look: Any) -> None:
+        self.top += LINE / 4
+        self.lines.append((self.top, text, {"weight": "bold", "fontsize": 10} | look))
+        self.top += LINE
+
+    def section(self, paragraphs: list[tuple[str, str]]) -> None:
+        """Texts, each with its color, of which the first `MAX_LINES` lines are drawn."""
+        lines = [(line, color) for text, color in paragraphs for line in wrapped(text, self.width, 9.2)]
+        for line, color in lines[:MAX_LINES]:
+            self._line(line, color)
+        if more := len(lines[MAX_LINES:]):
+            self._line(f"… {more} more lines", "#666666")
+
+    def _line(self, line: str, color: str) -> None:
+        self.lines.append((self.top, line, {"fontsize": 9.2, "color": color}))
+        self.top += LINE
+
+    def draw(self, figure: Figure) -> None:
+        height = figure.get_figheight()
+        for top, text, look in self.lines:
+            figure.text(self.left / WIDTH, 1 - top / height, text, va="top", **look)
 
 
 def main() -> None:
@@ -36,79 +80,149 @@ def main() -> None:
     parser.add_argument("--sample-id", required=True)
     parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
     arguments = parser.parse_args()
+    check_output(arguments.output)
 
-    def rows(name: str, schema: Any) -> list[dict[str, Any]]:
-        table = read_table(arguments.results / name, schema)
-        found = table.filter(pc.equal(table["sample_id"], arguments.sample_id)).to_pylist()
-        if not found:
-            raise UserError(f"{arguments.results / name}: no sample '{arguments.sample_id}'")
-        return found
+    folder, model, sample_id = arguments.results, arguments.model, arguments.sample_id
+    if not folder.is_dir():
+        raise UserError(f"--results {folder}: no such folder; it is results/ and the name of a dataset")
+    check_name("--model", model, folder / "responses")
+    check_name("--judge", arguments.judge, folder / "judgements")
+    check_name("--model", model, folder / "judgements" / arguments.judge)
+    judged = f"{arguments.judge}/{model}.parquet"
+    answers = {row["task"]: row for row in rows_of(folder / f"responses/{model}.parquet", RESPONSES, sample_id)}
+    claims = {row["metric"]: row["claims"] for row in rows_of(folder / f"judgements/{judged}", JUDGEMENTS, sample_id)}
+    (sample,) = rows_of(folder / "samples.parquet", SAMPLES, sample_id)
+    (images,) = rows_of(folder / "images.parquet", IMAGES, sample_id)
+    (scores,) = rows_of(folder / f"scores/{judged}", SCORES, sample_id)
 
-    judged = f"{arguments.judge}/{arguments.model}.parquet"
-    answers = {row["task"]: row["response_text"] for row in rows(f"responses/{arguments.model}.parquet", RESPONSES)}
-    claims = {row["metric"]: row["claims"] for row in rows(f"judgements/{judged}", JUDGEMENTS)}
-    (sample,), (images,) = rows("samples.parquet", SAMPLES), rows("images.parquet", IMAGES)
-    (scores,) = rows(f"scores/{judged}", SCORES)
-
-    figure = plt.figure(figsize=(12, 5.4), dpi=130, facecolor="white")
-    draw_pictures(figure, sample, images)
-    draw_texts(figure, answers, claims)
-    draw_scores(figure, scores)
-    with whole_file(arguments.output) as part:
-        figure.savefig(part, format="png")
-
-
-def draw_pictures(figure: plt.Figure, sample: dict[str, Any], images: dict[str, Any]) -> None:
-    places = (("original", "bbox", "Picture 1", 0.008), ("modified", "bbox_after", "Picture 2", 0.228))
-    for name, box_name, title, left in places:
-        axes = figure.add_axes((left, 0.43, 0.21, 0.5))
-        with Image.open(BytesIO(images[name])) as picture:
-            axes.imshow(picture)
-        axes.set(xticks=[], yticks=[])
-        axes.set_title(title, fontsize=11)
-        for box in filter(None, (difference[box_name] for difference in sample["differences"])):
-            corner = (box["x"] - 4, box["y"] - 4)
-            axes.add_patch(Rectangle(corner, box["w"] + 8, box["h"] + 8, fill=False, edgecolor=BOX_COLOR, linewidth=2))
-    truths = [f"• {difference['description']}" for difference in sample["differences"]]
-    figure.text(0.01, 0.39, "Truth", weight="bold", fontsize=10, va="top", color=BOX_COLOR)
-    figure.text(0.01, 0.345, "\n".join(truths), fontsize=9.5, va="top", linespacing=1.35)
+    with style():
+        figure = draw(sample, images, answers, claims, scores)
+        with whole_file(arguments.output) as part:
+            figure.savefig(part, format="png")
 
 
-def draw_scores(figure: plt.Figure, scores: dict[str, Any]) -> None:
+# ---- what is drawn ---------------------------------------------------------------------------------------------------
+
+
+def check_output(path: Path) -> None:
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise UserError(f"--output {path}: expected the name of a file that ends in .png")
+
+
+def check_name(flag: str, name: str, folder: Path) -> None:
+    """Raise `UserError` where a folder of results has neither a table nor a folder of that name."""
+    there = sorted(path.name.removesuffix(".parquet") for path in folder.glob("*") if not path.name.startswith("."))
+    if name not in there:
+        raise UserError(f"{flag} {name}: not in {folder}, which has {', '.join(there) or 'nothing'}")
+
+
+def rows_of(path: Path, schema: pa.Schema, sample_id: str) -> list[dict[str, Any]]:
+    """The rows of a table about one sample."""
+    sample_ids = read_table(path, schema, columns=["sample_id"])["sample_id"]
+    if not pc.any(pc.equal(sample_ids, sample_id)).as_py():
+        near = difflib.get_close_matches(sample_id, sample_ids.unique().to_pylist(), n=3, cutoff=0)
+        raise UserError(f"--sample-id {sample_id}: not in {path}; nearest: {', '.join(near) or 'none, it is empty'}")
+    return pq.read_table(path, filters=[("sample_id", "==", sample_id)]).to_pylist()
+
+
+# ---- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def draw(
+    sample: dict[str, Any],
+    images: dict[str, Any],
+    answers: dict[str, dict[str, Any]],
+    claims: dict[str, list[dict[str, Any]]],
+    scores: dict[str, Any],
+) -> Figure:
+    truth = Column(IMAGE_LEFT[0] + 0.02, TEXT_LEFT - 0.35, top=3.25)
+    truth.heading("Truth", color=BOX_COLOR)
+    truth.section([(f"• {text}", "black") for text in truths(sample)])
+    texts = Column(TEXT_LEFT, WIDTH - TEXT_LEFT - 0.1, top=0.15)
+    for task in TASKS:
+        texts.heading(TITLES[task])
+        texts.section([(text_of(answers.get(task)), "black")])
+    texts.top += LINE / 2
+    for metric, title in CLAIMS.items():
+        texts.heading(title)
+        of_metric = [(text_of_claim(claim), LABEL_COLORS[claim["label"]]) for claim in claims.get(metric) or ()]
+        texts.section(of_metric or [("none", "#666666")])
+    height = max(SHORTEST, truth.top + 0.9, texts.top + 0.1)
+    figure = without_layout(WIDTH, height, DOTS)
+    for number, left in enumerate(IMAGE_LEFT):
+        draw_image(figure, left, images, sample, number)
+    truth.draw(figure)
+    texts.draw(figure)
+    draw_scores(figure, max(truth.top + 0.3, SHORTEST - 0.6), scores)
+    return figure
+
+
+def truths(sample: dict[str, Any]) -> list[str]:
+    if sample["differences"]:
+        return [one["description"] or f"{one['type']} of {one['category']}" for one in sample["differences"]]
+    return ["no difference is known" if sample["control"] == "none" else f"control pair ({sample['control']})"]
+
+
+def text_of(answer: dict[str, Any] | None) -> str:
+    if answer is None:
+        return "(not asked)"
+    return answer["response_text"] or f"(no answer: {answer['error'] or answer['finish_reason']})"
+
+
+def text_of_claim(claim: dict[str, Any]) -> str:
+    why = ", ".join(filter(None, ((claim["error_type"] or "").replace("_", " "), claim["severity"])))
+    words = " / ".join(filter(None, (claim["text"], claim["other_text"])))
+    return f"{claim['label']}{f' ({why})' if why else ''}: {words}"
+
+
+def wrapped(text: str, width: float, points: float) -> Iterator[str]:
+    """The text in lines that are no wider than `width` inches, all but the first indented."""
+    indent = "   "
+    line = ""
+    for word in readable(text).split():
+        longer = f"{line} {word}" if line.strip() else line + word
+        if text_width(longer, points, DOTS) <= width:
+            line = longer
+            continue
+        if line.strip():
+            yield line
+            line = indent
+        for letter in word:  # a word may be longer than a line, such as a sentence without spaces
+            if text_width(line + letter, points, DOTS) > width:
+                yield line
+                line = indent
+            line += letter
+    yield line
+
+
+def draw_image(figure: Figure, left: float, images: dict[str, Any], sample: dict[str, Any], number: int) -> None:
+    name, box_name = (("original", "bbox"), ("modified", "bbox_after"))[number]
+    height = figure.get_figheight()
+    top = 0.35 + IMAGE_HEIGHT
+    axes = figure.add_axes((left / WIDTH, 1 - top / height, IMAGE_WIDTH / WIDTH, IMAGE_HEIGHT / height))
+    image = decode(images[name])
+    across, down = image.size
+    image.thumbnail((round(IMAGE_WIDTH * DOTS), round(IMAGE_HEIGHT * DOTS)), Image.Resampling.LANCZOS)
+    axes.imshow(image, extent=(0, across, down, 0))
+    axes.set(xticks=[], yticks=[], xlim=(0, across), ylim=(down, 0))
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(True)
+    axes.set_title(f"Image {number + 1}", fontsize=11)
+    around = max(across, down) / 150
+    for box in filter(None, (difference[box_name] for difference in sample["differences"])):
+        corner = (box["x"] - around, box["y"] - around)
+        size = (box["w"] + 2 * around, box["h"] + 2 * around)
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=BOX_COLOR, linewidth=2))
+
+
+def draw_scores(figure: Figure, top: float, scores: dict[str, Any]) -> None:
+    height = figure.get_figheight()
     for place, metric in enumerate(HEADLINE):
         left = 0.04 + 0.072 * place
-        figure.text(left, 0.08, f"{scores[metric]:.2f}", fontsize=14, weight="bold", ha="center")
-        figure.text(left, 0.035, metric.upper(), fontsize=9.5, ha="center", color="#444444")
-
-
-def draw_texts(figure: plt.Figure, answers: dict[str, str], claims: dict[str, list[dict[str, Any]]]) -> None:
-    left, top = 0.452, 0.96
-
-    def heading(text: str) -> None:
-        nonlocal top
-        top -= LINE / 4
-        figure.text(left, top, text, weight="bold", fontsize=10, va="top")
-        top -= LINE
-
-    def paragraph(text: str, color: str = "black") -> None:
-        nonlocal top
-        for line in wrap(text, TEXT_WIDTH, subsequent_indent="   "):
-            figure.text(left, top, line, fontsize=9.2, va="top", color=color)
-            top -= LINE
-
-    heading("Answer: how many differences?")
-    paragraph(answers["describe"])
-    heading("Answer: the same?")
-    paragraph(answers["same"])
-    heading("Answer: different?")
-    paragraph(answers["different"])
-    top -= LINE / 2
-    for metric, title in (("drf", "Claims of the reasoning"), ("cr", "Claims across the two yes/no answers")):
-        heading(title)
-        for claim in claims[metric]:
-            told = " / ".join(filter(None, (claim["text"], claim["other_text"])))
-            why = f" ({claim['error_type'].replace('_', ' ')}, {claim['severity']})" if claim["error_type"] else ""
-            paragraph(f"{claim['label']}{why}: {told}", LABEL_COLORS[claim["label"]])
+        score = "–" if scores[metric] is None else f"{scores[metric]:.2f}"
+        look = {"ha": "center", "va": "center"}
+        figure.text(left, 1 - top / height, score, fontsize=14, weight="bold", **look)
+        figure.text(left, 1 - (top + 0.3) / height, metric.upper(), fontsize=9.5, color="#444444", **look)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ import argparse
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
-from spd_faith.core.files import read_table
-from spd_faith.core.schemas import PROBE_GENERATION_ATTENTION
-from spd_faith.probes.figures.attention import attention_by_step
+from spd_faith.probes.figures.attention import attention_by_step, read_steps
 from spd_faith.probes.figures.drawing import save
+from spd_faith.probes.figures.of_model import TASK
 
 
 def main() -> None:
@@ -17,11 +16,8 @@ def main() -> None:
     )
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
-    tables = {
-        folder.name: read_table(folder / "generation_attention.parquet", PROBE_GENERATION_ATTENTION)
-        for folder in arguments.probes
-    }
-    save(attention_by_step(tables, "describe"), arguments.output_folder / "attention_by_step")
+    tables = {folder.name: read_steps(folder / "generation_attention.parquet", TASK) for folder in arguments.probes}
+    save([attention_by_step(tables, TASK)], arguments.output_folder / "attention_by_step")
 
 
 if __name__ == "__main__":

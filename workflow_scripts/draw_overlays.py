@@ -1,4 +1,4 @@
-"""Draw token activation maps over the pictures of chosen samples, as PDF and PNG: one map per content word."""
+"""Draw token activation maps over the images of chosen samples: one map per content word, in pages, as PDF and PNG."""
 
 import argparse
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import TASKS
-from spd_faith.probes.figures.drawing import save
-from spd_faith.probes.saved_overlays import saved_overlays
+from spd_faith.probes.figures.of_model import write_each
+from spd_faith.probes.overlays import MAX_PAGES
+from spd_faith.probes.saved_overlays import MAX_ANSWERS, saved_overlays
 
 
 def main() -> None:
@@ -16,18 +17,24 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--probes", type=Path, required=True, help="folder with the probes' tables, named as the model")
     parser.add_argument("--task", choices=TASKS, default="describe", help="whose answers are drawn")
-    parser.add_argument("--sample-id", nargs="+", help="the first of each split where not given")
+    parser.add_argument(
+        "--sample-id", nargs="+", help=f"default: the first of each split, of {MAX_ANSWERS} splits at most"
+    )
+    parser.add_argument("--max-pages", type=int, default=MAX_PAGES, help="of each answer (%(default)s)")
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
 
     path = arguments.probes / "token_activation_map.parquet"
-    drawings = saved_overlays(path, arguments.samples, arguments.images, arguments.task, arguments.sample_id)
+    if arguments.max_pages < 1:
+        raise UserError(f"--max-pages {arguments.max_pages}: nothing to draw; 1 at least")
+    tables = (path, arguments.samples, arguments.images)
+    drawings = saved_overlays(*tables, arguments.task, arguments.sample_id, arguments.max_pages)
     if not drawings:
         raise UserError(f"{path}: no maps at all, {arguments.task}; the table's column status says why")
     with progress(len(drawings), arguments.probes.name, "figure") as bar:
-        for name, draw in drawings.items():
-            save(draw(), arguments.output_folder / name)
-            bar.update(1)
+        failures = write_each(drawings, arguments.output_folder, bar.update)
+    if failures:
+        raise UserError("\n  ".join(["not drawn:", *(f"{name}: {why}" for name, why in failures.items())]))
 
 
 if __name__ == "__main__":

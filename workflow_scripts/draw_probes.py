@@ -1,13 +1,19 @@
-"""Draw one model's probes: every figure and the maps of chosen answers, as PDF and PNG, and a contact sheet of them."""
+"""Draw one model's probes: every figure and the maps of chosen answers, as PDF and PNG, and a contact sheet of them.
+
+A figure that cannot be drawn costs no other: it is named in not_drawn.txt, on the sheet and in the log, and the command
+fails only if not one could be drawn.
+"""
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import PROBE_CONTRASTS, PROBE_GROUPS, PROBES
+from spd_faith.probes.figures.attention import read_steps
 from spd_faith.probes.figures.of_model import TASK, all_drawings, write_figures
 from spd_faith.probes.sample_values import read_layer_probes
 from spd_faith.probes.saved_overlays import saved_overlays
@@ -27,7 +33,8 @@ def main() -> None:
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
 
-    probes = read_layer_probes(arguments.probes, arguments.only)
+    readers = {"generation_attention": partial(read_steps, task=TASK)}
+    probes = read_layer_probes(arguments.probes, arguments.only, readers)
     contrasts = read_table(arguments.contrasts, PROBE_CONTRASTS).to_pandas()
     groups = read_table(arguments.groups, PROBE_GROUPS).to_pandas()
     drawings = all_drawings(arguments.probes.name, probes, contrasts, groups, arguments.sample_id)

@@ -8,14 +8,13 @@ samples, pictures and answers. Names of flags may be written with dashes or unde
 import argparse
 import logging
 import shutil
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from spd_faith.core.config import PROBE_NAMES, Probes
 from spd_faith.core.config_faults import NOTHING, fault, raise_faults
@@ -45,6 +44,9 @@ from spd_faith.probes.given_answers import (
 from spd_faith.probes.groups import CONTRASTS, members
 from spd_faith.probes.sample_values import LAYER_PROBES
 from spd_faith.probes.samples import SavedAnswer
+
+if TYPE_CHECKING:
+    from spd_faith.probes.figures.drawing import Drawing
 
 Rows = list[dict[str, Any]]
 
@@ -254,7 +256,7 @@ def _present(arguments: argparse.Namespace, folder: Path) -> None:
         _save_figures(drawings, folder / "figures", arguments.output_pdf)
 
 
-def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Figure]]:
+def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
     """Write groups and contrasts, tell the sizes of the groups, and return what draws the figures of layers."""
     from spd_faith.probes.contrasts import contrast_rows
     from spd_faith.probes.figures.of_model import all_drawings
@@ -285,7 +287,7 @@ def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, Callabl
     return all_drawings(Path(arguments.model_path).name, probes, contrasts, grouped, sample_id=None)
 
 
-def _overlays(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Figure]]:
+def _overlays(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
     """What draws the maps of the first answer of each split."""
     from spd_faith.probes.figures.of_model import TASK
     from spd_faith.probes.saved_overlays import saved_overlays
@@ -299,18 +301,21 @@ def _overlays(arguments: argparse.Namespace, folder: Path) -> dict[str, Callable
     return drawings
 
 
-def _save_figures(drawings: dict[str, Callable[[], Figure]], folder: Path, once_more: Path | None) -> None:
-    from spd_faith.probes.figures.of_model import CONTACT_SHEET, write_figures
-    from spd_faith.probes.figures.pages import write_pages
+def _save_figures(drawings: dict[str, "Drawing"], folder: Path, once_more: Path | None) -> None:
+    from spd_faith.probes.figures.drawing import pdf_pages
+    from spd_faith.probes.figures.of_model import CONTACT_SHEET, NOT_DRAWN, write_figures
 
-    with progress(len(drawings), "Figures", "figure") as bar:
-        figures = write_figures(drawings, folder, bar.update)
+    as_pages = once_more and once_more.suffix.lower() == ".pdf"
+    with ExitStack() as stack, progress(len(drawings), "Figures", "figure") as bar:
+        also = stack.enter_context(pdf_pages(once_more)) if as_pages else None
+        failures = write_figures(drawings, folder, bar.update, also)
     _tell("figures", folder / CONTACT_SHEET)
-    if once_more and once_more.suffix.lower() == ".png":
-        _copy(folder / CONTACT_SHEET, once_more)
-    elif once_more:
-        write_pages(figures, once_more)
+    if failures:
+        _tell("not drawn", f"{len(failures)} of {len(drawings)} figures: {folder / NOT_DRAWN}")
+    if as_pages:
         _tell("pages", once_more)
+    elif once_more:
+        _copy(folder / CONTACT_SHEET, once_more)
 
 
 def _copy(path: Path, to: Path) -> None:

@@ -133,8 +133,8 @@ def test_maps_are_numbered_in_the_order_of_the_answer(monkeypatch, tmp_path):
     def savefig(part, **settings):
         part.touch()
 
-    words = [(f"word {number}", SimpleNamespace(savefig=savefig)) for number in range(1, 101)]
-    monkeypatch.setattr("spd_faith.probes.word_overlays.word_overlays", lambda *given: words)
+    words = [(f"word {number}", lambda: SimpleNamespace(savefig=savefig)) for number in range(1, 101)]
+    monkeypatch.setattr("spd_faith.probes.word_overlays.overlays_of_words", lambda *given: words)
     import_module("demo")._save_maps(tmp_path, None, None, None)
     names = sorted(path.name for path in (tmp_path / "maps").iterdir())
     assert names == [f"{number:03d}_word_{number}.png" for number in range(1, 101)]

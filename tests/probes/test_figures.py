@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,6 +21,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 from probes.probe_tables import (
+    SHARES,
     ids,
     parsed_table,
     probe_tables,
@@ -30,6 +32,7 @@ from probes.probe_tables import (
     write_tables,
 )
 
+from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
 from spd_faith.dataset.demo import encode_png
@@ -42,7 +45,7 @@ from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
 from spd_faith.probes.figures.layer_changes import layer_changes
 from spd_faith.probes.figures.neuron_activation import neuron_activation
-from spd_faith.probes.figures.pages import write_pages
+from spd_faith.probes.figures.of_model import write_figures
 from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, FAITHFULNESS, sample_groups
 from spd_faith.probes.sample_values import sample_values
 
@@ -121,10 +124,24 @@ def unprobed():
     return tables, *groups_and_contrasts(sample_ids, sample_ids[:2], sample_ids[:2], tables)
 
 
+def long():
+    """80 layers, and answers of 1,024 tokens."""
+    few = ids(3)
+    tables = probe_tables(few, layers=80, tokens=1)
+    steps, layers = np.meshgrid(np.arange(1024), np.arange(80))
+    shares = np.random.default_rng(0).dirichlet(np.arange(1, 7), steps.size)
+    answer = {"task": "describe", "layer": layers.ravel(), "token": steps.ravel(), "status": "ok", "dtype": "bfloat16"}
+    answer |= dict(zip(SHARES, shares.T, strict=True))
+    attention = pd.concat([pd.DataFrame({"sample_id": one} | answer) for one in ids(2)])
+    schema = tables["generation_attention"].schema
+    tables["generation_attention"] = pa.Table.from_pandas(attention.reindex(columns=schema.names), schema=schema)
+    return tables, *groups_and_contrasts(few, few[:1], few[:1], tables)
+
+
 @cache
 def case(name):
     """Tables, groups and contrasts."""
-    return {"full": full, "tiny": tiny, "one_sided": one_sided, "unprobed": unprobed}[name]()
+    return {"long": long, "full": full, "tiny": tiny, "one_sided": one_sided, "unprobed": unprobed}[name]()
 
 
 @cache
@@ -172,7 +189,7 @@ def shown_texts(figure):
 
 @pytest.mark.parametrize(
     ("case_name", "name"),
-    [(case_name, name) for case_name in ("full", "tiny", "unprobed") for name in FIGURES]
+    [(case_name, name) for case_name in ("full", "tiny", "unprobed", "long") for name in FIGURES]
     + [("one_sided", name) for name in OF_GROUPS],
 )
 def test_no_text_is_cut_off_nor_in_another_nor_too_small(case_name, name):
@@ -414,9 +431,10 @@ def test_heat_maps_of_some_layers_stand_where_those_layers_are():
 
 def test_figures_are_the_pages_of_one_file(tmp_path):
     drawings = all_figures(*case("tiny"))
-    for name in ("a.pdf", "b.pdf"):
-        figures = [drawings[which]() for which in ("grounding", "attention_by_step", "attention_by_layer")]
-        write_pages(figures, tmp_path / name)
+    for name in ("a", "b"):
+        pages = (drawings[which]() for which in ("grounding", "attention_by_step", "attention_by_layer"))
+        save(pages, tmp_path / name)
+    assert {path.name for path in tmp_path.glob("a*")} == {"a.pdf", "a.png", "a_p02.png", "a_p03.png"}
     content = (tmp_path / "a.pdf").read_bytes()
     assert len(re.findall(rb"/Type /Page\b", content)) == 3
     assert b"/FontFile2" in content  # TrueType, as the style says: letters stay letters
@@ -513,7 +531,7 @@ def test_drawing_leaves_the_callers_style_alone():
 
 def test_saving_writes_pdf_and_png_the_same_bytes_each_time(tmp_path):
     for folder in ("one", "two"):
-        save(draw("tiny", "layer_changes_faithfulness"), tmp_path / folder / "figure")
+        save([draw("tiny", "layer_changes_faithfulness")], tmp_path / folder / "figure")
     for kind, magic in ((".pdf", b"%PDF"), (".png", b"\x89PNG")):
         one, two = ((tmp_path / folder / f"figure{kind}").read_bytes() for folder in ("one", "two"))
         assert one.startswith(magic)
@@ -528,7 +546,7 @@ def test_pdf_and_png_are_laid_out_alike_and_once(tmp_path, monkeypatch):
     layout = ConstrainedLayoutEngine.execute
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: (laid_out.append(1), layout(*given))[1])
     figure = draw("full", "grounding")
-    save(figure, tmp_path / "figure")
+    save([figure], tmp_path / "figure")
     assert len(laid_out) == 1
     places = [axes.get_position().bounds for axes in figure.axes]
     FigureCanvasAgg(figure).draw()
@@ -548,6 +566,61 @@ def test_a_contact_sheet_shows_every_picture_whole(tmp_path):
     with Image.open(tmp_path / "sheet.png") as sheet:
         counted = {color: count for count, color in sheet.convert("RGB").getcolors()}
     assert [counted[color] for color in colors] == [500 * 900, 500 * 200, 500 * 300]
+
+
+def test_a_contact_sheet_shows_a_wide_page_over_two_columns_and_names_what_was_not_drawn(tmp_path):
+    for name, color, width in (("a", (200, 0, 0), 1005), ("b", (0, 200, 0), 2100), ("c", (0, 0, 200), 1005)):
+        Image.new("RGB", (width, 1005), color).save(tmp_path / f"{name}.png", dpi=(300, 300))
+    write_contact_sheet([tmp_path / f"{name}.png" for name in "abc"], tmp_path / "sheet.png", ["d was not drawn"])
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        counted = {color: count for count, color in sheet.convert("RGB").getcolors()}
+        assert counted[200, 0, 0] == counted[0, 0, 200] == 500 * 500
+        assert counted[0, 200, 0] == 1024 * round(1005 * 1024 / 2100)
+        assert sheet.convert("L").crop((548, 538, 1048, 638)).getextrema()[0] < 50  # words below the wide one
+
+
+def test_steps_of_a_long_answer_are_averaged_and_said_to_be():
+    rows = case("long")[0]["generation_attention"].to_pandas()
+    rows = rows[(rows["sample_id"] == ids(1)[0]) & (rows["layer"] == 79)]
+    figure = draw("long", "attention_of_sample")
+    (axes,) = (one for one in figure.axes if one.get_title() == "layer 79")
+    assert axes.get_xlabel() == "step (means of 7)"
+    lowest = axes.collections[0].get_paths()[0].vertices
+    means = rows["picture_1"].to_numpy()[:1022].reshape(-1, 7).mean(axis=1)
+    assert lowest[:, 1].max() == pytest.approx(means.max(), rel=1e-5)
+    assert axes.get_xlim() == (-0.5, 1023.5)
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path, caplog):
+    def pages():
+        yield draw("tiny", "grounding")
+        raise ValueError("no\nnumbers")
+
+    def alone(name):
+        yield draw("tiny", name)
+
+    drawings = {name: partial(alone, name) for name in FIGURES[:2]} | {"overlays": pages}
+    drawn = []
+    failures = write_figures(drawings, tmp_path, drawn.append)
+    assert failures == {"overlays": "ValueError: no numbers"} and drawn == [1, 1, 1]
+    names = {f"{name}.{kind}" for name in FIGURES[:2] for kind in ("pdf", "png")}
+    assert {path.name for path in tmp_path.iterdir()} == names | {"contact_sheet.png", "not_drawn.txt"}
+    assert (tmp_path / "not_drawn.txt").read_text() == "overlays: ValueError: no numbers\n"
+    assert "overlays was not drawn" in caplog.text
+    del drawings["overlays"]
+    assert write_figures(drawings, tmp_path, drawn.append) == {}
+    assert not (tmp_path / "not_drawn.txt").exists()
+    with pytest.raises(UserError, match="not one of 1 figures could be drawn"):
+        write_figures({"overlays": pages}, tmp_path / "other", drawn.append)
+
+
+def test_a_full_disk_is_no_fault_of_a_figure(tmp_path, monkeypatch):
+    def full(*given, **settings):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_figures({"a": lambda: iter([draw("tiny", "grounding")])}, tmp_path, print)
 
 
 def test_a_contact_sheet_keeps_the_colours_of_bands(tmp_path):

@@ -1,14 +1,16 @@
 """Maps drawn over pictures: colours lie where the tokens do, nothing is cut off, and the command writes its files."""
 
+import re
 import subprocess
 import sys
 import warnings
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from probes.probed import ROOT, entry
 
@@ -16,16 +18,18 @@ from spd_faith.core.config import registry_entry
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.merged import find_layout, split
 from spd_faith.inference.pictures import alone_on_square, decode, merged, merged_on_square
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.probes.figures.drawing import save, style
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.image_grid import Raster
-from spd_faith.probes.overlays import WordMap, overlays, saved_rasters, saved_word_maps, word_overlay
+from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays, saved_rasters, saved_word_maps, word_overlays
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.saved_overlays import saved_overlays
 from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
-from spd_faith.probes.word_overlays import word_overlays
+from spd_faith.probes.word_overlays import overlays_of_words
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
@@ -38,6 +42,21 @@ def under(layout, first, rows, columns):
 
 def white(*sizes):
     return tuple(Image.new("RGB", size, "white") for size in sizes)
+
+
+def word_overlay(pictures, rasters, word):
+    (draw,) = word_overlays(pictures, rasters, [word])
+    return draw()
+
+
+def one_page(*given):
+    (figure,) = overlays(*given)
+    return figure
+
+
+def captions(figure):
+    """Above each pair."""
+    return [axes.texts[0].get_text() for axes in figure.axes[::2]]
 
 
 def drawn(figure):
@@ -115,11 +134,11 @@ def test_a_maximum_that_is_not_seen_is_told(rasters, token, sizes, beside):
     values = np.full(64, 0.25)
     values[token] = 0.5
     words = [WordMap("car", values), WordMap("dog", np.where(values == 0.5, 0.25, values))]
-    figure = overlays(("t",), white(*sizes), DIFFERENCES, rasters, words)
+    figure = one_page(("t",), white(*sizes), DIFFERENCES, rasters, words)
     assert captions(figure)[1:3] == ["car  0.50*" if beside else "car  0.50", "dog  0.25"]
-    assert ("(*: which lies beside the pictures)" in figure.get_supxlabel()) == beside
+    assert ("(*: which lies beside the images)" in figure.get_supxlabel().replace("\n", " ")) == beside
     alone = word_overlay(white(*sizes), rasters, words[0])
-    assert alone.get_suptitle() == ("car  0.50 beside the pictures" if beside else "car  0.50")
+    assert captions(alone) == ["car  0.50 beside the images" if beside else "car  0.50"]
 
 
 def test_stronger_tokens_are_stronger_colours():
@@ -146,10 +165,6 @@ DIFFERENCES = [
 ]
 
 
-def captions(figure):
-    return [part.get_suptitle() for part in figure.subfigs]
-
-
 @pytest.mark.parametrize("words", [0, 1, 2, 3, 7])
 @pytest.mark.parametrize("sizes", [((200, 100), (90, 90)), ((100, 300), (100, 300))])
 def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
@@ -157,7 +172,7 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
     maps = [WordMap(text, np.linspace(0, 1, 17)) for text in texts]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as for a layout without room
-        figure = overlays(
+        figure = one_page(
             ("some-model-7b", "token activation maps (describe)", "easy/00000_1"),
             white(*sizes),
             DIFFERENCES,
@@ -165,23 +180,23 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
             maps,
         )
         _, places = drawn(figure)
-    found = [text for text in captions(figure) if text]
+    found = captions(figure)
     assert found[0] == "true boxes"
     assert found[2:] == [f"{text}  1.00" for text in texts[1:]]
     assert len(places) == 2 * (words + 1)
     renderer = figure.canvas.get_renderer()
-    panels = [part for part in figure.subfigs if part.axes]
-    for part in panels:
-        text, frame = part._suptitle.get_window_extent(renderer), part.bbox
-        assert frame.x0 <= text.x0 and text.x1 <= frame.x1 and text.y1 <= frame.y1
-        assert all(text.y0 >= axes.get_window_extent().y1 for axes in part.axes)
+    boxes = [axes.texts[0].get_window_extent(renderer) for axes in figure.axes[::2]]
+    for number, (text, *pair) in enumerate(zip(boxes, figure.axes[::2], figure.axes[1::2], strict=True)):
+        column = figure.bbox.width / 2
+        assert column * (number % 2) <= text.x0 and text.x1 <= column * (number % 2 + 1)
+        assert all(text.y0 >= axes.get_window_extent().y1 for axes in pair)
     for (left, top, right, bottom), picture in zip(places, white(*sizes) * (words + 1), strict=True):
         assert (right - left) / (bottom - top) == pytest.approx(picture.width / picture.height, rel=0.02)
         assert right - left > 0.4 * figure.bbox.width / 6 * picture.width / max(one.width for one in white(*sizes))
 
 
 def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_picture():
-    figure = overlays(("t",), white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
+    figure = one_page(("t",), white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
     found = [
         sorted((patch.get_linestyle(), *np.round(patch.get_bbox().bounds, 2)) for patch in axes.patches)
         for axes in figure.axes
@@ -196,7 +211,7 @@ def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_picture():
     ("token", "caption"),
     [
         (2 * 8 + 3, "No, the two pictures are not the same  1.00"),
-        (3, "No, the two pictures are not the s…  1.00 beside the pictures"),
+        (3, "No, the two pictures are not the same  1.00 beside the images"),
     ],
 )
 def test_the_caption_of_a_word_alone_has_the_width_of_a_column(token, caption):
@@ -205,9 +220,156 @@ def test_the_caption_of_a_word_alone_has_the_width_of_a_column(token, caption):
     word = WordMap("No, the two pictures are not the same", values)
     figure = word_overlay(white((100, 100), (100, 100)), ON_SQUARE, word)
     drawn(figure)
-    box = figure._suptitle.get_window_extent()
+    box = figure.axes[0].texts[0].get_window_extent()
     assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
-    assert figure.get_suptitle() == caption
+    assert captions(figure) == [caption]
+
+
+# ---- answers of any length, on photographs ---------------------------------------------------------------------------
+
+REAL_PAIRS = ROOT.parent / "shared" / "data" / "real_pairs"  # not part of the project
+
+
+def like_a_photograph(width, height):
+    """Noise at several scales."""
+    noise = [Image.effect_noise((cells, cells), 120).resize((width, height)) for cells in (5, 20, 200)]
+    return Image.merge("RGB", noise)
+
+
+def photographs():
+    """Pairs by name: drawn ones, and published ones where they are there."""
+    pairs = {"landscape": (640, 480), "portrait": (480, 640), "panorama": (1600, 400)}
+    found = {name: (like_a_photograph(*size),) * 2 for name, size in pairs.items()}
+    for path in (REAL_PAIRS / "multi_diff_4.jpg", REAL_PAIRS / "hard_12639_remove1.jpg"):
+        if path.exists():
+            picture = decode(path.read_bytes())
+            found[path.stem] = split(picture, find_layout(picture))
+    return found
+
+
+PHOTOGRAPHS = photographs()
+
+
+def raster_maps(count, pair, layout):
+    """Rasters of tokens of 28 pixels, and random maps on them with words of an answer."""
+    if layout == "pair":
+        shapes = [(one.height // 28, one.width // 28) for one in pair]
+        rasters = [Raster(0, *shapes[0], {0: WHOLE}), Raster(shapes[0][0] * shapes[0][1], *shapes[1], {1: WHOLE})]
+    else:
+        shown = merged(pair[0].size)
+        shapes = [(shown.size[1] // 28, shown.size[0] // 28)]
+        rasters = [under(shown, 0, *shapes[0])]
+    draw = np.random.default_rng(0)
+    tokens = sum(rows * columns for rows, columns in shapes)
+    return rasters, [WordMap(f"refrigerator{number}", draw.random(tokens) ** 4) for number in range(count)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize(("count", "layout"), [(12, "pair"), (72, "merged"), (91, "pair")])
+def test_each_word_of_a_long_answer_has_a_panel_that_can_be_seen(count, name, layout):
+    pair = PHOTOGRAPHS[name]
+    rasters, words = raster_maps(count, pair, layout)
+    pages = list(overlays(("m", "token activation maps (describe)", "multi_diff/4"), pair, DIFFERENCES, rasters, words))
+    assert [text for page in pages for text in captions(page)[1:]] == [
+        f"{word.text}  {word.values.max():.2f}" for word in words
+    ]
+    assert {captions(page)[0] for page in pages} == {"true boxes"}
+    assert len(pages) <= 5
+    for number, page in enumerate(pages, start=1):
+        assert page.get_figwidth() <= 7.1 and page.get_figheight() <= 9.8  # a page of a paper
+        assert len(pages) == 1 or f"page {number} of {len(pages)}: words " in page.get_suptitle()
+        boxes = [axes.get_window_extent() for axes in page.axes]
+        for box, picture in zip(boxes, pair * len(boxes), strict=False):
+            assert box.width / box.height == pytest.approx(picture.width / picture.height, rel=0.02)
+            assert min(box.width, box.height) / page.dpi >= (0.18 if name == "panorama" else 0.5)  # inches
+        for (one, below), (other, _) in pairwise(zip(boxes[::2], boxes[1::2], strict=True)):
+            assert one.x1 <= below.x0 and (below.x1 <= other.x0 or other.y1 <= one.y0)
+        assert min(box.y0 for box in boxes) > page._supxlabel.get_window_extent().y1
+
+
+def test_no_layout_is_solved(monkeypatch, tmp_path):
+    """Solving one for panels as many as a long answer's takes minutes."""
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: pytest.fail("a layout was solved"))
+    pair = PHOTOGRAPHS["landscape"]
+    save(overlays(("t",), pair, [], *raster_maps(30, pair, "pair")), tmp_path / "a")
+
+
+@pytest.mark.slow
+def test_pages_beyond_the_last_are_left_out_and_said_to_be(tmp_path, caplog):
+    pair = (Image.new("RGB", (64, 48)),) * 2  # is drawn as large as any
+    rasters = [Raster(0, 1, 2, {0: WHOLE}), Raster(2, 1, 2, {1: WHOLE})]
+    words = [WordMap(f"word{number}", np.linspace(0, 1, 4)) for number in range(300)]
+    save(overlays(("m", "multi_diff/4"), pair, [], rasters, words), tmp_path / "a")
+    names = ["a.png", *(f"a_p{number:02}.png" for number in range(2, MAX_PAGES + 1))]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == names
+    assert len(re.findall(rb"/Type /Page\b", (tmp_path / "a.pdf").read_bytes())) == MAX_PAGES
+    last = list(overlays(("m", "multi_diff/4"), pair, [], rasters, words))[-1]
+    drawn_words = int(re.search(r"to (\d+) of 300", last.get_suptitle())[1])
+    assert captions(last)[-1].startswith(f"word{drawn_words - 1} ") and drawn_words > 200
+    assert f"{300 - drawn_words} more words are left out" in last.get_supxlabel()
+    assert f"multi_diff/4: its first {drawn_words} words are drawn, {300 - drawn_words} more" in caplog.text
+    assert captions(last)[0] == "the pair"
+    save(overlays(("m", "multi_diff/4"), pair, [], rasters, words[:30]), tmp_path / "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "a_p02.png"]  # no page of before
+
+
+def test_words_of_any_script_and_sign_are_drawn_without_a_warning(tmp_path):
+    texts = ["自転車", "الدراجة", "साइकिल", "🚲", "a" * 5000, "$\\frac{$", "a\x07\n\ud800b", ""]
+    words = [WordMap(text, np.linspace(0, 0.5, 17)) for text in texts]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save(overlays(("$m_1$", "自転車/0_\ud800"), white((200, 100), (90, 90)), [], PAIR, words), tmp_path / "a")
+    figure = one_page(("$m_1$", "t"), white((200, 100), (90, 90)), [], PAIR, words)
+    with style():
+        drawn(figure)
+    assert captions(figure)[6:] == ["$\\frac{$  0.50", "a \N{REPLACEMENT CHARACTER}b  0.50", "  0.50"]
+    for number, axes in enumerate(figure.axes[::2]):
+        box = axes.texts[0].get_window_extent()
+        assert figure.bbox.width / 2 * (number % 2) <= box.x0 and box.x1 <= figure.bbox.width / 2 * (number % 2 + 1)
+
+
+@pytest.mark.parametrize("size", [(20_000, 10), (10, 20_000), (1, 1), (7000, 5000)])
+def test_images_of_any_size_and_shape_are_drawn(size):
+    pair = (Image.new("RGB", size, "white"),) * 2
+    values = np.zeros(12)
+    values[2] = 1
+    rasters = [Raster(0, 2, 3, {0: WHOLE}), Raster(6, 2, 3, {1: WHOLE})]
+    box = {"x": 0, "y": 0, "w": size[0] / 2, "h": size[1]}
+    figure = one_page(("t",), pair, [{"bbox": box, "bbox_after": None}], rasters, [WordMap("car", values)])
+    assert coloured(figure, 2) == pytest.approx((2 / 3, 0, 1, 1 / 2), abs=0.05)
+    assert figure.axes[0].patches[0].get_bbox().bounds == pytest.approx((0, 0, size[0] / 2, size[1]))
+    assert max(figure.axes[0].images[0].get_array().shape) <= 9.4 * 300
+    assert ("stretched" in figure.get_supxlabel()) == (max(size) / min(size) > 4)
+    assert min(figure.axes[0].get_window_extent().size) / figure.dpi > 0.15  # inches
+
+
+@pytest.mark.parametrize(
+    ("differences", "caption"),
+    [
+        (DIFFERENCES, "true boxes"),
+        ([], "the pair"),
+        ([{"type": "color", "bbox": None, "bbox_after": None}], "the pair"),  # as of people's own pairs
+        ([{"type": "color", "bbox": {"x": 900, "y": 0, "w": 9, "h": 9}, "bbox_after": None}], "the pair"),  # outside
+    ],
+)
+def test_true_boxes_are_named_where_there_are_any(differences, caption):
+    figure = one_page(("t",), white((200, 100), (90, 90)), differences, PAIR, [])
+    assert captions(figure) == [caption]
+    assert bool(figure.axes[0].patches) == (caption == "true boxes")
+    assert figure.get_supxlabel() == "The answer has no content words."
+
+
+def test_a_map_without_values_says_so_and_one_with_some_shows_them():
+    values = np.full(17, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        none = word_overlay(white((200, 100), (90, 90)), PAIR, WordMap("car", values.copy()))
+        assert coloured(none, 0) is None and captions(none) == ["car  no value"]
+        values[6] = 0.25
+        some = word_overlay(white((200, 100), (90, 90)), PAIR, WordMap("car", values))
+        assert coloured(some, 0) == pytest.approx((0.5, 0.5, 0.75, 1), abs=0.03)
+        assert captions(some) == ["car  0.25"]
 
 
 def test_a_map_of_zeros_is_drawn_without_colour():
@@ -305,10 +467,13 @@ def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
     )
     drawings = saved_overlays(*paths, "describe", sample_ids)
     for sample_id, (_, *pair), draw in zip(sample_ids, shown, drawings.values(), strict=True):
-        figure = draw()
+        (figure,) = draw()
         assert sample_id in figure.get_suptitle()
         for axes, picture in zip(figure.axes[:2], pair, strict=True):
-            np.testing.assert_array_equal(axes.images[0].get_array(), np.asarray(picture))
+            seen = np.asarray(axes.images[0].get_array(), float)
+            assert seen.shape[0] < picture.height  # no more than is seen
+            expected = picture.resize(seen.shape[1::-1], Image.Resampling.BICUBIC)
+            assert np.abs(seen - np.asarray(expected, float)).mean() < 1
         (difference,) = rows[sample_id]["differences"]
         corner = figure.axes[0].patches[0].get_xy()
         assert corner == pytest.approx((difference["bbox"]["x"], difference["bbox"]["y"]))
@@ -320,7 +485,7 @@ def test_saved_maps_are_those_of_the_answer(probed):
     rows = pa.parquet.read_table(folder / "tiny-qwen2-vl" / "token_activation_map.parquet").to_pylist()
     rows = [row for row in rows if row["sample_id"] == sample_id]
     saved = saved_word_maps(rows)
-    at_once = word_overlays(backend, shown[0], answers[0])
+    at_once = overlays_of_words(backend, shown[0], answers[0])
     assert [word.text for word in saved] == [word for word, _ in at_once]
     assert {"remove", "color", "position"} & {word.text for word in saved}
     places = prepare_answered(backend, shown[:1], answers[:1]).rows[0].places

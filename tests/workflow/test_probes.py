@@ -1,6 +1,7 @@
 """Probes in the real workflow: from saved answers to contrasts, figures, leaderboard, and what a change reruns."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         config["models"] = [MODEL, "theirs"]
         config["probes"] = {"run": PROBES, "samples_per_split": 1}
     assert {"run_probes": 1, **AFTER_THE_PASS}.items() <= project.planned().items()
-    project.run()
+    (project.folder / "output.txt").write_text(project.run("--cores", "1"))
     return project
 
 
@@ -49,6 +50,44 @@ def test_probes_are_run_contrasted_and_drawn(finished: Project) -> None:
         assert pd.read_parquet(folder / f"{probe}.parquet")["sample_id"].nunique() == 4
     assert (finished.folder / "results/demo/figures" / MODEL / "contact_sheet.png").stat().st_size > 10_000
     assert finished.planned() == {}
+
+
+def test_with_one_core_the_leaderboard_is_made_before_any_figure(finished: Project) -> None:
+    started = re.findall(r"^(?:local)?rule (\w+):", (finished.folder / "output.txt").read_text(), re.MULTILINE)
+    assert started[started.index("make_leaderboard") :] == ["make_leaderboard", "contrast_probes", "draw_probes", "all"]
+
+
+def test_a_job_of_figures_that_fails_leaves_the_leaderboard(project: Project) -> None:
+    (project.folder / "results/demo/leaderboard.parquet").unlink()
+    shutil.rmtree(project.folder / "results/demo/figures")
+    project.insert("workflow_scripts/draw_probes.py", 'import sys; sys.exit("the disk is full")')
+    done = project.snakemake("--cores", "1")
+    assert done.returncode != 0
+    assert f"draw_probes of {MODEL}" in done.stderr and "Leaderboard" not in done.stdout
+    assert "the disk is full" in (project.folder / f"results/demo/logs/draw_probes/{MODEL}.log").read_text()
+    assert project.table("leaderboard.parquet")["model"].tolist()
+
+
+def test_a_figure_that_cannot_be_drawn_is_named_and_the_others_are_there(project: Project) -> None:
+    shutil.rmtree(project.folder / "results/demo/figures")
+    project.insert(
+        "workflow_scripts/draw_probes.py",
+        """
+        from spd_faith.probes.figures import of_model
+        of_model.layer_changes = None
+        """,
+    )
+    project.run()
+    folder = project.folder / "results/demo/figures" / MODEL
+    failed = [f"layer_changes_{contrast}" for contrast in ("faithfulness", "consistency")]
+    lines = (folder / "not_drawn.txt").read_text().splitlines()
+    assert lines == [f"{name}: TypeError: 'NoneType' object is not callable" for name in failed]
+    assert not list(folder.glob("layer_changes*"))
+    assert {"contact_sheet.png", "attention_by_step.pdf", "effect_sizes_consistency.png"} <= {
+        path.name for path in folder.iterdir()
+    }
+    log = (project.folder / f"results/demo/logs/draw_probes/{MODEL}.log").read_text()
+    assert "layer_changes_faithfulness was not drawn:\nTraceback" in log
 
 
 def test_the_leaderboard_has_them_for_the_open_model_alone(finished: Project) -> None:

@@ -1,30 +1,54 @@
-"""Pictures of token activation maps: both pictures of a pair, the true boxes, and a map for each content word."""
+"""Token activation maps over the images of a pair, in pages: the true boxes, and a panel for each content word.
 
-from collections.abc import Iterable, Mapping, Sequence
+Panels lie on a grid that is computed from the images' shapes, so that a page takes about a second whatever the answer.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from math import ceil
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from spd_faith.inference.pictures import Size
 from spd_faith.probes.boxes import true_boxes
-from spd_faith.probes.figures.drawing import COLUMN, GREY, VERMILLION, styled, title
+from spd_faith.probes.figures.drawing import (
+    COLUMN,
+    GREY,
+    VERMILLION,
+    readable,
+    styled,
+    text_width,
+    title_lines,
+    without_layout,
+)
 from spd_faith.probes.image_grid import Raster
 
-COLUMNS = 2
+log = logging.getLogger(__name__)
+
+MAX_PAGES = 12
+"""Of one answer's overlay, unless asked for more: about 250 words."""
+
 _COLORS = "YlOrRd"
 _STRONGEST = 0.75  # opacity of a map's maximum
-_PALE = 0.45  # of a picture under a map
-_TITLE, _CAPTION, _LINE = 0.65, 0.2, 0.1  # inches
+_PALE = 0.45  # of an image under a map
+_PAGE = 9.4  # inches; the height of a page at most
+_MARGIN, _GUTTER, _BETWEEN = 0.06, 0.12, 0.03  # around the page, between panels, between the images of a pair
+_CAPTION, _ROW_GAP = 0.15, 0.06
+_TITLE_LINE, _LEGEND_LINE = 0.125, 0.11
 _SMALL = 6.5  # points
-_LETTER = 0.6 * _SMALL  # points; the width of most letters, or less
-_LEGEND = "Colours run from 0 to a map's highest value, told beside its word"
+_NARROWEST, _WIDEST = 1 / 4, 4  # shapes of images that are drawn as they are, width over height
+_LETTERS_PER_INCH = 16  # of a legend
+_MOST_LETTERS = 120  # of a caption
+_LEGEND = "Colours run from 0 to a map's highest value, which stands beside its word"
 
 Pictures = tuple[Image.Image, Image.Image]
 
@@ -35,6 +59,12 @@ class WordMap:
 
     text: str
     values: npt.NDArray[np.floating]
+
+    @property
+    def highest(self) -> float:
+        """nan where no token has a value."""
+        known = self.values[np.isfinite(self.values)]
+        return float(known.max()) if len(known) else np.nan
 
 
 def saved_word_maps(rows: Iterable[Mapping[str, Any]]) -> list[WordMap]:
@@ -62,104 +92,248 @@ def saved_rasters(saved: Iterable[Mapping[str, Any]]) -> list[Raster]:
     ]
 
 
-@styled
 def overlays(
     name: Sequence[str],
     pictures: Pictures,
     differences: Sequence[Mapping[str, Any]],
     rasters: Sequence[Raster],
     words: Sequence[WordMap],
-) -> Figure:
-    """The pair with the boxes of the differences, then the pair under the map of each word.
+    max_pages: int = MAX_PAGES,
+) -> Iterator[Figure]:
+    """Pages of the pair with the boxes of the differences, then the pair under the map of each word.
 
-    `name` are the lines of the title.
+    `name` are the lines of the title. A few words are one page of a column's width; more are pages of two columns'
+    width, `max_pages` at most. How many words are left out stands on the last page and in the log.
     """
-    rows = ceil((len(words) + 1) / COLUMNS)
-    panel = COLUMN / COLUMNS * _height(pictures) + _CAPTION
-    any_beside = any(_lies_beside(word, rasters) for word in words)
-    figure = Figure(figsize=(COLUMN, _TITLE + any_beside * _LINE + rows * panel))
-    title(figure, *name)
-    legend = f"{_LEGEND}\n(*: which lies beside the pictures)." if any_beside else f"{_LEGEND}."
-    figure.supxlabel(legend, color=GREY, size=_SMALL)
-    first, *others = figure.subfigures(rows, COLUMNS, squeeze=False).flat
-    _draw_boxes(first, pictures, differences)
-    for place, word in zip(others, words, strict=False):
-        _draw_word(place, pictures, rasters, word, beside="*")
-    return figure
+    grid = _grid_for(pictures, len(words))
+    pair = _Pair.of(pictures, grid)
+    at_once = grid.words(pictures)
+    starts = range(0, max(1, len(words)), at_once)[:max_pages]
+    left_out = len(words) - min(len(words), starts[-1] + at_once)
+    if left_out:
+        log.warning("%s: its first %d words are drawn, %d more are left out", name[-1], len(words) - left_out, left_out)
+    for page, start in enumerate(starts, start=1):
+        some = words[start : start + at_once]
+        lines = list(name)
+        if len(starts) > 1:
+            lines.append(f"page {page} of {len(starts)}: words {start + 1} to {start + len(some)} of {len(words)}")
+        notes = [f"{left_out} more words are left out"] if left_out and page == len(starts) else []
+        yield _page(lines, grid, pair, differences, rasters, some, notes)
+
+
+def word_overlays(
+    pictures: Pictures, rasters: Sequence[Raster], words: Sequence[WordMap]
+) -> list[Callable[[], Figure]]:
+    """What draws the pair under the map of each word, a figure each."""
+    pair = _Pair.of(pictures, _ALONE)
+    return [partial(_word_overlay, pair, rasters, word) for word in words]
 
 
 @styled
-def word_overlay(pictures: Pictures, rasters: Sequence[Raster], word: WordMap) -> Figure:
-    """The pair under the map of one word."""
-    figure = Figure(figsize=(COLUMN, COLUMN * _height(pictures) + _CAPTION))
-    _draw_word(figure, pictures, rasters, word, beside=" beside the pictures")
+def _word_overlay(pair: "_Pair", rasters: Sequence[Raster], word: WordMap) -> Figure:
+    figure = without_layout(_ALONE.width, _CAPTION + pair.height + _MARGIN, _ALONE.dots)
+    _draw_word(figure, (_MARGIN, 0), _ALONE.panel, pair, rasters, word, beside=" beside the images")
     return figure
 
 
-def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:
-    """Whether the map is highest only where no picture is: on the grey around merged ones, or at the end of a row."""
-    shown = [
-        raster.tokens[rows, columns][
-            np.ix_(_within(raster.row_edges(number))[rows], _within(raster.column_edges(number))[columns])
+# ---- where things lie, in inches -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Pages of one width, with so many panels in a row, in which images are no taller than `tallest`."""
+
+    width: float
+    columns: int
+    tallest: float
+    dots: int
+    """Pixels per inch."""
+
+    @property
+    def panel(self) -> float:
+        """The width of a panel."""
+        return (self.width - 2 * _MARGIN - (self.columns - 1) * _GUTTER) / self.columns
+
+    def height(self, pictures: Pictures) -> float:
+        """Of the images of a pair, both as tall, that fill the width of a panel."""
+        return (self.panel - _BETWEEN) / sum(map(_shape, pictures))
+
+    def words(self, pictures: Pictures) -> int:
+        """How many have a panel on a page, which begins with that of the boxes."""
+        room = _PAGE - 6 * _TITLE_LINE - 4 * _LEGEND_LINE - 2 * _MARGIN
+        rows = int(room / (_CAPTION + min(self.height(pictures), self.tallest) + _ROW_GAP))
+        return rows * self.columns - 1
+
+
+_ALONE = _Grid(COLUMN, 1, tallest=COLUMN, dots=200)
+_COLUMN = _Grid(COLUMN, 2, tallest=1.15, dots=300)
+_PAGES = [_Grid(2 * COLUMN + 0.3, columns, tallest=1.15, dots=200) for columns in (3, 4, 5)]
+
+
+def _grid_for(pictures: Pictures, words: int) -> _Grid:
+    """One page of a column's width if the words fit, else pages with as many panels as leave no room beside images."""
+    if words <= _COLUMN.words(pictures):
+        return _COLUMN
+    return next((grid for grid in _PAGES if grid.height(pictures) <= grid.tallest), _PAGES[-1])
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The images of a pair as they lie in each panel, both of one height and small enough for it."""
+
+    images: Pictures
+    pale: Pictures
+    sizes: tuple[Size, Size]
+    """In pixels of the images themselves, which boxes and maps are drawn in."""
+    widths: tuple[float, float]
+    height: float
+
+    @classmethod
+    def of(cls, pictures: Pictures, grid: _Grid) -> "_Pair":
+        height = min(grid.height(pictures), grid.tallest)
+        widths = tuple(height * _shape(picture) for picture in pictures)
+        images = tuple(
+            _small(picture, (round(width * grid.dots), round(height * grid.dots)))
+            for picture, width in zip(pictures, widths, strict=True)
+        )
+        return cls(images, tuple(map(_pale, images)), tuple(one.size for one in pictures), widths, height)
+
+    @property
+    def stretched(self) -> bool:
+        return any(not _NARROWEST <= width / height <= _WIDEST for width, height in self.sizes)
+
+
+def _shape(picture: Image.Image) -> float:
+    """Width over height, as it is drawn: a line of pixels would not be seen."""
+    return min(max(picture.width / picture.height, _NARROWEST), _WIDEST)
+
+
+def _small(picture: Image.Image, most: Size) -> Image.Image:
+    """With no more pixels than are seen."""
+    size = (min(picture.width, most[0]), min(picture.height, most[1]))
+    return picture if size == picture.size else picture.resize(size, Image.Resampling.BOX, reducing_gap=2)
+
+
+def _pale(picture: Image.Image) -> Image.Image:
+    """In grey, and lighter, so that colours are the map's."""
+    return Image.blend(picture.convert("L"), Image.new("L", picture.size, "white"), _PALE)
+
+
+# ---- drawing ---------------------------------------------------------------------------------------------------------
+
+
+@styled
+def _page(
+    lines: Sequence[str],
+    grid: _Grid,
+    pair: _Pair,
+    differences: Sequence[Mapping[str, Any]],
+    rasters: Sequence[Raster],
+    words: Sequence[WordMap],
+    notes: Sequence[str],
+) -> Figure:
+    any_beside = any(_lies_beside(word, rasters) for word in words)
+    legend = f"{_LEGEND} (*: which lies beside the images)." if any_beside else f"{_LEGEND}."
+    legend = " ".join(
+        [
+            legend if words else "The answer has no content words.",
+            *(["Images so far from square are drawn stretched."] if pair.stretched else []),
+            *(f"{note}." for note in notes),
         ]
-        for raster in rasters
-        for number, (rows, columns) in raster.parts().items()
-    ]
-    return bool(word.values[np.concatenate([tokens.ravel() for tokens in shown])].max() < word.values.max())
+    )
+    legend = fill(legend, round(grid.width * _LETTERS_PER_INCH))
+    heading = title_lines(lines, grid.width)
+    top = 2 * _MARGIN + _TITLE_LINE * (heading.count("\n") + 1)
+    row = _CAPTION + pair.height + _ROW_GAP
+    rows = -(-(len(words) + 1) // grid.columns)
+    height = top + rows * row + _MARGIN + _LEGEND_LINE * (legend.count("\n") + 1)
+    figure = without_layout(grid.width, height, grid.dots)
+    figure.suptitle(heading, y=1 - _MARGIN / height, va="top")
+    figure.supxlabel(legend, y=_MARGIN / height, va="bottom", color=GREY, size=_SMALL)
+    corners = (
+        (_MARGIN + column * (grid.panel + _GUTTER), top + line * row)
+        for line in range(rows)
+        for column in range(grid.columns)
+    )
+    _draw_boxes(figure, next(corners), grid.panel, pair, differences)
+    for word, corner in zip(words, corners, strict=False):
+        _draw_word(figure, corner, grid.panel, pair, rasters, word, beside="*")
+    return figure
 
 
-def _within(edges: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Which tokens between these edges show some of the picture, 0 to 1."""
-    return (edges[:-1] < 1) & (edges[1:] > 0)
-
-
-def _height(pictures: Pictures) -> float:
-    """Of a pair side by side over its width."""
-    return max(picture.height for picture in pictures) / sum(picture.width for picture in pictures)
-
-
-def _show(place: FigureBase, pictures: Pictures) -> list[Axes]:
-    shown = place.subplots(1, 2, width_ratios=[picture.width for picture in pictures], gridspec_kw={"wspace": 0.02})
-    for axes, picture in zip(shown, pictures, strict=True):
-        axes.imshow(picture, extent=(0, picture.width, picture.height, 0))
-        axes.set(xticks=[], yticks=[])
+def _show(
+    figure: Figure, corner: tuple[float, float], panel: float, pair: _Pair, images: Pictures, caption: str, color: str
+) -> list[Axes]:
+    """Both images in the middle of a panel whose left top corner is given, under a caption."""
+    width, height = figure.get_size_inches()
+    left, top = corner[0] + (panel - sum(pair.widths) - _BETWEEN) / 2, corner[1] + _CAPTION
+    shown = []
+    for image, (across, down), inches in zip(images, pair.sizes, pair.widths, strict=True):
+        axes = figure.add_axes((left / width, 1 - (top + pair.height) / height, inches / width, pair.height / height))
+        axes.imshow(image, extent=(0, across, down, 0), aspect="auto", cmap="gray", vmin=0, vmax=255)
+        axes.set(xticks=[], yticks=[], xlim=(0, across), ylim=(down, 0))
         axes.grid(visible=False)
         axes.spines[:].set(visible=True, color=GREY, linewidth=0.4)
-    return list(shown)
+        left += inches + _BETWEEN
+        shown.append(axes)
+    middle = ((corner[0] + panel / 2) / width, 1 - (top - 0.035) / height)
+    look = {"ha": "center", "va": "baseline", "size": _SMALL, "color": color}
+    shown[0].text(*middle, caption, transform=figure.transFigure, clip_on=False, **look)
+    return shown
 
 
-def _draw_boxes(place: FigureBase, pictures: Pictures, differences: Sequence[Mapping[str, Any]]) -> None:
-    """Whole lines where the object is; dashed the same place in the other picture."""
-    shown = _show(place, pictures)
-    sizes = (pictures[0].size, pictures[1].size)
-    for difference in differences:
-        for number, key in enumerate(("bbox", "bbox_after")):
-            places = true_boxes([difference | {"bbox": None, "bbox_after": None, key: difference[key]}], sizes)
-            for left, top, right, bottom in places:
-                for there, axes in enumerate(shown):
-                    width, height = sizes[there]
-                    axes.add_patch(
-                        Rectangle(
-                            (left * width, top * height),
-                            (right - left) * width,
-                            (bottom - top) * height,
-                            fill=False,
-                            edgecolor=VERMILLION,
-                            linestyle="-" if there == number else ":",
-                            linewidth=1.3,
-                        )
-                    )
-    place.suptitle("true boxes" if differences else "the pair", size=_SMALL, color=VERMILLION, fontweight="normal")
+def _draw_boxes(
+    figure: Figure,
+    corner: tuple[float, float],
+    panel: float,
+    pair: _Pair,
+    differences: Sequence[Mapping[str, Any]],
+) -> None:
+    """Whole lines where the object is; dotted the same place in the other image."""
+    boxes = [
+        (number, box)
+        for difference in differences
+        for number, key in enumerate(("bbox", "bbox_after"))
+        for box in true_boxes([difference | {"bbox": None, "bbox_after": None, key: difference[key]}], pair.sizes)
+    ]
+    caption = "true boxes" if boxes else "the pair"
+    shown = _show(figure, corner, panel, pair, pair.images, caption, VERMILLION)
+    for number, (left, top, right, bottom) in boxes:
+        for there, (axes, (width, height)) in enumerate(zip(shown, pair.sizes, strict=True)):
+            axes.add_patch(
+                Rectangle(
+                    (left * width, top * height),
+                    (right - left) * width,
+                    (bottom - top) * height,
+                    fill=False,
+                    edgecolor=VERMILLION,
+                    linestyle="-" if there == number else ":",
+                    linewidth=1.3,
+                )
+            )
 
 
-def _draw_word(place: FigureBase, pictures: Pictures, rasters: Sequence[Raster], word: WordMap, beside: str) -> None:
-    """Colours from the map's 0 to its highest value, which the caption tells, with `beside` where that is not seen."""
-    shown = _show(place, tuple(_pale(picture) for picture in pictures))
-    highest = word.values.max()
+def _draw_word(
+    figure: Figure,
+    corner: tuple[float, float],
+    panel: float,
+    pair: _Pair,
+    rasters: Sequence[Raster],
+    word: WordMap,
+    beside: str,
+) -> None:
+    """Colours from the map's 0 to its highest value, which the caption gives, with `beside` where that is not seen."""
+    highest = word.highest
+    value = "no value" if np.isnan(highest) else f"{highest:.2f}{beside if _lies_beside(word, rasters) else ''}"
+    shown = _show(figure, corner, panel, pair, pair.pale, _caption(word.text, value, panel, round(figure.dpi)), "black")
+    if not highest > 0:  # nothing to colour; nor of nan
+        return
     for raster in rasters:
         for number, (rows, columns) in raster.parts().items():
-            axes, (width, height) = shown[number], pictures[number].size
-            share = word.values[raster.tokens[rows, columns]] / (highest or 1)
+            axes, (width, height) = shown[number], pair.sizes[number]
+            strength = np.nan_to_num(word.values[raster.tokens[rows, columns]] / highest)
+            if not strength.size:  # an image so flat that no token is its own
+                continue
             across, down = raster.column_edges(number) * width, raster.row_edges(number) * height
             extent = (
                 across[columns.start or 0],
@@ -167,14 +341,35 @@ def _draw_word(place: FigureBase, pictures: Pictures, rasters: Sequence[Raster],
                 down[raster.rows if rows.stop is None else rows.stop],
                 down[rows.start or 0],
             )
-            axes.imshow(share, cmap=_COLORS, vmin=0, vmax=1, alpha=_STRONGEST * share, extent=extent)
+            colors = {"cmap": _COLORS, "vmin": 0, "vmax": 1, "alpha": _STRONGEST * strength}
+            axes.imshow(strength, **colors, extent=extent, aspect="auto")
             axes.set(xlim=(0, width), ylim=(height, 0))
-    told = f"  {highest:.2f}{beside if _lies_beside(word, rasters) else ''}"
-    longest = int(place.bbox.width / place.dpi * 72 / _LETTER) - len(told)
-    text = word.text if len(word.text) <= longest else word.text[: longest - 1] + "…"
-    place.suptitle(text + told, size=_SMALL, fontweight="normal")
 
 
-def _pale(picture: Image.Image) -> Image.Image:
-    """In grey, and lighter, so that colours are the map's."""
-    return Image.blend(picture.convert("L").convert("RGB"), Image.new("RGB", picture.size, "white"), _PALE)
+def _caption(text: str, value: str, panel: float, dots: int) -> str:
+    """The word and its value, the word cut to the width of the panel."""
+    text = readable(text)
+    whole = f"{text}  {value}"
+    if len(text) <= _MOST_LETTERS and text_width(whole, _SMALL, dots) <= panel:
+        return whole
+    lengths = range(min(len(text), _MOST_LETTERS), 0, -1)
+    cut = (f"{text[:length]}…  {value}" for length in lengths)
+    return next(one for one in cut if text_width(one, _SMALL, dots) <= panel)
+
+
+def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:
+    """Whether the map is highest only where no image is: on the grey around merged ones, or at the end of a row."""
+    values = np.nan_to_num(word.values)
+    shown = [
+        raster.tokens[rows, columns][
+            np.ix_(_within(raster.row_edges(number))[rows], _within(raster.column_edges(number))[columns])
+        ]
+        for raster in rasters
+        for number, (rows, columns) in raster.parts().items()
+    ]
+    return bool(values[np.concatenate([tokens.ravel() for tokens in shown])].max(initial=0) < values.max(initial=0))
+
+
+def _within(edges: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Which tokens between these edges show some of the image, 0 to 1."""
+    return (edges[:-1] < 1) & (edges[1:] > 0)

@@ -1,7 +1,9 @@
 """The probes' tables, one number for each sample, answer, measure and layer."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 import pyarrow as pa
@@ -17,14 +19,19 @@ LAYER_PROBES = {name: schema for name, schema in PROBES.items() if "layer" in sc
 _NO_TASK = ""  # of a measure of two answers
 
 
-def read_layer_probes(folder: Path, only: Collection[str] | None = None) -> dict[str, pa.Table]:
+def read_layer_probes(
+    folder: Path,
+    only: Collection[str] | None = None,
+    readers: Mapping[str, Callable[[Path], pa.Table]] = MappingProxyType({}),
+) -> dict[str, pa.Table]:
     """The tables of `LAYER_PROBES` in a folder, by probe: those named, or all that are there.
 
     A folder may hold tables of an earlier run's probes beside those of this one. Names of probes that measure no layers
-    are passed over. Raises `UserError` where a named table is missing, or where none is named and none is there.
+    are passed over. A table that has one of `readers` is read by it, the others whole. Raises `UserError` where a named
+    table is missing, or where none is named and none is there.
     """
     found = {
-        name: read_table(folder / f"{name}.parquet", schema)
+        name: readers.get(name, partial(read_table, schema=schema))(folder / f"{name}.parquet")
         for name, schema in LAYER_PROBES.items()
         if (name in only if only is not None else (folder / f"{name}.parquet").exists())
     }

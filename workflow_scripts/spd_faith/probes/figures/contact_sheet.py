@@ -1,31 +1,34 @@
 """All figures of a model on one picture, to be looked over."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
+from textwrap import fill
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from spd_faith.core.files import whole_file
-from spd_faith.probes.figures.drawing import COLORS, color_of_band
+from spd_faith.probes.figures.drawing import COLORS, COLUMN, color_of_band
 
 _WIDTH, _GAP = 500, 24  # pixels
 
 
-def write_contact_sheet(pictures: Sequence[Path], path: Path, columns: int = 4) -> None:
-    """Write one PNG of the PNGs `pictures`, each as wide as a column, the next below the shortest column."""
+def write_contact_sheet(pictures: Sequence[Path], path: Path, notes: Sequence[str] = (), columns: int = 4) -> None:
+    """Write one PNG of the PNGs `pictures`, the next below the shortest column; then `notes`.
+
+    Each is as wide as a column; as wide as two if its figure is. Of a figure of several pages `pictures` has the first.
+    """
     ends = [_GAP] * columns
     placed = []
-    for picture in pictures:
-        with Image.open(picture) as opened:
-            scaled = opened.convert("RGB").resize(
-                (_WIDTH, round(opened.height * _WIDTH / opened.width)), Image.Resampling.LANCZOS
-            )
-        column = ends.index(min(ends))
-        placed.append((scaled, (_GAP + column * (_WIDTH + _GAP), ends[column])))
-        ends[column] += scaled.height + _GAP
+    for tile in chain(map(_scaled, pictures), map(_note, notes)):
+        across = round(tile.width / _WIDTH)
+        tops = [max(ends[column : column + across]) for column in range(columns - across + 1)]
+        column = tops.index(min(tops))
+        placed.append((tile, (_GAP + column * (_WIDTH + _GAP), tops[column])))
+        ends[column : column + across] = [tops[column] + tile.height + _GAP] * across
     sheet = Image.new("RGB", (_GAP + columns * (_WIDTH + _GAP), max(ends)), "white")
-    for scaled, corner in placed:
-        sheet.paste(scaled, corner)
+    for tile, corner in placed:
+        sheet.paste(tile, corner)
     with whole_file(path) as part:
         # a quarter of the size; this method keeps rare colours, such as the ends of a heat map's scale, and is ten
         # times as fast where it chooses them by a small copy
@@ -34,3 +37,18 @@ def write_contact_sheet(pictures: Sequence[Path], path: Path, columns: int = 4) 
         palette = small.quantize(256 - len(COLORS), Image.Quantize.MAXCOVERAGE, kmeans=1)
         palette.putpalette(palette.getpalette() + kept)
         sheet.quantize(palette=palette, dither=Image.Dither.NONE).save(part, "PNG")
+
+
+def _scaled(picture: Path) -> Image.Image:
+    with Image.open(picture) as opened:
+        dots, _ = opened.info.get("dpi", (opened.width / COLUMN, None))
+        across = round(opened.width / dots / COLUMN)
+        width = across * _WIDTH + (across - 1) * _GAP
+        height = round(opened.height * width / opened.width)
+        return opened.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _note(text: str) -> Image.Image:
+    tile = Image.new("RGB", (_WIDTH, 100), "white")
+    ImageDraw.Draw(tile).text((0, 0), fill(text, 48), "black", ImageFont.load_default(20))
+    return tile

@@ -1,0 +1,62 @@
+"""Seconds and peak memory of drawing the maps of one answer, by its number of content words: 12, 91 and 1,024.
+
+The images are 640 × 480, the maps of 17 × 23 tokens each; a page is drawn and written as PDF and PNG. What is measured
+is processor time, which other work on the machine does not stretch. The time must grow no faster than the panels do:
+91 words take at most 9 times as long as 12. Run: python benchmarks/bench_overlays.py
+"""
+
+import resource
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+from spd_faith.probes.figures.drawing import save
+from spd_faith.probes.image_grid import Raster
+from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays
+
+SIZE, ROWS, COLUMNS = (640, 480), 17, 23
+MOST = 9
+ROUNDS = 2
+
+
+def photograph(seed: int) -> Image.Image:
+    """Noise at several scales, which is as hard to compress as a photograph."""
+    random, found = np.random.default_rng(seed), np.zeros((*SIZE[::-1], 3))
+    for cells in (4, 16, 64, 480):
+        noise = Image.fromarray(random.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
+        found += np.asarray(noise.resize(SIZE, Image.Resampling.BICUBIC), float)
+    return Image.fromarray((found / 4).astype(np.uint8))
+
+
+def seconds(words: int, folder: Path) -> float:
+    random = np.random.default_rng(0)
+    whole = (0.0, 0.0, 1.0, 1.0)
+    rasters = [Raster(number * ROWS * COLUMNS, ROWS, COLUMNS, {number: whole}) for number in (0, 1)]
+    maps = [WordMap(f"word{number}", random.random(2 * ROWS * COLUMNS) ** 4) for number in range(words)]
+    pair = (photograph(1), photograph(2))
+    start = time.process_time()
+    save(overlays(("a-model-7b", "benchmark"), pair, [], rasters, maps), folder / str(words))
+    return time.process_time() - start
+
+
+def main() -> None:
+    with TemporaryDirectory() as folder:
+        seconds(1, Path(folder))  # fonts are loaded once
+        few, many = (min(seconds(words, Path(folder)) for _ in range(ROUNDS)) for words in (12, 91))
+        longest = seconds(1024, Path(folder))
+        megabytes = sum(path.stat().st_size for path in Path(folder).glob("1024*")) / 1e6
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"12 words: {few:.1f} s; 91 words: {many:.1f} s, {many / few:.1f} times")
+    print(f"1,024 words, {MAX_PAGES} pages: {longest:.1f} s, {megabytes:.0f} MB of files; peak memory {memory:.2f} GB")
+    if many / few > MOST:
+        sys.exit(f"expected {MOST} times at most")
+
+
+if __name__ == "__main__":
+    main()
