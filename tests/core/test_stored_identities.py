@@ -1,0 +1,37 @@
+"""Identities and keys of version 0.1 stay what they are: results under them are found again, and nothing is asked twice.
+
+A journal keeps answers under a hash of the entry's identity, so a field that is renamed keeps its old name there, and
+a new field is left out of the identity at its default. `tests/golden/identities.json` holds what version 0.1 made of
+the shipped entries; an entry that is changed on purpose is changed there too.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spd_faith.core.config import load_registry
+from spd_faith.core.entries import identity
+from spd_faith.inference.prompts import load_prompts
+from spd_faith.inference.questions import question_keys
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = json.loads((ROOT / "tests/golden/identities.json").read_text())
+PAIR = {"sample_id": "easy/00000_1", "original_sha256": "0" * 64, "modified_sha256": "f" * 64}
+
+
+@pytest.mark.parametrize("registry", ["datasets", "models", "judges"])
+def test_identities_are_those_of_version_0_1(registry: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    entries = load_registry(registry, Path(f"config/{registry}.yaml"))
+    found = {name: json.loads(json.dumps(identity(entry))) for name, entry in entries.items()}
+    assert {name: found.get(name) for name in GOLDEN[registry]} == GOLDEN[registry]
+
+
+def test_keys_of_questions_are_those_of_version_0_1(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    prompts = load_prompts(Path("resources/prompts"))
+    entries = load_registry("models", Path("config/models.yaml"))
+    for name, expected in GOLDEN["question_keys"].items():
+        questions = question_keys([PAIR], prompts, identity(entries[name]))
+        assert {question.task: question.key for question in questions} == expected, name
