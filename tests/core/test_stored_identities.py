@@ -1,4 +1,4 @@
-"""Identities and keys of version 0.1 stay what they are: results under them are found again, and nothing is asked twice.
+"""Identities and keys of version 0.1 stay what they are: results under them are found again, and nothing is repaid.
 
 A journal keeps answers under a hash of the entry's identity, so a field that is renamed keeps its old name there, and
 a new field is left out of the identity at its default. `tests/golden/identities.json` holds what version 0.1 made of
