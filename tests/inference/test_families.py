@@ -347,6 +347,21 @@ def test_qwen_vl_utils_keeps_the_same_pixel_budget(checkpoints, torchvision, fam
     torch.testing.assert_close(inputs["pixel_values"], without["pixel_values"], atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize("thickness", [1, 2, 5, 14, 20])
+@pytest.mark.parametrize("family", QWEN)
+def test_qwen_vl_utils_takes_thin_images_whose_whole_tokens_alone_exceed_the_budget(
+    checkpoints, torchvision, family, thickness
+):
+    backend = TransformersBackend(entry(checkpoints / family, max_new_tokens=1))
+    torchvision()
+    assert backend.pixel_backend == "qwen_vl_utils"
+    for length in range(2 * thickness, 199 * thickness, 7 * thickness):
+        thin = Image.new("RGB", (length, thickness))
+        grid = backend.prepare([("What?", thin, thin.rotate(90, expand=True))])["image_grid_thw"]
+        assert (grid > 0).all()
+        assert grid[0].tolist() == grid[1, [0, 2, 1]].tolist()
+
+
 @pytest.mark.parametrize(("family", "package"), [("llava", "pil"), ("internvl", "torchvision")])
 def test_the_package_that_resizes_is_told(load, monkeypatch, family, package):
     """A square is made with Pillow, whatever the processor uses."""
