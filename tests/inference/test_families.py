@@ -307,7 +307,9 @@ def test_a_pixel_budget_is_refused_where_none_is_taken(checkpoints, family):
 
 @pytest.fixture
 def torchvision(monkeypatch):
-    """As if torchvision were there: an empty one, of which the real qwen_vl_utils uses nothing for pictures."""
+    """As if torchvision were there only when called: an empty one, of which qwen_vl_utils uses nothing for images."""
+    monkeypatch.setattr("transformers.utils.is_torchvision_available", lambda: False)
+    monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: False)
 
     def forget():
         for name in [name for name in sys.modules if name.partition(".")[0] == "qwen_vl_utils"]:
