@@ -26,10 +26,21 @@ LISTED = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-8932f937-d72c-4106-c12f-20bd9f
 def test_cuda_builds_are_installed_where_the_driver_lists_a_gpu(
     tmp_path: Path, printed: str, status: int, requirements: str
 ):
-    program = tmp_path / "nvidia-smi"
+    assert f"-r envs/{requirements}\n" in planned(tmp_path, printed, status)
+
+
+def test_an_environment_made_on_a_gpu_machine_is_updated_as_one_elsewhere(tmp_path: Path):
+    (tmp_path / "venv/lib/python3.12/site-packages/torchvision").mkdir(parents=True)
+    assert "-r envs/requirements-gpu.txt\n" in planned(tmp_path, FAILED, 9)
+
+
+def planned(folder: Path, printed: str, status: int) -> str:
+    """What `make run` would do with the environment `venv` of the folder, where nvidia-smi answers so."""
+    program = folder / "nvidia-smi"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{printed}\nEND\nexit {status}\n")
     program.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    command = ["make", "--dry-run", "--always-make", "run"]
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    command = ["make", "--dry-run", "--always-make", "run", f"VENV={folder / 'venv'}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    assert f"-r envs/{requirements}\n" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout
