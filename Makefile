@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
-# the GPU file where an NVIDIA driver answers
-REQUIREMENTS := $(if $(shell nvidia-smi -L 2>/dev/null),envs/requirements-gpu.txt,envs/requirements.txt)
+# The GPU file where an NVIDIA driver lists a GPU; one that fails says so on the standard output, too.
+# An environment made on a GPU machine stays one, for its torchvision would not import beside the torch of the other file.
+HAS_GPU = $(or $(wildcard $(VENV)/lib/python*/site-packages/torchvision),$(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU ' && echo yes))
+REQUIREMENTS = $(if $(HAS_GPU),envs/requirements-gpu.txt,envs/requirements.txt)
 # Two processes, each with the tests of a whole file, for its tests share what was made for the first of them
 PYTEST := python -m pytest -n 2 --dist loadfile
 

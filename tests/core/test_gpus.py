@@ -134,6 +134,14 @@ def test_visible_gpus_of_the_driver(tmp_path, monkeypatch, listing, expected):
     assert visible_gpus() == expected
 
 
+def test_a_driver_that_reports_a_broken_part_or_an_odd_name_lists_its_gpus_all_the_same(tmp_path, monkeypatch):
+    a_driver(tmp_path, monkeypatch, TWO_GPUS)
+    program = tmp_path / f"driver-{sha256(TWO_GPUS)[:8]}" / "nvidia-smi"
+    # the manual of nvidia-smi: "Return code 14: infoROM is corrupted"
+    program.write_bytes(program.read_bytes().replace(b"NVIDIA", b"T\xe9sla") + b"exit 14\n")
+    assert visible_gpus() == [FIRST, SECOND]
+
+
 def test_a_gpu_that_is_named_twice_or_not_there_is_not_counted(tmp_path, monkeypatch):
     a_driver(tmp_path, monkeypatch, TWO_GPUS)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"1,{SECOND},GPU-1f8e,0,2,{FIRST}")

@@ -307,7 +307,9 @@ def test_a_pixel_budget_is_refused_where_none_is_taken(checkpoints, family):
 
 @pytest.fixture
 def torchvision(monkeypatch):
-    """As if torchvision were there: an empty one, of which the real qwen_vl_utils uses nothing for pictures."""
+    """As if torchvision were there only when called: an empty one, of which qwen_vl_utils uses nothing for images."""
+    monkeypatch.setattr("transformers.utils.is_torchvision_available", lambda: False)
+    monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: False)
 
     def forget():
         for name in [name for name in sys.modules if name.partition(".")[0] == "qwen_vl_utils"]:
@@ -345,6 +347,21 @@ def test_qwen_vl_utils_keeps_the_same_pixel_budget(checkpoints, torchvision, fam
     assert torch.equal(inputs["image_grid_thw"], without["image_grid_thw"])
     assert torch.equal(inputs["input_ids"], without["input_ids"])
     torch.testing.assert_close(inputs["pixel_values"], without["pixel_values"], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 5, 14, 20])
+@pytest.mark.parametrize("family", QWEN)
+def test_qwen_vl_utils_takes_thin_images_whose_whole_tokens_alone_exceed_the_budget(
+    checkpoints, torchvision, family, thickness
+):
+    backend = TransformersBackend(entry(checkpoints / family, max_new_tokens=1))
+    torchvision()
+    assert backend.pixel_backend == "qwen_vl_utils"
+    for length in range(2 * thickness, 199 * thickness, 7 * thickness):
+        thin = Image.new("RGB", (length, thickness))
+        grid = backend.prepare([("What?", thin, thin.rotate(90, expand=True))])["image_grid_thw"]
+        assert (grid > 0).all()
+        assert grid[0].tolist() == grid[1, [0, 2, 1]].tolist()
 
 
 @pytest.mark.parametrize(("family", "package"), [("llava", "pil"), ("internvl", "torchvision")])

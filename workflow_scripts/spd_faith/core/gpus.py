@@ -148,12 +148,12 @@ def _name(spelling: str, listed: list[_Listed]) -> str | None:
 
 def _listed() -> list[_Listed]:
     """The GPUs that the driver lists; none where there is no driver."""
-    try:
-        lines = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+    try:  # its exit status says nothing: it lists GPUs and exits with 14 where one's infoROM is corrupted
+        printed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
         return []
     gpus: list[_Listed] = []
-    for line in filter(None, map(_LISTED.match, lines.splitlines())):
+    for line in filter(None, map(_LISTED.match, printed.decode(errors="replace").splitlines())):
         if line["index"] is not None:
             gpus.append(_Listed(int(line["index"]), line["uuid"]))
         elif gpus:

@@ -279,7 +279,8 @@ class TransformersBackend:
         own = {"min_pixels": image_processor.size["shortest_edge"], "max_pixels": image_processor.size["longest_edge"]}
         limits = self._entry.pixel_budget.model_dump() if self._entry.pixel_budget else own
         token_side = image_processor.patch_size * image_processor.merge_size
-        is_reduced = size[0] * size[1] > limits["max_pixels"]
+        whole_tokens = [max(1, round(side / token_side)) * token_side for side in size]
+        is_reduced = math.prod(whole_tokens) > limits["max_pixels"]  # the pixels themselves may be few enough
         if is_reduced and min(size) * math.sqrt(limits["max_pixels"] / (size[0] * size[1])) < token_side:
             height, width = smart_resize(size[1], size[0], factor=token_side, **limits)
             return {"resized_height": height, "resized_width": width}
