@@ -247,6 +247,8 @@ def test_reasoning_that_takes_all_tokens_is_a_cut_answer(ask):
         ({"content": "Yes.", "thinking": "hm"}, "Yes.", "hm"),
         ({"content": "Yes.", "reasoning_content": {"odd": 1}, "reasoning": None}, "Yes.", None),
         ({"content": "Yes.", "refusal": ""}, "Yes.", None),
+        ({"content": {"type": "text", "text": "one part"}}, "one part", None),
+        ({"content": {"predicted_num": 2}}, '{"predicted_num": 2}', None),  # a server that decodes JSON itself
     ],
 )
 def test_text_and_reasoning_are_found_wherever_they_stand(ask, message, text, reasoning):
@@ -317,9 +319,18 @@ def test_another_charset_is_read_as_its_header_says(ask):
         sent(200, b'{"choices": "none"}'),
         sent(200, b'{"choices": [null]}'),
         sent(200, b'{"choices": [{"message": {"content": 7}}]}'),
+        reply({"content": 7}),
+        sent(200, b'{"error": {"code": Infinity, "message": "m"}}'),
+        sent(200, b"\xff", "application/json; charset=undefined"),
+        sent(500, b"{}", "application/json; charset=undefined"),
+        sent(500, b"<html>" + b"<title>" * 100_000, "text/html"),
+        sent(200, b"<!-- x -->" * 1000),
         sent(200, b"\xff\xfe{}"),
     ],
-    ids=["no gzip", "empty", "deep", "null", "string", "list", "choices", "null choice", "number", "bytes"],
+    ids=[
+        *("no gzip", "empty", "deep", "null", "string", "list", "choices", "null choice", "number", "number, stop"),
+        *("infinite code", "undefined charset", "undefined charset of an error", "endless titles", "comments", "bytes"),
+    ],
 )
 def test_what_is_no_chat_completion_is_asked_again(ask, play):
     outcome = ask([play])
@@ -345,6 +356,16 @@ def test_a_key_that_is_escaped_in_another_way_is_not_kept(ask):
     outcome = ask([sent(200, json.dumps(completion("it is KEY")).replace("KEY", escaped).encode())])
     assert outcome.reply.text == "it is [key]"
     assert ask([sent(400, f'{{"error": "not {escaped}"}}'.encode())]).reply.error == "400: not [key]"
+
+
+@pytest.mark.parametrize("said", [KEY * 3, "reason " * 5 + KEY])
+def test_no_part_of_a_key_is_left_in_a_reason_that_is_cut(ask, said):
+    assert KEY[:8] not in ask([reply("Yes.", said)]).reply.finish_reason
+
+
+def test_a_key_in_the_address_of_a_redirect_is_not_shown(ask):
+    outcome = ask([sent(302, b"", Location=f"/{KEY}/v1/chat/completions")])
+    assert KEY not in str(outcome.error) and "set base_url to" in str(outcome.error)
 
 
 # ---- one question, or the whole job ----------------------------------------------------------------------------------
