@@ -52,6 +52,15 @@ def test_the_limit_is_never_passed_where_every_call_costs_its_bound():
     assert spending.spent_usd == 1.0
 
 
+def test_bounds_that_were_too_low_are_raised_once_for_all_calls_in_flight():
+    """16 calls of twice their bound: the next bound is 0.5 dollars, not 0.25 times two to the sixteenth."""
+    spending = Spending(max_usd=10.0, spent_usd=0.0)
+    assert spend(spending, calls=16, usd=0.5, seconds=0.005) == [None] * 16
+    assert spend(spending, calls=3, usd=0.5) == [None] * 3
+    assert spending.spent_usd == pytest.approx(9.5)
+    assert spend(spending, calls=1, usd=0.5) == [None]  # the last one fits, to the cent
+
+
 def test_the_error_says_what_is_spent_and_what_it_would_take():
     told = str(spend(Spending(max_usd=0.5, spent_usd=0.3), calls=1)[0])
     assert "$0.3000 of $0.5000 is spent" in told

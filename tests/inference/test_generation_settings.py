@@ -347,6 +347,7 @@ def test_an_answer_longer_than_the_models_context_is_reported(tokens, is_reporte
         {"add_bos_token": True},
         {"split_special_tokens": True},
         {"clean_up_tokenization_spaces": True},
+        {"model_input_names": ["input_ids"]},
         {"pad_token": None},
     ],
     ids=str,

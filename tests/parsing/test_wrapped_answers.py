@@ -57,6 +57,14 @@ WRAPPERS = [
     "Final Answer: @",
     "### Final Answer\n\n@",
     "@<|im_end|>",
+    "<s> @</s>",
+    "<pad><pad><bos>@<eos>",
+    "<|begin_of_text|>@",
+    "<|start_header_id|>assistant<|end_header_id|>\n\n@<|eot_id|>",
+    "<|im_start|>assistant\n<think>\n\n</think>\n\n@<|im_end|>",
+    "<|im_assistant|>assistant<|im_middle|>@<|im_end|>",
+    "<|assistant|>\n@<|user|>",
+    "[/INST] @</s>",
     "@</s>",
     "@<|im_end|>\n<|im_start|>user\nAre they identical? Yes, the same.",
     "\ufeff@",
@@ -138,6 +146,8 @@ LONG = "The car was red in the first picture and is blue in the second. The cloc
         ("same", "<answer>I cannot tell.</answer>", "unclear"),
         ("same", "\\boxed{}", "unclear"),
         ("same", "Set {1, 2} is no answer to it", "unclear"),
+        ("same", 'The sign "</s>" is gone. So: No', "differs"),
+        ("same", "The car was <s>blue</s> orange. So: No", "differs"),
     ],
 )
 def test_a_mark_in_a_longer_answer(task, text, expected):
@@ -167,6 +177,13 @@ def test_the_explanation_around_a_box_stays():
         2,
         [("color", "car"), ("remove", "clock")],
     )
+
+
+@pytest.mark.parametrize("mark", ["\\boxed{2}", "$\\boxed{\\text{two}}$", "<|begin_of_box|>2<|end_of_box|>"])
+def test_a_boxed_number_behind_the_explanation_is_the_count(mark):
+    assert parse_differences(LONG + "\n\n" + mark)["predicted_num"] == 2
+    assert parse_differences(LONG + "\n\n\\boxed{car}")["predicted_num"] is None
+    assert parse_differences("There are three differences. \\boxed{car} " + LONG)["predicted_num"] == 3
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,22 @@ TURN_ENDS = (  # the end tokens of chat templates, which imported and badly cut 
     "</s>",  # LLaVA, Mistral
 )
 
+TURN_STARTS = (  # what stands before an answer that was decoded with its special tokens
+    "<s>",  # LLaVA, Mistral
+    "<bos>",  # Gemma
+    "<|begin_of_text|>",  # Llama 3
+    "<pad>",
+    "<unk>",  # LLaVA's padding
+    "[/INST]",  # Mistral
+    "<|im_start|>assistant",  # Qwen, InternVL
+    "<|start_header_id|>assistant<|end_header_id|>",  # Llama 3
+    "<start_of_turn>model",  # Gemma 3
+    "<|turn>model",  # Gemma 4
+    "<|assistant|>",  # GLM, Phi
+    "<|im_assistant|>assistant<|im_middle|>",  # Kimi
+    "<|start|>assistant<|message|>",  # harmony
+)
+
 
 class MarkerSearch:
     """Finds any of some markers in a text, the longest at each place; fast where there is none."""

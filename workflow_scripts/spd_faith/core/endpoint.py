@@ -23,7 +23,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from spd_faith.core.charges import Charges
 from spd_faith.core.endpoint_failures import CallFailure, Kind, connection_failure, hint_for, status_failure
-from spd_faith.core.endpoint_replies import Reply, parse_body, read_reply, read_usage
+from spd_faith.core.endpoint_replies import Reply, body_text, parse_body, read_reply, read_usage
 from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.machine import allow_open_files, network_hint
@@ -40,7 +40,9 @@ _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
 _LONGEST_RETRY_AFTER_SECONDS = 120.0
 _QUESTIONS_IN_A_ROW = 10  # that fail until the job ends
+_FRACTION_IN_A_ROW = 0.02  # of the answers, where that is more: with so many failures there is no rank anyway
 _DOUBTFUL_CALLS = 3  # until the job ends, where no call ended otherwise
+_LONGEST_REASON = 48  # characters that are kept of how an answer ended
 _LONGEST_ERROR = 400  # characters of what a server says
 _SHORTEST_SECRET = 6  # a shorter key is a placeholder ("EMPTY") and may stand in an answer
 _NOTHING_LOST = "  Nothing is lost: what was answered is kept; start again, and only what is missing is asked."
@@ -196,7 +198,10 @@ class Endpoint:
             raise connection_failure(error) from None
         except openai.APIStatusError as error:
             _check_redirect(error.response)
-            raise status_failure(error.status_code, error.response.headers, error.response.text) from None
+            said = body_text(error.response.content, error.response.charset_encoding or "utf-8")
+            raise status_failure(error.status_code, error.response.headers, said) from None
+        except UnicodeError as error:  # the client reads an error in the charset that its header names
+            raise CallFailure(f"an error that cannot be decoded: {error}") from None
 
     def _read(self, body: dict[str, Any], charge: Charge, asked: AskedModel) -> Reply:
         """The reply in a body, with what it cost. Raises `CallFailure` where there is none."""
@@ -205,17 +210,18 @@ class Endpoint:
         if asked.prices and prompt_tokens is not None and generated_tokens is not None:
             usd = charge.usd = cost(asked.prices, prompt_tokens, generated_tokens)
         reply = read_reply(body)
-        if reply.finish_reason.startswith("unknown:") and reply.finish_reason not in self._unknown_reasons:
-            self._unknown_reasons.add(reply.finish_reason)
-            reason = self._scrubbed(reply.finish_reason)
+        reason = self._scrubbed(reply.finish_reason)[:_LONGEST_REASON]  # a key that is cut first is not found
+        if reason.startswith("unknown:") and reason not in self._unknown_reasons:
+            self._unknown_reasons.add(reason)
             log.warning("finish_reason %s: not a reason that is known; such answers count as whole", reason)
         return replace(
             reply,
             **{
                 name: self._scrubbed(text)
-                for name in ("text", "reasoning", "finish_reason", "model")
+                for name in ("text", "reasoning", "model")
                 if (text := getattr(reply, name)) is not None
             },
+            finish_reason=reason,
             prompt_tokens=prompt_tokens,
             generated_tokens=generated_tokens,
             usd=usd,
@@ -233,15 +239,15 @@ class Endpoint:
     def _count_failure(self, failure: CallFailure, attempts: int, asked: AskedModel) -> None:
         """Count a question without an answer. Raises `UserError` where too many are in a row."""
         log.warning("a question failed after %d attempts: %s", attempts, self._shown(failure))
+        answers = self._answered_before + self._answers
         if failure.kind is Kind.REFUSED:
             self._refused_in_a_row += 1
-            answers = self._answered_before + self._answers
             if self._refused_in_a_row >= max(_QUESTIONS_IN_A_ROW, answers):
                 none = "" if answers else ", and none was answered"
                 raise self._stop(f"{self._refused_in_a_row} questions in a row were refused{none}", failure, asked)
         else:
             self._failed_in_a_row += 1
-            if self._failed_in_a_row >= _QUESTIONS_IN_A_ROW:
+            if self._failed_in_a_row >= max(_QUESTIONS_IN_A_ROW, _FRACTION_IN_A_ROW * answers):
                 what = f"{self._failed_in_a_row} questions in a row failed; {failure.problem or 'is the endpoint up?'}"
                 raise self._stop(what, failure, asked)
 
@@ -252,7 +258,7 @@ class Endpoint:
             hints = [hint_for(self._shown(failure)), self._needs]
         lines = [f"It said: {self._shown(failure)}", *hints, self._to_check(asked)]
         error = "\n".join([f"{self._address}: {what}", *(f"  {line}" for line in lines if line), _NOTHING_LOST])
-        self._stop_reason = self._stop_reason or UserError(error)
+        self._stop_reason = self._stop_reason or UserError(self._scrubbed(error))
         self._stopped.set()
         return self._stop_reason
 

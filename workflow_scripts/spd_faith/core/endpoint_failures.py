@@ -115,8 +115,9 @@ _BY_STATUS = {
 }
 _PERHAPS_CHARGED = {408, 499, 504, 520, 522, 524}  # a gateway gave up; the model may have answered behind it
 _WEB_PAGE = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+_PAGE_HEAD = 20_000  # characters of a web page that are searched for what it is
 
 # the names and words of an exception and of those that caused it; the first row that fits
 _BY_CAUSE = (
@@ -176,7 +177,7 @@ def hint_for(said: str) -> str:
 
 def is_web_page(text: str) -> bool:
     """Whether HTML came, which no API sends."""
-    return bool(_WEB_PAGE.match(text))
+    return bool(_WEB_PAGE.match(text[:_PAGE_HEAD]))
 
 
 def page_failure(status: int, text: str) -> CallFailure:
@@ -225,7 +226,7 @@ def reported_failure(error: Any) -> CallFailure:
     code = error.get("code") if isinstance(error, dict) else None
     try:
         status = int(code)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # of infinity
         status = 500
     failure = status_failure(status if 400 <= status < 600 else 500, {}, json.dumps({"error": error}))
     failure.charged = True
@@ -279,7 +280,7 @@ def _codes(body: Any) -> Iterator[Any]:
 
 
 def _page_title(text: str) -> str:
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    title = re.search(r"<title[^>]*>(.*?)</title>", text[:_PAGE_HEAD], re.IGNORECASE | re.DOTALL)
     return f"a web page, {' '.join(title[1].split())!r}" if title else "a web page"
 
 

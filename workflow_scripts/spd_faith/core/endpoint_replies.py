@@ -9,7 +9,6 @@ from spd_faith.core.endpoint_failures import CallFailure, Kind, is_web_page, pag
 from spd_faith.core.text import writable_json
 
 _MOST_TOKENS = 2**31 - 1  # what the column holds
-_LONGEST_REASON = 40  # characters that are kept of a reason that no table knows
 _BROKEN_OFF = "broken off"
 
 # How vendors say that an answer ended → how it ended here. Upper and lower case, and what joins the words, make no
@@ -67,15 +66,20 @@ class Reply:
     timed_out: bool = False  # the error is that no answer came in time
 
 
-def parse_body(data: bytes, charset: str) -> dict[str, Any]:
-    """The JSON object in a response's body; `charset` is what its header names. Raises `CallFailure`."""
+def body_text(data: bytes, charset: str) -> str:
+    """A response's body as text: UTF-8 where it is that, whatever its header names, else in the charset named there."""
     try:
-        text = data.decode("utf-8-sig")  # JSON is UTF-8, whatever the header says
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         try:
-            text = data.decode(charset, "replace")
-        except LookupError:
-            text = data.decode("utf-8", "replace")
+            return data.decode(charset, "replace")
+        except Exception:  # no such charset, or one that raises what it happens to raise (idna, punycode)
+            return data.decode("utf-8", "replace")
+
+
+def parse_body(data: bytes, charset: str) -> dict[str, Any]:
+    """The JSON object in a response's body; `charset` is what its header names. Raises `CallFailure`."""
+    text = body_text(data, charset)
     if is_web_page(text):
         raise page_failure(200, text)
     if re.match(r"\s*(?:data|event|id|retry)?:", text):
@@ -110,7 +114,10 @@ def read_reply(body: dict[str, Any]) -> Reply:
     if choice.get("error"):
         raise reported_failure(choice["error"])
     message = _object(choice.get("message"))
-    text, thought, refusal = _read_content(message.get("content"))
+    content = message.get("content")
+    if isinstance(content, int | float):
+        raise CallFailure(f"the answer is no chat completion: content {content}")
+    text, thought, refusal = _read_content(content)
     text = text or _string(choice.get("text"))  # of plain completions
     reasoning = _first_string(message, "reasoning_content", "reasoning", "thinking") or thought or None
     refusal = _string(message.get("refusal")) or refusal
@@ -121,7 +128,7 @@ def read_reply(body: dict[str, Any]) -> Reply:
     if ending is None:  # no reason, or none that is known
         if not text:
             raise CallFailure(f"the answer is no chat completion: no text, and finish_reason {said!r}")
-        ending = f"unknown:{str(said)[:_LONGEST_REASON]}" if said else "stop"
+        ending = f"unknown:{said}" if said else "stop"
     elif ending == "stop" and not message and not text:
         raise CallFailure("the answer is no chat completion: no message")
     model = _string(body.get("model")) or None
@@ -144,9 +151,11 @@ def _ending(said: Any) -> str | None:
 
 
 def _read_content(content: Any) -> tuple[str, str, str]:
-    """(text, reasoning, refusal) of a message's content: a string, or a list of parts."""
+    """(text, reasoning, refusal) of a message's content: a string, a list of parts, one part, or decoded JSON."""
+    if isinstance(content, dict) and "type" in content and "text" in content:
+        content = [content]
     if not isinstance(content, list):
-        return _string(content), "", ""
+        return json.dumps(content, ensure_ascii=False) if isinstance(content, dict) else _string(content), "", ""
     text = reasoning = refusal = ""
     for part in content:
         if not isinstance(part, dict):

@@ -67,7 +67,8 @@ class Spending:
         Waits where only the bounds of calls in flight stand in the way. Raises `UserError` where the call does not fit
         and nothing is in flight.
         """
-        charge = Charge(most_usd * self._undercount)
+        raised = self._undercount
+        charge = Charge(most_usd * raised)
         async with self._ended:
             while self.spent_usd + sum(self._bounds) + charge.most > self._limit:
                 if not self._bounds:
@@ -77,7 +78,7 @@ class Spending:
         try:
             yield charge
         finally:
-            self._settle(charge)
+            self._settle(charge, raised)
             async with self._ended:
                 self._ended.notify_all()
 
@@ -87,14 +88,15 @@ class Spending:
         if self._charges and charge.most:
             charge.call = self._charges.begin(charge.most)
 
-    def _settle(self, charge: Charge) -> None:
+    def _settle(self, charge: Charge, raised: float) -> None:
         self._bounds.remove(charge.most)
         self.spent_usd += charge.usd
         if self._charges and charge.call:
             self._charges.end(charge.call, charge.usd)
         if charge.usd > charge.most:  # an endpoint that counts otherwise than any that the bounds were made for
             log.warning("a call cost $%.6f, more than its bound of $%.6f; bounds are raised", charge.usd, charge.most)
-            self._undercount *= charge.usd / charge.most
+            # calls in flight together were bounded alike, so the greatest counts and they do not add up
+            self._undercount = max(self._undercount, raised * charge.usd / charge.most)
 
     def _exhausted(self, most_usd: float) -> UserError:
         return UserError(

@@ -72,6 +72,11 @@ def find_reasoning_marker(text: str) -> int | None:
     return next((mark.start for mark in _marks(text) if not mark.markers.is_paired), None)
 
 
+def is_quoted(text: str, start: int, end: int) -> bool:
+    """Whether a part of a text stands between quotation marks."""
+    return start > 0 and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES
+
+
 def silent_tokens(special: Mapping[int, str]) -> set[int]:
     """The special tokens, by id, that decoding leaves out: all that are no part of a marker of reasoning.
 
@@ -83,7 +88,7 @@ def silent_tokens(special: Mapping[int, str]) -> set[int]:
 
 def _marks(text: str) -> list[_Mark]:
     """The markers of a text in their order, each opening one with the closing one that ends it."""
-    found = [match for match in _find_markers(text) if not _is_quoted(text, *match.span())]
+    found = [match for match in _find_markers(text) if not is_quoted(text, *match.span())]
     marks: list[_Mark] = []
     ends: dict[Markers, list[_Mark]] = defaultdict(list)  # from the last one to the first
     for match in reversed(found):
@@ -113,10 +118,6 @@ def _balanced(marks: list[_Mark]) -> dict[int, int]:
         elif opened[mark.markers]:
             pairs[opened[mark.markers].pop()] = number
     return pairs
-
-
-def _is_quoted(text: str, start: int, end: int) -> bool:
-    return start > 0 and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES
 
 
 def _opens_a_block(text: str, mark: _Mark, at: int) -> bool:

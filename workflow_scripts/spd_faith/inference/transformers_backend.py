@@ -234,7 +234,7 @@ class TransformersBackend:
 
     def _process(self, prompts: list[str], messages: list[dict[str, Any]], **more: Any) -> BatchFeature:
         pictures = [_pictures_of(message) for message in messages]
-        arguments: dict[str, Any] = {**self._family.processor_arguments, **more}
+        arguments: dict[str, Any] = {"return_attention_mask": True, **self._family.processor_arguments, **more}
         if self._square:  # they have the size already
             arguments |= {"do_resize": False, "do_center_crop": False}
         elif self.pixel_backend == "qwen_vl_utils":

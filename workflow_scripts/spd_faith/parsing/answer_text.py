@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from spd_faith.core.answer_markers import ANSWER, TURN_ENDS, MarkerSearch
-from spd_faith.inference.reasoning import find_reasoning_marker, split_reasoning
+from spd_faith.core.answer_markers import ANSWER, TURN_ENDS, TURN_STARTS, MarkerSearch
+from spd_faith.inference.reasoning import find_reasoning_marker, is_quoted, split_reasoning
 
 _CLOSINGS = {markers.opening.lower(): markers.closing.lower() for markers in ANSWER}
 _find_markers = MarkerSearch(text for markers in ANSWER for text in (markers.opening, markers.closing))
 _find_turn_ends = MarkerSearch(TURN_ENDS)
+_TURN_START = re.compile(rf"(?:\s*(?:{'|'.join(map(re.escape, TURN_STARTS))}))+\s*")
 
 _MATH = r"(?P<math>\$\$?\s{0,9}|\\{1,2}[(\[]\s{0,9})?"
 _BOX = r"(?P<box>\\{1,4}(?:boxed|f(?:rame)?box)|\x08oxed|\bboxed)"  # \x08: a JSON string that held "\boxed" unescaped
@@ -79,9 +80,17 @@ def readable(text: str) -> str:
 
 
 def _within_its_turn(text: str) -> str:
-    """The text up to the first end of a turn that has something before it."""
-    start = 0
+    """The text behind what starts a turn, up to the first end of a turn that has something before it.
+
+    An end between quotation marks is a word, and one behind "<s>" ends what HTML strikes through.
+    """
+    begun = _TURN_START.match(text)
+    start = begun.end() if begun else 0
     for end in _find_turn_ends(text):
+        if end.start() < start or is_quoted(text, *end.span()):
+            continue
+        if end.group() == "</s>" and "<s>" in text[start : end.start()].rpartition("</s>")[2]:
+            continue
         if text[start : end.start()].strip():
             return text[start : end.start()]
         start = end.end()

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from spd_faith.core.text import writable
-from spd_faith.parsing.answer_text import answer_of, readable
+from spd_faith.parsing.answer_text import read_answer, readable
 from spd_faith.parsing.categories import canonical_category
 from spd_faith.parsing.change_words import normalise_type
 from spd_faith.parsing.counts import find_count
@@ -28,12 +28,13 @@ _CATEGORY_KEYS = (
 )  # fmt: skip
 _TEXT_KEYS = ("description", "explanation", "detail", "details", "text")
 _ESCAPED_JOINT = re.compile(r"(?<=\w)\\{1,4}(?=[_-]\w)")
+_BARE_COUNT = re.compile(r"\W{0,8}\w{1,9}\W{0,8}")  # one word, a number for `find_count`
 _NOTHING = frozenset(["", "none", "null", "n/a", "na", "nan", "nothing", "-"])
 
 
 def parse_differences(text: str) -> dict[str, Any]:
     """The columns of a `PARSED` row, keys apart, for a describe answer; raises on no text."""
-    text = answer_of(text)
+    text, marked = read_answer(text)
     if not text.strip():
         return _row("empty", [], None, has_list=False)
     structured = find_structured(text)
@@ -47,6 +48,8 @@ def parse_differences(text: str) -> dict[str, Any]:
         status = "free_text" if entries else "repaired" if structured.repaired else "json"
         return _row(status, entries, _count(structured.number), has_list=False)
     count = prose.count
+    if count is None and marked and _BARE_COUNT.fullmatch(marked):  # "\boxed{2}" behind the explanation
+        count = find_count(marked)
     if count is None and not entries and prose.nameless == 1:
         count = 1
     status = "free_text" if entries or count is not None else "failed"
