@@ -2,8 +2,8 @@
 
 Snakemake bounds how many GPU jobs run at once on a machine, but does not say which GPU is whose; a lock per GPU does,
 for all users of the machine, and inside an allocation of Slurm too: its jobs share what was allocated. Locks are files
-in the folder for temporary files (`TMPDIR`), so they meet where that is the same. Where each job of a scheduler has such
-a folder of its own they need not: its GPUs differ.
+in the folder for temporary files (`TMPDIR`), so they meet where that is the same. Where each job of a scheduler has a
+folder of its own they need not: its GPUs differ.
 """
 
 import logging
