@@ -16,7 +16,7 @@ GPU_VENV := .venv-gpu
 .PHONY: run test fast-test test-slurm test-gpu-env format lint
 
 run: $(VENV)/.run-installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES) --rerun-incomplete
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
 
 test: $(VENV)/.test-installed lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"

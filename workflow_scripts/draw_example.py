@@ -1,13 +1,15 @@
 """Draw one sample: both images with the true boxes, the answers, their claims with their labels, and the scores.
 
-Text is laid out first and the figure is as tall as it needs; of a longer text the first lines are drawn, and how many
-lines are left out is said.
+Text is laid out first and the figure is as tall as it needs; of a longer text the first lines are drawn, and how much
+is left out is said.
 """
 
 import argparse
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +58,13 @@ class Column:
 
     def section(self, paragraphs: list[tuple[str, str]]) -> None:
         """Texts, each with its color, of which the first `MAX_LINES` lines are drawn."""
-        lines = [(line, color) for text, color in paragraphs for line in wrapped(text, self.width, 9.2)]
-        for line, color in lines[:MAX_LINES]:
+        every = ((line, color) for text, color in paragraphs for line in wrapped(text, self.width, 9.2))
+        lines = list(islice(every, MAX_LINES))  # measuring the rest of a long answer takes longer than drawing
+        for line, color in lines:
             self._line(line, color)
-        if more := len(lines[MAX_LINES:]):
-            self._line(f"… {more} more lines", "#666666")
+        if next(every, None):
+            left = sum(len(text) for text, _ in paragraphs) - sum(len(line) for line, _ in lines)
+            self._line(f"… about {left:,} more characters", "#666666")
 
     def _line(self, line: str, color: str) -> None:
         self.lines.append((self.top, line, {"fontsize": 9.2, "color": color}))
@@ -181,18 +185,29 @@ def wrapped(text: str, width: float, points: float) -> Iterator[str]:
     line = ""
     for word in readable(text).split():
         longer = f"{line} {word}" if line.strip() else line + word
-        if text_width(longer, points, DOTS) <= width:
+        if width_of(longer, points) <= width:
             line = longer
             continue
         if line.strip():
             yield line
             line = indent
         for letter in word:  # a word may be longer than a line, such as a sentence without spaces
-            if text_width(line + letter, points, DOTS) > width:
+            if width_of(line + letter, points) > width:
                 yield line
                 line = indent
             line += letter
     yield line
+
+
+def width_of(line: str, points: float) -> float:
+    """In inches, as the sum over the line's letters, each of which is measured once."""
+    return sum(advance(letter, points) for letter in line)
+
+
+@cache
+def advance(letter: str, points: float) -> float:
+    """By how much a letter makes a line wider, in inches; a space by itself would have no width."""
+    return text_width(f"n{letter}n", points, DOTS) - text_width("nn", points, DOTS)
 
 
 def draw_image(figure: Figure, left: float, images: dict[str, Any], sample: dict[str, Any], number: int) -> None:

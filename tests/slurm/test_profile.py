@@ -67,8 +67,9 @@ def test_every_entry_is_commented() -> None:
 
 def test_the_workflow_profile_overrides_nothing_of_it() -> None:
     """It is read beside every profile, and wins key by key."""
-    assert set(_read(ROOT / "profiles/default/config.yaml")) == {"max-checksum-file-size"}
-    assert "max-checksum-file-size" not in _read(PROFILE)
+    everywhere = set(_read(ROOT / "profiles/default/config.yaml"))
+    assert everywhere == {"max-checksum-file-size", "keep-going", "rerun-incomplete"}
+    assert not everywhere & set(_read(PROFILE))
 
 
 def test_every_partition_has_limits_that_the_plugin_knows() -> None:

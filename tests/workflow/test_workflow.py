@@ -115,7 +115,7 @@ def test_a_run_that_was_killed_is_finished_by_starting_it_again(finished: Projec
     running.wait()
     assert not (project.folder / "results/demo/leaderboard.parquet").exists()
     project.run("--unlock")
-    project.run("--rerun-incomplete")
+    project.run()
     pd.testing.assert_frame_equal(project.table("leaderboard.parquet"), finished.table("leaderboard.parquet"))
 
 

@@ -209,8 +209,9 @@ def status_failure(status: int, headers: Mapping[str, str], text: str) -> CallFa
 def connection_failure(error: openai.APIConnectionError) -> CallFailure:
     """The failure where no answer came through."""
     cause = error.__cause__ or error
-    said = f"{type(cause).__name__}: {cause}{network_hint()}"
     words = " ".join(f"{type(one).__name__} {one}" for one in _causes(error))
+    settings = network_hint(has_certificates=re.search("ssl|certificate", words, re.IGNORECASE) is not None)
+    said = f"{type(cause).__name__}: {cause} ({error.request.url.copy_with(query=None)}){settings}"
     for pattern, kind, problem, hint in _BY_CAUSE:
         if re.search(pattern, words):
             return CallFailure(said, kind, problem, hint=hint, charged=type(cause).__name__ not in _NEVER_SENT)

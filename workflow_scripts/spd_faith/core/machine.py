@@ -6,16 +6,18 @@ import resource
 from spd_faith.core.errors import UserError
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-_NETWORK = (*(name for proxy in _PROXIES for name in (proxy, proxy.lower())), "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXY_VARIABLES = tuple(name for proxy in _PROXIES for name in (proxy, proxy.lower()))
+_CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _OTHER_FILES = 64  # open at once beside what is counted
 
 
-def network_hint() -> str:
+def network_hint(has_certificates: bool = True) -> str:
     """The end of an error about the network: the variables that change how it is reached; "" where none is set.
 
-    Their values are left out, for a proxy's can hold a password.
+    Those of certificates are left out where the connection did not come so far. Their values are left out, for a proxy's can hold a password.
     """
-    found = [name for name in _NETWORK if os.environ.get(name)]
+    names = _PROXY_VARIABLES + (_CERTIFICATE_VARIABLES if has_certificates else ())
+    found = [name for name in names if os.environ.get(name)]
     return f" (set in the environment: {', '.join(found)})" if found else ""
 
 

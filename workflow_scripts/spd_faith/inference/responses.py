@@ -47,6 +47,7 @@ def ask(
             journal.append(key, asdict(answer), {**provenance, "revision": backend.revision})
         else:
             failures[key] = answer
+            log.warning("%s, %s: %s", question.sample_id, question.task, answer.error)
         advance(1)
     if failures and len(failures) == len(missing) and not some_answered:
         first = next(iter(failures.values())).error

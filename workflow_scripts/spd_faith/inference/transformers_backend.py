@@ -302,8 +302,8 @@ def _commit_of(entry: TransformersModel) -> str | None:
     """The commit that a branch or tag stands for on the hub, or did when it was last downloaded; None of a folder."""
     try:
         return extract_commit_hash(cached_file(entry.model, "config.json", revision=entry.revision), None)
-    except _LOADING_ERRORS as error:
-        raise UserError(f"{entry.model}: its config could not be loaded\n  {error}") from error
+    except Exception as error:  # of many kinds: an HTTP library's own, where a variable of proxies is wrong
+        raise UserError(f"{entry.model}: its config could not be loaded\n  {error}{_hint(entry)}") from error
 
 
 def _hint(entry: TransformersModel) -> str:

@@ -238,7 +238,8 @@ def _provenance_table(live: pd.DataFrame) -> str:
         "dataset": "Dataset",
         "dataset_revision": "Dataset revision",
     }
-    return _markdown(live[list(names)].rename(columns=names))
+    table = live[list(names)].rename(columns=names).astype(object)
+    return _markdown(table.where(table.notna(), _NONE))
 
 
 def _labelled(table: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
