@@ -14,7 +14,8 @@ _OTHER_FILES = 64  # open at once beside what is counted
 def network_hint(has_certificates: bool = True) -> str:
     """The end of an error about the network: the variables that change how it is reached; "" where none is set.
 
-    Those of certificates are left out where the connection did not come so far. Their values are left out, for a proxy's can hold a password.
+    Those of certificates are left out where the connection did not come so far. Their values are left out, for a
+    proxy's can hold a password.
     """
     names = _PROXY_VARIABLES + (_CERTIFICATE_VARIABLES if has_certificates else ())
     found = [name for name in names if os.environ.get(name)]
