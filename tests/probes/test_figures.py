@@ -619,7 +619,7 @@ def test_a_full_disk_is_no_fault_of_a_figure(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Figure, "savefig", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="No space left"):
         write_figures({"a": lambda: iter([draw("tiny", "grounding")])}, tmp_path, print)
 
 

@@ -73,9 +73,9 @@ class Project:
         return [python, "-m", "snakemake", "--cores", "2", *arguments]
 
     def environment(self, python: str = sys.executable, **variables: str | None) -> dict[str, str]:
-        """That of this process, with no GPU visible, and `variables`; one that is None is not set."""
+        """That of this process, with no GPU visible and no width of its terminal, and `variables`; None is not set."""
         path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
-        merged = {**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": "", **variables}
+        merged = {**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": None, **variables}
         return {name: value for name, value in merged.items() if value is not None}
 
     def snakemake(

@@ -102,7 +102,7 @@ def write_each(
     for name, draw in drawings.items():
         try:
             save(draw(), folder / name, also)
-        except OSError:
+        except (OSError, UserError):
             raise
         except Exception as error:  # of whatever kind: the others do not depend on it
             log.exception("%s was not drawn:", name)
