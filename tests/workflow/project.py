@@ -54,7 +54,7 @@ class Project:
     def ask_for(self, model: str, **resources: int) -> None:
         """Change what a model's jobs ask a scheduler for."""
         with self.edited("config/models.yaml") as models:
-            models[model]["resources"] |= resources
+            models[model]["resources"] = models[model].get("resources", {}) | resources
 
     def insert(self, script: str, code: str) -> None:
         """Have a command do something more before it begins."""
