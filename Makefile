@@ -20,7 +20,7 @@ run: $(VENV)/.run-installed
 
 test: $(VENV)/.test-installed lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m slow
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -n 3 -m slow  # they start processes and wait for them
 
 fast-test: $(VENV)/.test-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
