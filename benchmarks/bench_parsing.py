@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from spd_faith.parsing.categories import CATEGORIES
+from spd_faith.language.categories import CATEGORIES
 from spd_faith.parsing.table import parse_response
 
 RESPONSES = 3000

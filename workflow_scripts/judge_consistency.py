@@ -14,9 +14,9 @@ import pandas as pd
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import write_table, write_text
 from spd_faith.core.schemas import JUDGEMENTS
-from spd_faith.judging.original import consistency_json, judge_tables
 from spd_faith.judging.rules import VERSION
-from spd_faith.parsing.answer_tables import Truths, check_distinct, read_answer_tables
+from spd_faith.original.answer_tables import Truths, check_distinct, read_answer_tables
+from spd_faith.original.judgements import consistency_json, judge_tables
 
 
 def main() -> None:

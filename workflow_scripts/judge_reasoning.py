@@ -11,9 +11,9 @@ from spd_faith.core.config_faults import fault
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import write_table, write_text
 from spd_faith.core.schemas import JUDGEMENTS
-from spd_faith.judging.original import judge_tables, reasoning_json
 from spd_faith.judging.rules import VERSION
-from spd_faith.parsing.answer_tables import Truths, read_answer_tables
+from spd_faith.original.answer_tables import Truths, read_answer_tables
+from spd_faith.original.judgements import judge_tables, reasoning_json
 
 
 def main() -> None:

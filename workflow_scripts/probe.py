@@ -34,7 +34,7 @@ from spd_faith.inference.imported_responses import ImportedResponses
 from spd_faith.inference.prompts import Prompt, load_prompts
 from spd_faith.inference.questions import QuestionKey, question_keys, read_questions
 from spd_faith.inference.responses import ask, missing_questions, response_rows
-from spd_faith.probes.given_answers import (
+from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
     answers_as_tokens,

@@ -16,14 +16,14 @@ from typing import Any
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file, write_table, write_text
 from spd_faith.core.schemas import JUDGEMENTS, PARSED, SAMPLES, SCORES
-from spd_faith.parsing.answer_tables import Truths, check_distinct, read_answer_tables
-from spd_faith.scoring.answer_folder import (
+from spd_faith.original.answer_folder import (
     find_answer_files,
     original_results,
     score_answers,
     summary_report,
     summary_table,
 )
+from spd_faith.original.answer_tables import Truths, check_distinct, read_answer_tables
 from spd_faith.scoring.released import released_report, released_results
 from spd_faith.scoring.samples import DQR_RULES, DS_RULES, score_table
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from spd_faith.core.charges import Charges
-from spd_faith.core.spending import Spending
+from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.spending import Spending
 
 
 def test_an_ended_call_counts_with_its_cost_and_another_with_its_bound(tmp_path):

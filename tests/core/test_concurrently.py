@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from spd_faith.core.concurrently import concurrently
+from spd_faith.endpoints.concurrently import concurrently
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from spd_faith.core import slots
-from spd_faith.core.slots import Slots
+from spd_faith.endpoints import slots
+from spd_faith.endpoints.slots import Slots
 
 ADDRESS = "http://127.0.0.1:1/v1"
 
@@ -20,7 +20,7 @@ ADDRESS = "http://127.0.0.1:1/v1"
 JOB = """
 import asyncio, sys, uuid
 from pathlib import Path
-from spd_faith.core import slots
+from spd_faith.endpoints import slots
 slots._POLL_SECONDS = 0.005
 folder, holders, tasks, times, seconds = Path(sys.argv[1]), Path(sys.argv[2]), *map(float, sys.argv[3:6])
 shared = slots.Slots(folder, "http://127.0.0.1:1/v1", 3)

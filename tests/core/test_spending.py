@@ -6,7 +6,7 @@ import pytest
 
 from spd_faith.core.entries import Prices
 from spd_faith.core.errors import UserError
-from spd_faith.core.spending import Spending, cost, most_picture_tokens, most_text_tokens
+from spd_faith.endpoints.spending import Spending, cost, most_picture_tokens, most_text_tokens
 
 
 def spend(spending, calls, usd=0.01, seconds=0.0):

@@ -13,10 +13,10 @@ import yaml
 from fault_server import FaultServer
 from PIL import Image
 
-from spd_faith.core.charges import Charges
 from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
+from spd_faith.endpoints.charges import Charges
 
 ROOT = Path(__file__).parents[2]
 PAIRS, CONCURRENCY, KILLS = 100, 4, 25

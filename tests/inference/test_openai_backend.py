@@ -32,10 +32,10 @@ from fault_server import (
 )
 from PIL import Image
 
-from spd_faith.core import endpoint
-from spd_faith.core.endpoint_failures import CallFailure
 from spd_faith.core.entries import OpenAIModel, Prices, SentPictures
 from spd_faith.core.errors import UserError
+from spd_faith.endpoints import client as endpoint
+from spd_faith.endpoints.failures import CallFailure
 from spd_faith.inference.openai_backend import OpenAIBackend
 from spd_faith.inference.questions import Question
 

@@ -11,11 +11,11 @@ import yaml
 from core.file_systems import environment
 from fault_server import FaultServer, answer_of, echoing_headers, status
 
-from spd_faith.core.charges import Charges
 from spd_faith.core.config import registry_entry
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.dataset.demo import image_row, sample_demo_pair, sample_row
+from spd_faith.endpoints.charges import Charges
 
 pytestmark = pytest.mark.slow
 

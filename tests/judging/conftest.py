@@ -3,7 +3,7 @@
 import pytest
 from judging.paid_judge import Judged, answers_of, write_answers, write_pairs
 
-from spd_faith.core import endpoint
+from spd_faith.endpoints import client as endpoint
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spd_faith.judging.folding import fold
-from spd_faith.judging.reading import read_assertions
+from spd_faith.language.folding import fold
+from spd_faith.language.reading import read_assertions
 
 
 @pytest.mark.parametrize(

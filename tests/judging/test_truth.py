@@ -3,8 +3,8 @@
 import pytest
 from judging.worked_answers import TRUTHS, sample
 
-from spd_faith.judging.reading import read_assertions
 from spd_faith.judging.truth import off_place, read_truth
+from spd_faith.language.reading import read_assertions
 
 
 @pytest.mark.parametrize(

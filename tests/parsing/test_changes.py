@@ -2,9 +2,9 @@
 
 import pytest
 
-from spd_faith.parsing.change_words import normalise_type
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.sameness import find_sameness
+from spd_faith.language.change_words import normalise_type
+from spd_faith.language.changes import find_types
+from spd_faith.language.sameness import find_sameness
 
 
 def values(mentions) -> list[str]:

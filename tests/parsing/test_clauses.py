@@ -2,7 +2,7 @@
 
 import pytest
 
-from spd_faith.parsing.clauses import split_clauses
+from spd_faith.language.clauses import split_clauses
 
 
 @pytest.mark.parametrize(

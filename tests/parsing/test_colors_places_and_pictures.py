@@ -1,8 +1,8 @@
 """Colors, places and the pictures in answers: expected readings worked out by hand."""
 
-from spd_faith.parsing.colors import find_colors
-from spd_faith.parsing.pictures import find_pictures
-from spd_faith.parsing.places import find_places
+from spd_faith.language.colors import find_colors
+from spd_faith.language.image_words import find_pictures
+from spd_faith.language.places import find_places
 
 
 def values(mentions) -> list[str]:

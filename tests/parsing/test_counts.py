@@ -2,7 +2,7 @@
 
 import pytest
 
-from spd_faith.parsing.counts import find_count
+from spd_faith.language.counts import find_count
 
 
 @pytest.mark.parametrize(

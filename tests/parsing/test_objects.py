@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spd_faith.parsing.categories import CATEGORIES, canonical_category, meant_categories
-from spd_faith.parsing.objects import find_objects, find_subjects
+from spd_faith.language.categories import CATEGORIES, canonical_category, meant_categories
+from spd_faith.language.objects import find_objects, find_subjects
 
 
 def values(mentions) -> list[str]:

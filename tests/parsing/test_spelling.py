@@ -2,7 +2,7 @@
 
 import pytest
 
-from spd_faith.parsing.spelling import place_in, respell
+from spd_faith.language.spelling import place_in, respell
 
 
 @pytest.mark.parametrize(

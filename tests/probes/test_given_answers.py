@@ -13,7 +13,7 @@ from spd_faith.core.schemas import RESPONSES, SAMPLES
 from spd_faith.dataset.own_pairs import read_pairs
 from spd_faith.inference.answer_files import read_answer_file
 from spd_faith.inference.imported_responses import NOT_ASKED
-from spd_faith.probes.given_answers import (
+from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
     answers_as_tokens,

@@ -7,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spd_faith.core.charges import Charges
 from spd_faith.core.config import load_registry
 from spd_faith.core.config_faults import fault
 from spd_faith.core.entries import OpenAIModel, TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import claimed_gpus, visible_gpus
+from spd_faith.endpoints.charges import Charges
 from spd_faith.inference.answers import Backend
 
 _REFERENCE_MODELS = Path("resources/models")

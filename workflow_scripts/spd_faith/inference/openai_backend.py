@@ -10,11 +10,11 @@ from typing import Any
 
 from PIL import Image
 
-from spd_faith.core.charges import Charges
-from spd_faith.core.concurrently import concurrently
-from spd_faith.core.endpoint import Endpoint, Reply, address_of
 from spd_faith.core.entries import OpenAIModel
-from spd_faith.core.spending import most_picture_tokens, most_text_tokens
+from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.client import Endpoint, Reply, address_of
+from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
 from spd_faith.inference.answers import Answer, failed
 from spd_faith.inference.pictures import decode, merge
 from spd_faith.inference.questions import Question

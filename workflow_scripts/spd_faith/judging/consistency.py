@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from spd_faith.judging.assertions import Assertion, off_color, off_side
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.folding import fold
-from spd_faith.judging.reading import read_assertions
+from spd_faith.language.assertions import Assertion, off_color, off_side
+from spd_faith.language.folding import fold
+from spd_faith.language.reading import read_assertions
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _OPENING = re.compile(r"\w[^.!?\n]*")

@@ -14,9 +14,9 @@ from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, INVENTED
 from spd_faith.core.text import writable_json
 from spd_faith.inference.reasoning import find_reasoning_marker
 from spd_faith.judging.claims import Claim
+from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.json_text import inside, is_closed, repaired_object, spellings, whole_values
-from spd_faith.parsing.words import words_of
 
 _CODE_BLOCK = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)  # around the JSON, where no form is enforced
 _FAULTS_TOLD = 3

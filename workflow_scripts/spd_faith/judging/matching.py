@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from spd_faith.judging.claims import Claim
-from spd_faith.parsing.words import word_set, words_of
+from spd_faith.language.words import word_set, words_of
 
 _LEAST_SHARED = 0.5  # of the words of the shorter quote
 _LITTLE_WORDS = word_set("the a an of in on at to is are was were has have been and it its that this there")

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from spd_faith.core.charges import Charges
-from spd_faith.core.concurrently import concurrently
-from spd_faith.core.endpoint import Endpoint, Reply, address_of
 from spd_faith.core.entries import AskedModel, OpenAIJudge
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
-from spd_faith.core.spending import most_picture_tokens, most_text_tokens
+from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.client import Endpoint, Reply, address_of
+from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
 from spd_faith.inference.openai_backend import picture_part, reduced
 from spd_faith.inference.pictures import decode
 from spd_faith.judging.judgings import Judging, OpenAIJudgements, Turn

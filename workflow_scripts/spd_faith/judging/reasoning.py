@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from spd_faith.judging.assertions import Assertion, off_color
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.folding import fold
-from spd_faith.judging.reading import read_assertions
 from spd_faith.judging.truth import TrueDifference, Truth, off_place, read_truth
+from spd_faith.language.assertions import Assertion, off_color
+from spd_faith.language.categories import canonical_category
+from spd_faith.language.folding import fold
+from spd_faith.language.reading import read_assertions
 from spd_faith.parsing.answer_text import answer_of, readable
-from spd_faith.parsing.categories import canonical_category
 
 _JSON_START = re.compile(
     r"```|~~~|\{\s*[\"'“”‘’„\\]{0,6}\w[\w -]{0,40}[\"'“”‘’\\]{0,6}\s*[:：]|\[\s*[\[{\]]|[｛［]|\{\\n"

@@ -2,9 +2,9 @@
 
 import re
 
-from spd_faith.judging.reading import read_assertions
+from spd_faith.language.reading import read_assertions
+from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of
-from spd_faith.parsing.words import words_of
 
 _NOT_ANSWERED = ("refusal", "content_filter", "error")  # finish reasons
 _LONGEST_WORD = 40  # characters of an answer of one word; other scripts do not part their words

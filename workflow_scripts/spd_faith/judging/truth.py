@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spd_faith.judging.assertions import Assertion, off_color, same_name
-from spd_faith.judging.reading import read_assertions
-from spd_faith.parsing.categories import canonical_category, meant_categories
-from spd_faith.parsing.words import words_of
+from spd_faith.language.assertions import Assertion, off_color, same_name
+from spd_faith.language.categories import canonical_category, meant_categories
+from spd_faith.language.reading import read_assertions
+from spd_faith.language.words import words_of
 
 Pair = tuple[Any, Any]  # of the original and of the modified picture; None where not known
 Point = tuple[float, float]  # of a box's centre, as fractions of width and height, y downwards

@@ -9,10 +9,10 @@ import re
 from typing import Any
 
 from spd_faith.core.text import writable
+from spd_faith.language.categories import canonical_category
+from spd_faith.language.change_words import normalise_type
+from spd_faith.language.counts import find_count
 from spd_faith.parsing.answer_text import read_answer, readable
-from spd_faith.parsing.categories import canonical_category
-from spd_faith.parsing.change_words import normalise_type
-from spd_faith.parsing.counts import find_count
 from spd_faith.parsing.free_text import Told, read_prose
 from spd_faith.parsing.structured import Structured, find_structured
 

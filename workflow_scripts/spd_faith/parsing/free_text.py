@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from spd_faith.core.schemas import TYPES
-from spd_faith.parsing.categories import canonical_category
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.clauses import split_clauses
-from spd_faith.parsing.colors import find_colors
-from spd_faith.parsing.counts import find_count
-from spd_faith.parsing.objects import find_subjects
-from spd_faith.parsing.pictures import find_pictures
-from spd_faith.parsing.places import find_places
-from spd_faith.parsing.sameness import find_sameness
-from spd_faith.parsing.words import Mention, word_set, words_of
+from spd_faith.language.categories import canonical_category
+from spd_faith.language.changes import find_types
+from spd_faith.language.clauses import split_clauses
+from spd_faith.language.colors import find_colors
+from spd_faith.language.counts import find_count
+from spd_faith.language.image_words import find_pictures
+from spd_faith.language.objects import find_subjects
+from spd_faith.language.places import find_places
+from spd_faith.language.sameness import find_sameness
+from spd_faith.language.words import Mention, word_set, words_of
 
 _PRONOUNS = word_set("it its they their this that which")
 _ANOTHER = word_set("another second other also too additional")

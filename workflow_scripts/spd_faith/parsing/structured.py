@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from spd_faith.parsing.change_words import normalise_type
+from spd_faith.language.change_words import normalise_type
+from spd_faith.language.words import word_set
 from spd_faith.parsing.json_text import JsonValue, decoded, repaired_value, spellings, whole_values
-from spd_faith.parsing.words import word_set
 
 _NUMBER_KEYS = word_set(
     "predictednum predictednumber prednum numdifferences numberofdifferences numofdifferences totaldifferences "

@@ -17,16 +17,16 @@ differs. Without a short answer, a change told beside sameness ("they look the s
 import re
 from typing import Any
 
+from spd_faith.language.changes import find_types
+from spd_faith.language.clauses import split_clauses
+from spd_faith.language.counts import find_count
+from spd_faith.language.image_words import find_pictures
+from spd_faith.language.objects import find_objects
+from spd_faith.language.sameness import find_sameness
+from spd_faith.language.spelling import respell
+from spd_faith.language.words import word_set, words_of
 from spd_faith.parsing.answer_text import read_answer, readable
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.clauses import split_clauses
-from spd_faith.parsing.counts import find_count
 from spd_faith.parsing.json_text import inside, repaired_object, spellings, whole_values
-from spd_faith.parsing.objects import find_objects
-from spd_faith.parsing.pictures import find_pictures
-from spd_faith.parsing.sameness import find_sameness
-from spd_faith.parsing.spelling import respell
-from spd_faith.parsing.words import word_set, words_of
 
 YES_MEANS = {"same": "same", "different": "differs"}
 _OPPOSITE = {"same": "differs", "differs": "same"}

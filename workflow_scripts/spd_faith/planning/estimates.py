@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spd_faith.core.entries import OpenAIJudge, OpenAIModel, Prices, TransformersModel
-from spd_faith.core.spending import cost
+from spd_faith.endpoints.spending import cost
 
 PIXELS_PER_TOKEN = 28 * 28  # of the Qwen2-VL family; others are near
 PUBLISHED_PIXELS = 640 * 480  # a picture of COCO, where the pictures are not there yet

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spd_faith.parsing.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, PREPOSITIONS
-from spd_faith.parsing.words import word_set
+from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, PREPOSITIONS
+from spd_faith.language.words import word_set
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, METRICS, SCORES, TASKS, TYPES
-from spd_faith.parsing.categories import canonical_category
+from spd_faith.language.categories import canonical_category
 from spd_faith.scoring import metrics
 
 DQR_RULES = ("recall", "exact")  # the definitions that the headline can have, the usual one first

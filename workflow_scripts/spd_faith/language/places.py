@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from spd_faith.parsing.words import BROKEN, JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
+from spd_faith.language.words import BROKEN, JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
 
 _VERTICAL = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"}
 _SIDES = {"left": "left", "right": "right"}

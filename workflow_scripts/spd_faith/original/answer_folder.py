@@ -11,7 +11,7 @@ from spd_faith.core.config_faults import fault, raise_faults
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, JUDGEMENTS, SCORES
 from spd_faith.judging.rules import VERSION, judge_samples
-from spd_faith.parsing.answer_tables import AnswerTables
+from spd_faith.original.answer_tables import AnswerTables
 from spd_faith.scoring.aggregate import SECONDARY, estimates
 from spd_faith.scoring.released import released_results
 from spd_faith.scoring.samples import score_table

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from spd_faith.core.charges import Charges
 from spd_faith.core.entries import Prices
 from spd_faith.core.errors import UserError
+from spd_faith.endpoints.charges import Charges
 
 log = logging.getLogger(__name__)
 _PER_MILLION = 1e-6

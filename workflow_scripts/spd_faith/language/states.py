@@ -4,14 +4,14 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
-from spd_faith.judging.assertions import Assertion
-from spd_faith.judging.attributes import one_picture
-from spd_faith.judging.mentions import Mentions, find_spots
-from spd_faith.parsing.categories import is_part
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.colors import find_colors
-from spd_faith.parsing.places import find_places
-from spd_faith.parsing.words import JOINED, Mention, word_set, words_of
+from spd_faith.language.assertions import Assertion
+from spd_faith.language.attributes import one_picture
+from spd_faith.language.categories import is_part
+from spd_faith.language.changes import find_types
+from spd_faith.language.colors import find_colors
+from spd_faith.language.mentions import Mentions, find_spots
+from spd_faith.language.places import find_places
+from spd_faith.language.words import JOINED, Mention, word_set, words_of
 
 _LOOKING = re.compile(r"\b(?:compar|examin|inspect|analy[sz]|check|focus|consider|look(?:ed|ing)? at)", re.I)
 _WAS = re.compile(r"\b(?:was|were|used to be)\b", re.I)

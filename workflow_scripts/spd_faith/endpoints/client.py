@@ -21,15 +21,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import openai
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from spd_faith.core.charges import Charges
-from spd_faith.core.endpoint_failures import CallFailure, Kind, connection_failure, hint_for, status_failure
-from spd_faith.core.endpoint_replies import Reply, body_text, parse_body, read_reply, read_usage
 from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.machine import allow_open_files, network_hint
-from spd_faith.core.slots import Slots
-from spd_faith.core.spending import Charge, Spending, cost
 from spd_faith.core.text import writable
+from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.failures import CallFailure, Kind, connection_failure, hint_for, status_failure
+from spd_faith.endpoints.replies import Reply, body_text, parse_body, read_reply, read_usage
+from spd_faith.endpoints.slots import Slots
+from spd_faith.endpoints.spending import Charge, Spending, cost
 
 log = logging.getLogger(__name__)
 for _http_library in ("httpx", "httpx2"):  # they write a line per call

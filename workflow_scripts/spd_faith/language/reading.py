@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from spd_faith.judging.assertions import NOTHING_SAID, Assertion
-from spd_faith.judging.attributes import by_picture, find_subjects, free_mentions, one_picture
-from spd_faith.judging.changes_told import changes_told, is_vague, lacks, lost_objects
-from spd_faith.judging.hedges import after_lead_in, is_unasserted, taking_back
-from spd_faith.judging.layout import Lines, without_marks
-from spd_faith.judging.listings import Listing, is_bare, listed, listing_of
-from spd_faith.judging.mentions import Mentions, find_mentions
-from spd_faith.judging.side_by_side import find_pairs
-from spd_faith.judging.states import is_as_before, presence_in_both, sameness, state, stays
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.clauses import Clause, split_clauses
-from spd_faith.parsing.counts import find_count
-from spd_faith.parsing.objects import find_objects
-from spd_faith.parsing.spelling import place_in, respell
-from spd_faith.parsing.word_classes import NO_OBJECTS
-from spd_faith.parsing.words import Mention, words_of
+from spd_faith.language.asserted_changes import changes_told, is_vague, lacks, lost_objects
+from spd_faith.language.assertions import NOTHING_SAID, Assertion
+from spd_faith.language.attributes import by_picture, find_subjects, free_mentions, one_picture
+from spd_faith.language.changes import find_types
+from spd_faith.language.clauses import Clause, split_clauses
+from spd_faith.language.counts import find_count
+from spd_faith.language.hedges import after_lead_in, is_unasserted, taking_back
+from spd_faith.language.layout import Lines, without_marks
+from spd_faith.language.listings import Listing, is_bare, listed, listing_of
+from spd_faith.language.mentions import Mentions, find_mentions
+from spd_faith.language.objects import find_objects
+from spd_faith.language.side_by_side import find_pairs
+from spd_faith.language.spelling import place_in, respell
+from spd_faith.language.states import is_as_before, presence_in_both, sameness, state, stays
+from spd_faith.language.word_classes import NO_OBJECTS
+from spd_faith.language.words import Mention, words_of
 
 _LABEL = re.compile(r"(?:type|kind|category|object|change|change type|type of (?:change|difference)|item)\s?:\s?", re.I)
 _ANOTHER = re.compile(

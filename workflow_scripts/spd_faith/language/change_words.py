@@ -3,8 +3,8 @@
 from functools import lru_cache
 
 from spd_faith.core.schemas import TYPES
-from spd_faith.parsing.negation import negates
-from spd_faith.parsing.words import Hit, Phrases, Words, words_of
+from spd_faith.language.negation import negates
+from spd_faith.language.words import Hit, Phrases, Words, words_of
 
 # A strong word tells a type by itself. A weak one is an attribute: it tells a type where no strong word does, or where
 # a word of change stands beside it ("moved and changed color", but "the red color car was removed"). A generic word

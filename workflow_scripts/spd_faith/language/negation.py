@@ -1,6 +1,6 @@
 """Words that deny, and how far in a clause they reach."""
 
-from spd_faith.parsing.words import BROKEN, Words, word_set
+from spd_faith.language.words import BROKEN, Words, word_set
 
 _NEGATORS = word_set("not no never none nothing neither nor without hardly cannot nobody")
 

@@ -3,8 +3,8 @@
 import re
 from bisect import bisect_right
 
-from spd_faith.judging.attributes import one_picture
-from spd_faith.parsing.pictures import find_pictures
+from spd_faith.language.attributes import one_picture
+from spd_faith.language.image_words import find_pictures
 
 _MARKS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?!\w)")
 _HEADING = re.compile(r"\s{0,9}(?:#{1,6}\s|(?:[-*\d.)]{1,4}\s{1,3})?\*\*[^*\n]{1,200}\*\*:?\s*$|[^\n]{1,200}:\s*$)")

@@ -1,10 +1,10 @@
 """What a clause speaks of: objects known by name, unknown nouns that a change is told of, and which are landmarks."""
 
-from spd_faith.parsing.categories import object_hits
-from spd_faith.parsing.change_words import CHANGE_WORDS
-from spd_faith.parsing.colors import COLOR_WORDS
-from spd_faith.parsing.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.parsing.words import BROKEN, JOINED, Hit, Mention, Words, mentions_of, word_set, words_of
+from spd_faith.language.categories import object_hits
+from spd_faith.language.change_words import CHANGE_WORDS
+from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
+from spd_faith.language.words import BROKEN, JOINED, Hit, Mention, Words, mentions_of, word_set, words_of
 
 _MODIFIERS = word_set(
     "small little big large huge tiny tall short long old new young whole entire single same other main only first "

@@ -2,8 +2,8 @@
 
 import re
 
-from spd_faith.parsing.categories import is_fruit
-from spd_faith.parsing.words import Hit, Mention, Phrases, Words, mentions_of, words_of
+from spd_faith.language.categories import is_fruit
+from spd_faith.language.words import Hit, Mention, Phrases, Words, mentions_of, words_of
 
 _COLORS = {
     "red": "crimson scarlet maroon burgundy ruby reddish vermilion",

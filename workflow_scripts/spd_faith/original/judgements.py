@@ -12,7 +12,7 @@ from typing import Any
 
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, SEVERITIES
 from spd_faith.judging.rules import VERSION, judge_samples
-from spd_faith.parsing.answer_tables import AnswerTables
+from spd_faith.original.answer_tables import AnswerTables
 
 Judgement = Mapping[str, Any]  # a row of `JUDGEMENTS`
 

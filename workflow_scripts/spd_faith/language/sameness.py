@@ -2,9 +2,9 @@
 
 from itertools import product
 
-from spd_faith.parsing.changes import type_hits
-from spd_faith.parsing.negation import denied_before
-from spd_faith.parsing.words import Hit, Mention, Phrases, mentions_of, word_set, words_of
+from spd_faith.language.changes import type_hits
+from spd_faith.language.negation import denied_before
+from spd_faith.language.words import Hit, Mention, Phrases, mentions_of, word_set, words_of
 
 _SAME_WORDS = word_set(
     "same identical unchanged unaltered untouched intact alike matches match matching equal constant consistent still "

@@ -1,11 +1,11 @@
 """Objects said to be in one picture only: "there is no clock", "not in the second", "missing from the first"."""
 
-from spd_faith.parsing.categories import object_hits
-from spd_faith.parsing.change_words import CHANGE_WORDS
-from spd_faith.parsing.colors import COLOR_WORDS
-from spd_faith.parsing.negation import STOPPERS, negates
-from spd_faith.parsing.word_classes import DETERMINERS, VERBS
-from spd_faith.parsing.words import BROKEN, Hit, Words, word_set
+from spd_faith.language.categories import object_hits
+from spd_faith.language.change_words import CHANGE_WORDS
+from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.negation import STOPPERS, negates
+from spd_faith.language.word_classes import DETERMINERS, VERBS
+from spd_faith.language.words import BROKEN, Hit, Words, word_set
 
 _BEFORE_PICTURE = word_set("in on the present visible there seen it is at all exist found shown be within into a")
 _HOLDING = word_set("is are was were s has have contains shows with but and")

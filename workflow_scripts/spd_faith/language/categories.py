@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from spd_faith.parsing.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.parsing.words import BROKEN, JOINED, Hit, Phrases, Words, word_set, words_of
+from spd_faith.language.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
+from spd_faith.language.words import BROKEN, JOINED, Hit, Phrases, Words, word_set, words_of
 
 _RESOURCE = Path(__file__).resolve().parents[3] / "resources" / "coco_categories.yaml"
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
-from spd_faith.judging.assertions import Values
-from spd_faith.parsing.words import Mention
+from spd_faith.language.assertions import Values
+from spd_faith.language.words import Mention
 
 _FREE_WORDS = r"(?:(?!(?:the|a|an|his|her|its|their|some|is|are|was|were)\b)[\w-]+\s){0,2}"
 _RELATED = re.compile(

@@ -4,14 +4,14 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from spd_faith.judging.attributes import is_relative
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.colors import find_colors
-from spd_faith.parsing.objects import find_objects
-from spd_faith.parsing.pictures import find_pictures
-from spd_faith.parsing.places import find_places
-from spd_faith.parsing.sameness import find_sameness
-from spd_faith.parsing.words import Mention
+from spd_faith.language.attributes import is_relative
+from spd_faith.language.changes import find_types
+from spd_faith.language.colors import find_colors
+from spd_faith.language.image_words import find_pictures
+from spd_faith.language.objects import find_objects
+from spd_faith.language.places import find_places
+from spd_faith.language.sameness import find_sameness
+from spd_faith.language.words import Mention
 
 _SPOT = re.compile(
     r"\b(?:on|in|against|under|below|above|beside|behind|near|by|inside|at|over|next to|in front of|on top of|close to"

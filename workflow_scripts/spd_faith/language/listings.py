@@ -2,15 +2,15 @@
 
 import re
 
-from spd_faith.judging.assertions import Assertion
-from spd_faith.parsing.change_words import CHANGE_WORDS
-from spd_faith.parsing.changes import find_types
-from spd_faith.parsing.colors import COLOR_WORDS
-from spd_faith.parsing.objects import find_objects
-from spd_faith.parsing.pictures import find_pictures
-from spd_faith.parsing.sameness import find_sameness
-from spd_faith.parsing.word_classes import ADVERBS, CONJUNCTIONS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.parsing.words import word_set, words_of
+from spd_faith.language.assertions import Assertion
+from spd_faith.language.change_words import CHANGE_WORDS
+from spd_faith.language.changes import find_types
+from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.image_words import find_pictures
+from spd_faith.language.objects import find_objects
+from spd_faith.language.sameness import find_sameness
+from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, NO_OBJECTS, PREPOSITIONS, VERBS
+from spd_faith.language.words import word_set, words_of
 
 Listing = tuple[str, str | None]  # kind and change of the objects that are listed
 

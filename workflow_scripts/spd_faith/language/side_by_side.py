@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from spd_faith.judging.assertions import Assertion, off_side
-from spd_faith.judging.attributes import one_picture
-from spd_faith.judging.states import untold_words
-from spd_faith.parsing.colors import find_colors
-from spd_faith.parsing.objects import find_objects
-from spd_faith.parsing.pictures import find_pictures
-from spd_faith.parsing.places import find_places
-from spd_faith.parsing.words import word_set, words_of
+from spd_faith.language.assertions import Assertion, off_side
+from spd_faith.language.attributes import one_picture
+from spd_faith.language.colors import find_colors
+from spd_faith.language.image_words import find_pictures
+from spd_faith.language.objects import find_objects
+from spd_faith.language.places import find_places
+from spd_faith.language.states import untold_words
+from spd_faith.language.words import word_set, words_of
 
 _BULLET = r"[\s>#*_•·▪●◦‣-]{0,12}(?:\d{1,2}[.)]\s)?\s{0,4}"
 _PICTURE_LINE = re.compile(rf"{_BULLET}(?P<picture>[^:\n|]{{1,40}}?)\s?[:–—]\s?(?P<told>[^\n]{{1,120}})$")

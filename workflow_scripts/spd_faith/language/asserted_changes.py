@@ -2,11 +2,11 @@
 
 import re
 
-from spd_faith.judging.assertions import Assertion, off_side
-from spd_faith.judging.attributes import one_picture
-from spd_faith.judging.mentions import Mentions, find_spots
-from spd_faith.parsing.counts import NUMBERS
-from spd_faith.parsing.words import Mention, words_of
+from spd_faith.language.assertions import Assertion, off_side
+from spd_faith.language.attributes import one_picture
+from spd_faith.language.counts import NUMBERS
+from spd_faith.language.mentions import Mentions, find_spots
+from spd_faith.language.words import Mention, words_of
 
 _VAGUE = re.compile(r"chang|differ|alter|modif|same|identical|match|alike|unlike|inconsistent|dissimilar", re.I)
 _DIFFERENT_WHAT = re.compile(  # "a different time", "another pattern": more than that something differs

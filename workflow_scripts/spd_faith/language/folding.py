@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from spd_faith.judging.assertions import Assertion, Values, may_be_same, off_color, off_side
-from spd_faith.judging.layout import without_marks
+from spd_faith.language.assertions import Assertion, Values, may_be_same, off_color, off_side
+from spd_faith.language.layout import without_marks
 
 _GONE_FROM = {"remove": 1, "added": 0}  # the picture that lacks the object
 

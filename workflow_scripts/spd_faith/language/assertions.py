@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from spd_faith.parsing.categories import meant_categories
+from spd_faith.language.categories import meant_categories
 
 Values = tuple[str | None, str | None]  # in the first and in the second picture; None where not said
 NOTHING_SAID: Values = (None, None)

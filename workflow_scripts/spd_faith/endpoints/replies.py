@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from spd_faith.core.endpoint_failures import CallFailure, Kind, is_web_page, page_failure, reported_failure
 from spd_faith.core.text import writable_json
+from spd_faith.endpoints.failures import CallFailure, Kind, is_web_page, page_failure, reported_failure
 
 _MOST_TOKENS = 2**31 - 1  # what the column holds
 _BROKEN_OFF = "broken off"

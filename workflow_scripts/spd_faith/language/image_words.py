@@ -2,8 +2,8 @@
 
 from itertools import product
 
-from spd_faith.parsing.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
-from spd_faith.parsing.words import JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
+from spd_faith.language.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
+from spd_faith.language.words import JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
 
 _PICTURE_NOUNS = ("picture", "image", "photo", "photograph", "scene", "version", "shot", "frame", "panel", "pic", "one")
 _PICTURES = {

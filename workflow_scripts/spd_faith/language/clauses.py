@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from spd_faith.parsing.change_words import CHANGE_WORDS, TYPE_PHRASES
-from spd_faith.parsing.colors import COLOR_CHANGE, color_hits
-from spd_faith.parsing.objects import find_objects
-from spd_faith.parsing.pictures import picture_hits
-from spd_faith.parsing.word_classes import ADVERBS, VERBS
-from spd_faith.parsing.words import Words, word_set, words_of
+from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
+from spd_faith.language.colors import COLOR_CHANGE, color_hits
+from spd_faith.language.image_words import picture_hits
+from spd_faith.language.objects import find_objects
+from spd_faith.language.word_classes import ADVERBS, VERBS
+from spd_faith.language.words import Words, word_set, words_of
 
 _ITEM = re.compile(
     r"[\s>#*_•·▪●◦‣-]{0,12}(?:(?:\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)](?=[\s*_])|"

@@ -3,15 +3,15 @@
 import re
 from functools import lru_cache
 
-from spd_faith.parsing.absence import absence_hits, flip_absence
-from spd_faith.parsing.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
-from spd_faith.parsing.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
-from spd_faith.parsing.counts import NUMBERS
-from spd_faith.parsing.negation import STOPPERS, denied_before
-from spd_faith.parsing.pictures import picture_hits
-from spd_faith.parsing.places import place_hits
-from spd_faith.parsing.word_classes import NO_OBJECTS
-from spd_faith.parsing.words import BROKEN, Hit, Mention, Words, mentions_of, word_set, words_of
+from spd_faith.language.absence import absence_hits, flip_absence
+from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
+from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
+from spd_faith.language.counts import NUMBERS
+from spd_faith.language.image_words import picture_hits
+from spd_faith.language.negation import STOPPERS, denied_before
+from spd_faith.language.places import place_hits
+from spd_faith.language.word_classes import NO_OBJECTS
+from spd_faith.language.words import BROKEN, Hit, Mention, Words, mentions_of, word_set, words_of
 
 _ALIKE = word_set("unchanged same identical intact unaltered constant consistent alike similar untouched equal")
 _CHANGING = word_set(

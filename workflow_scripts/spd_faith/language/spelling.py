@@ -8,10 +8,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from operator import itemgetter
 
-from spd_faith.parsing.categories import CATEGORIES
-from spd_faith.parsing.change_words import CHANGE_WORDS
-from spd_faith.parsing.colors import COLOR_WORDS
-from spd_faith.parsing.words import word_set
+from spd_faith.language.categories import CATEGORIES
+from spd_faith.language.change_words import CHANGE_WORDS
+from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.words import word_set
 
 _COMMON = word_set(
     "picture pictures image images second different difference differences color colors colour colours turned yellow "

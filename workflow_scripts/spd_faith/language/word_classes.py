@@ -1,6 +1,6 @@
 """Classes of common words that tell where a noun begins, ends, or names nothing in a picture."""
 
-from spd_faith.parsing.words import word_set
+from spd_faith.language.words import word_set
 
 DETERMINERS = word_set(
     "the a an one two three four five another some this that these those each every its his her their no"

@@ -1,0 +1,1 @@
+"""One reader of English prose: from text to what it asserts."""

@@ -1,0 +1,1 @@
+"""The files of the original commands: their readers, writers and glue."""
