@@ -27,10 +27,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import published_size
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import TransformersModel
 from spd_faith.dataset.demo import demo_pairs, image_row
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_backend import TransformersBackend
@@ -55,7 +55,7 @@ class Speed:
 def questions_of(number: int) -> list[Shown]:
     """The question `describe` about the first pairs of the demo dataset."""
     prompt = load_prompts(ROOT / "resources/prompts")["describe"].text
-    dataset = registry_entry("datasets", ROOT / "config/datasets.yaml", "demo")
+    dataset = DATASETS.load_entry(ROOT / "config/datasets.yaml", "demo")
     rows = map(image_row, islice(demo_pairs(dataset), number))
     return [(prompt, decode(row["original"]), decode(row["modified"])) for row in rows]
 
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--threads", type=int, help="CPU threads of torch; those of the entry where not given")
     arguments = parser.parse_args()
-    entry = registry_entry("models", arguments.models_file, arguments.model)
+    entry = MODELS.load_entry(arguments.models_file, arguments.model)
     torch.set_num_threads(arguments.threads or entry.resources.threads)
     if (ROOT / entry.model).is_dir():
         entry = entry.model_copy(update={"model": str(ROOT / entry.model)})

@@ -44,17 +44,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import published_size
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import TransformersModel
 from spd_faith.dataset.demo import demo_pairs, sample_row
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.writing import all_probes
 
 ROOT = Path(__file__).parents[1]
-DATASET = registry_entry("datasets", ROOT / "config/datasets.yaml", "demo")
+DATASET = DATASETS.load_entry(ROOT / "config/datasets.yaml", "demo")
 WIDTH = 512
 MAX_TIME = {"time": 1 / 8, "time with the fast generation": 1 / 5}
 ROUNDS = 3

@@ -13,8 +13,8 @@ from unittest.mock import patch
 import torch
 from transformers import AutoConfig, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.inference import transformers_backend
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
 
 REFERENCE = Path(__file__).parents[1] / "resources/models/tiny-qwen2-vl"

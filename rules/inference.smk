@@ -19,7 +19,7 @@ rule run_inference:
     benchmark:
         "results/{dataset}/benchmarks/run_inference/{model}.tsv"
     wildcard_constraints:
-        model=models_from["job"],
+        model=run.models_of_rule("run_inference"),
     conda:
         environment
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
@@ -46,11 +46,11 @@ use rule run_inference as run_inference_shard with:
     benchmark:
         "results/{dataset}/benchmarks/run_inference/{model}/{shard}.tsv"
     wildcard_constraints:
-        model=models_from["shards"],
+        model=run.models_of_rule("gather_responses"),
         shard=r"\d+",
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
-        shard=lambda wildcards: f"--shard {wildcards.shard} --shards {run.shards(wildcards.model)}",
+        shard=lambda wildcards: f"--shard {wildcards.shard} --shards {run.num_shards(wildcards.model)}",
 
 
 rule gather_responses:
@@ -58,7 +58,7 @@ rule gather_responses:
         samples="results/{dataset}/samples.parquet",
         shards=lambda wildcards: expand(
             "results/{dataset}/shards/{model}/{shard}.parquet",
-            shard=range(run.shards(wildcards.model)),
+            shard=range(run.num_shards(wildcards.model)),
             allow_missing=True,
         ),
     output:
@@ -68,7 +68,7 @@ rule gather_responses:
     benchmark:
         "results/{dataset}/benchmarks/gather_responses/{model}.tsv"
     wildcard_constraints:
-        model=models_from["shards"],
+        model=run.models_of_rule("gather_responses"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"
@@ -93,7 +93,7 @@ rule import_responses:
     benchmark:
         "results/{dataset}/benchmarks/import_responses/{model}.tsv"
     wildcard_constraints:
-        model=models_from["responses_file"],
+        model=run.models_of_rule("import_responses"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"

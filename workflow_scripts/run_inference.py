@@ -6,14 +6,14 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import ModelEntry, OpenAIModel, TransformersModel, identity
+from spd_faith.core.entries import ModelEntry, identity
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.inference.backends import Opened, openai_backend, transformers_backend
+from spd_faith.inference.entries import MODELS, OpenAIModel, TransformersModel
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import question_keys, read_questions
 from spd_faith.inference.responses import ask, joint_provenance, missing_questions, response_rows
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = registry_entry("models", arguments.models_file, arguments.model)
+    entry = MODELS.load_entry(arguments.models_file, arguments.model)
     prompts = load_prompts(arguments.prompts)
     samples = read_table(arguments.samples, SAMPLES, columns=["sample_id"])["sample_id"].to_pylist()
     pictures = read_table(arguments.images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"])

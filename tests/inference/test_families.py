@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from tiny_models import FAMILIES, UNLISTED, byte_tokenizer, noise, save_tiny
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.inference import families, transformers_backend
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.spans import PromptSpans
 from spd_faith.inference.transformers_backend import TransformersBackend
 

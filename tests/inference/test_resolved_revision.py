@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 FIRST, SECOND = "1" * 40, "a" * 40
 CODE = """
 import json, sys
-from spd_faith.core.entries import TransformersModel
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
 fields = {"backend": "transformers", "model": "owner/tiny", "dtype": "float32", "max_new_tokens": 1}
 entry = TransformersModel.model_validate(fields | {"revision": json.loads(sys.argv[1])})

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny_models import FAMILIES, UNLISTED, noise, save_tiny
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.inference import transformers_backend
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = pytest.mark.usefixtures("one_thread")

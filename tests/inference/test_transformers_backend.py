@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import END, IMAGE, byte_tokenizer, noise
 from transformers.models.qwen2_vl import modeling_qwen2_vl
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 
-from spd_faith.core.entries import TransformersModel
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_backend import TransformersBackend
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image
 
-from spd_faith.core.entries import OpenAIModel
 from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, Reply, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
 from spd_faith.inference.answers import Answer, failed
+from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.pictures import decode, merge
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
@@ -51,7 +51,7 @@ class OpenAIBackend:
     @property
     def pixel_backend(self) -> str:
         """The longer side of a picture in pixels, at most, and the format in which it was sent."""
-        return f"sent {self._entry.pictures.max_side} {self._entry.pictures.format}"
+        return f"sent {self._entry.images.max_side} {self._entry.images.format}"
 
     @property
     def revision(self) -> str:
@@ -88,10 +88,10 @@ class OpenAIBackend:
         except ValueError as error:
             return failed(f"picture: {error}", attempts=0)
         content = [
-            *(picture_part(picture, self._entry.pictures.format) for picture in pictures),
+            *(picture_part(picture, self._entry.images.format) for picture in pictures),
             {"type": "text", "text": question.text},
         ]
-        known = self._entry.picture_tokens
+        known = self._entry.image_tokens
         most_tokens = most_text_tokens(question.text) + sum(most_picture_tokens(*one.size, known) for one in pictures)
         reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
         self._served = reply.model or self._served
@@ -100,7 +100,7 @@ class OpenAIBackend:
     def _lay(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
         merged = self._entry.image_layout == "merged"
         pictures = [merge(original, modified)] if merged else [original, modified]
-        return [reduced(picture, self._entry.pictures.max_side) for picture in pictures]
+        return [reduced(picture, self._entry.images.max_side) for picture in pictures]
 
 
 def picture_part(picture: Image.Image, format: str) -> dict[str, Any]:

@@ -26,11 +26,11 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 from transformers.utils import cached_file, extract_commit_hash, is_torchvision_available
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.core.machine import network_hint
 from spd_faith.inference.answers import Answer
 from spd_faith.inference.batches import Shown, answer_in_batches
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import family_of
 from spd_faith.inference.generation_settings import greedy_decoding, use_plain_forward
 from spd_faith.inference.key_value_cache import cache_with_room
