@@ -9,6 +9,7 @@ from workflow.project import ROOT
 from workflow.scaled import LARGE, MODELS, PAIRS, SHARDS, scaled_project
 
 from spd_faith.core.config import Run, load_run
+from spd_faith.core.paths import ResultPaths
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.judge_prompts import load_judge_prompts
 from spd_faith.planning.judging import work_of_judges
@@ -32,8 +33,8 @@ def run_of(folder: Path, **changes: list[str]) -> Run:
 
 
 def work(run: Run) -> dict[str, ModelWork]:
-    assert num_pairs(run, Path("nothing")) == PAIRS
-    return {one.model: one for one in work_of_models(run, Path("nothing"), load_prompts(PROMPTS), PAIRS)}
+    assert num_pairs(run, ResultPaths(Path("nothing"))) == PAIRS
+    return {one.model: one for one in work_of_models(run, ResultPaths(Path("nothing")), load_prompts(PROMPTS), PAIRS)}
 
 
 def row(name: str) -> list[str]:
@@ -78,5 +79,5 @@ def test_dollars(scaled: Path) -> None:
         )
     assert f"{sum(one.usd for one in answers.values() if one.usd is not None):.2f} + ?" in PAGE
     prompts = load_judge_prompts(PROMPTS)
-    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, Path("nothing"), prompts, PAIRS))
+    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), prompts, PAIRS))
     assert f"{drf:.2f} for DRF and {cr:.2f} for CR per model: {MODELS * (drf + cr):.0f} for the {MODELS}" in PAGE

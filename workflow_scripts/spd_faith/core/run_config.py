@@ -9,6 +9,7 @@ from typing import Any
 from spd_faith.core.config import Registry, Run, RunConfig
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256, write_text
+from spd_faith.core.paths import ResultPaths
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class RecordedRun:
     """The file's content."""
 
 
-def config_file(run: Run, results: Path) -> Path:
-    """Where the merged config of a run is kept, in the folder of the dataset's results."""
-    return results / "configs" / f"{sha256(_as_json(run))[:12]}.json"
+def config_file(run: Run, paths: ResultPaths) -> Path:
+    """Where the merged config of a run is kept."""
+    return paths.config(sha256(_as_json(run))[:12])
 
 
-def write_config_file(run: Run, results: Path) -> Path:
+def write_config_file(run: Run, paths: ResultPaths) -> Path:
     """Write the merged config where it is not there yet; returns its path."""
-    path = config_file(run, results)
+    path = config_file(run, paths)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, _as_json(run))
