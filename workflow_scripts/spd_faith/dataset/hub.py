@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
@@ -18,7 +19,7 @@ from spd_faith.core.schemas import TYPES
 from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
-from spd_faith.dataset.picture_sizes import seen_size
+from spd_faith.dataset.image_sizes import upright_size
 
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
@@ -159,7 +160,7 @@ def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Odd
         "height": height,
         "num_differences": len(differences),
         "differences": differences,
-        "control": "none",
+        "control": NO_CONTROL,
     }
 
 
@@ -214,7 +215,7 @@ def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
     data = _encoded(pair, column)
     try:
         with Image.open(BytesIO(data)) as picture:  # reads the header alone
-            return seen_size(picture)
+            return upright_size(picture)
     except Exception as error:  # Pillow tells of broken headers by SyntaxError, struct.error and others
         raise _Fault(f"{column} is not a picture that can be read") from error
 

@@ -52,6 +52,7 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
         raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request, with signed addresses
     use_own_hub_locks()
     with _told_refusals(dataset):
         offline = constants.is_offline_mode()
