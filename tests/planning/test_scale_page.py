@@ -79,5 +79,5 @@ def test_dollars(scaled: Path) -> None:
         )
     assert f"{sum(one.usd for one in answers.values() if one.usd is not None):.2f} + ?" in PAGE
     prompts = load_judge_prompts(PROMPTS)
-    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), prompts, PAIRS))
+    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, Path("nothing"), prompts, PAIRS))
     assert f"{drf:.2f} for DRF and {cr:.2f} for CR per model: {MODELS * (drf + cr):.0f} for the {MODELS}" in PAGE
