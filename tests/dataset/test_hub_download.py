@@ -392,7 +392,7 @@ def test_a_cache_that_went_bad_is_told(place: Workplace, offline: str) -> None:
 @pytest.mark.slow
 def test_a_file_that_was_published_truncated_is_told(place: Workplace) -> None:
     place.hub.push({EASY: published(1)[:-100]})
-    assert f"{EASY}: not a whole Parquet file" in place.refused()
+    assert f"{EASY}: not a complete Parquet file" in place.refused()
 
 
 # ---- revisions that move ---------------------------------------------------------------------------------------------
