@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file
 from spd_faith.core.schemas import HEADLINE, IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, SCORES, TASKS
@@ -164,7 +165,7 @@ def draw(
 def truths(sample: dict[str, Any]) -> list[str]:
     if sample["differences"]:
         return [one["description"] or f"{one['type']} of {one['category']}" for one in sample["differences"]]
-    return ["no difference is known" if sample["control"] == "none" else f"control pair ({sample['control']})"]
+    return [f"control pair ({sample['control']})" if is_control(sample) else "no difference is known"]
 
 
 def text_of(answer: dict[str, Any] | None) -> str:

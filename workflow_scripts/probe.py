@@ -27,8 +27,9 @@ from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, RESPON
 from spd_faith.dataset.entries import JsonlDataset
 from spd_faith.dataset.folder import folder_entry
 from spd_faith.dataset.merged import LAYOUTS
-from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
+from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
 from spd_faith.dataset.pairs import Pair
+from spd_faith.dataset.tables import write_dataset
 from spd_faith.inference.answer_files import read_answer_file
 from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
 from spd_faith.inference.entries import TransformersModel
@@ -74,8 +75,7 @@ def main() -> None:
     provenance = {"pairs": revision(pairs), "answers": "generated"}
     if imported:
         provenance["answers"] = f"texts of {arguments.comparison_result.name}, tokenised"
-    with progress(len(pairs), "Pairs read", "pair") as bar:
-        write_pairs(pairs, folder / "samples.parquet", folder / "images.parquet", provenance, bar.update)
+    write_dataset(folder / "samples.parquet", folder / "images.parquet", read_pairs(pairs), provenance)
     if is_reference_model(entry):
         logging.info("%s is a reference model: its attention and maps were trained to point", entry.model)
     with transformers_backend(entry, arguments.threads, arguments.device) as (backend, settings):

@@ -108,7 +108,7 @@ def test_a_soft_limit_on_open_files_is_raised() -> None:
 @pytest.mark.parametrize("value", ["::bad", "socks5://127.0.0.1:9"])
 def test_the_hub_s_error_names_the_proxy(tmp_path: Path, value: str) -> None:
     variables = environment(HTTPS_PROXY=value, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="0")
-    download = [str(SCRIPTS / "download_dataset.py"), "--dataset", "spd-faith-bench", "--samples", "s", "--images", "i"]
+    download = [str(SCRIPTS / "make_dataset.py"), "--dataset", "spd-faith-bench", "--samples", "s", "--images", "i"]
     download += ["--datasets-file", str(ROOT / "config/datasets.yaml")]
     load = [str(SCRIPTS / "demo.py"), "--image_path", "resources/demo_pair.png", "--model_path", "owner/name"]
     for command in (download, load):

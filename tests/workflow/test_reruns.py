@@ -24,7 +24,7 @@ KEYS = {"SERVED_KEY": "sk-test-a", "PAID_KEY": "sk-test-b"}
 PROBES = ["neuron_activation", "layer_changes"]  # soon drawn, and not in alphabetical order
 ADDED_PROBE = "hidden_similarity"  # a probe that the run leaves out
 
-DATASET = {"make_demo_dataset", "download_dataset", "import_pairs"}
+DATASET = {"make_dataset"}
 INFERENCE = {"run_inference", "run_inference_shard"}
 EXPENSIVE = DATASET | INFERENCE | {"judge_by_endpoint", "run_probes"}
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.config_errors import error_at, raise_errors
+from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
@@ -158,7 +159,7 @@ def _row(differences: list[dict[str, Any]], split: str = "", image_id: str = "")
         "height": 0,
         "num_differences": len(differences),
         "differences": differences,
-        "control": "none",
+        "control": NO_CONTROL,
     }
 
 

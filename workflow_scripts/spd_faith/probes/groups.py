@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 
@@ -56,7 +57,7 @@ def sample_groups(
     rows = []
     for sample_id in sample_ids:
         score = scored[sample_id]
-        if score["control"] != "none":
+        if is_control(score):
             found = dict.fromkeys(CONTRASTS, (None, "control"))
         else:
             label, source = answer_labels[sample_id], "answer_label"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import TASKS
@@ -27,7 +28,7 @@ def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: i
     """
     by_split: dict[str, list[str]] = {}
     for sample in samples:
-        if sample["control"] == "none":
+        if not is_control(sample):
             by_split.setdefault(sample["split"], []).append(sample["sample_id"])
     drawn = []
     for ids in by_split.values():

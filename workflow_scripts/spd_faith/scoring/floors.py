@@ -1,8 +1,8 @@
 """What an answer that never looks at the pictures scores: the same words to every question about every pair."""
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from spd_faith.core.controls import without_controls
 from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS, METRICS, PARSED, TASKS
 from spd_faith.parsing.table import parse_response
 from spd_faith.scoring.aggregate import estimates
@@ -20,7 +20,7 @@ def constant_answers(samples: pa.Table, dqr: str = "recall", ds: str = "detectio
     The words are parsed and scored as a model's would be. `dqr` and `ds` are the headline's definitions, as in
     `score_table`.
     """
-    real = samples.filter(pc.equal(samples["control"], "none"))
+    real = without_controls(samples)
     ids = real["sample_id"].to_pylist()
     judgements = pa.Table.from_pylist([_unjudged(i, metric) for i in ids for metric in METRICS], schema=JUDGEMENTS)
     rows = []

@@ -1,4 +1,4 @@
-"""The command `import_pairs.py`: both tables of both sources, or one message and no table."""
+"""The command `make_dataset.py`: both tables of each source, or one message and no table."""
 
 import subprocess
 import sys
@@ -11,11 +11,11 @@ from dataset.own_files import line, scene, write_lines, write_pair_folder
 from spd_faith.core.files import read_provenance, read_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 
-COMMAND = Path(__file__).resolve().parents[2] / "workflow_scripts" / "import_pairs.py"
+COMMAND = Path(__file__).resolve().parents[2] / "workflow_scripts" / "make_dataset.py"
 ENTRIES = """
 lines: {source: jsonl, path: pairs.jsonl}
 folders: {source: folder, path: folders}
-drawn: {source: demo, seed: 1, splits: {easy: {pairs: 1, objects: [3, 3], differences: [1, 1]}}}
+drawn: {source: demo, seed: 1, splits: {easy: {pairs: 2, objects: [3, 3], differences: [1, 1]}}}
 """
 
 
@@ -61,7 +61,7 @@ def test_both_tables_have_a_row_per_pair_and_say_what_they_were_made_from(
     assert str(project) not in str(pq.read_schema(project / "out/samples.parquet").metadata)
 
 
-def test_broken_pictures_end_it_with_one_message_and_no_table(project: Path) -> None:
+def test_damaged_images_end_it_with_one_message_and_no_table(project: Path) -> None:
     for name in ("first.png", "second.png"):
         scene(200, 300).save(project / name)
         data = (project / name).read_bytes()
@@ -77,6 +77,14 @@ def test_broken_pictures_end_it_with_one_message_and_no_table(project: Path) -> 
     assert "Traceback" not in done.stderr and not list((project / "out").iterdir())
 
 
-def test_another_source_is_refused(project: Path) -> None:
+def test_the_same_command_draws_scenes(project: Path) -> None:
     done = run(project, "drawn")
-    assert done.returncode == 1 and "its source is demo" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "2 pairs: out/samples.parquet, out/images.parquet" in done.stdout
+    (provenance,) = {tuple(read_provenance(project / f"out/{name}.parquet").items()) for name in ("samples", "images")}
+    assert dict(provenance).keys() == {"dataset", "revision", "pictures"} and ("revision", "seed 1") in provenance
+
+
+def test_an_unknown_dataset_is_reported(project: Path) -> None:
+    done = run(project, "folder")
+    assert done.returncode == 1 and "nearest: folders" in done.stderr and "Traceback" not in done.stderr
