@@ -26,7 +26,6 @@ from transformers import StaticCache
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import published_size
-from spd_faith.inference.transformers_backend import TransformersBackend
 
 from spd_faith.core.config import registry_entry
 from spd_faith.core.entries import TransformersModel
@@ -34,6 +33,7 @@ from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.inference.transformers_backend import TransformersBackend
 
 ROOT = Path(__file__).parents[1]
 LEAST_RATIO = 3.0

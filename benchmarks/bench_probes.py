@@ -43,12 +43,12 @@ from transformers.utils import logging
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import published_size
-from spd_faith.inference.transformers_backend import TransformersBackend
 
 from spd_faith.core.config import registry_entry
 from spd_faith.core.entries import TransformersModel
 from spd_faith.dataset.demo import demo_pairs, sample_row
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.writing import all_probes

@@ -11,11 +11,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from spd_faith.inference.transformers_backend import TransformersBackend
 from transformers import AutoConfig, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
 from spd_faith.core.entries import TransformersModel
 from spd_faith.inference import transformers_backend
+from spd_faith.inference.transformers_backend import TransformersBackend
 
 REFERENCE = Path(__file__).parents[1] / "resources/models/tiny-qwen2-vl"
 TEXT = {

@@ -57,5 +57,6 @@ def saved_answers(
             )
         answers[key] = SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
     if wanted:
-        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {tuple(min(wanted))}")
+        first = tuple(min(wanted))
+        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {first}")
     return answers
