@@ -16,7 +16,7 @@ rule make_demo_dataset:
     benchmark:
         "results/{dataset}/benchmarks/make_demo_dataset.tsv"
     wildcard_constraints:
-        dataset=datasets_from["demo"],
+        dataset=run.dataset_of_source("demo"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"
@@ -40,7 +40,7 @@ rule download_dataset:
     benchmark:
         "results/{dataset}/benchmarks/download_dataset.tsv"
     wildcard_constraints:
-        dataset=datasets_from["hub"],
+        dataset=run.dataset_of_source("hub"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"
@@ -64,7 +64,7 @@ rule import_pairs:
     benchmark:
         "results/{dataset}/benchmarks/import_pairs.tsv"
     wildcard_constraints:
-        dataset=f"{datasets_from['folder']}|{datasets_from['jsonl']}",
+        dataset=run.dataset_of_source("folder", "jsonl"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"
@@ -74,7 +74,7 @@ rule import_pairs:
         runtime=60,
     params:
         identity=identity(run.dataset),
-        content=lambda wildcards: found_revision(run.dataset),
+        content=lambda wildcards: run.dataset.content_revision(),
     shell:
         "python workflow_scripts/import_pairs.py --dataset {wildcards.dataset} --datasets-file config/datasets.yaml"
         " --samples {output.samples:q} --images {output.images:q} 2> {log:q}"

@@ -23,7 +23,7 @@ rule judge_by_rules:
     benchmark:
         "results/{dataset}/benchmarks/judge_by_rules/{judge}/{model}.tsv"
     wildcard_constraints:
-        judge=judges_from["rules"],
+        judge=run.judges_of_rule("judge_by_rules"),
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
@@ -41,7 +41,7 @@ rule judge_by_endpoint:
     input:
         samples="results/{dataset}/samples.parquet",
         images=lambda wildcards: (
-            ancient(f"results/{wildcards.dataset}/images.parquet") if run.judges[wildcards.judge].pictures else []
+            ancient(f"results/{wildcards.dataset}/images.parquet") if run.judges[wildcards.judge].images else []
         ),
         responses="results/{dataset}/responses/{model}.parquet",
         parsed="results/{dataset}/parsed/{model}.parquet",
@@ -53,7 +53,7 @@ rule judge_by_endpoint:
     benchmark:
         "results/{dataset}/benchmarks/judge_by_endpoint/{judge}/{model}.tsv"
     wildcard_constraints:
-        judge=judges_from["endpoint"],
+        judge=run.judges_of_rule("judge_by_endpoint"),
     conda:
         "../envs/spd-faith.yaml"
     threads: lambda wildcards: run.judges[wildcards.judge].resources.threads

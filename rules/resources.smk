@@ -7,5 +7,5 @@ def growing(amount):
 
 
 def environment(wildcards):
-    """The conda file of a job that runs a model: CUDA builds where its entry requires a GPU."""
-    return f"../envs/spd-faith{'-gpu' if run.models[wildcards.model].requires_gpu else ''}.yaml"
+    """The conda file of a job that runs a model: with CUDA builds if its entry requires a GPU."""
+    return f"../envs/spd-faith{'-gpu' if run.models[wildcards.model].requirements().gpu else ''}.yaml"

@@ -4,10 +4,10 @@ import argparse
 import logging
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import table_writer, write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.dataset.hub import hub_pairs
 from spd_faith.dataset.hub_download import download
 
@@ -22,7 +22,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of each request, with signed addresses
 
-    dataset = registry_entry("datasets", arguments.datasets_file, arguments.dataset)
+    dataset = DATASETS.load_entry(arguments.datasets_file, arguments.dataset)
     folder, commit = download(dataset)
     provenance = {"dataset": dataset.repository, "revision": commit}
     samples = []

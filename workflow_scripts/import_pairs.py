@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import FolderDataset, JsonlDataset
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.progress import progress
+from spd_faith.dataset.entries import DATASETS, FolderDataset, JsonlDataset
 from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
 
 
@@ -18,7 +17,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="the table to write")
     arguments = parser.parse_args()
 
-    dataset = registry_entry("datasets", arguments.datasets_file, arguments.dataset)
+    dataset = DATASETS.load_entry(arguments.datasets_file, arguments.dataset)
     if not isinstance(dataset, FolderDataset | JsonlDataset):
         raise UserError(
             f"{arguments.datasets_file}: {arguments.dataset}: its source is {dataset.source}, and this command imports "

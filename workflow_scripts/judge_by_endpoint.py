@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import OpenAIJudge
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, JUDGEMENTS, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.judging.entries import JUDGES, OpenAIJudge
 from spd_faith.judging.judge_prompts import judge_questions, load_judge_prompts
 from spd_faith.judging.judged import judgement_rows
 from spd_faith.judging.judgings import OpenAIJudgements, repeated
@@ -43,10 +42,10 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = registry_entry("judges", arguments.judges_file, arguments.judge)
+    entry = JUDGES.load_entry(arguments.judges_file, arguments.judge)
     if not isinstance(entry, OpenAIJudge):
         raise UserError(f"{arguments.judge}: the judge {entry.judge} is at no endpoint; see judge_responses.py")
-    if entry.pictures and not arguments.images:
+    if entry.images and not arguments.images:
         raise UserError(f"{arguments.judge} is shown pictures: --images is needed")
     prompts = load_judge_prompts(arguments.prompts)
     samples = read_table(arguments.samples, SAMPLES, SAMPLE_COLUMNS).to_pylist()
@@ -55,7 +54,7 @@ def main() -> None:
     keys = [(sample_id, task) for sample_id in ids for task in TASKS]
     answers = rows_by_key("responses", read_table(arguments.responses, RESPONSES, columns), keys)
     parsed = rows_by_key("parsed answers", read_table(arguments.parsed, PARSED), keys)
-    shas = _picture_shas(arguments.images, ids) if entry.pictures else {}
+    shas = _picture_shas(arguments.images, ids) if entry.images else {}
     questions = {
         (sample_id, metric): question
         for sample_id, metric, question in judge_questions(entry, prompts, samples, answers, shas)

@@ -3,12 +3,11 @@
 import argparse
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import DemoDataset
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import sha256, write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DATASETS, DemoDataset
 
 
 def main() -> None:
@@ -19,7 +18,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="the table to write")
     args = parser.parse_args()
 
-    dataset = registry_entry("datasets", args.datasets_file, args.dataset)
+    dataset = DATASETS.load_entry(args.datasets_file, args.dataset)
     if not isinstance(dataset, DemoDataset):
         raise UserError(
             f"{args.datasets_file}: {args.dataset}: its source is {dataset.source}, and this command draws datasets "

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from spd_faith.core.config import run_of_json
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_provenance, read_table, whole_file, write_text
+from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.core.schemas import JUDGEMENTS, SAMPLES, SCORES
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
@@ -24,42 +24,39 @@ from spd_faith.scoring.floors import constant_answers
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results, read and written")
-    parser.add_argument("--run", required=True, help="the merged configuration, as JSON")
+    parser.add_argument("--config", type=Path, required=True, help="merged config of the run, written by Snakemake")
     parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"))
     parser.add_argument("--published", type=Path, default=Path("resources/published_results.csv"))
     arguments = parser.parse_args()
-    run, results = json.loads(arguments.run), arguments.results
+    run, results = read_recorded_run(arguments.config), arguments.results
 
     samples = read_table(results / "samples.parquet", SAMPLES)
-    keys = [(judge, model) for judge in run["judges"] for model in run["models"]]
+    keys = [(judge, model) for judge in run.judges for model in run.models]
     scores = {(judge, model): read_table(results / f"scores/{judge}/{model}.parquet", SCORES) for judge, model in keys}
     judgements = {
         (judge, model): read_table(results / f"judgements/{judge}/{model}.parquet", JUDGEMENTS) for judge, model in keys
     }
-    responses = {model: read_provenance(results / f"responses/{model}.parquet") for model in run["models"]}
+    responses = {model: read_provenance(results / f"responses/{model}.parquet") for model in run.models}
     dataset = read_provenance(results / "samples.parquet")
 
-    statistics = run["config"]["statistics"]
-    aggregated = aggregate(samples, scores, judgements, statistics["resamples"], statistics["seed"])
+    statistics = run.config.statistics
+    aggregated = aggregate(samples, scores, judgements, statistics.resamples, statistics.seed)
     costs = judge_costs(judgements)
     totals = judge_totals(costs).to_dict("index")
     live = live_rows(aggregated, {key: _provenance(run, *key, responses, dataset, totals) for key in keys})
-    probed = {
-        model: read_probes(results / "probes" / model, run["config"]["probes"]["run"])
-        for model in run_of_json(arguments.run).probed()
-    }
-    summaries = probe_summaries(samples, probed, statistics["resamples"], statistics["seed"])
+    probed = {model: read_probes(results / "probes" / model, run.config.probes.run) for model in run.probed}
+    summaries = probe_summaries(samples, probed, statistics.resamples, statistics.seed)
     live = live.merge(summaries, on="model", how="left", validate="many_to_one")
     published = published_rows(pd.read_csv(arguments.published))
-    scoring = run["config"]["scoring"]
-    floors = constant_answers(samples, scoring["dqr"], scoring["ds"]).to_pandas()
+    scoring = run.config.scoring
+    floors = constant_answers(samples, scoring.dqr, scoring.ds).to_pandas()
     rows = pd.concat([live, published], ignore_index=True)
 
     judges = json.loads(costs.to_json(orient="records"))
-    record = run_record(run, dataset, responses, load_prompts(arguments.prompts), judges)
+    record = run_record(run.merged, dataset, responses, load_prompts(arguments.prompts), judges)
     write_text(results / "run.json", json.dumps(record, indent=2) + "\n")
     write_text(results / "leaderboard.csv", csv_text(rows))
-    title = _label(run["dataset"][run["config"]["dataset"]], run["config"]["dataset"])
+    title = run.dataset.label
     failures, unmeasured = judge_failures(judgements), not_measured(probed)
     page = markdown_text(live, published, aggregated, floors, costs, failures, unmeasured, title)
     write_text(results / "leaderboard.md", page)
@@ -68,7 +65,7 @@ def main() -> None:
 
 
 def _provenance(
-    run: dict[str, Any],
+    run: RecordedRun,
     judge: str,
     model: str,
     responses: dict[str, dict[str, Any]],
@@ -76,19 +73,15 @@ def _provenance(
     totals: dict[str, dict[str, Any]],
 ) -> Provenance:
     return Provenance(
-        label=_label(run["models"][model], model),
-        judge_label=_label(run["judges"][judge], judge),
+        label=run.models[model].label,
+        judge_label=run.judges[judge].label,
         model_id=responses[model]["model"],
         model_revision=responses[model]["revision"],
-        dtype=run["models"][model].get("dtype"),
-        dataset=run["config"]["dataset"],
+        dtype=run.models[model].fields.get("dtype"),
+        dataset=run.dataset.name,
         dataset_revision=dataset["revision"],
         **totals[judge],
     )
-
-
-def _label(entry: dict[str, Any], name: str) -> str:
-    return entry["label"] or name
 
 
 def _write_parquet(path: Path, rows: pd.DataFrame) -> None:

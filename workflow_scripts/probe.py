@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from spd_faith.core.config import PROBE_NAMES, Probes
-from spd_faith.core.config_faults import NOTHING, fault, raise_faults
-from spd_faith.core.entries import JsonlDataset, TransformersModel, identity
+from spd_faith.core.config import Probes
+from spd_faith.core.config_errors import NOTHING, error_at, raise_errors
+from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, RESPONSES, SAMPLES
+from spd_faith.dataset.entries import JsonlDataset
 from spd_faith.dataset.folder import folder_entry
 from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
@@ -31,6 +32,7 @@ from spd_faith.dataset.pairs import Pair
 from spd_faith.inference.answer_files import read_answer_file
 from spd_faith.inference.answers import Answerer
 from spd_faith.inference.backends import open_transformers
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.imported_responses import ImportedResponses
 from spd_faith.inference.named_models import is_reference_model, named_model
 from spd_faith.inference.prompts import Prompt, load_prompts
@@ -46,6 +48,7 @@ from spd_faith.original.given_answers import (
 from spd_faith.probes.groups import CONTRASTS, members
 from spd_faith.probes.sample_values import LAYER_PROBES
 from spd_faith.probes.samples import SavedAnswer
+from spd_faith.registry import REGISTRY
 
 if TYPE_CHECKING:
     from spd_faith.inference.checkpoint import Checkpoint
@@ -59,7 +62,7 @@ def main() -> None:
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of every letter of a PDF
-    raise_faults(_faults(arguments))
+    raise_errors(_faults(arguments))
     folder = _results(arguments)
     entry = named_model(arguments.model_path, arguments.models_file)
     prompts = load_prompts(arguments.prompts)
@@ -101,7 +104,7 @@ def _arguments() -> argparse.Namespace:
         spelled = [spelling for name in names for spelling in (f"--{name}", f"--{name.replace('_', '-')}")]
         parser.add_argument(*dict.fromkeys(spelled), dest=names[0], **settings)
 
-    flag("probes", nargs="+", choices=PROBE_NAMES, required=True)
+    flag("probes", nargs="+", choices=REGISTRY.probes, required=True)
     flag("model_path", "model", "pretrained_model_path", required=True, help="key of the models file, folder or hub id")
     flag("input_file", "in_file_path", type=Path, help="the pairs, as JSONL")
     flag("multi_diff_dir", type=Path, help="the pairs, as a folder of splits or of one split: {id}/{id}_original.jpg …")
@@ -127,33 +130,39 @@ def _faults(arguments: argparse.Namespace) -> list[str]:
     probes, first, last = arguments.probes, arguments.layer_start, arguments.layer_end
     faults = []
     if not given.keys() & {"input_file", "multi_diff_dir", "image_dir"}:
-        faults.append(fault("the pairs", "not given", NOTHING, "--input_file FILE, or --multi_diff_dir FOLDER"))
+        faults.append(error_at("the pairs", "not given", NOTHING, "--input_file FILE, or --multi_diff_dir FOLDER"))
     if "multi_diff_dir" in given and given.keys() & {"input_file", "image_dir"}:
-        faults.append(fault("the pairs", "given twice", NOTHING, "--multi_diff_dir, or --input_file and --image_dir"))
+        faults.append(
+            error_at("the pairs", "given twice", NOTHING, "--multi_diff_dir, or --input_file and --image_dir")
+        )
     for kind, is_there, names in (
         ("file", Path.is_file, {"input_file", "comparison_result"}),
         ("folder", Path.is_dir, {"multi_diff_dir", "image_dir"}),
     ):
         absent = [name for name in given if name in names and not is_there(given[name])]
-        faults += [fault(f"--{name}", f"no such {kind}", str(given[name]), f"an existing {kind}") for name in absent]
+        faults += [error_at(f"--{name}", f"no such {kind}", str(given[name]), f"an existing {kind}") for name in absent]
     if not given.keys() & {"output_dir", "output_file", "output_pdf"}:
-        faults.append(fault("the results", "nowhere to go", NOTHING, "--output_dir, --output_file or --output_pdf"))
+        faults.append(error_at("the results", "nowhere to go", NOTHING, "--output_dir, --output_file or --output_pdf"))
     for name, kinds in (("output_file", [".parquet"]), ("output_pdf", [".pdf", ".png"])):
         if name in given and given[name].suffix.lower() not in kinds:
-            faults.append(fault(f"--{name}", "unknown kind of file", str(given[name]), kinds))
+            faults.append(error_at(f"--{name}", "unknown kind of file", str(given[name]), kinds))
     if "output_file" in given and len(probes) > 1:
-        faults.append(fault("--output_file", "one table for several probes", ", ".join(probes), "--output_dir FOLDER"))
+        faults.append(
+            error_at("--output_file", "one table for several probes", ", ".join(probes), "--output_dir FOLDER")
+        )
     if given.get("max_samples", 1) < 1:
-        faults.append(fault("--max_samples", "nothing to probe", arguments.max_samples, "1 at least"))
+        faults.append(error_at("--max_samples", "nothing to probe", arguments.max_samples, "1 at least"))
     if first < 0 or (last is not None and last < first):
-        faults.append(fault("--layer_start, --layer_end", "no layers", (first, last), "from 0 on, in ascending order"))
+        faults.append(
+            error_at("--layer_start, --layer_end", "no layers", (first, last), "from 0 on, in ascending order")
+        )
     return faults
 
 
 def _results(arguments: argparse.Namespace) -> Path:
     folder = arguments.output_dir or (arguments.output_file or arguments.output_pdf).with_suffix("")
     if folder.exists() and not folder.is_dir():
-        raise UserError(fault("the results", "not a folder", str(folder), "--output_dir FOLDER, which may be new"))
+        raise UserError(error_at("the results", "not a folder", str(folder), "--output_dir FOLDER, which may be new"))
     return folder
 
 
@@ -205,7 +214,7 @@ def _check_layers(first: int, checkpoint: "Checkpoint") -> None:
     from spd_faith.probes.layers import decoder_layers
 
     if first >= (layers := len(decoder_layers(checkpoint.model))):
-        raise UserError(fault("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
+        raise UserError(error_at("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
 
 
 def _measure(

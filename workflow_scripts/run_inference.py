@@ -2,18 +2,16 @@
 
 import argparse
 import logging
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import ModelEntry, OpenAIModel, TransformersModel, identity
-from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.entries import identity
+from spd_faith.core.errors import run_command
 from spd_faith.core.files import check_keys, read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
-from spd_faith.inference.answers import Answerer
-from spd_faith.inference.backends import open_openai, open_transformers
+from spd_faith.inference.backends import Job, open_answerer
+from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import question_keys, read_questions
 from spd_faith.inference.responses import Outcomes, ask_missing, missing_questions
@@ -38,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = registry_entry("models", arguments.models_file, arguments.model)
+    entry = MODELS.load_entry(arguments.models_file, arguments.model)
     prompts = load_prompts(arguments.prompts)
     samples = read_table(arguments.samples, SAMPLES, columns=["sample_id"])["sample_id"].to_pylist()
     images = read_table(arguments.images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"])
@@ -46,23 +44,14 @@ def main() -> None:
     shard = set(samples[arguments.shard :: arguments.shards])
     asked = question_keys([pair for pair in images.to_pylist() if pair["sample_id"] in shard], prompts, identity(entry))
 
+    job = Job(arguments.journal, arguments.slots, arguments.threads, arguments.device)
     read = partial(read_questions, arguments.images, prompts=prompts)
     with Journal(arguments.journal) as journal, journal.alone(f"{arguments.shard}-of-{arguments.shards}"):
         outcomes = Outcomes(journal.read())
         if missing_questions(asked, outcomes.answered):
-            with _answerer(entry, arguments) as answerer:
+            with open_answerer(arguments.model, entry, job) as answerer:
                 outcomes = ask_missing(asked, read, answerer, journal, arguments.model)
     write_table(arguments.output, outcomes.rows(asked), RESPONSES, outcomes.provenance(asked))
-
-
-def _answerer(entry: ModelEntry, arguments: argparse.Namespace) -> AbstractContextManager[Answerer]:
-    match entry:
-        case TransformersModel():
-            return open_transformers(entry, arguments.threads, arguments.device)
-        case OpenAIModel():
-            return open_openai(entry, arguments.journal / "charges", arguments.slots)
-        case _:
-            raise UserError(f"{arguments.model}: the backend {entry.backend} answers nothing; see import_responses.py")
 
 
 if __name__ == "__main__":

@@ -5,16 +5,16 @@ import logging
 from contextlib import ExitStack
 from pathlib import Path
 
-from spd_faith.core.config import PROBE_NAMES, registry_entry
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.inference.backends import open_transformers
+from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import read_questions
 from spd_faith.probes.samples import choose_samples, saved_answers
+from spd_faith.registry import REGISTRY
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--responses", type=Path, required=True, help="the model's saved answers")
     parser.add_argument("--output-folder", type=Path, required=True, help="gets one table per probe")
-    parser.add_argument("--probes", nargs="+", choices=PROBE_NAMES, default=PROBE_NAMES, help="all where not given")
+    parser.add_argument("--probes", nargs="+", choices=REGISTRY.probes, default=REGISTRY.probes, help="default: all")
     parser.add_argument("--samples-per-split", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of samples")
     parser.add_argument("--batch-size", type=int, help="samples per pass; the entry's where not given")
@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = registry_entry("models", arguments.models_file, arguments.model)
+    entry = MODELS.load_entry(arguments.models_file, arguments.model)
     if not isinstance(entry, TransformersModel):
         raise UserError(f"{arguments.model}: only a model of the backend transformers can be probed")
     prompts = load_prompts(arguments.prompts)

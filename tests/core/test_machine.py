@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import image_row, sample_demo_pair, sample_row
+from spd_faith.dataset.entries import DATASETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -29,7 +29,7 @@ def environment(**variables: str) -> dict[str, str]:
 @pytest.fixture
 def ask(tmp_path: Path):
     """Ask an endpoint three questions."""
-    demo = registry_entry("datasets", ROOT / "config" / "datasets.yaml", "demo")
+    demo = DATASETS.load_entry(ROOT / "config" / "datasets.yaml", "demo")
     pair = sample_demo_pair(5, "easy", 0, demo.splits["easy"])
     write_table(tmp_path / "samples.parquet", [sample_row(pair)], SAMPLES)
     write_table(tmp_path / "images.parquet", [image_row(pair)], IMAGES)

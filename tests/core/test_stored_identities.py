@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from spd_faith.core.config import load_registry
 from spd_faith.core.entries import identity
+from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import question_keys
+from spd_faith.registry import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((ROOT / "tests/golden/identities.json").read_text())
@@ -23,7 +24,7 @@ PAIR = {"sample_id": "easy/00000_1", "original_sha256": "0" * 64, "modified_sha2
 @pytest.mark.parametrize("registry", ["datasets", "models", "judges"])
 def test_identities_are_those_of_version_0_1(registry: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
-    entries = load_registry(registry, Path(f"config/{registry}.yaml"))
+    entries = getattr(REGISTRY, registry).load(Path(f"config/{registry}.yaml"))
     found = {name: json.loads(json.dumps(identity(entry))) for name, entry in entries.items()}
     assert {name: found.get(name) for name in GOLDEN[registry]} == GOLDEN[registry]
 
@@ -31,7 +32,7 @@ def test_identities_are_those_of_version_0_1(registry: str, monkeypatch: pytest.
 def test_keys_of_questions_are_those_of_version_0_1(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     prompts = load_prompts(Path("resources/prompts"))
-    entries = load_registry("models", Path("config/models.yaml"))
+    entries = MODELS.load(Path("config/models.yaml"))
     for name, expected in GOLDEN["question_keys"].items():
         questions = question_keys([PAIR], prompts, identity(entries[name]))
         assert {question.task: question.key for question in questions} == expected, name

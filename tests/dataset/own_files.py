@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from spd_faith.core.entries import FolderDataset, JsonlDataset
 from spd_faith.core.errors import UserError
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
 from spd_faith.dataset.own_pairs import check_pairs, read_pairs
 
 CAR = {"type": "color", "category": "car"}

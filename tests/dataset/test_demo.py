@@ -12,12 +12,11 @@ import pytest
 from PIL import Image
 
 import make_demo_dataset
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import DemoDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, describe, image_row, sample_row
+from spd_faith.dataset.entries import DATASETS, DemoDataset
 from spd_faith.dataset.scenes import SceneDifference, SceneObject, sample_pair
 from spd_faith.dataset.sprites import CATEGORIES, COLORS
 
@@ -35,7 +34,7 @@ COCO = (
 
 @pytest.fixture(scope="module")
 def dataset() -> DemoDataset:
-    return registry_entry("datasets", ROOT / "config/datasets.yaml", "demo")
+    return DATASETS.load_entry(ROOT / "config/datasets.yaml", "demo")
 
 
 @pytest.fixture(scope="module")

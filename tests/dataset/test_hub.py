@@ -10,9 +10,9 @@ import pytest
 from dataset.published import difference, pair, parquet, picture, write
 from PIL import ExifTags, Image
 
-from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub import hub_pairs
 from spd_faith.dataset.hub_files import split_files
 

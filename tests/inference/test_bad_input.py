@@ -13,9 +13,9 @@ from PIL import Image
 from tiny_models import END, byte_tokenizer, save_tiny
 from transformers import AutoModelForImageTextToText
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import answer_in_batches
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.questions import Question
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.inference.checkpoint import load_checkpoint
+from spd_faith.inference.entries import TransformersModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 16

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spd_faith.core.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.demo import demo_pairs, image_row
+from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.inference.pictures import decode, merge
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 

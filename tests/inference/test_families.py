@@ -16,9 +16,9 @@ from loading import load_answerer
 from PIL import Image
 from tiny_models import FAMILIES, UNLISTED, byte_tokenizer, noise, save_tiny
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.inference import families, prompt_builder
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.spans import PromptSpans
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]

@@ -15,8 +15,8 @@ from tiny_models import noise
 from transformers import AutoModelForImageTextToText, GenerationConfig
 from transformers.generation.configuration_utils import METADATA_FIELDS
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generation_settings import HONOURED, SETTINGS
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,7 +9,7 @@ from loading import load_answerer
 from tiny_models import END, byte_tokenizer, noise
 from transformers.models.qwen2_vl import modeling_qwen2_vl
 
-from spd_faith.core.entries import TransformersModel
+from spd_faith.inference.entries import TransformersModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 16

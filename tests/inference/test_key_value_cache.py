@@ -7,8 +7,8 @@ from tiny_models import FAMILIES, UNLISTED, noise, save_tiny
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.inference import key_value_cache
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.key_value_cache import preallocated_cache
 
 pytestmark = pytest.mark.usefixtures("one_thread")

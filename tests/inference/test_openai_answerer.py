@@ -32,10 +32,11 @@ from fault_server import (
 )
 from PIL import Image
 
-from spd_faith.core.entries import OpenAIModel, Prices, SentPictures
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints import client as endpoint
+from spd_faith.endpoints.entries import Prices, SentImages
 from spd_faith.endpoints.failures import CallFailure
+from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.openai_answerer import OpenAIAnswerer
 from spd_faith.inference.questions import Question
 
@@ -111,7 +112,7 @@ def test_the_request_holds_the_pictures_then_the_text_and_the_entrys_fields(ask)
 @pytest.mark.parametrize("format", ["png", "jpeg"])
 def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(ask, format):
     asked = question(original=png("red", (2000, 1000)), modified=png("blue", (30, 60)))
-    _, server = ask(asked=asked, pictures=SentPictures(format=format, max_side=500))
+    _, server = ask(asked=asked, images=SentImages(format=format, max_side=500))
     sent = [Image.open(io.BytesIO(picture)) for picture in server.requests[0].pictures]
     assert [(picture.format.lower(), picture.size) for picture in sent] == [(format, (500, 250)), (format, (30, 60))]
     url = server.requests[0].parts[0]["image_url"]["url"]
@@ -122,7 +123,7 @@ def test_png_loses_nothing(ask):
     original = Image.effect_noise((40, 30), 90).convert("RGB")
     file = io.BytesIO()
     original.save(file, "png")
-    _, server = ask(asked=question(original=file.getvalue()), pictures=SentPictures(format="png"))
+    _, server = ask(asked=question(original=file.getvalue()), images=SentImages(format="png"))
     assert Image.open(io.BytesIO(server.requests[0].pictures[0])).tobytes() == original.tobytes()
 
 
@@ -139,7 +140,7 @@ def test_jpeg_keeps_the_colour_of_a_single_pixel_column(ask):
 
 def test_merged_pictures_are_sent_as_one(ask):
     asked = question(original=png("red", (100, 50)), modified=png("blue", (100, 50)))
-    _, server = ask(asked=asked, image_layout="merged", pictures=SentPictures(format="png", max_side=50))
+    _, server = ask(asked=asked, image_layout="merged", images=SentImages(format="png", max_side=50))
     [picture] = [Image.open(io.BytesIO(picture)) for picture in server.requests[0].pictures]
     assert picture.size == (50, 50)  # stacked to 100 × 100, then reduced
     assert (picture.getpixel((25, 10)), picture.getpixel((25, 40))) == ((255, 0, 0), (0, 0, 255))
@@ -203,7 +204,7 @@ def test_each_answer_belongs_to_its_question(answerer):
         return f"about {asked.text} and {asked.pictures[0][-40:].hex()}"
 
     with FaultServer(answer=foretold) as server:
-        answerer = answerer(server, pictures=SentPictures(format="png"))
+        answerer = answerer(server, images=SentImages(format="png"))
         answers = list(answerer.answer(question(number) for number in range(20)))
     assert len(answers) == 20
     for asked, answer in answers:
@@ -487,9 +488,9 @@ def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(answerer):
         # two pictures of 100,000 tokens, at 2.5 dollars a million, are the whole limit, and the words come on top
         fields = {"prices": PRICES, "max_usd": 0.5}
         with pytest.raises(UserError, match="max_usd"):
-            list(answerer(server, picture_tokens=100_000, **fields).answer([question()]))
+            list(answerer(server, image_tokens=100_000, **fields).answer([question()]))
         assert server.requests == []
-        assert len(list(answerer(server, picture_tokens=99_000, **fields).answer([question()]))) == 1
+        assert len(list(answerer(server, image_tokens=99_000, **fields).answer([question()]))) == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 16])
@@ -540,7 +541,8 @@ import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from test_openai_answerer import question
-from spd_faith.core.entries import OpenAIModel
+from spd_faith.inference.entries import OpenAIModel
+from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.openai_answerer import OpenAIAnswerer
 entry = OpenAIModel(
     backend="openai", base_url=sys.argv[1], model="m", max_new_tokens=64, concurrency=int(sys.argv[3]), timeout=60

@@ -8,8 +8,8 @@ import shutil
 import pytest
 from tiny_models import IMAGE, byte_tokenizer, noise
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import family_of
 from spd_faith.inference.processors import load_processor
 from spd_faith.inference.prompt_builder import PromptBuilder

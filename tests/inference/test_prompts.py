@@ -10,8 +10,8 @@ import pytest
 from loading import load_answerer
 from PIL import Image
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.prompts import load_prompts
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 FIRST, SECOND = "1" * 40, "a" * 40
 CODE = """
 import json, sys
-from spd_faith.core.entries import TransformersModel
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 fields = {"backend": "transformers", "model": "owner/tiny", "dtype": "float32", "max_new_tokens": 1}

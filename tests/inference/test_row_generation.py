@@ -9,9 +9,9 @@ import torch
 from loading import load_answerer
 from tiny_models import FAMILIES, UNLISTED, noise, save_tiny, with_text_first
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.inference import generator
 from spd_faith.inference.checkpoint import load_checkpoint
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

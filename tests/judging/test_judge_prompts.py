@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from spd_faith.core.entries import OpenAIJudge, SentPictures
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
+from spd_faith.endpoints.entries import SentImages
+from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge_prompts import judge_questions, load_judge_prompts, truth_json
 
 ROOT = Path(__file__).parents[2]
@@ -94,8 +95,8 @@ def test_consistency_is_judged_without_the_truth():
 
 def test_both_metrics_are_shown_both_pictures_where_the_endpoint_takes_them():
     assert {one.pictures for one in questions().values()} == {("sha one", "sha two")}
-    assert {one.pictures for one in questions(pictures=SentPictures(max_side=64)).values()} == {("sha one", "sha two")}
-    assert {one.pictures for one in questions(pictures=None).values()} == {None}
+    assert {one.pictures for one in questions(images=SentImages(max_side=64)).values()} == {("sha one", "sha two")}
+    assert {one.pictures for one in questions(images=None).values()} == {None}
 
 
 # ---- the fence -------------------------------------------------------------------------------------------------------

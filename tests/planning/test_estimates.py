@@ -2,7 +2,9 @@
 
 import pytest
 
-from spd_faith.core.entries import OpenAIModel, PixelBudget, Prices, Resources, SentPictures, TransformersModel
+from spd_faith.core.entries import PixelBudget, Resources
+from spd_faith.endpoints.entries import Prices, SentImages
+from spd_faith.inference.entries import OpenAIModel, TransformersModel
 from spd_faith.planning.estimates import Usage, dollars, estimated_usage, gpu_hours, how_estimated, measured_usage
 
 LENGTHS = {"describe": 400, "same": 80, "different": 120}  # 600 characters, 200 a prompt: 50 tokens
@@ -41,12 +43,12 @@ def test_an_entry_with_room_for_reasoning_is_thought_to_use_it():
 
 def test_an_endpoint_takes_no_seconds_of_ours():
     entry = OpenAIModel(
-        backend="openai", base_url="https://x.org", model="m", max_new_tokens=512, pictures=SentPictures(max_side=280)
+        backend="openai", base_url="https://x.org", model="m", max_new_tokens=512, images=SentImages(max_side=280)
     )
     usage = estimated_usage(entry, LENGTHS)
     assert usage.seconds == 0
     assert usage.prompt_tokens == 2 * 100 + 50  # 280² / 784 = 100
-    counted = entry.model_copy(update={"picture_tokens": 14_167})
+    counted = entry.model_copy(update={"image_tokens": 14_167})
     assert estimated_usage(counted, LENGTHS).prompt_tokens == 2 * 14_167 + 50
 
 

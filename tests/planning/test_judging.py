@@ -7,7 +7,9 @@ from fault_server import FaultServer
 from judging.paid_judge import PRICES, Judged, answers_of, fields_of, honest, write_answers, write_pairs
 
 from spd_faith.core.config import Run, RunConfig
-from spd_faith.core.entries import HubDataset, OpenAIJudge, ResponsesFileModel, RulesJudge
+from spd_faith.dataset.entries import HubDataset
+from spd_faith.inference.entries import ResponsesFileModel
+from spd_faith.judging.entries import OpenAIJudge, RulesJudge
 from spd_faith.judging.judge_prompts import load_judge_prompts
 from spd_faith.planning.estimates import estimated_judging, how_judging_is_estimated
 from spd_faith.planning.judging import work_of_judges
@@ -62,7 +64,7 @@ def test_silent_and_equal_answers_count_none(results, server):
     drf, cr = work(results, server, "one", "two", "nobody")
     # three of `one`, two that `two` says otherwise of a pair
     assert (drf.calls, cr.calls) == (3 + 2 + PAIRS, 3 + 2 + PAIRS)
-    drf, cr = work(results, server, "one", "two", "nobody", pictures=None)
+    drf, cr = work(results, server, "one", "two", "nobody", images=None)
     # the same words about another pair of the same truth are then no other question
     assert (drf.calls, cr.calls) == (3 + 1 + PAIRS, 3 + 1 + PAIRS)
 
@@ -105,16 +107,16 @@ def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
 
 
 def test_estimates_by_hand(server):
-    entry = OpenAIJudge.model_validate(fields_of(server, pictures={"max_side": 280}, max_new_tokens=200))
+    entry = OpenAIJudge.model_validate(fields_of(server, images={"max_side": 280}, max_new_tokens=200))
     assert estimated_judging(entry, "drf", 4000).prompt_tokens == 1000 + 300 + 150 + 2 * 100  # 280² / 784 = 100
     assert estimated_judging(entry, "drf", 4000).generated_tokens == 200
     assert estimated_judging(entry, "cr", 4000).prompt_tokens == 1000 + 120 + 2 * 100
     assert estimated_judging(entry, "cr", 4000).generated_tokens == 150
-    blind = OpenAIJudge.model_validate(fields_of(server, pictures=None))
+    blind = OpenAIJudge.model_validate(fields_of(server, images=None))
     assert estimated_judging(blind, "drf", 4000).prompt_tokens == 1450
     assert estimated_judging(blind, "cr", 4000).prompt_tokens == 1120
     usual = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
     assert estimated_judging(usual, "cr", 4000).prompt_tokens == 1120 + 2 * 25_501  # of gpt-4o-mini
     assert estimated_judging(usual, "drf", 4000).prompt_tokens == pytest.approx(1450 + 2 * 640 * 480 / 784)
-    for value in ("/ 4", "300", "150", "784", "2 × 60", "picture_tokens"):
+    for value in ("/ 4", "300", "150", "784", "2 × 60", "image_tokens"):
         assert value in how_judging_is_estimated()

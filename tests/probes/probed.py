@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.inference.checkpoint import load_checkpoint
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.probes.prepared import prepare_answered

@@ -14,10 +14,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from probes.probed import ROOT, entry, load_probed
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.dataset.merged import find_layout, split
 from spd_faith.inference.pictures import alone_on_square, decode, merged, merged_on_square
 from spd_faith.inference.prompts import load_prompts
@@ -400,7 +400,7 @@ def test_words_of_saved_rows():
 def probed(tmp_path_factory):
     """Tables of two pairs of the demo dataset and a reference model's answers to `describe` about them."""
     folder = tmp_path_factory.mktemp("probed")
-    pairs = list(islice(demo_pairs(registry_entry("datasets", ROOT / "config" / "datasets.yaml", "demo")), 2))
+    pairs = list(islice(demo_pairs(DATASETS.load_entry(ROOT / "config" / "datasets.yaml", "demo")), 2))
     samples, images = [sample_row(pair) for pair in pairs], [image_row(pair) for pair in pairs]
     write_table(folder / "samples.parquet", samples, SAMPLES)
     write_table(folder / "images.parquet", images, IMAGES)

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from probes.probed import ROOT
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import (
@@ -22,6 +21,7 @@ from spd_faith.core.schemas import (
     TASKS,
 )
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
@@ -40,7 +40,7 @@ LAYERS = 4
 def asked(load):
     """Three pairs of the demo dataset, their questions, and the answers of a reference model."""
     prompts = load_prompts(ROOT / "resources" / "prompts")
-    pairs = list(islice(demo_pairs(registry_entry("datasets", ROOT / "config" / "datasets.yaml", "demo")), 3))
+    pairs = list(islice(demo_pairs(DATASETS.load_entry(ROOT / "config" / "datasets.yaml", "demo")), 3))
     images = [image_row(pair) for pair in pairs]
     questions = [
         Question(row["sample_id"], task, prompts[task].text, row["original"], row["modified"])

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from workflow.project import Project
 
-from spd_faith.core.entries import DemoDataset
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DemoDataset
 
 pytestmark = pytest.mark.slow
 

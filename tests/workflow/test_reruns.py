@@ -14,8 +14,8 @@ from fault_server import FaultServer, Request
 from judging.paid_judge import PRICES, honest
 from workflow.project import Project
 
-from spd_faith.core.config import registry_entry
 from spd_faith.dataset.demo import demo_pairs
+from spd_faith.dataset.entries import DATASETS
 
 LOCAL, SHARDED, SERVED, THEIRS = "tiny-qwen2-vl", "tiny-qwen2-vl-early", "served", "theirs"
 MODELS = [LOCAL, SHARDED, SERVED, THEIRS]
@@ -98,7 +98,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         with project.edited("config/config.yaml") as config:
             config |= {"models": MODELS, "judges": ["rules", "paid"], "inference": {"shards": {SHARDED: SHARDS}}}
             config["probes"] = {"run": PROBES, "samples_per_split": 1}
-        dataset = registry_entry("datasets", project.folder / "config/datasets.yaml", "demo")
+        dataset = DATASETS.load_entry(project.folder / "config/datasets.yaml", "demo")
         told = {"response_text": "The bus was moved.", "response_same": "No.", "response_different": "Yes."}
         answers = json.dumps([{"qid": pair.sample_id, **told} for pair in demo_pairs(dataset)])
         # more than the 1 MB up to which Snakemake compares contents by itself

@@ -9,8 +9,8 @@ from zlib import crc32
 
 from PIL import Image
 
-from spd_faith.core.entries import DemoDataset, DemoSplit
 from spd_faith.core.files import sha256
+from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.scenes import (
     GRID,
     SIDE,

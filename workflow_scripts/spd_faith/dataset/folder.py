@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spd_faith.core.config_faults import NAME_RULE, fault
-from spd_faith.core.entries import NAME, FolderDataset
+from spd_faith.core.config_errors import NAME_RULE, error_at
+from spd_faith.core.entries import NAME
 from spd_faith.core.text import writable_name
+from spd_faith.dataset.entries import FolderDataset
 from spd_faith.dataset.pairs import Pair, Picture, Truth, read_object, read_strict
 
 TRUTH = "differences.json"
@@ -29,14 +30,14 @@ def folder_pairs(dataset: FolderDataset) -> Iterator[Pair | str]:
     folders = _folders(root)
     if folders and "original" in _pictures(folders[0]):
         allowed = f"the folder above as path, with splits: [{root.name}]"
-        yield fault(str(root), "its folders hold pictures, so it is one split", folders[0].name, allowed)
+        yield error_at(str(root), "its folders hold pictures, so it is one split", folders[0].name, allowed)
         return
     splits = [folder.name for folder in folders]
     for split in splits if dataset.splits is None else dataset.splits:
         if split not in splits:
-            yield fault(str(root), "no such folder of a split", split, splits)
+            yield error_at(str(root), "no such folder of a split", split, splits)
         elif not NAME.fullmatch(split):
-            yield fault(str(root / split), "not a valid name of a split", split, NAME_RULE)
+            yield error_at(str(root / split), "not a valid name of a split", split, NAME_RULE)
         else:
             yield from _split_pairs(root / split, dataset.limit)
 
@@ -53,9 +54,9 @@ def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:
     pairs = _folders(folder)
     if strays := [path.name for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]:
         allowed = f"a folder per pair, {folder.name}/{{id}}/{{id}}_original.jpg"
-        yield fault(str(folder), "pictures beside the folders of pairs", ", ".join(strays), allowed)
+        yield error_at(str(folder), "pictures beside the folders of pairs", ", ".join(strays), allowed)
     elif not pairs:
-        yield fault(str(folder), "no pairs", "an empty folder", f"a folder per pair, {folder.name}/{{id}}/")
+        yield error_at(str(folder), "no pairs", "an empty folder", f"a folder per pair, {folder.name}/{{id}}/")
     for row, path in enumerate(pairs[:limit]):
         yield from _pair(path, row)
 
@@ -67,11 +68,11 @@ def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
         if role not in found:
             names = ", ".join(path.name for path in _visible(folder)) or "an empty folder"
             wanted = f"{folder.name}_{_ENDINGS[role][0]}.jpg, .png or .webp"
-            faults.append(fault(str(folder), f"no {role} picture by its name", names, wanted))
+            faults.append(error_at(str(folder), f"no {role} picture by its name", names, wanted))
     for role, paths in found.items():
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
-            faults.append(fault(str(folder), f"more than one {role} picture", names, "one"))
+            faults.append(error_at(str(folder), f"more than one {role} picture", names, "one"))
     truth = _truth(folder)
     faults += truth if isinstance(truth, list) else []
     if faults:
@@ -85,7 +86,7 @@ def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
 def _truth(folder: Path) -> Truth | list[str]:
     path = next((path for name in (TRUTH, LOG) if (path := folder / name).is_file()), None)
     if path is None:
-        return [fault(str(folder), "no truth", "no such file", f"{TRUTH} (or {LOG} of the released generator)")]
+        return [error_at(str(folder), "no truth", "no such file", f"{TRUTH} (or {LOG} of the released generator)")]
     content = read_object(path.read_bytes(), str(path))
     if isinstance(content, list):
         return content

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import TYPES
+from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
 from spd_faith.dataset.picture_sizes import seen_size

@@ -28,13 +28,13 @@ from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers
 from tqdm import tqdm
 
-from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_text
 from spd_faith.core.hub_locks import use_own_hub_locks
 from spd_faith.core.locks import exclusive_lock
 from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
+from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_files import split_files, split_patterns
 
 _ATTEMPTS = 5

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from spd_faith.core.config_faults import fault
-from spd_faith.core.entries import JsonlDataset, Name
+from spd_faith.core.config_errors import error_at
+from spd_faith.core.entries import Name
+from spd_faith.dataset.entries import JsonlDataset
 from spd_faith.dataset.merged import Layout
 from spd_faith.dataset.pairs import ImageId, Pair, Picture, Truth, read_object, read_strict
 
@@ -39,7 +40,7 @@ def jsonl_pairs(dataset: JsonlDataset) -> Iterator[Pair | str]:
     folder = path.parent if dataset.image_dir is None else Path(dataset.image_dir)
     data = path.read_bytes()
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        yield fault(str(path), "not in UTF-8", "UTF-16", "a text file saved as UTF-8")
+        yield error_at(str(path), "not in UTF-8", "UTF-16", "a text file saved as UTF-8")
         return
     rows: Counter[str] = Counter()
     seen: dict[tuple[object, ...], int] = {}
@@ -55,11 +56,11 @@ def jsonl_pairs(dataset: JsonlDataset) -> Iterator[Pair | str]:
         pictures = {role: getattr(line, key) for role, key in _KEYS.items() if getattr(line, key)}
         if set(pictures) not in ({"merged"}, {"original", "modified"}, {"original", "modified", "merged"}):
             given = ", ".join(_KEYS[role] for role in pictures) or "no picture"
-            yield fault(place, "not a pair of pictures", given, "original and modified, or image")
+            yield error_at(place, "not a pair of pictures", given, "original and modified, or image")
             continue
         first = seen.setdefault((line.split, line.qid, *pictures.items()), number)
         if first != number:
-            yield fault(place, f"the pair of line {first} again", line.qid, "each pair once")
+            yield error_at(place, f"the pair of line {first} again", line.qid, "each pair once")
         elif dataset.limit is None or rows[line.split] < dataset.limit:
             found = {role: Picture(f"{place}: {_KEYS[role]}", folder / name) for role, name in pictures.items()}
             yield Pair(place, line.split, rows[line.split], line.qid, found, line, line.layout)

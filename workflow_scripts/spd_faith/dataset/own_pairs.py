@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from spd_faith.core.config_faults import fault, raise_faults
-from spd_faith.core.entries import FolderDataset, JsonlDataset
+from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.files import sha256, table_writer, write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
 from spd_faith.dataset.folder import folder_pairs
 from spd_faith.dataset.jsonl import jsonl_pairs
 from spd_faith.dataset.merged import LAYOUTS, find_layout, split
@@ -38,8 +38,8 @@ def check_pairs(dataset: OwnDataset) -> list[Pair]:
         else:
             faults.append(found)
     if not pairs and not faults:
-        faults.append(fault(dataset.path, "no pairs", "nothing", "one pair at least"))
-    raise_faults(faults)
+        faults.append(error_at(dataset.path, "no pairs", "nothing", "one pair at least"))
+    raise_errors(faults)
     return pairs
 
 
@@ -75,7 +75,7 @@ def read_pairs(pairs: Iterable[Pair]) -> Iterator[tuple[list[dict[str, Any]], li
         if len(samples) == _PAIRS_PER_BATCH:
             yield samples, images
             samples, images = [], []
-    raise_faults(faults)
+    raise_errors(faults)
     if samples:
         yield samples, images
 
@@ -121,7 +121,7 @@ def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
             with Image.open(BytesIO(encoded[role])) as picture:
                 decoded[role] = ImageOps.exif_transpose(picture)
         except Exception as error:  # Pillow's decoders tell of broken bytes by SyntaxError, struct.error and others
-            faults.append(fault(place, "cannot be decoded", f"{type(error).__name__}: {error}", f"{PICTURE}, whole"))
+            faults.append(error_at(place, "cannot be decoded", f"{type(error).__name__}: {error}", f"{PICTURE}, whole"))
     if faults:
         return faults
     if "original" not in decoded:
@@ -129,7 +129,7 @@ def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
         if layout is None:
             place = pair.pictures["merged"].place
             found = "neither cut gives two pictures that are clearly alike"
-            return [fault(place, "the layout is not known", found, f"`layout` of the pair: {' or '.join(LAYOUTS)}")]
+            return [error_at(place, "the layout is not known", found, f"`layout` of the pair: {' or '.join(LAYOUTS)}")]
         halves = split(decoded["merged"], layout)
         if faults := list(box_faults(pair, *(half.size for half in halves))):
             return faults

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from PIL import Image, UnidentifiedImageError
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from spd_faith.core.config_faults import explain, fault
+from spd_faith.core.config_errors import error_at, explain
 from spd_faith.core.entries import Strict
 from spd_faith.core.text import writable_json
 from spd_faith.dataset.merged import Layout
@@ -130,15 +130,15 @@ def read_object(data: bytes, place: str) -> dict[str, Any] | list[str]:
     try:
         content = json.loads(writable_json(data.decode("utf-8-sig")), object_pairs_hook=_without_repeats)
     except UnicodeDecodeError as error:
-        return [fault(place, "not in UTF-8", f"byte {data[error.start]:#x} at {error.start + 1}", "text in UTF-8")]
+        return [error_at(place, "not in UTF-8", f"byte {data[error.start]:#x} at {error.start + 1}", "text in UTF-8")]
     except _RepeatedKey as error:
-        return [fault(place, "a key that stands more than once", str(error), "each key once")]
+        return [error_at(place, "a key that stands more than once", str(error), "each key once")]
     except json.JSONDecodeError as error:
         found = f"{error.msg} at line {error.lineno}, column {error.colno}"
-        return [fault(place, "not valid JSON", found, allowed)]
+        return [error_at(place, "not valid JSON", found, allowed)]
     except RecursionError:
-        return [fault(place, "not valid JSON", "too deeply nested", allowed)]
-    return content if isinstance(content, dict) else [fault(place, "not an object", content, allowed)]
+        return [error_at(place, "not valid JSON", "too deeply nested", allowed)]
+    return content if isinstance(content, dict) else [error_at(place, "not an object", content, allowed)]
 
 
 def read_strict(model: type[Content], content: Any, place: str) -> Content | list[str]:
@@ -154,12 +154,12 @@ def picture_faults(pair: Pair) -> Iterator[str]:
     sizes = {role: upright_size(picture.path) for role, picture in pair.pictures.items()}
     for role, size in sizes.items():
         if isinstance(size, str):
-            yield fault(pair.pictures[role].place, size, str(pair.pictures[role].path), PICTURE)
+            yield error_at(pair.pictures[role].place, size, str(pair.pictures[role].path), PICTURE)
     readable = {role: size for role, size in sizes.items() if not isinstance(size, str)}
     if {"original", "modified"} <= set(readable):
         original, modified = (pair.pictures[role].path for role in ("original", "modified"))
         if original.samefile(modified):
-            yield fault(pair.place, "original and modified are one file", str(original), "two pictures")
+            yield error_at(pair.place, "original and modified are one file", str(original), "two pictures")
         yield from box_faults(pair, readable["original"], readable["modified"])
 
 
@@ -170,7 +170,7 @@ def box_faults(pair: Pair, original: Size, modified: Size) -> Iterator[str]:
             if box and not _inside(box, size):
                 place = f"{pair.place}: modifications.{number}.{key}"
                 allowed = f"[x, y, w, h] inside the picture of {size[0]}×{size[1]} pixels"
-                yield fault(place, "leaves the picture", box, allowed)
+                yield error_at(place, "leaves the picture", box, allowed)
 
 
 def _inside(box: list[float], size: Size) -> bool:

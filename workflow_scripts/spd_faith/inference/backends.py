@@ -1,15 +1,18 @@
-"""Answerers, opened when there is something to ask. Importing this module imports no engine."""
+"""What answers for an entry, opened when there is something to ask. Importing this module imports no engine."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spd_faith.core.entries import OpenAIModel, TransformersModel
+from spd_faith.core.entries import ModelEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import claimed_gpus
 from spd_faith.endpoints.charges import Charges
+from spd_faith.inference.answers import Answerer
+from spd_faith.inference.entries import OpenAIModel, TransformersModel
 
 if TYPE_CHECKING:
     from spd_faith.inference.checkpoint import Device
@@ -56,3 +59,31 @@ def open_openai(
     key = environment[entry.key_variable] if entry.key_variable else None
     with Charges(ledger) as charges:
         yield OpenAIAnswerer(entry, key, charges.spent_usd(), slots, environment, charges)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job that asks a model gives its engine."""
+
+    journal: Path
+    """Folder of the answers, and of what an engine keeps beside them."""
+    slots: Path
+    """Folder that bounds calls over jobs."""
+    threads: int = 1
+    """CPU threads of torch."""
+    device: "Device | None" = None
+    """None: the entry decides."""
+
+
+Opened = AbstractContextManager[Answerer]
+_OPENERS: Mapping[type[ModelEntry], Callable[[Any, Job], Opened]] = {
+    TransformersModel: lambda entry, job: open_transformers(entry, job.threads, job.device),
+    OpenAIModel: lambda entry, job: open_openai(entry, job.journal / "charges", job.slots),
+}
+
+
+def open_answerer(name: str, entry: ModelEntry, job: Job) -> Opened:
+    """What answers for the entry called `name`. Raises `UserError` where nothing does."""
+    if type(entry) not in _OPENERS:
+        raise UserError(f"{name}: the backend {entry.backend} answers nothing; see import_responses.py")
+    return _OPENERS[type(entry)](entry, job)

@@ -20,9 +20,9 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.utils.hub import cached_file, extract_commit_hash
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.core.machine import network_hint
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import Family, family_of
 from spd_faith.inference.generation_settings import Decoding, greedy_decoding, use_plain_forward
 from spd_faith.inference.processors import load_processor

@@ -17,8 +17,8 @@ from typing import Any
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 from transformers.utils.hub import cached_file
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
+from spd_faith.inference.entries import TransformersModel
 
 log = logging.getLogger(__name__)
 _FILE = "generation_config.json"

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from spd_faith.core.config import load_registry
-from spd_faith.core.config_faults import fault
-from spd_faith.core.entries import TransformersModel
+from spd_faith.core.config_errors import error_at
 from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import visible_gpus
+from spd_faith.inference.entries import MODELS, TransformersModel
 
 _REFERENCE_MODELS = Path("resources/models")
 
@@ -17,7 +16,7 @@ def named_model(name: str, models_file: Path) -> TransformersModel:
     The registry's entry counts where it has one of that folder or id, else a plain one. Raises `UserError` where there
     is no such model, or it does not run in this process.
     """
-    entries = load_registry("models", models_file)
+    entries = MODELS.load(models_file)
     known = [entry for key, entry in entries.items() if name in (key, getattr(entry, "model", None))]
     if not known:
         dtype, gpus = ("bfloat16", 1) if visible_gpus() else ("float32", 0)
@@ -28,7 +27,7 @@ def named_model(name: str, models_file: Path) -> TransformersModel:
         raise UserError(f"{name}: its entry is answered by {entry.backend}, and this command runs open models alone")
     if absent := entry.absent_file():
         keys = [key for key, one in entries.items() if isinstance(one, TransformersModel)]
-        raise UserError(fault(name, "no such model", absent[1], [*keys, absent[2]], nearest_to=name))
+        raise UserError(error_at(name, "no such model", absent.value, [*keys, absent.expected], nearest_to=name))
     return entry
 
 

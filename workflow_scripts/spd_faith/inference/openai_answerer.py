@@ -11,13 +11,13 @@ from typing import Any
 
 from PIL import Image
 
-from spd_faith.core.entries import OpenAIModel
 from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
 from spd_faith.inference.answers import Answer, Provenance, failed
+from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.pictures import decode, merge
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
@@ -54,7 +54,7 @@ class OpenAIAnswerer:
 
         Images were sent with the longer side of so many pixels at most, in that format.
         """
-        sent = f"sent {self._entry.pictures.max_side} {self._entry.pictures.format}"
+        sent = f"sent {self._entry.images.max_side} {self._entry.images.format}"
         engine = {"endpoint": self._entry.base_url, "openai": version("openai")}
         return Provenance(self._entry.model, None, sent, engine, self._served)
 
@@ -88,10 +88,10 @@ class OpenAIAnswerer:
         except ValueError as error:
             return failed(f"picture: {error}", attempts=0)
         content = [
-            *(picture_part(picture, self._entry.pictures.format) for picture in pictures),
+            *(picture_part(picture, self._entry.images.format) for picture in pictures),
             {"type": "text", "text": question.text},
         ]
-        known = self._entry.picture_tokens
+        known = self._entry.image_tokens
         most_tokens = most_text_tokens(question.text) + sum(most_picture_tokens(*one.size, known) for one in pictures)
         reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
         self._served = reply.model or self._served
@@ -100,7 +100,7 @@ class OpenAIAnswerer:
     def _compose(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
         merged = self._entry.image_layout == "merged"
         pictures = [merge(original, modified)] if merged else [original, modified]
-        return [reduced(picture, self._entry.pictures.max_side) for picture in pictures]
+        return [reduced(picture, self._entry.images.max_side) for picture in pictures]
 
 
 def picture_part(picture: Image.Image, format: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from transformers import BatchEncoding, BatchFeature, PreTrainedTokenizerFast, P
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 from transformers.utils.import_utils import is_torchvision_available
 
-from spd_faith.core.entries import TransformersModel
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import Family
 from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, compose, merged, merged_on_square
 from spd_faith.inference.processors import crop_side

@@ -10,11 +10,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from spd_faith.core.entries import OpenAIJudge
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import METRICS
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
 
@@ -88,7 +88,7 @@ def judge_questions(
                 yield key, metric, None
                 continue
             texts = [without_reasoning(row["response_text"]) for row in rows]
-            pictures = shas[key] if entry.pictures else None
+            pictures = shas[key] if entry.images else None
             yield key, metric, _question(entry, prompts[metric], sample, texts, pictures)
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from spd_faith.core.entries import AskedModel, OpenAIJudge, identity
+from spd_faith.core.entries import identity
 from spd_faith.core.files import sha256
 from spd_faith.core.journal import Record
 from spd_faith.core.schemas import INVENTED
+from spd_faith.endpoints.entries import EndpointModel
+from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge_prompts import JudgeQuestion
 from spd_faith.judging.judge_replies import Reading, ReplyFault, read_reply, response_format
 
@@ -108,7 +110,7 @@ class OpenAIJudgements:
         }
         return sha256(json.dumps(parts, sort_keys=True))
 
-    def asked(self, question: JudgeQuestion) -> AskedModel:
+    def asked(self, question: JudgeQuestion) -> EndpointModel:
         """The model that judges the question's metric."""
         return getattr(self.entry.models, question.metric)
 

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from spd_faith.core.entries import AskedModel, OpenAIJudge
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, Reply, address_of
 from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
 from spd_faith.inference.openai_answerer import picture_part, reduced
 from spd_faith.inference.pictures import decode
+from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judgings import Judging, OpenAIJudgements, Turn
 
 log = logging.getLogger(__name__)
@@ -119,12 +120,12 @@ class _Asker:
             self._judgements.kept[key] = Record(content, {})
             outcome = self._judgements.outcome(shown.judging)
 
-    def _sent(self, picture: bytes, asked: AskedModel) -> tuple[dict[str, Any], int]:
+    def _sent(self, picture: bytes, asked: EndpointModel) -> tuple[dict[str, Any], int]:
         """A picture as a part of a message, and the most tokens that it makes."""
-        form = self._judgements.entry.pictures
+        form = self._judgements.entry.images
         assert form
         small = reduced(decode(picture), form.max_side)
-        return picture_part(small, form.format), most_picture_tokens(*small.size, asked.picture_tokens)
+        return picture_part(small, form.format), most_picture_tokens(*small.size, asked.image_tokens)
 
     async def _ask(
         self, judging: Judging, turns: Sequence[Turn], pictures: Sequence[tuple[dict[str, Any], int]]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from spd_faith.core.config_faults import NOTHING, explain, fault, raise_faults, read_mapping
+from spd_faith.core.config_errors import NOTHING, error_at, explain, raise_errors, read_mapping
 from spd_faith.core.entries import Strict
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES, TYPES
@@ -116,14 +116,14 @@ def load_validation_set(path: Path) -> list[Item]:
     """The items in the order of the file. Raises `UserError` with every fault, each naming its item."""
     raws = read_mapping(path).get("items", NOTHING)
     if not isinstance(raws, list):
-        raise_faults([fault(f"{path}: items", "not a list", raws, "items")])
+        raise_errors([error_at(f"{path}: items", "not a list", raws, "items")])
     items: list[Item] = []
     faults: list[str] = []
     for number, raw in enumerate(raws, start=1):
         name = raw.get("id", f"number {number}") if isinstance(raw, Mapping) else f"number {number}"
         place = f"{path}: {name}"
         if not isinstance(raw, Mapping) or raw.get("metric") not in METRICS:
-            faults.append(fault(place, "an item without a metric", raw, [f"metric: {metric}" for metric in METRICS]))
+            faults.append(error_at(place, "an item without a metric", raw, [f"metric: {metric}" for metric in METRICS]))
             continue
         kind = _ITEM_TYPES[raw["metric"]]
         try:
@@ -132,12 +132,12 @@ def load_validation_set(path: Path) -> list[Item]:
             faults += [explain(str(path), (name,), kind, told) for told in error.errors()]
             continue
         if item.id in {other.id for other in items}:
-            faults.append(fault(place, "the id stands more than once", item.id, "an id of its own"))
+            faults.append(error_at(place, "the id stands more than once", item.id, "an id of its own"))
         faults += _quote_faults(place, item)
         if isinstance(item, ReasoningItem):
             faults += _label_faults(place, item)
         items.append(item)
-    raise_faults(faults)
+    raise_errors(faults)
     return items
 
 
@@ -148,7 +148,7 @@ def _quote_faults(place: str, item: Item) -> Iterator[str]:
             start = item.answer.find(claim.quote, end)
             if start < 0:
                 allowed = "words of the answer, after those of the claim before"
-                yield fault(f"{place}.claims.{number}.quote", "not found", claim.quote, allowed)
+                yield error_at(f"{place}.claims.{number}.quote", "not found", claim.quote, allowed)
             end = max(end, start + len(claim.quote))
             continue
         for key, quote, answer in (
@@ -156,19 +156,21 @@ def _quote_faults(place: str, item: Item) -> Iterator[str]:
             ("other_quote", claim.other_quote, item.answer.different),
         ):
             if quote is not None and quote not in answer:
-                yield fault(f"{place}.claims.{number}.{key}", "not found", quote, "words of the answer")
+                yield error_at(f"{place}.claims.{number}.{key}", "not found", quote, "words of the answer")
         if number and claim.quote is None and claim.other_quote is None:  # two empty answers have verdicts to compare
-            yield fault(f"{place}.claims.{number}", "no words", NOTHING, "a quote, an other_quote or both")
+            yield error_at(f"{place}.claims.{number}", "no words", NOTHING, "a quote, an other_quote or both")
 
 
 def _label_faults(place: str, item: ReasoningItem) -> Iterator[str]:
     for number, claim in enumerate(item.claims):
         here = f"{place}.claims.{number}"
         if (claim.label == "unfaithful") != (claim.error_type is not None):
-            yield fault(f"{here}.error_type", "does not fit the label", claim.error_type, "one, if label is unfaithful")
+            yield error_at(
+                f"{here}.error_type", "does not fit the label", claim.error_type, "one, if label is unfaithful"
+            )
         elif claim.severity != SEVERITY.get(claim.error_type):
             allowed = [SEVERITY[claim.error_type]] if claim.error_type else "none without an error type"
-            yield fault(f"{here}.severity", "does not fit the error type", claim.severity, allowed)
+            yield error_at(f"{here}.severity", "does not fit the error type", claim.severity, allowed)
 
 
 def halves(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:

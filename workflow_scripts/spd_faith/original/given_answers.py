@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.config_faults import fault, raise_faults
+from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.dataset.pairs import PICTURE, Pair, Picture, Truth, picture_faults, read_strict
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers
 from spd_faith.inference.imported_responses import ImportedResponses, import_responses
@@ -42,11 +42,11 @@ def pairs_named_by_answers(records: Iterable[GivenAnswers], folder: Path, limit:
             faults += truth
         elif not paths:
             allowed = f"{PICTURE} named {image_id}{_SUFFIXES[0]} in {folder}"
-            faults.append(fault(place, "no merged picture of this id", image_id, allowed))
+            faults.append(error_at(place, "no merged picture of this id", image_id, allowed))
         else:
             pairs.append(Pair(place, split, row, image_id, {"merged": Picture(str(paths[0]), paths[0])}, truth))
             faults += picture_faults(pairs[-1])
-    raise_faults(faults)
+    raise_errors(faults)
     return pairs
 
 

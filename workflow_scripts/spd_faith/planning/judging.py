@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from spd_faith.core.config import Run
-from spd_faith.core.entries import OpenAIJudge
 from spd_faith.core.files import read_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, METRICS, RESPONSES, SAMPLES, TASKS
+from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge_prompts import JudgePrompt, judge_questions
 from spd_faith.judging.judgings import Judging, OpenAIJudgements, repeated
 from spd_faith.judging.rules import rows_by_key

@@ -9,10 +9,11 @@ from random import Random
 
 from PIL import Image
 
-from spd_faith.core.entries import DemoDataset, DemoSplit, TransformersModel
 from spd_faith.dataset.demo import demo_pairs, encode_png
+from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.scenes import Background, SceneObject, ScenePair, render, sample_pair
 from spd_faith.inference.checkpoint import load_checkpoint
+from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generator import Generator
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import Prompt

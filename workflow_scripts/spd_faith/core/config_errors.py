@@ -1,4 +1,4 @@
-"""Faults of a configuration, told to a person: file and key, what was found, what is allowed, the nearest spelling."""
+"""Configuration errors as people read them: file and key, what was found, what is allowed, the nearest spelling."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
+from spd_faith.core.entries import former_names
 from spd_faith.core.errors import UserError
 from spd_faith.core.text import writable
 
@@ -36,18 +37,22 @@ def read_mapping(path: Path) -> Mapping[Any, Any]:
     """The content of a YAML file that holds keys and values. Raises `UserError` where it does not."""
     if not path.is_file():
         siblings = sorted(str(file) for file in path.parent.glob("*.yaml"))
-        raise UserError(fault(str(path), "no such file", NOTHING, siblings or "an existing file", nearest_to=str(path)))
+        raise UserError(
+            error_at(str(path), "no such file", NOTHING, siblings or "an existing file", nearest_to=str(path))
+        )
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeatedKeys)
     except UnicodeDecodeError as error:
-        raise UserError(fault(str(path), "not a text file", str(error), "YAML in UTF-8")) from None
+        raise UserError(error_at(str(path), "not a text file", str(error), "YAML in UTF-8")) from None
     except yaml.MarkedYAMLError as error:
         mark = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(fault(str(path), "not valid YAML", f"{mark}{error.problem}", "YAML keys and values")) from None
+        raise UserError(
+            error_at(str(path), "not valid YAML", f"{mark}{error.problem}", "YAML keys and values")
+        ) from None
     except yaml.YAMLError as error:
-        raise UserError(fault(str(path), "not valid YAML", str(error), "YAML keys and values")) from None
+        raise UserError(error_at(str(path), "not valid YAML", str(error), "YAML keys and values")) from None
     if not isinstance(content, Mapping):
-        raise UserError(fault(str(path), "not a mapping", content, "keys and values"))
+        raise UserError(error_at(str(path), "not a mapping", content, "keys and values"))
     return content
 
 
@@ -60,13 +65,14 @@ def value_at(content: Any, keys: Iterable[Any]) -> Any:
     return content
 
 
-def raise_faults(faults: Iterable[str]) -> None:
-    if faults := list(faults):
-        raise UserError("\n".join(faults))
+def raise_errors(errors: Iterable[str]) -> None:
+    """Raise `UserError` with all of the errors, if there are any."""
+    if errors := list(errors):
+        raise UserError("\n".join(errors))
 
 
-def fault(place: str, what: str, found: Any, allowed: Iterable[Any] | str, nearest_to: str | None = None) -> str:
-    """One fault: where and what, then found, allowed and, where the allowed are names, the nearest spelling."""
+def error_at(place: str, what: str, found: Any, allowed: Iterable[Any] | str, nearest_to: str | None = None) -> str:
+    """One error: where and what, then found, allowed and, where the allowed are names, the nearest spelling."""
     lines = [f"{place}: {what}"]
     if found is not NOTHING:
         shown = "null" if found is None else repr(found)
@@ -82,50 +88,55 @@ def fault(place: str, what: str, found: Any, allowed: Iterable[Any] | str, neare
     return "\n".join(lines)
 
 
-def unknown_names(place: str, names: list[str], path: str, entries: Mapping[str, Any]) -> list[str]:
-    return [fault(place, f"no such entry in {path}", name, entries) for name in names if name not in entries]
+def unknown_names(place: str, names: list[str], path: Path, entries: Mapping[str, Any]) -> list[str]:
+    return [error_at(place, f"no such entry in {path}", name, entries) for name in names if name not in entries]
 
 
 def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: Mapping[str, Any]) -> str:
     """A pydantic error in our words; `prefix` is the path from the file's top to what `model` describes."""
-    keys = tuple(key for key in error["loc"] if key != "[key]")  # pydantic's mark of a fault in a key itself
+    keys = tuple(key for key in error["loc"] if key != "[key]")  # pydantic's mark of an error in a key itself
     place = f"{file}: {'.'.join(map(str, (*prefix, *keys)))}"
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            return fault(place, "unknown key", keys[-1], sorted(_fields_at(model, keys[:-1])))
+            described = _model_at(model, keys[:-1])
+            if new_name := former_names(described).get(keys[-1]):
+                return error_at(place, f"renamed key, now `{new_name}`", keys[-1], [new_name])
+            return error_at(place, "unknown key", keys[-1], sorted(described.model_fields))
         case "missing":
-            return fault(place, "missing key", NOTHING, _described(model, keys))
+            return error_at(place, "missing key", NOTHING, _described(model, keys))
         case "literal_error":
             allowed = [choice.strip("' ") for choice in re.split(r", | or ", context["expected"])]
-            return fault(place, "unknown value", error["input"], allowed)
+            return error_at(place, "unknown value", error["input"], allowed)
         case "invalid_key":
-            return fault(place, "unknown key", keys[-1], sorted(_fields_at(model, keys[:-1])))
+            return error_at(place, "unknown key", keys[-1], sorted(_model_at(model, keys[:-1]).model_fields))
         case "string_pattern_mismatch" if str(keys[-1]).endswith("_variable"):
-            return fault(
+            return error_at(
                 place, "not the name of a variable", "(not shown, for it may be a key)", _described(model, keys)
             )
         case "string_pattern_mismatch":
             rule = NAME_RULE if error["loc"][-1] == "[key]" else _described(model, keys)
-            return fault(place, "not a valid name", error["input"], rule)
+            return error_at(place, "not a valid name", error["input"], rule)
         case "model_type":
-            return fault(place, "wrong value", error["input"], f"the keys {', '.join(_fields_at(model, keys))}")
+            return error_at(
+                place, "wrong value", error["input"], f"the keys {', '.join(_model_at(model, keys).model_fields)}"
+            )
         case "value_error":
-            return fault(place, str(context["error"]), error["input"], _described(model, keys))
+            return error_at(place, str(context["error"]), error["input"], _described(model, keys))
         case _:
-            return fault(place, "wrong value", error["input"], error["msg"].removeprefix("Input should be "))
+            return error_at(place, "wrong value", error["input"], error["msg"].removeprefix("Input should be "))
 
 
 def _described(model: type[BaseModel], keys: tuple[Any, ...]) -> str:
-    return _fields_at(model, keys[:-1])[keys[-1]].description or "a value"
+    return _model_at(model, keys[:-1]).model_fields[keys[-1]].description or "a value"
 
 
-def _fields_at(model: type[BaseModel], keys: tuple[Any, ...]) -> dict[str, Any]:
-    """The fields of the nested model at `keys`; a key of a plain mapping is passed over."""
+def _model_at(model: type[BaseModel], keys: tuple[Any, ...]) -> type[BaseModel]:
+    """The nested model at `keys`; a key of a plain mapping is passed over."""
     for key in keys:
         if key in model.model_fields:
             model = _nested_model(model.model_fields[key].annotation) or model
-    return model.model_fields
+    return model
 
 
 def _nested_model(annotation: Any) -> type[BaseModel] | None:
