@@ -42,7 +42,10 @@ def published_config() -> Qwen2VLConfig:
 
 
 def published_checkpoint(max_new_tokens: int, device: Literal["cpu", "cuda"] = "cuda") -> Checkpoint:
-    """Such a model in bfloat16, with the processor of the reference model; every answer has `max_new_tokens` tokens, for none ends it."""
+    """Such a model in bfloat16, with the processor of the reference model.
+
+    Every answer has `max_new_tokens` tokens, for none ends it.
+    """
     config = published_config()
     config._attn_implementation = "sdpa"
     before = torch.get_default_dtype()
