@@ -9,7 +9,7 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
-from spd_faith.inference.backends import open_transformers
+from spd_faith.inference.backends import open_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import read_questions
@@ -50,16 +50,16 @@ def main() -> None:
     answers = saved_answers(responses, chosen, prompts)
 
     with (
-        open_transformers(entry, arguments.threads, arguments.device) as answerer,
+        open_checkpoint(entry, arguments.threads, arguments.device) as checkpoint,
         ExitStack() as stack,
     ):
         from spd_faith.probes.outcomes import measure_answers
         from spd_faith.probes.writing import all_probes, write_probes
 
-        checkpoint, builder = answerer.checkpoint, answerer.builder
+        builder = checkpoint.prompt_builder()
         if others := {row["pixel_backend"] for row in responses} - {builder.pixel_backend, None}:
             log.warning("answers to images resized by %s; here %s does", ", ".join(others), builder.pixel_backend)
-        provenance = answerer.provenance.to_json() | {"seed": arguments.seed}
+        provenance = checkpoint.provenance(builder.pixel_backend).to_json() | {"seed": arguments.seed}
         provenance |= {"samples_per_split": arguments.samples_per_split}
         by_id = {sample["sample_id"]: sample for sample in samples}
         probes = [probe for probe in all_probes(by_id, checkpoint.tokenizer) if probe.name in arguments.probes]

@@ -15,15 +15,13 @@ from spd_faith.inference.answers import Answerer
 from spd_faith.inference.entries import OpenAIModel, TransformersModel
 
 if TYPE_CHECKING:
-    from spd_faith.inference.checkpoint import Device
+    from spd_faith.inference.checkpoint import Checkpoint, Device
     from spd_faith.inference.openai_answerer import OpenAIAnswerer
     from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
 
 @contextmanager
-def open_transformers(
-    entry: TransformersModel, threads: int, device: "Device | None" = None
-) -> Iterator["TransformersAnswerer"]:
+def open_checkpoint(entry: TransformersModel, threads: int, device: "Device | None" = None) -> Iterator["Checkpoint"]:
     """The loaded checkpoint, on GPUs that no other job of this machine holds meanwhile.
 
     `threads` are torch's, on the CPU. Raises `UserError` where the checkpoint cannot be loaded.
@@ -34,13 +32,23 @@ def open_transformers(
 
         from spd_faith.core.hub_locks import use_own_hub_locks
         from spd_faith.inference.checkpoint import load_checkpoint
-        from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
         use_own_hub_locks()
         torch.set_num_threads(threads)
         without_bars: Any = transformers.utils.logging
         without_bars.disable_progress_bar()
-        yield TransformersAnswerer(load_checkpoint(entry, device))
+        yield load_checkpoint(entry, device)
+
+
+@contextmanager
+def open_transformers(
+    entry: TransformersModel, threads: int, device: "Device | None" = None
+) -> Iterator["TransformersAnswerer"]:
+    """What answers with the checkpoint that `open_checkpoint` loads."""
+    with open_checkpoint(entry, threads, device) as checkpoint:
+        from spd_faith.inference.transformers_answerer import TransformersAnswerer
+
+        yield TransformersAnswerer(checkpoint)
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
+import transformers
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
@@ -22,10 +23,12 @@ from transformers.utils.hub import cached_file, extract_commit_hash
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.machine import network_hint
+from spd_faith.inference.answers import Provenance
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import Family, family_of
 from spd_faith.inference.generation_settings import Decoding, greedy_decoding, use_plain_forward
 from spd_faith.inference.processors import load_processor
+from spd_faith.inference.prompt_builder import PromptBuilder
 
 log = logging.getLogger(__name__)
 LOCAL = "local"
@@ -56,13 +59,22 @@ class Checkpoint:
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The processor's tokenizer."""
-        tokenizer: PreTrainedTokenizerFast = self.processor.tokenizer
-        return tokenizer
+        return cast(PreTrainedTokenizerFast, self.processor.tokenizer)
 
     @property
     def dtype(self) -> str:
         """Number format of the weights and activations."""
         return str(self.model.dtype).removeprefix("torch.")
+
+    def prompt_builder(self) -> PromptBuilder:
+        """What builds its prompts."""
+        return PromptBuilder(self.entry, self.processor, self.family)
+
+    def provenance(self, pixel_backend: str) -> Provenance:
+        """Of what it answers and of what is measured of it, about images that `pixel_backend` resized."""
+        versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+        engine = {"device": self.device, **versions}
+        return Provenance(self.entry.model, self.entry.dtype, pixel_backend, engine, self.revision)
 
 
 def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> Checkpoint:

@@ -1,6 +1,6 @@
 """The parts of a loaded model, with the types that transformers leaves out."""
 
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
@@ -8,23 +8,17 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 def text_decoder(model: PreTrainedModel) -> nn.Module:
     """The stack of decoder layers that reads text and image tokens, without the output head."""
-    untyped: Any = model
-    decoder: nn.Module = untyped.get_decoder()
-    return decoder
+    return cast(nn.Module, cast(Any, model).get_decoder())
 
 
 def output_head(model: PreTrainedModel) -> nn.Linear:
     """The layer that turns the last states into logits."""
-    untyped: Any = model
-    head: nn.Linear = untyped.get_output_embeddings()
-    return head
+    return cast(nn.Linear, cast(Any, model).get_output_embeddings())
 
 
 def text_config(config: PretrainedConfig) -> PretrainedConfig:
     """The part of a model's config that describes its text decoder."""
-    untyped: Any = config
-    found: PretrainedConfig = untyped.get_text_config(decoder=True)
-    return found
+    return cast(PretrainedConfig, cast(Any, config).get_text_config(decoder=True))
 
 
 def attends_to_all(model: PreTrainedModel) -> bool:

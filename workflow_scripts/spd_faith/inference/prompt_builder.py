@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -24,36 +24,29 @@ class PromptBuilder:
 
     def __init__(self, entry: TransformersModel, processor: ProcessorMixin, family: Family) -> None:
         """`entry` decides the layout of the images and their pixel budget."""
-        self.processor = processor
+        self.processor: Any = processor  # transformers does not type its parts
         self._entry = entry
         self._family = family
-        self._square = crop_side(self._image_processor)
+        self._square = crop_side(self.processor.image_processor)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The processor's tokenizer."""
-        tokenizer: PreTrainedTokenizerFast = self.processor.tokenizer
-        return tokenizer
+        return cast(PreTrainedTokenizerFast, self.processor.tokenizer)
 
     @property
     def pad_token_id(self) -> int:
         """The token that fills up shorter prompts."""
-        padding: int = self.tokenizer.pad_token_id
-        return padding
+        return cast(int, self.tokenizer.pad_token_id)
 
     @property
     def image_token_id(self) -> int:
         """The token that stands for each part of an image."""
-        processor: Any = self.processor
-        number = self.tokenizer.convert_tokens_to_ids(processor.image_token)
-        assert isinstance(number, int)
-        return number
+        return cast(int, self.tokenizer.convert_tokens_to_ids(self.processor.image_token))
 
     def decode(self, token_ids: list[int]) -> str:
         """The text of tokens, special ones included."""
-        text = self.tokenizer.decode(token_ids)
-        assert isinstance(text, str)
-        return text
+        return cast(str, self.tokenizer.decode(token_ids))
 
     @property
     def pixel_backend(self) -> str:
@@ -111,9 +104,8 @@ class PromptBuilder:
     # ---- text --------------------------------------------------------------------------------------------------------
 
     def _render(self, messages: list[Message], add_generation_prompt: bool = True) -> str:
-        processor: Any = self.processor
-        text: str = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt)
-        return text
+        arguments = {"tokenize": False, "add_generation_prompt": add_generation_prompt}
+        return cast(str, self.processor.apply_chat_template(messages, **arguments))
 
     def _tokenize(self, text: PromptText, **more: Any) -> BatchEncoding:
         tokens: BatchEncoding = self.tokenizer(text.expanded, **self._special_tokens(text.rendered), **more)
@@ -125,11 +117,6 @@ class PromptBuilder:
         return {"add_special_tokens": False} if begin and prompt.startswith(begin) else {}
 
     # ---- images ------------------------------------------------------------------------------------------------------
-
-    @property
-    def _image_processor(self) -> Any:
-        untyped: Any = self.processor
-        return untyped.image_processor
 
     def _message(self, question: Shown) -> Message:
         text, original, modified = question
@@ -150,16 +137,13 @@ class PromptBuilder:
         elif budget := self._entry.pixel_budget:
             arguments["size"] = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
         arguments |= self._special_tokens(prompts[0])
-        processor: Any = self.processor
-        inputs: BatchFeature = processor(
-            text=prompts, images=images, padding=True, truncation=False, return_tensors="pt", **arguments
-        )
-        return inputs
+        common = {"padding": True, "truncation": False, "return_tensors": "pt"}
+        return cast(BatchFeature, self.processor(text=prompts, images=images, **common, **arguments))
 
     def _resized_by_qwen_vl_utils(self, message: Message) -> Any:
         from qwen_vl_utils import process_vision_info  # type: ignore[import-untyped]
 
-        return process_vision_info([message], image_patch_size=self._image_processor.patch_size)[0]
+        return process_vision_info([message], image_patch_size=self.processor.image_processor.patch_size)[0]
 
     def _pixel_limits(self, size: Size) -> dict[str, int]:
         """What qwen-vl-utils reads beside an image of that size: the entry's budget, else the processor's own.
@@ -169,7 +153,7 @@ class PromptBuilder:
         """
         if not self._family.uses_qwen_vl_utils:
             return {}
-        image_processor = self._image_processor
+        image_processor = self.processor.image_processor
         own = {"min_pixels": image_processor.size["shortest_edge"], "max_pixels": image_processor.size["longest_edge"]}
         limits: dict[str, int] = self._entry.pixel_budget.model_dump() if self._entry.pixel_budget else own
         token_side = image_processor.patch_size * image_processor.merge_size

@@ -3,14 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
-import transformers
-
 from spd_faith.inference.answers import Answer, Provenance
 from spd_faith.inference.batches import answer_in_batches
 from spd_faith.inference.checkpoint import LOCAL, Checkpoint
 from spd_faith.inference.generator import Generator
-from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.questions import Question
 
 
@@ -19,19 +15,13 @@ class TransformersAnswerer:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self.builder = PromptBuilder(checkpoint.entry, checkpoint.processor, checkpoint.family)
+        self.builder = checkpoint.prompt_builder()
         self.generator = Generator(checkpoint, self.builder)
 
     @property
     def provenance(self) -> Provenance:
         """Model, commit, number format, device and versions."""
-        entry = self.checkpoint.entry
-        engine = {
-            "device": self.checkpoint.device,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        }
-        return Provenance(entry.model, entry.dtype, self.builder.pixel_backend, engine, self.checkpoint.revision)
+        return self.checkpoint.provenance(self.builder.pixel_backend)
 
     def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
         """Whether answers of that provenance came from the same commit; a branch may have moved since.
