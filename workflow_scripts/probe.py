@@ -31,12 +31,14 @@ from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
 from spd_faith.dataset.pairs import Pair
 from spd_faith.dataset.tables import write_dataset
 from spd_faith.inference.answer_files import read_answer_file
-from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
+from spd_faith.inference.answers import Answerer
+from spd_faith.inference.backends import open_transformers
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.imported_responses import ImportedResponses
+from spd_faith.inference.named_models import is_reference_model, named_model
 from spd_faith.inference.prompts import Prompt, load_prompts
-from spd_faith.inference.questions import QuestionKey, question_keys, read_questions
-from spd_faith.inference.responses import ask, missing_questions, response_rows
+from spd_faith.inference.questions import QuestionId, question_keys, read_questions
+from spd_faith.inference.responses import ask_missing
 from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
@@ -50,6 +52,8 @@ from spd_faith.probes.samples import SavedAnswer
 from spd_faith.registry import REGISTRY
 
 if TYPE_CHECKING:
+    from spd_faith.inference.checkpoint import Checkpoint
+    from spd_faith.inference.transformers_answerer import TransformersAnswerer
     from spd_faith.probes.figures.drawing import Drawing
 
 Rows = list[dict[str, Any]]
@@ -78,15 +82,15 @@ def main() -> None:
     write_dataset(folder / "samples.parquet", folder / "images.parquet", read_pairs(pairs), provenance)
     if is_reference_model(entry):
         logging.info("%s is a reference model: its attention and maps were trained to point", entry.model)
-    with transformers_backend(entry, arguments.threads, arguments.device) as (backend, settings):
-        _check_layers(arguments.layer_start, backend)
-        provenance |= settings | {"revision": backend.revision}
+    with open_transformers(entry, arguments.threads, arguments.device) as answerer:
+        _check_layers(arguments.layer_start, answerer.checkpoint)
+        provenance |= answerer.provenance.to_json()
         if imported:
-            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, backend.processor.tokenizer)
+            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, answerer.checkpoint.tokenizer)
         else:
-            rows = _ask(entry, prompts, folder, backend, settings)
+            rows = _ask(entry, prompts, folder, answerer)
         write_table(folder / "responses.parquet", rows, RESPONSES, provenance)
-        _measure(arguments, prompts, folder, rows, backend, entry.batch_size, provenance)
+        _measure(arguments, prompts, folder, rows, answerer, provenance)
     _present(arguments, folder)
 
 
@@ -191,31 +195,25 @@ def _pairs(arguments: argparse.Namespace, limit: int | None) -> list[Pair]:
     return check_pairs(JsonlDataset(source="jsonl", path=str(arguments.input_file), image_dir=pictures, limit=limit))
 
 
-def _ask(
-    entry: TransformersModel, prompts: dict[str, Prompt], folder: Path, backend: Any, settings: dict[str, Any]
-) -> Rows:
+def _ask(entry: TransformersModel, prompts: dict[str, Prompt], folder: Path, answerer: Answerer) -> Rows:
     """Rows of `RESPONSES`. What was asked in an earlier run with the same folder is taken from its journal."""
     images = folder / "images.parquet"
     pictures = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
     asked = question_keys(pictures, prompts, identity(entry))
     with Journal(folder / "journal") as journal, journal.alone("probe"):
-        missing = missing_questions(asked, journal.read(backend.is_of_same_model))
         read = partial(read_questions, images, prompts=prompts)
-        with progress(len(missing), "Answers", "question") as bar:
-            failures = ask(missing, read, backend, journal, settings, bar.update)
-        answered = journal.read(backend.is_of_same_model)
-    of_failures = {name: settings[name] for name in ("dtype", "pixel_backend")}
-    return response_rows(asked, answered, failures, of_failures)
+        outcomes = ask_missing(asked, read, answerer, journal, "Answers")
+    return outcomes.rows(asked)
 
 
 # ---- passes, tables and figures --------------------------------------------------------------------------------------
 
 
-def _check_layers(first: int, backend: Any) -> None:
+def _check_layers(first: int, checkpoint: "Checkpoint") -> None:
     """Before anything is asked: that the model can be probed, and has the first layer."""
     from spd_faith.probes.layers import decoder_layers
 
-    if first >= (layers := len(decoder_layers(backend.model))):
+    if first >= (layers := len(decoder_layers(checkpoint.model))):
         raise UserError(error_at("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
 
 
@@ -224,8 +222,7 @@ def _measure(
     prompts: dict[str, Prompt],
     folder: Path,
     responses: Rows,
-    backend: Any,
-    batch_size: int,
+    answerer: "TransformersAnswerer",
     provenance: dict[str, Any],
 ) -> None:
     """Write the table of each probe."""
@@ -236,20 +233,20 @@ def _measure(
     samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
     probes = [
         LayerRange(probe, arguments.layer_start, arguments.layer_end)
-        for probe in all_probes(samples, backend.processor.tokenizer)
+        for probe in all_probes(samples, answerer.checkpoint.tokenizer)
         if probe.name in arguments.probes
     ]
     answers = {
-        (row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
+        QuestionId(row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
         for row in responses
     }
-    asked = [QuestionKey(*key, prompt_sha="", key="") for key in answers]
-    questions = read_questions(folder / "images.parquet", asked, prompts)
+    questions = read_questions(folder / "images.parquet", answers, prompts)
+    checkpoint, batch_size = answerer.checkpoint, answerer.checkpoint.entry.batch_size
     with (
         write_probes(folder, probes, provenance) as write,
         progress(len(answers), "Passes", "answer") as bar,
     ):
-        for question, outcome in measure_answers(backend, questions, answers, batch_size):
+        for question, outcome in measure_answers(checkpoint, answerer.builder, questions, answers, batch_size):
             write(question.sample_id, question.task, outcome)
             bar.update(1)
 

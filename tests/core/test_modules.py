@@ -67,12 +67,12 @@ def test_parsing_reaches_the_parser_and_no_model():
     assert f"{LIBRARY}/core/files.py" in files
     assert f"{LIBRARY}/core/schemas.py" in files
     assert any(file.startswith(f"{LIBRARY}/parsing/") for file in files)
-    assert f"{LIBRARY}/inference/transformers_backend.py" not in files
+    assert f"{LIBRARY}/inference/transformers_answerer.py" not in files
     assert not any(file.startswith((f"{LIBRARY}/judging/", f"{LIBRARY}/scoring/")) for file in files)
 
 
 def test_a_function_level_import_counts():
-    assert f"{LIBRARY}/inference/transformers_backend.py" in command_files("run_inference.py")
+    assert f"{LIBRARY}/inference/transformers_answerer.py" in command_files("run_inference.py")
 
 
 @pytest.mark.parametrize("command", sorted(path.name for path in (ROOT / "workflow_scripts").glob("*.py")))

@@ -48,7 +48,7 @@ def asked(load):
         for task in TASKS
     ]
     shown = [(one.text, decode(one.original), decode(one.modified)) for one in questions]
-    answers = load("tiny-qwen2-vl").generate(shown)
+    answers = load("tiny-qwen2-vl").generator.generate(shown)
     # the models of `load` stop after few tokens: cut off, as an answer of any length may be
     saved = {
         (one.sample_id, one.task): SavedAnswer(answer.token_ids, answer.prompt_tokens)
@@ -192,7 +192,8 @@ def outcomes(load, asked, changed=None, batch_size=4):
     _, _, questions, saved = asked
     keys = [(one.sample_id, one.task) for one in questions]
     answers = saved | {keys[number]: answer for number, answer in (changed or {}).items()}
-    measured = measure_answers(load("tiny-qwen2-vl"), questions, answers, batch_size)
+    probed = load("tiny-qwen2-vl")
+    measured = measure_answers(probed.checkpoint, probed.builder, questions, answers, batch_size)
     found = {(one.sample_id, one.task): outcome for one, outcome in measured}
     return [found[key] for key in keys]
 
@@ -248,7 +249,7 @@ def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
 
 
 def test_a_model_of_other_layers_is_refused(load, asked, monkeypatch):
-    backend = load("tiny-qwen2-vl")
-    monkeypatch.delattr(backend.model.get_decoder(), "layers")
+    probed = load("tiny-qwen2-vl")
+    monkeypatch.delattr(probed.model.get_decoder(), "layers")
     with pytest.raises(UserError, match="Qwen2VLForConditionalGeneration cannot be probed: its decoder"):
-        list(measure_answers(backend, asked[2], asked[3], 4))
+        list(measure_answers(probed.checkpoint, probed.builder, asked[2], asked[3], 4))

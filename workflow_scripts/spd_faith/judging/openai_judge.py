@@ -20,7 +20,7 @@ from spd_faith.endpoints.client import Endpoint, Reply, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
-from spd_faith.inference.openai_backend import picture_part, reduced
+from spd_faith.inference.openai_answerer import picture_part, reduced
 from spd_faith.inference.pictures import decode
 from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judgings import Judging, OpenAIJudgements, Turn

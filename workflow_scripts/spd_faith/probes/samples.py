@@ -9,7 +9,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.prompts import Prompt
-from spd_faith.inference.questions import QuestionKey
+from spd_faith.inference.questions import QuestionId
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: i
 
 def saved_answers(
     responses: Iterable[Mapping[str, Any]], sample_ids: Collection[str], prompts: Mapping[str, Prompt]
-) -> dict[QuestionKey, SavedAnswer]:
+) -> dict[QuestionId, SavedAnswer]:
     """The answers about the samples, by question; `responses` has the columns of `RESPONSES` that are read here.
 
     Raises `UserError` where a sample has no response, or an answer was given to another prompt than the task's.
     """
-    wanted = {(sample_id, task) for sample_id in sample_ids for task in TASKS}
-    answers = {}
+    wanted = {QuestionId(sample_id, task) for sample_id in sample_ids for task in TASKS}
+    answers: dict[QuestionId, SavedAnswer] = {}
     for row in responses:
-        key = (row["sample_id"], row["task"])
+        key = QuestionId(row["sample_id"], row["task"])
         if key not in wanted:
             continue
         wanted.remove(key)
@@ -56,8 +56,8 @@ def saved_answers(
                 f"{row['sample_id']}, {row['task']}: answered to another prompt than the one in the folder of prompts,"
                 " so a pass over this one would not be the pass that made it. Run inference again."
             )
-        question = QuestionKey(*key, prompt_sha=sha, key="")
-        answers[question] = SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
+        answers[key] = SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
     if wanted:
-        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {min(wanted)}")
+        first = tuple(min(wanted))
+        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {first}")
     return answers

@@ -1,4 +1,4 @@
-"""The backend `openai` against a real server that fails in every way: statuses, retries, cost, bounds, and the key."""
+"""The answerer `openai` against a real server that fails in every way: statuses, retries, cost, bounds, and the key."""
 
 import gc
 import io
@@ -37,7 +37,7 @@ from spd_faith.endpoints import client as endpoint
 from spd_faith.endpoints.entries import Prices, SentImages
 from spd_faith.endpoints.failures import CallFailure
 from spd_faith.inference.entries import OpenAIModel
-from spd_faith.inference.openai_backend import OpenAIBackend
+from spd_faith.inference.openai_answerer import OpenAIAnswerer
 from spd_faith.inference.questions import Question
 
 pytestmark = pytest.mark.slow
@@ -66,25 +66,25 @@ def question(number=0, **changes):
 
 
 @pytest.fixture
-def backend(tmp_path):
-    """A backend that asks a server; changes are to its entry, or `key` and `spent_usd`."""
+def answerer(tmp_path):
+    """An answerer that asks a server; changes are to its entry, or `key` and `spent_usd`."""
 
     def build(server, key=KEY, spent_usd=0.0, environment=None, **changes):
         fields = {"base_url": server.base_url, "model": "asked-model", "key_variable": "TEST_KEY"}
         fields |= {"max_new_tokens": 64, "attempts": 3, "timeout": 5, "concurrency": 4}
         entry = OpenAIModel(backend="openai", **fields | changes)
-        return OpenAIBackend(entry, key, spent_usd, tmp_path / "slots", environment or {})
+        return OpenAIAnswerer(entry, key, spent_usd, tmp_path / "slots", environment or {})
 
     return build
 
 
 @pytest.fixture
-def ask(backend):
+def ask(answerer):
     """The answer to one question, and the server that was asked."""
 
     def ask(*script, asked=None, **changes):
         with FaultServer(script) as server:
-            [(_, answer)] = backend(server, **changes).answer([asked or question()])
+            [(_, answer)] = answerer(server, **changes).answer([asked or question()])
         return answer, server
 
     return ask
@@ -146,10 +146,10 @@ def test_merged_pictures_are_sent_as_one(ask):
     assert (picture.getpixel((25, 10)), picture.getpixel((25, 40))) == ((255, 0, 0), (0, 0, 255))
 
 
-def test_a_picture_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(backend):
+def test_a_picture_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(answerer):
     with FaultServer() as server:
         asked = [question(0), question(1, modified=b"no picture"), question(2)]
-        answers = {q.sample_id: a for q, a in backend(server).answer(asked)}
+        answers = {q.sample_id: a for q, a in answerer(server).answer(asked)}
     assert len(server.requests) == 2
     broken = answers.pop("easy/00001_1")
     assert (broken.finish_reason, broken.attempts) == ("error", 0)
@@ -165,9 +165,9 @@ def test_no_key_means_no_authorization_whatever_the_environment_holds(ask, monke
     assert "authorization" not in server.requests[0].headers
 
 
-def test_a_variable_replaces_the_address(backend):
+def test_a_variable_replaces_the_address(answerer):
     with FaultServer() as server:
-        moved = backend(
+        moved = answerer(
             server,
             base_url="http://127.0.0.1:9/v1",
             base_url_variable="SERVER",
@@ -181,9 +181,9 @@ def test_a_variable_replaces_the_address(backend):
     "address",
     ["http://127.0.0.1:99999/v1", "http://[::1", "127.0.0.1:8000/v1", "ftp://host/v1", "http://", "http://a b"],
 )
-def test_a_variable_that_holds_no_address_is_told(backend, address):
+def test_a_variable_that_holds_no_address_is_told(answerer, address):
     with FaultServer() as server, pytest.raises(UserError, match="SERVER: not an address"):
-        backend(server, base_url_variable="SERVER", environment={"SERVER": address})
+        answerer(server, base_url_variable="SERVER", environment={"SERVER": address})
 
 
 # ---- what comes back -------------------------------------------------------------------------------------------------
@@ -199,13 +199,13 @@ def test_an_answer_has_its_text_tokens_cost_and_time(ask):
     assert (answer.reasoning_text, answer.response_token_ids, answer.batch_size) == (None, None, None)
 
 
-def test_each_answer_belongs_to_its_question(backend):
+def test_each_answer_belongs_to_its_question(answerer):
     def foretold(asked):
         return f"about {asked.text} and {asked.pictures[0][-40:].hex()}"
 
     with FaultServer(answer=foretold) as server:
-        backend = backend(server, images=SentImages(format="png"))
-        answers = list(backend.answer(question(number) for number in range(20)))
+        answerer = answerer(server, images=SentImages(format="png"))
+        answers = list(answerer.answer(question(number) for number in range(20)))
     assert len(answers) == 20
     for asked, answer in answers:
         assert answer.response_text.startswith(f"about {asked.text} ")
@@ -276,13 +276,13 @@ def test_without_prices_there_is_no_cost(ask):
     assert ask()[0].usd is None
 
 
-def test_the_revision_is_what_the_endpoint_says_it_served(backend):
+def test_the_revision_is_what_the_endpoint_says_it_served(answerer):
     with FaultServer() as server:
-        backend = backend(server)
-        assert backend.revision == "asked-model"
-        list(backend.answer([question()]))
-    assert backend.revision == "served-model-2026-11-24"
-    assert backend.pixel_backend == "sent 1024 jpeg"
+        answerer = answerer(server)
+        assert answerer.provenance.revision == "asked-model"
+        list(answerer.answer([question()]))
+    assert answerer.provenance.revision == "served-model-2026-11-24"
+    assert answerer.provenance.pixel_backend == "sent 1024 jpeg"
 
 
 # ---- faults of the moment --------------------------------------------------------------------------------------------
@@ -337,18 +337,18 @@ def test_an_answer_that_takes_too_long_is_asked_again(ask, late):
     assert time.monotonic() - start < 5
 
 
-def test_no_connection_is_a_fault_of_the_moment(backend):
+def test_no_connection_is_a_fault_of_the_moment(answerer):
     with FaultServer() as server:
         pass  # nobody listens at its port any more
-    [(_, answer)] = backend(server).answer([question()])
+    [(_, answer)] = answerer(server).answer([question()])
     assert (answer.finish_reason, answer.attempts) == ("error", 3)
     assert "ConnectError" in answer.error
 
 
 @pytest.mark.parametrize("code", [400, 413, 422])
-def test_a_refused_question_is_its_own_error_and_not_asked_again(backend, code):
+def test_a_refused_question_is_its_own_error_and_not_asked_again(answerer, code):
     with FaultServer([status(code, "no such field")]) as server:
-        answers = list(backend(server, concurrency=1).answer([question(0), question(1)]))
+        answers = list(answerer(server, concurrency=1).answer([question(0), question(1)]))
     assert [(answer.finish_reason, answer.attempts) for _, answer in answers] == [("error", 1), ("stop", 1)]
     assert answers[0][1].error.startswith(f"{code}: ")
     assert "no such field" in answers[0][1].error
@@ -412,53 +412,53 @@ def test_waits_grow_from_attempt_to_attempt(ask, monkeypatch):
         "arrearage (Alibaba)",
     ],
 )  # fmt: skip
-def test_what_no_question_can_pass_stops_the_job_and_says_what_to_do(backend, played, told):
+def test_what_no_question_can_pass_stops_the_job_and_says_what_to_do(answerer, played, told):
     with FaultServer(lambda request: played) as server, pytest.raises(UserError) as stopped:
-        list(backend(server, concurrency=1).answer(question(number) for number in range(50)))
+        list(answerer(server, concurrency=1).answer(question(number) for number in range(50)))
     assert len(server.requests) == 1
     message = str(stopped.value)
     for part in (server.base_url, told, "TEST_KEY", "asked-model", "Nothing is lost"):
         assert part in message
 
 
-def test_calls_in_flight_are_finished_and_yielded_before_a_job_stops(backend):
+def test_calls_in_flight_are_finished_and_yielded_before_a_job_stops(answerer):
     def script(request):
         return status(402) if request.number == 3 else slow(0.3)
 
     answers = []
     with FaultServer(script) as server, pytest.raises(UserError, match="no credit"):
-        answers.extend(backend(server).answer(question(number) for number in range(50)))
+        answers.extend(answerer(server).answer(question(number) for number in range(50)))
     assert len(server.requests) == 4
     assert [answer.error for _, answer in answers] == [None] * 3
 
 
-def test_an_outage_stops_the_job_after_ten_questions(backend):
+def test_an_outage_stops_the_job_after_ten_questions(answerer):
     answers = []
     with FaultServer(lambda request: status(503)) as server, pytest.raises(UserError, match="10 questions in a row"):
-        answers.extend(backend(server, concurrency=1, attempts=2).answer(question(n) for n in range(500)))
+        answers.extend(answerer(server, concurrency=1, attempts=2).answer(question(n) for n in range(500)))
     assert len(server.requests) == 20
     assert len(answers) == 9
 
 
-def test_failures_with_answers_between_are_no_outage(backend):
+def test_failures_with_answers_between_are_no_outage(answerer):
     def script(request):
         return None if request.text == "Question 9?" else status(503)
 
     with FaultServer(script) as server:
-        answers = list(backend(server, concurrency=1, attempts=1).answer(question(n) for n in range(18)))
+        answers = list(answerer(server, concurrency=1, attempts=1).answer(question(n) for n in range(18)))
     assert sum(answer.error is not None for _, answer in answers) == 17
 
 
-def test_refused_questions_between_do_not_hide_an_outage(backend):
+def test_refused_questions_between_do_not_hide_an_outage(answerer):
     def script(request):
         return status(400) if request.number % 2 else status(503)
 
     with FaultServer(script) as server, pytest.raises(UserError, match="10 questions in a row"):
-        list(backend(server, concurrency=1, attempts=1).answer(question(n) for n in range(100)))
+        list(answerer(server, concurrency=1, attempts=1).answer(question(n) for n in range(100)))
     assert len(server.requests) == 19
 
 
-def test_a_long_wait_ends_when_the_job_stops(backend):
+def test_a_long_wait_ends_when_the_job_stops(answerer):
     def script(request):
         return (
             status(429, Retry_After="100") if request.number == 0 else slow(0.2) if request.number < 3 else status(402)
@@ -466,7 +466,7 @@ def test_a_long_wait_ends_when_the_job_stops(backend):
 
     start = time.monotonic()
     with FaultServer(script) as server, pytest.raises(UserError, match="no credit"):
-        list(backend(server, concurrency=2).answer(question(n) for n in range(50)))
+        list(answerer(server, concurrency=2).answer(question(n) for n in range(50)))
     assert time.monotonic() - start < 5
     assert len(server.requests) == 4  # nor is the first question asked again
 
@@ -483,21 +483,21 @@ def charged(server):
 BOUND = ((256 + 11 // 2 + 2 * (2048 + 56 * 28 // 192)) * 2.5 + 640) / 1e6
 
 
-def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(backend):
+def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(answerer):
     with FaultServer() as server:
         # two pictures of 100,000 tokens, at 2.5 dollars a million, are the whole limit, and the words come on top
         fields = {"prices": PRICES, "max_usd": 0.5}
         with pytest.raises(UserError, match="max_usd"):
-            list(backend(server, image_tokens=100_000, **fields).answer([question()]))
+            list(answerer(server, image_tokens=100_000, **fields).answer([question()]))
         assert server.requests == []
-        assert len(list(backend(server, image_tokens=99_000, **fields).answer([question()]))) == 1
+        assert len(list(answerer(server, image_tokens=99_000, **fields).answer([question()]))) == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 16])
-def test_max_usd_is_never_passed_and_well_used(backend, concurrency):
+def test_max_usd_is_never_passed_and_well_used(answerer, concurrency):
     limit, answers = 0.05, []
     with FaultServer(seconds=0.005) as server, pytest.raises(UserError, match="max_usd"):
-        limited = backend(server, prices=PRICES, max_usd=limit, concurrency=concurrency)
+        limited = answerer(server, prices=PRICES, max_usd=limit, concurrency=concurrency)
         answers.extend(limited.answer(question(n) for n in range(1000)))
     assert len(answers) == len(server.requests)  # nothing that was paid for is lost
     assert all(answer.error is None for _, answer in answers)
@@ -509,25 +509,25 @@ def test_max_usd_is_never_passed_and_well_used(backend, concurrency):
     [reply("x", usage=None), cut_off, broken_json, dropped, status(504)],
     ids=["no usage", "cut off", "broken JSON", "dropped", "gateway timeout"],
 )
-def test_a_call_that_may_have_been_charged_counts_its_bound(backend, played):
+def test_a_call_that_may_have_been_charged_counts_its_bound(answerer, played):
     limit = 10 * BOUND + 1e-9
     with FaultServer(lambda request: played) as server, pytest.raises(UserError, match="max_usd"):
-        limited = backend(server, prices=PRICES, max_usd=limit, concurrency=4, attempts=2)
+        limited = answerer(server, prices=PRICES, max_usd=limit, concurrency=4, attempts=2)
         list(limited.answer(question(n) for n in range(100)))
     assert len(server.requests) == 10
 
 
 @pytest.mark.parametrize("played", [status(429), status(500), status(400)], ids=["429", "500", "400"])
-def test_an_error_status_counts_nothing(backend, played):
+def test_an_error_status_counts_nothing(answerer, played):
     with FaultServer([played] * 8) as server:
-        limited = backend(server, prices=PRICES, max_usd=BOUND + 9 * USD, concurrency=1, attempts=2)
+        limited = answerer(server, prices=PRICES, max_usd=BOUND + 9 * USD, concurrency=1, attempts=2)
         answers = list(limited.answer(question(n) for n in range(8)))
     assert len(answers) == 8
 
 
-def test_what_was_spent_before_counts_over_all_that_a_backend_asks(backend):
+def test_what_was_spent_before_counts_over_all_that_a_backend_asks(answerer):
     with FaultServer() as server:
-        limited = backend(server, prices=PRICES, max_usd=0.1, spent_usd=0.1 - BOUND - USD / 2)
+        limited = answerer(server, prices=PRICES, max_usd=0.1, spent_usd=0.1 - BOUND - USD / 2)
         assert len(list(limited.answer([question(0)]))) == 1
         with pytest.raises(UserError, match="max_usd"):
             list(limited.answer([question(1)]))
@@ -540,15 +540,16 @@ JOB = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from test_openai_backend import question
+from test_openai_answerer import question
 from spd_faith.inference.entries import OpenAIModel
-from spd_faith.inference.openai_backend import OpenAIBackend
+from spd_faith.inference.entries import OpenAIModel
+from spd_faith.inference.openai_answerer import OpenAIAnswerer
 entry = OpenAIModel(
     backend="openai", base_url=sys.argv[1], model="m", max_new_tokens=64, concurrency=int(sys.argv[3]), timeout=60
 )
-backend = OpenAIBackend(entry, None, 0.0, Path(sys.argv[2]))
+answerer = OpenAIAnswerer(entry, None, 0.0, Path(sys.argv[2]))
 print("ready", flush=True)
-answers = list(backend.answer(question(number) for number in range(12)))
+answers = list(answerer.answer(question(number) for number in range(12)))
 print(sum(answer.error is None for _, answer in answers))
 """
 
@@ -570,9 +571,9 @@ def start_job(tmp_path):
         job.wait()
 
 
-def test_one_process_keeps_as_many_calls_in_flight_as_it_may(backend):
+def test_one_process_keeps_as_many_calls_in_flight_as_it_may(answerer):
     with FaultServer(seconds=0.05) as server:
-        list(backend(server, concurrency=5).answer(question(n) for n in range(20)))
+        list(answerer(server, concurrency=5).answer(question(n) for n in range(20)))
     assert server.most_in_flight == 5
 
 
@@ -584,7 +585,7 @@ def test_two_processes_together_keep_no_more_in_flight(start_job):
     assert server.most_in_flight == 3
 
 
-def test_a_killed_job_leaves_the_whole_bound_to_others(start_job, backend):
+def test_a_killed_job_leaves_the_whole_bound_to_others(start_job, answerer):
     with FaultServer(lambda request: slow(60) if request.headers.get("authorization") is None else None) as server:
         job = start_job(server, concurrency=4)
         deadline = time.monotonic() + 30
@@ -594,17 +595,17 @@ def test_a_killed_job_leaves_the_whole_bound_to_others(start_job, backend):
         os.kill(job.pid, signal.SIGKILL)
         job.wait()
         start = time.monotonic()
-        answers = list(backend(server, concurrency=4).answer(question(n) for n in range(8)))
+        answers = list(answerer(server, concurrency=4).answer(question(n) for n in range(8)))
     assert [answer.error for _, answer in answers] == [None] * 8
     assert time.monotonic() - start < 3
 
 
-def test_a_call_that_backs_off_holds_no_slot(backend):
+def test_a_call_that_backs_off_holds_no_slot(answerer):
     def script(request):
         return status(429, Retry_After="1") if request.number == 0 else None
 
     with FaultServer(script) as server:
-        first, second = backend(server, concurrency=1), backend(server, concurrency=1)
+        first, second = answerer(server, concurrency=1), answerer(server, concurrency=1)
         waiting = threading.Thread(target=lambda: list(first.answer([question(0)])))
         waiting.start()
         while not server.requests:
@@ -616,10 +617,10 @@ def test_a_call_that_backs_off_holds_no_slot(backend):
     assert len(server.requests) == 3
 
 
-def test_a_call_that_waits_for_dollars_holds_no_slot(backend):
+def test_a_call_that_waits_for_dollars_holds_no_slot(answerer):
     with FaultServer(lambda request: slow(1) if request.number == 0 else None) as server:
-        first = backend(server, concurrency=2, prices=PRICES, max_usd=1.5 * BOUND)  # one call at a time
-        second = backend(server, concurrency=2)
+        first = answerer(server, concurrency=2, prices=PRICES, max_usd=1.5 * BOUND)  # one call at a time
+        second = answerer(server, concurrency=2)
         waiting = threading.Thread(target=lambda: list(first.answer([question(0), question(1)])))
         waiting.start()
         while not server.requests:
@@ -631,7 +632,7 @@ def test_a_call_that_waits_for_dollars_holds_no_slot(backend):
     assert len(server.requests) == 3
 
 
-def test_questions_are_read_no_further_than_the_calls_in_flight(backend):
+def test_questions_are_read_no_further_than_the_calls_in_flight(answerer):
     read = []
 
     def questions() -> Iterator[Question]:
@@ -640,15 +641,15 @@ def test_questions_are_read_no_further_than_the_calls_in_flight(backend):
             yield question(number)
 
     with FaultServer() as server:
-        for answered, _ in enumerate(backend(server, concurrency=3).answer(questions())):
+        for answered, _ in enumerate(answerer(server, concurrency=3).answer(questions())):
             assert len(read) <= answered + 3
 
 
-def test_a_caller_that_goes_away_leaves_no_call_and_no_thread(backend):
+def test_a_caller_that_goes_away_leaves_no_call_and_no_thread(answerer):
     threads = set(threading.enumerate())
     with FaultServer(lambda request: None if request.number == 0 else slow(30)) as server:
         of_server = set(threading.enumerate()) - threads
-        answers = backend(server, concurrency=3).answer(question(n) for n in range(30))
+        answers = answerer(server, concurrency=3).answer(question(n) for n in range(30))
         next(answers)
         start = time.monotonic()
         answers.close()
@@ -661,10 +662,10 @@ def test_a_caller_that_goes_away_leaves_no_call_and_no_thread(backend):
         assert len(server.requests) == asked <= 3
 
 
-def test_connections_are_closed(backend):
+def test_connections_are_closed(answerer):
     with FaultServer() as server, warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", ResourceWarning)
-        list(backend(server).answer(question(n) for n in range(8)))
+        list(answerer(server).answer(question(n) for n in range(8)))
         gc.collect()
     assert not [warning for warning in told if "transport" in str(warning.message)]
 
@@ -686,9 +687,9 @@ def test_a_key_that_the_server_echoes_reaches_no_answer_and_no_log(ask, caplog, 
     assert not [form for form in forms(KEY) if form in shown]
 
 
-def test_a_key_that_the_server_echoes_reaches_no_error(backend):
+def test_a_key_that_the_server_echoes_reaches_no_error(answerer):
     with FaultServer(lambda request: echoing_headers(401)) as server, pytest.raises(UserError) as stopped:
-        list(backend(server).answer([question()]))
+        list(answerer(server).answer([question()]))
     assert "[key]" in str(stopped.value)
     assert not [form for form in forms(KEY) if form in str(stopped.value)]
     assert stopped.value.__cause__ is None
@@ -706,8 +707,8 @@ def test_a_placeholder_for_a_key_does_not_change_an_answer(ask):
 
 
 @pytest.mark.parametrize("key", ["", "sk-0123456789\n", "sk 0123456789", "sk-012345678ä"])
-def test_a_key_that_no_header_can_carry_is_told_without_being_shown(backend, key):
+def test_a_key_that_no_header_can_carry_is_told_without_being_shown(answerer, key):
     with FaultServer() as server, pytest.raises(UserError, match="TEST_KEY: not a key") as stopped:
-        list(backend(server, key=key).answer([question()]))
+        list(answerer(server, key=key).answer([question()]))
     assert not server.requests
     assert "012345678" not in str(stopped.value)

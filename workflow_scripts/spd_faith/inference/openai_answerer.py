@@ -1,20 +1,22 @@
-"""Backend `openai`: any endpoint that speaks OpenAI's chat completions."""
+"""Engine `openai`: any endpoint that speaks OpenAI's chat completions."""
 
 import asyncio
 import base64
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from spd_faith.endpoints.charges import Charges
-from spd_faith.endpoints.client import Endpoint, Reply, address_of
+from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
-from spd_faith.inference.answers import Answer, failed
+from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.pictures import decode, merge
 from spd_faith.inference.questions import Question
@@ -23,7 +25,7 @@ from spd_faith.inference.reasoning import split_reasoning
 _JPEG = {"quality": 95, "subsampling": 0}  # a recoloured object must not lose its colour to subsampling
 
 
-class OpenAIBackend:
+class OpenAIAnswerer:
     """Asks a model at an endpoint, several questions at a time."""
 
     def __init__(
@@ -34,35 +36,33 @@ class OpenAIBackend:
         slots: Path,
         environment: Mapping[str, str] = os.environ,
         charges: Charges | None = None,
-        answered: int = 0,
     ) -> None:
         """`spent_usd` counts towards the entry's `max_usd`, and `charges` keeps what is added to it; `slots` is the
-        folder that bounds calls over jobs; `answered` is how many of the job's questions are answered already.
+        folder that bounds calls over jobs.
         """
         self._entry = entry
         self._key = key
         self._spent_usd = spent_usd
         self._slots = slots
         self._charges = charges
-        self._answered = answered
         self._address = address_of(entry, environment)
         self._served = entry.model
 
     @property
-    def pixel_backend(self) -> str:
-        """The longer side of a picture in pixels, at most, and the format in which it was sent."""
-        return f"sent {self._entry.images.max_side} {self._entry.images.format}"
+    def provenance(self) -> Provenance:
+        """The revision is the name that the endpoint last answered under, often a dated snapshot; the entry's before.
 
-    @property
-    def revision(self) -> str:
-        """The name that the endpoint last answered under, often a dated snapshot; the entry's before it did."""
-        return self._served
+        Images were sent with the longer side of so many pixels at most, in that format.
+        """
+        sent = f"sent {self._entry.images.max_side} {self._entry.images.format}"
+        engine = {"endpoint": self._entry.base_url, "openai": version("openai")}
+        return Provenance(self._entry.model, None, sent, engine, self._served)
 
     def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
         """Always: what an endpoint serves is known only from answers, and paid ones are not thrown away for it."""
         return True
 
-    def answer(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Answer]]:
+    def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
         """Each question with its outcome, as soon as it is there; no more than `concurrency` are held at a time.
 
         Raises `UserError`, after the outcomes of all calls in flight, where nothing more is to be asked: no such key or
@@ -70,7 +70,7 @@ class OpenAIBackend:
         """
         with asyncio.Runner() as runner:
             endpoint = Endpoint(
-                self._entry, self._address, self._key, self._spent_usd, self._slots, self._charges, self._answered
+                self._entry, self._address, self._key, self._spent_usd, self._slots, self._charges, num_answered
             )
 
             async def ask(question: Question) -> Answer:
@@ -84,7 +84,7 @@ class OpenAIBackend:
 
     async def _ask(self, endpoint: Endpoint, question: Question) -> Answer:
         try:
-            pictures = self._lay(decode(question.original), decode(question.modified))
+            pictures = self._compose(decode(question.original), decode(question.modified))
         except ValueError as error:
             return failed(f"picture: {error}", attempts=0)
         content = [
@@ -97,7 +97,7 @@ class OpenAIBackend:
         self._served = reply.model or self._served
         return _as_answer(reply)
 
-    def _lay(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
+    def _compose(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
         merged = self._entry.image_layout == "merged"
         pictures = [merge(original, modified)] if merged else [original, modified]
         return [reduced(picture, self._entry.images.max_side) for picture in pictures]
