@@ -145,7 +145,7 @@ def _sign_of_image(value: Mention, values: Sequence[Mention], named: Sequence[Me
         return None
     earlier = [image for image in named if image.start < value.start]
     later = [image for image in named if image.start > value.start]
-    image = later[0] if later and (not earlier or values[0].start < named[0].start) else earlier[-1]
+    image = later[0] if later and (not earlier or values[0].start < named[0].start) else (earlier or named)[-1]
     return _Sign(1, abs(image.start - value.start), 0 if image.value == "first" else 1)
 
 
