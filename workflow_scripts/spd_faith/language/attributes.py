@@ -1,8 +1,7 @@
-"""Within one clause: which objects it is about, and which of its colors and places belong to which image."""
+"""Which of the colors and places of a clause belong to which image."""
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from spd_faith.language.assertions import Values
@@ -11,14 +10,6 @@ from spd_faith.language.words import Mention
 
 
 class _Attributes(LexiconFile):
-    no_names: PhraseList
-    relations: PhraseList
-    related_openers: PhraseList
-    joints: PhraseList
-    joined_openers: PhraseList
-    listed: PhraseList
-    too: PhraseList
-    no_possessions: PhraseList
     of: PhraseList
     side: PhraseList
     pronouns: PhraseList
@@ -37,24 +28,12 @@ class _Attributes(LexiconFile):
 
 
 _WORDS = load_lexicon("attributes", _Attributes)
-_FREE_WORDS = rf"(?:(?!{any_of(_WORDS.no_names)}\b)[\w-]+\s){{0,2}}"
-_RELATED = re.compile(
-    rf"\b{any_of(_WORDS.relations)}\s(?:{any_of(_WORDS.related_openers)}\s)?{_FREE_WORDS}$",
-    re.I,
-)
-_JOINED = re.compile(
-    rf"(?:\s?\([^)]{{1,40}}\)|['’]s\s{any_of(_WORDS.listed)})?"
-    rf"(?:,\s|,?\s{any_of(_WORDS.joints)}\s)(?:{any_of(_WORDS.joined_openers)}\s)?{_FREE_WORDS}$",
-    re.I,
-)
-_TOO = re.compile(rf"\s{any_of(_WORDS.too)}\W{{0,3}}$", re.I)  # "the clock was removed, the lamp too"
-_OWNS = re.compile(rf"['’]s?\s(?:(?!{any_of(_WORDS.no_possessions)}\b)[\w-]+\s){{0,3}}", re.I)
 _OF = re.compile(
     rf"\s(?:{any_of(_WORDS.side)}\s)?{any_of(_WORDS.of)}\s"
     rf"(?:{any_of(_WORDS.pronouns)}\b|{any_of(_WORDS.of_openers)}\s)(?!{any_of(_WORDS.whole_images)})",
     re.I,
 )
-_REACH = 48  # characters before a mention that can relate it to something
+_REACH = 48  # characters before a value that can say which image it belongs to
 
 _LINK = rf"\s(?:{any_of(_WORDS.links)}\s){{0,3}}$"
 _LEAVES = re.compile(rf"(?:\b{any_of(_WORDS.leaving)}|{any_of(_WORDS.not_endings)}){_LINK}", re.I)
@@ -65,27 +44,6 @@ _DATED = re.compile(  # "on the right before, on the left now"
     rf"(?:\s{any_of(_WORDS.dated_nouns)})?\s(?:(?P<before>{any_of(_WORDS.earlier)})|{any_of(_WORDS.later)})\b", re.I
 )
 _TO_ANOTHER = re.compile(rf"\s?(?:{any_of(_WORDS.to)}|->|→|=>)\s", re.I)
-
-
-def find_subjects(text: str, mentions: Sequence[Mention]) -> list[Mention]:
-    """The objects that a clause is about: not those that only say where; several only where they are coordinated."""
-    mentions = [m for m, following in pairwise([*mentions, None]) if m and not _is_owner(text, m, following)]
-    subjects = free_mentions(text, mentions)[:1] or mentions[:1]
-    for before, mention in pairwise(mentions[mentions.index(subjects[0]) :] if subjects else []):
-        if not _JOINED.fullmatch(text, before.end, mention.start):
-            break
-        subjects.append(mention)
-    return subjects + [m for m in mentions if m not in subjects and _TOO.match(text, m.end)]
-
-
-def free_mentions(text: str, mentions: Sequence[Mention]) -> list[Mention]:
-    """The objects that no word relates to another one."""
-    return [m for m in mentions if not _RELATED.search(text, max(m.start - _REACH, 0), m.start)]
-
-
-def _is_owner(text: str, mention: Mention, following: Mention | None) -> bool:
-    """Whether an object only says whose the next one is: "the pedestrian's leather handbag"."""
-    return following is not None and bool(_OWNS.fullmatch(text, mention.end, following.start))
 
 
 def is_relative(text: str, place: Mention) -> bool:

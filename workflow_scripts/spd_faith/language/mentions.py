@@ -1,8 +1,9 @@
 """A clause with all that it mentions."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from spd_faith.language.attributes import is_relative, one_image
 from spd_faith.language.change_kinds import Change, change_named
@@ -13,7 +14,7 @@ from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lex
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.words import Mention, Words, words_of
+from spd_faith.language.words import Mention, Text
 
 
 class _Mentions(LexiconFile):
@@ -31,14 +32,13 @@ _SPOT = re.compile(
 )
 
 
-class ReadClause(NamedTuple):
-    """The text of a clause, its words and its mentions, each in their order.
+@dataclass(frozen=True)
+class ReadClause(Text):
+    """The text of a clause and what it mentions, each in the order of the text.
 
     `changes` are words of change, `same` are words by which something stays as it is.
     """
 
-    text: str
-    words: Words
     objects: tuple[Mention, ...]
     changes: tuple[Mention, ...]
     same: tuple[Mention, ...]
@@ -65,22 +65,27 @@ class ReadClause(NamedTuple):
 
 @lru_cache(maxsize=4096)  # answers repeat each other's clauses
 def read_clause(text: str) -> ReadClause:
-    objects, images = find_objects(text), find_pictures(text)
-    same = [
-        mention
-        for mention in find_sameness(text)
-        if mention.text.lower() not in _WORDS.in_both and not _is_one_thing(mention, objects, images)
-    ]
-    places = [place for place in find_places(text) if not is_relative(text, place)]
-    found = objects, find_types(text), same, images, find_colors(text), places
-    return ReadClause(text, words_of(text), *map(tuple, found))
+    read = Text(text)
+    objects, images = find_objects(read), find_pictures(read)
+    return ReadClause(
+        text,
+        objects=tuple(objects),
+        changes=tuple(find_types(read)),
+        same=tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images)),
+        images=tuple(images),
+        colors=tuple(find_colors(read)),
+        places=tuple(place for place in find_places(read) if not is_relative(text, place)),
+    )
 
 
-def _is_one_thing(same: Mention, objects: list[Mention], images: list[Mention]) -> bool:
-    """Whether "same" only picks an object out ("the same car is blue"), rather than saying that it stays."""
-    if same.text.lower() not in _WORDS.picking_out or any(image.value == "both" for image in images):
+def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Mention]) -> bool:
+    """Whether a word says that something stays: not "in both", nor one that only picks an object out."""
+    text = same.text.lower()
+    if text in _WORDS.in_both:
         return False
-    return any(same.end < mention.start <= same.end + 2 for mention in objects)
+    if text not in _WORDS.picking_out or any(image.value == "both" for image in images):
+        return True
+    return not any(same.end < mention.start <= same.end + 2 for mention in objects)  # "the same car is blue"
 
 
 def find_spots(text: str, start: int = 0) -> list[str]:

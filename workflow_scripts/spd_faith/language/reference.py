@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from spd_faith.language.asserted_changes import is_vague, lacks
 from spd_faith.language.assertions import Assertion
-from spd_faith.language.attributes import find_subjects, free_mentions
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.listings import Listing
 from spd_faith.language.mentions import ReadClause
 from spd_faith.language.states import is_as_before
+from spd_faith.language.subjects import BY_PHRASES, find_subjects, is_related
 from spd_faith.language.word_classes import NO_OBJECTS
 from spd_faith.language.words import Mention, words_of
 
@@ -86,10 +86,10 @@ class Subjects:
 
 def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Context, are_lost: bool) -> Subjects:
     """Who a clause is about; `mentions` are those of its objects that count, `are_lost` as for `asserted_changes`."""
-    by_pronoun = not are_lost and _is_pronoun_subject(clause.text, mentions, context)
+    by_pronoun = not are_lost and _is_pronoun_subject(clause, mentions, context)
     if context.objects and (by_pronoun or _HAS_IT.search(clause.text)):
         return Subjects(context.objects, (), context)
-    if subjects := find_subjects(clause.text, mentions):
+    if subjects := find_subjects(clause, mentions, BY_PHRASES):
         names = tuple(dict.fromkeys(mention.value for mention in subjects))
         is_plural = len(subjects) > 1 or bool(_PLURAL_NOUN.search(subjects[0].text))
         return Subjects(names, subjects, replace(context, objects=names, is_plural=is_plural))
@@ -99,14 +99,14 @@ def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Contex
     return Subjects(context.objects if _is_understood(clause, context) else (), (), context)
 
 
-def _is_pronoun_subject(text: str, mentions: Sequence[Mention], context: Context) -> bool:
+def _is_pronoun_subject(clause: ReadClause, mentions: Sequence[Mention], context: Context) -> bool:
     """Whether a pronoun, or a part of what it points at ("its tail"), stands before any object that is named."""
-    free = free_mentions(text, mentions)
-    before = text[: free[0].start] if free else text
+    free = [mention for mention in mentions if not is_related(clause, mention)]
+    before = clause.text[: free[0].start] if free else clause.text
     subject = _SUBJECT_PRONOUN.search(before)
     if subject and not context.is_plural and subject.group().lower() in _WORDS.plural_pronoun:
         subject = None  # "they" for one object
-    if subject and not _EXPLETIVE.search(text):
+    if subject and not _EXPLETIVE.search(clause.text):
         return True
     return not free and bool(_OWNER_PRONOUN.search(before))
 

@@ -9,9 +9,10 @@ from spd_faith.language.clauses import split_clauses
 from spd_faith.language.colors import find_colors
 from spd_faith.language.counts import find_count
 from spd_faith.language.image_words import find_pictures
-from spd_faith.language.objects import find_subjects
+from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.sameness import find_sameness
+from spd_faith.language.subjects import BY_WORDS, find_subjects
 from spd_faith.language.words import Mention, word_set, words_of
 
 _PRONOUNS = word_set("it its they their this that which")
@@ -46,7 +47,7 @@ def read_prose(text: str) -> Prose:
     topic: list[Mention] = []
     for clause in _contrasts(text):
         words = words_of(clause)
-        types, subjects = find_types(clause), find_subjects(clause)
+        types, subjects = find_types(clause), find_subjects(clause, find_objects(clause), BY_WORDS)
         if subjects:
             topic = subjects
         elif types and words[0].text in _PRONOUNS:
