@@ -7,8 +7,8 @@ length whatever stands in it; "traffic light", "traffic-light" and "traffic_ligh
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -73,10 +73,10 @@ class Text:
     """A text with its words, which are found once: readers of one clause pass it on."""
 
     text: str
+    words: Words = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def words(self) -> Words:
-        return words_of(self.text)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", words_of(self.text))
 
 
 def as_text(text: str | Text) -> Text:
