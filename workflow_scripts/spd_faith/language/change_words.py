@@ -51,7 +51,7 @@ _VAGUE_STEMS = _LEXICON.vague_stems
 
 
 @lru_cache(maxsize=4096)
-def normalise_type(raw: str) -> str | None:
+def normalise_type(raw: str) -> DifferenceType | None:
     """The type that a label stands for ("Colour change", "moved", "object_removal"); None for another, or for two."""
     words = words_of(raw)
     if not TYPE_PHRASES.get(word.text for word in words) and any(negates(words, k) for k in range(len(words))):
@@ -60,7 +60,7 @@ def normalise_type(raw: str) -> str | None:
     if any(hit.value == "weak color" for hit in hits):  # "color shift", "color switched"
         hits = [hit for hit in hits if not is_vague(words, hit)]
     kinds = {hit.value.split()[1] for hit in hits}
-    return kinds.pop() if len(kinds) == 1 and kinds <= set(DifferenceType) else None
+    return DifferenceType.named(kinds.pop()) if len(kinds) == 1 else None
 
 
 def is_vague(words: Words, hit: Hit) -> bool:

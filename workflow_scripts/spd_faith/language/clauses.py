@@ -125,9 +125,10 @@ def _coordinates(text: str, start: int, end: int) -> list[_Span]:
         for joint in _COORDINATION.finditer(sentence)
         if not any(first < joint.start() < last for first, last in brackets)
     ]
-    found = _contents(Text(sentence)) if joints else None
-    if found is None or len(found.objects) < 2:
+    objects = _objects(Text(sentence)) if joints else []
+    if len(objects) < 2:
         return [(start, end)]
+    found = _contents(Text(sentence), objects)
     closed = [last for _, last in brackets]
     parts = []
     begin = earlier = 0
@@ -217,9 +218,14 @@ class _Contents:
         return bool(before and after) and before != after and "both" not in before | after
 
 
-def _contents(sentence: Text) -> _Contents:
+def _objects(sentence: Text) -> list[int]:
+    """Where a sentence names an object, or "the other" one."""
+    others = (match.start() for match in _OTHER.finditer(sentence.text))
+    return sorted({*(mention.start for mention in find_objects(sentence)), *others})
+
+
+def _contents(sentence: Text, objects: list[int]) -> _Contents:
     words, text = sentence.words, sentence.text
-    others = (match.start() for match in _OTHER.finditer(text))
     reports = [(words[hit.first].start, hit.value.startswith("weak")) for hit in TYPE_PHRASES.scan(words)]
     predicates = {at for at, is_weak in reports if not is_weak}
     if color_hits(words):
@@ -231,7 +237,7 @@ def _contents(sentence: Text) -> _Contents:
     images = picture_hits(words)
     return _Contents(
         sentence,
-        objects=sorted({*(mention.start for mention in find_objects(sentence)), *others}),
+        objects=objects,
         reports=sorted(at for at, _ in reports),
         attributes=[at for at, is_weak in reports if is_weak],
         predicates=sorted(predicates),
