@@ -6,8 +6,9 @@ status. A field that may be null says so with `nullable=True`, which is pyarrow'
 
 import pyarrow as pa
 
+from spd_faith.core.difference_types import DifferenceType
+
 TASKS = ("describe", "same", "different")
-TYPES = ("color", "remove", "position")
 HEADLINE = ("drf", "tf1", "cf1", "dqr", "ds", "cr")  # the published order
 METRICS = ("drf", "cr")  # the two that need a judge
 
@@ -165,7 +166,7 @@ SCORES = pa.schema(
         _required("n_unclear", pa.int32()),  # verdicts unclear or missing, of two
         *(_required(f"{kind}_matched", pa.int32()) for kind in ("type", "category", "alias", "pair")),
         *(pa.field(name, pa.float64()) for name in ("tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure")),
-        *(_required(f"{kind}_{count}", pa.int32()) for kind in TYPES for count in ("matched", "predicted", "true")),
+        *(_required(f"{k}_{count}", pa.int32()) for k in DifferenceType for count in ("matched", "predicted", "true")),
         pa.field("drf", pa.float64()),
         _required("drf_status", pa.string()),
         *(_required(f"n_{label}", pa.int32()) for label in CLAIM_LABELS["drf"]),

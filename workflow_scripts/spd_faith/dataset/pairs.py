@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_errors import error_at, explain
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.text import writable_json
 from spd_faith.dataset.image_sizes import upright_size
@@ -62,7 +63,7 @@ BoundingBox = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Afte
 class Modification(Strict):
     """A true difference."""
 
-    type: Annotated[Literal["color", "remove", "position"], BeforeValidator(_lower)]
+    type: Annotated[DifferenceType, Field(strict=False), BeforeValidator(_lower)]
     """color, remove or position."""
     category: Annotated[str, BeforeValidator(_lower), AfterValidator(_named)]
     """The object's name, best one of the 80 of COCO."""

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spd_faith.core.controls import without_controls
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, HEADLINE, PARSE_STATUSES, SCORES, SEVERITIES, TYPES
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, HEADLINE, PARSE_STATUSES, SCORES, SEVERITIES
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
 from spd_faith.scoring import metrics
 
@@ -31,7 +32,7 @@ _MEANS: dict[str, tuple[float, float]] = {
 }
 _MICRO = {"tf1": "type", "cf1": "category", "cf1_alias": "alias", "pf1": "pair"}  # metric: what is matched
 _FIGURE = {"tf1_figure": "type", "cf1_figure": "category"}
-_PER_TYPE = tuple(f"{kind}_{metric}" for kind in TYPES for metric in ("precision", "recall", "f1"))
+_PER_TYPE = tuple(f"{kind}_{metric}" for kind in DifferenceType for metric in ("precision", "recall", "f1"))
 
 SECONDARY = ("dqr_exact", "ds_count", "pf1", "cf1_alias", "tf1_figure", "cf1_figure", "cr_verdict", "cr_signed")
 DESCRIPTIVE = ("drf_claims", "cr_claims", "unclear")
@@ -40,7 +41,7 @@ AGGREGATED = (*HEADLINE, "overall", *SECONDARY, *DESCRIPTIVE, *_PER_TYPE)
 _COUNTS = (
     *("n_gt", "n_listed"),
     *(f"{kind}_matched" for kind in _MICRO.values()),
-    *(f"{kind}_{count}" for kind in TYPES for count in ("matched", "predicted", "true")),
+    *(f"{kind}_{count}" for kind in DifferenceType for count in ("matched", "predicted", "true")),
 )
 # `quantity_recall` is DQR by recall, whatever heads the leaderboard; the figure's variants need it
 _AVERAGED = (*_MEANS, "quantity_recall")
@@ -169,7 +170,7 @@ def _estimates(sums: np.ndarray) -> np.ndarray:
         value[name] = metrics.f1(total[f"{kind}_matched"], total["n_listed"], total["n_gt"])
     for name, kind in _FIGURE.items():
         value[name] = metrics.figure_f1(total[f"{kind}_matched"], total["n_listed"], value["quantity_recall"])
-    for kind in TYPES:
+    for kind in DifferenceType:
         matched, predicted, true = (total[f"{kind}_{count}"] for count in ("matched", "predicted", "true"))
         value[f"{kind}_precision"] = metrics.ratio(matched, predicted)
         value[f"{kind}_recall"] = metrics.ratio(matched, true)
@@ -242,7 +243,7 @@ def _groups(samples: list[dict[str, Any]]) -> Iterator[tuple[str, str, np.ndarra
     for split in dict.fromkeys(splits.tolist()):
         yield "split", split, splits == split
     types = [{difference["type"] for difference in sample["differences"]} for sample in samples]
-    for kind in TYPES:
+    for kind in DifferenceType:
         if (inside := np.array([kind in held for held in types])).any():
             yield "type", kind, inside
     numbers = np.array([len(sample["differences"]) for sample in samples])

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, METRICS, SCORES, TASKS, TYPES
+from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, METRICS, SCORES, TASKS
 from spd_faith.language.categories import canonical_category
 from spd_faith.scoring import metrics
 
@@ -72,7 +73,7 @@ def _counts(
         "pair_matched": metrics.matches(_pairs(predicted_types, predicted_names), _pairs(true_types, true_names)),
         "cr_verdict": float(verdicts in (("differs", "differs"), ("same", "same"))),
     }
-    for kind in TYPES:
+    for kind in DifferenceType:
         in_predicted, in_true = predicted_types.count(kind), true_types.count(kind)
         counts |= {
             f"{kind}_matched": min(in_predicted, in_true),
