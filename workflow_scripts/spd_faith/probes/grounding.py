@@ -52,12 +52,12 @@ def densities(maps: npt.NDArray[np.floating], boxes: Coverage) -> npt.NDArray[np
     if not len(boxes):
         return np.full(len(maps), np.nan)
     on_boxes = (maps @ (boxes / areas[:, None]).T).mean(axis=1)
-    return np.divide(on_boxes, everywhere, out=np.full(len(maps), np.nan), where=everywhere > 0)
+    return np.asarray(np.divide(on_boxes, everywhere, out=np.full(len(maps), np.nan), where=everywhere > 0))
 
 
 def over(true: npt.NDArray[np.floating], baseline: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """The ratio; nan where the baseline is 0."""
-    return np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0)
+    return np.asarray(np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0))
 
 
 def _over(name: str, label: str, definition: str, baseline: str) -> Summary:
