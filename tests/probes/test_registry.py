@@ -11,6 +11,7 @@ import pytest
 from spd_faith.core.config import ProbeName
 from spd_faith.core.modules import command_files
 from spd_faith.core.schemas import TASKS
+from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.registry import LAYER_PROBES, PROBES, SUMMARIES
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,19 @@ def test_every_summary_is_on_the_leaderboard_once() -> None:
     assert sorted(summary.name for summary in SUMMARIES) == sorted(set(declared)) == sorted(declared)
 
 
+def test_what_probes_share_in_a_run_is_made_once() -> None:
+    made = []
+
+    def make(run: ProbeRun) -> list[str]:
+        made.append(run)
+        return list(run.samples)
+
+    one, other = ProbeRun({"a": {}}, None), ProbeRun({"b": {}}, None)
+    assert one.shared(make) is one.shared(make) and one.shared(make) == ["a"]
+    assert other.shared(make) == ["b"]
+    assert made == [one, other]
+
+
 def test_declarations_are_read_without_a_library_of_models_or_figures() -> None:
     heavy = {"torch", "transformers", "matplotlib", "scipy", "pandas", "PIL"}
     assert not heavy & imported("import spd_faith.probes.registry")
@@ -64,6 +78,7 @@ def test_declarations_are_read_without_a_library_of_models_or_figures() -> None:
 SUMMARISE = """
 import make_leaderboard
 import pandas as pd
+from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.registry import SUMMARIES
 for one in SUMMARIES:
     rows = pd.DataFrame(1.0, index=pd.Index(["a", "b"], name="sample_id"), columns=one.columns)
