@@ -53,7 +53,8 @@ from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.writing import all_probes
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.writing import start_probes
 
 ROOT = Path(__file__).parents[1]
 DATASET = DATASETS.load_entry(ROOT / "config/datasets.yaml", "demo")
@@ -134,7 +135,7 @@ class Case:
         prepared = prepare_answered(builder, self.questions()[:asked], [answer] * asked, share_rows=share_rows)
         passes = run_pass(checkpoint.model, prepared)
         samples = {"sample": sample_row(next(demo_pairs(DATASET)))}
-        probes = all_probes(samples, checkpoint.tokenizer)
+        probes = start_probes(PROBES, samples, checkpoint.tokenizer)
         for task, found in zip(TASKS, passes, strict=False):
             for one in probes:
                 list(one.tables("sample", task, found))

@@ -25,7 +25,7 @@ rule make_leaderboard:
             probe=sorted(run.config.probes.run),
         ),
         published="resources/published_results.csv",
-        modules=command_files("make_leaderboard.py"),
+        modules=command_files("make_leaderboard.py", without="probes/figures"),
     output:
         leaderboard=multiext("results/{dataset}/leaderboard", ".parquet", ".csv", ".md"),
         breakdowns="results/{dataset}/breakdowns.parquet",

@@ -13,8 +13,8 @@ from spd_faith.inference.backends import open_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import read_questions
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import choose_samples, saved_answers
-from spd_faith.registry import REGISTRY
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--responses", type=Path, required=True, help="the model's saved answers")
     parser.add_argument("--output-folder", type=Path, required=True, help="gets one table per probe")
-    parser.add_argument("--probes", nargs="+", choices=REGISTRY.probes, default=REGISTRY.probes, help="default: all")
+    parser.add_argument("--probes", nargs="+", choices=PROBES, default=list(PROBES), help="default: all")
     parser.add_argument("--samples-per-split", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of samples")
     parser.add_argument("--batch-size", type=int, help="samples per pass; the entry's where not given")
@@ -54,7 +54,7 @@ def main() -> None:
         ExitStack() as stack,
     ):
         from spd_faith.probes.outcomes import measure_answers
-        from spd_faith.probes.writing import all_probes, write_probes
+        from spd_faith.probes.writing import start_probes, write_probes
 
         builder = checkpoint.prompt_builder()
         if others := {row["pixel_backend"] for row in responses} - {builder.pixel_backend, None}:
@@ -62,7 +62,7 @@ def main() -> None:
         provenance = checkpoint.provenance(builder.pixel_backend).to_json() | {"seed": arguments.seed}
         provenance |= {"samples_per_split": arguments.samples_per_split}
         by_id = {sample["sample_id"]: sample for sample in samples}
-        probes = [probe for probe in all_probes(by_id, checkpoint.tokenizer) if probe.name in arguments.probes]
+        probes = start_probes(arguments.probes, by_id, checkpoint.tokenizer)
         write = stack.enter_context(write_probes(arguments.output_folder, probes, provenance))
         questions = read_questions(arguments.images, answers, prompts)
         with progress(len(answers), arguments.model, "answer") as bar:

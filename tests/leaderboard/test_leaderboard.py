@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
-from spd_faith.core.schemas import PROBES
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
 from spd_faith.leaderboard.render import csv_text, headline_table, markdown_text, probe_section
 from spd_faith.leaderboard.rows import SHOWN, Provenance, live_rows, published_rows
+from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.floors import constant_answers
 from spd_faith.scoring.samples import score_table
@@ -150,7 +150,7 @@ def probe_table(probe: str, **measures: list[float | None]) -> pa.Table:
         | {"status": "no_boxes" if None in values else "ok", **dict(zip(measures, values, strict=True))}
         for name, *values in zip(IDS, *measures.values(), strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=PROBES[probe])
+    return pa.Table.from_pylist(rows, schema=PROBES[probe].schema)
 
 
 OPEN = {
@@ -162,9 +162,9 @@ OPEN = {
         "token_activation_map": probe_table("token_activation_map", hit=[1.0] * 4, chance=[0.25] * 4),
     },
     "partly": {
-        "layer_changes": PROBES["layer_changes"].empty_table(),
+        "layer_changes": PROBES["layer_changes"].schema.empty_table(),
         "grounding": probe_table("grounding", attention_true=[None] * 4, attention_other_sample=[None] * 4),
-        "token_activation_map": PROBES["token_activation_map"].empty_table(),
+        "token_activation_map": PROBES["token_activation_map"].schema.empty_table(),
     },
 }
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from spd_faith.core.schemas import ERROR_TYPES, HEADLINE, PARSE_STATUSES, PROBE_SUMMARIES, SEVERITIES
+from spd_faith.core.schemas import ERROR_TYPES, HEADLINE, PARSE_STATUSES, SEVERITIES
 from spd_faith.core.text import printable
-from spd_faith.leaderboard.rows import FRACTIONS, LOWEST_RANKED_COVERAGE, PROBE_SHARES, SHOWN
+from spd_faith.leaderboard.rows import FRACTIONS, LOWEST_RANKED_COVERAGE, SHOWN
+from spd_faith.probes.registry import SUMMARIES
+from spd_faith.probes.summary import Summary
 from spd_faith.scoring.aggregate import SECONDARY, Aggregate
 
 NAMES = {
@@ -20,14 +22,6 @@ NAMES = {
     "cf1_figure": "CF1-figure",
     "cr_verdict": "CR-verdict",
     "cr_signed": "CR-signed",
-    "visual_attention": "Visual attention",
-    "visual_slope": "Slope",
-    "grounding_ratio": "Grounding ratio",
-    "grounding_over_random": "over random boxes",
-    "grounding_over_unchanged": "over unchanged objects",
-    "ffn_drift": "FFN drift",
-    "tam_hit": "TAM hits",
-    "tam_chance": "by chance",
 }
 _NONE = "–"
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|*`<~"})
@@ -179,18 +173,14 @@ def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> list[str]:
     if models.empty:
         return []
     table = pd.DataFrame({"Model": models["label"], "Pairs": models["n_probed"].astype(int)})
-    for name in PROBE_SUMMARIES:
-        if models[f"{name}_n"].notna().any():
-            table[NAMES[name]] = [_probe_cell(row, name) for row in models.to_dict("records")]
+    for summary in SUMMARIES:
+        if models[f"{summary.name}_n"].notna().any():
+            table[summary.label] = [_probe_cell(row, summary) for row in models.to_dict("records")]
     parts = [
         "## Inside the open models",
-        "Of the answers to “how many differences?” about the probed pairs, with 95% intervals as above. *Visual "
-        "attention*: percent of attention that is on the pictures; *slope*: by how many percentage points that "
-        "changes from the answer’s first token to its last. *Grounding ratio*: how dense attention is on what differs "
-        "over how dense it is where other pairs differ; beside it over random boxes and over objects that did not "
-        "change. *FFN drift*: how far a feed-forward network moves a state, over the state’s norm, mean over layers. "
-        "*TAM hits*: percent of content words whose activation map is highest in a true box, and what chance gives. "
-        "Formulas: docs/probes.md.",
+        "Of the answers to “how many differences?” about the probed pairs, with 95% intervals as above. "
+        + " ".join(f"*{summary.label}*: {summary.definition}." for summary in SUMMARIES)
+        + " Formulas: docs/probes.md.",
         "**The tiny reference models that come with this workflow were trained to point at what differs.** Their "
         "numbers show that the probes work, and nothing about the models whose architecture they have.",
         _markdown(table),
@@ -204,10 +194,11 @@ def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> list[str]:
     return parts
 
 
-def _probe_cell(row: dict[str, float], name: str) -> str:
+def _probe_cell(row: dict[str, float], summary: Summary) -> str:
+    name = summary.name
     if pd.isna(row[name]):
         return _NONE
-    scale, digits = (100, 1) if name in PROBE_SHARES else (1, 2)
+    scale, digits = (100, 1) if summary.is_fraction else (1, 2)
     value, low, high = (f"{scale * row[f'{name}{end}']:.{digits}f}" for end in ("", "_low", "_high"))
     text = f"{value} [{low}, {high}]"
     return text if row[f"{name}_n"] == row["n_probed"] else f"{text}, {row[f'{name}_n']} pairs"

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from spd_faith.core.schemas import HEADLINE
+from spd_faith.probes.registry import SUMMARIES
 from spd_faith.scoring.aggregate import DESCRIPTIVE, SECONDARY, Aggregate
 
 LOWEST_RANKED_COVERAGE = 0.98
@@ -13,7 +14,6 @@ SHOWN = (*HEADLINE, "overall")
 _ESTIMATES = {"value": "", "low": "_low", "high": "_high", "coverage": "_coverage"}
 _BOUNDS = {"bound_low": "_bound_low", "bound_high": "_bound_high"}
 _CLAIMS_PER_SAMPLE = ("drf_claims", "cr_claims")
-PROBE_SHARES = ("visual_attention", "visual_slope", "tam_hit", "tam_chance")  # of PROBE_SUMMARIES
 
 # columns that hold fractions, shown as percentages
 FRACTIONS = [
@@ -22,7 +22,7 @@ FRACTIONS = [
     for suffix in (*_ESTIMATES.values(), *_BOUNDS.values())
     if metric not in _CLAIMS_PER_SAMPLE or suffix == "_coverage"
 ]
-FRACTIONS += [f"{name}{suffix}" for name in PROBE_SHARES for suffix in ("", "_low", "_high")]
+FRACTIONS += [f"{one.name}{suffix}" for one in SUMMARIES if one.is_fraction for suffix in ("", "_low", "_high")]
 
 
 @dataclass(frozen=True)

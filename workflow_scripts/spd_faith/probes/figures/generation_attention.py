@@ -1,7 +1,9 @@
 """Figures of the probe `generation_attention`."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
-from spd_faith.core.schemas import PROBE_GENERATION_ATTENTION
+from spd_faith.probes.figures.declared import TASK, Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     BLUE,
     COLUMN,
@@ -23,6 +26,7 @@ from spd_faith.probes.figures.drawing import (
     ORANGE,
     PURPLE,
     SKY,
+    LineStyle,
     band,
     legend_below,
     say_empty,
@@ -30,8 +34,9 @@ from spd_faith.probes.figures.drawing import (
     title,
     whole_numbers,
 )
+from spd_faith.probes.generation_attention import GenerationAttention
 
-SEGMENTS = {  # of the prompt and the answer so far; name, colour, line
+SEGMENTS: dict[str, tuple[str, str, LineStyle]] = {  # of the prompt and the answer so far; name, colour, line
     "picture_1": ("picture 1, or merged", BLUE, "-"),
     "picture_2": ("picture 2", SKY, "--"),
     "user": ("user's text", ORANGE, "-."),
@@ -46,14 +51,14 @@ NO_ANSWERS = "no measured answers"
 
 
 def read_steps(path: Path, task: str) -> pa.Table:
-    """Of a table of PROBE_GENERATION_ATTENTION what these figures need: half the memory of all columns."""
-    read_table(path, PROBE_GENERATION_ATTENTION, columns=["layer"])  # refuses another kind of table
+    """Of a table of the probe what these figures need: half the memory of all columns."""
+    read_table(path, GenerationAttention.schema, columns=["layer"])  # refuses another kind of table
     columns = ["sample_id", "task", "layer", "token", *SEGMENTS]
     return pq.read_table(path, columns=columns, filters=[("task", "==", task)])
 
 
 def _measured(table: pa.Table, task: str) -> pa.Table:
-    return table.filter(pc.and_(pc.is_valid(table["layer"]), pc.equal(table["task"], task)))
+    return table.filter(~pc.field("layer").is_null() & (pc.field("task") == task))
 
 
 def _answers(table: pa.Table, task: str) -> int:
@@ -64,7 +69,7 @@ def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
     """Mean shares of SEGMENTS by `keys`, for the steps that enough answers reach."""
     answers, table = _answers(table, task), _measured(table, task)
     reached = table.group_by(["token"]).aggregate([("sample_id", "count_distinct")])
-    enough = reached.filter(pc.greater_equal(reached["sample_id_count_distinct"], _LEAST_REACHED * answers))["token"]
+    enough = reached.filter(pc.field("sample_id_count_distinct") >= _LEAST_REACHED * answers)["token"]
     table = table.filter(pc.is_in(table["token"], enough.combine_chunks()))
     means = table.group_by(list(keys)).aggregate([(name, "mean") for name in SEGMENTS])
     return means.rename_columns({f"{name}_mean": name for name in SEGMENTS}).to_pandas()
@@ -74,7 +79,7 @@ def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
 def attention_by_step(tables: Mapping[str, pa.Table], task: str) -> Figure:
     """Where each model looks at each token of its answers, averaged over layers: a panel per model.
 
-    `tables` are rows of PROBE_GENERATION_ATTENTION by model. Steps that fewer than a quarter of the answers reach are
+    `tables` are the probe's by model. Steps that fewer than a quarter of the answers reach are
     left out.
     """
     figure = Figure(figsize=(COLUMN, 1.25 + 1.35 * len(tables)))
@@ -114,7 +119,8 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
         axes.grid(visible=False)
         wide = means.pivot(index="layer", columns="token", values=name)
         if wide.notna().any(axis=None):
-            extent = (wide.columns[0] - 0.5, wide.columns[-1] + 0.5, wide.index[0] - 0.5, wide.index[-1] + 0.5)
+            steps, layers = wide.columns.to_numpy(float), wide.index.to_numpy(float)
+            extent = (steps[0] - 0.5, steps[-1] + 0.5, layers[0] - 0.5, layers[-1] + 0.5)
             colors = {"cmap": "viridis", "vmin": 0, "vmax": largest}
             images.append(axes.imshow(wide, **colors, extent=extent, origin="lower", aspect="auto"))
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
@@ -135,7 +141,7 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
 def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) -> Figure:
     """Where one answer looks, step after step: a panel per layer, of up to twelve layers evenly spaced."""
     table = _measured(table, task)
-    rows = table.filter(pc.equal(table["sample_id"], sample_id)).to_pandas()
+    rows = table.filter(pc.field("sample_id") == sample_id).to_pandas()
     layers = np.sort(rows["layer"].unique()).astype(int)
     if len(layers) > _MOST_LAYERS:
         layers = layers[np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)]
@@ -175,3 +181,27 @@ def _means_of_neighbours(shares: np.ndarray) -> tuple[np.ndarray, int]:
     starts = np.arange(0, len(shares), together)
     counts = np.diff(np.append(starts, len(shares)))
     return np.add.reduceat(shares, starts) / counts[:, None], together
+
+
+def _of_model(results: ProbeResults) -> dict[str, Draw]:
+    model, table = results.of.model, results.table
+    chosen = _chosen_sample(table, results.of.sample_id)
+    return {
+        "attention_by_step": partial(attention_by_step, {model: table}, TASK),
+        "attention_by_layer": partial(attention_by_layer, model, table, TASK),
+        "attention_of_sample": partial(attention_of_sample, model, table, TASK, chosen),
+    }
+
+
+def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:
+    """The named sample, or the first with a measured answer, or else the first."""
+    if sample_id is not None:
+        if sample_id not in attention["sample_id"].unique().to_pylist():
+            raise UserError(f"--sample-id {sample_id}: not among the probed samples")
+        return sample_id
+    measured = attention.filter(~pc.field("layer").is_null())
+    probed = (measured if len(measured) else attention)["sample_id"].unique()
+    return min(cast(list[str], probed.to_pylist()))
+
+
+FIGURES = ProbeFigures(of_model=_of_model, read=partial(read_steps, task=TASK))

@@ -1,4 +1,4 @@
-"""Overlays of saved maps: which answers have them, and what draws each, from the tables."""
+"""Figures of the probe `token_activation_map`: which answers have overlays, and what draws each, from the tables."""
 
 import logging
 import re
@@ -16,10 +16,12 @@ from matplotlib.figure import Figure
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, sha256
-from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.inference.pictures import decode
+from spd_faith.probes.figures.declared import TASK, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing
 from spd_faith.probes.overlays import MAX_PAGES, overlays, saved_rasters, saved_word_maps
+from spd_faith.probes.token_activation_map import TokenActivationMap
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +43,11 @@ def saved_overlays(
     `maps` is a table of the probe in a folder that is named as the model. Empty where there are no maps at all. Raises
     `UserError` for a sample that has none.
     """
-    answers = read_table(maps, PROBE_TOKEN_ACTIVATION_MAP, columns=["sample_id", "task", "status"])
+    answers = read_table(maps, TokenActivationMap.schema, columns=["sample_id", "task", "status"])
     rows = {row["sample_id"]: row for row in read_table(samples, SAMPLES).to_pylist()}
     read_table(images, IMAGES, columns=["sample_id"])  # refuses another kind of table
-    of_task = answers.filter(pc.equal(answers["task"], task))
-    statuses = dict(zip(of_task["sample_id"].to_pylist(), of_task["status"].to_pylist(), strict=True))
+    of_task = answers.filter(pc.field("task") == task)
+    statuses = {row["sample_id"]: row["status"] for row in of_task.to_pylist()}
     chosen = sample_ids or _first_of_each_split(rows, statuses)
     for sample_id in chosen:
         if statuses.get(sample_id) != "ok" or sample_id not in rows:
@@ -76,9 +78,9 @@ def _first_of_each_split(samples: Mapping[str, Mapping[str, Any]], statuses: Map
 
 
 def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pages: int) -> Iterator[Figure]:
-    wanted = [("sample_id", "==", sample["sample_id"])]
+    wanted = pc.field("sample_id") == sample["sample_id"]
     (pair,) = pq.read_table(images, filters=wanted).to_pylist()
-    table = pq.read_table(maps, filters=[*wanted, ("task", "==", task)], columns=["word", "map", "rasters"])
+    table = pq.read_table(maps, filters=wanted & (pc.field("task") == task), columns=["word", "map", "rasters"])
     rows = [
         {"word": word, "map": values}
         for word, values in zip(table["word"].to_pylist(), _arrays(table["map"]), strict=True)
@@ -93,9 +95,20 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pa
     )
 
 
-def _arrays(lists: pa.ChunkedArray) -> Iterator[np.ndarray]:
+def _arrays(lists: "pa.ChunkedArray[Any]") -> Iterator[np.ndarray]:
     """Each list of numbers, without an object for each number."""
+    chunk: Any  # a list array
     for chunk in lists.chunks:
         values, ends = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
         for start, end in pairwise(ends):
             yield values[start:end]
+
+
+def _of_answers(results: ProbeResults) -> dict[str, Drawing]:
+    drawings = saved_overlays(results.path, results.of.samples, results.of.images, TASK)
+    if not drawings:
+        log.warning("%s: no maps at all to draw; the table's column status says why", results.path)
+    return drawings
+
+
+FIGURES = ProbeFigures(of_answers=_of_answers)
