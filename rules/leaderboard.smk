@@ -3,9 +3,12 @@
 REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/responses/{model}.parquet,
 results/{dataset}/{judgements,scores}/{judge}/{model}.parquet, results/{dataset}/probes/{model}/{probe}.parquet where
 probes are run, resources/published_results.csv
-OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md}, results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
+OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
+results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
 Its parameter is the merged configuration, for that is what it records; so a new label reruns this job alone.
 """
+
+from spd_faith.leaderboard import renderers
 
 
 rule make_leaderboard:
@@ -25,8 +28,11 @@ rule make_leaderboard:
         ),
         published="resources/published_results.csv",
         modules=command_files("make_leaderboard.py"),
+        renderers=[file for script in renderers.SCRIPTS for file in command_files(script)],
     output:
-        leaderboard=multiext("results/{dataset}/leaderboard", ".parquet", ".csv", ".md"),
+        leaderboard=multiext(
+            "results/{dataset}/leaderboard", ".parquet", *(f".{suffix}" for suffix in renderers.SUFFIXES)
+        ),
         breakdowns="results/{dataset}/breakdowns.parquet",
         record="results/{dataset}/run.json",
     log:

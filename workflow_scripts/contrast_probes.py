@@ -8,10 +8,11 @@ import pandas as pd
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import PARSED, PROBE_CONTRASTS, PROBE_GROUPS, PROBES, RESPONSES, SAMPLES, SCORES
+from spd_faith.core.schemas import PARSED, PROBE_CONTRASTS, PROBE_GROUPS, PROBES, RESPONSES, SAMPLES
 from spd_faith.probes.contrasts import DISCOVERY, contrast_rows
 from spd_faith.probes.groups import CONTRASTS, sample_groups
 from spd_faith.probes.sample_values import read_layer_probes
+from spd_faith.scoring.tables import SCORES
 
 
 def main() -> None:

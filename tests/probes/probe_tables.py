@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, SCORES, TASKS
+from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.probes.sample_values import LAYER_PROBES, measures_of
+from spd_faith.scoring.tables import SCORES
 
 SHARES = ("sink", "system", "picture_1", "picture_2", "user", "answer")
 

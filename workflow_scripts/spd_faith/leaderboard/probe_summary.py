@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import PROBE_SUMMARIES, PROBES
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
-from spd_faith.scoring.metrics import ratio
+from spd_faith.scoring.formulas import ratio
 
 TASK = "describe"
 _BASELINES = {

@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from spd_faith.core.config_faults import fault, raise_faults
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, JUDGEMENTS, SCORES
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.original.answer_tables import AnswerTables
-from spd_faith.scoring.aggregate import SECONDARY, estimates
+from spd_faith.scoring.aggregate import estimates
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, SECONDARY
 from spd_faith.scoring.released import released_results
 from spd_faith.scoring.samples import score_table
+from spd_faith.scoring.tables import SCORES
 
 _KINDS = (".json", ".jsonl", ".parquet")
 _CONSISTENCY = ("cr", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"]), "cr_signed", "cr_verdict")
@@ -54,7 +56,7 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
     if not {"same", "different"} <= file.tasks:
         lacking = (*_CONSISTENCY, "n_unclear", "overall", *(("ds",) if ds == "detection" else ()))
     known = {name: value for name, value in estimates(scores).items() if name not in lacking}
-    metrics = {name: known.get(name) for name in (*HEADLINE, "overall", *SECONDARY)}
+    metrics = {name: known.get(name) for name in (*HEADLINE_AND_OVERALL, *SECONDARY)}
     summary = {"model": file.model, "n": scores.num_rows, **metrics, "judge": VERSION, "file": file.path.name}
     return scores.select([name for name in SCORES.names if name not in lacking]), summary
 
@@ -62,13 +64,13 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
 def summary_table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per file; a metric that is not known is null."""
     table = pd.DataFrame(summaries)
-    metrics = [*HEADLINE, "overall", *SECONDARY]
+    metrics = [*HEADLINE_AND_OVERALL, *SECONDARY]
     return table.astype(dict.fromkeys(metrics, float))
 
 
 def summary_report(table: pd.DataFrame) -> str:
     """The headline of each file in percent, as lines of plain text."""
-    columns = [*HEADLINE, "overall"]
+    columns = list(HEADLINE_AND_OVERALL)
     shown = table[["model", "n", *columns]].copy()
     shown[columns] = (100 * shown[columns]).round(1)
     lines = shown.rename(columns=str.upper).to_string(index=False, na_rep="–")
