@@ -96,7 +96,7 @@ def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: M
             return fault(place, "unknown key", keys[-1], sorted(_fields_at(model, keys[:-1])))
         case "missing":
             return fault(place, "missing key", NOTHING, _described(model, keys))
-        case "literal_error":
+        case "literal_error" | "enum":
             allowed = [choice.strip("' ") for choice in re.split(r", | or ", context["expected"])]
             return fault(place, "unknown value", error["input"], allowed)
         case "invalid_key":

@@ -7,7 +7,6 @@ status. A field that may be null says so with `nullable=True`, which is pyarrow'
 import pyarrow as pa
 
 TASKS = ("describe", "same", "different")
-TYPES = ("color", "remove", "position")
 METRICS = ("drf", "cr")  # the two that need a judge
 
 

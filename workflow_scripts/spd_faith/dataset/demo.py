@@ -9,6 +9,7 @@ from zlib import crc32
 
 from PIL import Image
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import DemoDataset, DemoSplit
 from spd_faith.core.files import sha256
 from spd_faith.dataset.scenes import (
@@ -119,7 +120,7 @@ def describe(difference: SceneDifference) -> str:
     before, after = difference.before, difference.after
     if after is None:
         return f"the {before.color} {before.category} was removed"
-    if difference.type == "color":
+    if difference.type == DifferenceType.COLOR:
         return f"the color of the {before.category} changed from {before.color} to {after.color}"
     start, end = _place(before), _place(after)
     if start != end:

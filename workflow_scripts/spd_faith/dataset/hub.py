@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import TYPES
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
 from spd_faith.dataset.picture_sizes import seen_size
@@ -23,11 +23,6 @@ from spd_faith.dataset.picture_sizes import seen_size
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
 _TOLD_FAULTS = 100
-_OTHER_NAMES = {
-    "colour": "color", "color change": "color", "colour change": "color", "recolor": "color", "recolour": "color",
-    "removed": "remove", "removal": "remove", "delete": "remove", "deletion": "remove",
-    "move": "position", "moved": "position", "position change": "position",
-}  # fmt: skip
 _QUOTATION_MARKS = ('""', "''", "“”", "‘’")
 _log = logging.getLogger(__name__)
 
@@ -167,9 +162,9 @@ def _difference(number: int, published: dict[str, Any] | None) -> dict[str, Any]
     if published is None:
         raise _Fault(f"difference {number} is null")
     name = " ".join((published["type"] or "").lower().replace("_", " ").replace("-", " ").split())
-    kind = _OTHER_NAMES.get(name, name)
-    if kind not in TYPES:
-        raise _Fault(f"difference {number} has the type {published['type']!r}, none of {', '.join(TYPES)}")
+    kind = DifferenceType.published(name)
+    if kind is None:
+        raise _Fault(f"difference {number} has the type {published['type']!r}, none of {', '.join(DifferenceType)}")
     if not (category := " ".join((published["category"] or "").lower().split())):
         raise _Fault(f"difference {number} has no category")
     return {

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_faults import explain, fault
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.text import writable_json
 from spd_faith.dataset.merged import Layout
@@ -62,7 +63,7 @@ Box = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], AfterValidat
 class Modification(Strict):
     """A true difference."""
 
-    type: Annotated[Literal["color", "remove", "position"], BeforeValidator(_lower)]
+    type: Annotated[DifferenceType, Field(strict=False), BeforeValidator(_lower)]
     """color, remove or position."""
     category: Annotated[str, BeforeValidator(_lower), AfterValidator(_named)]
     """The object's name, best one of the 80 of COCO."""

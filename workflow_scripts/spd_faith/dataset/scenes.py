@@ -8,9 +8,12 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
+from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import TYPES
 from spd_faith.dataset.sprites import CATEGORIES, COLORS, FULL_COVERAGE, sprite
+
+DRAWN_TYPES = (DifferenceType.COLOR, DifferenceType.REMOVE, DifferenceType.POSITION)
+"""The types that a scene can show."""
 
 GRID = 4
 CELL = 112  # pixels
@@ -65,7 +68,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class SceneDifference:
-    type: str
+    type: DifferenceType
     before: SceneObject
     after: SceneObject | None  # None where it was removed
 
@@ -115,12 +118,12 @@ def sample_pair(
     free_cells = cells[len(categories) :]  # free in the original picture: nothing moves to where another was
     found = []
     for before in rng.sample(original, rng.randint(*differences)):
-        kind = rng.choice(TYPES if free_cells else TYPES[:2])
+        kind = rng.choice([kind for kind in DRAWN_TYPES if free_cells or kind.changes != Attribute.PLACE])
         after = None
-        if kind == "color":
+        if kind == DifferenceType.COLOR:
             others = LOOK_ALIKES[before.color] if look_alike else [name for name in COLORS if name != before.color]
             after = replace(before, color=rng.choice(others))
-        elif kind == "position":
+        elif kind == DifferenceType.POSITION:
             after = replace(before, cell=free_cells.pop())
         found.append(SceneDifference(kind, before, after))
     changed = {difference.before: difference.after for difference in found}

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_faults import NOTHING, explain, fault, raise_faults, read_mapping
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.files import sha256
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES, TYPES
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES
 from spd_faith.judging.claims import SEVERITY
 
 _Words = Annotated[str, Field(min_length=1)]
@@ -37,7 +38,7 @@ _Box = Annotated[Box, BeforeValidator(_named_sides)]
 
 
 class Difference(Strict):
-    type: Literal[TYPES]
+    type: Annotated[DifferenceType, Field(strict=False)]
     category: _Words
     description: str | None = None
     bbox: _Box | None = None

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from spd_faith.core.schemas import TYPES
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.negation import negates
 from spd_faith.language.words import Hit, Phrases, Words, words_of
 
@@ -107,7 +107,7 @@ def normalise_type(raw: str) -> str | None:
     if any(hit.value == "weak color" for hit in hits):  # "color shift", "color switched"
         hits = [hit for hit in hits if not is_vague(words, hit)]
     kinds = {hit.value.split()[1] for hit in hits}
-    return kinds.pop() if len(kinds) == 1 and kinds <= set(TYPES) else None
+    return kinds.pop() if len(kinds) == 1 and kinds <= set(DifferenceType) else None
 
 
 def is_vague(words: Words, hit: Hit) -> bool:

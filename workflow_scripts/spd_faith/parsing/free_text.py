@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spd_faith.core.schemas import TYPES
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
@@ -53,7 +53,7 @@ def read_prose(text: str) -> Prose:
             subjects = topic
         short = len(words) <= _HEADING_WORDS
         if types and not subjects:
-            nameless += any(kind.value in TYPES or kind.value == "added" for kind in types)
+            nameless += any(DifferenceType.named(kind.value) or kind.value == "added" for kind in types)
             heading = types if short else []
             continue
         if not types and subjects and heading and short and not find_sameness(clause):
@@ -96,9 +96,7 @@ def _pairs(types: list[Mention], subjects: list[Mention], again: bool) -> list[T
         chosen = [(min(kinds, key=lambda kind: abs(kind.start - subject.start)), subject) for subject in subjects]
     else:
         chosen = [(kind, subject) for subject in subjects for kind in kinds]
-    return [
-        Told(kind.value if kind.value in TYPES else None, kind.text, subject.text, again) for kind, subject in chosen
-    ]
+    return [Told(DifferenceType.named(kind.value), kind.text, subject.text, again) for kind, subject in chosen]
 
 
 def _without_repeats(told: list[Told]) -> list[Told]:

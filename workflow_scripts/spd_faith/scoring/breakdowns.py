@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spd_faith.core.schemas import TYPES
+from spd_faith.core.difference_types import DifferenceType
 
 Samples = list[dict[str, Any]]  # rows of SAMPLES
 Group = tuple[str, NDArray[np.bool_]]  # its name, and which samples (samples,) are in it
@@ -33,7 +33,7 @@ def _splits(samples: Samples) -> Iterator[Group]:
 
 def _types(samples: Samples) -> Iterator[Group]:
     types = [{difference["type"] for difference in sample["differences"]} for sample in samples]
-    for kind in TYPES:
+    for kind in DifferenceType:
         if (inside := np.array([kind in held for held in types])).any():
             yield kind, inside
 

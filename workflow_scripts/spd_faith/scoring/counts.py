@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spd_faith.core.schemas import CLAIM_LABELS, TYPES
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import CLAIM_LABELS
 from spd_faith.language.categories import canonical_category
 from spd_faith.scoring.formulas import matches
 
@@ -72,7 +73,7 @@ class AnsweredSample:
 Count = Callable[[AnsweredSample], int]
 
 
-def _of_type(kind: str) -> dict[str, Count]:
+def _of_type(kind: DifferenceType) -> dict[str, Count]:
     return {
         f"{kind}_matched": lambda a: min(a.predicted.types.count(kind), a.true.types.count(kind)),
         f"{kind}_predicted": lambda a: a.predicted.types.count(kind),
@@ -90,7 +91,7 @@ COUNTS: dict[str, Count] = {
     "category_matched": lambda a: matches(a.predicted.names, a.true.names),
     "alias_matched": lambda a: matches(a.predicted.aliases, a.true.aliases),
     "pair_matched": lambda a: matches(a.predicted.pairs, a.true.pairs),
-    **{name: count for kind in TYPES for name, count in _of_type(kind).items()},
+    **{name: count for kind in DifferenceType for name, count in _of_type(kind).items()},
 }
 
 # what the formulas of single samples need besides, and no sum

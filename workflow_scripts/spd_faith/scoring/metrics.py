@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from spd_faith.core.schemas import CLAIM_LABELS, TYPES
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import CLAIM_LABELS
 from spd_faith.scoring import formulas
 from spd_faith.scoring.formulas import Array
 from spd_faith.scoring.metric_types import Columns, Formula, Mean, MeanOf, Metric, Pooled, Role
@@ -65,7 +66,7 @@ def _figure_f1(*, name: str, label: str, definition: str, matched: str) -> Metri
     )
 
 
-def _of_type(kind: str) -> tuple[Metric, ...]:
+def _of_type(kind: DifferenceType) -> tuple[Metric, ...]:
     """Precision, recall and F1 of one type of difference, from counts that are summed."""
     matched, predicted, true = (f"{kind}_{count}" for count in ("matched", "predicted", "true"))
     made: dict[str, tuple[str, Formula]] = {
@@ -259,7 +260,7 @@ _DESCRIPTIVE = (
     ),
 )
 
-_BY_TYPE = tuple(metric for kind in TYPES for metric in _of_type(kind))
+_BY_TYPE = tuple(metric for kind in DifferenceType for metric in _of_type(kind))
 
 METRICS: dict[str, Metric] = {
     metric.name: metric for metric in (*_PARTS, *_HEADLINE, *_OVERALL, *_SECONDARY, *_DESCRIPTIVE, *_BY_TYPE)

@@ -16,8 +16,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import TASKS, TYPES
+from spd_faith.core.schemas import TASKS
 
 
 def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict
     true_types, true_names = [d["type"] for d in true], [d["category"] for d in true]
     predicted_types = [d["raw_type"] for d in predicted]
     names = [d["raw_category"] for d in predicted if d["raw_category"]]
-    types = {kind: (true_types.count(kind), predicted_types.count(kind)) for kind in TYPES}
+    types = {kind: (true_types.count(kind), predicted_types.count(kind)) for kind in DifferenceType}
     return {
         "gt_num": len(true),
         "pred_num": len(predicted),
@@ -58,7 +59,7 @@ def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict
 
 
 def _summary(per_sample: list[dict[str, Any]]) -> dict[str, Any]:
-    types = {kind: _total(sample["type_level"][kind] for sample in per_sample) for kind in TYPES}
+    types = {kind: _total(sample["type_level"][kind] for sample in per_sample) for kind in DifferenceType}
     true, predicted, matched = (
         sum(level[f"total_{side}"] for level in types.values()) for side in ("gt", "pred", "matched")
     )

@@ -5,7 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.schemas import CLAIM_LABELS, TYPES
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import CLAIM_LABELS
 from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS
 from spd_faith.scoring.metrics import METRICS
 
@@ -17,7 +18,7 @@ _ORDER = (
     *(*KEYS, "parse_status", "n_gt", "n_pred", "n_listed", "dqr", "dqr_exact", "ds", "ds_count", "n_unclear"),
     *("type_matched", "category_matched", "alias_matched", "pair_matched"),
     *("tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure"),
-    *(f"{kind}_{count}" for kind in TYPES for count in ("matched", "predicted", "true")),
+    *(f"{kind}_{count}" for kind in DifferenceType for count in ("matched", "predicted", "true")),
     *(name for metric, labels in CLAIM_LABELS.items()
       for name in (metric, f"{metric}_status", *(f"n_{label}" for label in labels))),
     *("cr_signed", "cr_verdict", "overall"),
