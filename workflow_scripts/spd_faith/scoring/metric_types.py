@@ -112,7 +112,7 @@ class Pooled(Metric):
 
     formula: Formula
     counts: tuple[str, ...]
-    over_dataset: str = "micro: counts summed, then the formula"
+    over_dataset: str = "micro: counts summed first"
 
     def of_samples(self, columns: Columns) -> Array:
         return self.formula(columns)

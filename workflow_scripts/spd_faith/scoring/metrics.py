@@ -113,7 +113,7 @@ _HEADLINE = (  # in the published order
         name="tf1",
         label="TF1",
         title="Type-Level F1",
-        definition="F1 of the types of difference",
+        definition=f"F1 of the types of difference ({', '.join(DifferenceType)})",
         role=Role.HEADLINE,
         matched="type_matched",
     ),
