@@ -51,7 +51,8 @@ from spd_faith.inference.batches import Shown
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.writing import all_probes
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.writing import start_probes
 
 ROOT = Path(__file__).parents[1]
 DATASET = registry_entry("datasets", ROOT / "config/datasets.yaml", "demo")
@@ -130,7 +131,7 @@ class Case:
         prepared = prepare_answered(self.backend, self.questions()[:asked], [answer] * asked)
         passes = run_pass(self.backend.model, prepared)
         samples = {"sample": sample_row(next(demo_pairs(DATASET)))}
-        probes = all_probes(samples, self.backend.processor.tokenizer)
+        probes = start_probes(PROBES, samples, self.backend.processor.tokenizer)
         for task, found in zip(TASKS, passes, strict=False):
             for one in probes:
                 list(one.tables("sample", task, found))

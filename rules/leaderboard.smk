@@ -27,7 +27,7 @@ rule make_leaderboard:
             probe=sorted(run.config.probes.run),
         ),
         published="resources/published_results.csv",
-        modules=command_files("make_leaderboard.py"),
+        modules=command_files("make_leaderboard.py", without="probes/figures"),
         renderers=[file for script in renderers.SCRIPTS for file in command_files(script)],
     output:
         leaderboard=multiext(

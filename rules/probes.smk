@@ -52,7 +52,7 @@ rule contrast_probes:
         parsed="results/{dataset}/parsed/{model}.parquet",
         scores=f"results/{{dataset}}/scores/{run.config.judges[0]}/{{model}}.parquet",
         probes=rules.run_probes.output,
-        modules=command_files("contrast_probes.py"),
+        modules=command_files("contrast_probes.py", without="probes/figures"),
     output:
         contrasts="results/{dataset}/probes/{model}/contrasts.parquet",
         groups="results/{dataset}/probes/{model}/groups.parquet",

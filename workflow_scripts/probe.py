@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
-from spd_faith.core.config import PROBE_NAMES, Probes
+from spd_faith.core.config import Probes
 from spd_faith.core.config_faults import NOTHING, fault, raise_faults
 from spd_faith.core.entries import JsonlDataset, TransformersModel, identity
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, RESPONSES, SAMPLES
+from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.dataset.folder import folder_entry
 from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
@@ -41,8 +42,9 @@ from spd_faith.original.given_answers import (
     holds_pictures,
     pairs_named_by_answers,
 )
-from spd_faith.probes.groups import CONTRASTS, members
-from spd_faith.probes.sample_values import LAYER_PROBES
+from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, members
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.sample_values import probes_in, read_contrasted
 from spd_faith.probes.samples import SavedAnswer
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def _arguments() -> argparse.Namespace:
         spelled = [spelling for name in names for spelling in (f"--{name}", f"--{name.replace('_', '-')}")]
         parser.add_argument(*dict.fromkeys(spelled), dest=names[0], **settings)
 
-    flag("probes", nargs="+", choices=PROBE_NAMES, required=True)
+    flag("probes", nargs="+", choices=PROBES, required=True)
     flag("model_path", "model", "pretrained_model_path", required=True, help="key of the models file, folder or hub id")
     flag("input_file", "in_file_path", type=Path, help="the pairs, as JSONL")
     flag("multi_diff_dir", type=Path, help="the pairs, as a folder of splits or of one split: {id}/{id}_original.jpg …")
@@ -161,9 +163,10 @@ def _pairs_and_answers(arguments: argparse.Namespace) -> tuple[list[Pair], Impor
     if not arguments.comparison_result:
         return _pairs(arguments, arguments.max_samples)[: arguments.max_samples], None
     file = read_answer_file(arguments.comparison_result)
-    if "hidden_similarity" in arguments.probes and (lacking := {"same", "different"} - file.tasks):
-        keys = " or ".join(f"response_{task}" for task in sorted(lacking))
-        raise UserError(f"{file.path}: no record has {keys}, and hidden_similarity compares the two answers")
+    for probe in arguments.probes:
+        if lacking := set(PROBES[probe].needed_tasks) - file.tasks:
+            keys = " or ".join(f"response_{task}" for task in sorted(lacking))
+            raise UserError(f"{file.path}: no record has {keys}, and {probe} compares the two answers")
     if not arguments.input_file and arguments.image_dir and holds_pictures(arguments.image_dir):
         pairs = pairs_named_by_answers(file.records, arguments.image_dir, arguments.max_samples)
     else:
@@ -222,14 +225,11 @@ def _measure(
     """Write the table of each probe."""
     from spd_faith.probes.layer_range import LayerRange
     from spd_faith.probes.outcomes import measure_answers
-    from spd_faith.probes.writing import all_probes, write_probes
+    from spd_faith.probes.writing import start_probes, write_probes
 
     samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
-    probes = [
-        LayerRange(probe, arguments.layer_start, arguments.layer_end)
-        for probe in all_probes(samples, backend.processor.tokenizer)
-        if probe.name in arguments.probes
-    ]
+    probes = start_probes(arguments.probes, samples, backend.processor.tokenizer)
+    layers = LayerRange(arguments.layer_start, arguments.layer_end)
     answers = {
         (row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
         for row in responses
@@ -237,7 +237,7 @@ def _measure(
     asked = [QuestionKey(*key, prompt_sha="", key="") for key in answers]
     questions = read_questions(folder / "images.parquet", asked, prompts)
     with (
-        write_probes(folder, probes, provenance) as write,
+        write_probes(folder, probes, provenance, layers) as write,
         progress(len(answers), "Passes", "answer") as bar,
     ):
         for question, outcome in measure_answers(backend, questions, answers, batch_size):
@@ -248,27 +248,37 @@ def _measure(
 def _present(arguments: argparse.Namespace, folder: Path) -> None:
     """Draw, copy to where the flags say, and tell where everything is."""
     for name in arguments.probes:
-        _tell(name, folder / f"{name}.parquet")
+        _tell(name, PROBES[name].path_in(folder))
     if arguments.output_file:
-        _copy(folder / f"{arguments.probes[0]}.parquet", arguments.output_file)
-    drawings = _contrasts(arguments, folder) | _overlays(arguments, folder)
-    if drawings:
+        _copy(PROBES[arguments.probes[0]].path_in(folder), arguments.output_file)
+    if drawings := _drawings(arguments, folder):
         _save_figures(drawings, folder / "figures", arguments.output_pdf)
 
 
-def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
-    """Write groups and contrasts, tell the sizes of the groups, and return what draws the figures of layers."""
-    from spd_faith.probes.contrasts import contrast_rows
+def _drawings(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
+    """What draws each figure, once groups and contrasts are written where a probe contrasts anything."""
+    from spd_faith.probes.figures.declared import ModelResults
     from spd_faith.probes.figures.of_model import all_drawings
+
+    groups, contrasts = pd.DataFrame(), pd.DataFrame()
+    if contrasted := read_contrasted(folder, arguments.probes):
+        groups, contrasts = _contrasts(contrasted, folder)
+    results = ModelResults(
+        model=Path(arguments.model_path).name,
+        probes=folder,
+        samples=folder / "samples.parquet",
+        images=folder / "images.parquet",
+        groups=groups,
+        contrasts=contrasts,
+    )
+    return all_drawings(results, probes_in(folder, arguments.probes))
+
+
+def _contrasts(probes: dict[str, pa.Table], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write groups and contrasts, report the sizes of the groups, and return both tables."""
+    from spd_faith.probes.contrasts import PROBE_CONTRASTS, contrast_rows
     from spd_faith.probes.judged_groups import groups_by_rules
 
-    probes = {
-        name: read_table(folder / f"{name}.parquet", schema)
-        for name, schema in LAYER_PROBES.items()
-        if name in arguments.probes
-    }
-    if not probes:
-        return {}
     defaults = Probes()
     bounds = {"faithful_at_least": defaults.faithful_at_least, "unfaithful_at_most": defaults.unfaithful_at_most}
     responses = read_table(folder / "responses.parquet", RESPONSES)
@@ -276,29 +286,13 @@ def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawin
     write_table(folder / "groups.parquet", groups, PROBE_GROUPS, bounds)
     grouped = pd.DataFrame(groups)
     drawn = {"permutations": defaults.permutations, "seed": defaults.seed}
-    write_table(
-        folder / "contrasts.parquet", contrast_rows(grouped, probes, responses, **drawn), PROBE_CONTRASTS, drawn
-    )
+    rows = contrast_rows(grouped, probes, responses, **drawn)
+    write_table(folder / "contrasts.parquet", rows, PROBE_CONTRASTS, drawn)
     for contrast in CONTRASTS:
         sizes = members(grouped, contrast)["group"].value_counts()
         told = ", ".join(f"{sizes.get(name, 0)} {name}" for name in (contrast.group, contrast.reference))
         _tell(contrast.name, f"{told}, of {grouped['sample_id'].nunique()} samples")
-    contrasts = read_table(folder / "contrasts.parquet", PROBE_CONTRASTS).to_pandas()
-    return all_drawings(Path(arguments.model_path).name, probes, contrasts, grouped, sample_id=None)
-
-
-def _overlays(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
-    """What draws the maps of the first answer of each split."""
-    from spd_faith.probes.figures.of_model import TASK
-    from spd_faith.probes.saved_overlays import saved_overlays
-
-    if "token_activation_map" not in arguments.probes:
-        return {}
-    maps = folder / "token_activation_map.parquet"
-    drawings = saved_overlays(maps, folder / "samples.parquet", folder / "images.parquet", TASK)
-    if not drawings:
-        logging.warning("%s: no maps at all to draw; the table's column status says why", maps)
-    return drawings
+    return grouped, read_table(folder / "contrasts.parquet", PROBE_CONTRASTS).to_pandas()
 
 
 def _save_figures(drawings: dict[str, "Drawing"], folder: Path, once_more: Path | None) -> None:

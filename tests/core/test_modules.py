@@ -48,6 +48,28 @@ def test_imports_are_followed_to_their_end(tree):
     ]
 
 
+def test_imports_of_types_alone_do_not_count(tree):
+    tree(
+        run="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import spd_faith.a\nimport spd_faith.b\n",
+        spd_faith__a="",
+        spd_faith__b="",
+    )
+    assert command_files("run.py") == ["workflow_scripts/run.py", "workflow_scripts/spd_faith/b.py"]
+
+
+def test_a_folder_that_the_command_never_runs_is_left_out_with_what_it_alone_imports(tree):
+    tree(
+        run="import spd_faith.a.kinds\n",
+        spd_faith__a__kinds="def draw():\n    import spd_faith.a.figures.one\n",
+        spd_faith__a__figures__one="import spd_faith.a.shared, spd_faith.a.alone\n",
+        spd_faith__a__shared="",
+        spd_faith__a__alone="",
+    )
+    below = "workflow_scripts/spd_faith/a"
+    assert command_files("run.py", without="a/figures") == ["workflow_scripts/run.py", f"{below}/kinds.py"]
+    assert f"{below}/alone.py" in command_files("run.py")
+
+
 def test_packages_are_files_too(tree):
     tree(run="from spd_faith import b\n")
     package = modules._SCRIPTS / "spd_faith" / "b" / "__init__.py"

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
-from spd_faith.core.schemas import PROBES
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.model import (
     Bounded,
@@ -30,6 +29,7 @@ from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
 from spd_faith.leaderboard.renderers import render
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
+from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.floors import constant_answers
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
@@ -206,7 +206,7 @@ def probe_table(probe: str, **measures: list[float | None]) -> pa.Table:
         | {"status": "no_boxes" if None in values else "ok", **dict(zip(measures, values, strict=True))}
         for name, *values in zip(IDS, *measures.values(), strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=PROBES[probe])
+    return pa.Table.from_pylist(rows, schema=PROBES[probe].schema)
 
 
 OPEN = {
@@ -218,9 +218,9 @@ OPEN = {
         "token_activation_map": probe_table("token_activation_map", hit=[1.0] * 4, chance=[0.25] * 4),
     },
     "partly": {
-        "layer_changes": PROBES["layer_changes"].empty_table(),
+        "layer_changes": PROBES["layer_changes"].schema.empty_table(),
         "grounding": probe_table("grounding", attention_true=[None] * 4, attention_other_sample=[None] * 4),
-        "token_activation_map": PROBES["token_activation_map"].empty_table(),
+        "token_activation_map": PROBES["token_activation_map"].schema.empty_table(),
     },
 }
 

@@ -14,13 +14,15 @@ from probes.test_icr import by_loops
 from torch import nn
 
 from spd_faith.core.files import read_table
-from spd_faith.core.schemas import PROBES, TASKS
+from spd_faith.core.schemas import TASKS
 from spd_faith.inference.questions import Question
 from spd_faith.probes.hidden_similarity import HiddenSimilarity
 from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.outcomes import measure_answers
+from spd_faith.probes.probe import ProbeRun
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import SavedAnswer
-from spd_faith.probes.writing import all_probes, write_probes
+from spd_faith.probes.writing import start_probes, write_probes
 
 EVERY_MODEL = TINY + REFERENCE
 TILED = [("llava_onevision", "merged"), ("llava_next", "pair"), ("llava_next", "merged")]
@@ -69,11 +71,11 @@ def asked(backend):
 def written(backend, folder, batch_size):
     """Every probe's table, as the command writes it, and the answers' tokens."""
     questions, answers = asked(backend)
-    probes = all_probes({sample_id: sample(sample_id) for sample_id in ANSWERS}, backend.processor.tokenizer)
+    probes = start_probes(PROBES, {sample_id: sample(sample_id) for sample_id in ANSWERS}, backend.processor.tokenizer)
     with write_probes(folder, probes, {}) as write:
         for question, outcome in measure_answers(backend, questions, answers, batch_size):
             write(question.sample_id, question.task, outcome)
-    tables = {name: read_table(folder / f"{name}.parquet", schema).to_pandas() for name, schema in PROBES.items()}
+    tables = {name: read_table(probe.path_in(folder), probe.schema).to_pandas() for name, probe in PROBES.items()}
     return tables, {key: len(answer.token_ids) for key, answer in answers.items()}
 
 
@@ -191,8 +193,8 @@ def test_a_gate_in_some_layers_alone_is_not_enough(load, monkeypatch):
     expected = one_pass(backend, QUESTIONS[0], text_ids(5))
     monkeypatch.setitem(layer._modules, "mlp", Ungated(layer.mlp))
     found = one_pass(backend, QUESTIONS[0], text_ids(5))
-    assert found.neuron_activation is None and expected.neuron_activation is not None
-    np.testing.assert_array_equal(found.layer_changes, expected.layer_changes)
+    assert "neuron_activation" not in found.by_layer and "neuron_activation" in expected.by_layer
+    np.testing.assert_array_equal(found.by_layer["layer_changes"], expected.by_layer["layer_changes"])
 
 
 def test_bfloat16_is_stated_in_every_row(load, tmp_path):
@@ -212,7 +214,12 @@ def test_layers_and_tokens_of_pictures_are_the_models_own(load):
         model = load(name, layout).model
         found = one_pass(load(name, layout), QUESTIONS[0], text_ids(4))
         layers = model.config.get_text_config().num_hidden_layers
-        for by_layer in (found.layer_changes, found.attention_shares, found.image_attention, found.hidden.icr):
+        for by_layer in (
+            found.by_layer["layer_changes"],
+            found.attention_shares,
+            found.image_attention,
+            found.hidden.icr,
+        ):
             assert len(by_layer) == layers
         assert found.image_attention.shape[-1] == sum(found.picture_tokens) == len(found.logits.at_images) > 0
         seen.add((layers, model.config.image_token_id))
@@ -229,7 +236,7 @@ def test_every_measure_sees_either_picture(load, name, layout, changed):
     other[changed] = QUESTIONS[0][changed].rotate(180)
     here, there = (one_pass(backend, question, answer) for question in (QUESTIONS[0], other))
     pairs = {
-        "layer_changes": (here.layer_changes, there.layer_changes),
+        "layer_changes": (here.by_layer["layer_changes"], there.by_layer["layer_changes"]),
         "attention_shares": (here.attention_shares, there.attention_shares),
         "image_attention": (here.image_attention, there.image_attention),
         "mean_states": (here.hidden.mean_states, there.hidden.mean_states),
@@ -247,7 +254,7 @@ def test_every_measure_sees_either_picture(load, name, layout, changed):
 @pytest.mark.parametrize(("name", "layout"), EVERY_MODEL)
 def test_hidden_similarity_is_that_of_loops_over_plain_passes_with_eager_attention(load, name, layout):
     """Of the answer's states alone, and of the attention that there is, averaged over heads and nothing else."""
-    backend, probe, by_hand = load(name, layout), HiddenSimilarity(), {}
+    backend, probe, by_hand = load(name, layout), HiddenSimilarity(ProbeRun({}, None)), {}
     for task, question, count in (("same", QUESTIONS[0], 43), ("different", QUESTIONS[2], 38)):
         answer = text_ids(count, seed=count)
         assert not list(probe.tables("a", task, one_pass(backend, question, answer)))

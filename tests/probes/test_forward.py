@@ -12,7 +12,8 @@ from spd_faith.probes import attention, layer_changes
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.generation_attention import columns_of_shares
 from spd_faith.probes.layers import decoder_layers
-from spd_faith.probes.prepared import SEGMENTS, prepare_answered
+from spd_faith.probes.passes import SEGMENTS
+from spd_faith.probes.prepared import prepare_answered
 
 every_model = pytest.mark.parametrize(("name", "layout"), TINY + REFERENCE)
 LARGEST_DIFFERENCE = 1e-5
@@ -124,7 +125,7 @@ def check_each_alone(backend, questions, answers):
     together = run_pass(backend.model, batch)
     for question, answer, found in zip(questions, answers, together, strict=True):
         alone = one_pass(backend, question, answer)
-        for field in ("layer_changes", "neuron_activation", "attention_shares", "image_attention", "hidden", "logits"):
+        for field in ("by_layer", "attention_shares", "image_attention", "hidden", "logits"):
             for there, here in zip(numbers(found, field), numbers(alone, field), strict=True):
                 largest = max(1, here.nan_to_num().abs().max())
                 torch.testing.assert_close(
@@ -137,8 +138,9 @@ def check_each_alone(backend, questions, answers):
 
 def numbers(found, field):
     value = getattr(found, field)
-    values = list(vars(value).values()) if field in ("hidden", "logits") else [value]
-    return [tensor for tensor in values if tensor is not None]
+    if field == "by_layer":
+        return list(value.values())
+    return list(vars(value).values()) if field in ("hidden", "logits") else [value]
 
 
 def test_rows_taken_a_few_at_a_time_are_the_same(load, monkeypatch):
@@ -208,12 +210,12 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
             np.testing.assert_array_equal(parts["x"], output.hidden_states[number][0])
         x, attention, network = at_answer["x"], at_answer["attention"], at_answer["network"]
         expected = [mean_over_states(measure, x, attention, network) for measure in MEASURES.values()]
-        np.testing.assert_allclose(found.layer_changes[number].numpy(), expected, rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(found.by_layer["layer_changes"][number].numpy(), expected, rtol=2e-4, atol=1e-5)
         hidden = found.hidden
         np.testing.assert_allclose(hidden.mean_states[number], at_answer["output"].mean(0), rtol=1e-4, atol=1e-3)
         np.testing.assert_allclose(hidden.prompt_states[number], at_answer["output"][0], rtol=1e-4, atol=1e-3)
         if "gate" not in parts:
-            assert found.neuron_activation is None
+            assert "neuron_activation" not in found.by_layer
             continue
         gate = at_answer["gate"]
         active = gate / (1 + np.exp(-gate))  # SiLU
@@ -221,7 +223,7 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
         # in float32 a gate this near zero can have the other sign
         undecided = [(np.abs(gate) < 1e-4).mean(), (np.abs(active.sum(0)) < 1e-4).mean()]
         assert max(undecided) < 0.01
-        assert (np.abs(found.neuron_activation[number].numpy() - expected) <= np.add(undecided, 1e-7)).all()
+        assert (np.abs(found.by_layer["neuron_activation"][number].numpy() - expected) <= np.add(undecided, 1e-7)).all()
         over_prompt = parts["gate"].numpy()
         over_prompt = over_prompt / (1 + np.exp(-over_prompt))
         assert (over_prompt > 0).mean() != pytest.approx(expected[0], abs=1e-5)
@@ -299,7 +301,7 @@ def test_an_answer_of_one_token(load):
     torch.testing.assert_close(found.attention_shares.sum(-1), torch.ones(2, 1))
     assert torch.equal(found.hidden.mean_states, found.hidden.prompt_states)
     assert found.hidden.icr[:, 2].isnan().all()
-    assert not found.layer_changes.isnan().any()
+    assert not found.by_layer["layer_changes"].isnan().any()
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "llava"])
@@ -324,8 +326,8 @@ def test_a_wrong_token_lowers_the_agreement(load):
 
 def test_a_mixture_of_experts_has_no_gate(load):
     found = one_pass(load("qwen3_vl_moe"), QUESTIONS[0], text_ids(5))
-    assert found.neuron_activation is None
-    assert found.layer_changes is not None
+    assert "neuron_activation" not in found.by_layer
+    assert "layer_changes" in found.by_layer
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "internvl"])
@@ -335,8 +337,8 @@ def test_bfloat16_is_stated_and_near_float32(load, name):
     assert (found.dtype, exact.dtype) == ("bfloat16", "float32")
     torch.testing.assert_close(found.attention_shares.sum(-1), torch.ones(2, 30), atol=1e-6, rtol=0)
     assert 0 < (found.attention_shares - exact.attention_shares).abs().max() < 0.1
-    assert found.layer_changes is not None  # rounding is no other architecture
-    torch.testing.assert_close(found.layer_changes, exact.layer_changes, atol=0.05, rtol=0.1)
+    assert "layer_changes" in found.by_layer  # rounding is no other architecture
+    torch.testing.assert_close(found.by_layer["layer_changes"], exact.by_layer["layer_changes"], atol=0.05, rtol=0.1)
 
 
 # ---- what it costs and leaves behind ---------------------------------------------------------------------------------
@@ -420,4 +422,6 @@ def test_cuda_measures_what_the_cpu_does(load, name, layout):
         backend.model.cpu()
     for here, there in zip(on_cpu, on_gpu, strict=True):
         torch.testing.assert_close(here.attention_shares, there.attention_shares, atol=1e-4, rtol=0)
-        torch.testing.assert_close(here.layer_changes, there.layer_changes, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            here.by_layer["layer_changes"], there.by_layer["layer_changes"], atol=1e-3, rtol=1e-3
+        )

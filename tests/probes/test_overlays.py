@@ -16,19 +16,20 @@ from probes.probed import ROOT, entry
 
 from spd_faith.core.config import registry_entry
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.merged import find_layout, split
 from spd_faith.inference.pictures import alone_on_square, decode, merged, merged_on_square
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.figures.drawing import save, style
+from spd_faith.probes.figures.token_activation_map import saved_overlays
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.image_grid import Raster
 from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays, saved_rasters, saved_word_maps, word_overlays
 from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.saved_overlays import saved_overlays
-from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
+from spd_faith.probes.probe import ProbeRun
+from spd_faith.probes.token_activation_map import TokenActivationMap
 from spd_faith.probes.word_overlays import overlays_of_words
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -410,7 +411,7 @@ def probed(tmp_path_factory):
     text = load_prompts(ROOT / "resources" / "prompts")["describe"].text
     shown = [(text, decode(row["original"]), decode(row["modified"])) for row in images]
     answers = [generation.token_ids for generation in backend.generate(shown)]
-    probe = TokenActivationMap({row["sample_id"]: row for row in samples}, ReadAnswers(backend.processor.tokenizer))
+    probe = TokenActivationMap(ProbeRun({row["sample_id"]: row for row in samples}, backend.processor.tokenizer))
     passes = run_pass(backend.model, prepare_answered(backend, shown, answers))
     tables = [
         table
@@ -418,7 +419,7 @@ def probed(tmp_path_factory):
         for table in probe.tables(row["sample_id"], "describe", one)
     ]
     path = folder / "tiny-qwen2-vl" / "token_activation_map.parquet"
-    write_table(path, pa.concat_tables(tables), PROBE_TOKEN_ACTIVATION_MAP)
+    write_table(path, pa.concat_tables(tables), TokenActivationMap.schema)
     return folder, [row["sample_id"] for row in samples], backend, shown, answers
 
 

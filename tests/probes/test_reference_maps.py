@@ -11,9 +11,8 @@ from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.grounding import Grounding
 from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
+from spd_faith.probes.writing import start_probes
 
 SPLITS = {"easy": [1, 1], "medium": [1, 1], "multi_diff": [2, 3]}  # how many differences
 DATASET = DemoDataset(
@@ -31,8 +30,7 @@ def measured(model, layout, task):
     samples = {pair.sample_id: sample_row(pair) for pair in PAIRS}
     shown = [(text, *(decode(image_row(pair)[name]) for name in ("original", "modified"))) for pair in PAIRS]
     answers = [generation.token_ids for generation in backend.generate(shown)]
-    read = ReadAnswers(backend.processor.tokenizer)
-    probes = (TokenActivationMap(samples, read), Grounding(samples, read))
+    probes = start_probes(["token_activation_map", "grounding"], samples, backend.processor.tokenizer)
     tables = ([], [])
     passes = run_pass(backend.model, prepare_answered(backend, shown, answers))
     for sample_id, outcome in zip(samples, passes, strict=True):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -66,7 +66,6 @@ ProbeName = Literal[
     "token_activation_map",
     "grounding",
 ]
-PROBE_NAMES: tuple[str, ...] = get_args(ProbeName)
 
 
 class Probes(Strict):

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from spd_faith.probes.registry import SUMMARIES
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
 from spd_faith.scoring.tallies import Entry
 
 LOWEST_RANKED_COVERAGE = 0.98
-PROBE_SHARES = ("visual_attention", "visual_slope", "tam_hit", "tam_chance")  # of PROBE_SUMMARIES
 _ESTIMATES = {"value": "", "low": "_low", "high": "_high", "coverage": "_coverage"}
 _BOUNDS = {"bound_low": "_bound_low", "bound_high": "_bound_high"}
 
@@ -74,7 +74,8 @@ def fractions() -> tuple[str, ...]:
         for metric, estimate, column in _metric_columns()
         if METRICS[metric].is_fraction or estimate == "coverage"
     )
-    return (*of_metrics, *(f"{name}{end}" for name in PROBE_SHARES for end in ("", "_low", "_high")))
+    of_probes = (f"{one.name}{end}" for one in SUMMARIES if one.is_fraction for end in ("", "_low", "_high"))
+    return (*of_metrics, *of_probes)
 
 
 def _metric_columns() -> Iterator[tuple[str, str, str]]:

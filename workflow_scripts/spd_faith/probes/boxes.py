@@ -1,13 +1,17 @@
 """Boxes in pixels as shares of image tokens, under whatever resizing, merging and padding a model's pictures go."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spd_faith.inference.pictures import Size
 from spd_faith.probes.image_grid import Edges, PictureTokens
+
+if TYPE_CHECKING:
+    from spd_faith.inference.pictures import Size
 
 Boxes = npt.NDArray[np.floating]
 """boxes × 4: left, top, right and bottom as shares of the picture's width and height."""

@@ -10,11 +10,10 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from spd_faith.probes import icr
-from spd_faith.probes.layer_changes import is_sum_of_parts, layer_changes
 from spd_faith.probes.layers import LayerStates, read_layers
-from spd_faith.probes.neuron_activation import neuron_activation
 from spd_faith.probes.passes import ClassLogits, HiddenStates, Pass
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
+from spd_faith.probes.registry import LAYER_PROBES
 
 _STATES_AT_ONCE = 64  # of which the logits of the whole vocabulary are held
 
@@ -70,11 +69,10 @@ class _Found:
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
         self._layers: dict[str, list[torch.Tensor]] = defaultdict(list)
+        self._by_probe: dict[str, list[torch.Tensor]] = defaultdict(list)
 
     def add(self, states: LayerStates) -> None:
         measures = {
-            "sums": is_sum_of_parts(states, self._dtype),
-            "layer_changes": layer_changes(states),
             "attention_shares": states.attention.shares,
             "image_attention": states.attention.image,
             "mean_states": states.after.mean(dim=0),
@@ -87,26 +85,26 @@ class _Found:
                 ]
             ),
         }
-        if states.activations is not None:
-            measures["neuron_activation"] = neuron_activation(states.activations)
         for name, values in measures.items():
             self._layers[name].append(values.cpu())
+        for name, probe in LAYER_PROBES.items():
+            of_layer = probe.of_layer(states, self._dtype)
+            if of_layer is not None:
+                self._by_probe[name].append(of_layer.cpu())
 
     def as_pass(self, row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> Pass:
         """`last` are its row's states after the last layer and its norm: tokens, padding included, × width."""
         found = {name: torch.stack(layers) for name, layers in self._layers.items()}
-        activations = found.get("neuron_activation")
-        every_layer = activations is not None and len(activations) == len(found["sums"])
+        number = len(found["mean_states"])
         return Pass(
             dtype=str(self._dtype).removeprefix("torch."),
             greedy_agreement=_greedy_agreement(last[row.answer_places], head, row.answer_token_ids),
             picture_tokens=row.picture_tokens,
             question_token_ids=row.user_token_ids,
             answer_token_ids=row.answer_token_ids,
-            layer_changes=found["layer_changes"] if found["sums"].all() else None,
+            by_layer={name: torch.stack(of) for name, of in self._by_probe.items() if len(of) == number},
             attention_shares=found["attention_shares"],
             image_attention=found["image_attention"],
-            neuron_activation=activations if every_layer else None,
             hidden=HiddenStates(found["mean_states"], found["prompt_states"], found["icr"]),
             logits=_class_logits(row, last, head),
             places=row.places,

@@ -8,6 +8,29 @@ import pyarrow as pa
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
+from spd_faith.probes.tables import required
+
+GROUP_REASONS = (
+    "answer_label",  # a label that came with the answer, which wins over
+    "sample_label",  # one that came with the sample, which wins over
+    "drf",
+    "drf_between",  # neither faithful nor unfaithful
+    "drf_unscored",
+    "verdicts",
+    "verdict_unclear",  # one of the two, or missing
+    "control",
+)
+
+PROBE_GROUPS = pa.schema(
+    [
+        required("sample_id", pa.string()),
+        required("contrast", pa.string()),  # faithfulness, consistency
+        required("split", pa.string()),  # with n_gt the stratum
+        required("n_gt", pa.int32()),
+        pa.field("group", pa.string()),  # null: left out
+        required("reason", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)

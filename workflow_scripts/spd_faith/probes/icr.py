@@ -1,4 +1,4 @@
-"""Information Contribution Rate: how much a layer's update of an answer's states contributes, in three forms.
+"""Information Contribution Rate: how much a layer's update of an answer's states contributes, in `ICR_FORMS`.
 
 `before` and `after` are a layer's input and output at the answer states: states × width. Each form is one number per
 layer, the mean over the answer's tokens.
@@ -6,7 +6,6 @@ layer, the mean over the answer's tokens.
 
 import torch
 
-FORMS = ("simple", "relative", "original")
 _ATTENDED_PER_TOP = 10  # the top 10% of the attended positions
 _LEAST_DEVIATION = 1e-8
 

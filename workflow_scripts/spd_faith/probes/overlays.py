@@ -68,7 +68,7 @@ class WordMap:
 
 
 def saved_word_maps(rows: Iterable[Mapping[str, Any]]) -> list[WordMap]:
-    """The content words of an answer, of its rows of `PROBE_TOKEN_ACTIVATION_MAP` in order.
+    """The content words of an answer, of its rows of the probe `token_activation_map` in order.
 
     Neighbouring tokens of one word are one map, their mean.
     """

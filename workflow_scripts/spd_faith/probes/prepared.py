@@ -28,10 +28,7 @@ from spd_faith.inference.prompt_groups import (
 from spd_faith.inference.spans import PromptSpans
 from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.image_grid import PictureTokens, picture_tokens
-
-SEGMENTS = ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
-"""Every token of a row belongs to one: the first token; the system turn; what precedes the pictures in the user's turn;
-each picture (`picture_1` alone where they are merged); the rest of the prompt, markers included; the answer so far."""
+from spd_faith.probes.passes import SEGMENTS
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from spd_faith.core.schemas import GROUNDING_BASELINES
+from spd_faith.probes.figures.declared import TASK, Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     GREEN,
@@ -23,6 +23,7 @@ from spd_faith.probes.figures.drawing import (
     title,
     whole_numbers,
 )
+from spd_faith.probes.grounding import BASELINES
 from spd_faith.probes.sample_values import mean_over_tasks
 
 _BOXES = {  # name, colour, line
@@ -80,7 +81,7 @@ def _draw_densities(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
 
 
 def _draw_ratios(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
-    for baseline in GROUNDING_BASELINES:
+    for baseline in BASELINES:
         values = _known(measures, f"attention_over_{baseline}")
         if values is not None:
             low, middle, high = np.nanquantile(values.to_numpy(float), (0.25, 0.5, 0.75), axis=0)
@@ -124,3 +125,10 @@ def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
     axes.set_xlim(-0.6, 1.6)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(visible=False, axis="x")
+
+
+def _of_model(results: ProbeResults) -> dict[str, Draw]:
+    return {"grounding": lambda: grounding(results.of.model, results.values, TASK)}
+
+
+FIGURES = ProbeFigures(of_model=_of_model)

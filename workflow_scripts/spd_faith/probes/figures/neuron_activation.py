@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from spd_faith.probes.contrasts import DISCOVERY
 from spd_faith.probes.figures.by_group import draw_by_layer, probed_groups
+from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     INTERVAL,
@@ -17,6 +18,7 @@ from spd_faith.probes.figures.drawing import (
     whole_numbers,
 )
 from spd_faith.probes.groups import Contrast
+from spd_faith.probes.neuron_activation import NeuronActivation
 from spd_faith.probes.sample_values import mean_over_tasks
 
 _MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "active in sum, as published"))
@@ -32,7 +34,7 @@ def neuron_activation(
     """
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
-    rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] == "neuron_activation")]
+    rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] == NeuronActivation.name)]
     figure = Figure(figsize=(COLUMN, 3.6))
     title(figure, model, "active neurons", f"{contrast.group} against {contrast.reference}")
     panels = figure.subplots(2, 2)
@@ -67,3 +69,11 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
     axes.axhline(0, color="black", linewidth=0.6)
     whole_numbers(axes, "layer" if len(tasks) == 1 else f"layer ({', '.join(tasks)})")
     axes.set_ylabel("difference")
+
+
+def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
+    of = results.of
+    return {"neuron_activation": lambda: neuron_activation(of.model, results.values, of.groups, contrast, of.contrasts)}
+
+
+FIGURES = ProbeFigures(of_contrast=_of_contrast)

@@ -1,6 +1,7 @@
 """Figures of the probe `generation_attention`."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
-from spd_faith.core.schemas import PROBE_GENERATION_ATTENTION
+from spd_faith.probes.figures.declared import TASK, Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     BLUE,
     COLUMN,
@@ -30,6 +32,7 @@ from spd_faith.probes.figures.drawing import (
     title,
     whole_numbers,
 )
+from spd_faith.probes.generation_attention import GenerationAttention
 
 SEGMENTS = {  # of the prompt and the answer so far; name, colour, line
     "picture_1": ("picture 1, or merged", BLUE, "-"),
@@ -46,8 +49,8 @@ NO_ANSWERS = "no measured answers"
 
 
 def read_steps(path: Path, task: str) -> pa.Table:
-    """Of a table of PROBE_GENERATION_ATTENTION what these figures need: half the memory of all columns."""
-    read_table(path, PROBE_GENERATION_ATTENTION, columns=["layer"])  # refuses another kind of table
+    """Of a table of the probe what these figures need: half the memory of all columns."""
+    read_table(path, GenerationAttention.schema, columns=["layer"])  # refuses another kind of table
     columns = ["sample_id", "task", "layer", "token", *SEGMENTS]
     return pq.read_table(path, columns=columns, filters=[("task", "==", task)])
 
@@ -74,7 +77,7 @@ def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
 def attention_by_step(tables: Mapping[str, pa.Table], task: str) -> Figure:
     """Where each model looks at each token of its answers, averaged over layers: a panel per model.
 
-    `tables` are rows of PROBE_GENERATION_ATTENTION by model. Steps that fewer than a quarter of the answers reach are
+    `tables` are the probe's by model. Steps that fewer than a quarter of the answers reach are
     left out.
     """
     figure = Figure(figsize=(COLUMN, 1.25 + 1.35 * len(tables)))
@@ -175,3 +178,26 @@ def _means_of_neighbours(shares: np.ndarray) -> tuple[np.ndarray, int]:
     starts = np.arange(0, len(shares), together)
     counts = np.diff(np.append(starts, len(shares)))
     return np.add.reduceat(shares, starts) / counts[:, None], together
+
+
+def _of_model(results: ProbeResults) -> dict[str, Draw]:
+    model, table = results.of.model, results.table
+    chosen = _chosen_sample(table, results.of.sample_id)
+    return {
+        "attention_by_step": partial(attention_by_step, {model: table}, TASK),
+        "attention_by_layer": partial(attention_by_layer, model, table, TASK),
+        "attention_of_sample": partial(attention_of_sample, model, table, TASK, chosen),
+    }
+
+
+def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:
+    """The named sample, or the first with a measured answer, or else the first."""
+    if sample_id is not None:
+        if sample_id not in attention["sample_id"].unique().to_pylist():
+            raise UserError(f"--sample-id {sample_id}: not among the probed samples")
+        return sample_id
+    measured = attention.filter(pc.is_valid(attention["layer"]))
+    return min((measured if len(measured) else attention)["sample_id"].unique().to_pylist())
+
+
+FIGURES = ProbeFigures(of_model=_of_model, read=partial(read_steps, task=TASK))

@@ -1,4 +1,4 @@
-"""Overlays of saved maps: which answers have them, and what draws each, from the tables."""
+"""Figures of the probe `token_activation_map`: which answers have overlays, and what draws each, from the tables."""
 
 import logging
 import re
@@ -16,10 +16,12 @@ from matplotlib.figure import Figure
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, sha256
-from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.inference.pictures import decode
+from spd_faith.probes.figures.declared import TASK, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing
 from spd_faith.probes.overlays import MAX_PAGES, overlays, saved_rasters, saved_word_maps
+from spd_faith.probes.token_activation_map import TokenActivationMap
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ def saved_overlays(
     `maps` is a table of the probe in a folder that is named as the model. Empty where there are no maps at all. Raises
     `UserError` for a sample that has none.
     """
-    answers = read_table(maps, PROBE_TOKEN_ACTIVATION_MAP, columns=["sample_id", "task", "status"])
+    answers = read_table(maps, TokenActivationMap.schema, columns=["sample_id", "task", "status"])
     rows = {row["sample_id"]: row for row in read_table(samples, SAMPLES).to_pylist()}
     read_table(images, IMAGES, columns=["sample_id"])  # refuses another kind of table
     of_task = answers.filter(pc.equal(answers["task"], task))
@@ -99,3 +101,13 @@ def _arrays(lists: pa.ChunkedArray) -> Iterator[np.ndarray]:
         values, ends = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
         for start, end in pairwise(ends):
             yield values[start:end]
+
+
+def _of_answers(results: ProbeResults) -> dict[str, Drawing]:
+    drawings = saved_overlays(results.path, results.of.samples, results.of.images, TASK)
+    if not drawings:
+        log.warning("%s: no maps at all to draw; the table's column status says why", results.path)
+    return drawings
+
+
+FIGURES = ProbeFigures(of_answers=_of_answers)
