@@ -28,7 +28,7 @@ rule make_leaderboard:
         ),
         published="resources/published_results.csv",
         modules=command_files("make_leaderboard.py", without="probes/figures"),
-        renderers=[file for script in renderers.SCRIPTS for file in command_files(script)],
+        renderers=sorted({file for script in renderers.SCRIPTS for file in command_files(script)}),
     output:
         leaderboard=multiext(
             "results/{dataset}/leaderboard", ".parquet", *(f".{suffix}" for suffix in renderers.SUFFIXES)

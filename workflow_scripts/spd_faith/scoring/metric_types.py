@@ -40,6 +40,7 @@ class Metric(ABC):
     title: str = ""  # what the label is short for
     is_fraction: bool = True  # shown as a percentage
     needs_judge: bool = False
+    tasks: tuple[str, ...] = ("describe",)  # of TASKS: the questions whose answers it is about
     stored: bool = True  # has a column in SCORES
     nullable: bool = True  # that column may be null
     over_dataset: str = ""  # how it aggregates, in words

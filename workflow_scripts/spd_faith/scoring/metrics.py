@@ -9,10 +9,12 @@ from functools import partial
 import numpy as np
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.core.schemas import CLAIM_LABELS
+from spd_faith.core.schemas import CLAIM_LABELS, TASKS
 from spd_faith.scoring import formulas
 from spd_faith.scoring.formulas import Array
 from spd_faith.scoring.metric_types import Columns, Formula, Mean, MeanOf, Metric, Pooled, Role
+
+YES_NO_TASKS = ("same", "different")
 
 
 def _quantity_exact(of: Columns) -> Array:
@@ -141,6 +143,7 @@ _HEADLINE = (  # in the published order
         definition='fraction of "Are they the same?" and "Are they different?" whose verdict is that the pair differs',
         role=Role.HEADLINE,
         nullable=False,
+        tasks=YES_NO_TASKS,
         formula=_detection,
         variants={"detection": _detection, "count": _count_sensitivity},
     ),
@@ -151,6 +154,7 @@ _HEADLINE = (  # in the published order
         definition="consistent / all claims across those two answers; whether the verdicts agree is one of them",
         role=Role.HEADLINE,
         needs_judge=True,
+        tasks=YES_NO_TASKS,
         formula=lambda of: of["cr"],
     ),
 )
@@ -162,6 +166,7 @@ _OVERALL = (
         definition="mean of the six",
         role=Role.OVERALL,
         needs_judge=True,
+        tasks=TASKS,
         parts=_HEADLINE,
     ),
 )
@@ -214,6 +219,7 @@ _SECONDARY = (
         label="CR-verdict",
         definition="1 where the two verdicts agree",
         role=Role.SECONDARY,
+        tasks=YES_NO_TASKS,
         formula=lambda of: of["verdicts_agree"],
     ),
     Mean(
@@ -222,6 +228,7 @@ _SECONDARY = (
         definition="(consistent − contradictory + 0.5 · ambiguous) / claims, in [−1, 1]",
         role=Role.SECONDARY,
         needs_judge=True,
+        tasks=YES_NO_TASKS,
         formula=_signed_consistency,
         low=-1.0,
     ),
@@ -247,6 +254,7 @@ _DESCRIPTIVE = (
         is_fraction=False,
         needs_judge=True,
         stored=False,
+        tasks=YES_NO_TASKS,
         formula=partial(_num_claims, "cr"),
         high=np.inf,
     ),
@@ -256,6 +264,7 @@ _DESCRIPTIVE = (
         definition="fraction of the two verdicts that are unclear or missing",
         role=Role.DESCRIPTIVE,
         stored=False,
+        tasks=YES_NO_TASKS,
         formula=lambda of: of["n_unclear"] / 2,
     ),
 )
