@@ -68,7 +68,7 @@ for made in workflow.rules:
 rule all:
     default_target: True
     input:
-        results.leaderboard(".parquet"),
+        results.leaderboard("parquet"),
         expand(results.figures(), model=run.probed()),
 
 

@@ -42,7 +42,7 @@ def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[st
 
 
 def _is_listed(answer: dict[str, Any]) -> bool:
-    return answer["task"] == "describe" and answer["has_structured_output"]
+    return answer["task"] == "describe" and bool(answer["has_structured_output"])
 
 
 def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict[str, Any]:
@@ -61,19 +61,21 @@ def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict
 
 def _summary(per_sample: list[dict[str, Any]]) -> dict[str, Any]:
     types = {kind: _total(sample["type_level"][kind] for sample in per_sample) for kind in DifferenceType}
-    sums = [sum(level[f"total_{side}"] for level in types.values()) for side in ("gt", "pred", "matched")]
+    true, predicted, matched = (
+        sum(level[f"total_{side}"] for level in types.values()) for side in ("gt", "pred", "matched")
+    )
     return {
         "total_samples": len(per_sample),
         "avg_num_recall": sum(s["num_recall"] for s in per_sample) / len(per_sample) if per_sample else 0,
-        "type_level": types | {"overall": _level("total_{}", *sums, "total_matched")},
+        "type_level": types | {"overall": _level("total_{}", true, predicted, matched, "total_matched")},
         "category_level": _total(sample["category_level"] for sample in per_sample),
     }
 
 
 def _total(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
     levels = list(levels)
-    sums = [sum(level[name] for level in levels) for name in ("gt_count", "pred_count", "matched")]
-    return _level("total_{}", *sums, "total_matched")
+    true, predicted, matched = (sum(level[name] for level in levels) for name in ("gt_count", "pred_count", "matched"))
+    return _level("total_{}", true, predicted, matched, "total_matched")
 
 
 def _level(count_name: str, true: int, predicted: int, matched: int, matched_name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spd_faith.scoring import metrics
+from spd_faith.scoring import formulas
 
 names = st.lists(st.sampled_from(["car", "dog", "cup", "tv"]), max_size=8)
 some_names = names.filter(bool)
@@ -16,7 +16,7 @@ counts = st.integers(0, 1000)
 
 
 def f1_of(predicted: list, true: list) -> float:
-    return float(metrics.f1(metrics.matches(predicted, true), len(predicted), len(true)))
+    return float(formulas.f1(formulas.matches(predicted, true), len(predicted), len(true)))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def f1_of(predicted: list, true: list) -> float:
     ],
 )
 def test_matches(predicted, true, expected):
-    assert metrics.matches(predicted, true) == expected
+    assert formulas.matches(predicted, true) == expected
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_matches(predicted, true, expected):
     [(1, 2, 3, 2 / 5), (0, 2, 3, 0), (3, 3, 3, 1), (0, 0, 3, 0), (0, 2, 0, 0), (1, 5, 1, 2 / 6)],
 )
 def test_f1(matched, predicted, true, expected):
-    assert metrics.f1(matched, predicted, true) == pytest.approx(expected)
+    assert formulas.f1(matched, predicted, true) == pytest.approx(expected)
 
 
 def test_f1_of_nothing_against_nothing_is_not_defined():
-    assert math.isnan(metrics.f1(0, 0, 0))
+    assert math.isnan(formulas.f1(0, 0, 0))
 
 
 @given(names, some_names)
@@ -92,22 +92,22 @@ def test_a_match_more_never_lowers_f1(predicted, true, name):
     ],
 )
 def test_counts(n_pred, n_gt, recall, exact, by_count):
-    found = metrics.quantity_recall(n_pred, n_gt)
+    found = formulas.quantity_recall(n_pred, n_gt)
     assert math.isnan(found) if recall is None else found == pytest.approx(recall)
-    assert metrics.quantity_exact(n_pred, n_gt) == exact
-    assert metrics.count_sensitivity(n_pred, n_gt) == pytest.approx(by_count)
+    assert formulas.quantity_exact(n_pred, n_gt) == exact
+    assert formulas.count_sensitivity(n_pred, n_gt) == pytest.approx(by_count)
 
 
 def test_a_failed_answer_is_not_a_count_of_nothing():
-    assert metrics.quantity_exact(0, 0, answered=False) == 0
-    assert metrics.count_sensitivity(0, 0, answered=False) == 0
+    assert formulas.quantity_exact(0, 0, answered=False) == 0
+    assert formulas.count_sensitivity(0, 0, answered=False) == 0
 
 
 @given(counts, counts.filter(bool))
 def test_the_order_that_the_evidence_rests_on(n_pred, n_gt):
     """docs/metrics.md: exact ≤ count deviation ≤ recall, on every sample and so in every mean."""
-    exact, by_count = metrics.quantity_exact(n_pred, n_gt), metrics.count_sensitivity(n_pred, n_gt)
-    assert exact <= by_count <= metrics.quantity_recall(n_pred, n_gt) + 1e-12
+    exact, by_count = formulas.quantity_exact(n_pred, n_gt), formulas.count_sensitivity(n_pred, n_gt)
+    assert exact <= by_count <= formulas.quantity_recall(n_pred, n_gt) + 1e-12
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_the_order_that_the_evidence_rests_on(n_pred, n_gt):
     [(1, 2, 2 / 3, 4 / 7), (0, 2, 1, 0), (0, 0, 0, 0), (2, 2, 1, 1), (0, 0, 1, 0), (0, 1, math.nan, 0)],
 )
 def test_figure_f1(matched, predicted, recall, expected):
-    assert metrics.figure_f1(matched, predicted, recall) == pytest.approx(expected)
+    assert formulas.figure_f1(matched, predicted, recall) == pytest.approx(expected)
 
 
 def test_figure_f1_of_nothing_against_nothing_is_not_defined():
-    assert math.isnan(metrics.figure_f1(0, 0, math.nan))
+    assert math.isnan(formulas.figure_f1(0, 0, math.nan))
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_figure_f1_of_nothing_against_nothing_is_not_defined():
     [((1, 0, 0), 1), ((0, 1, 0), -1), ((0, 0, 1), 0.5), ((1, 1, 2), 0.25), ((0, 0, 0), 0), ((1, 3, 0), -0.5)],
 )
 def test_signed_consistency(claims, expected):
-    assert metrics.signed_consistency(*claims) == expected
+    assert formulas.signed_consistency(*claims) == expected
 
 
 def test_detection():
-    assert metrics.detection(np.array([0, 1, 2])).tolist() == [0, 0.5, 1]
+    assert formulas.detection(np.array([0, 1, 2])).tolist() == [0, 0.5, 1]
 
 
 def test_overall_is_null_where_one_of_six_is():
-    found = metrics.overall([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.1, 0.2, math.nan, 0.4, 0.5, 0.6]])
+    found = formulas.overall([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.1, 0.2, math.nan, 0.4, 0.5, 0.6]])
     assert found[0] == pytest.approx(0.35)
     assert math.isnan(found[1])
