@@ -14,6 +14,8 @@ from spd_faith.core.entries import identity
 from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import question_keys
+from spd_faith.judging.judge_prompts import judge_questions, load_judge_prompts
+from spd_faith.judging.judgings import Judging, OpenAIJudgements
 from spd_faith.registry import REGISTRY
 
 ROOT = Path(__file__).parents[2]
@@ -36,3 +38,30 @@ def test_keys_of_questions_are_those_of_version_0_1(monkeypatch: pytest.MonkeyPa
     for name, expected in GOLDEN["question_keys"].items():
         questions = question_keys([PAIR], prompts, identity(entries[name]))
         assert {question.task: question.key for question in questions} == expected, name
+
+
+@pytest.mark.parametrize("shown", ["with images", "without images"])
+def test_keys_of_judge_replies_are_those_of_version_0_1(shown: str, monkeypatch: pytest.MonkeyPatch):
+    """Of the shipped judge `gpt-4o`: first and second times of judging, first and second asking."""
+    monkeypatch.chdir(ROOT)
+    golden = json.loads((ROOT / "tests/golden/judge_reply_keys.json").read_text())
+    sample = golden["sample"]
+    entry = REGISTRY.judges.load(Path("config/judges.yaml"))["gpt-4o"]
+    if shown == "without images":
+        entry = entry.model_copy(update={"images": None})
+    answers = {
+        (sample["sample_id"], task): {"response_text": text, "finish_reason": "stop"}
+        for task, text in golden["answers"].items()
+    }
+    shas = {sample["sample_id"]: tuple(golden["image_shas"])}
+    questions = judge_questions(entry, load_judge_prompts(Path("resources/prompts")), [sample], answers, shas)
+    judgements = OpenAIJudgements(entry, {})
+    found = {
+        metric: [
+            {"repeat": repeat, "again": again, "key": judgements.key(Judging(question, repeat), again)}
+            for repeat in (0, 1)
+            for again in (False, True)
+        ]
+        for _, metric, question in questions
+    }
+    assert found == golden["keys"][shown]
