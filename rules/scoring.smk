@@ -19,6 +19,8 @@ rule score_differences:
         "results/{dataset}/logs/score_differences/{judge}/{model}.log",
     benchmark:
         "results/{dataset}/benchmarks/score_differences/{judge}/{model}.tsv"
+    group:
+        scoring_group
     conda:
         "../envs/spd-faith.yaml"
     threads: 1

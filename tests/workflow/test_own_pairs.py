@@ -13,7 +13,7 @@ from spd_faith.dataset.entries import DemoDataset
 pytestmark = pytest.mark.slow
 
 CHAIN = dict.fromkeys(
-    ("import_pairs", "run_inference", "parse_responses", "judge_by_rules", "score_differences", "make_leaderboard"), 1
+    ("import_pairs", "run_inference", "parse_responses", "judge_responses", "score_differences", "make_leaderboard"), 1
 )
 ENDS = {"original": "original", "modified": "modified_final"}
 

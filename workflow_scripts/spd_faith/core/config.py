@@ -104,10 +104,6 @@ class Run:
         """Regular expression of the models whose responses `rule` makes; it matches nothing where there are none."""
         return _pattern(name for name, entry in self.models.items() if entry.rule(self.num_shards(name)) == rule)
 
-    def judges_of_rule(self, rule: str) -> str:
-        """Regular expression of the judges whose judgements `rule` makes; it matches nothing where there are none."""
-        return _pattern(name for name, entry in self.judges.items() if entry.rule == rule)
-
     def dataset_of_source(self, *sources: str) -> str:
         return _pattern([self.config.dataset] if self.dataset.source in sources else [])
 
