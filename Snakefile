@@ -19,6 +19,7 @@ from spd_faith.core.errors import exit_on_user_error
 from spd_faith.core.failures import failed_job, unfinished
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import command_files
+from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, write_config_file
 from spd_faith.registry import REGISTRY
 
@@ -33,7 +34,8 @@ configfile: "config/config.yaml"
 with exit_on_user_error(refused):
     run = load_run(config, [Path(file) for file in workflow.configfiles], REGISTRY)
 
-results = Path("results", run.config.dataset)
+results = ResultPaths(Path("results", run.config.dataset))
+paths = ResultPaths(Path("results/{dataset}"))  # for rules, with wildcards
 if workflow.is_main_process:  # the processes of the jobs need not do it again
     with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):
         run.dataset.check()
@@ -66,20 +68,20 @@ for made in workflow.rules:
 rule all:
     default_target: True
     input:
-        f"results/{run.config.dataset}/leaderboard.parquet",
-        expand("results/{dataset}/figures/{model}", dataset=run.config.dataset, model=run.probed()),
+        results.leaderboard(".parquet"),
+        expand(results.figures(), model=run.probed()),
 
 
 rule plan:
     input:
         config=config_file(run, results),
     log:
-        f"results/{run.config.dataset}/logs/plan.log",
+        results.log("plan"),
     localrule: True
     conda:
         "envs/spd-faith.yaml"
     params:
-        results=results,
+        results=results.folder,
     shell:
         "python workflow_scripts/plan.py --config {input.config:q} --results {params.results:q} 2> {log:q}"
 
@@ -98,7 +100,7 @@ onstart:
 onsuccess:
     asked = {rule.name for rule in workflow.dag.targetrules}
     if asked == {"all"}:
-        shell(f"python workflow_scripts/show_leaderboard.py --results results/{run.config.dataset}")
+        shell(f"python workflow_scripts/show_leaderboard.py --results {results.folder}")
 
 
 onerror:

@@ -9,15 +9,15 @@ answered once stands in results/{dataset}/journal/responses/{model}/ and is not 
 
 rule run_inference:
     input:
-        samples="results/{dataset}/samples.parquet",
-        images=ancient("results/{dataset}/images.parquet"),
+        samples=paths.samples,
+        images=ancient(paths.images),
         prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
     output:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
     log:
-        "results/{dataset}/logs/run_inference/{model}.log",
+        paths.log("run_inference", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/run_inference/{model}.tsv"
+        paths.benchmark("run_inference", "{model}")
     wildcard_constraints:
         model=run.models_of_rule("run_inference"),
     conda:
@@ -40,11 +40,11 @@ rule run_inference:
 
 use rule run_inference as run_inference_shard with:
     output:
-        responses="results/{dataset}/shards/{model}/{shard}.parquet",
+        responses=paths.response_shard(),
     log:
-        "results/{dataset}/logs/run_inference/{model}/{shard}.log",
+        paths.log("run_inference", "{model}", "{shard}"),
     benchmark:
-        "results/{dataset}/benchmarks/run_inference/{model}/{shard}.tsv"
+        paths.benchmark("run_inference", "{model}", "{shard}")
     wildcard_constraints:
         model=run.models_of_rule("gather_responses"),
         shard=r"\d+",
@@ -55,18 +55,18 @@ use rule run_inference as run_inference_shard with:
 
 rule gather_responses:
     input:
-        samples="results/{dataset}/samples.parquet",
+        samples=paths.samples,
         shards=lambda wildcards: expand(
-            "results/{dataset}/shards/{model}/{shard}.parquet",
+            paths.response_shard(),
             shard=range(run.num_shards(wildcards.model)),
             allow_missing=True,
         ),
     output:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
     log:
-        "results/{dataset}/logs/gather_responses/{model}.log",
+        paths.log("gather_responses", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/gather_responses/{model}.tsv"
+        paths.benchmark("gather_responses", "{model}")
     wildcard_constraints:
         model=run.models_of_rule("gather_responses"),
     localrule: True
@@ -83,15 +83,15 @@ rule gather_responses:
 
 rule import_responses:
     input:
-        samples="results/{dataset}/samples.parquet",
+        samples=paths.samples,
         answers=lambda wildcards: run.models[wildcards.model].path,
         modules=command_files("import_responses.py"),
     output:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
     log:
-        "results/{dataset}/logs/import_responses/{model}.log",
+        paths.log("import_responses", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/import_responses/{model}.tsv"
+        paths.benchmark("import_responses", "{model}")
     wildcard_constraints:
         model=run.models_of_rule("import_responses"),
     localrule: True

@@ -15,6 +15,7 @@ from rich.table import Table
 from spd_faith.core.console import cell, fits, make_console, print_table
 from spd_faith.core.errors import run_command
 from spd_faith.core.gpus import visible_gpus
+from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import read_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
@@ -52,9 +53,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     run = read_run(arguments.config, REGISTRY)
-    counted = num_pairs(run, arguments.results)
+    paths = ResultPaths(arguments.results)
+    counted = num_pairs(run, paths)
     pairs = _WHERE_NOT_COUNTED if counted is None else counted
-    work = work_of_models(run, arguments.results, load_prompts(arguments.prompts), pairs)
+    work = work_of_models(run, paths, load_prompts(arguments.prompts), pairs)
     free = shutil.disk_usage(arguments.results if arguments.results.exists() else Path.cwd()).free
     judging = work_of_judges(run, arguments.results, arguments.prompts, pairs)
     needs = missing_needs(run, work, pairs, os.environ, len(visible_gpus()), free, judging)

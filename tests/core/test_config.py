@@ -13,12 +13,14 @@ from spd_faith.core.config import json_schemas, load_run
 from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
+from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, read_recorded_run, read_run, write_config_file
 from spd_faith.dataset.entries import DemoDataset, FolderDataset, HubDataset, JsonlDataset
 from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel
 from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge
 from spd_faith.registry import REGISTRY
 
+PATHS = ResultPaths(Path("results/demo"))
 CONFIG_FOLDER = Path(__file__).parents[2] / "config"
 
 GOOD = {
@@ -719,11 +721,11 @@ def test_shards_of_a_model_of_another_run_are_of_no_account(project):
 def test_a_run_comes_back_from_its_file(project):
     change("config.yaml", "models: [tiny, big]", "models: [tiny, served, elsewhere]\ninference: {shards: {tiny: 2}}")
     run = load()
-    path = write_config_file(run, Path("results/demo"))
+    path = write_config_file(run, PATHS)
     again = read_run(path, REGISTRY)
     assert (again.dataset, again.models, again.judges) == (run.dataset, run.models, run.judges)
     assert again.config.inference == run.config.inference
-    assert config_file(again, Path("results/demo")) == path
+    assert config_file(again, PATHS) == path
 
 
 def test_no_model_from_a_file_matches_nothing(project):
@@ -770,22 +772,22 @@ def test_later_files_win_and_lists_are_replaced(project):
 
 
 def test_the_config_file_does_not_depend_on_the_order_of_names(project):
-    path = write_config_file(load(), Path("results/demo"))
-    assert config_file(load(models=["big", "tiny"]), Path("results/demo")) == path
-    assert config_file(load(models=["big"]), Path("results/demo")) != path
+    path = write_config_file(load(), PATHS)
+    assert config_file(load(models=["big", "tiny"]), PATHS) == path
+    assert config_file(load(models=["big"]), PATHS) != path
     assert path.name == f"{sha256(path.read_bytes())[:12]}.json"
     assert json.loads(path.read_text())["models"]["tiny"]["generation"] == 1
 
 
 def test_a_config_file_that_is_there_is_never_written_again(project):
-    path = write_config_file(load(), Path("results/demo"))
+    path = write_config_file(load(), PATHS)
     before = path.stat().st_mtime_ns
-    assert write_config_file(load(), Path("results/demo")) == path
+    assert write_config_file(load(), PATHS) == path
     assert path.stat().st_mtime_ns == before
 
 
 def test_a_recorded_run_has_labels_and_fields_without_types(project):
-    recorded = read_recorded_run(write_config_file(load(), Path("results/demo")))
+    recorded = read_recorded_run(write_config_file(load(), PATHS))
     assert {name: entry.label for name, entry in recorded.models.items()} == {"tiny": "Tiny", "big": "big"}
     assert recorded.models["big"].fields["dtype"] == "bfloat16"
     assert (recorded.dataset.name, recorded.probed, recorded.config.models) == ("demo", (), ["big", "tiny"])

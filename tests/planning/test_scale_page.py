@@ -9,6 +9,7 @@ from workflow.project import ROOT
 from workflow.scaled import LARGE, MODELS, PAIRS, SHARDS, scaled_project
 
 from spd_faith.core.config import Run, load_run
+from spd_faith.core.paths import ResultPaths
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.judging import work_of_judges
 from spd_faith.planning.work import ModelWork, num_pairs, work_of_models
@@ -31,8 +32,8 @@ def run_of(folder: Path, **changes: list[str]) -> Run:
 
 
 def work(run: Run) -> dict[str, ModelWork]:
-    assert num_pairs(run, Path("nothing")) == PAIRS
-    return {one.model: one for one in work_of_models(run, Path("nothing"), load_prompts(PROMPTS), PAIRS)}
+    assert num_pairs(run, ResultPaths(Path("nothing"))) == PAIRS
+    return {one.model: one for one in work_of_models(run, ResultPaths(Path("nothing")), load_prompts(PROMPTS), PAIRS)}
 
 
 def row(name: str) -> list[str]:

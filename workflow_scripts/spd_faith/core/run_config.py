@@ -1,7 +1,8 @@
 """The merged config of a run as a file: written once for each content, read by the leaderboard and the plan alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from spd_faith.core.config import Registry, Run, RunConfig
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256, write_text
+from spd_faith.core.paths import ResultPaths
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,14 @@ class RecordedRun:
     """The file's content."""
 
 
-def config_file(run: Run, results: Path) -> Path:
-    """Where the merged config of a run is kept, in the folder of the dataset's results."""
-    return results / "configs" / f"{sha256(_as_json(run))[:12]}.json"
+def config_file(run: Run, paths: ResultPaths) -> Path:
+    """Where the merged config of a run is kept."""
+    return paths.config(sha256(_as_json(run))[:12])
 
 
-def write_config_file(run: Run, results: Path) -> Path:
+def write_config_file(run: Run, paths: ResultPaths) -> Path:
     """Write the merged config where it is not there yet; returns its path."""
-    path = config_file(run, results)
+    path = config_file(run, paths)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, _as_json(run))
@@ -54,28 +56,30 @@ def write_config_file(run: Run, results: Path) -> Path:
 
 def read_recorded_run(path: Path) -> RecordedRun:
     """What a run used. Raises `UserError` where the file is not such a config."""
-    merged = _read(path)
-    config = RunConfig.model_validate(merged["config"])
-    return RecordedRun(
-        config,
-        RecordedEntry(config.dataset, merged["dataset"][config.dataset]),
-        {name: RecordedEntry(name, fields) for name, fields in merged["models"].items()},
-        {name: RecordedEntry(name, fields) for name, fields in merged["judges"].items()},
-        tuple(merged["probed"]),
-        merged,
-    )
+    with _explained(path):
+        merged = json.loads(path.read_text(encoding="utf-8"))
+        config = RunConfig.model_validate(merged["config"])
+        return RecordedRun(
+            config,
+            RecordedEntry(config.dataset, merged["dataset"][config.dataset]),
+            {name: RecordedEntry(name, fields) for name, fields in merged["models"].items()},
+            {name: RecordedEntry(name, fields) for name, fields in merged["judges"].items()},
+            tuple(merged["probed"]),
+            merged,
+        )
 
 
 def read_run(path: Path, registry: Registry) -> Run:
     """The run, its entries typed again. Raises `UserError` where the file is not such a config."""
-    merged = _read(path)
-    config = RunConfig.model_validate(merged["config"])
-    return Run(
-        config,
-        registry.datasets.validate(merged["dataset"][config.dataset]),
-        {name: registry.models.validate(fields) for name, fields in merged["models"].items()},
-        {name: registry.judges.validate(fields) for name, fields in merged["judges"].items()},
-    )
+    with _explained(path):
+        merged = json.loads(path.read_text(encoding="utf-8"))
+        config = RunConfig.model_validate(merged["config"])
+        return Run(
+            config,
+            registry.datasets.validate(merged["dataset"][config.dataset]),
+            {name: registry.models.validate(fields) for name, fields in merged["models"].items()},
+            {name: registry.judges.validate(fields) for name, fields in merged["judges"].items()},
+        )
 
 
 def _as_json(run: Run) -> str:
@@ -91,14 +95,12 @@ def _as_json(run: Run) -> str:
     return json.dumps(merged, sort_keys=True, indent=2) + "\n"
 
 
-def _read(path: Path) -> dict[str, Any]:
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        merged = json.loads(path.read_text(encoding="utf-8"))
-        if merged.keys() >= {"config", "dataset", "models", "judges", "probed"}:
-            return dict(merged)
-    except (OSError, ValueError, AttributeError):
-        pass
-    raise UserError(
-        f"{path}: not the merged config of a run. The workflow writes it to results/DATASET/configs/; "
-        "`snakemake plan` and `snakemake` pass it on."
-    )
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # pydantic's errors are ValueErrors
+        raise UserError(
+            f"{path}: not the merged config of a run. Snakemake writes and passes it: "
+            "snakemake plan --cores 1 --configfile …"
+        ) from None

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from spd_faith.core.config import Run
 from spd_faith.core.entries import ModelEntry, identity
 from spd_faith.core.files import read_table
 from spd_faith.core.journal import Journal
+from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import IMAGES
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import question_keys
@@ -29,22 +29,22 @@ class ModelWork(Work):
         return self.questions - self.done
 
 
-def num_pairs(run: Run, results: Path) -> int | None:
+def num_pairs(run: Run, paths: ResultPaths) -> int | None:
     """Pairs of the dataset, counted in its table or as its entry says; None where unknown."""
-    images = results / "images.parquet"
+    images = paths.images
     if images.is_file():
         return read_table(images, IMAGES, columns=["sample_id"]).num_rows
     return run.dataset.num_pairs()
 
 
-def work_of_models(run: Run, results: Path, prompts: Mapping[str, Prompt], pairs: int) -> list[ModelWork]:
+def work_of_models(run: Run, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> list[ModelWork]:
     """The work of each model on a dataset of `pairs` pairs, by name."""
-    return [_work(name, entry, results, prompts, pairs) for name, entry in sorted(run.models.items())]
+    return [_work(name, entry, paths, prompts, pairs) for name, entry in sorted(run.models.items())]
 
 
-def _work(name: str, entry: ModelEntry, results: Path, prompts: Mapping[str, Prompt], pairs: int) -> ModelWork:
+def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> ModelWork:
     questions = pairs * len(prompts) if entry.asks_questions else 0
-    done = _answers(name, entry, results, prompts) if entry.asks_questions else []
+    done = _answers(name, entry, paths, prompts) if entry.asks_questions else []
     usage = measured_usage(done) or estimated_usage(entry, {task: len(prompt.text) for task, prompt in prompts.items()})
     left = questions - len(done)
     usd = entry.cost_usd(usage.prompt_tokens, usage.generated_tokens)
@@ -59,10 +59,12 @@ def _work(name: str, entry: ModelEntry, results: Path, prompts: Mapping[str, Pro
     )
 
 
-def _answers(name: str, entry: ModelEntry, results: Path, prompts: Mapping[str, Prompt]) -> list[Mapping[str, Any]]:
+def _answers(
+    name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt]
+) -> list[Mapping[str, Any]]:
     """The answers in the model's journal to questions that it is asked."""
-    images = results / "images.parquet"
-    records = Journal(results / "journal" / "responses" / name).read() if images.is_file() else {}
+    images = paths.images
+    records = Journal(paths.response_journal(name)).read() if images.is_file() else {}
     if not records:
         return []
     shas = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
