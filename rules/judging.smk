@@ -11,20 +11,18 @@ kept in results/{dataset}/journal/judgements/{judge}/, for all models, and is no
 
 rule judge_responses:
     input:
-        samples="results/{dataset}/samples.parquet",
-        images=lambda wildcards: (
-            ancient(f"results/{wildcards.dataset}/images.parquet") if run.judges[wildcards.judge].needs_images else []
-        ),
-        responses="results/{dataset}/responses/{model}.parquet",
-        parsed="results/{dataset}/parsed/{model}.parquet",
+        samples=paths.samples,
+        images=lambda wildcards: ancient(results.images) if run.judges[wildcards.judge].needs_images else [],
+        responses=paths.responses(),
+        parsed=paths.parsed(),
         files=lambda wildcards: run.judges[wildcards.judge].input_files(),
         modules=lambda wildcards: run.judges[wildcards.judge].input_modules(),
     output:
-        judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
+        judgements=paths.judgements(),
     log:
-        "results/{dataset}/logs/judge_responses/{judge}/{model}.log",
+        paths.log("judge_responses", "{judge}", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/judge_responses/{judge}/{model}.tsv"
+        paths.benchmark("judge_responses", "{judge}", "{model}")
     group:
         scoring_group
     conda:
@@ -37,8 +35,8 @@ rule judge_responses:
     params:
         identity=lambda wildcards: identity(run.judges[wildcards.judge]),
         images=lambda wildcards, input: f"--images {input.images}" if input.images else "",
+        journal=str(paths.judgement_journal()),
     shell:
         "python workflow_scripts/judge_responses.py --judge {wildcards.judge} --judges-file config/judges.yaml"
         " --prompts resources/prompts --samples {input.samples:q} {params.images} --responses {input.responses:q}"
-        " --parsed {input.parsed:q} --journal results/{wildcards.dataset}/journal/judgements/{wildcards.judge}"
-        " --output {output.judgements:q} 2> {log:q}"
+        " --parsed {input.parsed:q} --journal {params.journal:q} --output {output.judgements:q} 2> {log:q}"

@@ -58,7 +58,7 @@ def main() -> None:
     pairs = _WHERE_NOT_COUNTED if counted is None else counted
     work = work_of_models(run, paths, load_prompts(arguments.prompts), pairs)
     free = shutil.disk_usage(arguments.results if arguments.results.exists() else Path.cwd()).free
-    judging = work_of_judges(run, arguments.results, arguments.prompts, pairs)
+    judging = work_of_judges(run, paths, arguments.prompts, pairs)
     needs = missing_needs(run, work, pairs, os.environ, len(visible_gpus()), free, judging)
 
     console = make_console(without_terminal=160)

@@ -8,6 +8,7 @@ from fault_server import FaultServer
 from judging.paid_judge import PRICES, Judged, answers_of, fields_of, honest, write_answers, write_pairs
 
 from spd_faith.core.config import Run, RunConfig
+from spd_faith.core.paths import ResultPaths
 from spd_faith.dataset.entries import HubDataset
 from spd_faith.inference.entries import ResponsesFileModel
 from spd_faith.judging.entries import OpenAIJudge, RulesJudge
@@ -41,7 +42,7 @@ def run_with(server, *models, **changes):
 
 
 def work(results, server, *models, **changes):
-    return work_of_judges(run_with(server, *models, **changes), results, PROMPTS, PAIRS)
+    return work_of_judges(run_with(server, *models, **changes), ResultPaths(results), PROMPTS, PAIRS)
 
 
 @pytest.fixture
@@ -92,13 +93,13 @@ def test_without_prices_the_cost_is_unknown(results, server):
 def test_a_run_of_free_judges_has_no_work(results, server):
     run = run_with(server, "one")
     free = Run(run.config, run.dataset, run.models, {"rules": run.judges["rules"]})
-    assert work_of_judges(free, results, PROMPTS, PAIRS) == []
+    assert work_of_judges(free, ResultPaths(results), PROMPTS, PAIRS) == []
 
 
 def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
     def needs():
         run = run_with(server, "one", key_variable="JUDGE_KEY")
-        judging = work_of_judges(run, results, PROMPTS, PAIRS)
+        judging = work_of_judges(run, ResultPaths(results), PROMPTS, PAIRS)
         return missing_needs(run, [], PAIRS, {}, 0, 10**12, judging)
 
     assert needs() == ["paid: the environment variable JUDGE_KEY is not set; it must hold the key."]

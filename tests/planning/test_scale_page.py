@@ -77,5 +77,5 @@ def test_dollars(scaled: Path) -> None:
             [f"{prices.input:.2f}", f"{prices.output:.2f}", f"{one.usd:.2f}"] if prices else ["?", "?", "?"]
         )
     assert f"{sum(one.usd for one in answers.values() if one.usd is not None):.2f} + ?" in PAGE
-    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, Path("nothing"), PROMPTS, PAIRS))
+    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), PROMPTS, PAIRS))
     assert f"{drf:.2f} for DRF and {cr:.2f} for CR per model: {MODELS * (drf + cr):.0f} for the {MODELS}" in PAGE

@@ -126,15 +126,27 @@ class Project:
         return yaml.safe_load((self.folder / "config/config.yaml").read_text())["models"]
 
     def planned_of(self, *arguments: str) -> Counter[tuple[str, str]]:
-        """Jobs of a dry run, by rule and model ("" where it is about none), for tests that ask whose they are."""
+        """Jobs of a dry run, by rule and model ("" where it is about none), for tests that ask whose they are.
+
+        Judging has the judge's name after the rule's.
+        """
         output = self.run("--dry-run", *arguments)
         jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, re.MULTILINE)
-        models = [re.search(r"^    wildcards: .*?\bmodel=([^,\n]+)", told, re.MULTILINE) for _, told in jobs]
-        names = [(rule, model[1] if model else "") for (rule, _), model in zip(jobs, models, strict=True)]
+        wildcards = [dict(re.findall(r"(\w+)=([^,\n]+)", _line(told, "wildcards"))) for _, told in jobs]
+        names = [
+            (f"{rule}_{found['judge']}" if rule == "judge_responses" else rule, found.get("model", ""))
+            for (rule, _), found in zip(jobs, wildcards, strict=True)
+        ]
         return Counter(name for name in names if name[0] != "all")
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "results/demo" / name)
+
+
+def _line(told: str, name: str) -> str:
+    """What Snakemake says of a job under a name."""
+    found = re.search(rf"^    {name}: (.*)$", told, re.MULTILINE)
+    return found[1] if found else ""
 
 
 class _Edit:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spd_faith.core.config import Run
 from spd_faith.core.entries import AnswerPaths, PlannedCalls
+from spd_faith.core.paths import ResultPaths
 from spd_faith.planning.estimates import Work, estimated_judging, measured_usage
 
 
@@ -23,26 +24,25 @@ class JudgeWork(Work):
         return self.calls - self.done
 
 
-def work_of_judges(run: Run, results: Path, prompts: Path, pairs: int) -> list[JudgeWork]:
+def work_of_judges(run: Run, paths: ResultPaths, prompts: Path, pairs: int) -> list[JudgeWork]:
     """The work of each judge that makes calls, by judge and metric; `prompts` is the folder of the prompts.
 
     The answers that are there are read, so that silent and equal ones count no call; a model that has not answered yet
     counts a call for each of the `pairs` pairs.
     """
-    answers = _answers(run.models, results)
+    answers = _answers(run.models, paths)
     unanswered_pairs = pairs * (len(run.models) - len(answers))
     return [
         _work(name, calls)
         for name, entry in sorted(run.judges.items())
-        for calls in entry.planned_calls(results / "journal/judgements" / name, prompts, answers, unanswered_pairs)
+        for calls in entry.planned_calls(paths.judgement_journal(name), prompts, answers, unanswered_pairs)
     ]
 
 
-def _answers(models: Iterable[str], results: Path) -> list[AnswerPaths]:
+def _answers(models: Iterable[str], paths: ResultPaths) -> list[AnswerPaths]:
     """The tables of the models that have answered."""
-    samples, images = results / "samples.parquet", results / "images.parquet"
-    paths = [results / f"responses/{model}.parquet" for model in models]
-    return [AnswerPaths(samples, path, images=images) for path in paths if path.is_file()]
+    responses = [paths.responses(model) for model in models]
+    return [AnswerPaths(paths.samples, path, images=paths.images) for path in responses if path.is_file()]
 
 
 def _work(judge: str, calls: PlannedCalls) -> JudgeWork:
