@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spd_faith.core import modules
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import command_files, loaded_files, module_files
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = "workflow_scripts/spd_faith"
@@ -46,6 +46,18 @@ def test_imports_are_followed_to_their_end(tree):
         f"{below}/b/three.py",
         f"{below}/b/two.py",
     ]
+
+
+def test_what_is_loaded_leaves_out_what_functions_import(tree):
+    tree(
+        run="from spd_faith.b.one import f\nif True:\n    import spd_faith.b.two\n",
+        spd_faith__b__one="class C:\n    import spd_faith.b.three\n    def late(self):\n        import spd_faith.b.four\n",
+        **{f"spd_faith__b__{name}": "" for name in ("two", "three", "four")},
+    )
+    below = "workflow_scripts/spd_faith/b"
+    loaded = [f"{below}/one.py", f"{below}/three.py", f"{below}/two.py"]
+    assert loaded_files("run.py") == ["workflow_scripts/run.py", *loaded]
+    assert module_files("spd_faith/b/one.py", "spd_faith/b/two.py") == sorted([*loaded, f"{below}/four.py"])
 
 
 def test_packages_are_files_too(tree):

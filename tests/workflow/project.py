@@ -114,13 +114,11 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run, by rule; the aggregation target `all` is no job."""
-        output = self.run("--dry-run", *arguments)
-        stats = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
-        if stats is None:
-            assert "Nothing to be done" in output, output
-            return {}
-        counts = dict(line.split() for line in stats[1].splitlines())
-        return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
+        return _job_counts(self.run("--dry-run", *arguments))
+
+    def planned_on_slurm(self) -> dict[str, int]:
+        """Jobs of a dry run through the profile, by rule."""
+        return _job_counts(self.run_on_slurm("--dry-run"))
 
     def models(self) -> list[str]:
         return yaml.safe_load((self.folder / "config/config.yaml").read_text())["models"]
@@ -141,6 +139,15 @@ class Project:
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "results/demo" / name)
+
+
+def _job_counts(output: str) -> dict[str, int]:
+    stats = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
+    if stats is None:
+        assert "Nothing to be done" in output, output
+        return {}
+    counts = dict(line.split() for line in stats[1].splitlines())
+    return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 
 
 def _line(told: str, name: str) -> str:

@@ -113,6 +113,14 @@ def test_a_missing_key_is_told_before_any_job(project: Project) -> None:
     assert not list((project.folder / "results").rglob("*.parquet"))
 
 
+def test_on_a_cluster_it_may_stand_beside_the_rules(project: Project) -> None:
+    """Its jobs are in no group: one that holds what comes before and after them would depend on itself."""
+    with FaultServer() as server:
+        serve(project, server, [MODEL])
+        planned = project.planned_on_slurm()
+    assert planned["judge_responses"] == planned["score_differences"] == 2
+
+
 def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Project) -> None:
     from fault_server import reply
 
