@@ -18,7 +18,7 @@ from spd_faith.core.entries import identity
 from spd_faith.core.errors import exit_on_user_error
 from spd_faith.core.failures import failed_job, unfinished
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import module_files
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, write_config_file
 from spd_faith.registry import REGISTRY
@@ -90,7 +90,7 @@ onstart:
     if workflow.is_main_process and not workflow.touch:
         jobs = [job for job in workflow.dag.needrun_jobs() if "model" in job.wildcards.keys()]
         asked = {job.wildcards.model for job in jobs if job.rule.name.startswith("run_inference")}
-        judges = {job.wildcards.judge for job in jobs if job.rule.name == "judge_by_endpoint"}
+        judges = {job.wildcards.judge for job in jobs if job.rule.name == "judge_responses"}
         # On a cluster the jobs may find a GPU where this process has none.
         gpus_matter = workflow.local_exec and not visible_gpus()
         if missing := run.missing_requirements(asked, os.environ, has_gpu=not gpus_matter, judges=judges):

@@ -28,8 +28,8 @@ rule make_leaderboard:
             probe=sorted(run.config.probes.run),
         ),
         published="resources/published_results.csv",
-        modules=command_files("make_leaderboard.py", without="probes/figures"),
-        renderers=sorted({file for script in renderers.SCRIPTS for file in command_files(script)}),
+        modules=module_files("make_leaderboard.py", without="probes/figures"),
+        renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
         leaderboard=multiext(
             "results/{dataset}/leaderboard", ".parquet", *(f".{suffix}" for suffix in renderers.SUFFIXES)

@@ -9,7 +9,7 @@ rule parse_responses:
     input:
         responses=paths.responses(),
         categories="resources/coco_categories.yaml",
-        modules=command_files("parse_responses.py"),
+        modules=module_files("parse_responses.py"),
     output:
         parsed=paths.parsed(),
     log:

@@ -698,11 +698,6 @@ def test_prices_of_a_judge_are_not_its_identity_and_its_models_are(project):
     assert after == before
 
 
-def test_each_judge_is_of_one_kind(project):
-    run = load(judges=["rules", "paid"])
-    assert (run.judges_of_rule("judge_by_rules"), run.judges_of_rule("judge_by_endpoint")) == ("rules", "paid")
-
-
 def test_an_answers_file_that_is_not_there(project):
     change("config.yaml", "models: [tiny, big]", "models: [elsewhere]")
     load()

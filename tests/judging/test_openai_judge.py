@@ -350,7 +350,7 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         (None, {"models": MODELS | {"drf": {"model": "asked-drf"}}}, 0),  # other prices
         (None, {"generation": 2}, 8),
         (None, {"request": {"temperature": 0}}, 8),
-        (None, {"pictures": {"max_side": 28}}, 8),
+        (None, {"images": {"max_side": 28}}, 8),
         (changed_truth, {}, 1),
         (changed_picture, {}, 2),
         (changed_prompt, {}, 4),
@@ -360,7 +360,7 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         "prices",
         "generation",
         "request",
-        "pictures",
+        "images",
         "truth of a pair",
         "picture of a pair",
         "prompt of a metric",

@@ -3,9 +3,9 @@
 import pytest
 
 from spd_faith.core.entries import PixelBudget, Resources
-from spd_faith.endpoints.entries import Prices, SentImages
+from spd_faith.endpoints.entries import SentImages
 from spd_faith.inference.entries import OpenAIModel, TransformersModel
-from spd_faith.planning.estimates import Usage, dollars, estimated_usage, gpu_hours, how_estimated, measured_usage
+from spd_faith.planning.estimates import Usage, estimated_usage, gpu_hours, how_estimated, measured_usage
 
 LENGTHS = {"describe": 400, "same": 80, "different": 120}  # 600 characters, 200 a prompt: 50 tokens
 
@@ -52,10 +52,8 @@ def test_an_endpoint_takes_no_seconds_of_ours():
     assert estimated_usage(counted, LENGTHS).prompt_tokens == 2 * 14_167 + 50
 
 
-def test_dollars_and_hours_by_hand():
+def test_hours_by_hand():
     usage = Usage(prompt_tokens=1500, generated_tokens=200, seconds=1.8, answers=0)
-    prices = Prices(input=2.5, output=10, source="a page", date="2026-11-24")
-    assert dollars(usage, 1000, prices) == pytest.approx(1000 * (1500 * 2.5 + 200 * 10) / 1e6)  # 5.75
     assert gpu_hours(usage, 1000, 4) == pytest.approx(2.0)
 
 

@@ -11,7 +11,6 @@ from workflow.scaled import LARGE, MODELS, PAIRS, SHARDS, scaled_project
 from spd_faith.core.config import Run, load_run
 from spd_faith.core.paths import ResultPaths
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.judging.judge_prompts import load_judge_prompts
 from spd_faith.planning.judging import work_of_judges
 from spd_faith.planning.work import ModelWork, num_pairs, work_of_models
 from spd_faith.registry import REGISTRY
@@ -78,6 +77,5 @@ def test_dollars(scaled: Path) -> None:
             [f"{prices.input:.2f}", f"{prices.output:.2f}", f"{one.usd:.2f}"] if prices else ["?", "?", "?"]
         )
     assert f"{sum(one.usd for one in answers.values() if one.usd is not None):.2f} + ?" in PAGE
-    prompts = load_judge_prompts(PROMPTS)
-    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, Path("nothing"), prompts, PAIRS))
+    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), PROMPTS, PAIRS))
     assert f"{drf:.2f} for DRF and {cr:.2f} for CR per model: {MODELS * (drf + cr):.0f} for the {MODELS}" in PAGE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import module_files
 from spd_faith.core.schemas import TASKS
 from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.registry import LAYER_PROBES, PROBES, SUMMARIES
@@ -84,4 +84,4 @@ def test_the_leaderboard_runs_no_module_that_its_rule_does_not_list() -> None:
     ran = {f"workflow_scripts/{name.replace('.', '/')}.py" for name in imported(SUMMARISE)}
     ours = {file for file in ran if (ROOT / file).is_file()}
     assert f"{SCRIPTS.name}/spd_faith/probes/summary.py" in ours
-    assert ours <= set(command_files("make_leaderboard.py", without="probes/figures"))
+    assert ours <= set(module_files("make_leaderboard.py", without="probes/figures"))

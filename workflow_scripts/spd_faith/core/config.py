@@ -104,10 +104,6 @@ class Run:
         """Regular expression of the models whose responses `rule` makes; it matches nothing where there are none."""
         return _pattern(name for name, entry in self.models.items() if entry.rule(self.num_shards(name)) == rule)
 
-    def judges_of_rule(self, rule: str) -> str:
-        """Regular expression of the judges whose judgements `rule` makes; it matches nothing where there are none."""
-        return _pattern(name for name, entry in self.judges.items() if entry.rule == rule)
-
     def probed(self) -> list[str]:
         """The models that are probed: those whose internals can be measured, if any probe is run."""
         return sorted(name for name, entry in self.models.items() if self.config.probes.run and entry.can_be_probed)

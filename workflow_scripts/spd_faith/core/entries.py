@@ -7,8 +7,9 @@ batch size reruns nothing expensive.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -221,12 +222,71 @@ class ModelEntry(Entry):
         return []
 
 
+@dataclass(frozen=True)
+class AnswerPaths:
+    """Where the tables are from which one model's answers are judged."""
+
+    samples: Path
+    responses: Path
+    parsed: Path | None = None
+    """None where nothing but the requests to a judge is made of them."""
+    images: Path | None = None
+    """None where the judge is shown none."""
+
+
+@dataclass(frozen=True)
+class PlannedCalls:
+    """The calls of one model by which a judge labels the claims of one metric."""
+
+    metric: str
+    model: str
+    calls: int
+    """All calls of the run, made or not; of equal ones one."""
+    replies: Sequence[Sequence[Mapping[str, Any]]]
+    """Of each call that is made, what is kept of its replies: tokens, seconds, cost."""
+    prompt_characters: int
+    """Of a request, without the answers and the truth."""
+    image_tokens: float
+    """Estimated, of all images of a request."""
+    max_reply_tokens: int
+    cost_usd: Callable[[float, float], float | None]
+    """US dollars of so many prompt and generated tokens; None where the prices are unknown."""
+
+
 class JudgeEntry(Entry):
-    """An entry of judges.yaml."""
+    """An entry of judges.yaml: what its jobs read and reserve, and the calls that a run would make of it.
+
+    How it judges is declared by `judging.entries.JudgeKind`.
+    """
 
     judge: str
     """What judges."""
 
-    rule: ClassVar[str]
-    """The rule that makes its judgements."""
-    shows_images: ClassVar[bool] = False
+    runs_with_scoring: ClassVar[bool] = False
+    """Whether judging takes seconds and no network, so that it shares a cluster's job with parsing and scoring."""
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether it is shown the images."""
+        return False
+
+    def input_files(self) -> list[str]:
+        """Files from the project's root, prompts or data, whose change judges again."""
+        return []
+
+    def input_modules(self) -> list[str]:
+        """Files of the library from the project's root whose change judges again; none of what is paid for."""
+        return []
+
+    def job_resources(self) -> Resources:
+        """What a scheduler reserves for judging one model's answers."""
+        return Resources()
+
+    def planned_calls(
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        """Calls by model and metric, from `answers` that exist and pairs whose answers do not; none where it is free.
+
+        `journal` is the folder of its replies, `prompts` that of the prompts.
+        """
+        return []

@@ -18,7 +18,7 @@ from spd_faith.core.config_errors import (
 )
 from spd_faith.core.entries import NAME, Entry
 
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=Entry, covariant=True)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,10 @@ class EndpointModel(Strict):
     image_tokens: Annotated[int | None, NOT_IDENTITY, Formerly("picture_tokens")] = Field(default=None, ge=1)
     """Max tokens that the endpoint counts for one image, where they are more than its pixels let expect."""
 
+    def cost_usd(self, prompt_tokens: float, generated_tokens: float) -> float | None:
+        """US dollars for so many tokens; None where the prices are unknown."""
+        return None if self.prices is None else self.prices.usd(prompt_tokens, generated_tokens)
+
 
 class SentImages(Strict):
     """How images are sent to an endpoint, as base64."""

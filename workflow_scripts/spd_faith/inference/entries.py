@@ -96,9 +96,6 @@ class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):
     def estimated_image_tokens(self, pixels: float) -> float:
         return self.image_tokens or min(pixels, self.images.max_side**2) / PIXELS_PER_TOKEN
 
-    def cost_usd(self, prompt_tokens: float, generated_tokens: float) -> float | None:
-        return None if self.prices is None else self.prices.usd(prompt_tokens, generated_tokens)
-
 
 class ResponsesFileModel(ModelEntry):
     backend: Literal["responses_file"]

@@ -8,16 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spd_faith.core.entries import ModelEntry
+from spd_faith.core.entries import ModelEntry, PlannedCalls
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
-from spd_faith.endpoints.entries import Prices
-from spd_faith.judging.entries import OpenAIJudge
 
 CHARACTERS_PER_TOKEN = 4
 ANSWER_TOKENS = {"describe": 300, "same": 60, "different": 60}
 REASONING_TOKENS = 2000  # before an answer, of an entry that leaves room for them:
 ROOM_FOR_REASONING = 8192  # its max_new_tokens from here on
-TRUTH_TOKENS = 150  # of a pair, as a judge is told it
+TRUTH_TOKENS = 150  # of a pair, as a judge is given it
 JUDGED_TOKENS = {"drf": 300, "cr": 150}  # of a judge's reply: about five claims, or two to three
 
 
@@ -33,7 +31,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Work(ABC):
-    """A part of a run, done to some extent; `usd` is None where nobody looked the prices up."""
+    """A part of a run, done to some extent; `usd` is None where the prices are unknown."""
 
     done: int
     usage: Usage
@@ -83,17 +81,14 @@ def estimated_usage(entry: ModelEntry, prompt_characters: Mapping[str, int], pix
     return Usage(prompt, generated, entry.answer_seconds(max(answers) / len(answers)), answers=0)
 
 
-def estimated_judging(entry: OpenAIJudge, metric: str, prompt_characters: int) -> Usage:
-    """Means over the calls for one metric, by the formulas of `how_judging_is_estimated`."""
-    prompt = prompt_characters / CHARACTERS_PER_TOKEN
-    if metric == "cr":
+def estimated_judging(calls: PlannedCalls) -> Usage:
+    """Means over the calls, by the formulas of `how_judging_is_estimated`."""
+    prompt = calls.prompt_characters / CHARACTERS_PER_TOKEN + calls.image_tokens
+    if calls.metric == "cr":
         prompt += ANSWER_TOKENS["same"] + ANSWER_TOKENS["different"]
     else:
         prompt += ANSWER_TOKENS["describe"] + TRUTH_TOKENS
-    if entry.images:
-        known = getattr(entry.models, metric).image_tokens
-        prompt += 2 * (known or min(PUBLISHED_PIXELS, entry.images.max_side**2) / PIXELS_PER_TOKEN)
-    return Usage(prompt, min(JUDGED_TOKENS[metric], entry.max_new_tokens), seconds=0.0, answers=0)
+    return Usage(prompt, min(JUDGED_TOKENS[calls.metric], calls.max_reply_tokens), seconds=0.0, answers=0)
 
 
 def how_judging_is_estimated() -> str:
@@ -102,7 +97,7 @@ def how_judging_is_estimated() -> str:
     return (
         f"Judge calls, where none are measured: prompt tokens of DRF = characters / {CHARACTERS_PER_TOKEN} + "
         f"{describe} of answer + {TRUTH_TOKENS} of truth, of CR = characters / {CHARACTERS_PER_TOKEN} + 2 × {yes_no}, "
-        f"and 2 pictures × pixels shown / {PIXELS_PER_TOKEN}, or × their image_tokens, where they are shown; "
+        f"and 2 images × pixels shown / {PIXELS_PER_TOKEN}, or × their image_tokens, where they are shown; "
         f"replies of {JUDGED_TOKENS['drf']} and {JUDGED_TOKENS['cr']} tokens. A model that has not answered yet counts "
         "a call per pair, metric and repetition; answers that say nothing, and equal ones, count none."
     )
@@ -120,11 +115,6 @@ def how_estimated() -> str:
         "GPU hours = seconds × GPUs / 3600; "
         "US$ = tokens / 10⁶ × prices."
     )
-
-
-def dollars(usage: Usage, answers: int, prices: Prices) -> float:
-    """What `answers` answers cost: tokens / 10⁶ × the price of each kind."""
-    return answers * prices.usd(usage.prompt_tokens, usage.generated_tokens)
 
 
 def gpu_hours(usage: Usage, answers: int, gpus: int) -> float:

@@ -1,4 +1,4 @@
-"""Asks a judge at an endpoint for the replies that its judgements lack, keeping each as it comes."""
+"""Asks an endpoint for the replies that judgements lack, keeping each as it comes."""
 
 import asyncio
 import json
@@ -16,26 +16,28 @@ import pyarrow.parquet as pq
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.endpoints.charges import Charges
-from spd_faith.endpoints.client import Endpoint, Reply, address_of
+from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
+from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
 from spd_faith.inference.openai_answerer import picture_part, reduced
 from spd_faith.inference.pictures import decode
+from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
 from spd_faith.judging.entries import OpenAIJudge
-from spd_faith.judging.judgings import Judging, OpenAIJudgements, Turn
+from spd_faith.judging.judge import JudgeRequest
 
 log = logging.getLogger(__name__)
 _NEEDS = (
     "A judge's endpoint must take the request field response_format with type json_schema and strict true, and images"
-    " unless the entry says `pictures: null`."
+    " unless the entry says `images: null`."
 )
 _PAIRS_PER_BATCH = 16
 _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds", "usd", "attempts", "model")
 
 
 @contextmanager
-def opened(
+def opened_endpoint(
     entry: OpenAIJudge, ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Endpoint]:
     """The entry's endpoint; the folder `ledger` keeps what calls cost, the folder `slots` bounds calls over jobs.
@@ -52,8 +54,8 @@ def opened(
 
 
 def ask(
-    missing: Sequence[Judging],
-    judgements: OpenAIJudgements,
+    missing: Sequence[JudgeRequest],
+    judgements: EndpointJudgements,
     endpoint: Endpoint,
     journal: Journal,
     images: Path | None,
@@ -62,7 +64,7 @@ def ask(
     """Ask for the replies that `missing` lack, keeping each as it comes in `judgements` and the journal; close the
     endpoint.
 
-    `images` is the table with the pictures, where any are shown. Returns the status of what could not be judged, by the
+    `images` is the table with the images, where any are shown. Returns the status of what could not be judged, by the
     key of the reply that did not come; it is not kept, so a later run asks again. Raises `UserError` where nothing more
     is to be asked, or where this judge has not had one reply yet and gets none.
     """
@@ -71,27 +73,27 @@ def ask(
     with asyncio.Runner() as runner:
         asker = _Asker(judgements, endpoint, lambda key, content: journal.append(key, content, provenance), failures)
         try:
-            shown = _with_pictures(missing, images)
+            shown = _with_images(missing, images)
             for _ in concurrently(runner, shown, asker.judge, judgements.entry.concurrency):
                 advance(1)
         finally:
             runner.run(endpoint.close())
     if failures and not judgements.kept:
-        raise UserError(f"not one of {len(missing)} judgements was made; what failed is told above")
+        raise UserError(f"not one of {len(missing)} judgements was made; the errors are logged above")
     if failures:
         log.warning("%d of %d judgements failed; each has a row with its status", len(failures), len(missing))
     return failures
 
 
 class _Shown(NamedTuple):
-    judging: Judging
-    pictures: tuple[bytes, bytes] | None  # encoded as published
+    request: JudgeRequest
+    images: tuple[bytes, bytes] | None  # encoded as published
 
 
 class _Asker:
     def __init__(
         self,
-        judgements: OpenAIJudgements,
+        judgements: EndpointJudgements,
         endpoint: Endpoint,
         keep: Callable[[str, dict[str, Any]], None],
         failures: dict[str, str],
@@ -102,57 +104,58 @@ class _Asker:
         self._failures = failures
 
     async def judge(self, shown: _Shown) -> None:
-        outcome = self._judgements.outcome(shown.judging)
+        outcome = self._judgements.outcome(shown.request)
         try:
-            asked = self._judgements.asked(shown.judging.question)
-            pictures = [self._sent(picture, asked) for picture in shown.pictures or ()]
+            model = self._judgements.model(shown.request.metric)
+            images = [self._sent(image, model) for image in shown.images or ()]
         except ValueError as error:
-            log.warning("a picture cannot be read: %s", error)
+            log.warning("an image cannot be read: %s", error)
             self._failures[outcome.next_key or ""] = "unscored:picture"
             return
         while key := outcome.next_key:
-            reply = await self._ask(shown.judging, outcome.turns, pictures)
+            reply = await self._ask(shown.request, outcome.turns, images)
             if reply.error is not None:
                 self._failures[key] = f"unscored:{'timeout' if reply.timed_out else 'error'}"
                 return
             content = {name: value for name, value in asdict(reply).items() if name in _KEPT}
             self._keep(key, content)
             self._judgements.kept[key] = Record(content, {})
-            outcome = self._judgements.outcome(shown.judging)
+            outcome = self._judgements.outcome(shown.request)
 
-    def _sent(self, picture: bytes, asked: EndpointModel) -> tuple[dict[str, Any], int]:
-        """A picture as a part of a message, and the most tokens that it makes."""
+    def _sent(self, image: bytes, model: EndpointModel) -> tuple[dict[str, Any], int]:
+        """An image as a part of a message, and the max tokens that it makes."""
         form = self._judgements.entry.images
         assert form
-        small = reduced(decode(picture), form.max_side)
-        return picture_part(small, form.format), most_picture_tokens(*small.size, asked.image_tokens)
+        small = reduced(decode(image), form.max_side)
+        return picture_part(small, form.format), most_picture_tokens(*small.size, model.image_tokens)
 
     async def _ask(
-        self, judging: Judging, turns: Sequence[Turn], pictures: Sequence[tuple[dict[str, Any], int]]
+        self, request: JudgeRequest, turns: Sequence[Turn], images: Sequence[tuple[dict[str, Any], int]]
     ) -> Reply:
-        texts = self._judgements.texts(judging.question, turns)
+        texts = self._judgements.texts(request, turns)
         messages: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in texts]
-        if pictures:
-            text = {"type": "text", "text": judging.question.material}
-            messages[1]["content"] = [*(part for part, _ in pictures), text]
-        fields = self._judgements.fields(judging)
+        if images:
+            text = {"type": "text", "text": request.material}
+            messages[1]["content"] = [*(part for part, _ in images), text]
+        fields = self._judgements.fields(request)
         form_tokens = most_text_tokens(json.dumps(fields["response_format"]))
-        most_tokens = form_tokens + sum(most_text_tokens(text) for _, text in texts) + sum(n for _, n in pictures)
-        return await self._endpoint.ask(messages, most_tokens, self._judgements.asked(judging.question), fields)
+        max_tokens = form_tokens + sum(most_text_tokens(text) for _, text in texts) + sum(n for _, n in images)
+        return await self._endpoint.ask(messages, max_tokens, self._judgements.model(request.metric), fields)
 
 
-def _with_pictures(missing: Sequence[Judging], images: Path | None) -> Iterator[_Shown]:
-    """The judgings with the pictures that they show, a few pairs in memory at a time."""
-    waiting: dict[tuple[str, str], list[Judging]] = {}
-    for judging in missing:
-        if judging.question.pictures is None:
-            yield _Shown(judging, None)
+def _with_images(missing: Sequence[JudgeRequest], images: Path | None) -> Iterator[_Shown]:
+    """The requests with the images that they show, a few pairs in memory at a time."""
+    waiting: dict[tuple[str, str], list[JudgeRequest]] = {}
+    for request in missing:
+        if request.image_shas is None:
+            yield _Shown(request, None)
         else:
-            waiting.setdefault(judging.question.pictures, []).append(judging)
+            waiting.setdefault(request.image_shas, []).append(request)
     if not waiting:
         return
+    assert images
     columns = ["original", "modified", "original_sha256", "modified_sha256"]
     for batch in pq.ParquetFile(images).iter_batches(_PAIRS_PER_BATCH, columns=columns):
         for pair in batch.to_pylist():
-            for judging in waiting.pop((pair["original_sha256"], pair["modified_sha256"]), []):
-                yield _Shown(judging, (pair["original"], pair["modified"]))
+            for request in waiting.pop((pair["original_sha256"], pair["modified_sha256"]), []):
+                yield _Shown(request, (pair["original"], pair["modified"]))
