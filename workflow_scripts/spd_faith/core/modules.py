@@ -1,7 +1,7 @@
-"""Which files of the library a command runs.
+"""Which files of the library a command runs, and which files of the lexicon these load.
 
-The workflow lists them as inputs of the cheap stages, so that a changed formula rescores by itself; Snakemake does not
-follow imports.
+The workflow lists them as inputs of the cheap stages, so that a changed formula or word list rescores by itself;
+Snakemake does not follow imports.
 """
 
 import ast
@@ -13,10 +13,11 @@ _SCRIPTS = Path(__file__).resolve().parents[2]
 
 
 def module_files(*files: str, without: str | None = None) -> list[str]:
-    """The files, named from `workflow_scripts`, and every module of `spd_faith` that they reach by imports.
+    """The files, every module of `spd_faith` that they reach by imports, and the lexicon files that these load.
 
+    `files` are named from `workflow_scripts`; the paths returned start at the project's root.
     `without` is a folder of the library whose modules are never run, though functions that are not called import them:
-    they, and what they alone import, are left out. The paths start at the project's root.
+    they, and what they alone import, are left out.
     """
     return _reached(files, _imported, without)
 
@@ -24,13 +25,6 @@ def module_files(*files: str, without: str | None = None) -> list[str]:
 def loaded_files(*files: str) -> list[str]:
     """As `module_files`, without what is imported only inside functions: what loading the files runs."""
     return _reached(files, _imported_when_loaded)
-
-
-def language_files() -> list[str]:
-    """The data by which answers are read, from the project's root: names of categories and the words of a language."""
-    resources = _SCRIPTS.parent / "resources"
-    files = [resources / "coco_categories.yaml", *resources.glob("lexicon/*/*.yaml")]
-    return sorted(str(file.relative_to(_SCRIPTS.parent)) for file in files)
 
 
 def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]], without: str | None = None) -> list[str]:
@@ -56,7 +50,7 @@ def _imported_when_loaded(path: Path) -> list[Path]:
 
 
 def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes(), filename=str(path))
+    return ast.parse(path.read_bytes() if path.suffix == ".py" else b"", filename=str(path))
 
 
 def _executed(node: ast.AST, functions: bool) -> Iterator[ast.AST]:
@@ -70,13 +64,16 @@ def _executed(node: ast.AST, functions: bool) -> Iterator[ast.AST]:
 
 
 def _named_files(nodes: Iterable[ast.AST]) -> list[Path]:
-    """The files of the library that the import statements among `nodes` name."""
-    names = []
+    """The modules that import statements among `nodes` name, and the files that `load_lexicon(NAME, …)` loads."""
+    modules: list[str] = []
+    lexicon: list[Path] = []
     for node in nodes:
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    stems = [_SCRIPTS.joinpath(*name.split(".")) for name in names if name.split(".")[0] == "spd_faith"]
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_lexicon":
+            lexicon += _SCRIPTS.parent.glob(f"resources/lexicon/*/{ast.literal_eval(node.args[0])}.yaml")
+    stems = [_SCRIPTS.joinpath(*name.split(".")) for name in modules if name.split(".")[0] == "spd_faith"]
     candidates = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py")]
-    return [file for file in candidates if file.is_file()]
+    return [*(file for file in candidates if file.is_file()), *lexicon]
