@@ -23,13 +23,13 @@ from spd_faith.dataset.image_sizes import upright_size
 
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
-_TOLD_FAULTS = 100
+_MAX_REPORTED = 100
 _QUOTATION_MARKS = ('""', "''", "“”", "‘’")
 _log = logging.getLogger(__name__)
 
 
-class _Fault(Exception):
-    """What is wrong with a published pair."""
+class _UnusablePair(Exception):
+    """Why a published pair cannot be used."""
 
 
 def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
@@ -57,7 +57,7 @@ def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str
                         continue
                     try:
                         sample, image = _sample_row(sample_id, split, pair, oddities), _image_row(sample_id, pair)
-                    except _Fault as error:
+                    except _UnusablePair as error:
                         errors.append(f"  {sample_id}: {error}")
                     else:
                         samples.append(sample)
@@ -67,10 +67,10 @@ def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str
                 bar.update(len(batch))
     oddities.report()
     if errors:
-        more = [f"  and {len(errors) - _TOLD_FAULTS} more"] if len(errors) > _TOLD_FAULTS else []
+        more = [f"  and {len(errors) - _MAX_REPORTED} more"] if len(errors) > _MAX_REPORTED else []
         raise UserError(
             "\n".join(
-                [f"{dataset.repository}: pairs that cannot be used: {len(errors)}", *errors[:_TOLD_FAULTS], *more]
+                [f"{dataset.repository}: pairs that cannot be used: {len(errors)}", *errors[:_MAX_REPORTED], *more]
             )
             + "\n  To continue without them, list them under `exclude` in the dataset's entry."
         )
@@ -132,12 +132,12 @@ class _Oddities:
 
 def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Oddities) -> dict[str, Any]:
     if pair["image_id"] in (None, ""):
-        raise _Fault("no image_id")
+        raise _UnusablePair("no image_id")
     width, height = _size(pair, "image1")
     if (width, height) != _size(pair, "image2"):
         oddities.add("pairs whose images differ in size", sample_id)
     if not pair["differences"]:
-        raise _Fault("no differences")
+        raise _UnusablePair("no differences")
     differences = [_difference(number, one) for number, one in enumerate(pair["differences"], start=1)]
     for published, difference in zip(pair["differences"], differences, strict=True):
         if difference["bbox"] is None:
@@ -161,13 +161,15 @@ def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Odd
 
 def _difference(number: int, published: dict[str, Any] | None) -> dict[str, Any]:
     if published is None:
-        raise _Fault(f"difference {number} is null")
+        raise _UnusablePair(f"difference {number} is null")
     name = " ".join((published["type"] or "").lower().replace("_", " ").replace("-", " ").split())
     kind = DifferenceType.published(name)
     if kind is None:
-        raise _Fault(f"difference {number} has the type {published['type']!r}, none of {', '.join(DifferenceType)}")
+        raise _UnusablePair(
+            f"difference {number} has the type {published['type']!r}, none of {', '.join(DifferenceType)}"
+        )
     if not (category := " ".join((published["category"] or "").lower().split())):
-        raise _Fault(f"difference {number} has no category")
+        raise _UnusablePair(f"difference {number} has no category")
     return {
         "type": kind,
         "category": category,
@@ -212,7 +214,7 @@ def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
         with Image.open(BytesIO(data)) as image:  # reads the header alone
             return upright_size(image)
     except Exception as error:  # Pillow raises SyntaxError, struct.error and others for broken headers
-        raise _Fault(f"{column} is not a readable image") from error
+        raise _UnusablePair(f"{column} is not a readable image") from error
 
 
 def _encoded(pair: dict[str, Any], column: str) -> bytes:
@@ -221,5 +223,5 @@ def _encoded(pair: dict[str, Any], column: str) -> bytes:
     data = cell["bytes"] if isinstance(cell, dict) else cell
     if not data:
         path = cell.get("path") if isinstance(cell, dict) else None
-        raise _Fault(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")
+        raise _UnusablePair(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")
     return data
