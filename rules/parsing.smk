@@ -1,6 +1,6 @@
 """Stage 3, parsing: answers as structured lists and verdicts.
 
-REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml
+REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml, resources/lexicon/en/*.yaml
 OUTPUTS: results/{dataset}/parsed/{model}.parquet
 """
 

@@ -48,6 +48,22 @@ def test_imports_are_followed_to_their_end(tree):
     ]
 
 
+def test_files_of_the_lexicon_that_a_module_loads_are_files_too(tree, tmp_path):
+    tree(
+        run="from spd_faith.language import sides\n",
+        spd_faith__language__sides='"""load_lexicon("other", Other)"""\nSIDES = load_lexicon("sides", Sides)\n',
+    )
+    lexicon = tmp_path / "resources" / "lexicon" / "en"
+    lexicon.mkdir(parents=True)
+    for name in ("sides", "other"):
+        (lexicon / f"{name}.yaml").write_text("left: [left]\n")
+    assert command_files("run.py") == [
+        "resources/lexicon/en/sides.yaml",
+        "workflow_scripts/run.py",
+        "workflow_scripts/spd_faith/language/sides.py",
+    ]
+
+
 def test_packages_are_files_too(tree):
     tree(run="from spd_faith import b\n")
     package = modules._SCRIPTS / "spd_faith" / "b" / "__init__.py"
@@ -67,6 +83,7 @@ def test_parsing_reaches_the_parser_and_no_model():
     assert f"{LIBRARY}/core/files.py" in files
     assert f"{LIBRARY}/core/schemas.py" in files
     assert any(file.startswith(f"{LIBRARY}/parsing/") for file in files)
+    assert "resources/lexicon/en/changes.yaml" in files
     assert f"{LIBRARY}/inference/transformers_backend.py" not in files
     assert not any(file.startswith((f"{LIBRARY}/judging/", f"{LIBRARY}/scoring/")) for file in files)
 

@@ -10,7 +10,7 @@ from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of,
 
 class Sides(LexiconFile):
     left: WordSet
-    ways: dict[str, PhraseList] | None = None
+    ways: dict[str, PhraseList]
 
 
 def read(tmp_path, content):
@@ -30,15 +30,16 @@ def test_scalars_are_words_whatever_they_are_in_yaml(tmp_path):
     [
         ("left: [a]\nright: [b]", "right", "unknown key"),
         ("ways: {}", "left", "missing key"),
-        ("left: a", "left", "frozenset"),
+        ("left: a\nways: {}", "left", "expected a list of words or phrases, found a phrase"),
         ("left: [a, a]", "left", "'a' is listed twice"),
-        ("left: [[a]]", "left", ""),
+        ("left: [[a]]\nways: {}", "left", "found something else"),
         ("left: [a b]", "left", "more than one word"),
         ("left: [A]", "left", "lower case"),
-        ("left: []\nways: {up: [don’t]}", "ways.up.0", "plain apostrophes"),
+        ("left: []\nways: {up: [don’t]}", "ways.up", "plain apostrophes"),
+        ("left: []\nways: [up]", "ways", "expected keys and values, found a list"),
         ("left: []\nleft: []", "'left'", "repeated"),
         ("left: [", "", "not valid YAML"),
-        ("", "", "Sides"),
+        ("", "", "expected keys and values, found nothing"),
     ],
 )
 def test_errors_name_file_and_key(tmp_path, content, key, reason):
