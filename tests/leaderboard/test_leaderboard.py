@@ -26,7 +26,7 @@ from spd_faith.leaderboard.model import (
 from spd_faith.leaderboard.page import Findings, headline_table, leaderboard_page
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
-from spd_faith.leaderboard.renderers import render
+from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.probes.registry import PROBES
@@ -184,6 +184,14 @@ def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.Data
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_format_has_every_row(
+    suffix: str, aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    text = render(suffix, leaderboard(aggregated, live, published))
+    assert [label for label in ("Good", "Partly", "Poor", "Qwen2.5-VL-72B") if label not in text] == []
 
 
 def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, published: pd.DataFrame) -> None:
