@@ -200,6 +200,7 @@ def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, publishe
     assert csv.loc["good", "drf"] == 100 and csv.loc["poor", "dqr"] == 33.33
     assert csv.loc["partly", "drf_coverage"] == 75
     assert csv.loc["good", "drf_claims"] == 2  # claims per pair are no percentage
+    assert csv.loc["good", "drf_claims_coverage"] == 100
     assert csv.loc["Qwen2.5-VL-72B", ["dqr", "ds", "overall"]].tolist() == [61.6, 44.4, 49.9]
     assert csv["origin"].value_counts().to_dict() == {"published": 6, "run": 3}
 
