@@ -12,13 +12,15 @@ rule score_responses:
         parsed="results/{dataset}/parsed/{model}.parquet",
         judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
         categories="resources/coco_categories.yaml",
-        modules=command_files("score_responses.py"),
+        modules=module_files("score_responses.py"),
     output:
         scores="results/{dataset}/scores/{judge}/{model}.parquet",
     log:
         "results/{dataset}/logs/score_responses/{judge}/{model}.log",
     benchmark:
         "results/{dataset}/benchmarks/score_responses/{judge}/{model}.tsv"
+    group:
+        scoring_group
     conda:
         "../envs/spd-faith.yaml"
     threads: 1

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file
 from spd_faith.core.schemas import IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
@@ -166,7 +167,7 @@ def draw(
 def truths(sample: dict[str, Any]) -> list[str]:
     if sample["differences"]:
         return [one["description"] or f"{one['type']} of {one['category']}" for one in sample["differences"]]
-    return ["no difference is known" if sample["control"] == "none" else f"control pair ({sample['control']})"]
+    return [f"control pair ({sample['control']})" if is_control(sample) else "no difference is known"]
 
 
 def text_of(answer: dict[str, Any] | None) -> str:

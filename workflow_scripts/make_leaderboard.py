@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from spd_faith.core.config import Run, run_of_json
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import whole_file, write_text
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
@@ -25,7 +26,7 @@ from spd_faith.scoring.floors import constant_answers
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results, read and written")
-    parser.add_argument("--run", required=True, help="the merged configuration, as JSON")
+    parser.add_argument("--config", type=Path, required=True, help="merged config of the run, written by Snakemake")
     parser.add_argument(
         "--prompts", type=Path, default=Path("resources/prompts"), help="folder of the prompts (default: %(default)s)"
     )
@@ -36,24 +37,23 @@ def main() -> None:
         help="published results, shown apart (default: %(default)s)",
     )
     arguments = parser.parse_args()
-    run, folder = run_of_json(arguments.run), arguments.results
+    run, paths = read_recorded_run(arguments.config), ResultPaths(arguments.results)
 
-    results = read_results(folder, run)
+    results = read_results(paths, run)
     costs = judge_costs(results.judgements)
     found = find(run, results, costs, pd.read_csv(arguments.published))
     rows = pd.concat([found.live, found.published], ignore_index=True)
-    label = run.dataset.label or run.config.dataset
-    leaderboard = Leaderboard(leaderboard_page(label, found), rows, fractions())
+    leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, fractions())
 
     record = run_record(run, results, load_prompts(arguments.prompts), costs)
-    write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")
+    write_text(paths.record, json.dumps(record, indent=2) + "\n")
     for suffix in SUFFIXES:
-        write_text(folder / f"leaderboard.{suffix}", render(suffix, leaderboard))
-    _write_parquet(folder / "breakdowns.parquet", found.aggregate.breakdowns.to_pandas())
-    _write_parquet(folder / "leaderboard.parquet", rows)
+        write_text(paths.leaderboard(suffix), render(suffix, leaderboard))
+    _write_parquet(paths.breakdowns, found.aggregate.breakdowns.to_pandas())
+    _write_parquet(paths.leaderboard("parquet"), rows)
 
 
-def find(run: Run, results: Results, costs: pd.DataFrame, published: pd.DataFrame) -> Findings:
+def find(run: RecordedRun, results: Results, costs: pd.DataFrame, published: pd.DataFrame) -> Findings:
     """Aggregate the results of a run; `costs` are those of its judges, `published` is as in resources/."""
     statistics, scoring = run.config.statistics, run.config.scoring
     bootstrap = (statistics.resamples, statistics.seed)
@@ -71,16 +71,16 @@ def find(run: Run, results: Results, costs: pd.DataFrame, published: pd.DataFram
     )
 
 
-def _provenance(run: Run, results: Results, costs: pd.DataFrame) -> dict[tuple[str, str], Provenance]:
+def _provenance(run: RecordedRun, results: Results, costs: pd.DataFrame) -> dict[tuple[str, str], Provenance]:
     totals = {row["judge"]: row for row in judge_totals(costs).reset_index().to_dict("records")}
     return {
         (judge, model): Provenance(
-            label=run.models[model].label or model,
-            judge_label=run.judges[judge].label or judge,
+            label=run.models[model].label,
+            judge_label=run.judges[judge].label,
             model_id=results.responses[model].recorded["model"],
             model_revision=results.responses[model].revision,
-            dtype=getattr(run.models[model], "dtype", None),
-            dataset=run.config.dataset,
+            dtype=run.models[model].fields.get("dtype"),
+            dataset=run.dataset.name,
             dataset_revision=results.dataset.revision,
             judge_models=totals[judge]["judge_models"],
             judge_calls=totals[judge]["judge_calls"],

@@ -37,7 +37,7 @@ def test_colors_by_picture(text, colors):
 def test_places_by_picture(text, places):
     if places is None:  # two clauses: a state, and a difference
         first, second = read_assertions(text)
-        assert (first.kind, first.picture, first.places[0]) == ("state", 0, "top")
+        assert (first.kind, first.image, first.places[0]) == ("state", 0, "top")
         assert (second.kind, second.change, second.places[1]) == ("difference", "position", "bottom")
         return
     (said,) = read_assertions(text)
@@ -69,7 +69,7 @@ def test_numbers_open_entries_and_a_new_list_is_another():
 def test_a_picture_holds_for_its_list():
     text = "Picture 1:\n- a red car\n- a dog\n\nPicture 2:\n- a blue car\n- a dog"
     said = read_assertions(text)
-    assert [(a.kind, a.picture, a.objects) for a in said] == [
+    assert [(a.kind, a.image, a.objects) for a in said] == [
         ("state", picture, (name,)) for picture in (0, 1) for name in ("car", "dog")
     ]
     assert [a.kind for a in fold(said)] == ["state"] * 4  # told apart, each side is a state of its own picture

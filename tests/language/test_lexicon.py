@@ -10,7 +10,7 @@ from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of,
 
 class Sides(LexiconFile):
     left: WordSet
-    ways: dict[str, PhraseList] = {}
+    ways: dict[str, PhraseList] | None = None
 
 
 def read(tmp_path, content):

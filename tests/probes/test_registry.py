@@ -3,14 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pyarrow as pa
 import pytest
 
-from spd_faith.core.config import ProbeName
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import module_files
 from spd_faith.core.schemas import TASKS
+from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.registry import LAYER_PROBES, PROBES, SUMMARIES
 
 ROOT = Path(__file__).parents[2]
@@ -22,10 +21,6 @@ def imported(code: str) -> set[str]:
     told = f"import sys\n{code}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", told], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
-
-
-def test_the_config_knows_every_probe() -> None:
-    assert get_args(ProbeName) == tuple(PROBES)
 
 
 def test_a_probe_is_known_by_one_name_that_its_tables_bear() -> None:
@@ -56,6 +51,19 @@ def test_every_summary_is_on_the_leaderboard_once() -> None:
     assert sorted(summary.name for summary in SUMMARIES) == sorted(set(declared)) == sorted(declared)
 
 
+def test_what_probes_share_in_a_run_is_made_once() -> None:
+    made = []
+
+    def make(run: ProbeRun) -> list[str]:
+        made.append(run)
+        return list(run.samples)
+
+    one, other = ProbeRun({"a": {}}, None), ProbeRun({"b": {}}, None)
+    assert one.shared(make) is one.shared(make) and one.shared(make) == ["a"]
+    assert other.shared(make) == ["b"]
+    assert made == [one, other]
+
+
 def test_declarations_are_read_without_a_library_of_models_or_figures() -> None:
     heavy = {"torch", "transformers", "matplotlib", "scipy", "pandas", "PIL"}
     assert not heavy & imported("import spd_faith.probes.registry")
@@ -64,6 +72,7 @@ def test_declarations_are_read_without_a_library_of_models_or_figures() -> None:
 SUMMARISE = """
 import make_leaderboard
 import pandas as pd
+from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.registry import SUMMARIES
 for one in SUMMARIES:
     rows = pd.DataFrame(1.0, index=pd.Index(["a", "b"], name="sample_id"), columns=one.columns)
@@ -75,4 +84,4 @@ def test_the_leaderboard_runs_no_module_that_its_rule_does_not_list() -> None:
     ran = {f"workflow_scripts/{name.replace('.', '/')}.py" for name in imported(SUMMARISE)}
     ours = {file for file in ran if (ROOT / file).is_file()}
     assert f"{SCRIPTS.name}/spd_faith/probes/summary.py" in ours
-    assert ours <= set(command_files("make_leaderboard.py", without="probes/figures"))
+    assert ours <= set(module_files("make_leaderboard.py", without="probes/figures"))

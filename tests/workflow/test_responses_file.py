@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 CHAIN = {
     "import_responses": 1,
     "parse_responses": 1,
-    "judge_by_rules": 1,
+    "judge_responses": 1,
     "score_responses": 1,
     "make_leaderboard": 1,
 }

@@ -38,7 +38,7 @@ SAMPLES = pa.schema(
         pa.field("unchanged", pa.list_(pa.struct([_required("category", pa.string()), _required("bbox", BOX)]))),
         pa.field("question", pa.string()),
         pa.field("is_faithful", pa.bool_()),
-        _required("control", pa.string()),  # none, identical, blind, swapped
+        _required("control", pa.string()),  # core/controls.py
         pa.field("base_sample_id", pa.string()),
     ]
 )

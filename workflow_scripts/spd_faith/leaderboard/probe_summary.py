@@ -3,6 +3,7 @@ the probes declare, with intervals."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def probe_summaries(
         name = summary.name
         run = [any(summary in PROBES[probe].summaries for probe in tables) for tables in probes.values()]
         table |= {name: value[:, number], f"{name}_low": low[:, number], f"{name}_high": high[:, number]}
-        table[f"{name}_n"] = pd.Series(present[..., number].sum(axis=0), dtype="Int64").where(run)
+        table[f"{name}_n"] = pd.Series(present[..., number].sum(axis=0), dtype="Int64").where(np.array(run))
     return pd.DataFrame(table)
 
 
@@ -74,7 +75,7 @@ def not_measured(probes: Mapping[str, Mapping[str, pa.Table]]) -> pd.DataFrame:
     rows = []
     for model, tables in probes.items():
         for probe, table in tables.items():
-            keys = [name for name in ("sample_id", "task", "status") if name in table.column_names]
+            keys: list[str] = [name for name in _KEYS if name in table.column_names]
             answers = table.select(keys).group_by(keys).aggregate([]).to_pandas()
             for status, n in answers.loc[answers["status"] != "ok", "status"].value_counts().sort_index().items():
                 rows.append({"model": model, "probe": probe, "status": status, "n": n, "of": len(answers)})
@@ -90,13 +91,15 @@ def _by_sample(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     found: dict[str, Parts] = {}
     for name, table in tables.items():
         found |= {summary.name: summary.parts(_described(table, summary)) for summary in PROBES[name].summaries}
-    samples = sorted(set().union(*(table["sample_id"].to_pylist() for table in tables.values())))
+    samples = {sample_id for table in tables.values() for sample_id in table["sample_id"].to_pylist()}
     missing = (pd.Series(dtype=float),) * 2
-    columns = [part.reindex(samples) for summary in SUMMARIES for part in found.get(summary.name, missing)]
-    return pd.concat(columns, axis=1)
+    everyone = sorted(cast(set[str], samples))
+    columns = [part.reindex(everyone) for summary in SUMMARIES for part in found.get(summary.name, missing)]
+    return cast(pd.DataFrame, pd.concat(columns, axis=1))
 
 
 def _described(table: pa.Table, summary: Summary) -> pd.DataFrame:
     """What `summary.parts` takes."""
-    rows = table.filter(pc.equal(table["task"], TASK))
-    return rows.select(["sample_id", *summary.columns]).to_pandas().set_index("sample_id").astype(float)
+    rows = table.filter(pc.field("task") == TASK)
+    frame = rows.select(["sample_id", *summary.columns]).to_pandas().set_index("sample_id")
+    return frame.astype(float)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from spd_faith.core.config import Run
+from spd_faith.core.run_config import RecordedRun
 from spd_faith.inference.prompts import Prompt
 from spd_faith.leaderboard.results import Results
 
@@ -19,13 +19,15 @@ _PACKAGES = (
 )
 
 
-def run_record(run: Run, results: Results, prompts: Mapping[str, Prompt], costs: pd.DataFrame) -> dict[str, Any]:
+def run_record(
+    run: RecordedRun, results: Results, prompts: Mapping[str, Prompt], costs: pd.DataFrame
+) -> dict[str, Any]:
     """The content of run.json: merged config, dataset and model provenance, versions, git commit, prompt hashes.
 
     `costs` says which models judged and what that took (`judge_costs`).
     """
     return {
-        "run": json.loads(run.as_json()),
+        "run": dict(run.merged),
         "dataset": dict(results.dataset.recorded),
         "models": {model: dict(origin.recorded) for model, origin in results.responses.items()},
         "judges": json.loads(costs.to_json(orient="records")),

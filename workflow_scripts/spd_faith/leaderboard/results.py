@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.config import Run
 from spd_faith.core.files import read_provenance, read_table
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import RecordedRun
 from spd_faith.core.schemas import JUDGEMENTS, SAMPLES
 from spd_faith.leaderboard.probe_summary import read_probes
 from spd_faith.scoring.tables import SCORES
@@ -33,21 +34,17 @@ class Results:
     probes: Mapping[str, Mapping[str, pa.Table]]  # by model and probe
 
 
-def read_results(folder: Path, run: Run) -> Results:
-    """The tables of a run in the folder of its dataset. Raises `UserError` where one is missing."""
+def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
+    """The tables of a run. Raises `UserError` where one is missing."""
     entries = [(judge, model) for judge in run.judges for model in run.models]
     return Results(
-        samples=read_table(folder / "samples.parquet", SAMPLES),
-        dataset=_origin(folder / "samples.parquet"),
-        scores={entry: read_table(_path(folder, "scores", entry), SCORES) for entry in entries},
-        judgements={entry: read_table(_path(folder, "judgements", entry), JUDGEMENTS) for entry in entries},
-        responses={model: _origin(folder / f"responses/{model}.parquet") for model in run.models},
-        probes={model: read_probes(folder / "probes" / model, run.config.probes.run) for model in run.probed()},
+        samples=read_table(paths.samples, SAMPLES),
+        dataset=_origin(paths.samples),
+        scores={entry: read_table(paths.scores(*entry), SCORES) for entry in entries},
+        judgements={entry: read_table(paths.judgements(*entry), JUDGEMENTS) for entry in entries},
+        responses={model: _origin(paths.responses(model)) for model in run.models},
+        probes={model: read_probes(paths.probes(model), run.config.probes.run) for model in run.probed},
     )
-
-
-def _path(folder: Path, table: str, entry: Entry) -> Path:
-    return folder / table / entry[0] / f"{entry[1]}.parquet"
 
 
 def _origin(path: Path) -> Origin:

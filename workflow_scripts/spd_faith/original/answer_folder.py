@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from spd_faith.core.config_faults import fault, raise_faults
+from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS
 from spd_faith.judging.rules import VERSION, judge_samples
@@ -28,17 +28,19 @@ _OF_YES_NO = {
 def find_answer_files(folder: Path, models: Iterable[str] | None = None) -> list[Path]:
     """The `*_responses` files of a folder by name, or those that are named. Raises `UserError` where there are none."""
     if not folder.is_dir():
-        raise UserError(fault("--input_dir", "no such folder", str(folder), "a folder of *_responses.json"))
+        raise UserError(error_at("--input_dir", "no such folder", str(folder), "a folder of *_responses.json"))
     there = sorted(path for path in folder.iterdir() if path.suffix in _KINDS)
     if models is not None:
         names = [path.name for path in there]
-        raise_faults(fault("--models", f"no such file in {folder}", one, names) for one in models if one not in names)
+        raise_errors(
+            error_at("--models", f"no such file in {folder}", one, names) for one in models if one not in names
+        )
         return [folder / name for name in models]
     found = [path for path in there if path.stem.endswith("_responses")]
     if not found:
         others = ", ".join(path.name for path in there) or "no file of answers"
         raise UserError(
-            fault(str(folder), "no *_responses.json, .jsonl or .parquet", others, "such files, or --models")
+            error_at(str(folder), "no *_responses.json, .jsonl or .parquet", others, "such files, or --models")
         )
     return found
 

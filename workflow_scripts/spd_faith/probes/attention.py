@@ -41,8 +41,12 @@ _readers: WeakKeyDictionary[nn.Module, tuple[list[AnsweredPrompt], Take]] = Weak
 
 def read_attention(module: nn.Module, rows: list[AnsweredPrompt], take: Take) -> Callable[[], None]:
     """Let `take` have the attention of the batch's prompts each time `module` runs; the returned function ends that."""
+
+    def end() -> None:
+        _readers.pop(module, None)
+
     _readers[module] = (rows, take)
-    return lambda: _readers.pop(module, None)
+    return end
 
 
 def _attend(

@@ -67,7 +67,7 @@ def tokens_inside(places: PictureTokens, boxes: Boxes, tokens: int) -> npt.NDArr
     Of a box too small for that it is the token that shows most of it, so each box has a token in each picture.
     """
     middles = _by_token(places, tokens, boxes, _holds_middle)
-    inside = middles.any(axis=0)
+    inside = np.asarray(middles.any(axis=0))
     for raster in places.rasters:
         for picture in raster.pictures:
             alone = PictureTokens(places.sizes, (raster.showing(picture),))
@@ -98,14 +98,14 @@ def _overlap(
     edges: Edges, starts: npt.NDArray[np.floating], ends: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.floating]:
     inside = np.minimum(edges[1:], ends) - np.maximum(edges[:-1], starts)
-    return inside.clip(min=0) / np.diff(edges)
+    return np.asarray(inside.clip(min=0) / np.diff(edges))
 
 
 def _holds_middle(
     edges: Edges, starts: npt.NDArray[np.floating], ends: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.floating]:
     middles = (edges[1:] + edges[:-1]) / 2
-    return (starts <= middles) & (middles <= ends)
+    return np.asarray((starts <= middles) & (middles <= ends), float)
 
 
 def _expected_overlap(
@@ -118,4 +118,4 @@ def _expected_overlap(
     points = edges.clip(0, 1)
     started = np.minimum(points, room) ** 2 / 2 + room * np.maximum(points - room, 0)
     ended = np.maximum(points - length, 0) ** 2 / 2
-    return np.diff((started - ended) / room) / np.diff(edges)
+    return np.asarray(np.diff((started - ended) / room) / np.diff(edges))

@@ -5,7 +5,7 @@ layers of one contrast.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -104,7 +104,7 @@ def _probe_rows(
     for task in contrast.tasks if has_task else ("",):
         some = values[[column for column in values.columns if column[0] == task]]
         comparison = _compared(contrast, groups, some, permutations, seed)
-        for number, (_, measure, layer) in enumerate(some.columns):
+        for number, (_, measure, layer) in enumerate(cast(Iterable[tuple[str, str, int]], some.columns)):
             yield _row(contrast, name, task or None, measure, layer, comparison, number)
         if not len(some.columns):
             for measure in PROBES[name].contrasted:
@@ -129,7 +129,12 @@ def _row(
     comparison: Comparison | None,
     number: int,
 ) -> dict[str, Any]:
-    row = {"contrast": contrast.name, "group": contrast.group, "reference": contrast.reference, "probe": probe}
+    row: dict[str, Any] = {
+        "contrast": contrast.name,
+        "group": contrast.group,
+        "reference": contrast.reference,
+        "probe": probe,
+    }
     row |= {"task": task, "measure": measure, "layer": layer, "q_value": None}
     counts = ("n_group", "n_reference", "n_compared")
     if comparison is None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.probes.boxes import (
     Boxes,
     Coverage,
@@ -52,12 +53,12 @@ def densities(maps: npt.NDArray[np.floating], boxes: Coverage) -> npt.NDArray[np
     if not len(boxes):
         return np.full(len(maps), np.nan)
     on_boxes = (maps @ (boxes / areas[:, None]).T).mean(axis=1)
-    return np.divide(on_boxes, everywhere, out=np.full(len(maps), np.nan), where=everywhere > 0)
+    return np.asarray(np.divide(on_boxes, everywhere, out=np.full(len(maps), np.nan), where=everywhere > 0))
 
 
 def over(true: npt.NDArray[np.floating], baseline: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """The ratio; nan where the baseline is 0."""
-    return np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0)
+    return np.asarray(np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0))
 
 
 def _over(name: str, label: str, definition: str, baseline: str) -> Summary:
@@ -102,7 +103,7 @@ class Grounding(AnswerProbe):
         for _, sample in sorted(run.samples.items()):
             size = (sample["width"], sample["height"])
             boxes = true_boxes(sample["differences"], (size, size))
-            if sample["control"] == "none" and len(boxes):
+            if len(boxes) and not is_control(sample):
                 self._with_boxes[sample["split"]].append((sample["image_id"], boxes))
 
     def columns(self, sample_id: str, found: Pass) -> Columns | Unmeasured:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -51,7 +51,7 @@ def centred_cosines(same: "torch.Tensor", different: "torch.Tensor") -> "torch.T
     is left, as with one sample alone.
     """
     own = [states - states.mean(dim=0) for states in (same, different)]
-    lengths = own[0].norm(dim=-1) * own[1].norm(dim=-1)
+    lengths: torch.Tensor = own[0].norm(dim=-1) * own[1].norm(dim=-1)
     return (own[0] * own[1]).sum(dim=-1) / lengths
 
 
@@ -116,7 +116,7 @@ class HiddenSimilarity(Probe):
             return
         cosines = centred_cosines(*(torch.stack([one.mean_states[i] for one in self._samples]) for i in (0, 1)))
         for one, centred in zip(self._samples, cosines, strict=True):
-            columns = {name: values.numpy() for name, values in one.columns.items()}
+            columns: dict[str, Any] = {name: values.numpy() for name, values in one.columns.items()}
             columns |= {"layer": range(len(centred)), "cosine_centred": centred.numpy()}
             yield measured(self.schema, {"sample_id": one.sample_id}, columns, one.dtype, one.greedy_agreement)
 

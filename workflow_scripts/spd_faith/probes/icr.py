@@ -12,12 +12,14 @@ _LEAST_DEVIATION = 1e-8
 
 def simple(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """L2 norm of the update."""
-    return (after - before).norm(dim=-1).mean()
+    update: torch.Tensor = (after - before).norm(dim=-1)
+    return update.mean()
 
 
 def relative(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """L2 norm of the update over that of the state before it."""
-    return ((after - before).norm(dim=-1) / before.norm(dim=-1).clamp_min(_LEAST_DEVIATION)).mean()
+    update: torch.Tensor = (after - before).norm(dim=-1) / before.norm(dim=-1).clamp_min(_LEAST_DEVIATION)
+    return update.mean()
 
 
 def original(before: torch.Tensor, after: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:

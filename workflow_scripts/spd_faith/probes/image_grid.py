@@ -122,7 +122,7 @@ def _squares(
 ) -> Iterator[_Shape | None]:
     """Of models that see squares: stretched to one, or padded to one and ended by one token more."""
     pixels = inputs.get("pixel_values")
-    if not hasattr(pixels, "ndim"):
+    if pixels is None or not hasattr(pixels, "ndim"):
         yield from [None] * len(layouts)
         return
     square = pixels.shape[-1] == pixels.shape[-2]

@@ -17,8 +17,8 @@ class LayerRange:
     def __call__(self, table: pa.Table) -> pa.Table:
         if "layer" not in table.column_names:
             return table
-        layer = table["layer"]
-        outside = pc.less(layer, self.first)
+        layer = pc.field("layer")
+        within = layer >= self.first
         if self.last is not None:
-            outside = pc.or_(outside, pc.greater(layer, self.last))
-        return table.filter(pc.invert(pc.fill_null(outside, False)))
+            within &= layer <= self.last
+        return table.filter(within | layer.is_null())

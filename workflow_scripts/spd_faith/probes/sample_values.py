@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -53,7 +54,7 @@ def sample_values(table: pa.Table, measures: Sequence[str]) -> pd.DataFrame:
     means = table.group_by(["sample_id", "task", "layer"]).aggregate([(name, "mean") for name in measures])
     frame = means.rename_columns({f"{name}_mean": name for name in measures}).to_pandas()
     wide = frame.pivot(index="sample_id", columns=["task", "layer"], values=list(measures))
-    wide.columns = wide.columns.reorder_levels([1, 0, 2])
+    wide.columns = cast(pd.MultiIndex, wide.columns).reorder_levels([1, 0, 2])
     return wide.sort_index()
 
 
@@ -62,7 +63,7 @@ def mean_over_tasks(values: pd.DataFrame, tasks: Iterable[str]) -> dict[str, pd.
 
     Measures of two answers come as they are.
     """
-    present = values.columns.unique("task") if len(values.columns) else []
+    present: Collection[Any] = values.columns.unique("task") if len(values.columns) else ()
     chosen = [_NO_TASK] if _NO_TASK in present else [task for task in tasks if task in present]
     if not chosen:
         return {}

@@ -1,7 +1,9 @@
 """Tables of the probes: the columns that they share, rows of measurements, and the row that says why there are none."""
 
+from __future__ import annotations  # the classes of pyarrow are generic in its stubs alone
+
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +19,11 @@ PROBE_STATUSES = (
 )
 
 
-def required(name: str, kind: pa.DataType) -> pa.Field:
+def required(name: str, kind: pa.DataType) -> pa.Field[Any]:
     return pa.field(name, kind, nullable=False)
 
 
-def measure_columns(*names: str) -> list[pa.Field]:
+def measure_columns(*names: str) -> list[pa.Field[Any]]:
     return [pa.field(name, pa.float32()) for name in names]
 
 
@@ -31,7 +33,7 @@ TOKEN = pa.field("token", pa.int32())  # 0 is the answer's first
 TOKEN_ID = pa.field("token_id", pa.int32())
 
 
-def probe_schema(*fields: pa.Field) -> pa.Schema:
+def probe_schema(*fields: pa.Field[Any]) -> pa.Schema:
     """The schema of a probe's table: `fields` between the sample and what is told of every row."""
     return pa.schema(
         [
@@ -60,11 +62,13 @@ def measured(
     arrays = {name: values if isinstance(values, pa.Array) else np.asarray(values) for name, values in columns.items()}
     length = len(next(iter(arrays.values())))
 
-    def column(field: pa.Field) -> pa.Array:
+    def column(field: pa.Field[Any]) -> pa.Array[Any]:
         if field.name in arrays:
-            values = arrays[field.name]
-            return values if isinstance(values, pa.Array) else pa.array(values, field.type, from_pandas=True)
-        return pa.repeat(pa.scalar(constant.get(field.name), field.type), length)
+            values: Any = arrays[field.name]
+            if not isinstance(values, pa.Array):
+                values = pa.array(values, field.type, from_pandas=True)
+            return cast("pa.Array[Any]", values)
+        return cast("pa.Array[Any]", pa.repeat(pa.scalar(constant.get(field.name), field.type), length))
 
     return pa.table([column(field) for field in schema], schema=schema)
 

@@ -54,7 +54,7 @@ def without_earlier_text(maps: Maps, text_maps: Maps, influence: npt.NDArray[np.
     size = (interference**2).sum(axis=1, keepdims=True)
     fit = (maps * interference).sum(axis=1, keepdims=True)
     scale = np.divide(fit, size, out=np.zeros_like(fit), where=size > 0)
-    return (maps - scale * interference).clip(min=0)
+    return np.asarray((maps - scale * interference).clip(min=0))
 
 
 def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
@@ -64,7 +64,7 @@ def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
     """
     together = np.concatenate([maps, texts], axis=1)
     low, high = np.nanmin(together, axis=1, keepdims=True), np.nanmax(together, axis=1, keepdims=True)
-    return np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low)
+    return np.asarray(np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low))
 
 
 def filtered(maps: Maps, places: PictureTokens) -> Maps:
@@ -88,7 +88,7 @@ def hits(maps: Maps, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating]:
     So a map of one value, of zeros too, hits as often as chance.
     """
     highest = maps == maps.max(axis=1, keepdims=True)
-    return (highest & inside).sum(axis=1) / highest.sum(axis=1)
+    return np.asarray((highest & inside).sum(axis=1) / highest.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class AnswerMaps:
 
     def of(self, word: "Word") -> npt.NDArray[np.floating]:
         """The map of a word, the mean over its tokens."""
-        return self.by_token[list(word.tokens)].mean(axis=0)
+        return np.asarray(self.by_token[list(word.tokens)].mean(axis=0))
 
 
 class ReadAnswers:

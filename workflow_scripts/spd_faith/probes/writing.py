@@ -46,8 +46,8 @@ def write_probes(
     with ExitStack() as stack:
         writers = []
         for probe in probes:
-            write = stack.enter_context(table_writer(probe.path_in(folder), probe.schema, provenance))
-            writers.append(stack.enter_context(_gathered(write)))
+            append = stack.enter_context(table_writer(probe.path_in(folder), probe.schema, provenance))
+            writers.append(stack.enter_context(_gathered(append)))
 
         def take(sample_id: str, task: str, outcome: Outcome) -> None:
             statuses["ok" if isinstance(outcome, Pass) else outcome.status] += 1

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spd_faith.core.controls import without_controls
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
@@ -95,7 +96,7 @@ def aggregate(
     Intervals are clustered over `image_id` within split, with the same `resamples` for all entries. `judgements` has
     the same keys as `scores`. Raises UserError where an entry's scores are not one per sample or no sample is left.
     """
-    real = samples.filter(pc.field("control") == "none")
+    real = without_controls(samples)
     if not real.num_rows:
         raise UserError("the samples are all controls: there is nothing to aggregate")
     aligned = {entry: _aligned(entry, samples, real, table) for entry, table in scores.items()}

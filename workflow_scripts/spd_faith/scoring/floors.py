@@ -3,8 +3,8 @@
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from spd_faith.core.controls import without_controls
 from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS, PARSED, TASKS
 from spd_faith.parsing.table import parse_response
 from spd_faith.scoring.aggregate import estimates
@@ -25,7 +25,7 @@ def constant_answers(samples: pa.Table, dqr: str = "recall", ds: str = "detectio
     The words are parsed and scored as a model's would be. `dqr` and `ds` are the headline's definitions, as in
     `score_table`.
     """
-    real = samples.filter(pc.field("control") == "none")
+    real = without_controls(samples)
     ids = list(map(str, real["sample_id"].to_pylist()))
     unjudged = [_unjudged(i, metric) for i in ids for metric in CLAIM_LABELS]
     judgements = pa.Table.from_pylist(unjudged, schema=JUDGEMENTS)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import TASKS
@@ -35,7 +36,7 @@ def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[st
     per_sample = [
         _sample(truth["differences"], lists[sample_id]) | {"sample_id": sample_id}
         for sample_id, truth in truths.items()
-        if sample_id in lists and truth["control"] == "none"
+        if sample_id in lists and not is_control(truth)
     ]
     return {"summary": _summary(per_sample) | {"model": model}, "per_sample_results": per_sample}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from spd_faith.probes.figures.drawing import (
     ORANGE,
     PURPLE,
     SKY,
+    LineStyle,
     band,
     legend_below,
     say_empty,
@@ -34,7 +36,7 @@ from spd_faith.probes.figures.drawing import (
 )
 from spd_faith.probes.generation_attention import GenerationAttention
 
-SEGMENTS = {  # of the prompt and the answer so far; name, colour, line
+SEGMENTS: dict[str, tuple[str, str, LineStyle]] = {  # of the prompt and the answer so far; name, colour, line
     "picture_1": ("picture 1, or merged", BLUE, "-"),
     "picture_2": ("picture 2", SKY, "--"),
     "user": ("user's text", ORANGE, "-."),
@@ -56,7 +58,7 @@ def read_steps(path: Path, task: str) -> pa.Table:
 
 
 def _measured(table: pa.Table, task: str) -> pa.Table:
-    return table.filter(pc.and_(pc.is_valid(table["layer"]), pc.equal(table["task"], task)))
+    return table.filter(~pc.field("layer").is_null() & (pc.field("task") == task))
 
 
 def _answers(table: pa.Table, task: str) -> int:
@@ -67,7 +69,7 @@ def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
     """Mean shares of SEGMENTS by `keys`, for the steps that enough answers reach."""
     answers, table = _answers(table, task), _measured(table, task)
     reached = table.group_by(["token"]).aggregate([("sample_id", "count_distinct")])
-    enough = reached.filter(pc.greater_equal(reached["sample_id_count_distinct"], _LEAST_REACHED * answers))["token"]
+    enough = reached.filter(pc.field("sample_id_count_distinct") >= _LEAST_REACHED * answers)["token"]
     table = table.filter(pc.is_in(table["token"], enough.combine_chunks()))
     means = table.group_by(list(keys)).aggregate([(name, "mean") for name in SEGMENTS])
     return means.rename_columns({f"{name}_mean": name for name in SEGMENTS}).to_pandas()
@@ -117,7 +119,8 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
         axes.grid(visible=False)
         wide = means.pivot(index="layer", columns="token", values=name)
         if wide.notna().any(axis=None):
-            extent = (wide.columns[0] - 0.5, wide.columns[-1] + 0.5, wide.index[0] - 0.5, wide.index[-1] + 0.5)
+            steps, layers = wide.columns.to_numpy(float), wide.index.to_numpy(float)
+            extent = (steps[0] - 0.5, steps[-1] + 0.5, layers[0] - 0.5, layers[-1] + 0.5)
             colors = {"cmap": "viridis", "vmin": 0, "vmax": largest}
             images.append(axes.imshow(wide, **colors, extent=extent, origin="lower", aspect="auto"))
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
@@ -138,7 +141,7 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
 def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) -> Figure:
     """Where one answer looks, step after step: a panel per layer, of up to twelve layers evenly spaced."""
     table = _measured(table, task)
-    rows = table.filter(pc.equal(table["sample_id"], sample_id)).to_pandas()
+    rows = table.filter(pc.field("sample_id") == sample_id).to_pandas()
     layers = np.sort(rows["layer"].unique()).astype(int)
     if len(layers) > _MOST_LAYERS:
         layers = layers[np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)]
@@ -196,8 +199,9 @@ def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:
         if sample_id not in attention["sample_id"].unique().to_pylist():
             raise UserError(f"--sample-id {sample_id}: not among the probed samples")
         return sample_id
-    measured = attention.filter(pc.is_valid(attention["layer"]))
-    return min((measured if len(measured) else attention)["sample_id"].unique().to_pylist())
+    measured = attention.filter(~pc.field("layer").is_null())
+    probed = (measured if len(measured) else attention)["sample_id"].unique()
+    return min(cast(list[str], probed.to_pylist()))
 
 
 FIGURES = ProbeFigures(of_model=_of_model, read=partial(read_steps, task=TASK))

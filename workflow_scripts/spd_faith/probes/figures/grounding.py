@@ -101,15 +101,16 @@ def _finish(axes: Axes) -> None:
 
 def _draw_maps(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
     """Bars of the last layer, the only one that has maps."""
-    known = {boxes: _known(measures, f"tam_{boxes}") for boxes in _BOXES}
     known = {
-        boxes: values.iloc[:, -1].dropna().to_numpy(float) for boxes, values in known.items() if values is not None
+        boxes: values.iloc[:, -1].dropna().to_numpy(float)
+        for boxes in _BOXES
+        if (values := _known(measures, f"tam_{boxes}")) is not None
     }
     if not known:
         say_empty(axes, NO_BOXES)
         return
-    for place, (boxes, values) in enumerate(known.items()):
-        bar_with_interval(axes, place, values, _BOXES[boxes][1], width=0.65)
+    for place, (boxes, of_last) in enumerate(known.items()):
+        bar_with_interval(axes, place, of_last, _BOXES[boxes][1], width=0.65)
     axes.set_xticks([])
     axes.axhline(1, color="black", linewidth=0.6)
 
@@ -119,8 +120,8 @@ def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
     if hit is None or chance is None:
         say_empty(axes, NO_WORDS if _known(measures, "tam_true") is not None else NO_BOXES)
         return
-    for place, (values, color) in enumerate(((hit, VERMILLION), (chance, GREY))):
-        bar_with_interval(axes, place, values.iloc[:, -1].dropna().to_numpy(float), color, width=0.65)
+    for place, (found, color) in enumerate(((hit, VERMILLION), (chance, GREY))):
+        bar_with_interval(axes, place, found.iloc[:, -1].dropna().to_numpy(float), color, width=0.65)
     axes.set_xticks((0, 1), ("maps", "by chance"))
     axes.set_xlim(-0.6, 1.6)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

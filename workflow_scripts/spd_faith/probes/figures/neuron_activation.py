@@ -63,9 +63,16 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
         ):
             some = of_task[which]
             places = some["layer"] + (number - (len(tasks) - 1) / 2) * width
-            look = {"color": color, "edgecolor": "black", "linewidth": 0.6, "label": label}
             if len(some):  # no bars would have another colour in the legend
-                axes.bar(places, some["difference"], width=width, **look)
+                axes.bar(
+                    places,
+                    some["difference"],
+                    width=width,
+                    color=color,
+                    edgecolor="black",
+                    linewidth=0.6,
+                    label=label,
+                )
     axes.axhline(0, color="black", linewidth=0.6)
     whole_numbers(axes, "layer" if len(tasks) == 1 else f"layer ({', '.join(tasks)})")
     axes.set_ylabel("difference")

@@ -46,8 +46,8 @@ def saved_overlays(
     answers = read_table(maps, TokenActivationMap.schema, columns=["sample_id", "task", "status"])
     rows = {row["sample_id"]: row for row in read_table(samples, SAMPLES).to_pylist()}
     read_table(images, IMAGES, columns=["sample_id"])  # refuses another kind of table
-    of_task = answers.filter(pc.equal(answers["task"], task))
-    statuses = dict(zip(of_task["sample_id"].to_pylist(), of_task["status"].to_pylist(), strict=True))
+    of_task = answers.filter(pc.field("task") == task)
+    statuses = {row["sample_id"]: row["status"] for row in of_task.to_pylist()}
     chosen = sample_ids or _first_of_each_split(rows, statuses)
     for sample_id in chosen:
         if statuses.get(sample_id) != "ok" or sample_id not in rows:
@@ -78,9 +78,9 @@ def _first_of_each_split(samples: Mapping[str, Mapping[str, Any]], statuses: Map
 
 
 def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pages: int) -> Iterator[Figure]:
-    wanted = [("sample_id", "==", sample["sample_id"])]
+    wanted = pc.field("sample_id") == sample["sample_id"]
     (pair,) = pq.read_table(images, filters=wanted).to_pylist()
-    table = pq.read_table(maps, filters=[*wanted, ("task", "==", task)], columns=["word", "map", "rasters"])
+    table = pq.read_table(maps, filters=wanted & (pc.field("task") == task), columns=["word", "map", "rasters"])
     rows = [
         {"word": word, "map": values}
         for word, values in zip(table["word"].to_pylist(), _arrays(table["map"]), strict=True)
@@ -95,8 +95,9 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pa
     )
 
 
-def _arrays(lists: pa.ChunkedArray) -> Iterator[np.ndarray]:
+def _arrays(lists: "pa.ChunkedArray[Any]") -> Iterator[np.ndarray]:
     """Each list of numbers, without an object for each number."""
+    chunk: Any  # a list array
     for chunk in lists.chunks:
         values, ends = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
         for start, end in pairwise(ends):
