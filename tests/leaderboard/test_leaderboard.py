@@ -26,7 +26,7 @@ from spd_faith.leaderboard.model import (
 from spd_faith.leaderboard.page import Findings, headline_table, leaderboard_page
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
-from spd_faith.leaderboard.renderers import render
+from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.probes.registry import PROBES
@@ -186,12 +186,21 @@ def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.Data
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_format_has_every_row(
+    suffix: str, aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    text = render(suffix, leaderboard(aggregated, live, published))
+    assert [label for label in ("Good", "Partly", "Poor", "Qwen2.5-VL-72B") if label not in text] == []
+
+
 def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, published: pd.DataFrame) -> None:
     rows = pd.concat([live, published], ignore_index=True)
     csv = csv_of(rows)
     assert csv.loc["good", "drf"] == 100 and csv.loc["poor", "dqr"] == 33.33
     assert csv.loc["partly", "drf_coverage"] == 75
     assert csv.loc["good", "drf_claims"] == 2  # claims per pair are no percentage
+    assert csv.loc["good", "drf_claims_coverage"] == 100
     assert csv.loc["Qwen2.5-VL-72B", ["dqr", "ds", "overall"]].tolist() == [61.6, 44.4, 49.9]
     assert csv["origin"].value_counts().to_dict() == {"published": 6, "run": 3}
 

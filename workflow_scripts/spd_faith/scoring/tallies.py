@@ -60,8 +60,9 @@ def statuses(scores: pa.Table) -> Tally:
 def drf_errors(scores: pa.Table, judgements: pa.Table) -> Tally:
     """Unfaithful claims about the scored samples by error type and severity, samples by DRF."""
     in_scores = pc.is_in(judgements["sample_id"], scores["sample_id"].combine_chunks())
-    drf = judgements.filter(in_scores).filter(pc.field("metric") == "drf")
-    unfaithful = [claim for row in drf.to_pylist() for claim in row["claims"] if claim["label"] == "unfaithful"]
+    of_drf = pc.equal(judgements["metric"], pa.scalar("drf"))
+    rows = judgements.select(["claims"]).filter(pc.and_(in_scores, of_drf)).to_pylist()
+    unfaithful = [claim for row in rows for claim in row["claims"] if claim["label"] == "unfaithful"]
     for kind in ("error_type", "severity"):
         found = Counter(claim[kind] or "unstated" for claim in unfaithful)
         yield from ((kind, level, found[level]) for level in DRF_LEVELS[kind])
