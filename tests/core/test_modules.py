@@ -51,7 +51,7 @@ def test_imports_are_followed_to_their_end(tree):
 def test_what_is_loaded_leaves_out_what_functions_import(tree):
     tree(
         run="from spd_faith.b.one import f\nif True:\n    import spd_faith.b.two\n",
-        spd_faith__b__one="class C:\n    import spd_faith.b.three\n    def late(self):\n        import spd_faith.b.four\n",
+        spd_faith__b__one="class C:\n  import spd_faith.b.three\n  def late(self):\n    import spd_faith.b.four",
         **{f"spd_faith__b__{name}": "" for name in ("two", "three", "four")},
     )
     below = "workflow_scripts/spd_faith/b"
