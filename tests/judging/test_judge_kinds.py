@@ -1,6 +1,7 @@
 """What the kinds of judges say of their jobs: which files and modules judge again, and what is loaded for it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from judging.paid_judge import answers_of, write_answers, write_pairs
 
 from spd_faith.judging.entries import OpenAIJudge, RulesJudge
+from spd_faith.judging.rules import VERSION
 
 ROOT = Path(__file__).parents[2]
 RULES = RulesJudge(judge="rules")
@@ -117,3 +119,8 @@ def test_a_judge_without_a_journal_says_what_it_needs(tmp_path):
 
     assert "paid is shown images: --images is required" in message()
     assert "--journal is required" in message("--images", str(tmp_path / "images.parquet"))
+
+
+def test_the_page_names_the_version_of_the_rules():
+    page = (ROOT / "docs/judges.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"rules-\d+", page)) == {VERSION}
