@@ -96,7 +96,8 @@ def correlations(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.
     for start in range(0, len(weights), rows):
         chunk = slice(start, start + rows)
         pearson[chunk] = _pearson(x, y, weights[chunk])
-        spearman[chunk] = _pearson(*(_mean_ranks(values, weights[chunk]) for values in (x, y)), weights[chunk])
+        x_ranks, y_ranks = (_mean_ranks(values, weights[chunk]) for values in (x, y))
+        spearman[chunk] = _pearson(x_ranks, y_ranks, weights[chunk])
     return pearson, spearman
 
 

@@ -28,7 +28,7 @@ _OTHER_NAMES = {
     "removed": "remove", "removal": "remove", "delete": "remove", "deletion": "remove",
     "move": "position", "moved": "position", "position change": "position",
 }  # fmt: skip
-_QUOTATION_MARKS = ('""', "''", "“”", "‘’")
+_QUOTATION_MARKS = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _log = logging.getLogger(__name__)
 
 
@@ -222,7 +222,7 @@ def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
 def _encoded(pair: dict[str, Any], column: str) -> bytes:
     """Encoded bytes of an image cell: plain bytes, or a struct with bytes and path."""
     cell = pair[column]
-    data = cell["bytes"] if isinstance(cell, dict) else cell
+    data: bytes | None = cell["bytes"] if isinstance(cell, dict) else cell
     if not data:
         path = cell.get("path") if isinstance(cell, dict) else None
         raise _Fault(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")

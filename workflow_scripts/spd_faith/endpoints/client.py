@@ -185,7 +185,7 @@ class Endpoint:
             async with asyncio.timeout(self._entry.timeout):  # the client's own is for each read alone
                 raw = await self._client.chat.completions.with_raw_response.create(
                     model=asked.model,
-                    messages=messages,
+                    messages=messages,  # type: ignore[arg-type]  # openai has a typed dictionary for each role
                     extra_headers=self._headers,
                     extra_body={self._entry.length_field: self._entry.max_new_tokens, **self._entry.request, **fields},
                 )
@@ -216,11 +216,9 @@ class Endpoint:
             log.warning("finish_reason %s: not a reason that is known; such answers count as whole", reason)
         return replace(
             reply,
-            **{
-                name: self._scrubbed(text)
-                for name in ("text", "reasoning", "model")
-                if (text := getattr(reply, name)) is not None
-            },
+            text=self._scrubbed(reply.text),
+            reasoning=None if reply.reasoning is None else self._scrubbed(reply.reasoning),
+            model=None if reply.model is None else self._scrubbed(reply.model),
             finish_reason=reason,
             prompt_tokens=prompt_tokens,
             generated_tokens=generated_tokens,
