@@ -228,7 +228,7 @@ def test_a_file_system_without_fsync_is_reported_once_and_does_not_end_the_work(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("spd_faith.core.journal.os.fsync", fsync)
-    monkeypatch.setattr("spd_faith.core.journal._SYNC_SECONDS", 0.0)
+    monkeypatch.setattr("spd_faith.core.journal.SYNC_SECONDS", 0.0)
     write(tmp_path, {"a": {}, "b": {}, "c": {}})
     assert set(contents(tmp_path)) == {"a", "b", "c"}
     assert caplog.text.count(f"{tmp_path}: fsync: {os.strerror(number)}") == 1

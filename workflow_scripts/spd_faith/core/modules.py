@@ -8,18 +8,18 @@ import ast
 from functools import cache
 from pathlib import Path
 
-_SCRIPTS = Path(__file__).resolve().parents[2]
+SCRIPTS = Path(__file__).resolve().parents[2]
 
 
 def command_files(script: str) -> list[str]:
     """The command `script` and every module of `spd_faith` that it reaches by imports, from the project's root."""
-    pending, reached = [_SCRIPTS / script], set()
+    pending, reached = [SCRIPTS / script], set()
     while pending:
         path = pending.pop()
         if path not in reached:
             reached.add(path)
             pending += _imported(path)
-    return sorted(str(path.relative_to(_SCRIPTS.parent)) for path in reached)
+    return sorted(str(path.relative_to(SCRIPTS.parent)) for path in reached)
 
 
 @cache  # the commands share most of their modules, and every start of Snakemake reads them
@@ -30,6 +30,6 @@ def _imported(path: Path) -> list[Path]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    stems = [_SCRIPTS.joinpath(*name.split(".")) for name in names if name.split(".")[0] == "spd_faith"]
+    stems = [SCRIPTS.joinpath(*name.split(".")) for name in names if name.split(".")[0] == "spd_faith"]
     candidates = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py")]
     return [file for file in candidates if file.is_file()]

@@ -36,9 +36,9 @@ for _http_library in ("httpx", "httpx2"):  # they write a line per call
     logging.getLogger(_http_library).setLevel(logging.WARNING)
 
 _KEY = re.compile(r"[!-~]+")  # what a header can carry
-_FIRST_WAIT_SECONDS = 1.0
+FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
-_LONGEST_RETRY_AFTER_SECONDS = 120.0
+LONGEST_RETRY_AFTER_SECONDS = 120.0
 _QUESTIONS_IN_A_ROW = 10  # that fail until the job ends
 _FRACTION_IN_A_ROW = 0.02  # of the answers, where that is more: with so many failures there is no rank anyway
 _DOUBTFUL_CALLS = 3  # until the job ends, where no call ended otherwise
@@ -334,6 +334,6 @@ def _wait(state: RetryCallState) -> float:
     failure = state.outcome.exception() if state.outcome else None
     asked = failure.retry_after if isinstance(failure, CallFailure) else None
     if asked is None:
-        first = _FIRST_WAIT_SECONDS
+        first = FIRST_WAIT_SECONDS
         return wait_exponential_jitter(multiplier=first, max=_LONGEST_WAIT_SECONDS, jitter=first)(state)
-    return min(asked, _LONGEST_RETRY_AFTER_SECONDS) + random.uniform(0, _FIRST_WAIT_SECONDS)
+    return min(asked, LONGEST_RETRY_AFTER_SECONDS) + random.uniform(0, FIRST_WAIT_SECONDS)
