@@ -1,4 +1,4 @@
-"""Errors that a person caused and can mend: a message without a traceback."""
+"""Errors that a user caused and can fix: a message without a traceback."""
 
 import errno
 import sys

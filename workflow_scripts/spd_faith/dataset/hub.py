@@ -69,7 +69,7 @@ def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str
                 if samples:
                     yield samples, images
                 bar.update(len(batch))
-    oddities.tell()
+    oddities.report()
     if faults:
         more = [f"  and {len(faults) - _TOLD_FAULTS} more"] if len(faults) > _TOLD_FAULTS else []
         raise UserError(
@@ -96,7 +96,7 @@ def _open(folder: Path, name: str) -> tuple[str, pq.ParquetFile]:
 def _damaged(name: str, error: Exception) -> UserError:
     return UserError(
         f"{name}: not a whole Parquet file\n  {error}\n"
-        "  It is as the hub has it: only who published it can mend it. Name another revision in the dataset's entry."
+        "  The hub has it like this, so only its publisher can fix it. Name another revision in the dataset's entry."
     )
 
 
@@ -129,7 +129,7 @@ class _Oddities:
     def add(self, what: str, sample_id: str) -> None:
         self._found.setdefault(what, []).append(sample_id)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         for what, sample_ids in self._found.items():
             _log.warning("%s: %d, the first in %s", what, len(sample_ids), sample_ids[0])
 

@@ -1,7 +1,7 @@
 """The Parquet files of a dataset repository, fetched into the cache of the Hugging Face hub and checked.
 
-The contents are fetched here, under names that the next run goes on with: huggingface_hub itself throws away what it
-has of a file when its process ends. They come by plain HTTP whether or not hf_xet is installed: there is one path.
+The contents are fetched here, under names that the next run resumes from: huggingface_hub itself discards a partial
+file when its process ends. They come by plain HTTP whether or not hf_xet is installed: there is one path.
 """
 
 import hashlib
@@ -47,13 +47,13 @@ _log = logging.getLogger(__name__)
 def download(dataset: HubDataset) -> tuple[Path, str]:
     """(folder, commit) with the Parquet files of the entry's splits, whole and as the hub describes them.
 
-    Goes on with a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
+    Resumes a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
     HF_HUB_OFFLINE=1 takes the commit that an earlier run fetched. Raises `UserError` that says what to do.
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
         raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
     use_own_hub_locks()
-    with _told_refusals(dataset):
+    with _reported_refusals(dataset):
         offline = constants.is_offline_mode()
         revision = dataset.revision if offline else _fetch_contents(dataset)
         patterns = [pattern for split in dataset.splits for pattern in split_patterns(split)]
@@ -80,7 +80,7 @@ def _storage(dataset: HubDataset) -> Path:
 
 
 def _fetch_contents(dataset: HubDataset) -> str:
-    """Put the contents of the splits' files into the cache; the commit that the entry's revision stands for."""
+    """Fetch the contents of the splits' files into the cache; returns the commit of the entry's revision."""
     retry = _retrying()
     info = retry(
         HfApi().dataset_info, dataset.repository, revision=dataset.revision, files_metadata=True, timeout=_TIMEOUT_S
@@ -203,13 +203,13 @@ def _check_contents(dataset: HubDataset, folder: Path) -> None:
     if damaged:
         raise UserError(
             "\n".join([f"{dataset.repository}: files are damaged, and were removed from the cache", *damaged.values()])
-            + "\n  Run the command again: it fetches them anew. If that does not help, the hub's own copy is damaged."
+            + "\n  Run the command again: it fetches these files again. If that does not help, the hub's own copy is damaged."
         )
 
 
 @contextmanager
-def _told_refusals(dataset: HubDataset) -> Iterator[None]:
-    """Tell as a `UserError` what the hub refuses, what the cache lacks, and where there is no connection."""
+def _reported_refusals(dataset: HubDataset) -> Iterator[None]:
+    """Raise as a `UserError` what the hub refuses, what the cache lacks, and a missing connection."""
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:
