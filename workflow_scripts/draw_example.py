@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -125,9 +124,9 @@ def check_name(flag: str, name: str, folder: Path) -> None:
 
 def rows_of(path: Path, schema: pa.Schema, sample_id: str) -> list[dict[str, Any]]:
     """The rows of a table about one sample."""
-    sample_ids = read_table(path, schema, columns=["sample_id"])["sample_id"]
-    if not pc.any(pc.equal(sample_ids, sample_id)).as_py():
-        near = difflib.get_close_matches(sample_id, sample_ids.unique().to_pylist(), n=3, cutoff=0)
+    sample_ids = {str(one) for one in read_table(path, schema, columns=["sample_id"])["sample_id"].to_pylist()}
+    if sample_id not in sample_ids:
+        near = difflib.get_close_matches(sample_id, sorted(sample_ids), n=3, cutoff=0)
         raise UserError(f"--sample-id {sample_id}: not in {path}; nearest: {', '.join(near) or 'none, it is empty'}")
     return pq.read_table(path, filters=[("sample_id", "==", sample_id)]).to_pylist()
 
@@ -238,7 +237,7 @@ def draw_scores(figure: Figure, top: float, scores: dict[str, Any]) -> None:
     for place, metric in enumerate(HEADLINE):
         left = 0.04 + 0.072 * place
         score = "–" if scores[metric] is None else f"{scores[metric]:.2f}"
-        look = {"ha": "center", "va": "center"}
+        look: dict[str, Any] = {"ha": "center", "va": "center"}
         figure.text(left, 1 - top / height, score, fontsize=14, weight="bold", **look)
         figure.text(left, 1 - (top + 0.3) / height, METRICS[metric].label, fontsize=9.5, color="#444444", **look)
 

@@ -15,7 +15,7 @@ LIBRARY = "workflow_scripts/spd_faith"
 def tree(tmp_path, monkeypatch):
     """A small project: files of the library by their path below `spd_faith/`, and the commands beside it."""
     scripts = tmp_path / "workflow_scripts"
-    monkeypatch.setattr(modules, "_SCRIPTS", scripts)
+    monkeypatch.setattr(modules, "SCRIPTS", scripts)
 
     def write(**files):
         for name, text in files.items():
@@ -100,7 +100,7 @@ def test_files_of_the_lexicon_that_a_module_loads_are_files_too(tree, tmp_path):
 
 def test_packages_are_files_too(tree):
     tree(run="from spd_faith import b\n")
-    package = modules._SCRIPTS / "spd_faith" / "b" / "__init__.py"
+    package = modules.SCRIPTS / "spd_faith" / "b" / "__init__.py"
     package.parent.mkdir(parents=True)
     package.write_text("from spd_faith.b.one import f\n")
     (package.parent / "one.py").write_text("")

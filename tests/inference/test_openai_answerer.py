@@ -50,7 +50,7 @@ USD = 0.00035
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(endpoint, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.01)
 
 
 def png(colour, size=(56, 28)):
@@ -388,7 +388,7 @@ def test_no_wait_is_longer_than_two_minutes():
 
 
 def test_waits_grow_from_attempt_to_attempt(ask, monkeypatch):
-    monkeypatch.setattr(endpoint, "_FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.1)
     _, server = ask(*[status(500)] * 3, attempts=4)
     for gap, least in zip(server.gaps, (0.1, 0.2, 0.4), strict=True):
         assert least <= gap < least + 0.3

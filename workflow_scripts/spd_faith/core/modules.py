@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-_SCRIPTS = Path(__file__).resolve().parents[2]
+SCRIPTS = Path(__file__).resolve().parents[2]
 
 
 def module_files(*files: str, without: str | None = None) -> list[str]:
@@ -28,15 +28,15 @@ def loaded_files(*files: str) -> list[str]:
 
 
 def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]], without: str | None = None) -> list[str]:
-    pending = [_SCRIPTS / file for file in files]
+    pending = [SCRIPTS / file for file in files]
     reached: set[Path] = set()
-    closed = _SCRIPTS / "spd_faith" / without if without else None
+    closed = SCRIPTS / "spd_faith" / without if without else None
     while pending:
         path = pending.pop()
         if path not in reached and closed not in path.parents:
             reached.add(path)
             pending += imported(path)
-    return sorted(str(path.relative_to(_SCRIPTS.parent)) for path in reached)
+    return sorted(str(path.relative_to(SCRIPTS.parent)) for path in reached)
 
 
 @cache  # the commands share most of their modules, and every start of Snakemake reads them
@@ -73,7 +73,7 @@ def _named_files(nodes: Iterable[ast.AST]) -> list[Path]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_lexicon":
-            lexicon += _SCRIPTS.parent.glob(f"resources/lexicon/*/{ast.literal_eval(node.args[0])}.yaml")
-    stems = [_SCRIPTS.joinpath(*name.split(".")) for name in modules if name.split(".")[0] == "spd_faith"]
+            lexicon += SCRIPTS.parent.glob(f"resources/lexicon/*/{ast.literal_eval(node.args[0])}.yaml")
+    stems = [SCRIPTS.joinpath(*name.split(".")) for name in modules if name.split(".")[0] == "spd_faith"]
     candidates = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py")]
     return [*(file for file in candidates if file.is_file()), *lexicon]

@@ -24,7 +24,7 @@ from spd_faith.dataset.image_sizes import upright_size
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
 _MAX_REPORTED = 100
-_QUOTATION_MARKS = ('""', "''", "“”", "‘’")
+_QUOTATION_MARKS = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _log = logging.getLogger(__name__)
 
 
@@ -220,7 +220,7 @@ def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
 def _encoded(pair: dict[str, Any], column: str) -> bytes:
     """Encoded bytes of an image cell: plain bytes, or a struct with bytes and path."""
     cell = pair[column]
-    data = cell["bytes"] if isinstance(cell, dict) else cell
+    data: bytes | None = cell["bytes"] if isinstance(cell, dict) else cell
     if not data:
         path = cell.get("path") if isinstance(cell, dict) else None
         raise _UnusablePair(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")

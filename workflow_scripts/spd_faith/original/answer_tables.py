@@ -60,7 +60,7 @@ class Truths:
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, Any]]:
-        return {row["sample_id"]: row for row in _source_rows(self._source)}
+        return {row["sample_id"]: row for row in (_source_rows(self._source) if self._source else [])}
 
     @cached_property
     def _finder(self) -> SampleFinder:
@@ -102,13 +102,13 @@ def check_distinct(what: str, names: Mapping[Path, str]) -> None:
 def _tables(file: AnswerFile, truths: Truths, limit: int | None, needs_truth: bool) -> AnswerTables:
     records = [(f"{one.split}/{one.id}" if one.split else one.id, one) for one in file.records[:limit]]
     answered = one_answer_each(records)
-    told = {sample_id: record for sample_id, record in records if record.ground_truth is not None}
+    told = {sample_id: (one, one.ground_truth) for sample_id, one in records if one.ground_truth is not None}
     samples: dict[str, dict[str, Any]] = {}
     faults = []
     for sample_id, record in dict(records).items():
         try:
             row = (
-                _row([]) if not needs_truth else _told_row(told[sample_id]) if sample_id in told else truths.of(record)
+                _row([]) if not needs_truth else _told_row(*told[sample_id]) if sample_id in told else truths.of(record)
             )
             samples[sample_id] = row | {"sample_id": sample_id}
         except UserError as error:
@@ -120,7 +120,7 @@ def _tables(file: AnswerFile, truths: Truths, limit: int | None, needs_truth: bo
         file=file,
         answered=answered,
         truths={
-            sample_id: told[sample_id].ground_truth if sample_id in told else _in_words(row) if needs_truth else {}
+            sample_id: told[sample_id][1] if sample_id in told else _in_words(row) if needs_truth else {}
             for sample_id, row in samples.items()
         },
         samples=pa.Table.from_pylist(list(samples.values()), schema=SAMPLES),
@@ -133,9 +133,9 @@ def _in_words(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"modifications": [{"type": one["type"], "category": one["category"]} for one in row["differences"]]}
 
 
-def _told_row(record: GivenAnswers) -> dict[str, Any]:
+def _told_row(record: GivenAnswers, truth: Mapping[str, Any]) -> dict[str, Any]:
     differences, faults = [], []
-    for number, modification in enumerate(record.ground_truth["modifications"]):
+    for number, modification in enumerate(truth["modifications"]):
         place = f"{record.place}: ground_truth: modifications.{number}"
         if not isinstance(modification, dict):
             faults.append(error_at(place, "not a difference", modification, '{"type": …, "category": …}'))
@@ -176,7 +176,7 @@ def _source_rows(source: Path) -> list[dict[str, Any]]:
     else:
         raise UserError(error_at(str(source), "no such file or folder", str(source), "the truths of the pairs"))
     raise_errors(pair for pair in pairs if isinstance(pair, str))
-    return [_pair_row(pair) for pair in pairs]
+    return [_pair_row(pair) for pair in pairs if isinstance(pair, Pair)]
 
 
 def _pair_row(pair: Pair) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def pairs_named_by_answers(records: Iterable[GivenAnswers], folder: Path, limit:
 
 
 def _truth(told: GivenAnswers | None) -> PairTruth | list[str]:
-    if told is None:
+    if told is None or told.ground_truth is None:
         return PairTruth.model_construct(modifications=[])  # not known, which a file cannot say of itself
     known = [
         {key: one[key] for key in _KNOWN if one.get(key) is not None} if isinstance(one, Mapping) else one

@@ -80,14 +80,14 @@ def answer_text(task: str, differences: Sequence[SceneDifference]) -> str:
 def _long_sentence(difference: SceneDifference, index: int) -> list[Piece]:
     about = (index,)
     category = Piece(difference.category, True, about)
-    if difference.type == DifferenceType.COLOR:
+    if difference.type == DifferenceType.COLOR and (after := difference.after):
         return [
             Piece("the color of the ", True, about),
             category,
             Piece(_FROM, False, about),
             Piece(difference.before.color, True, about),
             Piece(_TO, False, about),
-            Piece(difference.after.color, True, about),
+            Piece(after.color, True, about),
             Piece(".", False, about),
         ]
     return [Piece("the ", True, about), category, Piece(_ENDINGS[difference.type], True, about)]

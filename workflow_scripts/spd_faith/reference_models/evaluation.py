@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from PIL import Image
 
@@ -58,7 +59,7 @@ def evaluate(
     model: Path,
     prompts: Mapping[str, Prompt],
     pairs_per_split: int,
-    image_layout: str = "pair",
+    image_layout: Literal["pair", "merged"] = "pair",
     report: Callable[[str], None] = print,
 ) -> dict[str, dict[str, float]]:
     """Scores by split, of a checkpoint loaded through the Auto classes and shown the pictures as PNG."""
@@ -70,7 +71,7 @@ def evaluate(
     return scores
 
 
-def load(model: Path, image_layout: str = "pair") -> Generator:
+def load(model: Path, image_layout: Literal["pair", "merged"] = "pair") -> Generator:
     """What answers for the checkpoint of a folder, on the CPU."""
     entry = TransformersModel(
         backend="transformers",
@@ -88,7 +89,8 @@ def ask(generator: Generator, prompts: Mapping[str, Prompt], pairs: Sequence[Sce
     for start in range(0, len(pairs), _BATCH):
         batch = pairs[start : start + _BATCH]
         shown = [
-            [_as_published(pair.background, objects) for objects in (pair.original, pair.modified)] for pair in batch
+            (_as_published(pair.background, pair.original), _as_published(pair.background, pair.modified))
+            for pair in batch
         ]
         texts = {
             task: [one.text for one in generator.generate([(prompt.text, *pictures) for pictures in shown])]
