@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, SCORES, TASKS
+from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.probes.registry import PROBES
+from spd_faith.scoring.tables import SCORES
 
 CONTRASTED = {name: probe for name, probe in PROBES.items() if probe.contrasted}
 

@@ -24,7 +24,7 @@ from scipy import stats
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import module_files
 from spd_faith.probes.contrasts import CONTRAST_STATUSES, PROBE_CONTRASTS, contrast_rows
 from spd_faith.probes.groups import GROUP_REASONS, PROBE_GROUPS, sample_groups
 from spd_faith.probes.permutation import compare_groups
@@ -499,7 +499,7 @@ def test_the_command_runs_no_module_that_its_rule_does_not_list(folder):
     files = {f"workflow_scripts/{name.replace('.', '/')}.py" for name in modules}
     ran = {file for file in files if (ROOT / file).is_file()}
     assert "workflow_scripts/spd_faith/probes/permutation.py" in ran
-    assert ran <= set(command_files("contrast_probes.py", without="probes/figures"))
+    assert ran <= set(module_files("contrast_probes.py", without="probes/figures"))
 
 
 def test_the_command_says_what_is_wrong(folder):

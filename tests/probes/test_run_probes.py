@@ -10,7 +10,6 @@ import pytest
 import yaml
 from probes.probed import ROOT
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import (
@@ -20,6 +19,7 @@ from spd_faith.core.schemas import (
     TASKS,
 )
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
@@ -38,7 +38,7 @@ LAYERS = 4
 def asked(load):
     """Three pairs of the demo dataset, their questions, and the answers of a reference model."""
     prompts = load_prompts(ROOT / "resources" / "prompts")
-    pairs = list(islice(demo_pairs(registry_entry("datasets", ROOT / "config" / "datasets.yaml", "demo")), 3))
+    pairs = list(islice(demo_pairs(DATASETS.load_entry(ROOT / "config" / "datasets.yaml", "demo")), 3))
     images = [image_row(pair) for pair in pairs]
     questions = [
         Question(row["sample_id"], task, prompts[task].text, row["original"], row["modified"])
@@ -46,7 +46,7 @@ def asked(load):
         for task in TASKS
     ]
     shown = [(one.text, decode(one.original), decode(one.modified)) for one in questions]
-    answers = load("tiny-qwen2-vl").generate(shown)
+    answers = load("tiny-qwen2-vl").generator.generate(shown)
     # the models of `load` stop after few tokens: cut off, as an answer of any length may be
     saved = {
         (one.sample_id, one.task): SavedAnswer(answer.token_ids, answer.prompt_tokens)
@@ -190,7 +190,8 @@ def outcomes(load, asked, changed=None, batch_size=4):
     _, _, questions, saved = asked
     keys = [(one.sample_id, one.task) for one in questions]
     answers = saved | {keys[number]: answer for number, answer in (changed or {}).items()}
-    measured = measure_answers(load("tiny-qwen2-vl"), questions, answers, batch_size)
+    probed = load("tiny-qwen2-vl")
+    measured = measure_answers(probed.checkpoint, probed.builder, questions, answers, batch_size)
     found = {(one.sample_id, one.task): outcome for one, outcome in measured}
     return [found[key] for key in keys]
 
@@ -246,7 +247,7 @@ def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
 
 
 def test_a_model_of_other_layers_is_refused(load, asked, monkeypatch):
-    backend = load("tiny-qwen2-vl")
-    monkeypatch.delattr(backend.model.get_decoder(), "layers")
+    probed = load("tiny-qwen2-vl")
+    monkeypatch.delattr(probed.model.get_decoder(), "layers")
     with pytest.raises(UserError, match="Qwen2VLForConditionalGeneration cannot be probed: its decoder"):
-        list(measure_answers(backend, asked[2], asked[3], 4))
+        list(measure_answers(probed.checkpoint, probed.builder, asked[2], asked[3], 4))

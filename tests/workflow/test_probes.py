@@ -114,7 +114,7 @@ def test_a_new_judge_reruns_no_pass(project: Project, judges: list[str], after: 
         entries["second"] = {"judge": "rules"}
     with project.edited("config/config.yaml") as config:
         config["judges"] = judges
-    assert project.planned() == {"judge_by_rules": 2, "score_differences": 2, **after}
+    assert project.planned() == {"judge_responses": 2, "score_responses": 2, **after}
 
 
 def test_another_choice_of_samples_reruns_the_pass(project: Project) -> None:

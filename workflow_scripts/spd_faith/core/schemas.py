@@ -7,8 +7,6 @@ status. A field that may be null says so with `nullable=True`, which is pyarrow'
 import pyarrow as pa
 
 TASKS = ("describe", "same", "different")
-TYPES = ("color", "remove", "position")
-HEADLINE = ("drf", "tf1", "cf1", "dqr", "ds", "cr")  # the published order
 METRICS = ("drf", "cr")  # the two that need a judge
 
 
@@ -40,7 +38,7 @@ SAMPLES = pa.schema(
         pa.field("unchanged", pa.list_(pa.struct([_required("category", pa.string()), _required("bbox", BOX)]))),
         pa.field("question", pa.string()),
         pa.field("is_faithful", pa.bool_()),
-        _required("control", pa.string()),  # none, identical, blind, swapped
+        _required("control", pa.string()),  # core/controls.py
         pa.field("base_sample_id", pa.string()),
     ]
 )
@@ -145,35 +143,5 @@ JUDGEMENTS = pa.schema(
         pa.field("seconds", pa.float64()),  # without waiting and without attempts that failed
         pa.field("attempts", pa.int32()),
         _required("status", pa.string()),  # ok, no_claims, unscored:<reason>
-    ]
-)
-
-SCORES = pa.schema(
-    [
-        _required("sample_id", pa.string()),
-        _required("split", pa.string()),
-        _required("image_id", pa.string()),
-        _required("control", pa.string()),
-        _required("parse_status", pa.string()),  # of the describe answer
-        _required("n_gt", pa.int32()),
-        _required("n_pred", pa.int32()),
-        _required("n_listed", pa.int32()),  # |P|
-        pa.field("dqr", pa.float64()),  # null where G is empty (controls)
-        _required("dqr_exact", pa.float64()),
-        _required("ds", pa.float64()),
-        _required("ds_count", pa.float64()),
-        _required("n_unclear", pa.int32()),  # verdicts unclear or missing, of two
-        *(_required(f"{kind}_matched", pa.int32()) for kind in ("type", "category", "alias", "pair")),
-        *(pa.field(name, pa.float64()) for name in ("tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure")),
-        *(_required(f"{kind}_{count}", pa.int32()) for kind in TYPES for count in ("matched", "predicted", "true")),
-        pa.field("drf", pa.float64()),
-        _required("drf_status", pa.string()),
-        *(_required(f"n_{label}", pa.int32()) for label in CLAIM_LABELS["drf"]),
-        pa.field("cr", pa.float64()),
-        _required("cr_status", pa.string()),
-        *(_required(f"n_{label}", pa.int32()) for label in CLAIM_LABELS["cr"]),
-        pa.field("cr_signed", pa.float64()),
-        pa.field("cr_verdict", pa.float64()),  # 1 the two verdicts agree, 0 they do not or one is unclear
-        pa.field("overall", pa.float64()),  # mean of the six; null where one is
     ]
 )

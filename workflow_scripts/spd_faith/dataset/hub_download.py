@@ -28,13 +28,13 @@ from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers
 from tqdm import tqdm
 
-from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_text
 from spd_faith.core.hub_locks import use_own_hub_locks
 from spd_faith.core.locks import exclusive_lock
 from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
+from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_files import split_files, split_patterns
 
 _ATTEMPTS = 5
@@ -52,8 +52,9 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
         raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request, with signed addresses
     use_own_hub_locks()
-    with _told_refusals(dataset):
+    with _refusals_reported(dataset):
         offline = constants.is_offline_mode()
         revision = dataset.revision if offline else _fetch_contents(dataset)
         patterns = [pattern for split in dataset.splits for pattern in split_patterns(split)]
@@ -197,13 +198,13 @@ def _check_contents(dataset: HubDataset, folder: Path) -> None:
     if damaged:
         raise UserError(
             "\n".join([f"{dataset.repository}: files are damaged, and were removed from the cache", *damaged.values()])
-            + "\n  Run the command again: it fetches them anew. If that does not help, the hub's own copy is damaged."
+            + "\n  Run the command again to download them again. If that does not help, the hub's own copy is damaged."
         )
 
 
 @contextmanager
-def _told_refusals(dataset: HubDataset) -> Iterator[None]:
-    """Tell as a `UserError` what the hub refuses, what the cache lacks, and where there is no connection."""
+def _refusals_reported(dataset: HubDataset) -> Iterator[None]:
+    """Raise as a `UserError` what the hub refuses, what the cache lacks, and a missing connection."""
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:

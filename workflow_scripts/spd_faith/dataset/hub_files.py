@@ -1,4 +1,4 @@
-"""Which files of a dataset repository hold a split, told by their names."""
+"""Which files of a dataset repository hold a split, by their names."""
 
 import re
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ from spd_faith.core.files import read_table
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
 from spd_faith.probes.registry import PROBES, SUMMARIES
 from spd_faith.probes.summary import TASK, Parts, Summary
-from spd_faith.scoring.metrics import ratio
+from spd_faith.scoring.formulas import ratio
 
 _KEYS = ("sample_id", "task", "status")
 _ENDS = ("", "_low", "_high", "_n")

@@ -9,12 +9,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from spd_faith.inference.model_parts import output_head, text_decoder
 from spd_faith.probes import icr
 from spd_faith.probes.layers import LayerStates, read_layers
 from spd_faith.probes.passes import ClassLogits, HiddenStates, Pass
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
 from spd_faith.probes.registry import LAYER_PROBES
 
+Inputs = tuple[Any, ...]
 _STATES_AT_ONCE = 64  # of which the logits of the whole vocabulary are held
 
 
@@ -34,10 +36,7 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
     with read_layers(model, batch.rows, reduce), _read_instead(model, batch):
         # the model without its head, which would make logits of the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state
-    return [
-        one.as_pass(row, last[row.row], model.get_output_embeddings())
-        for one, row in zip(found, batch.rows, strict=True)
-    ]
+    return [one.as_pass(row, last[row.row], output_head(model)) for one, row in zip(found, batch.rows, strict=True)]
 
 
 @contextmanager
@@ -46,7 +45,9 @@ def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[No
     pictures in, and its decoder has each token where it stands in its own prompt."""
     token_ids, own = batch.token_ids.to(model.device), batch.positions.to(model.device)
 
-    def place(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict]:
+    def place(
+        module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         given = named.get("position_ids")  # … × rows × tokens; behind the pictures they rise by one a token
         if given is not None:
             given = given.expand(*given.shape[:-2], *own.shape)
@@ -55,7 +56,7 @@ def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[No
 
     hooks = [model.get_input_embeddings().register_forward_pre_hook(lambda module, inputs: (token_ids,))]
     if any(row.shared for row in batch.rows):
-        hooks.append(model.get_decoder().register_forward_pre_hook(place, with_kwargs=True))
+        hooks.append(text_decoder(model).register_forward_pre_hook(place, with_kwargs=True))
     try:
         yield
     finally:
@@ -112,17 +113,17 @@ class _Found:
 
 
 def _greedy_agreement(states: torch.Tensor, head: nn.Linear, token_ids: torch.Tensor) -> float:
-    likeliest = [head(some).argmax(dim=-1) for some in states.split(_STATES_AT_ONCE)]
+    likeliest = [head(some).argmax(dim=-1) for some in torch.split(states, _STATES_AT_ONCE)]
     return (torch.cat(likeliest).cpu() == token_ids).float().mean().item()
 
 
 def _class_logits(row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> ClassLogits:
-    token_ids = torch.cat([row.user_token_ids, row.answer_token_ids]).unique()
+    token_ids: torch.Tensor = torch.unique(torch.cat([row.user_token_ids, row.answer_token_ids]))  # ascending
     chosen = token_ids.to(head.weight.device)
     weights = head.weight[chosen].float().T
     bias = 0 if head.bias is None else head.bias[chosen].float()
     places = row.in_row(torch.cat([row.image_positions, row.user_positions])).to(last.device)
     states = torch.cat([last[places], last[row.answer_places]]).to(head.weight.device)
     logits = (states.float() @ weights + bias).cpu()
-    sizes = (len(row.image_positions), len(row.user_positions), len(row.answer_token_ids))
-    return ClassLogits(token_ids, *logits.split(sizes))
+    sizes = [len(row.image_positions), len(row.user_positions), len(row.answer_token_ids)]
+    return ClassLogits(token_ids, *torch.split(logits, sizes))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.probes.boxes import (
     Boxes,
     Coverage,
@@ -102,7 +103,7 @@ class Grounding(AnswerProbe):
         for _, sample in sorted(run.samples.items()):
             size = (sample["width"], sample["height"])
             boxes = true_boxes(sample["differences"], (size, size))
-            if sample["control"] == "none" and len(boxes):
+            if len(boxes) and not is_control(sample):
                 self._with_boxes[sample["split"]].append((sample["image_id"], boxes))
 
     def columns(self, sample_id: str, found: Pass) -> Columns | Unmeasured:

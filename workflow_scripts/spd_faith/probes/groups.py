@@ -6,6 +6,7 @@ from typing import Any, cast
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 from spd_faith.probes.tables import required
@@ -80,7 +81,7 @@ def sample_groups(
     found: dict[Contrast, tuple[str | None, str]]
     for sample_id in sample_ids:
         score = scored[sample_id]
-        if score["control"] != "none":
+        if is_control(score):
             found = dict.fromkeys(CONTRASTS, (None, "control"))
         else:
             label, source = answer_labels[sample_id], "answer_label"

@@ -5,12 +5,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spd_faith.core.schemas import JUDGEMENTS, SCORES
+from spd_faith.core.schemas import JUDGEMENTS
 from spd_faith.inference.imported_responses import NOT_ASKED
 from spd_faith.judging.rules import judge_samples
 from spd_faith.parsing.table import parse_table
 from spd_faith.probes.groups import sample_groups
 from spd_faith.scoring.samples import score_table
+from spd_faith.scoring.tables import SCORES
 
 
 def groups_by_rules(samples: pa.Table, responses: pa.Table, **bounds: float) -> list[dict[str, Any]]:
