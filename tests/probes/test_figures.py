@@ -748,7 +748,9 @@ def test_a_run_of_maps_alone_has_no_figures_of_contrasts(probed, tmp_path):
 
 
 def test_a_table_that_is_named_and_missing_is_an_error_before_anything_is_drawn(probed, tmp_path):
-    done = draw_probes(probed, tmp_path, "--only", "grounding", "token_activation_map")
+    folder = shutil.copytree(probed.parent, tmp_path / "probes") / probed.name
+    (folder / "layer_changes.parquet").unlink()
+    done = draw_probes(folder, tmp_path / "figures", "--only", "grounding", "layer_changes")
     assert done.returncode == 1
-    assert "token_activation_map.parquet: no such file" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert "layer_changes.parquet: no such file" in done.stderr
+    assert not (tmp_path / "figures").exists()
