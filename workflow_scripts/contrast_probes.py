@@ -9,10 +9,11 @@ import pandas as pd
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES
-from spd_faith.probes.contrasts import DISCOVERY, PROBE_CONTRASTS, contrast_rows
+from spd_faith.probes.contrast_table import DISCOVERY, PROBE_CONTRASTS
+from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, sample_groups
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.sample_values import read_contrasted
+from spd_faith.probes.saved_tables import read_contrasted
 from spd_faith.scoring.tables import SCORES
 
 

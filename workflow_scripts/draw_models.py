@@ -17,7 +17,8 @@ def main() -> None:
     )
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
-    tables = {folder.name: read_steps(GenerationAttention.path_in(folder), TASK) for folder in arguments.probes}
+    probe = GenerationAttention
+    tables = {folder.name: read_steps(probe.path_in(folder), probe.schema, TASK) for folder in arguments.probes}
     save([attention_by_step(tables, TASK)], arguments.output_folder / "attention_by_step")
 
 

@@ -28,7 +28,7 @@ def main() -> None:
     path = TokenActivationMap.path_in(arguments.probes)
     if arguments.max_pages < 1:
         raise UserError(f"--max-pages {arguments.max_pages}: nothing to draw; 1 at least")
-    tables = (path, arguments.samples, arguments.images)
+    tables = (path, TokenActivationMap.schema, arguments.samples, arguments.images)
     drawings = saved_overlays(*tables, arguments.task, arguments.sample_id, arguments.max_pages)
     if not drawings:
         raise UserError(f"{path}: no maps at all, {arguments.task}; the table's column status says why")

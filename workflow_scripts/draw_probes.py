@@ -10,12 +10,12 @@ from pathlib import Path
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_table
 from spd_faith.core.progress import progress
-from spd_faith.probes.contrasts import PROBE_CONTRASTS
+from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.of_model import all_drawings, write_figures
 from spd_faith.probes.groups import PROBE_GROUPS
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.sample_values import probes_in
+from spd_faith.probes.saved_tables import probes_in
 
 
 def main() -> None:

@@ -25,8 +25,7 @@ from spd_faith.core.files import read_table, whole_file, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
-from spd_faith.dataset.entries import JsonlDataset
-from spd_faith.dataset.folder import folder_entry
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
 from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
 from spd_faith.dataset.pairs import Pair
@@ -49,8 +48,8 @@ from spd_faith.original.given_answers import (
 )
 from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, members
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.sample_values import probes_in, read_contrasted
 from spd_faith.probes.samples import SavedAnswer
+from spd_faith.probes.saved_tables import probes_in, read_contrasted
 
 if TYPE_CHECKING:
     from spd_faith.inference.checkpoint import Checkpoint
@@ -191,8 +190,7 @@ def _pairs_and_answers(arguments: argparse.Namespace) -> tuple[list[Pair], Impor
 def _pairs(arguments: argparse.Namespace, limit: int | None) -> list[Pair]:
     """Of each split the first `limit`; pictures of later ones are not looked at."""
     if not arguments.input_file:
-        entry = folder_entry(arguments.multi_diff_dir or arguments.image_dir)
-        return check_pairs(entry.model_copy(update={"limit": limit}))
+        return check_pairs(FolderDataset.of_folder(arguments.multi_diff_dir or arguments.image_dir, limit))
     pictures = arguments.image_dir and str(arguments.image_dir)
     return check_pairs(JsonlDataset(source="jsonl", path=str(arguments.input_file), image_dir=pictures, limit=limit))
 
@@ -281,7 +279,8 @@ def _drawings(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing
 
 def _contrasts(probes: dict[str, pa.Table], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write groups and contrasts, report the sizes of the groups, and return both tables."""
-    from spd_faith.probes.contrasts import PROBE_CONTRASTS, contrast_rows
+    from spd_faith.probes.contrast_table import PROBE_CONTRASTS
+    from spd_faith.probes.contrasts import contrast_rows
     from spd_faith.probes.judged_groups import groups_by_rules
 
     defaults = Probes()

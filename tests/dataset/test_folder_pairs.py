@@ -8,7 +8,7 @@ import pytest
 from dataset.own_files import CAR, errors_of, folder_entry, save_pair, scene, tables, write_pair_folder
 
 from spd_faith.core.schemas import IMAGES, SAMPLES
-from spd_faith.dataset.folder import folder_entry as entry_of
+from spd_faith.dataset.entries import FolderDataset
 from spd_faith.dataset.own_pairs import check_pairs, found_revision
 
 
@@ -190,6 +190,8 @@ def test_the_revision_that_is_found_follows_new_pairs_and_changed_files(tmp_path
 def test_a_folder_of_splits_and_that_of_one_split_hold_the_same_pairs(tmp_path: Path) -> None:
     for split, name in (("easy", "1"), ("easy", "2"), ("hard", "1")):
         write_pair_folder(tmp_path, split, name)
-    of_all, of_one = ([pair.sample_id for pair in check_pairs(entry_of(one))] for one in (tmp_path, tmp_path / "easy"))
+    of_all, of_one = (
+        [pair.sample_id for pair in check_pairs(FolderDataset.of_folder(one))] for one in (tmp_path, tmp_path / "easy")
+    )
     assert of_all == ["easy/00000_1", "easy/00001_2", "hard/00000_1"]
     assert of_one == of_all[:2]

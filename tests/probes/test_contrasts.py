@@ -25,15 +25,13 @@ from scipy import stats
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.modules import module_files
-from spd_faith.probes.contrasts import CONTRAST_STATUSES, PROBE_CONTRASTS, contrast_rows
+from spd_faith.probes.contrast_table import CONTRAST_STATUSES, PROBE_CONTRASTS
+from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.groups import GROUP_REASONS, PROBE_GROUPS, sample_groups
 from spd_faith.probes.permutation import compare_groups
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.sample_values import (
-    mean_over_tasks,
-    read_contrasted,
-    sample_values,
-)
+from spd_faith.probes.sample_values import mean_over_tasks, sample_values
+from spd_faith.probes.saved_tables import read_contrasted
 
 ROOT = Path(__file__).parents[2]
 AGREE = ("differs", "differs")

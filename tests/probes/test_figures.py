@@ -36,7 +36,8 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import encode_png
-from spd_faith.probes.contrasts import PROBE_CONTRASTS, contrast_rows
+from spd_faith.probes.contrast_table import PROBE_CONTRASTS
+from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.figures.contact_sheet import write_contact_sheet
 from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
@@ -49,7 +50,8 @@ from spd_faith.probes.figures.neuron_activation import neuron_activation
 from spd_faith.probes.figures.of_model import all_drawings, write_figures
 from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, FAITHFULNESS, PROBE_GROUPS, sample_groups
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.sample_values import probes_in, sample_values
+from spd_faith.probes.sample_values import sample_values
+from spd_faith.probes.saved_tables import probes_in
 
 pytestmark = pytest.mark.slow
 

@@ -461,6 +461,7 @@ def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
     rows = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
     paths = (
         folder / "tiny-qwen2-vl" / "token_activation_map.parquet",
+        TokenActivationMap.schema,
         folder / "samples.parquet",
         folder / "images.parquet",
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from PIL import Image
@@ -14,7 +14,6 @@ from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import DatasetRows
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.scenes import (
     GRID,
     SIDE,
@@ -28,6 +27,9 @@ from spd_faith.dataset.scenes import (
     sample_pair,
     visible_box,
 )
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import DemoDataset, DemoSplit
 
 HARD_SPLIT = "hard"  # its objects are smaller, and a colour changes to one that looks much the same
 HARD_SIZES = (56, 64, 72)
@@ -49,7 +51,7 @@ class DemoPair:
         return f"{self.split}/{self.row:05d}_{self.image_id}"
 
 
-def sample_demo_pair(seed: int, split: str, row: int, sizes: DemoSplit) -> DemoPair:
+def sample_demo_pair(seed: int, split: str, row: int, sizes: "DemoSplit") -> DemoPair:
     """The pair in this row; it depends on nothing but the arguments, so more rows change none of the others."""
     rng = Random(f"{seed}/{split}/{row}")
     hard = split == HARD_SPLIT
@@ -57,14 +59,14 @@ def sample_demo_pair(seed: int, split: str, row: int, sizes: DemoSplit) -> DemoP
     return DemoPair(split, row, scenes)
 
 
-def demo_pairs(dataset: DemoDataset) -> Iterator[DemoPair]:
+def demo_pairs(dataset: "DemoDataset") -> Iterator[DemoPair]:
     """The pairs of the entry, split by split, before they are rendered."""
     for split, sizes in dataset.splits.items():
         for row in range(sizes.pairs):
             yield sample_demo_pair(dataset.seed, split, row, sizes)
 
 
-def demo_rows(dataset: DemoDataset) -> DatasetRows:
+def demo_rows(dataset: "DemoDataset") -> DatasetRows:
     """All pairs in one batch, for the provenance names the content of their images."""
     samples, images = [], []
     with progress(dataset.num_pairs(), "Pairs drawn", "pair") as bar:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -140,6 +140,14 @@ class FolderDataset(OwnPairs):
         from spd_faith.dataset.folder import folder_pairs
 
         return folder_pairs(self)
+
+    @classmethod
+    def of_folder(cls, folder: Path, limit: int | None = None) -> Self:
+        """The entry of all pairs in a folder of splits, or in the folder of one split."""
+        from spd_faith.dataset.folder import root_and_splits
+
+        root, splits = root_and_splits(folder)
+        return cls(source="folder", path=str(root), splits=splits, limit=limit)
 
     def absent_file(self) -> AbsentFile | None:
         return None if Path(self.path).is_dir() else AbsentFile("path", self.path, "an existing folder")

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.config_errors import NAME_RULE, error_at
 from spd_faith.core.entries import NAME
 from spd_faith.core.text import writable_name
-from spd_faith.dataset.entries import FolderDataset
 from spd_faith.dataset.pairs import ImageFile, Pair, PairTruth, read_object, read_strict
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import FolderDataset
 
 TRUTH = "differences.json"
 LOG = "log.json"  # as the released generator writes it; read where there is no TRUTH
@@ -24,7 +26,7 @@ _LOGGED_NAMES = {"original_bbox": "bbox", "new_bbox": "bbox_after"}
 _LOGGED_ONLY = {"category_id", "area", "selection_reason", "object_index", "diff_index"}
 
 
-def folder_pairs(dataset: FolderDataset) -> Iterator[Pair | str]:
+def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
     """The pairs of the entry in natural order of their names, and error messages in place of unreadable ones."""
     root = Path(dataset.path)
     folders = _folders(root)
@@ -42,12 +44,11 @@ def folder_pairs(dataset: FolderDataset) -> Iterator[Pair | str]:
             yield from _split_pairs(root / split, dataset.limit)
 
 
-def folder_entry(folder: Path) -> FolderDataset:
-    """The entry of all pairs in a folder of splits, or in the folder of one split."""
+def root_and_splits(folder: Path) -> tuple[Path, list[str] | None]:
+    """The root of all pairs in a folder of splits (no names: all of them), or in the folder of one split."""
     folder = folder.resolve()
     has_splits = any(inner.is_dir() for outer in _folders(folder) for inner in outer.iterdir())
-    root, splits = (folder, None) if has_splits else (folder.parent, [folder.name])
-    return FolderDataset(source="folder", path=str(root), splits=splits)
+    return (folder, None) if has_splits else (folder.parent, [folder.name])
 
 
 def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +16,12 @@ from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
 from spd_faith.dataset.image_sizes import upright_size
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import HubDataset
 
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
@@ -32,7 +34,7 @@ class _UnusablePair(Exception):
     """Why a published pair cannot be used."""
 
 
-def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     """Batches of (rows of `SAMPLES`, rows of `IMAGES`), split by split in the order of the entry.
 
     Raises `UserError` where a split has no file, the columns are others, or the number of rows is not the entry's;

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import tenacity
@@ -34,8 +34,10 @@ from spd_faith.core.hub_locks import use_own_hub_locks
 from spd_faith.core.locks import exclusive_lock
 from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
-from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_files import split_files, split_patterns
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import HubDataset
 
 _ATTEMPTS = 5
 _LONGEST_WAIT_S = 300  # the hub counts requests over five minutes
@@ -44,7 +46,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
-def download(dataset: HubDataset) -> tuple[Path, str]:
+def download(dataset: "HubDataset") -> tuple[Path, str]:
     """(folder, commit) with the Parquet files of the entry's splits, whole and as the hub describes them.
 
     Resumes a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
@@ -76,11 +78,11 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     return folder, commit
 
 
-def _storage(dataset: HubDataset) -> Path:
+def _storage(dataset: "HubDataset") -> Path:
     return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset.repository, repo_type="dataset"))
 
 
-def _fetch_contents(dataset: HubDataset) -> str:
+def _fetch_contents(dataset: "HubDataset") -> str:
     """Fetch the contents of the splits' files into the cache; returns the commit of the entry's revision."""
     retry = _retrying()
     info = retry(
@@ -180,14 +182,14 @@ def _asked_wait(headers: httpx2.Headers) -> int | None:
     return limit.reset_in_seconds + 1 if limit and limit.remaining == 0 else None
 
 
-def _files_of(names: Iterable[str], split: str, dataset: HubDataset) -> list[str]:
+def _files_of(names: Iterable[str], split: str, dataset: "HubDataset") -> list[str]:
     try:
         return split_files(names, split)
     except UserError as error:
         raise UserError(f"{dataset.repository} at {dataset.revision}: {error}") from error
 
 
-def _check_contents(dataset: HubDataset, folder: Path) -> None:
+def _check_contents(dataset: "HubDataset", folder: Path) -> None:
     """Raise `UserError` where a file is not what its name in the cache, its SHA-256, says; such a file is removed."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     damaged = {}
@@ -209,7 +211,7 @@ def _check_contents(dataset: HubDataset, folder: Path) -> None:
 
 
 @contextmanager
-def _refusals_reported(dataset: HubDataset) -> Iterator[None]:
+def _refusals_reported(dataset: "HubDataset") -> Iterator[None]:
     """Raise as a `UserError` what the hub refuses, what the cache lacks, and a missing connection."""
     try:
         yield
@@ -220,7 +222,7 @@ def _refusals_reported(dataset: HubDataset) -> Iterator[None]:
         raise UserError(f"{dataset.repository} at {dataset.revision}: {_refusal(dataset, cause)}") from error
 
 
-def _refusal(dataset: HubDataset, error: BaseException) -> str:
+def _refusal(dataset: "HubDataset", error: BaseException) -> str:
     page = f"{constants.ENDPOINT}/datasets/{dataset.repository}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if constants.is_offline_mode():

@@ -4,14 +4,17 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from spd_faith.core.config_errors import error_at
 from spd_faith.core.entries import Name
-from spd_faith.dataset.entries import JsonlDataset
 from spd_faith.dataset.merged import MergedLayout
 from spd_faith.dataset.pairs import ImageFile, ImageId, Pair, PairTruth, read_object, read_strict
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import JsonlDataset
 
 _KEYS = {"original": "original", "modified": "modified", "merged": "image"}  # of the images, by role
 
@@ -31,7 +34,7 @@ class JsonLine(PairTruth):
     """How the merged image was joined, where its pixels do not show it: side_by_side or stacked."""
 
 
-def jsonl_pairs(dataset: JsonlDataset) -> Iterator[Pair | str]:
+def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
     """The pairs of the entry in the order of the lines, and error messages in place of those that cannot be read.
 
     Lines past the limit of their split are read, and their errors reported, but they are no pairs of the dataset.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256 as running_sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 
@@ -14,16 +14,18 @@ from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.entries import Rows
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.dataset.entries import OwnPairs
 from spd_faith.dataset.merged import LAYOUTS, find_layout, split
 from spd_faith.dataset.pairs import IMAGE_FORMATS, Modification, Pair, box_errors, image_errors
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import OwnPairs
 
 _PAIRS_PER_BATCH = 32
 _PNG_MODES = ("L", "LA", "P", "RGB", "RGBA", "I;16")
 _BOX = ("x", "y", "w", "h")
 
 
-def check_pairs(dataset: OwnPairs) -> list[Pair]:
+def check_pairs(dataset: "OwnPairs") -> list[Pair]:
     """The pairs of an entry, in the order of the tables.
 
     Reads every truth and the header of every image. Raises `UserError` with every error found.
@@ -42,7 +44,7 @@ def check_pairs(dataset: OwnPairs) -> list[Pair]:
     return pairs
 
 
-def found_revision(dataset: OwnPairs) -> str:
+def found_revision(dataset: "OwnPairs") -> str:
     """The `revision` of the readable pairs, by which the workflow sees a change; errors do not stop it."""
     return revision(pair for pair in dataset.find() if isinstance(pair, Pair))
 

@@ -13,8 +13,8 @@ from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
-from spd_faith.dataset.entries import JsonlDataset
-from spd_faith.dataset.folder import folder_entry, folder_pairs
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
+from spd_faith.dataset.folder import folder_pairs
 from spd_faith.dataset.jsonl import jsonl_pairs
 from spd_faith.dataset.own_pairs import difference_row
 from spd_faith.dataset.pairs import Modification, Pair, read_strict
@@ -170,7 +170,7 @@ def _source_rows(source: Path) -> list[dict[str, Any]]:
     if source.suffix == ".parquet":
         return read_table(source, SAMPLES).to_pylist()
     if source.is_dir():
-        pairs = list(folder_pairs(folder_entry(source)))
+        pairs = list(folder_pairs(FolderDataset.of_folder(source)))
     elif source.is_file():
         pairs = list(jsonl_pairs(JsonlDataset(source="jsonl", path=str(source))))
     else:

@@ -45,7 +45,7 @@ class ProbeResults:
 
     of: ModelResults
     probe: type[Probe]
-    read: Callable[[Path], pa.Table] | None = None
+    read: Callable[[Path, pa.Schema], pa.Table] | None = None
     """Reads what the figures need of a large table; None: all of it."""
 
     @property
@@ -54,7 +54,7 @@ class ProbeResults:
 
     @cached_property
     def table(self) -> pa.Table:
-        return self.read(self.path) if self.read else read_table(self.path, self.probe.schema)
+        return self.read(self.path, self.probe.schema) if self.read else read_table(self.path, self.probe.schema)
 
     @cached_property
     def values(self) -> pd.DataFrame:
@@ -79,5 +79,5 @@ class ProbeFigures:
     """Once per contrast, whose name is added to the figure's."""
     of_answers: Callable[[ProbeResults], Mapping[str, Drawing]] = _no_pages
     """Pages about single answers, which stand last."""
-    read: Callable[[Path], pa.Table] | None = None
+    read: Callable[[Path, pa.Schema], pa.Table] | None = None
     """Reads what the figures need of the probe's table, where that is large; None: all of it."""

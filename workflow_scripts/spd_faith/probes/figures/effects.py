@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from spd_faith.probes.contrasts import ANSWER_LENGTH, DISCOVERY
+from spd_faith.probes.contrast_table import ANSWER_LENGTH, DISCOVERY
 from spd_faith.probes.figures.drawing import COLUMN, say_empty, styled, title, whole_numbers
 from spd_faith.probes.groups import Contrast
 

@@ -34,7 +34,6 @@ from spd_faith.probes.figures.drawing import (
     title,
     whole_numbers,
 )
-from spd_faith.probes.generation_attention import GenerationAttention
 
 SEGMENTS: dict[str, tuple[str, str, LineStyle]] = {  # of the prompt and the answer so far; name, colour, line
     "picture_1": ("picture 1, or merged", BLUE, "-"),
@@ -50,9 +49,9 @@ _MOST_STEPS = 150  # of one sample that are drawn one by one
 NO_ANSWERS = "no measured answers"
 
 
-def read_steps(path: Path, task: str) -> pa.Table:
-    """Of a table of the probe what these figures need: half the memory of all columns."""
-    read_table(path, GenerationAttention.schema, columns=["layer"])  # refuses another kind of table
+def read_steps(path: Path, schema: pa.Schema, task: str) -> pa.Table:
+    """Of a table of the probe, which has that schema, what these figures need: half the memory of all columns."""
+    read_table(path, schema, columns=["layer"])  # refuses another kind of table
     columns = ["sample_id", "task", "layer", "token", *SEGMENTS]
     return pq.read_table(path, columns=columns, filters=[("task", "==", task)])
 

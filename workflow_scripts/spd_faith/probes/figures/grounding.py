@@ -23,7 +23,6 @@ from spd_faith.probes.figures.drawing import (
     title,
     whole_numbers,
 )
-from spd_faith.probes.grounding import BASELINES
 from spd_faith.probes.sample_values import mean_over_tasks
 
 _BOXES = {  # name, colour, line
@@ -81,11 +80,10 @@ def _draw_densities(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
 
 
 def _draw_ratios(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
-    for baseline in BASELINES:
-        values = _known(measures, f"attention_over_{baseline}")
+    for boxes, (_, color, line) in _BOXES.items():  # true boxes have no ratio to themselves
+        values = _known(measures, f"attention_over_{boxes}")
         if values is not None:
             low, middle, high = np.nanquantile(values.to_numpy(float), (0.25, 0.5, 0.75), axis=0)
-            _, color, line = _BOXES[baseline]
             middle_and_band(axes, values.columns.to_numpy(), middle, low, high, color, "", line)
     _finish(axes)
 

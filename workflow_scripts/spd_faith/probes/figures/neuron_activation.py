@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spd_faith.probes.contrasts import DISCOVERY
+from spd_faith.probes.contrast_table import DISCOVERY
 from spd_faith.probes.figures.by_group import draw_by_layer, probed_groups
 from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
@@ -18,7 +18,6 @@ from spd_faith.probes.figures.drawing import (
     whole_numbers,
 )
 from spd_faith.probes.groups import Contrast
-from spd_faith.probes.neuron_activation import NeuronActivation
 from spd_faith.probes.sample_values import mean_over_tasks
 
 _MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "active in sum, as published"))
@@ -30,11 +29,12 @@ def neuron_activation(
 ) -> Figure:
     """Share of active neurons by layer and group, and the groups' difference within strata.
 
-    `values` are `sample_values` of the probe; `groups` and `contrasts` rows of PROBE_GROUPS and PROBE_CONTRASTS.
+    `values` are `sample_values` of the probe; `groups` rows of PROBE_GROUPS, `contrasts` the
+    probe's rows of PROBE_CONTRASTS.
     """
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
-    rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] == NeuronActivation.name)]
+    rows = contrasts[contrasts["contrast"] == contrast.name]
     figure = Figure(figsize=(COLUMN, 3.6))
     title(figure, model, "active neurons", f"{contrast.group} against {contrast.reference}")
     panels = figure.subplots(2, 2)
@@ -80,7 +80,8 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
 
 def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
     of = results.of
-    return {"neuron_activation": lambda: neuron_activation(of.model, results.values, of.groups, contrast, of.contrasts)}
+    contrasts = of.contrasts[of.contrasts["probe"] == results.probe.name]
+    return {"neuron_activation": lambda: neuron_activation(of.model, results.values, of.groups, contrast, contrasts)}
 
 
 FIGURES = ProbeFigures(of_contrast=_of_contrast)

@@ -21,7 +21,6 @@ from spd_faith.inference.pictures import decode
 from spd_faith.probes.figures.declared import TASK, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing
 from spd_faith.probes.overlays import MAX_PAGES, overlays, saved_rasters, saved_word_maps
-from spd_faith.probes.token_activation_map import TokenActivationMap
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,7 @@ _MOST_BYTES = 150  # of a file's name, which may have 255, with what is added to
 
 def saved_overlays(
     maps: Path,
+    schema: pa.Schema,
     samples: Path,
     images: Path,
     task: str,
@@ -40,10 +40,10 @@ def saved_overlays(
 ) -> dict[str, Drawing]:
     """What draws the maps of each answer to `task`, by the figure's name; the first of each split by default.
 
-    `maps` is a table of the probe in a folder that is named as the model. Empty where there are no maps at all. Raises
-    `UserError` for a sample that has none.
+    `maps` is a table of the probe, which has that `schema`, in a folder that is named as the model. Empty where there
+    are no maps at all. Raises `UserError` for a sample that has none.
     """
-    answers = read_table(maps, TokenActivationMap.schema, columns=["sample_id", "task", "status"])
+    answers = read_table(maps, schema, columns=["sample_id", "task", "status"])
     rows = {row["sample_id"]: row for row in read_table(samples, SAMPLES).to_pylist()}
     read_table(images, IMAGES, columns=["sample_id"])  # refuses another kind of table
     of_task = answers.filter(pc.field("task") == task)
@@ -105,7 +105,7 @@ def _arrays(lists: "pa.ChunkedArray[Any]") -> Iterator[np.ndarray]:
 
 
 def _of_answers(results: ProbeResults) -> dict[str, Drawing]:
-    drawings = saved_overlays(results.path, results.of.samples, results.of.images, TASK)
+    drawings = saved_overlays(results.path, results.probe.schema, results.of.samples, results.of.images, TASK)
     if not drawings:
         log.warning("%s: no maps at all to draw; the table's column status says why", results.path)
     return drawings
