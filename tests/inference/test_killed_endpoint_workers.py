@@ -49,7 +49,7 @@ def inputs(tmp_path):
 
 def start(folder, name, server):
     entry = {"backend": "openai", "base_url": server.base_url, "model": "m", "max_new_tokens": 64}
-    entry |= {"concurrency": CONCURRENCY, "pictures": {"format": "png"}}
+    entry |= {"concurrency": CONCURRENCY, "images": {"format": "png"}}
     entry |= {"prices": {"input": 1, "output": 10, "source": "the test", "date": "2026-11-24"}}
     (folder / "models.yaml").write_text(yaml.safe_dump({"served": entry}))
     command = [sys.executable, ROOT / "workflow_scripts/run_inference.py", "--model", "served"]
