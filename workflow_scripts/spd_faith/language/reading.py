@@ -1,8 +1,9 @@
 """What a text asserts, clause by clause."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from spd_faith.language.assertions import Assertion, Certainty, Kind, Span
 from spd_faith.language.changes import find_types
@@ -57,20 +58,20 @@ def _read_all(text: str, supposed: bool) -> list[Assertion]:
         context = _entered(context, clause, lines, plain)
         opening = _opening_of(clause.text)
         if opening.taken_back:
-            context = replace(context, objects=opening.objects or context.objects)
+            context = context._replace(objects=opening.objects or context.objects)
             assertions = assertions if opening.objects else _without_last(assertions, number)
         words, is_heading = clause.text[opening.end :], lines.is_heading(context.line)
         if plain[clause.end : clause.end + 1] == "?" or is_unasserted(words):
             certainty = Certainty.SUPPOSED
             parts = _read_clause(words, context, names_only, is_heading)[0] if supposed else []
-            context = replace(context, objects=_first_object(words) or context.objects)
+            context = context._replace(objects=_first_object(words) or context.objects)
         else:
             certainty = Certainty.ASSERTED
             parts, context = _read_clause(words, context, names_only, is_heading)
         if _is_excepted(parts, clause, following, plain):
             parts = [(at, [one for one in found if not one.is_verdict]) for at, found in parts]
-        for one in _placed(parts, clause.start + opening.end, number, context):
-            assertions.append(replace(one, certainty=certainty, heading=is_heading or opening.is_labelled))
+        place = _Place(clause.start + opening.end, number, context.entry, is_heading or opening.is_labelled, certainty)
+        assertions += [_placed(one, at, place) for at, found in parts for one in found]
     return sorted(assertions, key=lambda said: said.span.start)
 
 
@@ -79,12 +80,27 @@ def _without_last(assertions: Sequence[Assertion], number: int) -> list[Assertio
     return [one for one in assertions if one.span.last_clause < number - 1]
 
 
-def _placed(parts: _Parts, start: int, number: int, context: Context) -> Iterator[Assertion]:
-    """What the parts of clause `number` assert, with its place; `start` is the one of the text that was read."""
-    for at, found in parts:
-        for one in found:
-            span = Span(start + at, start + at + len(one.text), number, number)
-            yield replace(one, text=" ".join(one.text.split()), span=span, entry=context.entry)
+class _Place(NamedTuple):
+    """Where and how what a clause asserts stands in the text."""
+
+    start: int  # of the part of the clause that was read
+    clause: int
+    entry: tuple[int, int] | None
+    is_heading: bool
+    certainty: Certainty
+
+
+def _placed(said: Assertion, at: int, place: _Place) -> Assertion:
+    """An assertion of the part that starts `at` characters behind the start of the place."""
+    start = place.start + at
+    return replace(
+        said,
+        text=" ".join(said.text.split()),
+        span=Span(start, start + len(said.text), place.clause, place.clause),
+        entry=place.entry,
+        heading=place.is_heading,
+        certainty=place.certainty,
+    )
 
 
 def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Context:
@@ -93,10 +109,10 @@ def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Cont
     is_new = line != context.line
     context = _with_entry(context, clause, lines.number(line) if is_new else None, plain)
     if is_new or plain[max(clause.start - 8, 0) : clause.start].rstrip()[-1:] in ".!?":
-        context = replace(context, image=lines.image(line))
+        context = context._replace(image=lines.image(line))
     if is_new and lines.is_heading(line):
-        context = replace(context, listing=listing_of(clause.text))
-    return replace(context, line=line)
+        context = context._replace(listing=listing_of(clause.text))
+    return context._replace(line=line)
 
 
 def _with_entry(context: Context, clause: Clause, number: int | None, plain: str) -> Context:
@@ -104,14 +120,13 @@ def _with_entry(context: Context, clause: Clause, number: int | None, plain: str
     if number is None:
         number = ordinal_of(clause.text)
     if number is None:
-        return replace(context, entry=None) if closes_list(plain, clause.start) else context
+        return context._replace(entry=None) if closes_list(plain, clause.start) else context
     if context.entry is None or number <= context.entry[1]:
-        context = replace(context, lists=context.lists + 1)
-    return replace(context, entry=(context.lists, number))
+        context = context._replace(lists=context.lists + 1)
+    return context._replace(entry=(context.lists, number))
 
 
-@dataclass(frozen=True)
-class _Opening:
+class _Opening(NamedTuple):
     """What a clause says before it comes to the point."""
 
     end: int  # characters
