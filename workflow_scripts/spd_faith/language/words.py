@@ -51,10 +51,6 @@ class Mention:
     value: str
 
 
-def word_set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 @lru_cache(maxsize=32)  # a text that is passed as a string is read for objects, types, colors, …
 def words_of(text: str) -> Words:
     """The words of a text; an "n't" stays with its verb, an apostrophe-s is a word of its own."""

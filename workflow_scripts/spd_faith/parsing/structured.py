@@ -38,11 +38,14 @@ def find_structured(text: str) -> Structured | None:
     spelled = [(one, whole_values(one) if number else as_it_is) for number, one in enumerate(spellings(text))]
     objects = (_whole_object(one, values, repaired=True) for one, values in spelled[1:])
     damaged = (_damaged_object(one) for one, _ in spelled)
-    if found := next(filter(None, chain(objects, damaged)), None):
-        return found
+    return next(filter(None, chain(objects, damaged)), None) or _list_in(spelled)
+
+
+def _list_in(spelled: list[tuple[str, list[JsonValue]]]) -> Structured | None:
+    """The list with the most entries over the spellings of a text, for escapes may spoil some; else a damaged one."""
     lists = [_whole_list(one, values, number > 0) for number, (one, values) in enumerate(spelled)]
     if whole := [found for found in lists if found]:
-        return max(whole, key=lambda found: len(found.entries or ()))  # escapes may spoil some of the entries
+        return max(whole, key=lambda found: len(found.entries or ()))
     return next(filter(None, (_damaged_list(one) for one, _ in spelled)), None)
 
 
