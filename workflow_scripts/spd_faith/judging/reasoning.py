@@ -173,7 +173,7 @@ def _names(said: Assertion, true: TrueDifference, truth: Truth) -> bool:
 def _label_of_unchanged(name: str, said: Assertion, truth: Truth) -> Outcome:
     """Whether the object stays the same, in the one respect that is named if any."""
     changed, unchanged = truth.of(name), truth.still(name)
-    if bool(changed) == bool(unchanged):  # unknown, or two of a name and no telling which is meant
+    if bool(changed) == bool(unchanged):  # unknown, or two of a name and which is meant is unknown
         return _UNVERIFIABLE
     if any(_touches(true, said) for true in changed):
         return _unfaithful("type_confusion")

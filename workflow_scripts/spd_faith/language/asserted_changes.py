@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.language.assertions import Assertion, places_clash
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
-from spd_faith.language.counts import NUMBERS
+from spd_faith.language.counts import DIFFERENCE_NOUNS, NUMBERS
+from spd_faith.language.image_words import FRAMES
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots
 from spd_faith.language.words import Mention
@@ -29,11 +30,9 @@ class _AssertedChanges(LexiconFile):
     postures: PhraseList
     spot_relations: PhraseList
     spot_openers: PhraseList
-    whole_images: PhraseList
     having: PhraseList
     articles: PhraseList
     new: PhraseList
-    differences: PhraseList
     is_difference: PhraseList
     but: PhraseList
     conditions: PhraseList
@@ -99,11 +98,11 @@ _IS_NOW = re.compile(
 )
 _NO_MORE = re.compile(rf"{_NOT}\b.{{1,40}}\b{any_of(_WORDS.anymore)}\b", re.I)
 _HAS_NEW = re.compile(rf"\b{any_of(_WORDS.having)} (?:{any_of(_WORDS.articles)} )?{any_of(_WORDS.new)}\b", re.I)
-_IS_DIFFERENCE = re.compile(rf"\b{any_of(_WORDS.differences)} {any_of(_WORDS.is_difference)}", re.I)
+_IS_DIFFERENCE = re.compile(rf"\b{any_of(DIFFERENCE_NOUNS)} {any_of(_WORDS.is_difference)}", re.I)
 _BUT = re.compile(rf"\b{any_of(_WORDS.but)}\b", re.I)
 _LEFT_PLACE = re.compile(  # gone from there, and perhaps only moved
     rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?{any_of(_WORDS.spot_relations)}"
-    rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(_WORDS.whole_images)})",
+    rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(FRAMES)})",
     re.I,
 )
 _IS_SO = re.compile(rf"^{any_of(_WORDS.conditions)}$", re.I)
@@ -183,7 +182,7 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
 
 
 def _is_condition(clause: ReadClause) -> bool:
-    """Whether the words of change say how something is in one image: "the mirror is cracked in the second picture"."""
+    """Whether the words of change say how something is in one image: "the mirror is cracked in the second image"."""
     return clause.image is not None and all(_IS_SO.search(mention.text) for mention in clause.changes)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from spd_faith.language.assertions import Values
+from spd_faith.language.image_words import FRAMES
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.words import Mention
 
@@ -14,7 +15,6 @@ class _Attributes(LexiconFile):
     side: PhraseList
     pronouns: PhraseList
     of_openers: PhraseList
-    whole_images: PhraseList
     links: PhraseList
     leaving: PhraseList
     not_endings: PhraseList
@@ -30,7 +30,7 @@ class _Attributes(LexiconFile):
 _WORDS = load_lexicon("attributes", _Attributes)
 _OF = re.compile(
     rf"\s(?:{any_of(_WORDS.side)}\s)?{any_of(_WORDS.of)}\s"
-    rf"(?:{any_of(_WORDS.pronouns)}\b|{any_of(_WORDS.of_openers)}\s)(?!{any_of(_WORDS.whole_images)})",
+    rf"(?:{any_of(_WORDS.pronouns)}\b|{any_of(_WORDS.of_openers)}\s)(?!{any_of(FRAMES)})",
     re.I,
 )
 _REACH = 48  # characters before a value that can say which image it belongs to

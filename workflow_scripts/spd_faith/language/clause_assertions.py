@@ -8,7 +8,8 @@ from spd_faith.language.asserted_changes import asserted_changes, lost_objects
 from spd_faith.language.assertions import NOTHING_SAID, Assertion, Kind
 from spd_faith.language.attributes import by_image
 from spd_faith.language.change_kinds import Change, change_named
-from spd_faith.language.counts import find_count
+from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
+from spd_faith.language.image_words import ASKED_NOUNS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, read_clause
 from spd_faith.language.reference import SHORT, Context, carried_objects, subjects_of
@@ -38,7 +39,7 @@ class _ClauseAssertions(LexiconFile):
     another: PhraseList
     not_another: PhraseList
     in_one: PhraseList
-    one_image: PhraseList
+    one: PhraseList
     and_the_same: PhraseList
     so: PhraseList
     so_verbs: PhraseList
@@ -67,10 +68,11 @@ _EXCEPT = re.compile(
 _REST = re.compile(rf"\b(?:{any_of(_WORDS.rest)}|{any_of(_WORDS.except_for)} {_THAT})\b", re.I)
 _SUCH_AS = re.compile(rf"\b{any_of(_WORDS.such_as)}\b", re.I)
 _NEARLY = re.compile(rf"\b{any_of(_WORDS.nearly)}\b", re.I)
-_CONTENTS = re.compile(rf"\b{any_of(_WORDS.contents)}\b", re.I)
-_ANOTHER = re.compile(rf"\b{any_of(_WORDS.another)}\s(?!{any_of(_WORDS.not_another)})", re.I)
+_CONTENTS = re.compile(rf"\b{any_of((*DIFFERENCE_NOUNS, *_WORDS.contents))}\b", re.I)
+_ANOTHER = re.compile(rf"\b{any_of(_WORDS.another)}\s(?!{any_of((*ASKED_NOUNS, *_WORDS.not_another))})", re.I)
 _IN_ONE = re.compile(
-    rf"\b(?:{any_of(_WORDS.in_one)}\b|{any_of(_WORDS.one_image)})(?! {any_of(_WORDS.and_the_same)})", re.I
+    rf"\b(?:{any_of(_WORDS.in_one)}\b|{any_of(_WORDS.one)} {any_of(ASKED_NOUNS)})(?! {any_of(_WORDS.and_the_same)})",
+    re.I,
 )
 _SO_WAS = re.compile(rf"{any_of(_WORDS.so)} {any_of(_WORDS.so_verbs)}\b", re.I)
 _TOO = re.compile(

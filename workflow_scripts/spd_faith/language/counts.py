@@ -28,9 +28,17 @@ class _Counts(LexiconFile):
     after_alike: PhraseList
     range: PhraseList
     in_total: PhraseList
+    plain_nouns: PhraseList
+    discrepancies: PhraseList
 
 
 _LEXICON = load_lexicon("counts", _Counts)
+
+DIFFERENCE_NOUNS = _LEXICON.plain_nouns
+"""The plain words for a difference, in the singular and the plural."""
+
+COUNTED_NOUNS = (*DIFFERENCE_NOUNS, *_LEXICON.discrepancies)
+"""Those that lead a list: "I see the following differences: …"."""
 
 NUMBERS = {word: number for number, word in enumerate(_LEXICON.numbers)}
 """The number words up to twenty."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 
-from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
+from spd_faith.language.lexicon import LexiconFile, Phrase, PhraseList, WordSet, load_lexicon
 from spd_faith.language.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
 from spd_faith.language.words import Hit, Mention, Phrases, Text, Words, as_text, joined_after, mentions_of
 
@@ -25,12 +25,27 @@ class _Images(LexiconFile):
     holding: WordSet
     after_bare: WordSet
     nouns_after_place: WordSet
+    asked: PhraseList
+    depictions: PhraseList
+    frames: PhraseList
+    plural: Phrase
 
 
 _LEXICON = load_lexicon("images", _Images)
 
 IMAGE_NOUNS = _LEXICON.nouns
 """Words for an image."""
+
+ASKED_NOUNS = _LEXICON.asked
+"""The words of the question."""
+
+ASKED_PLURALS = tuple(_LEXICON.plural.format(noun=noun) for noun in ASKED_NOUNS)
+
+DEPICTIONS = (*ASKED_NOUNS, *_LEXICON.depictions)
+"""Words for an image that are no objects."""
+
+FRAMES = (*DEPICTIONS, *_LEXICON.frames)
+"""Words for an image as a whole, that are no places."""
 
 NOUNS_AFTER_PLACE = _LEXICON.nouns_after_place
 """After a side they make it the name of an image: "the left picture"."""

@@ -8,6 +8,7 @@ from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.counts import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import find_pictures
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
@@ -20,7 +21,6 @@ class _Listings(LexiconFile):
     similarity_stems: PhraseList
     similarities: PhraseList
     difference_stems: PhraseList
-    differences: PhraseList
     concerning: PhraseList
     bare_words: WordSet
     between: PhraseList
@@ -31,7 +31,7 @@ _WORDS = load_lexicon("listings", _Listings)
 _SIMILARITIES = re.compile(rf"\b{any_of(_WORDS.similarity_stems)}|\b{any_of(_WORDS.similarities)}\b", re.I)
 _DIFFERENCES = re.compile(rf"\b{any_of(_WORDS.difference_stems)}", re.I)
 _LEADS_LIST = re.compile(
-    rf"(?:\w+\s){{0,6}}?{any_of(_WORDS.differences)}"
+    rf"(?:\w+\s){{0,6}}?{any_of(DIFFERENCE_NOUNS)}"
     rf"(?:\s\w+){{0,5}}?(?:\s{any_of(_WORDS.concerning)}\b\s?:?|\s?:)\s?",
     re.I,
 )

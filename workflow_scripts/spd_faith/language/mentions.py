@@ -9,7 +9,7 @@ from spd_faith.language.attributes import is_relative, one_image
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import DEPICTIONS, find_pictures
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
@@ -27,7 +27,8 @@ class _Mentions(LexiconFile):
 
 _WORDS = load_lexicon("mentions", _Mentions)
 _SPOT = re.compile(
-    rf"\b{any_of(_WORDS.spot_relations)}\s{any_of(_WORDS.spot_openers)}\s(?!(?:\w+\s)?{any_of(_WORDS.no_spots)})\w+",
+    rf"\b{any_of(_WORDS.spot_relations)}\s{any_of(_WORDS.spot_openers)}"
+    rf"\s(?!(?:\w+\s)?{any_of((*DEPICTIONS, *_WORDS.no_spots))})\w+",
     re.I,
 )
 

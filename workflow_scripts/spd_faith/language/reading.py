@@ -8,6 +8,7 @@ from spd_faith.language.assertions import Assertion, Kind, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
+from spd_faith.language.counts import COUNTED_NOUNS
 from spd_faith.language.hedges import after_lead_in, is_unasserted, taking_back
 from spd_faith.language.layout import Lines, closes_list, ordinal_of, quoted, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
@@ -20,13 +21,12 @@ from spd_faith.language.spelling import place_in, respell
 
 class _Reading(LexiconFile):
     labels: PhraseList
-    counted: PhraseList
     but: PhraseList
 
 
 _WORDS = load_lexicon("reading", _Reading)
 _LABEL = re.compile(rf"{any_of(_WORDS.labels)}\s?:\s?", re.I)
-_COUNTED = re.compile(rf"[^:\n]{{0,160}}\b{any_of(_WORDS.counted)}\b[^:\n]{{0,30}}:\s(?=\S)", re.I)
+_COUNTED = re.compile(rf"[^:\n]{{0,160}}\b{any_of(COUNTED_NOUNS)}\b[^:\n]{{0,30}}:\s(?=\S)", re.I)
 _BUT = re.compile(rf"[^.!?\n]*\b{any_of(_WORDS.but)}\b", re.I)
 _OPENING = 8  # characters of a clause that hold its conjunction
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from spd_faith.language.asserted_changes import is_vague, lacks
 from spd_faith.language.assertions import Assertion
+from spd_faith.language.counts import DIFFERENCE_NOUNS
+from spd_faith.language.image_words import ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.listings import Listing
 from spd_faith.language.mentions import ReadClause
@@ -47,7 +49,11 @@ _HAS_IT = re.compile(rf"\b{any_of(_WORDS.having)} {any_of(_WORDS.object_pronouns
 _EXPLETIVE = re.compile(rf"\b{any_of(_WORDS.it)} (?:{any_of(_WORDS.it_fillers)} )?{any_of(_WORDS.expletives)}\b", re.I)
 _PRONOUN = re.compile(rf"\b{any_of(_WORDS.pronouns)}\b|\b{any_of(_WORDS.the)} {any_of(_WORDS.respects)}\b", re.I)
 _PLURAL = re.compile(rf"\b{any_of(_WORDS.plurals)}\b", re.I)
-_WHOLE = re.compile(rf"\b{any_of(_WORDS.whole)}\b|\b{any_of(_WORDS.no)} (?:\w+ )?{any_of(_WORDS.no_things)}\b", re.I)
+_WHOLE = re.compile(
+    rf"\b{any_of((*ASKED_PLURALS, *_WORDS.whole))}\b"
+    rf"|\b{any_of(_WORDS.no)} (?:\w+ )?{any_of((*DIFFERENCE_NOUNS, *_WORDS.no_things))}\b",
+    re.I,
+)
 _UNNAMED = re.compile(
     rf"{any_of(_WORDS.articles)} ((?:[a-z]+ ){{0,2}}[a-z]{{3,}}?)(?= {any_of(_WORDS.after_noun)}\b)", re.I
 )

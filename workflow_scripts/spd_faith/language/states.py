@@ -11,6 +11,7 @@ from spd_faith.language.categories import is_part
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
+from spd_faith.language.image_words import ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots
 from spd_faith.language.places import find_places
@@ -29,7 +30,6 @@ class _States(LexiconFile):
     image_ordinals: PhraseList
     lines: PhraseList
     both: PhraseList
-    images: PhraseList
     show: PhraseList
     similar: PhraseList
     stayed: PhraseList
@@ -58,7 +58,7 @@ _VERB_AFTER = re.compile(rf"\s(?!{any_of(_WORDS.no_verbs)})[a-z]{{3,}}\b", re.I)
 _IN_BOTH = re.compile(
     rf"\b{any_of(_WORDS.in_both)}\b"
     rf"|\b{any_of(_WORDS.as_in)} {any_of(_WORDS.image_ordinals)}\b(?! \w+ {any_of(_WORDS.lines)})"
-    rf"|\b{any_of(_WORDS.both)}(?: {any_of(_WORDS.images)})? {any_of(_WORDS.show)}",
+    rf"|\b{any_of(_WORDS.both)}(?: {any_of(ASKED_PLURALS)})? {any_of(_WORDS.show)}",
     re.I,
 )
 _SIMILAR = re.compile(rf"\b{any_of(_WORDS.similar)}\b", re.I)
