@@ -8,6 +8,7 @@ from spd_faith.language.absence import absence_hits, flip_absence
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
 from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
 from spd_faith.language.counts import NUMBERS
+from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import picture_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.negation import STOPPERS, denied_before
@@ -261,7 +262,7 @@ def _counts_beside(words: Words, weak: Hit, strong: list[Hit]) -> bool:
 def _changes_beside(words: Words, hit: Hit) -> bool:
     """Whether an attribute is said to change beside a strong word: "the car's color and the missing dog"."""
     ends = word_after(words, hit.last) in {"", "and"}
-    if ends and hit.first and (words[hit.first - 1].text == "s" or words[hit.first].tie == BROKEN):
+    if ends and hit.first and (words[hit.first - 1].text == CLITIC or words[hit.first].tie == BROKEN):
         return True  # so does "the car (color) and the dog (missing)"
     if hit.value == "weak color" and hit.last < len(words) and words[hit.last].text == "of":
         return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
+from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import picture_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
@@ -247,7 +248,7 @@ def _predicates(sentence: Text) -> Iterator[int]:
         yield from (match.start() for match in COLOR_CHANGE.finditer(sentence.text))
     before = ""
     for word in words:
-        is_clitic = word.text == "s" and before in _LEXICON.before_is
+        is_clitic = word.text == CLITIC and before in _LEXICON.before_is
         if is_clitic or word.text in VERBS or word.text in _LEXICON.quantities:
             yield word.start
         before = word.text
