@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from spd_faith.language.assertions import Assertion, Kind, Span
+from spd_faith.language.assertions import Assertion, Certainty, Kind, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
@@ -17,6 +17,7 @@ from spd_faith.language.objects import find_objects
 from spd_faith.language.reference import Context
 from spd_faith.language.side_by_side import find_pairs
 from spd_faith.language.spelling import place_in, respell
+from spd_faith.language.words import with_following
 
 
 class _Reading(LexiconFile):
@@ -33,10 +34,10 @@ _OPENING = 8  # characters of a clause that hold its conjunction
 _Parts = list[tuple[int, list[Assertion]]]  # where in a clause each part starts, and what it asserts
 
 
-def read_assertions(text: str) -> list[Assertion]:
-    """Everything that a text asserts, in its order, repetitions and all."""
+def read_assertions(text: str, supposed: bool = False) -> list[Assertion]:
+    """Everything that a text asserts, in its order, repetitions and all; with `supposed`, what it only supposes too."""
     respelt, shifts = respell(text)
-    found = _read_all(respelt)
+    found = _read_all(respelt, supposed)
     return found if respelt == text else [_in_original(said, text, shifts) for said in found]
 
 
@@ -45,29 +46,31 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
     return replace(said, text=quoted(text[start:end]), span=said.span._replace(start=start, end=end))
 
 
-def _read_all(text: str) -> list[Assertion]:
+def _read_all(text: str, supposed: bool) -> list[Assertion]:
     plain = without_marks(text)
     lines = Lines(text, plain)
     assertions, plain = find_pairs(plain)
     clauses = split_clauses(plain)
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
     context = Context()
-    for number, (clause, following) in enumerate(zip(clauses, [*clauses[1:], None], strict=False)):
+    for number, (clause, following) in enumerate(with_following(clauses)):
         context = _entered(context, clause, lines, plain)
         opening = _opening_of(clause.text)
         if opening.taken_back:
             context = replace(context, objects=opening.objects or context.objects)
             assertions = assertions if opening.objects else _without_last(assertions, number)
-        words = clause.text[opening.end :]
+        words, is_heading = clause.text[opening.end :], lines.is_heading(context.line)
         if plain[clause.end : clause.end + 1] == "?" or is_unasserted(words):
+            certainty = Certainty.SUPPOSED
+            parts = _read_clause(words, context, names_only, is_heading)[0] if supposed else []
             context = replace(context, objects=_first_object(words) or context.objects)
-            continue
-        is_heading = lines.is_heading(context.line)
-        parts, context = _read_clause(words, context, names_only, is_heading)
+        else:
+            certainty = Certainty.ASSERTED
+            parts, context = _read_clause(words, context, names_only, is_heading)
         if _is_excepted(parts, clause, following, plain):
             parts = [(at, [one for one in found if not one.is_verdict]) for at, found in parts]
-        placed = _placed(parts, clause.start + opening.end, number, context)
-        assertions += [replace(one, heading=is_heading or opening.is_labelled) for one in placed]
+        for one in _placed(parts, clause.start + opening.end, number, context):
+            assertions.append(replace(one, certainty=certainty, heading=is_heading or opening.is_labelled))
     return sorted(assertions, key=lambda said: said.span.start)
 
 
