@@ -70,13 +70,19 @@ def _denied_presence(words: Words, k: int, pictures: list[Hit]) -> Hit | None:
         if near.value == "second":
             return Hit(k, near.last, _REMOVED)
         return Hit(k, near.last, _ADDED) if _names_second(pictures) else None
-    if words[k].text not in _LEXICON.denying or not _may_deny_object(words, k, pictures):
-        return None
-    last = next((hit.last for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
-    if last is None or not CHANGE_WORDS.isdisjoint(word.text for word in words[last:]):
+    is_denied = words[k].text in _LEXICON.denying and _may_deny_object(words, k, pictures)
+    last = _denied_object(words, k) if is_denied else None
+    if last is None:
         return None
     is_of_pair = k == 0 and not near and not _names_second(pictures)
     return None if is_of_pair and _asserts_more(words, last) else Hit(k, last, _REMOVED)
+
+
+def _denied_object(words: Words, k: int) -> int | None:
+    """Where the object of a "no" at word k ends, unless a change of it is denied: "no clock was removed"."""
+    last = next((hit.last for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
+    is_change = last is not None and not CHANGE_WORDS.isdisjoint(word.text for word in words[last:])
+    return None if is_change else last
 
 
 def _names_second(pictures: list[Hit]) -> bool:

@@ -220,7 +220,7 @@ def _reports_change(words: Words, hit: Hit, pictures: list[Hit]) -> bool:
         is_of_second = all(picture.value == "second" for picture in pictures)
         return is_of_second and (not after or after in _LEXICON.after_appears)
     if text in _LEXICON.further:
-        return bool(after) and after not in NO_OBJECTS and after not in COLOR_WORDS
+        return _may_be_noun(after)
     if text in COMPARATIVES:
         return not after or after in _LEXICON.after_comparative
     if text in _LEXICON.colored:
@@ -228,6 +228,10 @@ def _reports_change(words: Words, hit: Hit, pictures: list[Hit]) -> bool:
     if text in _LEXICON.counted_change and (before in NUMBERS or before in _LEXICON.before_counted_change):
         return after in _LEXICON.after_counted_change
     return _strength(hit) != "generic" or after not in _LEXICON.described_images
+
+
+def _may_be_noun(word: str) -> bool:
+    return bool(word) and word not in NO_OBJECTS and word not in COLOR_WORDS
 
 
 def _denied(words: Words, hit: Hit) -> bool:

@@ -86,15 +86,14 @@ def _read_keys(value: dict[str, Any]) -> Read | None:
     """What the keys of an object hold, where one of them is about differences."""
     number, entries, is_known = None, None, False
     for name, item in ((plain_key(key), item) for key, item in value.items()):
-        if name in LIST_KEYS:
-            item = _as_list(item)
-        if isinstance(item, list) and name in LIST_KEYS:
-            entries, is_known = item, True
-        elif name in NUMBER_KEYS and not isinstance(item, list):
+        item = _as_list(item) if name in LIST_KEYS else item
+        if isinstance(item, list):
+            entries, is_known = (item, True) if name in LIST_KEYS else (entries, is_known)
+        elif name in NUMBER_KEYS:
             number, is_known = item, True
         elif name in LIST_KEYS and not isinstance(item, str):
             number, is_known = item, is_known or _is_count(item)
-    return (number, entries) if is_known and not (entries is None and _is_entry(value)) else None
+    return (number, entries) if is_known and (entries is not None or not _is_entry(value)) else None
 
 
 def _as_list(item: Any) -> Any:
