@@ -14,7 +14,6 @@ rule judge_by_rules:
         samples="results/{dataset}/samples.parquet",
         responses="results/{dataset}/responses/{model}.parquet",
         parsed="results/{dataset}/parsed/{model}.parquet",
-        categories="resources/coco_categories.yaml",
         modules=command_files("judge_responses.py"),
     output:
         judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
