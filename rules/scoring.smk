@@ -11,7 +11,6 @@ rule score_responses:
         samples="results/{dataset}/samples.parquet",
         parsed="results/{dataset}/parsed/{model}.parquet",
         judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
-        categories="resources/coco_categories.yaml",
         modules=module_files("score_responses.py"),
     output:
         scores="results/{dataset}/scores/{judge}/{model}.parquet",

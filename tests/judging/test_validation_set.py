@@ -15,7 +15,7 @@ from spd_faith.core.schemas import SAMPLES
 from spd_faith.judging.validation_set import halves, load_validation_set
 
 SET = Path("resources/judge_validation/answers.yaml")
-COCO = set(yaml.safe_load(Path("resources/coco_categories.yaml").read_text(encoding="utf-8"))["categories"])
+COCO = set(yaml.safe_load(Path("resources/lexicon/en/objects.yaml").read_text(encoding="utf-8"))["categories"])
 SEVERITY = {
     "fabrication": "critical",
     "type_category_mismatch": "critical",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spd_faith.language.assertions import Certainty
 from spd_faith.language.folding import fold
 from spd_faith.language.reading import read_assertions
 
@@ -74,3 +75,17 @@ def test_a_picture_holds_for_its_list():
     ]
     assert [a.kind for a in fold(said)] == ["state"] * 4  # told apart, each side is a state of its own picture
     assert [a.change for a in fold(said, apart=True) if a.kind == "difference"] == ["color"]
+
+
+@pytest.mark.parametrize(
+    ("text", "certain"),
+    [
+        ("The car may have moved. The dog is gone.", [False, True]),
+        ("The dog is gone. Did the car move?", [True, False]),
+        ("The car moved. It could not be clearer.", [True]),
+    ],
+)
+def test_what_is_only_supposed_is_no_assertion_unless_asked_for(text, certain):
+    found = read_assertions(text, supposed=True)
+    assert [said.certainty == Certainty.ASSERTED for said in found] == certain
+    assert read_assertions(text) == [said for said in found if said.certainty == Certainty.ASSERTED]

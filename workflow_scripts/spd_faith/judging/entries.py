@@ -33,9 +33,6 @@ class RulesJudge(JudgeKind):
 
     runs_with_scoring: ClassVar[bool] = True
 
-    def input_files(self) -> list[str]:
-        return ["resources/coco_categories.yaml"]
-
     def input_modules(self) -> list[str]:
         return sorted({*loaded_files("judge_responses.py"), *module_files("spd_faith/judging/rules.py")})
 

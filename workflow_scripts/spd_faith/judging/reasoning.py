@@ -7,7 +7,7 @@ from typing import Any
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.truth import Point, TrueDifference, Truth, is_off_place, read_truth
+from spd_faith.judging.truth import PairTruth, Point, TrueDifference, is_off_place, read_truth
 from spd_faith.language.assertions import Assertion, Kind, colors_clash, first_said
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
@@ -66,7 +66,7 @@ def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
     return Assertion(text, Kind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
 
 
-def _judge(assertions: list[Assertion], truth: Truth) -> list[Claim]:
+def _judge(assertions: list[Assertion], truth: PairTruth) -> list[Claim]:
     differences = _Differences(truth)
     asserted = [assertion for assertion in assertions if assertion.kind == Kind.DIFFERENCE]
     claims = []
@@ -92,7 +92,7 @@ def _unfaithful(error_type: str) -> Outcome:
 class _Differences:
     """Labels the difference claims of one answer in their order; each true difference answers one of them."""
 
-    def __init__(self, truth: Truth) -> None:
+    def __init__(self, truth: PairTruth) -> None:
         self._truth = truth
         self._open = list(truth.differences)
         self._earlier: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
@@ -143,14 +143,14 @@ class _Differences:
         return "type_category_mismatch" if of_type else "fabrication"
 
 
-def _label_of_state(said: Assertion, truth: Truth) -> Outcome:
+def _label_of_state(said: Assertion, truth: PairTruth) -> Outcome:
     known, error_type = truth.holds(said)
     if known is None:
         return _UNVERIFIABLE
     return _FAITHFUL if known else ("unfaithful", error_type)
 
 
-def _label_of_sameness(said: Assertion, truth: Truth, asserted: list[Assertion]) -> Outcome:
+def _label_of_sameness(said: Assertion, truth: PairTruth, asserted: list[Assertion]) -> Outcome:
     """`asserted` are the differences of the answer: "everything else is the same" leaves them out."""
     if not said.objects:
         excepted = asserted if said.rest else []
@@ -166,11 +166,11 @@ def _weight(outcome: Outcome) -> int:
     return {"unfaithful": 2, "unverifiable": 1}.get(outcome[0], 0)
 
 
-def _names(said: Assertion, true: TrueDifference, truth: Truth) -> bool:
+def _names(said: Assertion, true: TrueDifference, truth: PairTruth) -> bool:
     return said.change in (None, true.type) and any(true in truth.of(name) for name in said.objects)
 
 
-def _label_of_unchanged(name: str, said: Assertion, truth: Truth) -> Outcome:
+def _label_of_unchanged(name: str, said: Assertion, truth: PairTruth) -> Outcome:
     """Whether the object stays the same, in the one respect that is named if any."""
     changed, unchanged = truth.of(name), truth.still(name)
     if bool(changed) == bool(unchanged):  # unknown, or two of a name and which is meant is unknown

@@ -51,7 +51,7 @@ Known = tuple[bool | None, str | None]  # whether something is true, and the err
 
 
 @dataclass(frozen=True)
-class Truth:
+class PairTruth:
     """The true differences of a sample, in an order of their own, and where the unchanged objects are."""
 
     differences: tuple[TrueDifference, ...]
@@ -133,7 +133,7 @@ def is_off_place(place: str | None, centre: Point | None, moved: Point = (0.0, 0
     return any(distance > _MARGIN and further >= 0 for distance, further in sides)
 
 
-def read_truth(sample: dict[str, Any]) -> Truth:
+def read_truth(sample: dict[str, Any]) -> PairTruth:
     """The truth of a row of `SAMPLES`. Colors come from the descriptions, places from the boxes.
 
     A description may state other differences too: each takes what its own says, else what another's says of it.
@@ -153,7 +153,7 @@ def read_truth(sample: dict[str, Any]) -> Truth:
         differences.append(_with_kept_color(true))
     unchanged = _unchanged(sample, size)
     texts = " ".join([*unchanged, *(f"{row['category']} {row['description'] or ''}" for row, _ in rows)])
-    return Truth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
+    return PairTruth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
 
 
 def _true_difference(row: dict[str, Any], size: tuple[int, int]) -> TrueDifference:

@@ -69,16 +69,24 @@ def _denied_presence(words: Words, k: int, pictures: list[Hit]) -> Hit | None:
     if near and _LEXICON.before_image.issuperset(word.text for word in words[k + 1 : near.first]):
         if near.value == "second":
             return Hit(k, near.last, _REMOVED)
-        return Hit(k, near.last, _ADDED) if any(hit.value == "second" for hit in pictures) else None
-    if words[k].text not in _LEXICON.denying or not _may_deny_object(words, k, pictures):
+        return Hit(k, near.last, _ADDED) if _names_second(pictures) else None
+    is_denied = words[k].text in _LEXICON.denying and _may_deny_object(words, k, pictures)
+    last = _denied_object(words, k) if is_denied else None
+    if last is None:
         return None
+    is_of_pair = k == 0 and not near and not _names_second(pictures)
+    return None if is_of_pair and _asserts_more(words, last) else Hit(k, last, _REMOVED)
+
+
+def _denied_object(words: Words, k: int) -> int | None:
+    """Where the object of a "no" at word k ends, unless a change of it is denied: "no clock was removed"."""
     last = next((hit.last for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
-    if last is None or not CHANGE_WORDS.isdisjoint(word.text for word in words[last:]):
-        return None
-    in_second = any(hit.value == "second" for hit in pictures)
-    if k == 0 and not near and not in_second and _asserts_more(words, last):
-        return None
-    return Hit(k, last, _REMOVED)
+    is_change = last is not None and not CHANGE_WORDS.isdisjoint(word.text for word in words[last:])
+    return None if is_change else last
+
+
+def _names_second(pictures: list[Hit]) -> bool:
+    return any(hit.value == "second" for hit in pictures)
 
 
 def _may_deny_object(words: Words, k: int, pictures: list[Hit]) -> bool:

@@ -21,6 +21,11 @@ class Kind(StrEnum):
     STATE = "state"
 
 
+class Certainty(StrEnum):
+    ASSERTED = "asserted"
+    SUPPOSED = "supposed"  # a possibility, a doubt, a plan, a question
+
+
 class Span(NamedTuple):
     """Characters `[start, end)` of the answer, and its clauses by number, the first and the last one."""
 
@@ -48,7 +53,8 @@ class Assertion:
 
     `objects` are canonical names: one of a difference, any number otherwise; none of a sameness means the images as a
     whole. `change` is the kind of a difference, or the respect in which something stays the same; None where not said.
-    `image` is the one that a state is of: 0, 1 or None where not said. What is only supposed is no assertion.
+    So `kind` is the polarity too: a sameness denies a change. `image` is the one that a state is of: 0, 1 or None where
+    not said.
     """
 
     text: str
@@ -56,6 +62,7 @@ class Assertion:
     objects: tuple[str, ...] = ()
     change: Change | None = None
     image: int | None = None
+    certainty: Certainty = Certainty.ASSERTED
     colors: Values = NOTHING_SAID
     places: Values = NOTHING_SAID
     unordered: bool = False  # "in one image … in the other": which is the first is not said

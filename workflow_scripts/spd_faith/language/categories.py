@@ -1,16 +1,12 @@
 """Objects known by name: the COCO categories with their aliases and plurals, and other things that answers name."""
 
-import re
-from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 
-from spd_faith.language.lexicon import LexiconFile, PhraseList, read_lexicon_file
+from spd_faith.language.grammar import CLITIC, with_plurals
+from spd_faith.language.lexicon import LexiconFile, PhraseList, load_lexicon
 from spd_faith.language.nouns import FRUIT, GROUPS
 from spd_faith.language.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
 from spd_faith.language.words import Hit, Phrases, Words, joined_after, with_following, word_before, words_of
-
-_RESOURCE = Path(__file__).resolve().parents[3] / "resources" / "coco_categories.yaml"
 
 
 class _Names(LexiconFile):
@@ -21,36 +17,24 @@ class _Names(LexiconFile):
     parts_of: dict[str, PhraseList]
 
 
-def _plural(name: str) -> str:
-    if re.search(r"(s|x|z|ch|sh)$", name):
-        return name + "es"
-    if re.search(r"[^aeiou]y$", name):
-        return name[:-1] + "ies"
-    return name + "s"
-
-
-def _with_plurals(names: Iterable[str]) -> list[str]:
-    return [form for name in names for form in (name, _plural(name))]
-
-
-_NAMES = read_lexicon_file(_RESOURCE, _Names)
+_NAMES = load_lexicon("objects", _Names)
 
 CATEGORIES: tuple[str, ...] = tuple(_NAMES.categories)
 """The 80 category names of COCO."""
 
-_PARTS = frozenset(_with_plurals(_NAMES.parts)) - VERBS  # "the cow stands"
-_CATEGORY_NAMES = [(form, name) for name in CATEGORIES for form in _with_plurals([name])] + [
-    (form, name) for name, aliases in _NAMES.categories.items() for form in _with_plurals(aliases)
+_PARTS = frozenset(with_plurals(_NAMES.parts)) - VERBS  # "the cow stands"
+_CATEGORY_NAMES = [(form, name) for name in CATEGORIES for form in with_plurals([name])] + [
+    (form, name) for name, aliases in _NAMES.categories.items() for form in with_plurals(aliases)
 ]
-_OTHER_NAMES = {form: name for name in (*_NAMES.other_objects, *_NAMES.kinds) for form in _with_plurals([name])}
+_OTHER_NAMES = {form: name for name in (*_NAMES.other_objects, *_NAMES.kinds) for form in with_plurals([name])}
 _CATEGORY_PHRASES = Phrases(_CATEGORY_NAMES)
 _OBJECT_PHRASES = Phrases([*_CATEGORY_NAMES, *_OTHER_NAMES.items()])
-_PART_NAMES = frozenset(_with_plurals(_NAMES.parts_of))
+_PART_NAMES = frozenset(with_plurals(_NAMES.parts_of))
 _MEANT = {
     form: frozenset(categories)
     for names in (_NAMES.parts_of, _NAMES.kinds)
     for name, categories in names.items()
-    for form in _with_plurals([name])
+    for form in with_plurals([name])
 }
 
 
@@ -108,7 +92,7 @@ def _is_head(words: Words, hit: Hit, following: Hit | None) -> bool:
         return True
     if following.first == hit.last and after != FRUIT.word:
         return False  # "horse rider": the rider
-    return after != "s" or following.first != hit.last + 1  # "the man's tie": the tie
+    return after != CLITIC or following.first != hit.last + 1  # "the man's tie": the tie
 
 
 def _with_part(words: Words, hit: Hit) -> Hit:

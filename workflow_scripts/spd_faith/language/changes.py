@@ -8,6 +8,7 @@ from spd_faith.language.absence import absence_hits, flip_absence
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
 from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
 from spd_faith.language.counts import NUMBERS
+from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import picture_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.negation import STOPPERS, denied_before
@@ -112,7 +113,7 @@ def type_hits(text: Text) -> tuple[list[Hit], list[Hit]]:
     stated = list(_stated_hits(words, pictures, implied))
     denied = [hit for hit in stated if _denied(words, hit)]
     asserted = sorted(flip_absence(words, hit, pictures) for hit in [*implied, *stated] if hit not in denied)
-    asserted = _as_moves(text, asserted)
+    asserted = _put_as_moves(words, _gone_as_moves(text, asserted))
     asserted = _without_vague(words, asserted)
     asserted = _strongest(words, asserted)
     return [Hit(hit.first, hit.last, _kind(hit)) for hit in asserted], denied
@@ -139,14 +140,18 @@ def _stated_hits(words: Words, pictures: list[Hit], implied: list[Hit]) -> Itera
             yield hit
 
 
-def _as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
-    """Some removals as moves: "gone from the left to the right", "removed from the shelf and placed on the table"."""
-    words = text.words
-    if _GONE_TO.search(text.text):  # "gone from red to blue" is neither
-        gone = [hit for hit in hits if words[hit.first].text in _LEXICON.gone.verbs]
-        is_recolored = any(hit.value == "strong color" for hit in hits)
-        moved = [] if is_recolored else [hit._replace(value="strong position") for hit in gone]
-        hits = sorted([hit for hit in hits if hit not in gone] + moved)
+def _gone_as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
+    """What is "gone from the left to the right" as moved, and what is "gone from red to blue" as neither."""
+    if not _GONE_TO.search(text.text):
+        return hits
+    gone = [hit for hit in hits if text.words[hit.first].text in _LEXICON.gone.verbs]
+    is_recolored = any(hit.value == "strong color" for hit in hits)
+    moved = [] if is_recolored else [hit._replace(value="strong position") for hit in gone]
+    return sorted([hit for hit in hits if hit not in gone] + moved)
+
+
+def _put_as_moves(words: Words, hits: list[Hit]) -> list[Hit]:
+    """What is "removed from the shelf and placed on the table" as moved."""
     put = max((k for k, word in enumerate(words) if word.text in _LEXICON.put), default=-1)
     return [
         hit._replace(value="strong position") if hit.value == "strong remove" and hit.first < put else hit
@@ -165,18 +170,10 @@ def _without_vague(words: Words, hits: list[Hit]) -> list[Hit]:
 
 def _strongest(words: Words, hits: list[Hit]) -> list[Hit]:
     """The strong words, the weak ones that a word of change accompanies or no strong one goes before, else all."""
-    is_strong = any(_strength(hit) == "strong" for hit in hits)
-    kept = [
-        hit
-        for hit in hits
-        if _strength(hit) == "strong" or (_strength(hit) == "weak" and (not is_strong or _changes_beside(words, hit)))
-    ]
+    strong = [hit for hit in hits if _strength(hit) == "strong"]
+    kept = [hit for hit in hits if hit in strong or (_strength(hit) == "weak" and _counts_beside(words, hit, strong))]
     compared = next((k for k, word in enumerate(words) if word.text in _LEXICON.comparing), len(words))
-    return [
-        hit
-        for hit in kept or hits
-        if hit.first < compared or _strength(hit) == "strong" or _is_changing_near(words, hit)
-    ]
+    return [hit for hit in kept or hits if hit.first < compared or hit in strong or _is_changing_near(words, hit)]
 
 
 def _implied_hits(text: Text, pictures: list[Hit]) -> list[Hit]:
@@ -220,10 +217,10 @@ def _reports_change(words: Words, hit: Hit, pictures: list[Hit]) -> bool:
     """Whether a word of change reports one where it stands: not in "appears to be", "the new position"."""
     text, before, after = words[hit.last - 1].text, word_before(words, hit.first), word_after(words, hit.last)
     if text in _LEXICON.appearing and hit.value == "strong added":
-        shown = {picture.value for picture in pictures}
-        return (not after or after in _LEXICON.after_appears) and shown.isdisjoint({"both", "first"})
+        is_of_second = all(picture.value == "second" for picture in pictures)
+        return is_of_second and (not after or after in _LEXICON.after_appears)
     if text in _LEXICON.further:
-        return bool(after) and after not in NO_OBJECTS and after not in COLOR_WORDS
+        return _may_be_noun(after)
     if text in COMPARATIVES:
         return not after or after in _LEXICON.after_comparative
     if text in _LEXICON.colored:
@@ -231,6 +228,10 @@ def _reports_change(words: Words, hit: Hit, pictures: list[Hit]) -> bool:
     if text in _LEXICON.counted_change and (before in NUMBERS or before in _LEXICON.before_counted_change):
         return after in _LEXICON.after_counted_change
     return _strength(hit) != "generic" or after not in _LEXICON.described_images
+
+
+def _may_be_noun(word: str) -> bool:
+    return bool(word) and word not in NO_OBJECTS and word not in COLOR_WORDS
 
 
 def _denied(words: Words, hit: Hit) -> bool:
@@ -258,10 +259,14 @@ def _alike_after(words: Words, last: int, reach: int = 7) -> bool:
     return False
 
 
+def _counts_beside(words: Words, weak: Hit, strong: list[Hit]) -> bool:
+    return not strong or _changes_beside(words, weak)
+
+
 def _changes_beside(words: Words, hit: Hit) -> bool:
     """Whether an attribute is said to change beside a strong word: "the car's color and the missing dog"."""
     ends = word_after(words, hit.last) in {"", "and"}
-    if ends and hit.first and (words[hit.first - 1].text == "s" or words[hit.first].tie == BROKEN):
+    if ends and hit.first and (words[hit.first - 1].text == CLITIC or words[hit.first].tie == BROKEN):
         return True  # so does "the car (color) and the dog (missing)"
     if hit.value == "weak color" and hit.last < len(words) and words[hit.last].text == "of":
         return True

@@ -132,7 +132,7 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
     subjects = subjects_of(clause, lost or mentions, context, bool(lost))
     context = subjects.context
     if clause.image is not None:
-        context = replace(context, image=clause.image)
+        context = context._replace(image=clause.image)
     draft = Assertion(
         text,
         Kind.DIFFERENCE,
@@ -145,7 +145,7 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
     changes = asserted_changes(clause, draft, bool(lost)) or ([None] if exception else [])
     assertions = _assertions(clause, draft, changes, context)
     if any(one.objects for one in assertions):
-        context = replace(context, asserted=tuple(assertions))
+        context = context._replace(asserted=tuple(assertions))
     return assertions, context
 
 

@@ -2,12 +2,12 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
+from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import picture_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
@@ -118,22 +118,18 @@ def _trimmed(text: str, start: int, end: int) -> Clause | None:
 
 def _coordinates(text: str, start: int, end: int) -> list[_Span]:
     """A sentence cut at the conjunctions and commas whose two sides each have an object and a predicate."""
-    sentence = text[start:end]
-    brackets = [match.span() for match in _BRACKETS.finditer(sentence)]
-    joints = [
-        joint.span()
-        for joint in _COORDINATION.finditer(sentence)
-        if not any(first < joint.start() < last for first, last in brackets)
-    ]
-    objects = _objects(Text(sentence)) if joints else []
+    sentence = Text(text[start:end])
+    brackets = [match.span() for match in _BRACKETS.finditer(sentence.text)]
+    joints = _joints(sentence.text, brackets)
+    objects = _objects(sentence) if joints else []
     if len(objects) < 2:
         return [(start, end)]
-    found = _contents(Text(sentence), objects)
+    found = _contents(sentence, objects)
     closed = [last for _, last in brackets]
     parts = []
     begin = earlier = 0
     for joint, following in with_following(joints):
-        stop = following[0] if following else len(sentence)
+        stop = following[0] if following else len(sentence.text)
         if joint[0] in closed and _holds(closed, (joint[1], stop + 1)):
             is_cut = True  # "the bench (brown, now blue), the kite (gone)"
         else:
@@ -144,6 +140,12 @@ def _coordinates(text: str, start: int, end: int) -> list[_Span]:
             parts.append((start + begin, start + joint[0]))
             begin = joint[1]
     return [*parts, (start + begin, end)]
+
+
+def _joints(sentence: str, brackets: list[_Span]) -> list[_Span]:
+    """The conjunctions and commas of a sentence that no bracket holds."""
+    spans = (joint.span() for joint in _COORDINATION.finditer(sentence))
+    return [span for span in spans if not any(first < span[0] < last for first, last in brackets)]
 
 
 @dataclass(frozen=True)
@@ -225,25 +227,31 @@ def _objects(sentence: Text) -> list[int]:
 
 
 def _contents(sentence: Text, objects: list[int]) -> _Contents:
-    words, text = sentence.words, sentence.text
+    words = sentence.words
     reports = [(words[hit.first].start, hit.value.startswith("weak")) for hit in TYPE_PHRASES.scan(words)]
-    predicates = {at for at, is_weak in reports if not is_weak}
-    if color_hits(words):
-        predicates |= {match.start() for match in COLOR_CHANGE.finditer(text)}
-    predicates |= {word.start for word in words if word.text in VERBS or word.text in _LEXICON.quantities}
-    predicates |= {
-        word.start for before, word in pairwise(words) if word.text == "s" and before.text in _LEXICON.before_is
-    }
     images = picture_hits(words)
     return _Contents(
         sentence,
         objects=objects,
         reports=sorted(at for at, _ in reports),
         attributes=[at for at, is_weak in reports if is_weak],
-        predicates=sorted(predicates),
+        predicates=sorted({*(at for at, is_weak in reports if not is_weak), *_predicates(sentence)}),
         images=[(words[hit.first].start, hit.value) for hit in images],
         image_words=frozenset(k for hit in images for k in range(hit.first, hit.last)),
     )
+
+
+def _predicates(sentence: Text) -> Iterator[int]:
+    """Where a sentence asserts something without a word of change."""
+    words = sentence.words
+    if color_hits(words):
+        yield from (match.start() for match in COLOR_CHANGE.finditer(sentence.text))
+    before = ""
+    for word in words:
+        is_clitic = word.text == CLITIC and before in _LEXICON.before_is
+        if is_clitic or word.text in VERBS or word.text in _LEXICON.quantities:
+            yield word.start
+        before = word.text
 
 
 def _holds(places: Sequence[int], span: _Span) -> bool:

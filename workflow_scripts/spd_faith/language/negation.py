@@ -1,5 +1,6 @@
 """Words that deny, and how far in a clause they reach."""
 
+from spd_faith.language.grammar import is_contracted_not
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 from spd_faith.language.words import BROKEN, Words
 
@@ -20,7 +21,7 @@ STOPPERS = _LEXICON.part_openers
 def negates(words: Words, k: int) -> bool:
     """Whether word k denies what follows: "not", "n't", "no", but not "no longer", "not only"."""
     word = words[k].text
-    if word not in _LEXICON.negators and not word.endswith("n't"):
+    if word not in _LEXICON.negators and not is_contracted_not(word):
         return False
     if k + 1 == len(words):
         return True

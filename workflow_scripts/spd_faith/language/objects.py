@@ -3,6 +3,7 @@
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.grammar import CLITIC, is_contracted_not
 from spd_faith.language.nouns import ATTRIBUTES, MODIFIERS, OWNING
 from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
 from spd_faith.language.words import (
@@ -25,7 +26,7 @@ _LONGEST_NOUN = 4  # words, with those that describe it
 _BEFORE_CHANGED = CHANGE_WORDS | {"of"}
 _AFTER_CHANGED = VERBS | CHANGE_WORDS | ATTRIBUTES
 _AFTER_OWNER = ATTRIBUTES | CHANGE_WORDS | OWNING
-_AFTER_NOUN = PREPOSITIONS | DETERMINERS | VERBS | CONJUNCTIONS | ADVERBS | CHANGE_WORDS | {"s"}
+_AFTER_NOUN = PREPOSITIONS | DETERMINERS | VERBS | CONJUNCTIONS | ADVERBS | CHANGE_WORDS | {CLITIC}
 
 
 def find_objects(text: str | Text) -> list[Mention]:
@@ -79,12 +80,12 @@ def _goes_on(words: Words, first: int, k: int) -> bool:
     text = words[k].text
     if k > first and (words[k].tie != JOINED or text in ATTRIBUTES):
         return False
-    return not (text in _AFTER_NOUN or text.isdigit() or text.endswith("n't"))
+    return not (text in _AFTER_NOUN or text.isdigit() or is_contracted_not(text))
 
 
 def _is_changed(words: Words, first: int, last: int) -> bool:
     """Whether a clause reports a change of the noun at words `[first, last)`, its article included."""
-    if joined_after(words, last) == "s":
+    if joined_after(words, last) == CLITIC:
         return last + 1 < len(words) and words[last + 1].text in _AFTER_OWNER
     if first == 0 and words[0].text not in DETERMINERS:  # "Zeppelin: removed", "Zeppelin moved"
         return last < len(words) and (words[last].text in CHANGE_WORDS or words[last].text in VERBS)

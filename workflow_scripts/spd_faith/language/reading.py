@@ -1,10 +1,11 @@
 """What a text asserts, clause by clause."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion, Kind, Span
+from spd_faith.language.assertions import Assertion, Certainty, Kind, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
@@ -17,6 +18,7 @@ from spd_faith.language.objects import find_objects
 from spd_faith.language.reference import Context
 from spd_faith.language.side_by_side import find_pairs
 from spd_faith.language.spelling import place_in, respell
+from spd_faith.language.words import with_following
 
 
 class _Reading(LexiconFile):
@@ -33,10 +35,10 @@ _OPENING = 8  # characters of a clause that hold its conjunction
 _Parts = list[tuple[int, list[Assertion]]]  # where in a clause each part starts, and what it asserts
 
 
-def read_assertions(text: str) -> list[Assertion]:
-    """Everything that a text asserts, in its order, repetitions and all."""
+def read_assertions(text: str, supposed: bool = False) -> list[Assertion]:
+    """Everything that a text asserts, in its order, repetitions and all; with `supposed`, what it only supposes too."""
     respelt, shifts = respell(text)
-    found = _read_all(respelt)
+    found = _read_all(respelt, supposed)
     return found if respelt == text else [_in_original(said, text, shifts) for said in found]
 
 
@@ -45,29 +47,31 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
     return replace(said, text=quoted(text[start:end]), span=said.span._replace(start=start, end=end))
 
 
-def _read_all(text: str) -> list[Assertion]:
+def _read_all(text: str, supposed: bool) -> list[Assertion]:
     plain = without_marks(text)
     lines = Lines(text, plain)
     assertions, plain = find_pairs(plain)
     clauses = split_clauses(plain)
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
     context = Context()
-    for number, (clause, following) in enumerate(zip(clauses, [*clauses[1:], None], strict=False)):
+    for number, (clause, following) in enumerate(with_following(clauses)):
         context = _entered(context, clause, lines, plain)
         opening = _opening_of(clause.text)
         if opening.taken_back:
-            context = replace(context, objects=opening.objects or context.objects)
+            context = context._replace(objects=opening.objects or context.objects)
             assertions = assertions if opening.objects else _without_last(assertions, number)
-        words = clause.text[opening.end :]
+        words, is_heading = clause.text[opening.end :], lines.is_heading(context.line)
         if plain[clause.end : clause.end + 1] == "?" or is_unasserted(words):
-            context = replace(context, objects=_first_object(words) or context.objects)
-            continue
-        is_heading = lines.is_heading(context.line)
-        parts, context = _read_clause(words, context, names_only, is_heading)
+            certainty = Certainty.SUPPOSED
+            parts = _read_clause(words, context, names_only, is_heading)[0] if supposed else []
+            context = context._replace(objects=_first_object(words) or context.objects)
+        else:
+            certainty = Certainty.ASSERTED
+            parts, context = _read_clause(words, context, names_only, is_heading)
         if _is_excepted(parts, clause, following, plain):
             parts = [(at, [one for one in found if not one.is_verdict]) for at, found in parts]
-        placed = _placed(parts, clause.start + opening.end, number, context)
-        assertions += [replace(one, heading=is_heading or opening.is_labelled) for one in placed]
+        place = _Place(clause.start + opening.end, number, context.entry, is_heading or opening.is_labelled, certainty)
+        assertions += [_placed(one, at, place) for at, found in parts for one in found]
     return sorted(assertions, key=lambda said: said.span.start)
 
 
@@ -76,12 +80,27 @@ def _without_last(assertions: Sequence[Assertion], number: int) -> list[Assertio
     return [one for one in assertions if one.span.last_clause < number - 1]
 
 
-def _placed(parts: _Parts, start: int, number: int, context: Context) -> Iterator[Assertion]:
-    """What the parts of clause `number` assert, with its place; `start` is the one of the text that was read."""
-    for at, found in parts:
-        for one in found:
-            span = Span(start + at, start + at + len(one.text), number, number)
-            yield replace(one, text=" ".join(one.text.split()), span=span, entry=context.entry)
+class _Place(NamedTuple):
+    """Where and how what a clause asserts stands in the text."""
+
+    start: int  # of the part of the clause that was read
+    clause: int
+    entry: tuple[int, int] | None
+    is_heading: bool
+    certainty: Certainty
+
+
+def _placed(said: Assertion, at: int, place: _Place) -> Assertion:
+    """An assertion of the part that starts `at` characters behind the start of the place."""
+    start = place.start + at
+    return replace(
+        said,
+        text=" ".join(said.text.split()),
+        span=Span(start, start + len(said.text), place.clause, place.clause),
+        entry=place.entry,
+        heading=place.is_heading,
+        certainty=place.certainty,
+    )
 
 
 def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Context:
@@ -90,10 +109,10 @@ def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Cont
     is_new = line != context.line
     context = _with_entry(context, clause, lines.number(line) if is_new else None, plain)
     if is_new or plain[max(clause.start - 8, 0) : clause.start].rstrip()[-1:] in ".!?":
-        context = replace(context, image=lines.image(line))
+        context = context._replace(image=lines.image(line))
     if is_new and lines.is_heading(line):
-        context = replace(context, listing=listing_of(clause.text))
-    return replace(context, line=line)
+        context = context._replace(listing=listing_of(clause.text))
+    return context._replace(line=line)
 
 
 def _with_entry(context: Context, clause: Clause, number: int | None, plain: str) -> Context:
@@ -101,14 +120,13 @@ def _with_entry(context: Context, clause: Clause, number: int | None, plain: str
     if number is None:
         number = ordinal_of(clause.text)
     if number is None:
-        return replace(context, entry=None) if closes_list(plain, clause.start) else context
+        return context._replace(entry=None) if closes_list(plain, clause.start) else context
     if context.entry is None or number <= context.entry[1]:
-        context = replace(context, lists=context.lists + 1)
-    return replace(context, entry=(context.lists, number))
+        context = context._replace(lists=context.lists + 1)
+    return context._replace(entry=(context.lists, number))
 
 
-@dataclass(frozen=True)
-class _Opening:
+class _Opening(NamedTuple):
     """What a clause says before it comes to the point."""
 
     end: int  # characters

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from spd_faith.language.asserted_changes import is_vague, lacks
 from spd_faith.language.assertions import Assertion
@@ -67,8 +67,7 @@ _PLURAL_NOUN = re.compile(r"[^s]s$", re.I)
 SHORT = 5  # words: a clause of fewer may say no more than "too", "the same"
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What the earlier clauses leave to be understood."""
 
     objects: tuple[str, ...] = ()
@@ -81,8 +80,7 @@ class Context:
     listing: Listing | None = None
 
 
-@dataclass(frozen=True)
-class Subjects:
+class Subjects(NamedTuple):
     """The objects that a clause is about, the mentions of those that it names, and what later clauses understand."""
 
     names: tuple[str, ...]
@@ -98,9 +96,9 @@ def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Contex
     if subjects := find_subjects(clause, mentions, BY_PHRASES):
         names = tuple(dict.fromkeys(mention.value for mention in subjects))
         is_plural = len(subjects) > 1 or bool(_PLURAL_NOUN.search(subjects[0].text))
-        return Subjects(names, subjects, replace(context, objects=names, is_plural=is_plural))
+        return Subjects(names, subjects, context._replace(objects=names, is_plural=is_plural))
     if unnamed := _unnamed(clause.text):
-        context = replace(context, objects=(unnamed,), is_plural=False)
+        context = context._replace(objects=(unnamed,), is_plural=False)
         return Subjects((unnamed,) if clause.changes else (), (), context)
     return Subjects(context.objects if _is_understood(clause, context) else (), (), context)
 

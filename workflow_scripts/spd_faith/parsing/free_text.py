@@ -91,8 +91,11 @@ def _read_clause(clause: Text, context: _Context) -> _ReadClause:
         types = context.heading  # "Removed:" and, below it, "the clock"
     if not types or not subjects:
         return _ReadClause([], False, after)
-    is_further = any(word.text in _LEXICON.further for word in clause.words) or bool(find_places(clause))
-    return _ReadClause(_pairs(types, subjects, is_further), False, after)
+    return _ReadClause(_pairs(types, subjects, _is_further(clause)), False, after)
+
+
+def _is_further(clause: Text) -> bool:
+    return any(word.text in _LEXICON.further for word in clause.words) or bool(find_places(clause))
 
 
 def _is_named(kind: Mention) -> bool:

@@ -38,11 +38,14 @@ def find_structured(text: str) -> Structured | None:
     spelled = [(one, whole_values(one) if number else as_it_is) for number, one in enumerate(spellings(text))]
     objects = (_whole_object(one, values, repaired=True) for one, values in spelled[1:])
     damaged = (_damaged_object(one) for one, _ in spelled)
-    if found := next(filter(None, chain(objects, damaged)), None):
-        return found
+    return next(filter(None, chain(objects, damaged)), None) or _list_in(spelled)
+
+
+def _list_in(spelled: list[tuple[str, list[JsonValue]]]) -> Structured | None:
+    """The list with the most entries over the spellings of a text, for escapes may spoil some; else a damaged one."""
     lists = [_whole_list(one, values, number > 0) for number, (one, values) in enumerate(spelled)]
     if whole := [found for found in lists if found]:
-        return max(whole, key=lambda found: len(found.entries or ()))  # escapes may spoil some of the entries
+        return max(whole, key=lambda found: len(found.entries or ()))
     return next(filter(None, (_damaged_list(one) for one, _ in spelled)), None)
 
 
@@ -83,15 +86,14 @@ def _read_keys(value: dict[str, Any]) -> Read | None:
     """What the keys of an object hold, where one of them is about differences."""
     number, entries, is_known = None, None, False
     for name, item in ((plain_key(key), item) for key, item in value.items()):
-        if name in LIST_KEYS:
-            item = _as_list(item)
-        if isinstance(item, list) and name in LIST_KEYS:
-            entries, is_known = item, True
-        elif name in NUMBER_KEYS and not isinstance(item, list):
+        item = _as_list(item) if name in LIST_KEYS else item
+        if isinstance(item, list):
+            entries, is_known = (item, True) if name in LIST_KEYS else (entries, is_known)
+        elif name in NUMBER_KEYS:
             number, is_known = item, True
         elif name in LIST_KEYS and not isinstance(item, str):
             number, is_known = item, is_known or _is_count(item)
-    return (number, entries) if is_known and not (entries is None and _is_entry(value)) else None
+    return (number, entries) if is_known and (entries is not None or not _is_entry(value)) else None
 
 
 def _as_list(item: Any) -> Any:

@@ -24,7 +24,7 @@ from spd_faith.language.image_words import find_pictures
 from spd_faith.language.objects import find_objects
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.spelling import respell
-from spd_faith.language.words import Text
+from spd_faith.language.words import Mention, Text
 from spd_faith.language.yes_no import (
     ABOUT_IMAGES,
     ANSWER_KEYS,
@@ -122,14 +122,16 @@ def _stated_by_clause(clause: Text) -> str | None:
         return "exception"
     if not types and (not alike or NEARLY.search(clause.text)):
         return None
-    objects = find_objects(clause)
-    of_images = not objects and _is_about_images(clause)
+    is_of_images = not find_objects(clause) and _is_about_images(clause)
     if not types:
-        return "same" if of_images and not REST.search(clause.text) else None
-    is_named = any(kind.value != "unknown" for kind in types)
-    if of_images and not is_named:
-        return "differs"
-    return "change" if objects or is_named else None
+        return "same" if is_of_images and not REST.search(clause.text) else None
+    return _stated_by_types(clause, types, is_of_images)
+
+
+def _stated_by_types(clause: Text, types: list[Mention], is_of_images: bool) -> str | None:
+    if any(kind.value != "unknown" for kind in types):
+        return "change"
+    return "differs" if is_of_images else "change" if find_objects(clause) else None
 
 
 def _is_about_images(clause: Text) -> bool:

@@ -121,12 +121,12 @@ def test_categories_that_a_name_may_mean(name, categories):
 
 
 def test_kinds_and_parts_are_of_known_categories():
-    names = yaml.safe_load(Path("resources/coco_categories.yaml").read_text(encoding="utf-8"))
+    names = yaml.safe_load(Path("resources/lexicon/en/objects.yaml").read_text(encoding="utf-8"))
     meant = {category for key in ("kinds", "parts_of") for listed in names[key].values() for category in listed}
     assert meant <= set(CATEGORIES)
 
 
 def test_no_alias_stands_under_two_categories():
-    names = yaml.safe_load(Path("resources/coco_categories.yaml").read_text(encoding="utf-8"))["categories"]
+    names = yaml.safe_load(Path("resources/lexicon/en/objects.yaml").read_text(encoding="utf-8"))["categories"]
     aliases = [alias for listed in names.values() for alias in listed]
     assert len(aliases) == len(set(aliases))
