@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from spd_faith.language.assertions import Assertion, Certainty, Kind, Span
@@ -49,35 +49,51 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
 
 def _read_all(text: str, supposed: bool) -> list[Assertion]:
     plain = without_marks(text)
-    lines = Lines(text, plain)
-    assertions, plain = find_pairs(plain)
-    clauses = split_clauses(plain)
+    assertions, rest = find_pairs(plain)
+    clauses = split_clauses(rest)
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
+    reader = _Reader(rest, Lines(text, plain), names_only, supposed)
     context = Context()
     for number, (clause, following) in enumerate(with_following(clauses)):
-        context = _entered(context, clause, lines, plain)
         opening = _opening_of(clause.text)
-        if opening.taken_back:
-            context = context._replace(objects=opening.objects or context.objects)
-            assertions = assertions if opening.objects else _without_last(assertions, number)
-        words, is_heading = clause.text[opening.end :], lines.is_heading(context.line)
-        if plain[clause.end : clause.end + 1] == "?" or is_unasserted(words):
-            certainty = Certainty.SUPPOSED
-            parts = _read_clause(words, context, names_only, is_heading)[0] if supposed else []
-            context = context._replace(objects=_first_object(words) or context.objects)
-        else:
-            certainty = Certainty.ASSERTED
-            parts, context = _read_clause(words, context, names_only, is_heading)
-        if _is_excepted(parts, clause, following, plain):
-            parts = [(at, [one for one in found if not one.is_verdict]) for at, found in parts]
-        place = _Place(clause.start + opening.end, number, context.entry, is_heading or opening.is_labelled, certainty)
-        assertions += [_placed(one, at, place) for at, found in parts for one in found]
+        if opening.takes_back and not opening.objects:  # the clause before is meant
+            assertions = [one for one in assertions if one.span.last_clause < number - 1]
+        found, context = reader.read(number, clause, opening, following, context)
+        assertions += found
     return sorted(assertions, key=lambda said: said.span.start)
 
 
-def _without_last(assertions: Sequence[Assertion], number: int) -> list[Assertion]:
-    """Without what the clause before clause `number` asserts."""
-    return [one for one in assertions if one.span.last_clause < number - 1]
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the clauses of one text; `names_only` where each only names objects, `supposed` as for the text."""
+
+    plain: str
+    lines: Lines
+    names_only: bool
+    supposed: bool
+
+    def read(
+        self, number: int, clause: Clause, opening: "_Opening", following: Clause | None, context: Context
+    ) -> tuple[list[Assertion], Context]:
+        """What clause `number` asserts, and the context of the one that follows it."""
+        context = _entered(context, clause, self.lines, self.plain)
+        context = context._replace(objects=opening.objects or context.objects)
+        words, is_heading = clause.text[opening.end :], self.lines.is_heading(context.line)
+        if self._is_supposed(words, clause):
+            certainty = Certainty.SUPPOSED
+            parts = _read_clause(words, context, self.names_only, is_heading)[0] if self.supposed else []
+            after = context._replace(objects=_first_object(words) or context.objects)
+        else:
+            certainty = Certainty.ASSERTED
+            parts, after = _read_clause(words, context, self.names_only, is_heading)
+        if _is_excepted(parts, clause, following, self.plain):
+            parts = [(at, [one for one in found if not one.is_verdict]) for at, found in parts]
+        is_heading = is_heading or opening.is_labelled
+        place = _Place(clause.start + opening.end, number, context.entry, is_heading, certainty)
+        return [_placed(one, at, place) for at, found in parts for one in found], after
+
+    def _is_supposed(self, words: str, clause: Clause) -> bool:
+        return self.plain[clause.end : clause.end + 1] == "?" or is_unasserted(words)
 
 
 class _Place(NamedTuple):
@@ -131,7 +147,7 @@ class _Opening(NamedTuple):
 
     end: int  # characters
     is_labelled: bool
-    taken_back: bool = False
+    takes_back: bool = False
     objects: tuple[str, ...] = ()  # the one of which something is taken back, if it is named
 
 
