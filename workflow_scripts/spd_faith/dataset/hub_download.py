@@ -203,7 +203,7 @@ def _check_contents(dataset: HubDataset, folder: Path) -> None:
     if damaged:
         raise UserError(
             "\n".join([f"{dataset.repository}: files are damaged, and were removed from the cache", *damaged.values()])
-            + "\n  Run the command again: it fetches these files again. If that does not help, the hub's own copy is damaged."
+            + "\n  Run the command again: it fetches these files again. If that fails, the hub's own copy is damaged."
         )
 
 
