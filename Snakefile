@@ -13,33 +13,33 @@ min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
 from spd_faith.core.config import load_run
-from spd_faith.core.config_faults import read_mapping
+from spd_faith.core.config_errors import read_mapping
 from spd_faith.core.entries import identity
-from spd_faith.core.errors import told_faults
+from spd_faith.core.errors import exit_on_user_error
 from spd_faith.core.failures import failed_job, unfinished
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import module_files
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import config_file, write_config_file
+from spd_faith.registry import REGISTRY
 
-refused = "\nThe configuration has faults; nothing was started.\n\n"
-with told_faults(refused):
+refused = "\nInvalid configuration; no jobs were started.\n\n"
+with exit_on_user_error(refused):
     read_mapping(Path("config/config.yaml"))  # here, for Snakemake's own message names neither file nor line
 
 
 configfile: "config/config.yaml"
 
 
-with told_faults(refused):
-    run = load_run(config, [Path(file) for file in workflow.configfiles])
+with exit_on_user_error(refused):
+    run = load_run(config, [Path(file) for file in workflow.configfiles], REGISTRY)
 
-datasets_from = {source: run.dataset_pattern(source) for source in ("demo", "hub", "folder", "jsonl")}
-models_from = run.models_from()
-judges_from = run.judges_from()
-if run.dataset.source in ("folder", "jsonl"):
-    from spd_faith.dataset.own_pairs import check_pairs, found_revision
-
-    if workflow.is_main_process:  # the processes of the jobs need not do it again
-        with told_faults("\nThe dataset has faults; nothing was started.\n\n"):
-            check_pairs(run.dataset)
+results = ResultPaths(Path("results", run.config.dataset))
+paths = ResultPaths(Path("results/{dataset}"))  # for rules, with wildcards
+if workflow.is_main_process:  # the processes of the jobs need not do it again
+    with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):
+        run.dataset.check()
+    write_config_file(run, results)
 if workflow.local_exec and (gpus := visible_gpus()):  # no more GPU jobs at once than GPUs; a cluster bounds its own
     workflow.register_resource("gpu", len(gpus))
 
@@ -68,38 +68,39 @@ for made in workflow.rules:
 rule all:
     default_target: True
     input:
-        f"results/{run.config.dataset}/leaderboard.parquet",
-        expand("results/{dataset}/figures/{model}", dataset=run.config.dataset, model=run.probed()),
+        results.leaderboard("parquet"),
+        expand(results.figures(), model=run.probed()),
 
 
 rule plan:
+    input:
+        config=config_file(run, results),
     log:
-        f"results/{run.config.dataset}/logs/plan.log",
+        results.log("plan"),
     localrule: True
     conda:
         "envs/spd-faith.yaml"
     params:
-        run=run.as_json(),
-        results=f"results/{run.config.dataset}",
+        results=results.folder,
     shell:
-        "python workflow_scripts/plan.py --run {params.run:q} --results {params.results:q} 2> {log:q}"
+        "python workflow_scripts/plan.py --config {input.config:q} --results {params.results:q} 2> {log:q}"
 
 
 onstart:
     if workflow.is_main_process and not workflow.touch:
         jobs = [job for job in workflow.dag.needrun_jobs() if "model" in job.wildcards.keys()]
         asked = {job.wildcards.model for job in jobs if job.rule.name.startswith("run_inference")}
-        judges = {job.wildcards.judge for job in jobs if job.rule.name == "judge_by_endpoint"}
+        judges = {job.wildcards.judge for job in jobs if job.rule.name == "judge_responses"}
         # On a cluster the jobs may find a GPU where this process has none.
         gpus_matter = workflow.local_exec and not visible_gpus()
-        if lacks := run.lacks(asked, os.environ, has_gpu=not gpus_matter, judges=judges):
-            sys.exit("\nNothing was started.\n" + "\n".join(lacks) + "\n")
+        if missing := run.missing_requirements(asked, os.environ, has_gpu=not gpus_matter, judges=judges):
+            sys.exit("\nNothing was started.\n" + "\n".join(missing) + "\n")
 
 
 onsuccess:
     asked = {rule.name for rule in workflow.dag.targetrules}
     if asked == {"all"}:
-        shell(f"python workflow_scripts/show_leaderboard.py --results results/{run.config.dataset}")
+        shell(f"python workflow_scripts/show_leaderboard.py --results {results.folder}")
 
 
 onerror:

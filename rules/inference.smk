@@ -9,17 +9,17 @@ answered once stands in results/{dataset}/journal/responses/{model}/ and is not 
 
 rule run_inference:
     input:
-        samples="results/{dataset}/samples.parquet",
-        images=ancient("results/{dataset}/images.parquet"),
+        samples=paths.samples,
+        images=ancient(paths.images),
         prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
     output:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
     log:
-        "results/{dataset}/logs/run_inference/{model}.log",
+        paths.log("run_inference", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/run_inference/{model}.tsv"
+        paths.benchmark("run_inference", "{model}")
     wildcard_constraints:
-        model=models_from["job"],
+        model=run.models_of_rule("run_inference"),
     conda:
         environment
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
@@ -40,35 +40,35 @@ rule run_inference:
 
 use rule run_inference as run_inference_shard with:
     output:
-        responses="results/{dataset}/shards/{model}/{shard}.parquet",
+        responses=paths.response_shard(),
     log:
-        "results/{dataset}/logs/run_inference/{model}/{shard}.log",
+        paths.log("run_inference", "{model}", "{shard}"),
     benchmark:
-        "results/{dataset}/benchmarks/run_inference/{model}/{shard}.tsv"
+        paths.benchmark("run_inference", "{model}", "{shard}")
     wildcard_constraints:
-        model=models_from["shards"],
+        model=run.models_of_rule("gather_responses"),
         shard=r"\d+",
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
-        shard=lambda wildcards: f"--shard {wildcards.shard} --shards {run.shards(wildcards.model)}",
+        shard=lambda wildcards: f"--shard {wildcards.shard} --shards {run.num_shards(wildcards.model)}",
 
 
 rule gather_responses:
     input:
-        samples="results/{dataset}/samples.parquet",
+        samples=paths.samples,
         shards=lambda wildcards: expand(
-            "results/{dataset}/shards/{model}/{shard}.parquet",
-            shard=range(run.shards(wildcards.model)),
+            paths.response_shard(),
+            shard=range(run.num_shards(wildcards.model)),
             allow_missing=True,
         ),
     output:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
     log:
-        "results/{dataset}/logs/gather_responses/{model}.log",
+        paths.log("gather_responses", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/gather_responses/{model}.tsv"
+        paths.benchmark("gather_responses", "{model}")
     wildcard_constraints:
-        model=models_from["shards"],
+        model=run.models_of_rule("gather_responses"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"
@@ -83,17 +83,17 @@ rule gather_responses:
 
 rule import_responses:
     input:
-        samples="results/{dataset}/samples.parquet",
+        samples=paths.samples,
         answers=lambda wildcards: run.models[wildcards.model].path,
-        modules=command_files("import_responses.py"),
+        modules=module_files("import_responses.py"),
     output:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
     log:
-        "results/{dataset}/logs/import_responses/{model}.log",
+        paths.log("import_responses", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/import_responses/{model}.tsv"
+        paths.benchmark("import_responses", "{model}")
     wildcard_constraints:
-        model=models_from["responses_file"],
+        model=run.models_of_rule("import_responses"),
     localrule: True
     conda:
         "../envs/spd-faith.yaml"

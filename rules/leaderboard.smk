@@ -1,15 +1,19 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
-REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/responses/{model}.parquet,
-results/{dataset}/{judgements,scores}/{judge}/{model}.parquet, results/{dataset}/probes/{model}/{probe}.parquet where
-probes are run, resources/published_results.csv
-OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md}, results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
-Its parameter is the merged configuration, for that is what it records; so a new label reruns this job alone.
+REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/samples.parquet,
+results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
+results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
+OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
+results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
+The merged config is an input, for that is what it records; so a new label reruns this job alone.
 """
+
+from spd_faith.leaderboard import renderers
 
 
 rule make_leaderboard:
     input:
+        config=config_file(run, results),
         samples="results/{dataset}/samples.parquet",
         responses=expand("results/{{dataset}}/responses/{model}.parquet", model=sorted(run.models)),
         tables=expand(
@@ -24,9 +28,12 @@ rule make_leaderboard:
             probe=sorted(run.config.probes.run),
         ),
         published="resources/published_results.csv",
-        modules=command_files("make_leaderboard.py"),
+        modules=module_files("make_leaderboard.py", without="probes/figures"),
+        renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
-        leaderboard=multiext("results/{dataset}/leaderboard", ".parquet", ".csv", ".md"),
+        leaderboard=multiext(
+            "results/{dataset}/leaderboard", ".parquet", *(f".{suffix}" for suffix in renderers.SUFFIXES)
+        ),
         breakdowns="results/{dataset}/breakdowns.parquet",
         record="results/{dataset}/run.json",
     log:
@@ -40,8 +47,6 @@ rule make_leaderboard:
     resources:
         mem_mb=4000,
         runtime=20,
-    params:
-        run=run.as_json(),
     shell:
-        "python workflow_scripts/make_leaderboard.py --results results/{wildcards.dataset} --run {params.run:q}"
+        "python workflow_scripts/make_leaderboard.py --results results/{wildcards.dataset} --config {input.config:q}"
         " --published {input.published:q} 2> {log:q}"

@@ -1,21 +1,21 @@
 """Stage 3, parsing: answers as structured lists and verdicts.
 
-REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml
+REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml, resources/lexicon/en/*.yaml
 OUTPUTS: results/{dataset}/parsed/{model}.parquet
 """
 
 
 rule parse_responses:
     input:
-        responses="results/{dataset}/responses/{model}.parquet",
+        responses=paths.responses(),
         categories="resources/coco_categories.yaml",
-        modules=command_files("parse_responses.py"),
+        modules=module_files("parse_responses.py"),
     output:
-        parsed="results/{dataset}/parsed/{model}.parquet",
+        parsed=paths.parsed(),
     log:
-        "results/{dataset}/logs/parse_responses/{model}.log",
+        paths.log("parse_responses", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/parse_responses/{model}.tsv"
+        paths.benchmark("parse_responses", "{model}")
     conda:
         "../envs/spd-faith.yaml"
     threads: 1

@@ -7,5 +7,10 @@ def growing(amount):
 
 
 def environment(wildcards):
-    """The conda file of a job that runs a model: CUDA builds where its entry requires a GPU."""
-    return f"../envs/spd-faith{'-gpu' if run.models[wildcards.model].requires_gpu else ''}.yaml"
+    """The conda file of a job that runs a model: with CUDA builds if its entry requires a GPU."""
+    return f"../envs/spd-faith{'-gpu' if run.models[wildcards.model].requirements().gpu else ''}.yaml"
+
+
+def scoring_group(wildcards):
+    """On a cluster, judging that takes seconds shares a job with parsing and scoring; other judging has its own."""
+    return "scores" if run.judges[wildcards.judge].runs_with_scoring else None

@@ -4,12 +4,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from spd_faith.core.config import registry_entry
-from spd_faith.core.entries import ResponsesFileModel
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES
 from spd_faith.inference.answer_files import read_answer_file
+from spd_faith.inference.entries import MODELS, ResponsesFileModel
 from spd_faith.inference.imported_responses import import_responses, tell
 
 
@@ -22,7 +21,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = registry_entry("models", arguments.models_file, arguments.model)
+    entry = MODELS.load_entry(arguments.models_file, arguments.model)
     if not isinstance(entry, ResponsesFileModel):
         raise UserError(
             f"{arguments.models_file}: {arguments.model}: its backend is {entry.backend}, and this command imports "

@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-from spd_faith.core.config_faults import fault
+from spd_faith.core.config_errors import error_at
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import write_table, write_text
 from spd_faith.core.schemas import JUDGEMENTS
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--max_samples", type=int, help="judge the first records only")
     args = parser.parse_args()
     if args.output_file.suffix not in (".json", ".parquet"):
-        raise UserError(fault("--output_file", "unknown kind of file", str(args.output_file), [".json", ".parquet"]))
+        raise UserError(error_at("--output_file", "unknown kind of file", str(args.output_file), [".json", ".parquet"]))
 
     (tables,) = read_answer_tables([args.responses_file], Truths(args.data_dir), args.max_samples)
     if "describe" not in tables.file.tasks:

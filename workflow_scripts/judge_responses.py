@@ -1,29 +1,67 @@
-"""Judge one model's answers with the deterministic `rules` judge: reasoning (drf) and consistency (cr)."""
+"""Judge one model's answers: reasoning (drf) and consistency (cr).
+
+What a judge is paid for is kept in its journal as it comes, and is never paid for again.
+"""
 
 import argparse
+import logging
 from pathlib import Path
 
-from spd_faith.core.errors import run_command
-from spd_faith.core.files import check_keys, read_table, write_table
-from spd_faith.core.schemas import JUDGEMENTS, METRICS, PARSED, RESPONSES, SAMPLES
-from spd_faith.judging.rules import judge_samples
+from spd_faith.core.entries import AnswerPaths
+from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.files import check_keys, write_table
+from spd_faith.core.progress import progress
+from spd_faith.core.schemas import JUDGEMENTS, METRICS
+from spd_faith.judging.answers import load_answers
+from spd_faith.judging.entries import JUDGES
+from spd_faith.judging.judge import JudgeJob
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--judge", required=True, help="key of the judges file")
+    parser.add_argument(
+        "--judges-file", type=Path, default=Path("config/judges.yaml"), help="default: config/judges.yaml"
+    )
+    parser.add_argument(
+        "--prompts",
+        type=Path,
+        default=Path("resources/prompts"),
+        help="folder with judge_{metric}.txt; default: resources/prompts",
+    )
     parser.add_argument("--samples", type=Path, required=True, help="samples.parquet of the dataset")
+    parser.add_argument("--images", type=Path, help="images.parquet; required where the judge is shown images")
     parser.add_argument("--responses", type=Path, required=True, help="the model's responses (Parquet)")
     parser.add_argument("--parsed", type=Path, required=True, help="the same responses, parsed (Parquet)")
-    parser.add_argument("--output", type=Path, required=True, help="where the judgements go (Parquet)")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        help="folder that keeps the judge's replies, of all models; required where replies are paid for",
+    )
+    parser.add_argument(
+        "--slots",
+        type=Path,
+        default=Path("results/.slots"),
+        help="folder that bounds calls over jobs; default: results/.slots",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="where the judgements are written (Parquet)")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    samples = read_table(args.samples, SAMPLES)
-    responses = read_table(args.responses, RESPONSES, ["sample_id", "task", "response_text"])
-    parsed = read_table(args.parsed, PARSED)
-    rows = judge_samples(samples, responses, parsed)
-    keys = [(sample_id, metric) for sample_id in samples["sample_id"].to_pylist() for metric in METRICS]
+    entry = JUDGES.load_entry(arguments.judges_file, arguments.judge)
+    if entry.needs_images and not arguments.images:
+        raise UserError(f"{arguments.judge} is shown images: --images is required")
+    images = arguments.images if entry.needs_images else None
+    answers = load_answers(AnswerPaths(arguments.samples, arguments.responses, arguments.parsed, images))
+    job = JudgeJob(arguments.judge, arguments.prompts, images, arguments.journal, arguments.slots)
+    with entry.open(answers, job) as judge:
+        if missing := judge.missing():
+            with progress(len(missing), f"{arguments.judge} on {answers.model}", "judgement") as bar:
+                judge.ask(missing, bar.update)
+    rows = list(judge.rows())
+    keys = [(sample["sample_id"], metric) for sample in answers.samples for metric in METRICS]
     check_keys("judgements", [(row["sample_id"], row["metric"]) for row in rows], keys)
-    write_table(args.output, rows, JUDGEMENTS)
+    write_table(arguments.output, rows, JUDGEMENTS, judge.provenance())
 
 
 if __name__ == "__main__":

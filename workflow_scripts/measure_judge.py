@@ -2,13 +2,13 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.schemas import METRICS
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.comparison import Comparison, Estimate, estimate
+from spd_faith.judging.comparison import ComparedJudgements, Estimate, estimate
 from spd_faith.judging.measurement import contents_only, measure
 from spd_faith.judging.rules import VERSION
 from spd_faith.judging.validation_set import halves, load_validation_set
@@ -34,15 +34,20 @@ def main() -> None:
         "--half",
         choices=("tuning", "further", "report"),
         default="report",
-        help="rules are tuned by the first and the further answers; numbers are reported on the last",
+        help="rules are tuned by the first and the further answers; numbers are reported on the last (default)",
     )
     parser.add_argument("--details", action="store_true", help="each item, claim by claim; not of the report half")
-    parser.add_argument("--answers", type=Path, default=FOLDER, help="folder of the labelled answers")
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        default=FOLDER,
+        help="folder of the labelled answers; default: resources/judge_validation",
+    )
     args = parser.parse_args()
 
     if args.details and args.half == "report":
         raise UserError(
-            "--details: the report half is not looked at, or its numbers would be tuned for.\n"
+            "--details: nobody looks at the report half, or the rules would be tuned to it.\n"
             "  Use: --half tuning --details"
         )
     if args.half == "further":
@@ -55,7 +60,7 @@ def main() -> None:
     comparisons = measure(items)
     print(f"{VERSION} on the {name}, with 95% intervals\n")
     print(_table(_by_metric(comparisons)))
-    if args.half != "report":  # of that half only the whole is told
+    if args.half != "report":  # of that half only the whole is shown
         manners = {item.id: f"{item.metric.upper()}: {item.manner}" for item in items}
         by_manner = {name: [c for c in comparisons if manners[c.key] == name] for name in sorted(set(manners.values()))}
         print(f"\n{_table(by_manner)}")
@@ -64,12 +69,12 @@ def main() -> None:
             print(_details(comparison))
 
 
-def _by_metric(comparisons: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+def _by_metric(comparisons: Sequence[ComparedJudgements]) -> dict[str, list[ComparedJudgements]]:
     drf, cr = ([c for c in comparisons if c.metric == metric] for metric in METRICS)
     return {"DRF": drf, "CR": cr, CONTENTS: [contents_only(comparison) for comparison in cr]}
 
 
-def _table(groups: dict[str, Sequence[Comparison]]) -> str:
+def _table(groups: Mapping[str, Sequence[ComparedJudgements]]) -> str:
     lines = [
         f"| | Answers | Claims | {' | '.join(COLUMNS.values())} |",
         f"|{' --- |' * (len(COLUMNS) + 3)}",
@@ -91,21 +96,21 @@ def _interval(found: Estimate | None) -> str:
     return "" if found is None or math.isnan(found.low) else f"{found.low:.2f}–{found.high:.2f}"
 
 
-def _details(comparison: Comparison) -> str:
+def _details(comparison: ComparedJudgements) -> str:
     met = dict(comparison.pairs)
     lines = [f"\n{comparison.key}: score {comparison.first.score:.2f}, labelled {comparison.second.score:.2f}"]
     for i, claim in enumerate(comparison.first.claims):
         label = comparison.second.claims[met[i]] if i in met else None
         agreed = label is not None and (claim.label, claim.error_type) == (label.label, label.error_type)
-        lines.append(f"  {'=' if agreed else '!'} {_told(claim)}")
+        lines.append(f"  {'=' if agreed else '!'} {_described(claim)}")
         if not agreed:
-            lines.append(f"      labelled {_told(label)}" if label else "      not labelled")
+            lines.append(f"      labelled {_described(label)}" if label else "      not labelled")
     missed = [claim for j, claim in enumerate(comparison.second.claims) if j not in met.values()]
-    lines += [f"  ! missed {_told(claim)}" for claim in missed]
+    lines += [f"  ! missed {_described(claim)}" for claim in missed]
     return "\n".join(lines)
 
 
-def _told(claim: Claim) -> str:
+def _described(claim: Claim) -> str:
     words = " / ".join(text for text in (claim.text, claim.other_text) if text)
     return f"{claim.error_type or claim.label}: {words}"
 

@@ -1,6 +1,6 @@
 """Print what a run would do: generations, judge calls, tokens, dollars and GPU hours, what is done and what is missing.
 
-Asks nothing and needs no network. Tokens, dollars and hours are estimates; a ? stands where nobody can know.
+Asks nothing and needs no network. Tokens, dollars and hours are estimates; a ? marks what is unknown.
 """
 
 import argparse
@@ -12,16 +12,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from spd_faith.core.config import run_of_json
 from spd_faith.core.console import cell, fits, make_console, print_table
-from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.errors import run_command
 from spd_faith.core.gpus import visible_gpus
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import read_run
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.judging.judge_prompts import load_judge_prompts
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
 from spd_faith.planning.judging import JudgeWork, work_of_judges
 from spd_faith.planning.needs import disk_bytes, missing_needs
-from spd_faith.planning.work import ModelWork, number_of_pairs, work_of_models
+from spd_faith.planning.work import ModelWork, num_pairs, work_of_models
+from spd_faith.registry import REGISTRY
 
 _UNKNOWN = "?"
 _WHERE_NOT_COUNTED = 1000  # pairs
@@ -41,28 +42,29 @@ _OF_JUDGES = (("calls", "done", "left"), ("prompt_tokens", "generated_tokens", "
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", required=True, help="the merged configuration, as JSON")
+    parser.add_argument("--config", type=Path, required=True, help="merged config of the run, written by Snakemake")
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
-    parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"))
+    parser.add_argument(
+        "--prompts",
+        type=Path,
+        default=Path("resources/prompts"),
+        help="folder of prompts; default: resources/prompts",
+    )
     arguments = parser.parse_args()
 
-    try:
-        run = run_of_json(arguments.run)
-    except (ValueError, KeyError, TypeError):
-        raise UserError(
-            "--run: not a configuration. The workflow passes it: snakemake plan --cores 1 --configfile …"
-        ) from None
-    counted = number_of_pairs(run, arguments.results)
+    run = read_run(arguments.config, REGISTRY)
+    paths = ResultPaths(arguments.results)
+    counted = num_pairs(run, paths)
     pairs = _WHERE_NOT_COUNTED if counted is None else counted
-    work = work_of_models(run, arguments.results, load_prompts(arguments.prompts), pairs)
+    work = work_of_models(run, paths, load_prompts(arguments.prompts), pairs)
     free = shutil.disk_usage(arguments.results if arguments.results.exists() else Path.cwd()).free
-    judging = work_of_judges(run, arguments.results, load_judge_prompts(arguments.prompts), pairs)
+    judging = work_of_judges(run, paths, arguments.prompts, pairs)
     needs = missing_needs(run, work, pairs, os.environ, len(visible_gpus()), free, judging)
 
     console = make_console(without_terminal=160)
     title = f"{pairs:,} pairs of {run.config.dataset}, three questions about each; ~ marks estimates"
     if counted is None:
-        title = f"Nobody has counted the pairs of {run.config.dataset}: figures are for {pairs:,}. ~ marks estimates"
+        title = f"The number of pairs of {run.config.dataset} is unknown: figures are for {pairs:,}. ~ marks estimates"
     _print(console, title, {"Model": "model", "Backend": "backend"}, _OF_MODELS, work)
     if judging:
         names = {"Judge": "judge", "Metric": "metric", "Asks": "model"}

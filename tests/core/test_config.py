@@ -9,21 +9,18 @@ import jsonschema
 import pytest
 import yaml
 
-from spd_faith.core.config import json_schemas, load_run, registry_entry, run_of_json
-from spd_faith.core.entries import (
-    DemoDataset,
-    FolderDataset,
-    HubDataset,
-    JsonlDataset,
-    OpenAIJudge,
-    OpenAIModel,
-    ResponsesFileModel,
-    RulesJudge,
-    TransformersModel,
-    identity,
-)
+from spd_faith.core.config import json_schemas, load_run
+from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError
+from spd_faith.core.files import sha256
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import config_file, read_recorded_run, read_run, write_config_file
+from spd_faith.dataset.entries import DemoDataset, FolderDataset, HubDataset, JsonlDataset
+from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel
+from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge
+from spd_faith.registry import REGISTRY
 
+PATHS = ResultPaths(Path("results/demo"))
 CONFIG_FOLDER = Path(__file__).parents[2] / "config"
 
 GOOD = {
@@ -99,17 +96,17 @@ MODEL_KEYS = (
     "attention, backend, batch_size, device_map, dtype, generation, image_layout, label, max_new_tokens, model, "
     "pixel_budget, requires_gpu, resources, revision"
 )
-MODELS = "tiny, big, served, sibling, elsewhere"
+MODEL_NAMES = "tiny, big, served, sibling, elsewhere"
 RUN_KEYS = "dataset, inference, judges, models, probes, scoring, statistics"
 SOURCES = "demo, hub, folder, jsonl"
 BACKENDS = "transformers, openai, responses_file"
 OPENAI_KEYS = (
-    "attempts, backend, base_url, base_url_variable, concurrency, generation, image_layout, key_variable, label, "
-    "length_field, max_new_tokens, max_usd, model, picture_tokens, pictures, prices, request, resources, timeout"
+    "attempts, backend, base_url, base_url_variable, concurrency, generation, image_layout, image_tokens, images, "
+    "key_variable, label, length_field, max_new_tokens, max_usd, model, prices, request, resources, timeout"
 )
 JUDGE_KEYS = (
-    "attempts, base_url, base_url_variable, concurrency, generation, judge, key_variable, label, length_field, "
-    "max_answer_characters, max_new_tokens, max_usd, models, pictures, repeats, request, resources, timeout"
+    "attempts, base_url, base_url_variable, concurrency, generation, images, judge, key_variable, label, length_field, "
+    "max_answer_characters, max_new_tokens, max_usd, models, repeats, request, resources, timeout"
 )
 RESOURCE_KEYS = "gpu, mem_mb, partition, runtime, threads"
 
@@ -161,10 +158,10 @@ CASES = {
         ": demo", ": demmo", "dataset", "no such entry in config/datasets.yaml", "'demmo'", "demo, bench", "demo",
     ),
     "unknown model": run_case(
-        "[tiny, big]", "[tinny]", "models", "no such entry in config/models.yaml", "'tinny'", MODELS, "tiny",
+        "[tiny, big]", "[tinny]", "models", "no such entry in config/models.yaml", "'tinny'", MODEL_NAMES, "tiny",
     ),
     "unknown model, unlike any": run_case(
-        "[tiny, big]", "[tiny, GPT]", "models", "no such entry in config/models.yaml", "'GPT'", MODELS,
+        "[tiny, big]", "[tiny, GPT]", "models", "no such entry in config/models.yaml", "'GPT'", MODEL_NAMES,
     ),
     "unknown judge": run_case(
         "[rules]", "[ruels]", "judges", "no such entry in config/judges.yaml", "'ruels'", "rules, paid", "rules",
@@ -264,7 +261,12 @@ CASES = {
     ),
     "reversed range": dataset_case(
         "[3, 4]", "[4, 3]", "demo.splits.easy.objects", "the lower bound 4 is above the upper bound 3", "[4, 3]",
-        "Fewest and most objects of the original picture; two of the 16 cells stay free to move to.",
+        "Fewest and most objects of the original image; two of the 16 cells stay free to move to.",
+    ),
+    "more differences than objects": dataset_case(
+        "[1, 2]", "[1, 4]", "demo.splits", "easy: up to 4 differences need as many objects, not 3",
+        "{'easy': {'pairs': 40, 'objects': [3, 4], 'differences': [1, 4]}}",
+        "Split names and what their pairs look like.",
     ),
     "range above its limit": dataset_case(
         "[3, 4]", "[3, 15]", "demo.splits.easy.objects.1", "wrong value", "15", "less than or equal to 14",
@@ -348,7 +350,7 @@ CASES = {
     "reversed pixel budget": model_case(
         "12544", "784", "tiny.pixel_budget", "the lower bound 3136 is above the upper bound 784",
         "{'min_pixels': 3136, 'max_pixels': 784}",
-        "Pixels per picture, for processors that take a budget; null keeps the processor's own.",
+        "Pixels per image, for processors that take a budget; null keeps the processor's own.",
     ),
     "unknown device map": model_case(
         "batch_size: 4", "device_map: autto", "tiny.device_map", "unknown value", "'autto'", "auto", "auto",
@@ -373,7 +375,7 @@ CASES = {
     ),
     "a limit in dollars and one model without prices": judge_case(
         "concurrency: 3", "max_usd: 3\n  models: {cr: {model: m, prices: {input: 1, output: 2, source: s, date: "
-        '"2026-11-24"}}}', "paid.models", "max_usd cannot be kept without the prices of both models",
+        '"2026-11-24"}}}', "paid.models", "max_usd cannot be enforced without the prices of both models",
         "{'cr': {'model': 'm', 'prices': {'input': 1, 'output': 2, 'source': 's', 'date': '2026-11-24'}}}",
         "The model of each metric.",
     ),
@@ -388,11 +390,11 @@ CASES = {
     ),
     "shards of an unknown model": run_case(
         "scoring:", "inference: {shards: {tinny: 2}}\nscoring:", "inference.shards.tinny",
-        "not a model that is loaded by its jobs", "'tinny'", "tiny, big", "tiny",
+        "not a model that its jobs load themselves", "'tinny'", "tiny, big", "tiny",
     ),
     "shards of an endpoint": run_case(
         "models: [tiny, big]", "models: [tiny, served]\ninference: {shards: {served: 2}}", "inference.shards.served",
-        "not a model that is loaded by its jobs", "'served'", "tiny, big",
+        "not a model that its jobs load themselves", "'served'", "tiny, big",
     ),
     "no shard": run_case(
         "scoring:", "inference: {shards: {tiny: 0}}\nscoring:", "inference.shards.tiny", "wrong value", "0",
@@ -406,7 +408,7 @@ CASES = {
     "a key for the name of its variable": model_case(
         "key_variable: SERVED_KEY", "key_variable: sk-1234", "served.key_variable", "not the name of a variable",
         "'(not shown, for it may be a key)'",
-        "Environment variable that holds the key, null where the endpoint asks for none. Never the key itself.",
+        "Environment variable that holds the key; null: the endpoint asks for none. Never the key itself.",
     ),
     "prices without their date": model_case(
         ', date: "2026-11-01"}', "}", "served.prices.date", "missing key", None,
@@ -424,7 +426,7 @@ CASES = {
         "input: 2.5", "input: -1.5", "served.prices.input", "wrong value", "-1.5", "greater than or equal to 0",
     ),
     "unknown picture format": model_case(
-        "max_usd: 20", "pictures: {format: jpg}", "served.pictures.format", "unknown value", "'jpg'",
+        "max_usd: 20", "images: {format: jpg}", "served.images.format", "unknown value", "'jpg'",
         "jpeg, png", "jpeg",
     ),
     "list for a file": judge_case(
@@ -456,7 +458,7 @@ def change(file: str, old: str, new: str) -> None:
 def load(**overrides):
     """Load the run of the working directory, as if `overrides` came from the command line."""
     path = Path("config/config.yaml")
-    return load_run(yaml.safe_load(path.read_text(encoding="utf-8")) | overrides, [path])
+    return load_run(yaml.safe_load(path.read_text(encoding="utf-8")) | overrides, [path], REGISTRY)
 
 
 def fault_of(**overrides) -> str:
@@ -495,13 +497,13 @@ def test_missing_registry(project):
 
 def test_missing_config_file(project):
     with pytest.raises(UserError, match=r"config/confg\.yaml: no such file\n(.*\n)*  nearest: config/config\.yaml"):
-        load_run({}, [Path("config/confg.yaml")])
+        load_run({}, [Path("config/confg.yaml")], REGISTRY)
 
 
 def test_broken_config_file(project):
     Path("config/config.yaml").write_text("dataset: demo\n\tmodels: [tiny]\n")
-    with pytest.raises(UserError, match=r"config/config\.yaml: not valid YAML\n  found:   .line 2: "):
-        load_run({}, [Path("config/config.yaml")])
+    with pytest.raises(UserError, match=r"config/config\.yaml: not valid YAML\n  found:   .line 2: .*\\\\t"):
+        load_run({}, [Path("config/config.yaml")], REGISTRY)
 
 
 def test_file_that_is_not_utf_8(project):
@@ -518,8 +520,8 @@ def test_several_faults_are_told_at_once(project):
     change("models.yaml", "gpu: 1", "gpu: one")
     lines = fault_of().splitlines()
     assert [line for line in lines if not line.startswith("  ")] == [
-        "config/models.yaml: tiny.dtype: unknown value",
         "config/models.yaml: tiny.resources.gpu: wrong value",
+        "config/models.yaml: tiny.dtype: unknown value",
         "config/models.yaml: big.revison: unknown key",
     ]
 
@@ -535,7 +537,7 @@ def test_faults_are_placed_in_the_file_that_holds_the_value(project):
     files = [Path("config/other.yaml"), Path("config/config.yaml")]
     merged = yaml.safe_load(GOOD["config.yaml"]) | {"dataset": "nench", "scoring": {"dqr": "recal", "ds": "amount"}}
     with pytest.raises(UserError) as caught:
-        load_run(merged, files)
+        load_run(merged, files, REGISTRY)
     assert "config/other.yaml: scoring.ds: unknown value" in str(caught.value)
     assert "--config: scoring.dqr: unknown value" in str(caught.value)  # in neither file
 
@@ -543,16 +545,16 @@ def test_faults_are_placed_in_the_file_that_holds_the_value(project):
 def test_entries_may_share_keys_by_an_anchor(project):
     change("models.yaml", "big:", "small:\n  <<: &common {backend: transformers, dtype: float32}\n"
            "  model: owner/small\n  max_new_tokens: 8\n  dtype: float16\nbig:")  # fmt: skip
-    entry = registry_entry("models", Path("config/models.yaml"), "small")
+    entry = MODELS.load_entry(Path("config/models.yaml"), "small")
     assert (entry.backend, entry.dtype) == ("transformers", "float16")
 
 
 def test_unknown_name_on_a_command_line(project):
     with pytest.raises(UserError) as caught:
-        registry_entry("models", Path("config/models.yaml"), "tini")
+        MODELS.load_entry(Path("config/models.yaml"), "tini")
     assert str(caught.value) == (
         "command line: models: no such entry in config/models.yaml\n"
-        f"  found:   'tini'\n  allowed: {MODELS}\n  nearest: tiny"
+        f"  found:   'tini'\n  allowed: {MODEL_NAMES}\n  nearest: tiny"
     )
 
 
@@ -589,7 +591,7 @@ NOT_IDENTITY = {
         "key_variable",
         "length_field",
         "prices",
-        "picture_tokens",
+        "image_tokens",
         "max_usd",
         "concurrency",
         "timeout",
@@ -614,7 +616,8 @@ NOT_IDENTITY = {
 
 @pytest.mark.parametrize("kind", IDENTITY, ids=lambda kind: kind.__name__)
 def test_every_field_is_known_to_be_identity_or_not(kind):
-    assert set(kind.model_fields) == IDENTITY[kind] | NOT_IDENTITY[kind]
+    stored = {"pictures" if name == "images" else name for name in kind.model_fields}  # as version 0.1 named it
+    assert stored == IDENTITY[kind] | NOT_IDENTITY[kind]
 
 
 @pytest.mark.parametrize(
@@ -622,7 +625,7 @@ def test_every_field_is_known_to_be_identity_or_not(kind):
     [("datasets", "demo"), ("datasets", "bench"), ("models", "tiny"), ("judges", "rules"), ("judges", "paid")],
 )
 def test_identity_holds_the_fields_that_change_a_result(project, kind, name):
-    entry = registry_entry(kind, Path("config", f"{kind}.yaml"), name)
+    entry = getattr(REGISTRY, kind).load_entry(Path("config", f"{kind}.yaml"), name)
     assert set(identity(entry)) == IDENTITY[type(entry)]
 
 
@@ -643,9 +646,9 @@ def test_identity_holds_the_fields_that_change_a_result(project, kind, name):
 )
 def test_identity_after_a_change(project, old, new, same):
     path = Path("config/models.yaml")
-    before = identity(registry_entry("models", path, "tiny"))
+    before = identity(MODELS.load_entry(path, "tiny"))
     change("models.yaml", old, new)
-    assert (identity(registry_entry("models", path, "tiny")) == before) is same
+    assert (identity(MODELS.load_entry(path, "tiny")) == before) is same
 
 
 # ---- what several entries of a run say together ----------------------------------------------------------------------
@@ -654,9 +657,9 @@ def test_identity_after_a_change(project, old, new, same):
 def test_a_bound_in_dollars_needs_prices(project):
     change("models.yaml", "  max_new_tokens: 512\n  concurrency: 4\nelse", "  max_new_tokens: 512\n  max_usd: 1\nelse")
     assert fault_of() == (
-        "config/models.yaml: sibling.max_usd: cannot be kept without prices\n"
+        "config/models.yaml: sibling.max_usd: cannot be enforced without prices\n"
         "  found:   1\n"
-        "  allowed: Stop before the answers of this entry cost more than so many US dollars; needs `prices`."
+        "  allowed: Stop before the answers of this entry cost more than this many US dollars; needs `prices`."
     )
 
 
@@ -665,7 +668,8 @@ def test_entries_of_one_endpoint_state_the_same_bound(project):
     load()
     change("models.yaml", "  concurrency: 4\nelse", "  concurrency: 5\nelse")
     assert fault_of() == (
-        "config/models.yaml: sibling.concurrency: not that of served at the same base_url\n  found:   5\n  allowed: 4"
+        "config/models.yaml: sibling.concurrency: differs from served, which has the same base_url\n"
+        "  found:   5\n  allowed: 4"
     )
 
 
@@ -674,28 +678,24 @@ def test_a_judge_and_a_model_at_one_endpoint_state_the_same_bound(project):
     load()
     change("judges.yaml", "judge.example.org", "api.example.org")
     assert fault_of() == (
-        "config/judges.yaml: paid.concurrency: not that of served at the same base_url\n  found:   3\n  allowed: 4"
+        "config/judges.yaml: paid.concurrency: differs from served, which has the same base_url\n"
+        "  found:   3\n  allowed: 4"
     )
 
 
 def test_prices_of_a_judge_are_not_its_identity_and_its_models_are(project):
     path = Path("config/judges.yaml")
-    before = identity(registry_entry("judges", path, "paid"))
+    before = identity(JUDGES.load_entry(path, "paid"))
     prices = "prices: {input: 2.5, output: 10, source: a page, date: '2026-11-01'}"
     change("judges.yaml", "  concurrency: 3", f"  models: {{drf: {{model: gpt-4o-2024-08-06, {prices}}}}}")
-    assert identity(registry_entry("judges", path, "paid")) == before
+    assert identity(JUDGES.load_entry(path, "paid")) == before
     change("judges.yaml", "gpt-4o-2024-08-06", "gpt-4o-2024-11-20")
-    after = identity(registry_entry("judges", path, "paid"))
+    after = identity(JUDGES.load_entry(path, "paid"))
     assert (after.pop("models"), before.pop("models")) == (
         {"drf": {"model": "gpt-4o-2024-11-20"}, "cr": {"model": "gpt-4o-mini-2024-07-18"}},
         {"drf": {"model": "gpt-4o-2024-08-06"}, "cr": {"model": "gpt-4o-mini-2024-07-18"}},
     )
     assert after == before
-
-
-def test_each_judge_is_of_one_kind(project):
-    assert load(judges=["rules", "paid"]).judges_from() == {"rules": "rules", "endpoint": "paid"}
-    assert load().judges_from() == {"rules": "rules", "endpoint": "(?!)"}
 
 
 def test_an_answers_file_that_is_not_there(project):
@@ -713,45 +713,47 @@ def test_each_model_is_answered_in_one_way(project):
         "config.yaml", "models: [tiny, big]", "models: [tiny, big, served, elsewhere]\ninference: {shards: {big: 16}}"
     )
     run = load()
-    assert run.models_from() == {"job": "served|tiny", "shards": "big", "responses_file": "elsewhere"}
-    assert (run.shards("big"), run.shards("tiny")) == (16, 1)
+    rules = ("run_inference", "gather_responses", "import_responses")
+    assert [run.models_of_rule(rule) for rule in rules] == ["served|tiny", "big", "elsewhere"]
+    assert (run.num_shards("big"), run.num_shards("tiny")) == (16, 1)
 
 
 def test_shards_of_a_model_of_another_run_are_of_no_account(project):
     change("config.yaml", "models: [tiny, big]", "models: [tiny]\ninference: {shards: {big: 16}}")
-    assert load().models_from()["job"] == "tiny"
+    assert load().models_of_rule("run_inference") == "tiny"
 
 
-def test_a_run_comes_back_from_its_json(project):
+def test_a_run_comes_back_from_its_file(project):
     change("config.yaml", "models: [tiny, big]", "models: [tiny, served, elsewhere]\ninference: {shards: {tiny: 2}}")
     run = load()
-    again = run_of_json(run.as_json())
+    path = write_config_file(run, PATHS)
+    again = read_run(path, REGISTRY)
     assert (again.dataset, again.models, again.judges) == (run.dataset, run.models, run.judges)
     assert again.config.inference == run.config.inference
-    assert again.as_json() == run.as_json()
+    assert config_file(again, PATHS) == path
 
 
 def test_no_model_from_a_file_matches_nothing(project):
     import re
 
-    assert re.fullmatch(load().models_from()["responses_file"], "") is None
+    assert re.fullmatch(load().models_of_rule("import_responses"), "") is None
 
 
 def test_what_a_run_lacks(project):
     change("config.yaml", "models: [tiny, big]", "models: [tiny, big, served]")
     run = load()
-    assert run.lacks({"tiny"}, {}, has_gpu=False) == []
-    assert run.lacks({"tiny", "big", "served"}, {"SERVED_KEY": "x"}, has_gpu=True) == []
-    (gpu,) = run.lacks({"tiny", "big"}, {}, has_gpu=False)
-    assert "cannot do without one: big." in gpu
+    assert run.missing_requirements({"tiny"}, {}, has_gpu=False) == []
+    assert run.missing_requirements({"tiny", "big", "served"}, {"SERVED_KEY": "x"}, has_gpu=True) == []
+    (gpu,) = run.missing_requirements({"tiny", "big"}, {}, has_gpu=False)
+    assert "these models require one: big." in gpu
     for environment in ({}, {"SERVED_KEY": ""}):
-        assert run.lacks({"served"}, environment, has_gpu=True) == [
+        assert run.missing_requirements({"served"}, environment, has_gpu=True) == [
             "served: the environment variable SERVED_KEY is not set; it must hold the key."
         ]
     run = load(judges=["rules", "paid"])
-    assert run.lacks({"tiny"}, {}, has_gpu=True) == []
-    assert run.lacks({"tiny"}, {"JUDGE_KEY": "x"}, has_gpu=True, judges=["rules", "paid"]) == []
-    assert run.lacks({"tiny"}, {}, has_gpu=True, judges=["rules", "paid"]) == [
+    assert run.missing_requirements({"tiny"}, {}, has_gpu=True) == []
+    assert run.missing_requirements({"tiny"}, {"JUDGE_KEY": "x"}, has_gpu=True, judges=["rules", "paid"]) == []
+    assert run.missing_requirements({"tiny"}, {}, has_gpu=True, judges=["rules", "paid"]) == [
         "paid: the environment variable JUDGE_KEY is not set; it must hold the key."
     ]
 
@@ -768,22 +770,58 @@ def test_later_files_win_and_lists_are_replaced(project):
     merged = {}
     for file in files:
         update_config(merged, load_configfile(file))
-    run = load_run(merged, files)
+    run = load_run(merged, files, REGISTRY)
     assert (run.config.dataset, list(run.models)) == ("bench", ["big"])
     assert (run.config.scoring.dqr, run.config.scoring.ds) == ("recall", "count")
     assert run.dataset.repository == "owner/bench"
 
 
-def test_record_of_the_run_does_not_depend_on_the_order_of_names(project):
-    record = load().as_json()
-    assert load(models=["big", "tiny"]).as_json() == record
-    assert load(models=["big"]).as_json() != record
-    assert json.loads(record)["models"]["tiny"]["generation"] == 1
+def test_the_config_file_does_not_depend_on_the_order_of_names(project):
+    path = write_config_file(load(), PATHS)
+    assert config_file(load(models=["big", "tiny"]), PATHS) == path
+    assert config_file(load(models=["big"]), PATHS) != path
+    assert path.name == f"{sha256(path.read_bytes())[:12]}.json"
+    assert json.loads(path.read_text())["models"]["tiny"]["generation"] == 1
+
+
+def test_a_config_file_that_is_there_is_never_written_again(project):
+    path = write_config_file(load(), PATHS)
+    before = path.stat().st_mtime_ns
+    assert write_config_file(load(), PATHS) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_recorded_run_has_labels_and_fields_without_types(project):
+    recorded = read_recorded_run(write_config_file(load(), PATHS))
+    assert {name: entry.label for name, entry in recorded.models.items()} == {"tiny": "Tiny", "big": "big"}
+    assert recorded.models["big"].fields["dtype"] == "bfloat16"
+    assert (recorded.dataset.name, recorded.probed, recorded.config.models) == ("demo", (), ["big", "tiny"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"config": {}}'])
+def test_a_file_that_is_no_config_of_a_run_is_refused(tmp_path, content):
+    (tmp_path / "other.json").write_text(content)
+    for read in (read_recorded_run, partial(read_run, registry=REGISTRY)):
+        with pytest.raises(UserError, match="not the merged config of a run"):
+            read(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize(
+    ("file", "after", "old", "new"),
+    [
+        ("models.yaml", "  model: served-2026-01-01\n", "pictures: {format: png}", "images"),
+        ("models.yaml", "  model: served-2026-01-01\n", "picture_tokens: 1000", "image_tokens"),
+        ("judges.yaml", "  max_new_tokens: 2048\n", "pictures: null", "images"),
+    ],
+)
+def test_a_renamed_key_is_refused_with_its_new_name(project, file, after, old, new):
+    change(file, after, f"{after}  {old}\n")
+    assert f"{old.split(':')[0]}: renamed key, now `{new}`" in fault_of()
 
 
 def test_schemas_are_in_step_with_the_types():
     committed = {path.name.removesuffix(".schema.json"): path for path in CONFIG_FOLDER.glob("*.schema.json")}
-    assert {stem: json.loads(path.read_text()) for stem, path in committed.items()} == json_schemas(), (
+    assert {stem: json.loads(path.read_text()) for stem, path in committed.items()} == json_schemas(REGISTRY), (
         "write them anew: python workflow_scripts/write_config_schemas.py"
     )
 
@@ -792,7 +830,7 @@ def test_schemas_are_in_step_with_the_types():
 def test_shipped_files_name_and_fit_their_schema(path):
     text = path.read_text(encoding="utf-8")
     schema = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
-    assert schema == f"{path.stem}.schema.json" if path.stem in json_schemas() else "config.schema.json"
+    assert schema == f"{path.stem}.schema.json" if path.stem in json_schemas(REGISTRY) else "config.schema.json"
     jsonschema.Draft202012Validator(json.loads((CONFIG_FOLDER / schema).read_text())).validate(yaml.safe_load(text))
 
 
@@ -803,7 +841,7 @@ def test_shipped_files_name_and_fit_their_schema(path):
 def test_schemas_refuse(project, name):
     case = CASES[name]
     change(case.file, case.old, case.new)
-    schema = json_schemas()[case.file.removesuffix(".yaml")]
+    schema = json_schemas(REGISTRY)[case.file.removesuffix(".yaml")]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(Path("config", case.file).read_text()), schema)
 

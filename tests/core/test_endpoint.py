@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import pytest
 from fault_server import AUTHORITY, FaultServer, completion, page, reply, sent, slow, status
 
-from spd_faith.core.entries import OpenAIModel, Prices
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints import client as endpoint
 from spd_faith.endpoints.client import Endpoint
 from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.entries import Prices
 from spd_faith.endpoints.failures import status_failure
 from spd_faith.endpoints.replies import Reply
+from spd_faith.inference.entries import OpenAIModel
 
 pytestmark = pytest.mark.slow
 

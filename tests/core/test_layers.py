@@ -29,8 +29,8 @@ ALLOWED = {
 
 HEAVY = ("torch", "transformers", "openai")
 # the commands whose modules are inputs of their rule, and what every start of the workflow reads
-COMMANDS = re.findall(r'command_files\("(\w+)\.py"\)', "".join(path.read_text() for path in ROOT.glob("rules/*.smk")))
-CHEAP = ["spd_faith.core.config", "spd_faith.core.entries", "plan", *sorted(set(COMMANDS))]
+COMMANDS = re.findall(r'module_files\("(\w+)\.py"', "".join(path.read_text() for path in ROOT.glob("rules/*.smk")))
+CHEAP = ["spd_faith.core.config", "spd_faith.registry", "plan", "judge_responses", *sorted(set(COMMANDS))]
 
 
 def module_name(path: Path) -> str:
@@ -41,9 +41,17 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted(LIBRARY.rglob("*.py"))}
 
 
+def run(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below one, but for imports of types alone, which never run."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"):
+            yield child
+            yield from run(child)
+
+
 def imported(path: Path) -> Iterator[str]:
     """The modules of the library that a file imports, those inside its functions included."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in run(ast.parse(path.read_bytes())):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

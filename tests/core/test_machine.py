@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import image_row, sample_demo_pair, sample_row
+from spd_faith.dataset.entries import DATASETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -30,7 +30,7 @@ def environment(**variables: str) -> dict[str, str]:
 @pytest.fixture
 def ask(tmp_path: Path):
     """Ask an endpoint three questions."""
-    demo = registry_entry("datasets", ROOT / "config" / "datasets.yaml", "demo")
+    demo = DATASETS.load_entry(ROOT / "config" / "datasets.yaml", "demo")
     pair = sample_demo_pair(5, "easy", 0, demo.splits["easy"])
     write_table(tmp_path / "samples.parquet", [sample_row(pair)], SAMPLES)
     write_table(tmp_path / "images.parquet", [image_row(pair)], IMAGES)
@@ -109,7 +109,7 @@ def test_a_soft_limit_on_open_files_is_raised() -> None:
 @pytest.mark.parametrize("value", ["::bad", "socks5://127.0.0.1:9"])
 def test_the_hub_s_error_names_the_proxy(tmp_path: Path, value: str) -> None:
     variables = environment(HTTPS_PROXY=value, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="0")
-    download = [str(SCRIPTS / "download_dataset.py"), "--dataset", "spd-faith-bench", "--samples", "s", "--images", "i"]
+    download = [str(SCRIPTS / "make_dataset.py"), "--dataset", "spd-faith-bench", "--samples", "s", "--images", "i"]
     download += ["--datasets-file", str(ROOT / "config/datasets.yaml")]
     load = [str(SCRIPTS / "demo.py"), "--image_path", "resources/demo_pair.png", "--model_path", "owner/name"]
     for command in (download, load):

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from spd_faith.core.entries import Prices
 from spd_faith.core.errors import UserError
-from spd_faith.endpoints.spending import Spending, cost, most_picture_tokens, most_text_tokens
+from spd_faith.endpoints.entries import Prices
+from spd_faith.endpoints.spending import Spending, most_picture_tokens, most_text_tokens
 
 
 def spend(spending, calls, usd=0.01, seconds=0.0):
@@ -25,7 +25,7 @@ def spend(spending, calls, usd=0.01, seconds=0.0):
 
 def test_the_cost_is_tokens_times_price_per_million():
     prices = Prices(input=2.5, output=10, source="by hand", date="2026-01-01")
-    assert cost(prices, 1_200, 300) == pytest.approx(0.003 + 0.003)
+    assert prices.usd(1_200, 300) == pytest.approx(0.003 + 0.003)
 
 
 def test_calls_whose_bounds_do_not_fit_together_wait_for_each_other_and_all_are_made():

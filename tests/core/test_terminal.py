@@ -184,8 +184,10 @@ def test_wrong_paths_are_reported(results, path, told):
 
 
 @pytest.mark.slow
-def test_a_plan_without_the_workflow_says_how_to_get_one():
+def test_a_plan_without_the_workflow_says_how_to_get_one(tmp_path):
+    file = tmp_path / "run.json"
     for run in ("x", "{}", json.dumps({"dataset": {}, "models": {}, "judges": {}, "config": {}})):
-        command = [sys.executable, str(SCRIPTS / "plan.py"), "--run", run, "--results", "nowhere"]
+        file.write_text(run)
+        command = [sys.executable, str(SCRIPTS / "plan.py"), "--config", str(file), "--results", "nowhere"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and "snakemake plan --cores 1" in done.stderr and "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from spd_faith.core.config_faults import read_mapping
+from spd_faith.core.config_errors import read_mapping
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table, write_text
 from spd_faith.core.journal import Journal

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from spd_faith.core.entries import DemoDataset, DemoSplit
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DemoDataset, DemoSplit
 
 ROOT = Path(__file__).parents[2]
 

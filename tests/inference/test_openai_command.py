@@ -11,10 +11,10 @@ import yaml
 from core.file_systems import environment
 from fault_server import FaultServer, answer_of, echoing_headers, status
 
-from spd_faith.core.config import registry_entry
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.dataset.demo import image_row, sample_demo_pair, sample_row
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.endpoints.charges import Charges
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ USD = 0.00035  # of the fault server's 100 and 10 tokens
 
 @pytest.fixture(scope="module")
 def pairs():
-    demo = registry_entry("datasets", ROOT / "config" / "datasets.yaml", "demo")
+    demo = DATASETS.load_entry(ROOT / "config" / "datasets.yaml", "demo")
     return [sample_demo_pair(5, "easy", row, demo.splits["easy"]) for row in range(PAIRS)]
 
 

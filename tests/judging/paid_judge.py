@@ -17,7 +17,7 @@ import yaml
 from fault_server import FaultServer, Request
 from PIL import Image
 
-import judge_by_endpoint
+import judge_responses
 from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.schemas import IMAGES, JUDGEMENTS, PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.parsing.table import parse_response
@@ -166,14 +166,14 @@ class Judged:
     def run(self, server: FaultServer, model: str = "model", **changes: object) -> None:
         """Run the command in this process."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["judge_by_endpoint.py", *self.arguments(server, model, **changes)])
-            judge_by_endpoint.main()
+            patch.setattr(sys, "argv", ["judge_responses.py", *self.arguments(server, model, **changes)])
+            judge_responses.main()
 
     def start(
         self, server: FaultServer, model: str = "model", environment: dict[str, str] | None = None, **changes: object
     ) -> subprocess.Popen[str]:
         """Run the command in a process of its own."""
-        command = [sys.executable, str(ROOT / "workflow_scripts/judge_by_endpoint.py")]
+        command = [sys.executable, str(ROOT / "workflow_scripts/judge_responses.py")]
         return subprocess.Popen(
             command + self.arguments(server, model, **changes),
             env=os.environ | {"OMP_NUM_THREADS": "1"} | (environment or {}),

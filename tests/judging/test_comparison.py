@@ -9,15 +9,15 @@ import pytest
 from scipy import stats
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.comparison import Comparison, Judged, compare, estimate
+from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare, estimate
 
 F, U, Q = "faithful", "unfaithful", "unverifiable"
 
 
-def sample(number: int, labels: list[tuple[str, str]], scores=(1.0, 1.0), alone=(0, 0)) -> Comparison:
+def sample(number: int, labels: list[tuple[str, str]], scores=(1.0, 1.0), alone=(0, 0)) -> ComparedJudgements:
     """One sample with a matched pair of claims for each pair of labels, and claims that one judge alone makes."""
     judged = [
-        Judged(
+        SampleJudgement(
             tuple(
                 [Claim(f"claim {k}", pair[side]) for k, pair in enumerate(labels)]
                 + [Claim(f"only {side} {k}", F) for k in range(alone[side])]
@@ -27,10 +27,10 @@ def sample(number: int, labels: list[tuple[str, str]], scores=(1.0, 1.0), alone=
         for side in (0, 1)
     ]
     pairs = tuple((k, k) for k in range(len(labels)))
-    return Comparison(f"s{number}", ("easy", f"image{number}"), "drf", *judged, pairs)
+    return ComparedJudgements(f"s{number}", ("easy", f"image{number}"), "drf", *judged, pairs)
 
 
-def value(comparisons: list[Comparison], name: str) -> float:
+def value(comparisons: list[ComparedJudgements], name: str) -> float:
     return estimate(comparisons, resamples=10)[0][name].value
 
 
@@ -73,7 +73,8 @@ def test_claims_found_by_one_judge_alone():
 def test_another_error_type_is_another_outcome():
     claims = [Claim("a", U, error_type="fabrication"), Claim("b", F)]
     other = [Claim("a", U, error_type="attribute_error"), Claim("b", F)]
-    comparison = compare("s", ("", "s"), "drf", Judged(tuple(claims), 0.5), Judged(tuple(other), 0.5), ["a b"])
+    first, second = (SampleJudgement(tuple(made), 0.5) for made in (claims, other))
+    comparison = compare("s", ("", "s"), "drf", first, second, ["a b"])
     assert value([comparison], "label_accuracy") == 1
     assert value([comparison], "outcome_accuracy") == 0.5
 
@@ -115,7 +116,7 @@ def test_intervals_draw_whole_images():
     """Three samples of one image agree, three of another do not: drawn by image, all or nothing is likely."""
     halves = [sample(k, [(F, F)] if k < 3 else [(U, F)]) for k in range(6)]
     images = [
-        Comparison(c.key, ("easy", "a" if k < 3 else "b"), c.metric, c.first, c.second, c.pairs)
+        ComparedJudgements(c.key, ("easy", "a" if k < 3 else "b"), c.metric, c.first, c.second, c.pairs)
         for k, c in enumerate(halves)
     ]
     assert estimate(images, resamples=500)[0]["label_accuracy"][1:] == (0, 1)
@@ -146,6 +147,6 @@ def test_intervals_against_a_plain_loop():
 
 def test_two_metrics_are_not_mixed():
     drf = sample(0, [(F, F)])
-    cr = Comparison("s1", ("", "s1"), "cr", Judged((), 1.0), Judged((), 1.0), ())
+    cr = ComparedJudgements("s1", ("", "s1"), "cr", SampleJudgement((), 1.0), SampleJudgement((), 1.0), ())
     with pytest.raises(ValueError):
         estimate([drf, cr])

@@ -123,7 +123,7 @@ def test_a_long_answer_costs_no_more_than_the_limit_and_keeps_its_score(judge_an
 
 def test_a_long_answer_passes_under_a_limit_in_dollars_that_is_made_for_short_ones(judge_answers, judged):
     models = {metric: {"model": "m", "prices": PRICES | {"input": 100.0}} for metric in ("drf", "cr")}
-    fields = {"models": models, "pictures": None, "max_new_tokens": 512, "concurrency": 1}
+    fields = {"models": models, "images": None, "max_new_tokens": 512, "concurrency": 1}
     # 100 dollars a million: the prompt and 1,000 characters of answer are bounded by about 0.4 dollars, 100,000 by 5
     drf, _, _ = judge_answers("blah " * 20_000, max_answer_characters=LIMIT, max_usd=1.0, **fields)
     assert drf["status"] == "ok"

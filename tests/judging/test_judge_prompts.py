@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from spd_faith.core.entries import OpenAIJudge, SentPictures
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
-from spd_faith.judging.judge_prompts import judge_questions, load_judge_prompts, truth_json
+from spd_faith.endpoints.entries import SentImages
+from spd_faith.judging.entries import OpenAIJudge
+from spd_faith.judging.judge import ModelAnswers
+from spd_faith.judging.judge_prompts import judge_requests, load_judge_prompts, truth_json
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ROOT / "resources/prompts"
@@ -42,11 +44,12 @@ ANSWERS = {
 
 
 def questions(answers=ANSWERS, sample=SAMPLE, finish_reason="stop", prompts=PROMPTS, **fields):
-    """The questions about one sample, by metric."""
+    """The request about one sample, by metric; None where nothing is asked."""
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512, **fields)
     rows = {("s", task): {"response_text": answers[task], "finish_reason": finish_reason} for task in TASKS}
-    shas = {"s": ("sha one", "sha two")}
-    return {m: q for _, m, q in judge_questions(entry, load_judge_prompts(prompts), [sample], rows, shas)}
+    found = ModelAnswers("m", [sample], rows, {}, {"s": ("sha one", "sha two")})
+    requests = judge_requests(entry, load_judge_prompts(prompts), found)
+    return {metric: repeats[0] if repeats else None for _, metric, repeats in requests}
 
 
 def fences(question):
@@ -92,10 +95,10 @@ def test_consistency_is_judged_without_the_truth():
     assert questions(sample=other)["drf"] != drf
 
 
-def test_both_metrics_are_shown_both_pictures_where_the_endpoint_takes_them():
-    assert {one.pictures for one in questions().values()} == {("sha one", "sha two")}
-    assert {one.pictures for one in questions(pictures=SentPictures(max_side=64)).values()} == {("sha one", "sha two")}
-    assert {one.pictures for one in questions(pictures=None).values()} == {None}
+def test_both_metrics_are_shown_both_images_where_the_endpoint_takes_them():
+    assert {one.image_shas for one in questions().values()} == {("sha one", "sha two")}
+    assert {one.image_shas for one in questions(images=SentImages(max_side=64)).values()} == {("sha one", "sha two")}
+    assert {one.image_shas for one in questions(images=None).values()} == {None}
 
 
 # ---- the fence -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.judge_replies import ReplyFault, read_reply, response_format
+from spd_faith.judging.judge_replies import ReplyError, read_reply, response_format
 
 ROOT = Path(__file__).parents[2]
 ANSWER = "**1.** The car's colour changed\nfrom red to blue. The clock, it seems, has GONE.\n变化:汽车变成了蓝色。"
@@ -130,7 +130,7 @@ def test_each_quote_of_a_consistency_claim_is_looked_for_in_its_own_answer(same,
 def test_a_printed_score_is_read_and_any_other_key_is_a_fault():
     assert read_reply("drf", drf("The clock", score=0.4), [ANSWER]).judge_score == 0.4
     assert read_reply("drf", drf("The clock"), [ANSWER]).judge_score is None
-    with pytest.raises(ReplyFault, match="verdict: Extra inputs"):
+    with pytest.raises(ReplyError, match="verdict: Extra inputs"):
         read_reply("drf", drf("The clock", verdict="good"), [ANSWER])
 
 
@@ -174,7 +174,7 @@ def test_marks_around_the_json_do_not_count(wrapped):
     ],
 )
 def test_a_reply_out_of_form_is_a_fault_that_says_why(metric, reply, told):
-    with pytest.raises(ReplyFault) as caught:
+    with pytest.raises(ReplyError) as caught:
         read_reply(metric, reply, [SAME, DIFFERENT])
     assert told in str(caught.value)
 
@@ -241,7 +241,7 @@ def test_escaped_keys_of_a_consistency_claim_are_read():
     ],
 )
 def test_what_a_reply_says_is_held_to_the_form_however_it_is_wrapped(reply, told):
-    with pytest.raises(ReplyFault) as caught:
+    with pytest.raises(ReplyError) as caught:
         read_reply("drf", reply, [ANSWER])
     assert told in str(caught.value)
 
@@ -250,7 +250,7 @@ def test_half_of_a_surrogate_pair_in_a_reply_is_no_word():
     half = REPLY.replace("The clock", "The clock \\ud83d")
     assert read_reply("drf", half, [ANSWER]).claims[0].label == "faithful"
     assert read_reply("drf", f"{REPLY}\ud83d", [ANSWER]) == read_reply("drf", REPLY, [ANSWER])
-    with pytest.raises(ReplyFault):
+    with pytest.raises(ReplyError):
         read_reply("drf", "No reply \ud83d", [ANSWER])
 
 
@@ -277,11 +277,11 @@ PIECES = [
 def test_any_reply_is_a_reading_or_a_fault(reply):
     try:
         read_reply("drf", reply, [ANSWER])
-    except ReplyFault as fault:
+    except ReplyError as fault:
         assert str(fault)
 
 
 @pytest.mark.parametrize("unit", ["{", "[", '{"claims": [', '{\\"', "```", "<think>", '{"a": ', "x <think> "])
 def test_a_hostile_reply_of_100_kb(unit):
-    with pytest.raises(ReplyFault):
+    with pytest.raises(ReplyError):
         read_reply("drf", unit * (100_000 // len(unit)), [ANSWER])

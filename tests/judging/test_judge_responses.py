@@ -14,7 +14,9 @@ from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.judging.scores import count_labels
 
-COMMAND = Path(__file__).parents[2] / "workflow_scripts" / "judge_responses.py"
+ROOT = Path(__file__).parents[2]
+COMMAND = ROOT / "workflow_scripts" / "judge_responses.py"
+JUDGES = ROOT / "config" / "judges.yaml"
 ANSWERS = {
     "easy/00000_car": {
         "describe": ("The car changed from red to blue. The dog is gone.", None),
@@ -78,14 +80,16 @@ def test_command(tables, tmp_path):
         write_table(tmp_path / f"{name}.parquet", rows, schema)
     flags = [flag for name in names for flag in (f"--{name}", str(tmp_path / f"{name}.parquet"))]
     output = tmp_path / "judgements.parquet"
-    run = subprocess.run([sys.executable, COMMAND, *flags, "--output", output], capture_output=True, text=True)
+    command = [sys.executable, COMMAND, "--judge", "rules", "--judges-file", JUDGES, *flags, "--output", output]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert read_table(output, JUDGEMENTS).num_rows == 4
 
 
 def test_command_names_a_missing_file(tmp_path):
     flags = [f"--{name}={tmp_path / name}" for name in ("samples", "responses", "parsed", "output")]
-    run = subprocess.run([sys.executable, COMMAND, *flags], capture_output=True, text=True)
+    command = [sys.executable, COMMAND, "--judge", "rules", "--judges-file", JUDGES, *flags]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 1
     assert "no such file" in run.stderr
     assert "Traceback" not in run.stderr

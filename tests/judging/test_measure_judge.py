@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.comparison import Comparison, Judged, estimate
+from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, estimate
 from spd_faith.judging.measurement import contents_only, measure
 from spd_faith.judging.validation_set import ConsistencyItem, ReasoningItem
 
@@ -111,9 +111,10 @@ def test_a_cr_item_by_hand():
 
 def test_the_contents_leave_out_the_verdicts_and_nothing_else():
     judged = [
-        Judged(tuple(Claim(text, "consistent") for text in texts), 1.0) for texts in (("v", "a", "b"), ("v", "b"))
+        SampleJudgement(tuple(Claim(text, "consistent") for text in texts), 1.0)
+        for texts in (("v", "a", "b"), ("v", "b"))
     ]
-    comparison = Comparison("s", ("", "s"), "cr", *judged, ((0, 0), (2, 1)))
+    comparison = ComparedJudgements("s", ("", "s"), "cr", *judged, ((0, 0), (2, 1)))
     left = contents_only(comparison)
     assert [claim.text for claim in left.first.claims] == ["a", "b"]
     assert left.pairs == ((1, 0),)

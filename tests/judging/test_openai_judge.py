@@ -97,7 +97,7 @@ def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(judged):
         row |= {"original": file.getvalue(), "original_sha256": str(size)}
     write_table(judged.folder / "images.parquet", table, IMAGES)
     with FaultServer(answer=honest) as server:
-        judged.run(server, pictures={"format": "png", "max_side": 50})
+        judged.run(server, images={"format": "png", "max_side": 50})
     sent = [Image.open(io.BytesIO(request.pictures[0])) for request in server.requests if request.pictures]
     assert {picture.size for picture in sent} == {(50, 25), (25, 50), (20, 20), (50, 50)}
     assert {picture.format for picture in sent} == {"PNG"}
@@ -106,7 +106,7 @@ def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(judged):
 def test_pictures_are_not_sent_where_the_endpoint_takes_none(judged):
     (judged.folder / "images.parquet").unlink()
     with FaultServer(answer=honest) as server:
-        judged.run(server, pictures=None)
+        judged.run(server, images=None)
     assert [request.pictures for request in server.requests] == [[]] * 8
 
 
@@ -317,7 +317,7 @@ def test_equal_answers_about_other_pictures_are_one_question_where_those_are_not
     write_table(judged.folder / "samples.parquet", rows, SAMPLES)
     write_answers(judged.folder, "model", [answers_of(0)] * 4)
     with FaultServer(answer=honest) as server:
-        judged.run(server, pictures=pictures)
+        judged.run(server, images=pictures)
     metrics = [metric_of(request) for request in server.requests]
     assert (metrics.count("cr"), metrics.count("drf")) == (of_consistency, 4)
 
@@ -350,7 +350,7 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         (None, {"models": MODELS | {"drf": {"model": "asked-drf"}}}, 0),  # other prices
         (None, {"generation": 2}, 8),
         (None, {"request": {"temperature": 0}}, 8),
-        (None, {"pictures": {"max_side": 28}}, 8),
+        (None, {"images": {"max_side": 28}}, 8),
         (changed_truth, {}, 1),
         (changed_picture, {}, 2),
         (changed_prompt, {}, 4),
@@ -360,7 +360,7 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         "prices",
         "generation",
         "request",
-        "pictures",
+        "images",
         "truth of a pair",
         "picture of a pair",
         "prompt of a metric",
@@ -399,7 +399,7 @@ def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(judged):
         return float(re.search(r"can cost up to \$(\d\.\d+)", str(caught.value))[1])
 
     # 8 × 8 pixels are bounded by 2,048 tokens each, at 2.5 dollars a million
-    assert bound(picture_tokens=25_501) - bound() == pytest.approx(2 * (25_501 - 2048) * 2.5e-6, abs=1e-4)
+    assert bound(image_tokens=25_501) - bound() == pytest.approx(2 * (25_501 - 2048) * 2.5e-6, abs=1e-4)
 
 
 def test_the_limit_is_for_all_models_of_a_dataset(judged):

@@ -2,8 +2,10 @@
 
 import pytest
 
-from spd_faith.core.entries import OpenAIModel, PixelBudget, Prices, Resources, SentPictures, TransformersModel
-from spd_faith.planning.estimates import Usage, dollars, estimated_usage, gpu_hours, how_estimated, measured_usage
+from spd_faith.core.entries import PixelBudget, Resources
+from spd_faith.endpoints.entries import SentImages
+from spd_faith.inference.entries import OpenAIModel, TransformersModel
+from spd_faith.planning.estimates import Usage, estimated_usage, gpu_hours, how_estimated, measured_usage
 
 LENGTHS = {"describe": 400, "same": 80, "different": 120}  # 600 characters, 200 a prompt: 50 tokens
 
@@ -41,19 +43,17 @@ def test_an_entry_with_room_for_reasoning_is_thought_to_use_it():
 
 def test_an_endpoint_takes_no_seconds_of_ours():
     entry = OpenAIModel(
-        backend="openai", base_url="https://x.org", model="m", max_new_tokens=512, pictures=SentPictures(max_side=280)
+        backend="openai", base_url="https://x.org", model="m", max_new_tokens=512, images=SentImages(max_side=280)
     )
     usage = estimated_usage(entry, LENGTHS)
     assert usage.seconds == 0
     assert usage.prompt_tokens == 2 * 100 + 50  # 280² / 784 = 100
-    counted = entry.model_copy(update={"picture_tokens": 14_167})
+    counted = entry.model_copy(update={"image_tokens": 14_167})
     assert estimated_usage(counted, LENGTHS).prompt_tokens == 2 * 14_167 + 50
 
 
-def test_dollars_and_hours_by_hand():
+def test_hours_by_hand():
     usage = Usage(prompt_tokens=1500, generated_tokens=200, seconds=1.8, answers=0)
-    prices = Prices(input=2.5, output=10, source="a page", date="2026-11-24")
-    assert dollars(usage, 1000, prices) == pytest.approx(1000 * (1500 * 2.5 + 200 * 10) / 1e6)  # 5.75
     assert gpu_hours(usage, 1000, 4) == pytest.approx(2.0)
 
 

@@ -1,5 +1,6 @@
 """What judges have still to be asked, by the answers that are there and the journal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,16 @@ from fault_server import FaultServer
 from judging.paid_judge import PRICES, Judged, answers_of, fields_of, honest, write_answers, write_pairs
 
 from spd_faith.core.config import Run, RunConfig
-from spd_faith.core.entries import HubDataset, OpenAIJudge, ResponsesFileModel, RulesJudge
-from spd_faith.judging.judge_prompts import load_judge_prompts
+from spd_faith.core.paths import ResultPaths
+from spd_faith.dataset.entries import HubDataset
+from spd_faith.inference.entries import ResponsesFileModel
+from spd_faith.judging.entries import OpenAIJudge, RulesJudge
 from spd_faith.planning.estimates import estimated_judging, how_judging_is_estimated
 from spd_faith.planning.judging import work_of_judges
 from spd_faith.planning.needs import missing_needs
 
 PAIRS = 4
-PROMPTS = load_judge_prompts(Path(__file__).parents[2] / "resources/prompts")
+PROMPTS = Path(__file__).parents[2] / "resources/prompts"
 SILENT = {"describe": "", "same": "No.", "different": "No."}
 
 
@@ -39,7 +42,7 @@ def run_with(server, *models, **changes):
 
 
 def work(results, server, *models, **changes):
-    return work_of_judges(run_with(server, *models, **changes), results, PROMPTS, PAIRS)
+    return work_of_judges(run_with(server, *models, **changes), ResultPaths(results), PROMPTS, PAIRS)
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_silent_and_equal_answers_count_none(results, server):
     drf, cr = work(results, server, "one", "two", "nobody")
     # three of `one`, two that `two` says otherwise of a pair
     assert (drf.calls, cr.calls) == (3 + 2 + PAIRS, 3 + 2 + PAIRS)
-    drf, cr = work(results, server, "one", "two", "nobody", pictures=None)
+    drf, cr = work(results, server, "one", "two", "nobody", images=None)
     # the same words about another pair of the same truth are then no other question
     assert (drf.calls, cr.calls) == (3 + 1 + PAIRS, 3 + 1 + PAIRS)
 
@@ -81,7 +84,7 @@ def test_what_is_judged_is_done_and_measured(results, server):
     assert len(server.requests) - asked == drf.left + cr.left
 
 
-def test_without_prices_nobody_knows_what_it_costs(results, server):
+def test_without_prices_the_cost_is_unknown(results, server):
     models = {"drf": {"model": "m"}, "cr": {"model": "n", "prices": PRICES}}
     drf, cr = work(results, server, "one", models=models)
     assert drf.usd is None and cr.usd > 0
@@ -90,13 +93,13 @@ def test_without_prices_nobody_knows_what_it_costs(results, server):
 def test_a_run_of_free_judges_has_no_work(results, server):
     run = run_with(server, "one")
     free = Run(run.config, run.dataset, run.models, {"rules": run.judges["rules"]})
-    assert work_of_judges(free, results, PROMPTS, PAIRS) == []
+    assert work_of_judges(free, ResultPaths(results), PROMPTS, PAIRS) == []
 
 
 def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
     def needs():
         run = run_with(server, "one", key_variable="JUDGE_KEY")
-        judging = work_of_judges(run, results, PROMPTS, PAIRS)
+        judging = work_of_judges(run, ResultPaths(results), PROMPTS, PAIRS)
         return missing_needs(run, [], PAIRS, {}, 0, 10**12, judging)
 
     assert needs() == ["paid: the environment variable JUDGE_KEY is not set; it must hold the key."]
@@ -105,16 +108,20 @@ def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
 
 
 def test_estimates_by_hand(server):
-    entry = OpenAIJudge.model_validate(fields_of(server, pictures={"max_side": 280}, max_new_tokens=200))
-    assert estimated_judging(entry, "drf", 4000).prompt_tokens == 1000 + 300 + 150 + 2 * 100  # 280² / 784 = 100
-    assert estimated_judging(entry, "drf", 4000).generated_tokens == 200
-    assert estimated_judging(entry, "cr", 4000).prompt_tokens == 1000 + 120 + 2 * 100
-    assert estimated_judging(entry, "cr", 4000).generated_tokens == 150
-    blind = OpenAIJudge.model_validate(fields_of(server, pictures=None))
-    assert estimated_judging(blind, "drf", 4000).prompt_tokens == 1450
-    assert estimated_judging(blind, "cr", 4000).prompt_tokens == 1120
+    def usage(entry, metric):
+        calls = {one.metric: one for one in entry.planned_calls(Path("no/journal"), PROMPTS, [], PAIRS)}[metric]
+        return estimated_judging(replace(calls, prompt_characters=4000))
+
+    entry = OpenAIJudge.model_validate(fields_of(server, images={"max_side": 280}, max_new_tokens=200))
+    assert usage(entry, "drf").prompt_tokens == 1000 + 300 + 150 + 2 * 100  # 280² / 784 = 100
+    assert usage(entry, "drf").generated_tokens == 200
+    assert usage(entry, "cr").prompt_tokens == 1000 + 120 + 2 * 100
+    assert usage(entry, "cr").generated_tokens == 150
+    blind = OpenAIJudge.model_validate(fields_of(server, images=None))
+    assert usage(blind, "drf").prompt_tokens == 1450
+    assert usage(blind, "cr").prompt_tokens == 1120
     usual = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
-    assert estimated_judging(usual, "cr", 4000).prompt_tokens == 1120 + 2 * 25_501  # of gpt-4o-mini
-    assert estimated_judging(usual, "drf", 4000).prompt_tokens == pytest.approx(1450 + 2 * 640 * 480 / 784)
-    for value in ("/ 4", "300", "150", "784", "2 × 60", "picture_tokens"):
+    assert usage(usual, "cr").prompt_tokens == 1120 + 2 * 25_501  # of gpt-4o-mini
+    assert usage(usual, "drf").prompt_tokens == pytest.approx(1450 + 2 * 640 * 480 / 784)
+    for value in ("/ 4", "300", "150", "784", "2 × 60", "image_tokens"):
         assert value in how_judging_is_estimated()

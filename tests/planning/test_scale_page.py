@@ -9,10 +9,11 @@ from workflow.project import ROOT
 from workflow.scaled import LARGE, MODELS, PAIRS, scaled_project
 
 from spd_faith.core.config import Run, load_run
+from spd_faith.core.paths import ResultPaths
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.judging.judge_prompts import load_judge_prompts
 from spd_faith.planning.judging import work_of_judges
-from spd_faith.planning.work import ModelWork, number_of_pairs, work_of_models
+from spd_faith.planning.work import ModelWork, num_pairs, work_of_models
+from spd_faith.registry import REGISTRY
 
 PAGE = (ROOT / "docs/scale.md").read_text()
 PROMPTS = ROOT / "resources/prompts"
@@ -26,12 +27,12 @@ def scaled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_of(folder: Path, **changes: list[str]) -> Run:
     config = yaml.safe_load((folder / "config/config.yaml").read_text())
-    return load_run(config | changes, [], registries=folder / "config")
+    return load_run(config | changes, [], REGISTRY, folder / "config")
 
 
 def work(run: Run) -> dict[str, ModelWork]:
-    assert number_of_pairs(run, Path("nothing")) == PAIRS
-    return {one.model: one for one in work_of_models(run, Path("nothing"), load_prompts(PROMPTS), PAIRS)}
+    assert num_pairs(run, ResultPaths(Path("nothing"))) == PAIRS
+    return {one.model: one for one in work_of_models(run, ResultPaths(Path("nothing")), load_prompts(PROMPTS), PAIRS)}
 
 
 def row(name: str) -> list[str]:
@@ -60,6 +61,5 @@ def test_dollars(scaled: Path) -> None:
         assert told == (
             [f"{prices.input:.2f}", f"{prices.output:.2f}", f"{one.usd:.2f}"] if prices else ["?", "?", "?"]
         )
-    prompts = load_judge_prompts(PROMPTS)
-    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, Path("nothing"), prompts, PAIRS))
+    drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), PROMPTS, PAIRS))
     assert f"{drf:.2f} for DRF and {cr:.2f} for CR per model" in PAGE

@@ -6,25 +6,19 @@ from pathlib import Path
 import pytest
 
 from spd_faith.core.config import Run, RunConfig
-from spd_faith.core.entries import (
-    DemoDataset,
-    DemoSplit,
-    HubDataset,
-    OpenAIModel,
-    Prices,
-    Resources,
-    ResponsesFileModel,
-    RulesJudge,
-    TransformersModel,
-    identity,
-)
+from spd_faith.core.entries import Resources, identity
 from spd_faith.core.files import sha256, write_table
 from spd_faith.core.journal import Journal
+from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import IMAGES
+from spd_faith.dataset.entries import DemoDataset, DemoSplit, HubDataset
+from spd_faith.endpoints.entries import Prices
+from spd_faith.inference.entries import OpenAIModel, ResponsesFileModel, TransformersModel
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import question_keys
+from spd_faith.judging.entries import RulesJudge
 from spd_faith.planning.needs import disk_bytes, missing_needs
-from spd_faith.planning.work import number_of_pairs, work_of_models
+from spd_faith.planning.work import num_pairs, work_of_models
 
 PROMPTS = {task: Prompt(task, f"{task}?") for task in ("describe", "same", "different")}
 PRICES = Prices(input=1, output=2, source="a page", date="2026-11-24")
@@ -85,17 +79,17 @@ def results(tmp_path):
     ],
 )
 def test_pairs_that_an_entry_tells(tmp_path, dataset, pairs):
-    assert number_of_pairs(run_on(dataset), tmp_path) == pairs
+    assert num_pairs(run_on(dataset), ResultPaths(tmp_path)) == pairs
 
 
 def test_pairs_that_are_there_are_counted(results):
-    assert number_of_pairs(run_on(hub(easy=None)), results) == 4
+    assert num_pairs(run_on(hub(easy=None)), ResultPaths(results)) == 4
 
 
 def test_own_pairs_are_counted(tmp_path):
     from PIL import Image
 
-    from spd_faith.core.entries import JsonlDataset
+    from spd_faith.dataset.entries import JsonlDataset
 
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
@@ -103,11 +97,11 @@ def test_own_pairs_are_counted(tmp_path):
     lines = [{"qid": n, "original": "a.png", "modified": "b.png", "modifications": [change]} for n in range(5)]
     (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, lines)))
     own = JsonlDataset(source="jsonl", path=str(tmp_path / "pairs.jsonl"))
-    assert number_of_pairs(run_on(own), tmp_path / "results") == 5
+    assert num_pairs(run_on(own), ResultPaths(tmp_path / "results")) == 5
 
 
 def test_what_is_done_is_not_done_again(results):
-    local, *_ = work_of_models(run_on(hub(easy=4), "local"), results, PROMPTS, 4)
+    local, *_ = work_of_models(run_on(hub(easy=4), "local"), ResultPaths(results), PROMPTS, 4)
     assert (local.questions, local.done, local.left) == (12, 3, 9)
     assert (local.prompt_tokens, local.generated_tokens) == (900, 90)
     assert local.usage.answers == 3
@@ -116,7 +110,7 @@ def test_what_is_done_is_not_done_again(results):
 
 
 def test_each_backend_costs_what_it_costs(results):
-    file, local, paid, priceless = work_of_models(run_on(hub(easy=4)), results, PROMPTS, 4)
+    file, local, paid, priceless = work_of_models(run_on(hub(easy=4)), ResultPaths(results), PROMPTS, 4)
     assert [one.model for one in (file, local, paid, priceless)] == ["file", "local", "paid", "priceless"]
     assert (file.questions, file.left, file.usd, file.gpu_hours) == (0, 0, 0, 0)
     assert paid.left == 12 and paid.gpu_hours == 0
@@ -126,7 +120,7 @@ def test_each_backend_costs_what_it_costs(results):
 
 def needs(results, environment, gpus, free=1e12, models=()):
     run = run_on(hub(easy=4), *models)
-    return missing_needs(run, work_of_models(run, results, PROMPTS, 4), 4, environment, gpus, free)
+    return missing_needs(run, work_of_models(run, ResultPaths(results), PROMPTS, 4), 4, environment, gpus, free)
 
 
 def test_nothing_is_missing_where_all_is_there(results, monkeypatch):
@@ -137,12 +131,12 @@ def test_nothing_is_missing_where_all_is_there(results, monkeypatch):
 def test_what_is_missing_is_told(results, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     gpu, key = needs(results, {}, gpus=0)
-    assert "cannot do without one: local." in gpu
+    assert "these models require one: local." in gpu
     assert key == "paid: the environment variable X_KEY is not set; it must hold the key."
     (few,) = needs(results, {"X_KEY": "secret"}, gpus=2)
-    assert few == "local: asks 3 GPUs, and 2 are visible here."
+    assert few == "local: requests 3 GPUs, but 2 are visible here."
     (disk,) = needs(results, {"X_KEY": "secret"}, gpus=3, free=1000)
-    assert disk.startswith("Disk: the tables take about 0.0 GB, and 0.0 GB are free here.")
+    assert disk.startswith("Disk: the tables need about 0.0 GB; 0.0 GB are free here.")
 
 
 def test_a_model_that_is_done_needs_nothing(results):
@@ -152,7 +146,7 @@ def test_a_model_that_is_done_needs_nothing(results):
         for question in question_keys(rows, PROMPTS, identity(MODELS["local"])):
             journal.append(question.key, {"prompt_tokens": 1, "generated_tokens": 1, "seconds": 1.0}, {})
     run = run_on(hub(easy=1), "local")
-    work = work_of_models(run, results, PROMPTS, 1)
+    work = work_of_models(run, ResultPaths(results), PROMPTS, 1)
     assert work[0].left == 0
     assert missing_needs(run, work, 1, {}, 0, 10**12) == []
 

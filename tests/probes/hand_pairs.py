@@ -2,8 +2,8 @@
 
 import json
 
-from spd_faith.core.entries import DemoDataset
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DemoDataset
 from spd_faith.inference.pictures import decode, merge
 
 

@@ -9,8 +9,8 @@ from safetensors import safe_open
 from transformers import AutoProcessor
 from transformers.utils import is_torchvision_available
 
-from spd_faith.core.config import registry_entry
 from spd_faith.dataset.demo import demo_pairs
+from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.reference_models import internvl, llava, qwen2_vl
 from spd_faith.reference_models.card import METRICS_FILE, Training, card_text
@@ -114,7 +114,7 @@ def test_loose_model_errs_where_it_was_taught_to_and_is_stopped_early(name: str)
 @pytest.mark.slow
 @every_final_model
 def test_final_model_sees_the_easy_split_of_the_demo(name: str, family: ModuleType):
-    pairs = demo_pairs(registry_entry("datasets", ROOT / "config/datasets.yaml", "demo"))
+    pairs = demo_pairs(DATASETS.load_entry(ROOT / "config/datasets.yaml", "demo"))
     easy = [pair.scenes for pair in pairs if pair.split == "easy"]
     assert len(easy) == 40
     answers = ask(load(MODELS / name, family.IMAGE_LAYOUT), PROMPTS, easy)

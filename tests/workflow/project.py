@@ -114,27 +114,46 @@ class Project:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run, by rule; the aggregation target `all` is no job."""
-        output = self.run("--dry-run", *arguments)
-        stats = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
-        if stats is None:
-            assert "Nothing to be done" in output, output
-            return {}
-        counts = dict(line.split() for line in stats[1].splitlines())
-        return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
+        return _job_counts(self.run("--dry-run", *arguments))
+
+    def planned_on_slurm(self) -> dict[str, int]:
+        """Jobs of a dry run through the profile, by rule."""
+        return _job_counts(self.run_on_slurm("--dry-run"))
 
     def models(self) -> list[str]:
         return yaml.safe_load((self.folder / "config/config.yaml").read_text())["models"]
 
     def planned_of(self, *arguments: str) -> Counter[tuple[str, str]]:
-        """Jobs of a dry run, by rule and model ("" where it is about none), for tests that ask whose they are."""
+        """Jobs of a dry run, by rule and model ("" where it is about none), for tests that ask whose they are.
+
+        Judging has the judge's name after the rule's.
+        """
         output = self.run("--dry-run", *arguments)
         jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, re.MULTILINE)
-        models = [re.search(r"^    wildcards: .*?\bmodel=([^,\n]+)", told, re.MULTILINE) for _, told in jobs]
-        names = [(rule, model[1] if model else "") for (rule, _), model in zip(jobs, models, strict=True)]
+        wildcards = [dict(re.findall(r"(\w+)=([^,\n]+)", _line(told, "wildcards"))) for _, told in jobs]
+        names = [
+            (f"{rule}_{found['judge']}" if rule == "judge_responses" else rule, found.get("model", ""))
+            for (rule, _), found in zip(jobs, wildcards, strict=True)
+        ]
         return Counter(name for name in names if name[0] != "all")
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "results/demo" / name)
+
+
+def _job_counts(output: str) -> dict[str, int]:
+    stats = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", output, re.DOTALL | re.MULTILINE)
+    if stats is None:
+        assert "Nothing to be done" in output, output
+        return {}
+    counts = dict(line.split() for line in stats[1].splitlines())
+    return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
+
+
+def _line(told: str, name: str) -> str:
+    """What Snakemake says of a job under a name."""
+    found = re.search(rf"^    {name}: (.*)$", told, re.MULTILINE)
+    return found[1] if found else ""
 
 
 class _Edit:

@@ -80,7 +80,7 @@ def test_both_judges_on_the_leaderboard_and_nothing_is_paid_for_twice(project: P
         # another model pays for its own new answers
         serve(project, server, [MODEL, ADDED])
         planned = project.planned()
-        assert planned["judge_by_endpoint"] == 1 and planned["run_inference"] == 1
+        assert planned["judge_responses"] == 2 and planned["run_inference"] == 1  # the rules judge it too
         output += project.run(PAID_KEY=KEY)
         both = judgements(project, MODEL, ADDED)
         assert len(server.requests) == both["question_sha"].nunique()
@@ -90,11 +90,11 @@ def test_both_judges_on_the_leaderboard_and_nothing_is_paid_for_twice(project: P
         assert set(live["judge_calls"]) == {len(server.requests)}
 
         # a changed module judges nothing again; a prompt does
-        (project.folder / "workflow_scripts/spd_faith/judging/judged.py").open("a").write("# a remark\n")
-        assert "judge_by_endpoint" not in project.planned()
+        (project.folder / "workflow_scripts/spd_faith/judging/judgement_rows.py").open("a").write("# a remark\n")
+        assert "judge_responses" not in project.planned()
         prompt = project.folder / "resources/prompts/judge_cr.txt"
         prompt.write_text(prompt.read_text().replace("You give no score.", "You do not score."))
-        assert project.planned()["judge_by_endpoint"] == 2
+        assert project.planned()["judge_responses"] == 2
     assert KEY not in output
     files = [path for path in project.folder.rglob("*") if path.is_file()]
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
@@ -111,6 +111,14 @@ def test_a_missing_key_is_told_before_any_job(project: Project) -> None:
     told = "paid: the environment variable PAID_KEY is not set; it must hold the key."
     assert told in message and told in plan
     assert not list((project.folder / "results").rglob("*.parquet"))
+
+
+def test_on_a_cluster_it_may_stand_beside_the_rules(project: Project) -> None:
+    """Its jobs are in no group: one that holds what comes before and after them would depend on itself."""
+    with FaultServer() as server:
+        serve(project, server, [MODEL])
+        planned = project.planned_on_slurm()
+    assert planned["judge_responses"] == planned["score_responses"] == 2
 
 
 def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Project) -> None:

@@ -14,8 +14,8 @@ from fault_server import FaultServer, Request
 from judging.paid_judge import PRICES, honest
 from workflow.project import Project
 
-from spd_faith.core.config import registry_entry
 from spd_faith.dataset.demo import demo_pairs
+from spd_faith.dataset.entries import DATASETS
 
 LOCAL, SHARDED, SERVED, THEIRS = "tiny-qwen2-vl", "tiny-qwen2-vl-early", "served", "theirs"
 MODELS = [LOCAL, SHARDED, SERVED, THEIRS]
@@ -24,9 +24,9 @@ KEYS = {"SERVED_KEY": "sk-test-a", "PAID_KEY": "sk-test-b"}
 PROBES = ["neuron_activation", "layer_changes"]  # soon drawn, and not in alphabetical order
 ADDED_PROBE = "hidden_similarity"  # a probe that the run leaves out
 
-DATASET = {"make_demo_dataset", "download_dataset", "import_pairs"}
+DATASET = {"make_dataset"}
 INFERENCE = {"run_inference", "run_inference_shard"}
-EXPENSIVE = DATASET | INFERENCE | {"judge_by_endpoint", "run_probes"}
+EXPENSIVE = DATASET | INFERENCE | {"judge_responses_paid", "run_probes"}
 
 LEADERBOARD = Counter({("make_leaderboard", ""): 1})
 ANSWERING = {
@@ -53,7 +53,7 @@ def probing(models: list[str], *first: str) -> Counter[tuple[str, str]]:
 def chains(models: list[str], answering: dict[str, dict[str, int]] = ANSWERING) -> Counter[tuple[str, str]]:
     """Everything about the models, from the question to the figures, and the aggregation."""
     own = sum((jobs_of([model], **answering[model]) for model in models), Counter())
-    judged = jobs_of(models, parse_responses=1, judge_by_rules=1, judge_by_endpoint=1, score_differences=2)
+    judged = jobs_of(models, parse_responses=1, judge_responses_rules=1, judge_responses_paid=1, score_responses=2)
     return own + judged + probing(models, "run_probes") + LEADERBOARD
 
 
@@ -98,7 +98,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         with project.edited("config/config.yaml") as config:
             config |= {"models": MODELS, "judges": ["rules", "paid"], "inference": {"shards": {SHARDED: SHARDS}}}
             config["probes"] = {"run": PROBES, "samples_per_split": 1}
-        dataset = registry_entry("datasets", project.folder / "config/datasets.yaml", "demo")
+        dataset = DATASETS.load_entry(project.folder / "config/datasets.yaml", "demo")
         told = {"response_text": "The bus was moved.", "response_same": "No.", "response_different": "Yes."}
         answers = json.dumps([{"qid": pair.sample_id, **told} for pair in demo_pairs(dataset)])
         # more than the 1 MB up to which Snakemake compares contents by itself
@@ -177,7 +177,7 @@ def test_other_pictures_under_the_same_truths_run_the_chains(project: Project) -
     )
     project.run("--force", "results/demo/samples.parquet")
     of_asked = [LOCAL, SHARDED, SERVED]
-    assert expensive(project.planned_of()) == expensive(chains(of_asked)) | {("judge_by_endpoint", THEIRS)}
+    assert expensive(project.planned_of()) == expensive(chains(of_asked)) | {("judge_responses_paid", THEIRS)}
 
 
 # ---- models ----------------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_another_bound_on_calls_in_flight_reruns_the_leaderboard_alone(project: 
         (SHARDED, {"pixel_budget": {"min_pixels": 784, "max_pixels": 12544}}),
         (LOCAL, {"generation": 2}),
         (SERVED, {"model": "served-model-2"}),
-        (SERVED, {"pictures": {"max_side": 512}}),
+        (SERVED, {"images": {"max_side": 512}}),
     ],
 )
 def test_what_is_identity_reruns_the_chain_of_its_model_alone(project: Project, model: str, change: dict) -> None:
@@ -267,13 +267,13 @@ def test_a_threshold_reruns_contrasts_figures_and_leaderboard(project: Project) 
 
 def test_a_formula_reruns_scores_contrasts_and_leaderboard(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/scoring/metrics.py", "# another formula\n")
-    assert project.planned_of() == jobs_of(MODELS, score_differences=2) + probing(MODELS) + LEADERBOARD
+    assert project.planned_of() == jobs_of(MODELS, score_responses=2) + probing(MODELS) + LEADERBOARD
 
 
 def test_a_headline_definition_reruns_scores_contrasts_and_leaderboard(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["scoring"]["dqr"] = "exact"
-    assert project.planned_of() == jobs_of(MODELS, score_differences=2) + probing(MODELS) + LEADERBOARD
+    assert project.planned_of() == jobs_of(MODELS, score_responses=2) + probing(MODELS) + LEADERBOARD
 
 
 def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
@@ -285,13 +285,13 @@ def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
 def test_the_rules_of_the_judge_rerun_its_judgements_and_the_scores(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/judging/reasoning.py", "# another rule\n")
     # the scores of both judges, for their command imports the rules: it scores folders of answers too
-    judged = jobs_of(MODELS, judge_by_rules=1, score_differences=2)
+    judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=2)
     assert project.planned_of() == judged + probing(MODELS) + LEADERBOARD
 
 
 def test_the_prompt_of_a_judge_reruns_its_judgements_and_their_scores(project: Project) -> None:
     append(project, "resources/prompts/judge_cr.txt", "\n")
-    judged = jobs_of(MODELS, judge_by_endpoint=1, score_differences=1)
+    judged = jobs_of(MODELS, judge_responses_paid=1, score_responses=1)
     assert project.planned_of() == judged + LEADERBOARD  # the groups of the contrasts are those of the first judge
 
 

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.slow
 CHAIN = {
     "import_responses": 1,
     "parse_responses": 1,
-    "judge_by_rules": 1,
-    "score_differences": 1,
+    "judge_responses": 1,
+    "score_responses": 1,
     "make_leaderboard": 1,
 }
 

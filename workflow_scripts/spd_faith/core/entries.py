@@ -1,21 +1,33 @@
-"""The entries of the registries: what a dataset, a model and a judge can be.
+"""What every entry of the registries is: datasets, models and judges.
 
-Every field is described here once; the JSON schemas in `config/` are generated from these types
-(`write_config_schemas.py`). A field that does not change the result of an entry is marked `NOT_IDENTITY`: the workflow
-hands only the rest to Snakemake as parameters, so a new label or batch size reruns nothing expensive.
+Each stage declares its kinds in its own `entries.py`, with what they need, what they cost and what runs them; the JSON
+schemas in `config/` are generated from these types (`write_config_schemas.py`). A field that does not change the result
+of an entry is marked `NOT_IDENTITY`: the workflow hands only the rest to Snakemake as parameters, so a new label or
+batch size reruns nothing expensive.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 NOT_IDENTITY = "does not change the result"
+LEFT_OUT_AT_DEFAULT = "is left out of the identity at its default"
+"""Mark of a field that version 0.1 did not have: at its default, results of that version are those of the entry."""
+
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
-_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_FIELDS_SET_ELSEWHERE = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "n", "stream"})
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+@dataclass(frozen=True)
+class Formerly:
+    """Mark of a renamed field: its identity keeps the old name, and a config that uses it is told the new one."""
+
+    name: str
 
 
 class Strict(BaseModel):
@@ -24,128 +36,50 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
-class Entry(Strict):
-    """An entry of a registry."""
-
-    label: Annotated[str | None, NOT_IDENTITY] = None
-    """Name on the leaderboard; the key where none is given."""
-
-    def absent_file(self) -> tuple[str, str, str] | None:
-        """(field, its value, what it must be) where the entry names something on disk that is not there."""
-        return None
-
-
 def identity(entry: Strict) -> dict[str, Any]:
-    """The fields of an entry, and of what is nested in it, that change its result."""
-    fields = {name for name, field in type(entry).model_fields.items() if NOT_IDENTITY not in field.metadata}
-    nested = {name: value for name in fields if isinstance(value := getattr(entry, name), Strict)}
-    return entry.model_dump(include=fields) | {name: identity(value) for name, value in nested.items()}
+    """The fields of an entry, and of what is nested in it, that change its result, by their stored names."""
+    return dict(_identity_fields(entry))
+
+
+def _identity_fields(entry: Strict) -> Iterator[tuple[str, Any]]:
+    dumped = entry.model_dump()
+    for name, field in type(entry).model_fields.items():
+        value = getattr(entry, name)
+        is_left_out = LEFT_OUT_AT_DEFAULT in field.metadata and value == field.get_default(call_default_factory=True)
+        if NOT_IDENTITY not in field.metadata and not is_left_out:
+            stored_name = next((mark.name for mark in field.metadata if isinstance(mark, Formerly)), name)
+            yield stored_name, identity(value) if isinstance(value, Strict) else dumped[name]
+
+
+def former_names(model: type[BaseModel]) -> dict[str, str]:
+    """The present names of a model's renamed fields, by their old ones."""
+    marks = ((name, mark) for name, field in model.model_fields.items() for mark in field.metadata)
+    return {mark.name: name for name, mark in marks if isinstance(mark, Formerly)}
 
 
 def unique(names: list[str]) -> list[str]:
-    """The names; raises `ValueError` where one stands twice."""
+    """The names; raises `ValueError` for duplicates."""
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"named more than once: {', '.join(repeated)}")
     return names
 
 
-def _ascending(pair: list[int]) -> list[int]:
+def ascending(pair: list[int]) -> list[int]:
+    """The lower and the upper bound; raises `ValueError` where they are exchanged."""
     if pair[0] > pair[1]:
         raise ValueError(f"the lower bound {pair[0]} is above the upper bound {pair[1]}")
     return pair
-
-
-def _further_fields(request: dict[str, Any]) -> dict[str, Any]:
-    if set_elsewhere := sorted(set(request) & _FIELDS_SET_ELSEWHERE):
-        raise ValueError(f"set by other keys or by the workflow: {', '.join(set_elsewhere)}")
-    return request
 
 
 Name = Annotated[str, Field(pattern=NAME.pattern)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(unique)]
 
 
-def _range(lowest: int, highest: int) -> Any:
-    bound = Annotated[int, Field(ge=lowest, le=highest)]
-    return Annotated[list[bound], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
-
-
-# ---- datasets.yaml ---------------------------------------------------------------------------------------------------
-
-
-class DemoSplit(Strict):
-    pairs: int = Field(ge=1, le=100_000)
-    """Number of image pairs."""
-    objects: _range(1, 14)
-    """Fewest and most objects of the original picture; two of the 16 cells stay free to move to."""
-    differences: _range(1, 5)
-    """Fewest and most differences of a pair."""
-
-
-class DemoDataset(Entry):
-    source: Literal["demo"]
-    """Scenes drawn by the workflow itself."""
-    seed: int = Field(ge=0)
-    """Seed of the scenes."""
-    splits: dict[Name, DemoSplit] = Field(min_length=1)
-    """Split names and what their pairs look like."""
-
-
-class HubDataset(Entry):
-    source: Literal["hub"]
-    """Parquet files of a dataset repository on the Hugging Face hub."""
-    repository: str = Field(pattern=_HUB_ID.pattern)
-    """Id of the dataset repository, owner/name."""
-    revision: str = "main"
-    """Branch, tag or commit; the resolved commit is recorded with the data."""
-    splits: dict[Name, Annotated[int, Field(ge=1)] | None] = Field(min_length=1)
-    """Splits to take, each with its number of rows, or null where nobody counted."""
-    limit: int | None = Field(default=None, ge=1)
-    """Take only the first pairs of each split, at most so many; null takes all."""
-    exclude: Annotated[list[str], AfterValidator(unique)] = []
-    """Sample ids of pairs to leave out, because they cannot be used."""
-
-
-class FolderDataset(Entry):
-    source: Literal["folder"]
-    """Folders {split}/{id}/ with {id}_original.*, {id}_modified_final.* and differences.json; see docs/own_pairs.md."""
-    path: str = Field(min_length=1)
-    """The folder; relative paths start at the project's root."""
-    splits: Names | None = None
-    """Subfolders to take; null takes all."""
-    limit: int | None = Field(default=None, ge=1)
-    """Take only the first pairs of each split, at most so many; null takes all."""
-
-    def absent_file(self) -> tuple[str, str, str] | None:
-        return None if Path(self.path).is_dir() else ("path", self.path, "an existing folder")
-
-
-class JsonlDataset(Entry):
-    source: Literal["jsonl"]
-    """A file with a pair per line: its pictures by path and its true differences; see docs/own_pairs.md."""
-    path: str = Field(min_length=1)
-    """The file; relative paths start at the project's root."""
-    image_dir: str | None = Field(default=None, min_length=1)
-    """The folder that the pictures' paths start from; null is the file's."""
-    limit: int | None = Field(default=None, ge=1)
-    """Take only the first pairs of each split, at most so many; null takes all."""
-
-    def absent_file(self) -> tuple[str, str, str] | None:
-        if not Path(self.path).is_file():
-            return "path", self.path, "an existing file"
-        if self.image_dir is not None and not Path(self.image_dir).is_dir():
-            return "image_dir", self.image_dir, "an existing folder"
-        return None
-
-
-# ---- models.yaml -----------------------------------------------------------------------------------------------------
-
-
 class Resources(Strict):
-    """What a scheduler sets aside for a job; apart from `requires_gpu`, which says what the model cannot do without."""
+    """What a scheduler reserves for a job; `requires_gpu` says separately what the model cannot run without."""
 
     gpu: int = Field(default=0, ge=0)
-    """GPUs of one inference job; with 0 the job runs on the CPU even where a GPU is visible."""
+    """GPUs of one job; with 0 it runs on the CPU even where a GPU is visible."""
     threads: int = Field(default=1, ge=1)
     """CPU threads, also torch's."""
     mem_mb: int = Field(default=3000, ge=600)
@@ -153,217 +87,206 @@ class Resources(Strict):
     runtime: int = Field(default=60, ge=1)
     """Time limit in minutes."""
     partition: str | None = Field(default=None, min_length=1)
-    """Partition of the cluster; null where the limits in slurm/cluster.yaml choose it."""
+    """Partition of the cluster; null: chosen by the limits in slurm/cluster.yaml."""
 
 
 class PixelBudget(Strict):
     min_pixels: int = Field(ge=1)
-    """Smaller pictures are enlarged to this many pixels."""
+    """Smaller images are enlarged to this many pixels."""
     max_pixels: int = Field(ge=1)
-    """Larger pictures are reduced to this many pixels."""
+    """Larger images are reduced to this many pixels."""
 
     @model_validator(mode="after")
     def _is_ascending(self) -> "PixelBudget":
-        _ascending([self.min_pixels, self.max_pixels])
+        ascending([self.min_pixels, self.max_pixels])
         return self
 
 
-class TransformersModel(Entry):
-    backend: Literal["transformers"]
-    """Loaded in this process through the Auto classes of transformers."""
-    model: str = Field(min_length=1)
-    """Local folder, or id on the Hugging Face hub."""
-    revision: str | None = None
-    """Branch, tag or commit on the hub; `main` where nobody looked one up. Not for local folders."""
-    dtype: Literal["float32", "bfloat16", "float16"]
-    """Number format of the weights and activations."""
-    attention: Literal["sdpa", "flash_attention_2"] = "sdpa"
-    """Attention implementation. Never eager: it changes the answers of real checkpoints and runs out of memory."""
-    image_layout: Literal["pair", "merged"] = "pair"
-    """Two pictures, or one: side by side when width ≤ height, else stacked."""
-    pixel_budget: PixelBudget | None = None
-    """Pixels per picture, for processors that take a budget; null keeps the processor's own."""
-    max_new_tokens: int = Field(ge=1, le=32_768)
-    """Longest answer in tokens; a longer one is cut and marked `length`."""
-    generation: int = Field(default=1, ge=1)
-    """Raise it to generate the answers again on purpose."""
-    requires_gpu: Annotated[bool, NOT_IDENTITY] = False
-    """The model is of no use without a GPU."""
-    device_map: Annotated[Literal["auto"] | None, NOT_IDENTITY] = None
-    """`auto` spreads the layers over all GPUs of the job (accelerate)."""
-    batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
-    """Pairs at a time, each with all questions about it."""
-    resources: Annotated[Resources, NOT_IDENTITY] = Resources()
-    """What a scheduler sets aside."""
+@dataclass(frozen=True)
+class Requirements:
+    """What an entry needs before its jobs can do their work."""
 
-    def absent_file(self) -> tuple[str, str, str] | None:
-        is_local = Path(self.model).exists() or not _HUB_ID.fullmatch(self.model)
-        if is_local and not Path(self.model, "config.json").is_file():
-            return "model", self.model, "a folder with config.json, or owner/name"
+    gpu: bool = False
+    """Whether it cannot run without a GPU."""
+    num_gpus: int = 0
+    """GPUs that one of its jobs reserves."""
+    key_variable: str | None = None
+    """Environment variable that must hold the key of its endpoint."""
+
+
+@dataclass(frozen=True)
+class AbsentFile:
+    """Something on disk that an entry names and that is not there."""
+
+    field: str
+    value: str
+    expected: str
+    """What the value must be, for an error message."""
+
+
+class Entry(Strict):
+    """An entry of a registry. Its kinds override what differs from these defaults."""
+
+    label: Annotated[str | None, NOT_IDENTITY] = None
+    """Name on the leaderboard; default: the entry's key."""
+
+    def absent_file(self) -> AbsentFile | None:
+        """The first file or folder that the entry names and that does not exist."""
+        return None
+
+    def requirements(self) -> Requirements:
+        """What its jobs need of the machine and of the environment."""
+        return Requirements()
+
+    def concurrency_bound(self) -> tuple[str, int] | None:
+        """(endpoint, calls in flight there) that the entry asks for; entries at one endpoint must agree."""
         return None
 
 
-class Prices(Strict):
-    """What an endpoint charges, in US dollars per million tokens."""
-
-    input: float = Field(ge=0)
-    """Of the prompt, pictures included."""
-    output: float = Field(ge=0)
-    """Of the answer, reasoning included."""
-    source: str = Field(min_length=1)
-    """Where the prices stand."""
-    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    """When they were read there, as 2026-11-24."""
+Rows = list[dict[str, Any]]
 
 
-class AskedModel(Strict):
-    """A model at an endpoint, and what it costs."""
+@dataclass(frozen=True)
+class DatasetRows:
+    """The content of a dataset, read while `batches` is iterated."""
 
-    model: str = Field(min_length=1)
-    """The model's name at the endpoint; a dated snapshot where there is one."""
-    prices: Annotated[Prices | None, NOT_IDENTITY] = None
-    """What the endpoint charges; null where nobody looked it up, or where it is free."""
-    picture_tokens: Annotated[int | None, NOT_IDENTITY] = Field(default=None, ge=1)
-    """Most tokens that the endpoint counts for one picture, where they are more than its pixels let expect."""
-
-
-class EndpointEntry(Entry):
-    """What every entry says that is asked over HTTP, at an endpoint that speaks OpenAI's chat completions."""
-
-    base_url: str = Field(pattern=r"^https?://[^\s@]+$")
-    """Address of the endpoint, up to and without /chat/completions."""
-    base_url_variable: Annotated[str | None, NOT_IDENTITY] = Field(default=None, pattern=_VARIABLE)
-    """Environment variable that, where it is set, replaces `base_url`: for a server that moves from node to node."""
-    key_variable: Annotated[str | None, NOT_IDENTITY] = Field(default=None, pattern=_VARIABLE)
-    """Environment variable that holds the key, null where the endpoint asks for none. Never the key itself."""
-    max_new_tokens: int = Field(ge=1, le=131_072)
-    """Longest answer in tokens, reasoning included; a longer one is cut and marked `length`."""
-    length_field: Annotated[Literal["max_tokens", "max_completion_tokens"], NOT_IDENTITY] = "max_tokens"
-    """The request field that carries `max_new_tokens`."""
-    request: Annotated[dict[str, Any], AfterValidator(_further_fields)] = Field(
-        default_factory=lambda: {"temperature": 0}
-    )
-    """Further fields of each request."""
-    generation: int = Field(default=1, ge=1)
-    """Raise it to generate the answers again on purpose."""
-    max_usd: Annotated[float | None, NOT_IDENTITY] = Field(default=None, gt=0)
-    """Stop before the answers of this entry cost more than so many US dollars; needs `prices`."""
-    concurrency: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1, le=1000)
-    """Calls in flight at the endpoint, over all jobs and entries that ask there."""
-    timeout: Annotated[float, NOT_IDENTITY] = Field(default=180.0, gt=0)
-    """Seconds after which a call has failed."""
-    attempts: Annotated[int, NOT_IDENTITY] = Field(default=6, ge=1)
-    """Calls per question before its failure is final."""
+    provenance: Mapping[str, Any]
+    """What the content is named by; kept in the metadata of both tables."""
+    batches: Iterable[tuple[Rows, Rows]]
+    """(rows of `SAMPLES`, rows of `IMAGES`) of the same pairs. Raises `UserError` with every error found."""
 
 
-class SentPictures(Strict):
-    """How pictures travel to an endpoint, as base64."""
+class DatasetEntry(Entry):
+    """An entry of datasets.yaml. Its kinds import what opens their source only when it is opened."""
 
-    format: Literal["jpeg", "png"] = "jpeg"
-    """`png` loses nothing, `jpeg` (quality 95, colours at full resolution) is smaller."""
-    max_side: int = Field(default=1024, ge=28)
-    """A longer side is reduced to this many pixels."""
+    source: str
+    """Where the pairs come from."""
+
+    resources: ClassVar[Resources] = Resources(mem_mb=2000, runtime=60)
+    """What a scheduler reserves for the job that makes the dataset."""
+
+    def num_pairs(self) -> int | None:
+        """Number of image pairs, from the entry or from local files; None where unknown."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Check what can be checked before any job starts. Raises `UserError` with every error found."""
+
+    def content_revision(self) -> str | None:
+        """Names the content of a dataset that can change under the same entry; None where the entry decides it."""
+        return None
+
+    def rows(self) -> DatasetRows:
+        """Draw, download or read the pairs. Raises `UserError` with every error found."""
+        raise NotImplementedError
 
 
-class OpenAIModel(EndpointEntry, AskedModel):
-    backend: Literal["openai"]
-    """Asked over HTTP, at any endpoint that speaks OpenAI's chat completions."""
-    image_layout: Literal["pair", "merged"] = "pair"
-    """Two pictures, or one: side by side when width ≤ height, else stacked."""
-    pictures: SentPictures = SentPictures()
-    """How pictures are sent."""
+class ModelEntry(Entry):
+    """An entry of models.yaml."""
+
+    backend: str
+    """What answers for the model."""
+
+    can_be_probed: ClassVar[bool] = False
+    """Whether its internals can be measured."""
+    asks_questions: ClassVar[bool] = True
+    """Whether its jobs ask a model, rather than import what one has answered."""
+    can_be_sharded: ClassVar[bool] = False
+    """Whether its questions can be spread over several jobs."""
+
     resources: Annotated[Resources, NOT_IDENTITY] = Resources()
-    """What a scheduler sets aside."""
+    """What a scheduler reserves."""
 
-    requires_gpu: ClassVar[bool] = False
+    def rule(self, num_shards: int = 1) -> str:
+        """The rule that makes the table of its responses."""
+        return "run_inference" if num_shards == 1 else "gather_responses"
 
-    @field_validator("max_usd")  # the fields of AskedModel come before it
-    @classmethod
-    def _can_be_kept(cls, max_usd: float | None, info: ValidationInfo) -> float | None:
-        if max_usd is not None and info.data.get("prices", ...) is None:
-            raise ValueError("cannot be kept without prices")
-        return max_usd
+    def max_answer_tokens(self) -> int:
+        """Longest answer in tokens; 0 of answers made elsewhere."""
+        return 0
 
+    def estimated_image_tokens(self, pixels: float) -> float:
+        """Estimated tokens of an image of that many pixels; 0 of answers made elsewhere."""
+        return 0.0
 
-class ResponsesFileModel(Entry):
-    backend: Literal["responses_file"]
-    """Answers made elsewhere, read from a file."""
-    path: str = Field(min_length=1)
-    """JSON, JSONL or Parquet; relative paths start at the project's root."""
-    resources: Annotated[Resources, NOT_IDENTITY] = Resources()
-    """What a scheduler sets aside."""
+    def cost_usd(self, prompt_tokens: float, generated_tokens: float) -> float | None:
+        """US dollars for so many tokens; None where the prices are unknown."""
+        return 0.0
 
-    requires_gpu: ClassVar[bool] = False
+    def answer_seconds(self, num_steps: float) -> float:
+        """Estimated seconds per answer of a job whose answers take so many decoding steps; 0 where unknown."""
+        return 0.0
 
-    def absent_file(self) -> tuple[str, str, str] | None:
-        return None if Path(self.path).is_file() else ("path", self.path, "an existing file")
-
-
-# ---- judges.yaml -----------------------------------------------------------------------------------------------------
+    def advice(self, num_gpus: int) -> list[str]:
+        """What a person should know before the model runs on a machine with so many GPUs, a sentence each."""
+        return []
 
 
-class RulesJudge(Entry):
-    judge: Literal["rules"]
-    """Deterministic rules over the words of the answers; offline and free."""
+@dataclass(frozen=True)
+class AnswerPaths:
+    """Where the tables are from which one model's answers are judged."""
+
+    samples: Path
+    responses: Path
+    parsed: Path | None = None
+    """None where nothing but the requests to a judge is made of them."""
+    images: Path | None = None
+    """None where the judge is shown none."""
 
 
-GPT_4O_MINI_PICTURE = 2833 + 4 * 5667
-"""Tokens of a picture in four tiles of 512 × 512, after ag2 0.9.7, `autogen/agentchat/contrib/img_utils.py`."""
+@dataclass(frozen=True)
+class PlannedCalls:
+    """The calls of one model by which a judge labels the claims of one metric."""
+
+    metric: str
+    model: str
+    calls: int
+    """All calls of the run, made or not; of equal ones one."""
+    replies: Sequence[Sequence[Mapping[str, Any]]]
+    """Of each call that is made, what is kept of its replies: tokens, seconds, cost."""
+    prompt_characters: int
+    """Of a request, without the answers and the truth."""
+    image_tokens: float
+    """Estimated, of all images of a request."""
+    max_reply_tokens: int
+    cost_usd: Callable[[float, float], float | None]
+    """US dollars of so many prompt and generated tokens; None where the prices are unknown."""
 
 
-class JudgeModels(Strict):
-    """The model that labels the claims of each metric."""
+class JudgeEntry(Entry):
+    """An entry of judges.yaml: what its jobs read and reserve, and the calls that a run would make of it.
 
-    drf: AskedModel = AskedModel(model="gpt-4o-2024-08-06")
-    """Of the reasoning; it is shown the truth too."""
-    cr: AskedModel = AskedModel(model="gpt-4o-mini-2024-07-18", picture_tokens=GPT_4O_MINI_PICTURE)
-    """Of the two yes/no answers; it is never told the truth."""
+    How it judges is declared by `judging.entries.JudgeKind`.
+    """
 
+    judge: str
+    """What judges."""
 
-def _not_the_form(request: dict[str, Any]) -> dict[str, Any]:
-    if "response_format" in request:
-        raise ValueError("set by the workflow: response_format")
-    return request
+    runs_with_scoring: ClassVar[bool] = False
+    """Whether judging takes seconds and no network, so that it shares a cluster's job with parsing and scoring."""
 
+    @property
+    def needs_images(self) -> bool:
+        """Whether it is shown the images."""
+        return False
 
-class OpenAIJudge(EndpointEntry):
-    judge: Literal["openai"]
-    """Language models at an endpoint that speaks OpenAI's chat completions and takes a JSON schema; docs/judges.md."""
-    models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
-    """The model of each metric."""
-    request: Annotated[dict[str, Any], AfterValidator(_further_fields), AfterValidator(_not_the_form)] = Field(
-        default_factory=lambda: {"temperature": 0, "seed": 0}
-    )
-    """Further fields of each request; repetition n is asked with n added to the seed."""
-    pictures: SentPictures | None = SentPictures()
-    """How both pictures are sent, for either metric; null where the endpoint takes none."""
-    max_answer_characters: int = Field(default=20_000, ge=100)
-    """Of a longer answer only so many characters are judged; the judge is told, and the rest is counted."""
-    repeats: int = Field(default=1, ge=1, le=100)
-    """Times that each answer is judged; labels are then by majority, with the spread beside them."""
-    resources: Annotated[Resources, NOT_IDENTITY] = Resources()
-    """What a scheduler sets aside."""
+    def input_files(self) -> list[str]:
+        """Files from the project's root, prompts or data, whose change judges again."""
+        return []
 
-    @field_validator("models")
-    @classmethod
-    def _limit_can_be_kept(cls, models: JudgeModels, info: ValidationInfo) -> JudgeModels:
-        if info.data.get("max_usd") is not None and None in (models.drf.prices, models.cr.prices):
-            raise ValueError("max_usd cannot be kept without the prices of both models")
-        return models
+    def input_modules(self) -> list[str]:
+        """Files of the library from the project's root whose change judges again; none of what is paid for."""
+        return []
 
+    def job_resources(self) -> Resources:
+        """What a scheduler reserves for judging one model's answers."""
+        return Resources()
 
-# registry: the field that tells the entry's type, and the types
-ENTRY_TYPES: dict[str, tuple[str, dict[str, type[Strict]]]] = {
-    "datasets": (
-        "source",
-        {"demo": DemoDataset, "hub": HubDataset, "folder": FolderDataset, "jsonl": JsonlDataset},
-    ),
-    "models": (
-        "backend",
-        {"transformers": TransformersModel, "openai": OpenAIModel, "responses_file": ResponsesFileModel},
-    ),
-    "judges": ("judge", {"rules": RulesJudge, "openai": OpenAIJudge}),
-}
-DatasetEntry = DemoDataset | HubDataset | FolderDataset | JsonlDataset
-ModelEntry = TransformersModel | OpenAIModel | ResponsesFileModel
-JudgeEntry = RulesJudge | OpenAIJudge
+    def planned_calls(
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        """Calls by model and metric, from `answers` that exist and pairs whose answers do not; none where it is free.
+
+        `journal` is the folder of its replies, `prompts` that of the prompts.
+        """
+        return []

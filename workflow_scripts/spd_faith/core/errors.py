@@ -1,4 +1,4 @@
-"""Errors that a user caused and can fix: a message without a traceback."""
+"""Errors that the user can fix: a message without a traceback."""
 
 import errno
 import sys
@@ -21,7 +21,7 @@ class UserError(Exception):
 
 
 @contextmanager
-def told_faults(headline: str) -> Iterator[None]:
+def exit_on_user_error(headline: str) -> Iterator[None]:
     """End the program with `headline`, the message of a `UserError` of the block, and exit code 1."""
     try:
         yield
@@ -31,7 +31,7 @@ def told_faults(headline: str) -> Iterator[None]:
 
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`, whatever the terminal; a `UserError` ends it with its message and exit code 1."""
-    with told_faults("error: "), printing():
+    with exit_on_user_error("error: "), printing():
         try:
             main()
         except OSError as error:

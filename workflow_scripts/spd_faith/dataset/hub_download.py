@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import tenacity
@@ -28,7 +28,6 @@ from huggingface_hub.file_download import http_get, repo_folder_name
 from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers  # type: ignore[attr-defined]  # lazily
 from tqdm import tqdm
 
-from spd_faith.core.entries import HubDataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_text
 from spd_faith.core.hub_locks import use_own_hub_locks
@@ -37,6 +36,9 @@ from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
 from spd_faith.dataset.hub_files import split_files, split_patterns
 
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import HubDataset
+
 _ATTEMPTS = 5
 _LONGEST_WAIT_S = 300  # the hub counts requests over five minutes
 _TIMEOUT_S = 30
@@ -44,7 +46,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
-def download(dataset: HubDataset) -> tuple[Path, str]:
+def download(dataset: "HubDataset") -> tuple[Path, str]:
     """(folder, commit) with the Parquet files of the entry's splits, whole and as the hub describes them.
 
     Resumes a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
@@ -52,8 +54,9 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
         raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request, with signed addresses
     use_own_hub_locks()
-    with _reported_refusals(dataset):
+    with _refusals_reported(dataset):
         offline = constants.is_offline_mode()
         revision = dataset.revision if offline else _fetch_contents(dataset)
         patterns = [pattern for split in dataset.splits for pattern in split_patterns(split)]
@@ -75,11 +78,11 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     return folder, commit
 
 
-def _storage(dataset: HubDataset) -> Path:
+def _storage(dataset: "HubDataset") -> Path:
     return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset.repository, repo_type="dataset"))
 
 
-def _fetch_contents(dataset: HubDataset) -> str:
+def _fetch_contents(dataset: "HubDataset") -> str:
     """Fetch the contents of the splits' files into the cache; returns the commit of the entry's revision."""
     retry = _retrying()
     info = retry(
@@ -179,14 +182,14 @@ def _asked_wait(headers: httpx2.Headers) -> int | None:
     return limit.reset_in_seconds + 1 if limit and limit.remaining == 0 else None
 
 
-def _files_of(names: Iterable[str], split: str, dataset: HubDataset) -> list[str]:
+def _files_of(names: Iterable[str], split: str, dataset: "HubDataset") -> list[str]:
     try:
         return split_files(names, split)
     except UserError as error:
         raise UserError(f"{dataset.repository} at {dataset.revision}: {error}") from error
 
 
-def _check_contents(dataset: HubDataset, folder: Path) -> None:
+def _check_contents(dataset: "HubDataset", folder: Path) -> None:
     """Raise `UserError` where a file is not what its name in the cache, its SHA-256, says; such a file is removed."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     damaged = {}
@@ -203,12 +206,12 @@ def _check_contents(dataset: HubDataset, folder: Path) -> None:
     if damaged:
         raise UserError(
             "\n".join([f"{dataset.repository}: files are damaged, and were removed from the cache", *damaged.values()])
-            + "\n  Run the command again: it fetches these files again. If that fails, the hub's own copy is damaged."
+            + "\n  Run the command again to download them again. If that does not help, the hub's own copy is damaged."
         )
 
 
 @contextmanager
-def _reported_refusals(dataset: HubDataset) -> Iterator[None]:
+def _refusals_reported(dataset: "HubDataset") -> Iterator[None]:
     """Raise as a `UserError` what the hub refuses, what the cache lacks, and a missing connection."""
     try:
         yield
@@ -219,7 +222,7 @@ def _reported_refusals(dataset: HubDataset) -> Iterator[None]:
         raise UserError(f"{dataset.repository} at {dataset.revision}: {_refusal(dataset, cause)}") from error
 
 
-def _refusal(dataset: HubDataset, error: BaseException) -> str:
+def _refusal(dataset: "HubDataset", error: BaseException) -> str:
     page = f"{constants.ENDPOINT}/datasets/{dataset.repository}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if constants.is_offline_mode():

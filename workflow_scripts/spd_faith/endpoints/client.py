@@ -21,15 +21,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import openai
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from spd_faith.core.entries import AskedModel, EndpointEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.machine import allow_open_files, network_hint
 from spd_faith.core.text import writable
 from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.entries import EndpointEntry, EndpointModel
 from spd_faith.endpoints.failures import CallFailure, Kind, connection_failure, hint_for, status_failure
 from spd_faith.endpoints.replies import Reply, body_text, parse_body, read_reply, read_usage
 from spd_faith.endpoints.slots import Slots
-from spd_faith.endpoints.spending import Charge, Spending, cost
+from spd_faith.endpoints.spending import Charge, Spending
 
 log = logging.getLogger(__name__)
 for _http_library in ("httpx", "httpx2"):  # they write a line per call
@@ -116,7 +116,7 @@ class Endpoint:
         self,
         messages: list[dict[str, Any]],
         most_prompt_tokens: int,
-        asked: AskedModel,
+        asked: EndpointModel,
         fields: Mapping[str, Any] = MappingProxyType({}),
     ) -> Reply:
         """The reply of the model `asked` to chat messages, whose tokens are at most `most_prompt_tokens`.
@@ -126,7 +126,7 @@ class Endpoint:
         """
         most_usd = 0.0
         if asked.prices:
-            most_usd = cost(asked.prices, most_prompt_tokens, self._entry.max_new_tokens)
+            most_usd = asked.prices.usd(most_prompt_tokens, self._entry.max_new_tokens)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._entry.attempts),
             wait=_wait,
@@ -155,7 +155,7 @@ class Endpoint:
         return replace(reply, attempts=attempts)
 
     async def _attempt(
-        self, messages: list[dict[str, Any]], most_usd: float, asked: AskedModel, fields: Mapping[str, Any]
+        self, messages: list[dict[str, Any]], most_usd: float, asked: EndpointModel, fields: Mapping[str, Any]
     ) -> Reply:
         """The reply of one call. Raises `CallFailure`, or `UserError` where it ends the job."""
         async with self._spending.reserved(most_usd) as charge, self._slots.held():
@@ -178,7 +178,7 @@ class Endpoint:
                 raise
 
     async def _body(
-        self, messages: list[dict[str, Any]], asked: AskedModel, fields: Mapping[str, Any]
+        self, messages: list[dict[str, Any]], asked: EndpointModel, fields: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The body of an answer. Raises `CallFailure`."""
         try:
@@ -203,12 +203,12 @@ class Endpoint:
         except UnicodeError as error:  # the client reads an error in the charset that its header names
             raise CallFailure(f"an error that cannot be decoded: {error}") from None
 
-    def _read(self, body: dict[str, Any], charge: Charge, asked: AskedModel) -> Reply:
+    def _read(self, body: dict[str, Any], charge: Charge, asked: EndpointModel) -> Reply:
         """The reply in a body, with what it cost. Raises `CallFailure` where there is none."""
         prompt_tokens, generated_tokens = read_usage(body)
         usd = None
         if asked.prices and prompt_tokens is not None and generated_tokens is not None:
-            usd = charge.usd = cost(asked.prices, prompt_tokens, generated_tokens)
+            usd = charge.usd = asked.prices.usd(prompt_tokens, generated_tokens)
         reply = read_reply(body)
         reason = self._scrubbed(reply.finish_reason)[:_LONGEST_REASON]  # a key that is cut first is not found
         if reason.startswith("unknown:") and reason not in self._unknown_reasons:
@@ -234,7 +234,7 @@ class Endpoint:
         decided = self._undecided <= {asyncio.current_task()}
         return decided and not self._answers and self._doubtful_calls >= _DOUBTFUL_CALLS
 
-    def _count_failure(self, failure: CallFailure, attempts: int, asked: AskedModel) -> None:
+    def _count_failure(self, failure: CallFailure, attempts: int, asked: EndpointModel) -> None:
         """Count a question without an answer. Raises `UserError` where too many are in a row."""
         log.warning("a question failed after %d attempts: %s", attempts, self._shown(failure))
         answers = self._answered_before + self._answers
@@ -249,7 +249,7 @@ class Endpoint:
                 what = f"{self._failed_in_a_row} questions in a row failed; {failure.problem or 'is the endpoint up?'}"
                 raise self._stop(what, failure, asked)
 
-    def _stop(self, what: str, failure: CallFailure, asked: AskedModel) -> UserError:
+    def _stop(self, what: str, failure: CallFailure, asked: EndpointModel) -> UserError:
         """Let no call start any more; the error to raise."""
         hints = [failure.hint]
         if failure.kind is Kind.REFUSED:
@@ -260,7 +260,7 @@ class Endpoint:
         self._stopped.set()
         return self._stop_reason
 
-    def _to_check(self, asked: AskedModel) -> str:
+    def _to_check(self, asked: EndpointModel) -> str:
         key = self._entry.key_variable
         held = f"the key in {key}" if key else "whether a key is needed (key_variable)"
         return f"Check base_url, the model {asked.model}, {held}, and the account."

@@ -12,12 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from spd_faith.core.entries import Prices
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints.charges import Charges
 
 log = logging.getLogger(__name__)
-_PER_MILLION = 1e-6
 
 
 def most_text_tokens(text: str) -> int:
@@ -32,11 +30,6 @@ def most_picture_tokens(width: int, height: int, known: int | None = None) -> in
     2,560, LLaVA-OneVision's tiles 7,290.
     """
     return known or 2048 + width * height // 192
-
-
-def cost(prices: Prices, prompt_tokens: float, generated_tokens: float) -> float:
-    """US dollars of a call."""
-    return (prompt_tokens * prices.input + generated_tokens * prices.output) * _PER_MILLION
 
 
 @dataclass

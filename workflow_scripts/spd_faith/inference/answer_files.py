@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from spd_faith.core.config_faults import explain, fault, raise_faults
+from spd_faith.core.config_errors import error_at, explain, raise_errors
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import TASKS
@@ -96,15 +96,15 @@ def read_answer_file(path: Path) -> AnswerFile:
     if not path.is_file():
         raise UserError(f"{path}: no such file of answers")
     if path.suffix.lower() not in _READERS:
-        raise UserError(fault(str(path), "unknown kind of file", path.suffix or path.name, _READERS))
+        raise UserError(error_at(str(path), "unknown kind of file", path.suffix or path.name, _READERS))
     content = path.read_bytes()
     found = _READERS[path.suffix.lower()](path, content)
     faults = list(found.faults)
     if not found.records and not faults:
-        faults.append(fault(str(path), "no answers", "an empty file", _ALLOWED_FILE))
+        faults.append(error_at(str(path), "no answers", "an empty file", _ALLOWED_FILE))
     read = [_record(place, value) for place, value in found.records]
     faults += [told for record in read if isinstance(record, list) for told in record]
-    raise_faults(faults)
+    raise_errors(faults)
     return AnswerFile(path, found.model or _shared_model(found.records) or path.name, sha256(content), read)
 
 
@@ -119,8 +119,10 @@ def one_answer_each(records: Iterable[tuple[str, GivenAnswers]]) -> dict[tuple[s
         for task in record.answers:
             first = answered.setdefault((sample_id, task), record)
             if first is not record:
-                faults.append(fault(f"{record.place}: {task}", f"answered before, at {first.place}", record.id, "once"))
-    raise_faults(faults)
+                faults.append(
+                    error_at(f"{record.place}: {task}", f"answered before, at {first.place}", record.id, "once")
+                )
+    raise_errors(faults)
     return answered
 
 
@@ -146,11 +148,11 @@ def _read_json(path: Path, content: bytes) -> _Content:
     if isinstance(value, dict) and isinstance(value.get("responses"), list):
         model, value = value.get("model"), value["responses"]
         if model is not None and not (isinstance(model, str) and model):
-            raise UserError(fault(f"{path}: model", "wrong value", model, "the model's name"))
+            raise UserError(error_at(f"{path}: model", "wrong value", model, "the model's name"))
     elif isinstance(value, dict) and any(key in value for key in _ID_KEYS):
         value = [value]
     if not isinstance(value, list):
-        raise UserError(fault(str(path), "not a file of answers", value, _ALLOWED_FILE))
+        raise UserError(error_at(str(path), "not a file of answers", value, _ALLOWED_FILE))
     return _Content(model, [(f"{path}: record {number}", one) for number, one in enumerate(value, start=1)], [])
 
 
@@ -172,10 +174,10 @@ def _read_parquet(path: Path, content: bytes) -> _Content:
         names = file.schema_arrow.names
         table = file.read(columns=[name for name in (*_Record.model_fields, "model") if name in names])
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(fault(str(path), "not a Parquet file", str(error), "a Parquet table")) from None
+        raise UserError(error_at(str(path), "not a Parquet file", str(error), "a Parquet table")) from None
     for what, keys in (("no column with the samples' ids", _ID_KEYS), ("no column with answers", _ANSWER_KEYS)):
         if not set(keys) & set(names):
-            raise UserError(fault(str(path), what, ", ".join(names), keys))
+            raise UserError(error_at(str(path), what, ", ".join(names), keys))
     records = [(f"{path}: row {number}", row) for number, row in enumerate(table.to_pylist(), start=1)]
     return _Content(None, records, [])
 
@@ -192,12 +194,12 @@ def _decoded(place: str, content: bytes, allowed: str) -> Any:
         return json.loads(writable_json(content.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         found = f"byte {content[error.start]:#x} at {error.start + 1}"
-        raise UserError(fault(place, "not in UTF-8", found, "text in UTF-8")) from None
+        raise UserError(error_at(place, "not in UTF-8", found, "text in UTF-8")) from None
     except json.JSONDecodeError as error:
         found = f"{error.msg} at line {error.lineno}, column {error.colno}" if content.strip() else "an empty file"
-        raise UserError(fault(place, "not valid JSON", found, f"valid JSON; or {allowed}")) from None
+        raise UserError(error_at(place, "not valid JSON", found, f"valid JSON; or {allowed}")) from None
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
-        raise UserError(fault(place, "not JSON that can be read", str(error), f"valid JSON; or {allowed}")) from None
+        raise UserError(error_at(place, "not JSON that can be read", str(error), f"valid JSON; or {allowed}")) from None
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------
@@ -333,21 +335,21 @@ class _Record(BaseModel):
 def _record(place: str, content: Any) -> GivenAnswers | list[str]:
     """A record in the one form, or its faults."""
     if not isinstance(content, dict):
-        return [fault(place, "not a record", content, "an object with the id of a sample and answers")]
+        return [error_at(place, "not a record", content, "an object with the id of a sample and answers")]
     keys = ", ".join(content) or "nothing"
     faults = []
     if not any(content.get(key) is not None for key in _ID_KEYS):
-        faults.append(fault(place, "no id of a sample", keys, _ID_KEYS))
+        faults.append(error_at(place, "no id of a sample", keys, _ID_KEYS))
     if not set(_ANSWER_KEYS) & set(content):
-        faults.append(fault(place, "no answer", keys, _ANSWER_KEYS))
+        faults.append(error_at(place, "no answer", keys, _ANSWER_KEYS))
     try:
         given = _Record.model_validate(content)
     except ValidationError as error:
         return faults + [explain(place, (), _Record, told) for told in error.errors()]
     if given.response_text is not None and given.model_response is not None:
-        faults.append(fault(place, "two answers to one task", "response_text, model_response", "one of them"))
+        faults.append(error_at(place, "two answers to one task", "response_text, model_response", "one of them"))
     if given.parsed_response is not None and given.structured_output is not None:
-        faults.append(fault(place, "two lists of one answer", "structured_output, parsed_response", "one of them"))
+        faults.append(error_at(place, "two lists of one answer", "structured_output, parsed_response", "one of them"))
     if faults:
         return faults
     texts = zip(TASKS, (_described(given), given.response_same, given.response_different), strict=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.config_faults import fault
+from spd_faith.core.config_errors import error_at
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answer_each
@@ -52,7 +53,9 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
     if not found:
         expected = ", ".join(samples["sample_id"].to_pylist()[:3])
         what = f"none of its {len(file.records)} records is about a sample of the dataset"
-        raise UserError(fault(str(file.path), what, ", ".join([*unknown, *ambiguous][:3]), f"ids such as {expected}"))
+        raise UserError(
+            error_at(str(file.path), what, ", ".join([*unknown, *ambiguous][:3]), f"ids such as {expected}")
+        )
     answered = one_answer_each(found)
     keys = [(sample_id, task) for task in TASKS for sample_id in samples["sample_id"].to_pylist()]
     missing = [key for key in keys if key not in answered]
@@ -68,7 +71,7 @@ class SampleFinder:
         self._by_image: dict[tuple[str | None, str], list[str]] = defaultdict(list)
         for sample in samples:
             self._ids.add(sample["sample_id"])
-            if sample["control"] == "none":
+            if not is_control(sample):
                 for split in (None, sample["split"]):
                     self._by_image[split, sample["image_id"]].append(sample["sample_id"])
 

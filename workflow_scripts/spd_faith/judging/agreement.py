@@ -5,11 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import CLAIM_LABELS, METRICS
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.comparison import Comparison, Judged, compare, estimate
+from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare, estimate
 from spd_faith.parsing.answer_text import answer_of
 
 TASKS_OF = {"drf": ("describe",), "cr": ("same", "different")}
@@ -18,19 +19,19 @@ _STATISTICS = ("f1", "label_accuracy", "kappa", "pearson", "spearman", "score_er
 
 def compare_judgements(
     samples: pa.Table, first: pa.Table, second: pa.Table, responses: pa.Table | None = None
-) -> list[Comparison]:
+) -> list[ComparedJudgements]:
     """Both judgements of each sample that is no control, for both metrics.
 
     `samples` has columns of `SAMPLES`, the judgements of `JUDGEMENTS`, `responses` of `RESPONSES`. Raises `UserError`
     where a table has not exactly one row for each sample.
     """
     rows = samples.select(["sample_id", "split", "image_id", "control"]).to_pylist()
-    judgements = [_by_key(name, table, rows) for name, table in (("first", first), ("second", second))]
+    firsts, seconds = _by_key("first", first, rows), _by_key("second", second, rows)
     answers = answers_by_judgement(responses) if responses is not None else {}
     if answers:
         keys = [(row["sample_id"], metric) for row in rows for metric in METRICS]
         check_keys("responses", answers, keys)
-    kept = [row for row in rows if row["control"] == "none"]
+    kept = [row for row in rows if not is_control(row)]
     if not kept:
         raise UserError("samples: no sample that is no control, so there is nothing to compare.")
     return [
@@ -38,7 +39,8 @@ def compare_judgements(
             row["sample_id"],
             (row["split"], row["image_id"]),
             metric,
-            *(_judged(judged[row["sample_id"], metric]) for judged in judgements),
+            _judgement(firsts[row["sample_id"], metric]),
+            _judgement(seconds[row["sample_id"], metric]),
             answers.get((row["sample_id"], metric), []),
         )
         for metric in METRICS
@@ -67,17 +69,17 @@ def answers_by_judgement(responses: pa.Table) -> dict[tuple[str, str], list[str]
     }
 
 
-def _judged(row: Mapping[str, Any]) -> Judged:
+def _judgement(row: Mapping[str, Any]) -> SampleJudgement:
     """Without claims that quote what the answer does not say; they are in no score."""
     claims = [
         Claim(claim["text"], claim["label"], claim["other_text"], claim["error_type"])
         for claim in row["claims"]
         if claim["label"] in CLAIM_LABELS[row["metric"]]
     ]
-    return Judged(tuple(claims), row["score"])
+    return SampleJudgement(tuple(claims), row["score"])
 
 
-def agreement(comparisons: Sequence[Comparison]) -> dict[str, dict[str, Any]]:
+def agreement(comparisons: Sequence[ComparedJudgements]) -> dict[str, dict[str, Any]]:
     """By metric: `statistics` with value, low and high (null where not defined), `counts`, `labels`.
 
     `labels` counts the matched claims by the first judge's label and then the second's. Kappa is Cohen's, over the

@@ -3,7 +3,7 @@
 The first judge's claims are held against the second's; people who labelled answers by hand are a judge like another.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Judged:
+class SampleJudgement:
     """Claims of one judge about one sample, and its score; None where it could not judge the sample."""
 
     claims: tuple[Claim, ...]
@@ -27,14 +27,14 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedJudgements:
     """Two judgements of one sample by one metric; `pairs` are the numbers of the claims that are the same."""
 
     key: str
     cluster: tuple[str, str]  # for the bootstrap: the stratum, and what is drawn within it
     metric: str
-    first: Judged
-    second: Judged
+    first: SampleJudgement
+    second: SampleJudgement
     pairs: tuple[tuple[int, int], ...]
 
     @property
@@ -56,22 +56,31 @@ class Estimate(NamedTuple):
 
 
 def compare(
-    key: str, cluster: tuple[str, str], metric: str, first: Judged, second: Judged, answers: Sequence[str]
-) -> Comparison:
-    """`answers`: the text judged for drf, the two texts for cr, or none where they are not at hand."""
-    quotes = (quotes_of(metric, judged.claims, answers) for judged in (first, second))
-    return Comparison(key, cluster, metric, first, second, tuple(match_claims(*quotes, answers)))
+    key: str,
+    cluster: tuple[str, str],
+    metric: str,
+    first: SampleJudgement,
+    second: SampleJudgement,
+    answers: Sequence[str],
+) -> ComparedJudgements:
+    """`answers`: the text judged for drf, the two texts for cr, or none where they are not available."""
+    ours, theirs = (quotes_of(metric, judgement.claims, answers) for judgement in (first, second))
+    return ComparedJudgements(key, cluster, metric, first, second, tuple(match_claims(ours, theirs, answers)))
 
 
 Sums = Mapping[str, np.ndarray]
 Statistic = Callable[[Sums], np.ndarray]
 
 
-def _share(part: str, *whole: str) -> Statistic:
+def _fraction(part: str, *whole: str) -> Statistic:
     def statistic(sums: Sums) -> np.ndarray:
-        return _divided(sums[part], sum(sums[name] for name in whole))
+        return _divided(sums[part], _total(sums[name] for name in whole))
 
     return statistic
+
+
+def _total(columns: Iterable[np.ndarray]) -> np.ndarray:
+    return np.asarray(np.sum(list(columns), axis=0))
 
 
 def _divided(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -89,11 +98,11 @@ def _kappa_of(metric: str, label: str | None) -> Statistic:
 
     def statistic(sums: Sums) -> np.ndarray:
         labels = CLAIM_LABELS[metric]
-        firsts = {one: _divided(sum(sums[f"{one}|{other}"] for other in labels), sums["matched"]) for one in labels}
-        seconds = {one: _divided(sum(sums[f"{other}|{one}"] for other in labels), sums["matched"]) for one in labels}
+        firsts = {one: _divided(_total(sums[f"{one}|{other}"] for other in labels), sums["matched"]) for one in labels}
+        seconds = {one: _divided(_total(sums[f"{other}|{one}"] for other in labels), sums["matched"]) for one in labels}
         agreed = {one: _divided(sums[f"{one}|{one}"], sums["matched"]) for one in labels}
         if label is None:
-            return _kappa(sum(agreed.values()), sum(firsts[one] * seconds[one] for one in labels))
+            return _kappa(_total(agreed.values()), _total(firsts[one] * seconds[one] for one in labels))
         first, second, both = firsts[label], seconds[label], agreed[label]
         neither = 1 - first - second + both
         return _kappa(both + neither, first * second + (1 - first) * (1 - second))
@@ -104,48 +113,52 @@ def _kappa_of(metric: str, label: str | None) -> Statistic:
 def statistics_of(metric: str) -> dict[str, Statistic]:
     """What `estimate` computes out of sums: of claims, of the labels of matched ones, of scores."""
     return {
-        "precision": _share("matched", "first"),
-        "recall": _share("matched", "second"),
-        "f1": _share("twice_matched", "first", "second"),
-        "label_accuracy": _share("same_label", "matched"),
-        "outcome_accuracy": _share("same_outcome", "matched"),
+        "precision": _fraction("matched", "first"),
+        "recall": _fraction("matched", "second"),
+        "f1": _fraction("twice_matched", "first", "second"),
+        "label_accuracy": _fraction("same_label", "matched"),
+        "outcome_accuracy": _fraction("same_outcome", "matched"),
         "kappa": _kappa_of(metric, None),
         **{f"kappa_{label}": _kappa_of(metric, label) for label in CLAIM_LABELS[metric]},
-        "score_error": _share("score_error", "scored"),
+        "score_error": _fraction("score_error", "scored"),
     }
 
 
-def _columns(comparisons: Sequence[Comparison], metric: str) -> dict[str, np.ndarray]:
-    rows = []
-    for comparison in comparisons:
-        scored = comparison.scored
-        first, second = comparison.first, comparison.second
-        if not scored:
-            first = second = Judged((), None)
-        labels = comparison.labels() if scored else []
-        outcomes = [(first.claims[i], second.claims[j]) for i, j in comparison.pairs] if scored else []
-        rows.append(
-            {
-                "first": len(first.claims),
-                "second": len(second.claims),
-                "matched": len(labels),
-                "twice_matched": 2 * len(labels),
-                "same_label": sum(one == other for one, other in labels),
-                "same_outcome": sum((a.label, a.error_type) == (b.label, b.error_type) for a, b in outcomes),
-                "scored": scored,
-                "score_error": abs(first.score - second.score) if scored else 0,
-                **{
-                    f"{one}|{other}": labels.count((one, other))
-                    for one in CLAIM_LABELS[metric]
-                    for other in CLAIM_LABELS[metric]
-                },
-            }
-        )
+def _columns(comparisons: Sequence[ComparedJudgements], metric: str) -> dict[str, np.ndarray]:
+    rows = [_counts(comparison, metric) for comparison in comparisons]
     return {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}
 
 
+def _counts(comparison: ComparedJudgements, metric: str) -> dict[str, float]:
+    """What the statistics are sums of; all 0 of a sample that a judge left unscored."""
+    first, second, pairs = comparison.first, comparison.second, comparison.pairs
+    score_error = 0.0
+    if first.score is None or second.score is None:
+        first = second = SampleJudgement((), None)
+        pairs = ()
+    else:
+        score_error = abs(first.score - second.score)
+    outcomes = [(first.claims[i], second.claims[j]) for i, j in pairs]
+    labels = [(one.label, other.label) for one, other in outcomes]
+    return {
+        "first": len(first.claims),
+        "second": len(second.claims),
+        "matched": len(labels),
+        "twice_matched": 2 * len(labels),
+        "same_label": sum(one == other for one, other in labels),
+        "same_outcome": sum((a.label, a.error_type) == (b.label, b.error_type) for a, b in outcomes),
+        "scored": comparison.scored,
+        "score_error": score_error,
+        **{
+            f"{one}|{other}": labels.count((one, other))
+            for one in CLAIM_LABELS[metric]
+            for other in CLAIM_LABELS[metric]
+        },
+    }
+
+
 def estimate(
-    comparisons: Sequence[Comparison], resamples: int = RESAMPLES, seed: int = SEED
+    comparisons: Sequence[ComparedJudgements], resamples: int = RESAMPLES, seed: int = SEED
 ) -> tuple[dict[str, Estimate], dict[str, int]]:
     """Every statistic of comparisons of one metric, and the sums that they are made of.
 
@@ -169,7 +182,9 @@ def estimate(
     sums = dict(zip(columns, all_sums.T, strict=False))
     found = {name: statistic(sums) for name, statistic in statistics_of(metric).items()}
     if len(points):
-        found |= zip(("pearson", "spearman"), correlations(*points.T, all_sums[:, len(columns) :]), strict=True)
+        of_first, of_second = points.T
+        correlated = correlations(of_first, of_second, all_sums[:, len(columns) :])
+        found |= zip(("pearson", "spearman"), correlated, strict=True)
     else:
         found |= dict.fromkeys(("pearson", "spearman"), np.full(resamples + 1, np.nan))
     estimates = {}

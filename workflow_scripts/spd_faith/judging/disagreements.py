@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.comparison import Comparison
+from spd_faith.judging.comparison import ComparedJudgements
 
 _LONGEST_ANSWER = 1500  # characters
 _QUESTIONS = {"drf": ("How many differences?",), "cr": ("The same?", "Different?")}
@@ -31,7 +31,7 @@ tr.disputed { background: var(--disputed); } td:first-child, th:first-child { wi
 
 
 def disagreement_page(
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[ComparedJudgements],
     names: tuple[str, str],
     most: int,
     truths: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -63,7 +63,7 @@ def disagreement_page(
     return "\n".join(parts) + "\n"
 
 
-def _dispute(comparison: Comparison) -> tuple[float, int]:
+def _dispute(comparison: ComparedJudgements) -> tuple[float, int]:
     """The difference of the scores, and the claims that one judge alone made or that have two outcomes."""
     alone = len(comparison.first.claims) + len(comparison.second.claims) - 2 * len(comparison.pairs)
     difference = abs((comparison.first.score or 0.0) - (comparison.second.score or 0.0))
@@ -80,7 +80,7 @@ def _outcome(claim: Claim) -> tuple[str, str | None]:
 
 
 def _sample(
-    comparison: Comparison,
+    comparison: ComparedJudgements,
     names: tuple[str, str],
     truths: Mapping[str, Sequence[Mapping[str, Any]]],
     answers: Mapping[tuple[str, str], Sequence[str]] | None,
@@ -95,7 +95,9 @@ def _sample(
         texts = answers[comparison.key, comparison.metric]
         yield from map(_quoted, _QUESTIONS[comparison.metric], texts)
     met = dict(comparison.pairs)
-    rows = [(claim, second.claims[met[i]] if i in met else None) for i, claim in enumerate(first.claims)]
+    rows: list[tuple[Claim | None, Claim | None]] = [
+        (claim, second.claims[met[i]] if i in met else None) for i, claim in enumerate(first.claims)
+    ]
     rows += [(None, claim) for j, claim in enumerate(second.claims) if j not in met.values()]
     yield f"<table><tr><th></th><th>{escape(names[0])}</th><th>{escape(names[1])}</th></tr>"
     for one, other in rows:

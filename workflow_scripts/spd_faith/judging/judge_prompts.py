@@ -1,29 +1,30 @@
 """What a judge at an endpoint is asked about each answer: instructions, the truth as JSON, the answer in a fence.
 
-The fence is a mark made of the answer's own hash, so no answer can hold it, and equal answers are equal questions.
+The fence is a mark made of the answer's own hash, so no answer can hold it, and equal answers are equal requests.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spd_faith.core.entries import OpenAIJudge
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import METRICS
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
+
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
 
 PROMPT_NAMES = {metric: f"judge_{metric}" for metric in METRICS}
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
 _DATA = "\n----\n"  # between the instructions and what is judged
-
-ResponseKey = tuple[str, str]  # sample_id, task
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,6 @@ class JudgePrompt:
     sha: str
 
 
-@dataclass(frozen=True)
-class JudgeQuestion:
-    """What is asked about one answer (drf) or two (cr).
-
-    `answers` are the texts as they are shown, of which `cut` characters were left out; `pictures` the sha256 of the two
-    pictures that are shown, None where none are.
-    """
-
-    metric: str
-    instructions: str
-    material: str
-    prompt_sha: str
-    answers: tuple[str, ...]
-    cut: int
-    pictures: tuple[str, str] | None
-
-
 def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
     """The prompt of each metric, from `folder/judge_{metric}.txt`. Raises `UserError` where one lacks a part."""
     prompts = {}
@@ -61,44 +45,40 @@ def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
         template = Template(material)
         if not template.is_valid() or set(template.get_identifiers()) != _PLACES[metric]:
             places = ", ".join(f"${place}" for place in sorted(_PLACES[metric]))
-            told = f"below a line ---- it must hold {places} and no other $ (write $$ for one)"
-            raise UserError(f"{folder}/{prompt.task}.txt: {told}")
+            rule = f"below a line ---- it must hold {places} and no other $ (write $$ for one)"
+            raise UserError(f"{folder}/{prompt.task}.txt: {rule}")
         prompts[metric] = JudgePrompt(metric, instructions.strip(), template, prompt.sha)
     return prompts
 
 
-def judge_questions(
-    entry: OpenAIJudge,
-    prompts: Mapping[str, JudgePrompt],
-    samples: Sequence[Mapping[str, Any]],
-    answers: Mapping[ResponseKey, Mapping[str, Any]],
-    shas: Mapping[str, tuple[str, str]],
-) -> Iterator[tuple[str, str, JudgeQuestion | None]]:
-    """(sample_id, metric, question) of each sample and metric; None where the answers say nothing.
+def judge_requests(
+    entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
+) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
+    """(sample_id, metric, requests) of each sample and metric: one for each repeat, none where the answers say nothing.
 
-    `samples` are rows of `SAMPLES`, `answers` rows of `RESPONSES` by key, `shas` those of the pictures by sample_id.
-    CR is judged without the truth, so that it cannot leak into what was said; where no pictures are shown, the same two
-    answers about other pictures are therefore the same question.
+    CR is judged without the truth, so that it cannot leak into what was said; where no images are shown, the same two
+    answers about other images are therefore the same request.
     """
-    for sample in samples:
+    for sample in answers.samples:
         key = sample["sample_id"]
         for metric in METRICS:
-            rows = [answers[key, task] for task in _ANSWERS[metric]]
+            rows = [answers.responses[key, task] for task in _ANSWERS[metric]]
             if all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows):
-                yield key, metric, None
+                yield key, metric, ()
                 continue
             texts = [without_reasoning(row["response_text"]) for row in rows]
-            pictures = shas[key] if entry.pictures else None
-            yield key, metric, _question(entry, prompts[metric], sample, texts, pictures)
+            image_shas = answers.image_shas[key] if entry.images else None
+            first = _request(entry, prompts[metric], sample, texts, image_shas)
+            yield key, metric, tuple(replace(first, repeat=repeat) for repeat in range(entry.repeats))
 
 
-def _question(
-    entry: OpenAIJudge,
+def _request(
+    entry: "OpenAIJudge",
     prompt: JudgePrompt,
-    sample: Mapping[str, Any],
+    sample: Row,
     texts: Sequence[str],
-    pictures: tuple[str, str] | None,
-) -> JudgeQuestion:
+    image_shas: tuple[str, str] | None,
+) -> JudgeRequest:
     shown = tuple(_harmless(text[: entry.max_answer_characters]) for text in texts)
     lengths = [(len(text), min(len(text), entry.max_answer_characters)) for text in texts]
     parts = {"mark": _mark(shown), "cut": _cut(lengths)}
@@ -106,18 +86,18 @@ def _question(
         parts |= {"truth": truth_json(sample), "answer": shown[0]}
     else:
         parts |= dict(zip(_ANSWERS["cr"], shown, strict=True))
-    return JudgeQuestion(
+    return JudgeRequest(
         metric=prompt.metric,
         instructions=prompt.instructions,
         material=prompt.material.substitute(parts),
         prompt_sha=prompt.sha,
         answers=shown,
         cut=sum(whole - kept for whole, kept in lengths),
-        pictures=pictures,
+        image_shas=image_shas,
     )
 
 
-def truth_json(sample: Mapping[str, Any]) -> str:
+def truth_json(sample: Row) -> str:
     """What is known of a pair, for a judge: its changes and, where they are known, unchanged objects."""
     changes = [
         {

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -19,12 +19,20 @@ from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.json_text import inside, is_closed, repaired_object, spellings, whole_values
 
 _CODE_BLOCK = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)  # around the JSON, where no form is enforced
-_FAULTS_TOLD = 3
+_MAX_ERRORS_NAMED = 3
 _NOT_ASKED_FOR = ("title", "default", "description")
 _TRUE_LABELS = tuple(label for label in CLAIM_LABELS["drf"] if label != "unfaithful")
 
+if TYPE_CHECKING:
+    _ReasoningLabel = str
+    _ConsistencyLabel = str
+else:
+    # an error type stands for unfaithful, so the two cannot disagree
+    _ReasoningLabel = Literal[(*_TRUE_LABELS, *ERROR_TYPES)]
+    _ConsistencyLabel = Literal[CLAIM_LABELS["cr"]]
 
-class ReplyFault(Exception):
+
+class ReplyError(Exception):
     """A reply that is not in its form; the message says why, for the judge."""
 
 
@@ -32,22 +40,22 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class ReasoningClaim(_Form):
+class _ReasoningClaim(_Form):
     quote: str
     about: str
     reason: str
-    label: Literal[(*_TRUE_LABELS, *ERROR_TYPES)]  # an error type stands for unfaithful, so the two cannot disagree
+    label: _ReasoningLabel
 
 
-class ConsistencyClaim(_Form):
+class _ConsistencyClaim(_Form):
     quote_same: str | None
     quote_different: str | None
     about: str
     reason: str
-    label: Literal[CLAIM_LABELS["cr"]]
+    label: _ConsistencyLabel
 
     @model_validator(mode="after")
-    def _has_its_quotes(self) -> "ConsistencyClaim":
+    def _has_its_quotes(self) -> "_ConsistencyClaim":
         quotes = [quote for quote in (self.quote_same, self.quote_different) if quote is not None]
         if len(quotes) < (1 if self.label == "ambiguous" else 2):
             raise ValueError(f"a claim that is {self.label} needs {'a quote' if not quotes else 'both quotes'}")
@@ -59,15 +67,15 @@ class _Reply(_Form):
     """Not asked for, and of no account; some judges print one all the same."""
 
 
-class ReasoningReply(_Reply):
-    claims: list[ReasoningClaim]
+class _ReasoningReply(_Reply):
+    claims: list[_ReasoningClaim]
 
 
-class ConsistencyReply(_Reply):
-    claims: list[ConsistencyClaim]
+class _ConsistencyReply(_Reply):
+    claims: list[_ConsistencyClaim]
 
 
-_REPLIES: dict[str, type[ReasoningReply | ConsistencyReply]] = {"drf": ReasoningReply, "cr": ConsistencyReply}
+_REPLIES: dict[str, type[_ReasoningReply | _ConsistencyReply]] = {"drf": _ReasoningReply, "cr": _ConsistencyReply}
 
 
 @dataclass(frozen=True)
@@ -101,14 +109,14 @@ def _plain(schema: Any, definitions: dict[str, Any]) -> Any:
 def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
     """The claims of a reply about `answers`, as they were shown: one text for drf, "same" and "different" for cr.
 
-    A claim whose quote is not in its answer is labelled `INVENTED`. Raises `ReplyFault` where the form is broken.
+    A claim whose quote is not in its answer is labelled `INVENTED`. Raises `ReplyError` where the form is broken.
     """
     try:
         reply = _REPLIES[metric].model_validate_json(writable_json(_json_of(text)))
     except ValidationError as error:
-        raise ReplyFault(_told(error)) from None
+        raise ReplyError(_message(error)) from None
     spoken = [_spoken(answer) for answer in answers]
-    if isinstance(reply, ReasoningReply):
+    if isinstance(reply, _ReasoningReply):
         claims = [_reasoning_claim(claim, spoken[0]) for claim in reply.claims]
     else:
         claims = [_consistency_claim(claim, spoken) for claim in reply.claims]
@@ -160,14 +168,14 @@ def _key(key: str) -> str:
     return key.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def _told(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_input=False)
-    told = [f"{'.'.join(map(str, fault['loc'])) or 'the reply'}: {fault['msg']}" for fault in faults[:_FAULTS_TOLD]]
-    more = len(faults) - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more else "")
+def _message(error: ValidationError) -> str:
+    errors = error.errors(include_url=False, include_input=False)
+    named = [f"{'.'.join(map(str, one['loc'])) or 'the reply'}: {one['msg']}" for one in errors[:_MAX_ERRORS_NAMED]]
+    more = len(errors) - len(named)
+    return "; ".join(named) + (f"; and {more} more" if more else "")
 
 
-def _reasoning_claim(claim: ReasoningClaim, spoken: str) -> Claim:
+def _reasoning_claim(claim: _ReasoningClaim, spoken: str) -> Claim:
     if not _quotes(claim.quote, spoken):
         return Claim(claim.quote, INVENTED)
     if claim.label in ERROR_TYPES:
@@ -175,7 +183,7 @@ def _reasoning_claim(claim: ReasoningClaim, spoken: str) -> Claim:
     return Claim(claim.quote, claim.label)
 
 
-def _consistency_claim(claim: ConsistencyClaim, spoken: Sequence[str]) -> Claim:
+def _consistency_claim(claim: _ConsistencyClaim, spoken: Sequence[str]) -> Claim:
     quotes = (claim.quote_same, claim.quote_different)
     stand = all(quote is None or _quotes(quote, said) for quote, said in zip(quotes, spoken, strict=True))
     first, *other = [quote for quote in quotes if quote is not None]
@@ -191,4 +199,4 @@ def _quotes(quote: str, spoken: str) -> bool:
     words = _spoken(quote)
     if not words.strip():
         return False
-    return words in spoken or (not quote.isascii() and words.strip() in spoken)  # not all scripts part their words
+    return words in spoken or (not quote.isascii() and words.strip() in spoken)  # not all scripts separate their words

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.comparison import Comparison, Judged, compare
+from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare
 from spd_faith.judging.consistency import Answer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
@@ -13,14 +13,14 @@ from spd_faith.parsing.table import parse_response
 from spd_faith.parsing.verdicts import verdict
 
 
-def measure(items: Sequence[Item]) -> list[Comparison]:
+def measure(items: Sequence[Item]) -> list[ComparedJudgements]:
     """Each item as the rules judge it (first) and as it is labelled (second); an item is a unit of its own."""
     return [
         compare(
             item.id,
             ("", item.id),
             item.metric,
-            _judged(item.metric, _by_rules(item)),
+            _judgement(item.metric, _by_rules(item)),
             _labelled(item),
             _answers(item),
         )
@@ -28,9 +28,9 @@ def measure(items: Sequence[Item]) -> list[Comparison]:
     ]
 
 
-def contents_only(comparison: Comparison) -> Comparison:
+def contents_only(comparison: ComparedJudgements) -> ComparedJudgements:
     """A comparison for `cr` without the claim about the verdicts, which every judgement opens with."""
-    first, second = (replace(judged, claims=judged.claims[1:]) for judged in (comparison.first, comparison.second))
+    first, second = (replace(one, claims=one.claims[1:]) for one in (comparison.first, comparison.second))
     pairs = tuple((i - 1, j - 1) for i, j in comparison.pairs if i and j)
     return replace(comparison, first=first, second=second, pairs=pairs)
 
@@ -47,14 +47,14 @@ def _by_rules(item: Item) -> list[Claim]:
     return judge_consistency(*(Answer(text, verdict(text, task)) for task, text in texts.items()))
 
 
-def _labelled(item: Item) -> Judged:
+def _labelled(item: Item) -> SampleJudgement:
     if isinstance(item, ReasoningItem):
         claims = [Claim(claim.quote, claim.label, error_type=claim.error_type) for claim in item.claims]
     else:
         claims = [Claim(claim.quote or "", claim.label, claim.other_quote) for claim in item.claims]
-    return _judged(item.metric, claims)
+    return _judgement(item.metric, claims)
 
 
-def _judged(metric: str, claims: Sequence[Claim]) -> Judged:
+def _judgement(metric: str, claims: Sequence[Claim]) -> SampleJudgement:
     score, _ = score_counts(metric, count_labels(metric, (claim.label for claim in claims)))
-    return Judged(tuple(claims), score)
+    return SampleJudgement(tuple(claims), score)

@@ -1,17 +1,34 @@
-"""The `rules` judge: deterministic, offline, two judgements per sample. Its rules: docs/judging_rules.md."""
+"""The judge `rules`: deterministic, offline, two judgements per sample. Its rules: docs/judging_rules.md."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import TASKS
+from spd_faith.judging.answers import as_answers
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.judge import Judge, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 
 VERSION = "rules-3"  # raise it when a rule changes
+
+
+class Rules(Judge):
+    """The rules over one model's answers; they ask nobody."""
+
+    def __init__(self, answers: ModelAnswers) -> None:
+        self._answers = answers
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        responses, parsed = self._answers.responses, self._answers.parsed
+        for sample in self._answers.samples:
+            key = sample["sample_id"]
+            text = responses[key, "describe"]["response_text"]
+            claims = judge_reasoning(dict(sample), text, dict(parsed[key, "describe"]))
+            yield judgement_row(key, "drf", claims)
+            yield judgement_row(key, "cr", judge_consistency(*yes_no_answers(self._answers, key)))
 
 
 def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> list[dict[str, Any]]:
@@ -19,26 +36,16 @@ def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> l
 
     Raises `UserError` unless responses and parsed answers have one row for each sample and task.
     """
-    keys = [(sample_id, task) for sample_id in samples["sample_id"].to_pylist() for task in TASKS]
-    texts = {key: row["response_text"] for key, row in rows_by_key("responses", responses, keys).items()}
-    answers = rows_by_key("parsed answers", parsed, keys)
-    rows = []
-    for sample in samples.select(["sample_id", "width", "height", "differences", "unchanged"]).to_pylist():
-        key = sample["sample_id"]
-        rows.append(
-            judgement_row(key, "drf", judge_reasoning(sample, texts[key, "describe"], answers[key, "describe"]))
-        )
-        same, different = (Answer(texts[key, task], answers[key, task]["verdict"]) for task in ("same", "different"))
-        rows.append(judgement_row(key, "cr", judge_consistency(same, different)))
-    return rows
+    return list(Rules(as_answers("", samples, responses, parsed)).rows())
 
 
-def rows_by_key(what: str, table: pa.Table, keys: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Rows by (sample_id, task). Raises `UserError` unless there is one for each of `keys`."""
-    rows = table.to_pylist()
-    found = [(row["sample_id"], row["task"]) for row in rows]
-    check_keys(what, found, keys)
-    return dict(zip(found, rows, strict=True))
+def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[Answer, Answer]:
+    """The answers to "the same?" and "different?" with their verdicts."""
+    same, different = (
+        Answer(answers.responses[key]["response_text"], answers.parsed[key]["verdict"])
+        for key in ((sample_id, "same"), (sample_id, "different"))
+    )
+    return same, different
 
 
 def judgement_row(sample_id: str, metric: str, claims: list[Claim]) -> dict[str, Any]:

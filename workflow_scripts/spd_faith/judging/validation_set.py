@@ -1,24 +1,36 @@
 """The answers of `resources/judge_validation`, labelled by hand: what judges are measured by.
 
-The README beside them is the guideline of the labels and tells the format.
+The README beside them is the guideline of the labels and describes the format.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from spd_faith.core.config_faults import NOTHING, explain, fault, raise_faults, read_mapping
+from spd_faith.core.config_errors import NOTHING, error_at, explain, raise_errors, read_mapping
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.files import sha256
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES, TYPES
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES
 from spd_faith.judging.claims import SEVERITY
 
 _Words = Annotated[str, Field(min_length=1)]
 
+if TYPE_CHECKING:
+    _ReasoningLabel = str
+    _ConsistencyLabel = str
+    _ErrorType = str
+    _Severity = str
+else:
+    _ReasoningLabel = Literal[CLAIM_LABELS["drf"]]
+    _ConsistencyLabel = Literal[CLAIM_LABELS["cr"]]
+    _ErrorType = Literal[ERROR_TYPES]
+    _Severity = Literal[SEVERITIES]
 
-class Box(Strict):
+
+class LabelledBox(Strict):
     """Pixels, top left corner and size; in the file a list of the four."""
 
     x: Annotated[float, Field(ge=0)]
@@ -33,11 +45,11 @@ def _named_sides(raw: Any) -> Any:
     return dict(zip("xywh", raw, strict=True))
 
 
-_Box = Annotated[Box, BeforeValidator(_named_sides)]
+_Box = Annotated[LabelledBox, BeforeValidator(_named_sides)]
 
 
-class Difference(Strict):
-    type: Literal[TYPES]
+class LabelledDifference(Strict):
+    type: Annotated[DifferenceType, Field(strict=False)]
     category: _Words
     description: str | None = None
     bbox: _Box | None = None
@@ -46,26 +58,26 @@ class Difference(Strict):
     """In the modified picture, where the object was moved."""
 
 
-class Unchanged(Strict):
+class LabelledUnchanged(Strict):
     category: _Words
     bbox: _Box
 
 
-class Truth(Strict):
+class LabelledTruth(Strict):
     """What differs in a pair; `model_dump()` gives columns of `SAMPLES`."""
 
     width: Annotated[int, Field(gt=0)]
     height: Annotated[int, Field(gt=0)]
-    differences: Annotated[list[Difference], Field(min_length=1)]
-    unchanged: list[Unchanged] | None = None
+    differences: Annotated[list[LabelledDifference], Field(min_length=1)]
+    unchanged: list[LabelledUnchanged] | None = None
 
 
 class ReasoningClaim(Strict):
     quote: _Words
     """Words of the answer, found after those of the claim before."""
-    label: Literal[CLAIM_LABELS["drf"]]
-    error_type: Literal[ERROR_TYPES] | None = None
-    severity: Literal[SEVERITIES] | None = None
+    label: _ReasoningLabel
+    error_type: _ErrorType | None = None
+    severity: _Severity | None = None
 
 
 class ConsistencyClaim(Strict):
@@ -73,10 +85,10 @@ class ConsistencyClaim(Strict):
     """Words of the answer to "the same?"."""
     other_quote: _Words | None = None
     """Words of the answer to "different?"."""
-    label: Literal[CLAIM_LABELS["cr"]]
+    label: _ConsistencyLabel
 
 
-class Answers(Strict):
+class YesNoAnswers(Strict):
     same: str
     different: str
 
@@ -84,7 +96,7 @@ class Answers(Strict):
 class _Item(Strict):
     id: _Words
     manner: _Words
-    truth: Truth
+    truth: LabelledTruth
     why: _Words
     """The reason of the labels where it is not obvious."""
     arguable: _Words | None = None
@@ -103,7 +115,7 @@ class ConsistencyItem(_Item):
     """The two answers to the yes/no questions; the first claim is the agreement of their verdicts."""
 
     metric: Literal["cr"]
-    answer: Answers
+    answer: YesNoAnswers
     claims: Annotated[list[ConsistencyClaim], Field(min_length=1)]
 
 
@@ -113,62 +125,62 @@ _ITEM_TYPES: dict[str, type[Item]] = {"drf": ReasoningItem, "cr": ConsistencyIte
 
 
 def load_validation_set(path: Path) -> list[Item]:
-    """The items in the order of the file. Raises `UserError` with every fault, each naming its item."""
+    """The items in the order of the file. Raises `UserError` with every error, each naming its item."""
     raws = read_mapping(path).get("items", NOTHING)
     if not isinstance(raws, list):
-        raise_faults([fault(f"{path}: items", "not a list", raws, "items")])
+        raise_errors([error_at(f"{path}: items", "not a list", raws, "items")])
     items: list[Item] = []
-    faults: list[str] = []
+    errors: list[str] = []
     for number, raw in enumerate(raws, start=1):
         name = raw.get("id", f"number {number}") if isinstance(raw, Mapping) else f"number {number}"
         place = f"{path}: {name}"
         if not isinstance(raw, Mapping) or raw.get("metric") not in METRICS:
-            faults.append(fault(place, "an item without a metric", raw, [f"metric: {metric}" for metric in METRICS]))
+            allowed = [f"metric: {metric}" for metric in METRICS]
+            errors.append(error_at(place, "an item without a metric", raw, allowed))
             continue
         kind = _ITEM_TYPES[raw["metric"]]
         try:
             item = kind.model_validate(raw)
         except ValidationError as error:
-            faults += [explain(str(path), (name,), kind, told) for told in error.errors()]
+            errors += [explain(str(path), (name,), kind, details) for details in error.errors()]
             continue
         if item.id in {other.id for other in items}:
-            faults.append(fault(place, "the id stands more than once", item.id, "an id of its own"))
-        faults += _quote_faults(place, item)
-        if isinstance(item, ReasoningItem):
-            faults += _label_faults(place, item)
+            errors.append(error_at(place, "the id stands more than once", item.id, "an id of its own"))
+        errors += _reasoning_errors(place, item) if isinstance(item, ReasoningItem) else _quote_errors(place, item)
         items.append(item)
-    raise_faults(faults)
+    raise_errors(errors)
     return items
 
 
-def _quote_faults(place: str, item: Item) -> Iterator[str]:
+def _reasoning_errors(place: str, item: ReasoningItem) -> Iterator[str]:
     end = 0
     for number, claim in enumerate(item.claims):
-        if isinstance(item, ReasoningItem):
-            start = item.answer.find(claim.quote, end)
-            if start < 0:
-                allowed = "words of the answer, after those of the claim before"
-                yield fault(f"{place}.claims.{number}.quote", "not found", claim.quote, allowed)
-            end = max(end, start + len(claim.quote))
-            continue
+        here = f"{place}.claims.{number}"
+        start = item.answer.find(claim.quote, end)
+        if start < 0:
+            allowed = "words of the answer, after those of the claim before"
+            yield error_at(f"{here}.quote", "not found", claim.quote, allowed)
+        end = max(end, start + len(claim.quote))
+        severity = SEVERITY[claim.error_type] if claim.error_type else None
+        if (claim.label == "unfaithful") != (claim.error_type is not None):
+            allowed = "one, if label is unfaithful"
+            yield error_at(f"{here}.error_type", "does not fit the label", claim.error_type, allowed)
+        elif claim.severity != severity:
+            expected = [severity] if severity else "none without an error type"
+            yield error_at(f"{here}.severity", "does not fit the error type", claim.severity, expected)
+
+
+def _quote_errors(place: str, item: ConsistencyItem) -> Iterator[str]:
+    for number, claim in enumerate(item.claims):
+        here = f"{place}.claims.{number}"
         for key, quote, answer in (
             ("quote", claim.quote, item.answer.same),
             ("other_quote", claim.other_quote, item.answer.different),
         ):
             if quote is not None and quote not in answer:
-                yield fault(f"{place}.claims.{number}.{key}", "not found", quote, "words of the answer")
+                yield error_at(f"{here}.{key}", "not found", quote, "words of the answer")
         if number and claim.quote is None and claim.other_quote is None:  # two empty answers have verdicts to compare
-            yield fault(f"{place}.claims.{number}", "no words", NOTHING, "a quote, an other_quote or both")
-
-
-def _label_faults(place: str, item: ReasoningItem) -> Iterator[str]:
-    for number, claim in enumerate(item.claims):
-        here = f"{place}.claims.{number}"
-        if (claim.label == "unfaithful") != (claim.error_type is not None):
-            yield fault(f"{here}.error_type", "does not fit the label", claim.error_type, "one, if label is unfaithful")
-        elif claim.severity != SEVERITY.get(claim.error_type):
-            allowed = [SEVERITY[claim.error_type]] if claim.error_type else "none without an error type"
-            yield fault(f"{here}.severity", "does not fit the error type", claim.severity, allowed)
+            yield error_at(here, "no words", NOTHING, "a quote, an other_quote or both")
 
 
 def halves(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:

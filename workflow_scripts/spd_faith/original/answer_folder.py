@@ -7,33 +7,40 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from spd_faith.core.config_faults import fault, raise_faults
+from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, JUDGEMENTS, SCORES
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.original.answer_tables import AnswerTables
-from spd_faith.scoring.aggregate import SECONDARY, estimates
+from spd_faith.scoring.aggregate import estimates
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS, SECONDARY, YES_NO_TASKS
 from spd_faith.scoring.released import released_results
 from spd_faith.scoring.samples import score_table
+from spd_faith.scoring.tables import SCORES
 
 _KINDS = (".json", ".jsonl", ".parquet")
-_CONSISTENCY = ("cr", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"]), "cr_signed", "cr_verdict")
+_OF_YES_NO = {
+    *("n_unclear", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"])),
+    *(name for name, metric in METRICS.items() if not set(YES_NO_TASKS).isdisjoint(metric.tasks)),
+}  # columns that are about the answers to the two yes/no questions
 
 
 def find_answer_files(folder: Path, models: Iterable[str] | None = None) -> list[Path]:
     """The `*_responses` files of a folder by name, or those that are named. Raises `UserError` where there are none."""
     if not folder.is_dir():
-        raise UserError(fault("--input_dir", "no such folder", str(folder), "a folder of *_responses.json"))
+        raise UserError(error_at("--input_dir", "no such folder", str(folder), "a folder of *_responses.json"))
     there = sorted(path for path in folder.iterdir() if path.suffix in _KINDS)
     if models is not None:
         names = [path.name for path in there]
-        raise_faults(fault("--models", f"no such file in {folder}", one, names) for one in models if one not in names)
+        raise_errors(
+            error_at("--models", f"no such file in {folder}", one, names) for one in models if one not in names
+        )
         return [folder / name for name in models]
     found = [path for path in there if path.stem.endswith("_responses")]
     if not found:
         others = ", ".join(path.name for path in there) or "no file of answers"
         raise UserError(
-            fault(str(folder), "no *_responses.json, .jsonl or .parquet", others, "such files, or --models")
+            error_at(str(folder), "no *_responses.json, .jsonl or .parquet", others, "such files, or --models")
         )
     return found
 
@@ -50,11 +57,11 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
     judged = judge_samples(tables.samples, tables.responses, tables.parsed)
     judgements = pa.Table.from_pylist(judged, schema=JUDGEMENTS)
     scores = score_table(tables.samples, tables.parsed, judgements, dqr, ds)
-    lacking: tuple[str, ...] = ()
-    if not {"same", "different"} <= file.tasks:
-        lacking = (*_CONSISTENCY, "n_unclear", "overall", *(("ds",) if ds == "detection" else ()))
+    lacking: set[str] = set()
+    if not set(YES_NO_TASKS) <= file.tasks:
+        lacking = _OF_YES_NO - ({"ds"} if ds == "count" else set())
     known = {name: value for name, value in estimates(scores).items() if name not in lacking}
-    metrics = {name: known.get(name) for name in (*HEADLINE, "overall", *SECONDARY)}
+    metrics = {name: known.get(name) for name in (*HEADLINE_AND_OVERALL, *SECONDARY)}
     summary = {"model": file.model, "n": scores.num_rows, **metrics, "judge": VERSION, "file": file.path.name}
     return scores.select([name for name in SCORES.names if name not in lacking]), summary
 
@@ -62,13 +69,13 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
 def summary_table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per file; a metric that is not known is null."""
     table = pd.DataFrame(summaries)
-    metrics = [*HEADLINE, "overall", *SECONDARY]
+    metrics = [*HEADLINE_AND_OVERALL, *SECONDARY]
     return table.astype(dict.fromkeys(metrics, float))
 
 
 def summary_report(table: pd.DataFrame) -> str:
     """The headline of each file in percent, as lines of plain text."""
-    columns = [*HEADLINE, "overall"]
+    columns = list(HEADLINE_AND_OVERALL)
     shown = table[["model", "n", *columns]].copy()
     shown[columns] = (100 * shown[columns]).round(1)
     lines = shown.rename(columns=str.upper).to_string(index=False, na_rep="–")

@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.config_faults import fault, raise_faults
-from spd_faith.core.entries import JsonlDataset
+from spd_faith.core.config_errors import error_at, raise_errors
+from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
-from spd_faith.dataset.folder import folder_entry, folder_pairs
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
+from spd_faith.dataset.folder import folder_pairs
 from spd_faith.dataset.jsonl import jsonl_pairs
 from spd_faith.dataset.own_pairs import difference_row
 from spd_faith.dataset.pairs import Modification, Pair, read_strict
@@ -49,12 +50,12 @@ class Truths:
         """The row of `SAMPLES` that a record is about. Raises `UserError` where there is not exactly one."""
         allowed = "`ground_truth` in the record, or the truth of its pair"
         if self._source is None:
-            raise UserError(fault(record.place, "no truth", "no `ground_truth`", allowed))
+            raise UserError(error_at(record.place, "no truth", "no `ground_truth`", allowed))
         found = self._finder(record)
         if len(found) > 1:
-            raise UserError(fault(record.place, f"borne by {len(found)} pairs of {self._source}", record.id, found))
+            raise UserError(error_at(record.place, f"borne by {len(found)} pairs of {self._source}", record.id, found))
         if not found:
-            raise UserError(fault(record.place, f"not a pair of {self._source}", record.id, allowed))
+            raise UserError(error_at(record.place, f"not a pair of {self._source}", record.id, allowed))
         return self._rows[found[0]]
 
     @cached_property
@@ -75,14 +76,14 @@ def read_answer_tables(
     all files at once.
     """
     if limit is not None and limit < 1:
-        raise UserError(fault("--max_samples", "nothing to read", limit, "1 at least"))
+        raise UserError(error_at("--max_samples", "nothing to read", limit, "1 at least"))
     tables, faults = [], []
     for path in paths:
         try:
             tables.append(_tables(read_answer_file(path), truths, limit, needs_truth))
         except UserError as error:
             faults.append(str(error))
-    raise_faults(faults)
+    raise_errors(faults)
     return tables
 
 
@@ -91,8 +92,8 @@ def check_distinct(what: str, names: Mapping[Path, str]) -> None:
     bearers: dict[str, list[str]] = {}
     for path, name in names.items():
         bearers.setdefault(name, []).append(str(path))
-    raise_faults(
-        fault(", ".join(paths), f"the same {what}", name, "one file of each; take them one by one")
+    raise_errors(
+        error_at(", ".join(paths), f"the same {what}", name, "one file of each; take them one by one")
         for name, paths in bearers.items()
         if len(paths) > 1
     )
@@ -112,7 +113,7 @@ def _tables(file: AnswerFile, truths: Truths, limit: int | None, needs_truth: bo
             samples[sample_id] = row | {"sample_id": sample_id}
         except UserError as error:
             faults.append(str(error))
-    raise_faults(faults)
+    raise_errors(faults)
     keys = [(sample_id, task) for task in TASKS for sample_id in samples]
     responses = pa.Table.from_pylist(response_rows(keys, answered), schema=RESPONSES)
     return AnswerTables(
@@ -137,7 +138,7 @@ def _told_row(record: GivenAnswers, truth: Mapping[str, Any]) -> dict[str, Any]:
     for number, modification in enumerate(truth["modifications"]):
         place = f"{record.place}: ground_truth: modifications.{number}"
         if not isinstance(modification, dict):
-            faults.append(fault(place, "not a difference", modification, '{"type": …, "category": …}'))
+            faults.append(error_at(place, "not a difference", modification, '{"type": …, "category": …}'))
             continue
         known = {key: modification[key] for key in _KNOWN if modification.get(key) is not None}
         read = read_strict(Modification, known, place)
@@ -145,7 +146,7 @@ def _told_row(record: GivenAnswers, truth: Mapping[str, Any]) -> dict[str, Any]:
             faults += read
         else:  # the name as it is written: the released protocol tells "TV" from "tv"
             differences.append(difference_row(read) | {"category": modification["category"]})
-    raise_faults(faults)
+    raise_errors(faults)
     return _row(differences, record.split or "", record.id)
 
 
@@ -158,7 +159,7 @@ def _row(differences: list[dict[str, Any]], split: str = "", image_id: str = "")
         "height": 0,
         "num_differences": len(differences),
         "differences": differences,
-        "control": "none",
+        "control": NO_CONTROL,
     }
 
 
@@ -169,12 +170,12 @@ def _source_rows(source: Path) -> list[dict[str, Any]]:
     if source.suffix == ".parquet":
         return read_table(source, SAMPLES).to_pylist()
     if source.is_dir():
-        pairs = list(folder_pairs(folder_entry(source)))
+        pairs = list(folder_pairs(FolderDataset.of_folder(source)))
     elif source.is_file():
         pairs = list(jsonl_pairs(JsonlDataset(source="jsonl", path=str(source))))
     else:
-        raise UserError(fault(str(source), "no such file or folder", str(source), "the truths of the pairs"))
-    raise_faults(pair for pair in pairs if isinstance(pair, str))
+        raise UserError(error_at(str(source), "no such file or folder", str(source), "the truths of the pairs"))
+    raise_errors(pair for pair in pairs if isinstance(pair, str))
     return [_pair_row(pair) for pair in pairs if isinstance(pair, Pair)]
 
 

@@ -8,18 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spd_faith.core.entries import OpenAIJudge, OpenAIModel, Prices, TransformersModel
-from spd_faith.endpoints.spending import cost
+from spd_faith.core.entries import ModelEntry, PlannedCalls
+from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 
-PIXELS_PER_TOKEN = 28 * 28  # of the Qwen2-VL family; others are near
-PUBLISHED_PIXELS = 640 * 480  # a picture of COCO, where the pictures are not there yet
 CHARACTERS_PER_TOKEN = 4
 ANSWER_TOKENS = {"describe": 300, "same": 60, "different": 60}
 REASONING_TOKENS = 2000  # before an answer, of an entry that leaves room for them:
 ROOM_FOR_REASONING = 8192  # its max_new_tokens from here on
-TRUTH_TOKENS = 150  # of a pair, as a judge is told it
+TRUTH_TOKENS = 150  # of a pair, as a judge is given it
 JUDGED_TOKENS = {"drf": 300, "cr": 150}  # of a judge's reply: about five claims, or two to three
-STEP_SECONDS = 0.03  # of a token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Work(ABC):
-    """A part of a run, done to some extent; `usd` is None where nobody looked the prices up."""
+    """A part of a run, done to some extent; `usd` is None where the prices are unknown."""
 
     done: int
     usage: Usage
@@ -67,40 +64,31 @@ def measured_usage(contents: Iterable[Mapping[str, Any]]) -> Usage | None:
     return Usage(prompt, generated, seconds, len(rows))
 
 
-def estimated_usage(
-    entry: TransformersModel | OpenAIModel, prompt_characters: Mapping[str, int], pixels: int = PUBLISHED_PIXELS
-) -> Usage:
+def estimated_usage(entry: ModelEntry, prompt_characters: Mapping[str, int], pixels: int = PUBLISHED_PIXELS) -> Usage:
     """Means over one question of each task, by the formulas of `how_estimated`; no seconds for endpoints.
 
-    `prompt_characters` has the length of each task's prompt; `pixels` are those of one picture before it is reduced.
+    `prompt_characters` has the length of each task's prompt; `pixels` are those of one image before it is reduced.
     """
-    shown = min(pixels, _most_pixels(entry, pixels))
-    known = entry.picture_tokens if isinstance(entry, OpenAIModel) else None
+    limit = entry.max_answer_tokens()
     prompt = (
-        2 * (known or shown / PIXELS_PER_TOKEN)
+        2 * entry.estimated_image_tokens(pixels)
         + sum(prompt_characters.values()) / len(prompt_characters) / CHARACTERS_PER_TOKEN
     )
-    reasoning = REASONING_TOKENS if entry.max_new_tokens >= ROOM_FOR_REASONING else 0
-    answers = [min(reasoning + ANSWER_TOKENS[task], entry.max_new_tokens) for task in prompt_characters]
+    reasoning = REASONING_TOKENS if limit >= ROOM_FOR_REASONING else 0
+    answers = [min(reasoning + ANSWER_TOKENS[task], limit) for task in prompt_characters]
     generated = sum(answers) / len(answers)
-    seconds = 0.0
-    if isinstance(entry, TransformersModel):
-        steps = max(answers) / len(answers)  # the answers about a pair are generated side by side
-        seconds = steps * STEP_SECONDS * max(1, entry.resources.gpu) / entry.batch_size
-    return Usage(prompt, generated, seconds, answers=0)
+    # the answers about a pair are generated side by side
+    return Usage(prompt, generated, entry.answer_seconds(max(answers) / len(answers)), answers=0)
 
 
-def estimated_judging(entry: OpenAIJudge, metric: str, prompt_characters: int) -> Usage:
-    """Means over the calls for one metric, by the formulas of `how_judging_is_estimated`."""
-    prompt = prompt_characters / CHARACTERS_PER_TOKEN
-    if metric == "cr":
+def estimated_judging(calls: PlannedCalls) -> Usage:
+    """Means over the calls, by the formulas of `how_judging_is_estimated`."""
+    prompt = calls.prompt_characters / CHARACTERS_PER_TOKEN + calls.image_tokens
+    if calls.metric == "cr":
         prompt += ANSWER_TOKENS["same"] + ANSWER_TOKENS["different"]
     else:
         prompt += ANSWER_TOKENS["describe"] + TRUTH_TOKENS
-    if entry.pictures:
-        known = getattr(entry.models, metric).picture_tokens
-        prompt += 2 * (known or min(PUBLISHED_PIXELS, entry.pictures.max_side**2) / PIXELS_PER_TOKEN)
-    return Usage(prompt, min(JUDGED_TOKENS[metric], entry.max_new_tokens), seconds=0.0, answers=0)
+    return Usage(prompt, min(JUDGED_TOKENS[calls.metric], calls.max_reply_tokens), seconds=0.0, answers=0)
 
 
 def how_judging_is_estimated() -> str:
@@ -109,7 +97,7 @@ def how_judging_is_estimated() -> str:
     return (
         f"Judge calls, where none are measured: prompt tokens of DRF = characters / {CHARACTERS_PER_TOKEN} + "
         f"{describe} of answer + {TRUTH_TOKENS} of truth, of CR = characters / {CHARACTERS_PER_TOKEN} + 2 × {yes_no}, "
-        f"and 2 pictures × pixels shown / {PIXELS_PER_TOKEN}, or × their picture_tokens, where they are shown; "
+        f"and 2 images × pixels shown / {PIXELS_PER_TOKEN}, or × their image_tokens, where they are shown; "
         f"replies of {JUDGED_TOKENS['drf']} and {JUDGED_TOKENS['cr']} tokens. A model that has not answered yet counts "
         "a call per pair, metric and repetition; answers that say nothing, and equal ones, count none."
     )
@@ -120,24 +108,13 @@ def how_estimated() -> str:
     describe, yes_no = ANSWER_TOKENS["describe"], ANSWER_TOKENS["same"]
     return (
         f"Estimates, where no answers are measured: prompt tokens = 2 pictures × pixels shown / {PIXELS_PER_TOKEN} "
-        "(or × their picture_tokens) + "
+        "(or × their image_tokens) + "
         f"characters / {CHARACTERS_PER_TOKEN}; answers of {describe} tokens to describe and {yes_no} to the others, "
         f"after {REASONING_TOKENS} of reasoning where max_new_tokens is {ROOM_FOR_REASONING} or more; "
         f"seconds = tokens of a pair's longest answer / its questions × {STEP_SECONDS} × GPUs / batch; "
         "GPU hours = seconds × GPUs / 3600; "
         "US$ = tokens / 10⁶ × prices."
     )
-
-
-def _most_pixels(entry: TransformersModel | OpenAIModel, pixels: int) -> int:
-    if isinstance(entry, OpenAIModel):
-        return entry.pictures.max_side**2
-    return entry.pixel_budget.max_pixels if entry.pixel_budget else pixels
-
-
-def dollars(usage: Usage, answers: int, prices: Prices) -> float:
-    """What `answers` answers cost: tokens / 10⁶ × the price of each kind."""
-    return answers * cost(prices, usage.prompt_tokens, usage.generated_tokens)
 
 
 def gpu_hours(usage: Usage, answers: int, gpus: int) -> float:

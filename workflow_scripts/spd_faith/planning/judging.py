@@ -1,21 +1,13 @@
-"""What the judges at endpoints have still to be asked, by their journals."""
+"""What the judges of a run have still to be asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spd_faith.core.config import Run
-from spd_faith.core.entries import OpenAIJudge
-from spd_faith.core.files import read_table
-from spd_faith.core.journal import Journal
-from spd_faith.core.schemas import IMAGES, METRICS, RESPONSES, SAMPLES, TASKS
-from spd_faith.judging.judge_prompts import JudgePrompt, judge_questions
-from spd_faith.judging.judgings import Judging, OpenAIJudgements, repeated
-from spd_faith.judging.rules import rows_by_key
-from spd_faith.planning.estimates import Work, dollars, estimated_judging, measured_usage
-
-_SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged"]
+from spd_faith.core.entries import AnswerPaths, PlannedCalls
+from spd_faith.core.paths import ResultPaths
+from spd_faith.planning.estimates import Work, estimated_judging, measured_usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,65 +24,37 @@ class JudgeWork(Work):
         return self.calls - self.done
 
 
-def work_of_judges(run: Run, results: Path, prompts: Mapping[str, JudgePrompt], pairs: int) -> list[JudgeWork]:
-    """The work of each judge at an endpoint, by judge and metric.
+def work_of_judges(run: Run, paths: ResultPaths, prompts: Path, pairs: int) -> list[JudgeWork]:
+    """The work of each judge that makes calls, by judge and metric; `prompts` is the folder of the prompts.
 
     The answers that are there are read, so that silent and equal ones count no call; a model that has not answered yet
     counts a call for each of the `pairs` pairs.
     """
-    paid = {name: entry for name, entry in sorted(run.judges.items()) if isinstance(entry, OpenAIJudge)}
-    answered = [model for model in run.models if (results / f"responses/{model}.parquet").is_file()] if paid else []
+    answers = _answers(run.models, paths)
+    unanswered_pairs = pairs * (len(run.models) - len(answers))
     return [
-        work
-        for name, entry in paid.items()
-        for work in _work(name, entry, results, prompts, answered, pairs * (len(run.models) - len(answered)))
+        _work(name, calls)
+        for name, entry in sorted(run.judges.items())
+        for calls in entry.planned_calls(paths.judgement_journal(name), prompts, answers, unanswered_pairs)
     ]
 
 
-def _work(
-    name: str,
-    entry: OpenAIJudge,
-    results: Path,
-    prompts: Mapping[str, JudgePrompt],
-    answered: Sequence[str],
-    unanswered_pairs: int,
-) -> list[JudgeWork]:
-    judgements = OpenAIJudgements(entry, Journal(results / "journal" / "judgements" / name).read())
-    known = _judgings(entry, results, prompts, answered, judgements) if answered else {}
-    work = []
-    for metric in METRICS:
-        outcomes = [judgements.outcome(one) for one in known.values() if one.question.metric == metric]
-        done = [outcome for outcome in outcomes if not outcome.next_key]
-        replies: list[Mapping[str, Any]] = [reply for outcome in done for reply in outcome.replies]
-        prompt = prompts[metric]
-        characters = len(prompt.instructions) + len(prompt.material.template)
-        usage = measured_usage(replies) or estimated_judging(entry, metric, characters)
-        calls = len(outcomes) + unanswered_pairs * entry.repeats
-        asked = getattr(entry.models, metric)
-        usd = None if asked.prices is None else dollars(usage, calls - len(done), asked.prices)
-        work.append(
-            JudgeWork(judge=name, metric=metric, model=asked.model, calls=calls, done=len(done), usage=usage, usd=usd)
-        )
-    return work
+def _answers(models: Iterable[str], paths: ResultPaths) -> list[AnswerPaths]:
+    """The tables of the models that have answered."""
+    responses = [paths.responses(model) for model in models]
+    return [AnswerPaths(paths.samples, path, images=paths.images) for path in responses if path.is_file()]
 
 
-def _judgings(
-    entry: OpenAIJudge,
-    results: Path,
-    prompts: Mapping[str, JudgePrompt],
-    models: Sequence[str],
-    judgements: OpenAIJudgements,
-) -> dict[str, Judging]:
-    """The judgings of the answers that are there, by the key of their first reply."""
-    samples = read_table(results / "samples.parquet", SAMPLES, _SAMPLE_COLUMNS).to_pylist()
-    pictures = read_table(results / "images.parquet", IMAGES, ["sample_id", "original_sha256", "modified_sha256"])
-    shas = {row["sample_id"]: (row["original_sha256"], row["modified_sha256"]) for row in pictures.to_pylist()}
-    keys = [(sample["sample_id"], task) for sample in samples for task in TASKS]
-    found = {}
-    for model in models:
-        columns = ["sample_id", "task", "response_text", "finish_reason"]
-        responses = read_table(results / f"responses/{model}.parquet", RESPONSES, columns)
-        answers = rows_by_key(f"responses of {model}", responses, keys)
-        questions = (question for *_, question in judge_questions(entry, prompts, samples, answers, shas))
-        found |= {judgements.key(judging): judging for judging in repeated(questions, entry.repeats)}
-    return found
+def _work(judge: str, calls: PlannedCalls) -> JudgeWork:
+    done = len(calls.replies)
+    usage = measured_usage(reply for replies in calls.replies for reply in replies) or estimated_judging(calls)
+    usd = calls.cost_usd(usage.prompt_tokens, usage.generated_tokens)
+    return JudgeWork(
+        judge=judge,
+        metric=calls.metric,
+        model=calls.model,
+        calls=calls.calls,
+        done=done,
+        usage=usage,
+        usd=None if usd is None else (calls.calls - done) * usd,
+    )

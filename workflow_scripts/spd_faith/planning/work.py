@@ -2,27 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from spd_faith.core.config import Run
-from spd_faith.core.entries import (
-    DemoDataset,
-    FolderDataset,
-    HubDataset,
-    JsonlDataset,
-    ModelEntry,
-    OpenAIModel,
-    ResponsesFileModel,
-    TransformersModel,
-    identity,
-)
+from spd_faith.core.entries import ModelEntry, identity
 from spd_faith.core.files import read_table
 from spd_faith.core.journal import Journal
+from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import IMAGES
-from spd_faith.dataset.own_pairs import check_pairs
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import question_keys
-from spd_faith.planning.estimates import Usage, Work, dollars, estimated_usage, gpu_hours, measured_usage
+from spd_faith.planning.estimates import Work, estimated_usage, gpu_hours, measured_usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,57 +29,44 @@ class ModelWork(Work):
         return self.questions - self.done
 
 
-def number_of_pairs(run: Run, results: Path) -> int | None:
-    """Pairs of the dataset, counted in its table or told by its entry; None where nobody counted them."""
-    images = results / "images.parquet"
+def num_pairs(run: Run, paths: ResultPaths) -> int | None:
+    """Pairs of the dataset, counted in its table or as its entry says; None where unknown."""
+    images = paths.images
     if images.is_file():
         return read_table(images, IMAGES, columns=["sample_id"]).num_rows
-    match run.dataset:
-        case DemoDataset(splits=splits):
-            return sum(split.pairs for split in splits.values())
-        case HubDataset(splits=splits, limit=limit, exclude=excluded):
-            counts = [limit if rows is None else min(rows, limit or rows) for rows in splits.values()]
-            return None if None in counts else sum(filter(None, counts)) - len(excluded)
-        case FolderDataset() | JsonlDataset():
-            return len(check_pairs(run.dataset))
+    return run.dataset.num_pairs()
 
 
-def work_of_models(run: Run, results: Path, prompts: Mapping[str, Prompt], pairs: int) -> list[ModelWork]:
+def work_of_models(run: Run, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> list[ModelWork]:
     """The work of each model on a dataset of `pairs` pairs, by name."""
-    return [_work(name, entry, results, prompts, pairs) for name, entry in sorted(run.models.items())]
+    return [_work(name, entry, paths, prompts, pairs) for name, entry in sorted(run.models.items())]
 
 
-def _work(name: str, entry: ModelEntry, results: Path, prompts: Mapping[str, Prompt], pairs: int) -> ModelWork:
-    if isinstance(entry, ResponsesFileModel):
-        none = Usage(prompt_tokens=0, generated_tokens=0, seconds=0, answers=0)
-        return ModelWork(model=name, backend=entry.backend, questions=0, done=0, usage=none, usd=0.0, gpu_hours=0.0)
-    images = results / "images.parquet"
-    records = Journal(results / "journal" / "responses" / name).read() if images.is_file() else {}
-    done = []
-    if records:
-        pictures = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
-        asked = question_keys(pictures, prompts, identity(entry))
-        done = [records[question.key].content for question in asked if question.key in records]
-    lengths = {task: len(prompt.text) for task, prompt in prompts.items()}
-    usage = measured_usage(done) or estimated_usage(entry, lengths)
-    questions = pairs * len(prompts)
+def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> ModelWork:
+    questions = pairs * len(prompts) if entry.asks_questions else 0
+    done = _answers(name, entry, paths, prompts) if entry.asks_questions else []
+    usage = measured_usage(done) or estimated_usage(entry, {task: len(prompt.text) for task, prompt in prompts.items()})
     left = questions - len(done)
+    usd = entry.cost_usd(usage.prompt_tokens, usage.generated_tokens)
     return ModelWork(
         model=name,
         backend=entry.backend,
         questions=questions,
         done=len(done),
         usage=usage,
-        usd=_usd(entry, usage, left),
-        gpu_hours=_hours(entry, usage, left),
+        usd=None if usd is None else left * usd,
+        gpu_hours=gpu_hours(usage, left, entry.requirements().num_gpus),
     )
 
 
-def _usd(entry: TransformersModel | OpenAIModel, usage: Usage, left: int) -> float | None:
-    if isinstance(entry, TransformersModel):
-        return 0.0
-    return None if entry.prices is None else dollars(usage, left, entry.prices)
-
-
-def _hours(entry: TransformersModel | OpenAIModel, usage: Usage, left: int) -> float:
-    return 0.0 if isinstance(entry, OpenAIModel) else gpu_hours(usage, left, entry.resources.gpu)
+def _answers(
+    name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt]
+) -> list[Mapping[str, Any]]:
+    """The answers in the model's journal to questions that it is asked."""
+    images = paths.images
+    records = Journal(paths.response_journal(name)).read() if images.is_file() else {}
+    if not records:
+        return []
+    shas = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
+    asked = question_keys(shas, prompts, identity(entry))
+    return [records[question.key].content for question in asked if question.key in records]

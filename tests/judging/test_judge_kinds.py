@@ -1,0 +1,126 @@
+"""What the kinds of judges say of their jobs: which files and modules judge again, and what is loaded for it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from judging.paid_judge import answers_of, write_answers, write_pairs
+
+from spd_faith.judging.entries import OpenAIJudge, RulesJudge
+from spd_faith.judging.rules import VERSION
+
+ROOT = Path(__file__).parents[2]
+RULES = RulesJudge(judge="rules")
+PAID = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
+HEAVY = {"torch", "transformers", "openai"}
+
+RUN = """
+import json, sys
+opened = []
+sys.addaudithook(lambda event, details: opened.append(str(details[0])) if event == "open" else None)
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+import judge_responses
+judge_responses.main()
+modules = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+print(json.dumps({"modules": modules, "opened": opened}))
+"""
+
+
+@pytest.fixture(scope="module")
+def judged_by_rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The modules that judging by rules loaded, and the files that it opened."""
+    folder = tmp_path_factory.mktemp("judged")
+    write_pairs(folder, 2)
+    write_answers(folder, "model", [answers_of(number) for number in range(2)])
+    flags = {
+        "judge": "rules",
+        "judges-file": ROOT / "config/judges.yaml",
+        "samples": folder / "samples.parquet",
+        "responses": folder / "responses/model.parquet",
+        "parsed": folder / "parsed/model.parquet",
+        "output": folder / "judgements.parquet",
+    }
+    command = [sys.executable, "-c", RUN, str(ROOT / "workflow_scripts/judge_responses.py")]
+    command += [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def below_root(files) -> set[str]:
+    return {str(Path(file).resolve().relative_to(ROOT)) for file in files if Path(file).resolve().is_relative_to(ROOT)}
+
+
+def test_a_change_of_any_module_that_the_rules_run_judges_again(judged_by_rules):
+    loaded = below_root(file for file in judged_by_rules["modules"].values() if file)
+    own = {file for file in loaded if file.startswith("workflow_scripts/") and not file.endswith("__init__.py")}
+    assert "workflow_scripts/spd_faith/judging/consistency.py" in own
+    assert own <= set(RULES.input_modules())
+
+
+def test_a_change_of_any_data_that_the_rules_read_judges_again(judged_by_rules):
+    read = {file for file in below_root(judged_by_rules["opened"]) if file.startswith("resources/")}
+    assert read and read <= set(RULES.input_files())
+
+
+def test_judging_by_rules_loads_no_client_and_no_model(judged_by_rules):
+    assert not HEAVY & set(judged_by_rules["modules"])
+    assert "spd_faith.registry" not in judged_by_rules["modules"]
+
+
+def test_the_modules_of_the_rules_are_those_of_few_folders():
+    folders = {str(Path(module).parent) for module in RULES.input_modules()}
+    library = "workflow_scripts/spd_faith"
+    stages = ("core", "endpoints", "inference", "judging", "language", "parsing")
+    assert folders == {"workflow_scripts", *(f"{library}/{stage}" for stage in stages)}
+    for stage, name in (("endpoints", "entries"), ("inference", "reasoning"), ("parsing", "answer_text")):
+        assert [m for m in RULES.input_modules() if f"/{stage}/" in m] == [f"{library}/{stage}/{name}.py"]
+    assert f"{library}/judging/endpoint_judge.py" not in RULES.input_modules()
+
+
+def test_no_module_judges_again_at_an_endpoint_but_its_prompts_do():
+    assert PAID.input_modules() == []
+    assert PAID.input_files() == ["resources/prompts/judge_drf.txt", "resources/prompts/judge_cr.txt"]
+
+
+@pytest.mark.parametrize("entry", [RULES, PAID], ids=["rules", "openai"])
+def test_every_input_exists(entry):
+    assert [file for file in entry.input_files() + entry.input_modules() if not (ROOT / file).is_file()] == []
+
+
+def test_images_are_needed_where_they_are_shown():
+    blind = PAID.model_copy(update={"images": None})
+    assert [entry.needs_images for entry in (RULES, PAID, blind)] == [False, True, False]
+
+
+def test_the_kinds_are_loaded_without_tables_models_and_clients():
+    code = "import sys, spd_faith.judging.entries; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "workflow_scripts")
+    assert not (HEAVY | {"pyarrow", "numpy", "scipy", "pandas"}) & set(loaded.stdout.split())
+
+
+def test_a_judge_without_a_journal_says_what_it_needs(tmp_path):
+    write_pairs(tmp_path, 1)
+    write_answers(tmp_path, "model", [answers_of(0)])
+    (tmp_path / "judges.yaml").write_text("paid: {judge: openai, base_url: 'https://x.org', max_new_tokens: 512}\n")
+    flags = {"judge": "paid", "judges-file": tmp_path / "judges.yaml", "samples": tmp_path / "samples.parquet"}
+    flags |= {name: tmp_path / name / "model.parquet" for name in ("responses", "parsed")}
+    command = [sys.executable, str(ROOT / "workflow_scripts/judge_responses.py"), "--output", str(tmp_path / "x")]
+    command += [part for name, value in flags.items() for part in (f"--{name}", str(value))]
+
+    def message(*further: str) -> str:
+        done = subprocess.run([*command, *further], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "paid is shown images: --images is required" in message()
+    assert "--journal is required" in message("--images", str(tmp_path / "images.parquet"))
+
+
+def test_the_page_names_the_version_of_the_rules():
+    page = (ROOT / "docs/judges.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"rules-\d+", page)) == {VERSION}

@@ -1,0 +1,145 @@
+"""Configuration errors as people read them: file and key, what was found, what is allowed, the nearest spelling."""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+from spd_faith.core.entries import former_names
+from spd_faith.core.errors import UserError
+from spd_faith.core.text import writable
+
+NAME_RULE = "letters, digits, '.', '_', '-', the first a letter or digit (it names files)"
+NOTHING = object()  # there is no value, not even null
+
+
+class _NoRepeatedKeys(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys in silence; a config may not."""
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        return writable(super().construct_scalar(node))
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        nodes = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [self.construct_object(key, deep=True) for key in nodes]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                line = nodes[position].start_mark.line + 1
+                raise yaml.constructor.ConstructorError(problem=f"line {line}: the key '{key}' stands more than once")
+        return super().construct_mapping(node, deep)
+
+
+def read_mapping(path: Path) -> Mapping[Any, Any]:
+    """The content of a YAML file that holds keys and values. Raises `UserError` where it does not."""
+    if not path.is_file():
+        siblings = sorted(str(file) for file in path.parent.glob("*.yaml"))
+        raise UserError(
+            error_at(str(path), "no such file", NOTHING, siblings or "an existing file", nearest_to=str(path))
+        )
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeatedKeys)
+    except UnicodeDecodeError as error:
+        raise UserError(error_at(str(path), "not a text file", str(error), "YAML in UTF-8")) from None
+    except yaml.MarkedYAMLError as error:
+        mark = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(
+            error_at(str(path), "not valid YAML", f"{mark}{error.problem}", "YAML keys and values")
+        ) from None
+    except yaml.YAMLError as error:
+        raise UserError(error_at(str(path), "not valid YAML", str(error), "YAML keys and values")) from None
+    if not isinstance(content, Mapping):
+        raise UserError(error_at(str(path), "not a mapping", content, "keys and values"))
+    return content
+
+
+def value_at(content: Any, keys: Iterable[Any]) -> Any:
+    """The value under nested `keys`, `NOTHING` where there is none; a list counts as one value."""
+    for key in keys:
+        if not isinstance(content, Mapping):
+            break
+        content = content.get(key, NOTHING)
+    return content
+
+
+def raise_errors(errors: Iterable[str]) -> None:
+    """Raise `UserError` with all of the errors, if there are any."""
+    if errors := list(errors):
+        raise UserError("\n".join(errors))
+
+
+def error_at(place: str, what: str, found: Any, allowed: Iterable[Any] | str, nearest_to: str | None = None) -> str:
+    """One error: where and what, then found, allowed and, where the allowed are names, the nearest spelling."""
+    lines = [f"{place}: {what}"]
+    if found is not NOTHING:
+        shown = "null" if found is None else repr(found)
+        lines.append(f"  found:   {shown if len(shown) <= 120 else shown[:117] + '...'}")
+    if isinstance(allowed, str):
+        lines.append(f"  allowed: {allowed}")
+    else:
+        names = [str(name) for name in allowed]
+        lines.append(f"  allowed: {', '.join(names)}")
+        wanted = found if nearest_to is None else nearest_to
+        if isinstance(wanted, str) and (near := get_close_matches(wanted, names, n=1, cutoff=0.5)):
+            lines.append(f"  nearest: {near[0]}")
+    return "\n".join(lines)
+
+
+def unknown_names(place: str, names: list[str], path: Path, entries: Mapping[str, Any]) -> list[str]:
+    return [error_at(place, f"no such entry in {path}", name, entries) for name in names if name not in entries]
+
+
+def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: Mapping[str, Any]) -> str:
+    """A pydantic error in our words; `prefix` is the path from the file's top to what `model` describes."""
+    keys = tuple(key for key in error["loc"] if key != "[key]")  # pydantic's mark of an error in a key itself
+    place = f"{file}: {'.'.join(map(str, (*prefix, *keys)))}"
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            described = _model_at(model, keys[:-1])
+            if new_name := former_names(described).get(keys[-1]):
+                return error_at(place, f"renamed key, now `{new_name}`", keys[-1], [new_name])
+            return error_at(place, "unknown key", keys[-1], sorted(described.model_fields))
+        case "missing":
+            return error_at(place, "missing key", NOTHING, _described(model, keys))
+        case "literal_error" | "enum":
+            allowed = [choice.strip("' ") for choice in re.split(r", | or ", context["expected"])]
+            return error_at(place, "unknown value", error["input"], allowed)
+        case "invalid_key":
+            return error_at(place, "unknown key", keys[-1], sorted(_model_at(model, keys[:-1]).model_fields))
+        case "string_pattern_mismatch" if str(keys[-1]).endswith("_variable"):
+            return error_at(
+                place, "not the name of a variable", "(not shown, for it may be a key)", _described(model, keys)
+            )
+        case "string_pattern_mismatch":
+            rule = NAME_RULE if error["loc"][-1] == "[key]" else _described(model, keys)
+            return error_at(place, "not a valid name", error["input"], rule)
+        case "model_type":
+            return error_at(
+                place, "wrong value", error["input"], f"the keys {', '.join(_model_at(model, keys).model_fields)}"
+            )
+        case "value_error":
+            return error_at(place, str(context["error"]), error["input"], _described(model, keys))
+        case _:
+            return error_at(place, "wrong value", error["input"], error["msg"].removeprefix("Input should be "))
+
+
+def _described(model: type[BaseModel], keys: tuple[Any, ...]) -> str:
+    return _model_at(model, keys[:-1]).model_fields[keys[-1]].description or "a value"
+
+
+def _model_at(model: type[BaseModel], keys: tuple[Any, ...]) -> type[BaseModel]:
+    """The nested model at `keys`; a key of a plain mapping is passed over."""
+    for key in keys:
+        if key in model.model_fields:
+            model = _nested_model(model.model_fields[key].annotation) or model
+    return model
+
+
+def _nested_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_nested_model, get_args(annotation))), None)

@@ -1,0 +1,78 @@
+"""Where the results of a dataset are. Rules ask with wildcards in place of names, commands and the plan with names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ResultPaths:
+    """The files below one folder, `results/{dataset}`; README.md there describes them."""
+
+    folder: Path
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.parquet"
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images.parquet"
+
+    def responses(self, model: str = "{model}") -> Path:
+        return self.folder / "responses" / f"{model}.parquet"
+
+    def response_shard(self, model: str = "{model}", shard: str = "{shard}") -> Path:
+        return self.folder / "shards" / model / f"{shard}.parquet"
+
+    def response_journal(self, model: str = "{model}") -> Path:
+        """Folder of the answers as they came."""
+        return self.folder / "journal" / "responses" / model
+
+    def parsed(self, model: str = "{model}") -> Path:
+        return self.folder / "parsed" / f"{model}.parquet"
+
+    def judgements(self, judge: str = "{judge}", model: str = "{model}") -> Path:
+        return self.folder / "judgements" / judge / f"{model}.parquet"
+
+    def judgement_journal(self, judge: str = "{judge}") -> Path:
+        """Folder of a judge's replies as they came, about all models."""
+        return self.folder / "journal" / "judgements" / judge
+
+    def scores(self, judge: str = "{judge}", model: str = "{model}") -> Path:
+        return self.folder / "scores" / judge / f"{model}.parquet"
+
+    def probes(self, model: str = "{model}") -> Path:
+        """Folder of a model's probe tables, contrasts and groups."""
+        return self.folder / "probes" / model
+
+    def probe(self, model: str = "{model}", probe: str = "{probe}") -> Path:
+        return self.probes(model) / f"{probe}.parquet"
+
+    def figures(self, model: str = "{model}") -> Path:
+        """Folder of a model's probe figures."""
+        return self.folder / "figures" / model
+
+    def leaderboard(self, suffix: str) -> Path:
+        """The leaderboard in one of its formats, such as csv."""
+        return self.folder / f"leaderboard.{suffix}"
+
+    @property
+    def breakdowns(self) -> Path:
+        return self.folder / "breakdowns.parquet"
+
+    @property
+    def record(self) -> Path:
+        """What was configured, what was resolved, what it ran with."""
+        return self.folder / "run.json"
+
+    def config(self, sha: str) -> Path:
+        """The merged config of a run, by the first characters of its sha256."""
+        return self.folder / "configs" / f"{sha}.json"
+
+    def log(self, job: str, *names: str) -> Path:
+        """The log of a job; `names` are its wildcards, as in a table's path."""
+        return self.folder / "logs" / f"{'/'.join((job, *names))}.log"
+
+    def benchmark(self, job: str, *names: str) -> Path:
+        """Time and memory of a job."""
+        return self.folder / "benchmarks" / f"{'/'.join((job, *names))}.tsv"

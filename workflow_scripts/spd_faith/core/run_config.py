@@ -1,0 +1,106 @@
+"""The merged config of a run as a file: written once for each content, read by the leaderboard and the plan alone."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spd_faith.core.config import Registry, Run, RunConfig
+from spd_faith.core.errors import UserError
+from spd_faith.core.files import sha256, write_text
+from spd_faith.core.paths import ResultPaths
+
+
+@dataclass(frozen=True)
+class RecordedEntry:
+    """An entry of a registry as a run used it, defaults included; what kind it is does not matter here."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Name on the leaderboard."""
+        return self.fields["label"] or self.name
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """What a run used, without the types of its entries: for commands that do not import the registry."""
+
+    config: RunConfig
+    dataset: RecordedEntry
+    models: Mapping[str, RecordedEntry]
+    judges: Mapping[str, RecordedEntry]
+    probed: tuple[str, ...]
+    """Models that are probed."""
+    merged: Mapping[str, Any]
+    """The file's content."""
+
+
+def config_file(run: Run, paths: ResultPaths) -> Path:
+    """Where the merged config of a run is kept."""
+    return paths.config(sha256(_as_json(run))[:12])
+
+
+def write_config_file(run: Run, paths: ResultPaths) -> Path:
+    """Write the merged config where it is not there yet; returns its path."""
+    path = config_file(run, paths)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, _as_json(run))
+    return path
+
+
+def read_recorded_run(path: Path) -> RecordedRun:
+    """What a run used. Raises `UserError` where the file is not such a config."""
+    with _explained(path):
+        merged = json.loads(path.read_text(encoding="utf-8"))
+        config = RunConfig.model_validate(merged["config"])
+        return RecordedRun(
+            config,
+            RecordedEntry(config.dataset, merged["dataset"][config.dataset]),
+            {name: RecordedEntry(name, fields) for name, fields in merged["models"].items()},
+            {name: RecordedEntry(name, fields) for name, fields in merged["judges"].items()},
+            tuple(merged["probed"]),
+            merged,
+        )
+
+
+def read_run(path: Path, registry: Registry) -> Run:
+    """The run, its entries typed again. Raises `UserError` where the file is not such a config."""
+    with _explained(path):
+        merged = json.loads(path.read_text(encoding="utf-8"))
+        config = RunConfig.model_validate(merged["config"])
+        return Run(
+            config,
+            registry.datasets.validate(merged["dataset"][config.dataset]),
+            {name: registry.models.validate(fields) for name, fields in merged["models"].items()},
+            {name: registry.judges.validate(fields) for name, fields in merged["judges"].items()},
+        )
+
+
+def _as_json(run: Run) -> str:
+    """The merged configuration with its defaults; the order in which models and judges are named is left out."""
+    names = {"models": sorted(run.models), "judges": sorted(run.judges)}
+    merged = {
+        "config": run.config.model_dump() | names,
+        "dataset": {run.config.dataset: run.dataset.model_dump()},
+        "models": {name: entry.model_dump() for name, entry in run.models.items()},
+        "judges": {name: entry.model_dump() for name, entry in run.judges.items()},
+        "probed": run.probed(),
+    }
+    return json.dumps(merged, sort_keys=True, indent=2) + "\n"
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # pydantic's errors are ValueErrors
+        raise UserError(
+            f"{path}: not the merged config of a run. Snakemake writes and passes it: "
+            "snakemake plan --cores 1 --configfile …"
+        ) from None

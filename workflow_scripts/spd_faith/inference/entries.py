@@ -1,0 +1,115 @@
+"""The kinds of models.yaml: what answers the questions."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from spd_faith.core.entries import HUB_ID, NOT_IDENTITY, AbsentFile, Formerly, ModelEntry, PixelBudget, Requirements
+from spd_faith.core.estimates import PIXELS_PER_TOKEN, STEP_SECONDS
+from spd_faith.core.kinds import EntryKinds
+from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, SentImages
+
+ImageLayout = Literal["pair", "merged"]
+
+
+class TransformersModel(ModelEntry):
+    backend: Literal["transformers"]
+    """Loaded in this process through the Auto classes of transformers."""
+    model: str = Field(min_length=1)
+    """Local folder, or id on the Hugging Face hub."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; `main` where nobody looked one up. Not for local folders."""
+    dtype: Literal["float32", "bfloat16", "float16"]
+    """Number format of the weights and activations."""
+    attention: Literal["sdpa", "flash_attention_2"] = "sdpa"
+    """Attention implementation. Never eager: it changes the answers of real checkpoints and runs out of memory."""
+    image_layout: ImageLayout = "pair"
+    """Two images, or one: side by side when width ≤ height, else stacked."""
+    pixel_budget: PixelBudget | None = None
+    """Pixels per image, for processors that take a budget; null keeps the processor's own."""
+    max_new_tokens: int = Field(ge=1, le=32_768)
+    """Longest answer in tokens; a longer one is cut and marked `length`."""
+    generation: int = Field(default=1, ge=1)
+    """Raise it to generate the answers again on purpose."""
+    requires_gpu: Annotated[bool, NOT_IDENTITY] = False
+    """The model requires a GPU."""
+    device_map: Annotated[Literal["auto"] | None, NOT_IDENTITY] = None
+    """`auto` spreads the layers over all GPUs of the job (accelerate)."""
+    batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
+    """Pairs at a time, each with all questions about it."""
+
+    can_be_probed: ClassVar[bool] = True
+    can_be_sharded: ClassVar[bool] = True
+
+    def absent_file(self) -> AbsentFile | None:
+        is_local = Path(self.model).exists() or not HUB_ID.fullmatch(self.model)
+        if is_local and not Path(self.model, "config.json").is_file():
+            return AbsentFile("model", self.model, "a folder with config.json, or owner/name")
+        return None
+
+    def requirements(self) -> Requirements:
+        return Requirements(gpu=self.requires_gpu, num_gpus=self.resources.gpu)
+
+    def max_answer_tokens(self) -> int:
+        return self.max_new_tokens
+
+    def estimated_image_tokens(self, pixels: float) -> float:
+        shown = min(pixels, self.pixel_budget.max_pixels) if self.pixel_budget else pixels
+        return shown / PIXELS_PER_TOKEN
+
+    def answer_seconds(self, num_steps: float) -> float:
+        return num_steps * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
+
+    def advice(self, num_gpus: int) -> list[str]:
+        advice = []
+        if num_gpus and self.resources.gpu > num_gpus:
+            advice.append(f"requests {self.resources.gpu} GPUs, but {num_gpus} are visible here.")
+        if not Path(self.model).exists() and not self._is_cached():
+            advice.append(f"{self.model} is not in the cache; it is downloaded on first use.")
+        return advice
+
+    def _is_cached(self) -> bool:
+        from huggingface_hub import try_to_load_from_cache
+
+        return isinstance(try_to_load_from_cache(self.model, "config.json", revision=self.revision), str)
+
+
+class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):
+    backend: Literal["openai"]
+    """Asked over HTTP, at any endpoint that speaks OpenAI's chat completions."""
+    image_layout: ImageLayout = "pair"
+    """Two images, or one: side by side when width ≤ height, else stacked."""
+    images: Annotated[SentImages, Formerly("pictures")] = SentImages()
+    """How images are sent."""
+
+    @field_validator("max_usd")  # the fields of EndpointModel come before it
+    @classmethod
+    def _can_be_enforced(cls, max_usd: float | None, info: ValidationInfo) -> float | None:
+        if max_usd is not None and info.data.get("prices", ...) is None:
+            raise ValueError("cannot be enforced without prices")
+        return max_usd
+
+    def max_answer_tokens(self) -> int:
+        return self.max_new_tokens
+
+    def estimated_image_tokens(self, pixels: float) -> float:
+        return self.image_tokens or min(pixels, self.images.max_side**2) / PIXELS_PER_TOKEN
+
+
+class ResponsesFileModel(ModelEntry):
+    backend: Literal["responses_file"]
+    """Answers made elsewhere, read from a file."""
+    path: str = Field(min_length=1)
+    """JSON, JSONL or Parquet; relative paths start at the project's root."""
+
+    asks_questions: ClassVar[bool] = False
+
+    def absent_file(self) -> AbsentFile | None:
+        return None if Path(self.path).is_file() else AbsentFile("path", self.path, "an existing file")
+
+    def rule(self, num_shards: int = 1) -> str:
+        return "import_responses"
+
+
+MODELS = EntryKinds[ModelEntry]("models", "backend", (TransformersModel, OpenAIModel, ResponsesFileModel))

@@ -1,0 +1,163 @@
+"""Asks an endpoint for the replies that judgements lack, keeping each as it comes."""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow.parquet as pq
+
+from spd_faith.core.errors import UserError
+from spd_faith.core.journal import Journal, Record
+from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.client import Endpoint, address_of
+from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.entries import EndpointModel
+from spd_faith.endpoints.replies import Reply
+from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
+from spd_faith.inference.openai_answerer import picture_part, reduced
+from spd_faith.inference.pictures import decode
+from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
+from spd_faith.judging.judge import JudgeRequest
+
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
+
+log = logging.getLogger(__name__)
+_NEEDS = (
+    "A judge's endpoint must take the request field response_format with type json_schema and strict true, and images"
+    " unless the entry says `images: null`."
+)
+_PAIRS_PER_BATCH = 16
+_KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds", "usd", "attempts", "model")
+
+
+@contextmanager
+def opened_endpoint(
+    entry: "OpenAIJudge", ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
+) -> Iterator[Endpoint]:
+    """The entry's endpoint; the folder `ledger` keeps what calls cost, the folder `slots` bounds calls over jobs.
+
+    `answered` is how many of the job's judgements are there already.
+    Raises `UserError` where the variable that should hold the key is not set.
+    """
+    if entry.key_variable and not environment.get(entry.key_variable):
+        raise UserError(f"no key for the judge; set the environment variable {entry.key_variable}")
+    key = environment[entry.key_variable] if entry.key_variable else None
+    with Charges(ledger) as charges:
+        address = address_of(entry, environment)
+        yield Endpoint(entry, address, key, charges.spent_usd(), slots, charges, answered, _NEEDS)
+
+
+def ask(
+    missing: Sequence[JudgeRequest],
+    judgements: EndpointJudgements,
+    endpoint: Endpoint,
+    journal: Journal,
+    images: Path | None,
+    advance: Callable[[int], Any] = lambda count: None,
+) -> dict[str, str]:
+    """Ask for the replies that `missing` lack, keeping each as it comes in `judgements` and the journal; close the
+    endpoint.
+
+    `images` is the table with the images, where any are shown. Returns the status of what could not be judged, by the
+    key of the reply that did not come; it is not kept, so a later run asks again. Raises `UserError` where nothing more
+    is to be asked, or where this judge has not had one reply yet and gets none.
+    """
+    provenance = {"endpoint": judgements.entry.base_url, "openai": version("openai")}
+    failures: dict[str, str] = {}
+    with asyncio.Runner() as runner:
+        asker = _Asker(judgements, endpoint, lambda key, content: journal.append(key, content, provenance), failures)
+        try:
+            shown = _with_images(missing, images)
+            for _ in concurrently(runner, shown, asker.judge, judgements.entry.concurrency):
+                advance(1)
+        finally:
+            runner.run(endpoint.close())
+    if failures and not judgements.kept:
+        raise UserError(f"not one of {len(missing)} judgements was made; the errors are logged above")
+    if failures:
+        log.warning("%d of %d judgements failed; each has a row with its status", len(failures), len(missing))
+    return failures
+
+
+class _Shown(NamedTuple):
+    request: JudgeRequest
+    images: tuple[bytes, bytes] | None  # encoded as published
+
+
+class _Asker:
+    def __init__(
+        self,
+        judgements: EndpointJudgements,
+        endpoint: Endpoint,
+        keep: Callable[[str, dict[str, Any]], None],
+        failures: dict[str, str],
+    ) -> None:
+        self._judgements = judgements
+        self._endpoint = endpoint
+        self._keep = keep
+        self._failures = failures
+
+    async def judge(self, shown: _Shown) -> None:
+        outcome = self._judgements.outcome(shown.request)
+        try:
+            model = self._judgements.model(shown.request.metric)
+            images = [self._sent(image, model) for image in shown.images or ()]
+        except ValueError as error:
+            log.warning("an image cannot be read: %s", error)
+            self._failures[outcome.next_key or ""] = "unscored:picture"
+            return
+        while key := outcome.next_key:
+            reply = await self._ask(shown.request, outcome.turns, images)
+            if reply.error is not None:
+                self._failures[key] = f"unscored:{'timeout' if reply.timed_out else 'error'}"
+                return
+            content = {name: value for name, value in asdict(reply).items() if name in _KEPT}
+            self._keep(key, content)
+            self._judgements.kept[key] = Record(content, {})
+            outcome = self._judgements.outcome(shown.request)
+
+    def _sent(self, image: bytes, model: EndpointModel) -> tuple[dict[str, Any], int]:
+        """An image as a part of a message, and the max tokens that it makes."""
+        form = self._judgements.entry.images
+        assert form
+        small = reduced(decode(image), form.max_side)
+        return picture_part(small, form.format), most_picture_tokens(*small.size, model.image_tokens)
+
+    async def _ask(
+        self, request: JudgeRequest, turns: Sequence[Turn], images: Sequence[tuple[dict[str, Any], int]]
+    ) -> Reply:
+        texts = self._judgements.texts(request, turns)
+        messages: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in texts]
+        if images:
+            text = {"type": "text", "text": request.material}
+            messages[1]["content"] = [*(part for part, _ in images), text]
+        fields = self._judgements.fields(request)
+        form_tokens = most_text_tokens(json.dumps(fields["response_format"]))
+        max_tokens = form_tokens + sum(most_text_tokens(text) for _, text in texts) + sum(n for _, n in images)
+        return await self._endpoint.ask(messages, max_tokens, self._judgements.model(request.metric), fields)
+
+
+def _with_images(missing: Sequence[JudgeRequest], images: Path | None) -> Iterator[_Shown]:
+    """The requests with the images that they show, a few pairs in memory at a time."""
+    waiting: dict[tuple[str, str], list[JudgeRequest]] = {}
+    for request in missing:
+        if request.image_shas is None:
+            yield _Shown(request, None)
+        else:
+            waiting.setdefault(request.image_shas, []).append(request)
+    if not waiting:
+        return
+    assert images
+    columns = ["original", "modified", "original_sha256", "modified_sha256"]
+    for batch in pq.ParquetFile(images).iter_batches(_PAIRS_PER_BATCH, columns=columns):
+        for pair in batch.to_pylist():
+            for request in waiting.pop((pair["original_sha256"], pair["modified_sha256"]), []):
+                yield _Shown(request, (pair["original"], pair["modified"]))

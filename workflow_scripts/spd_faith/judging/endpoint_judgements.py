@@ -1,0 +1,123 @@
+"""Which replies of a judge at an endpoint a judgement is made of, and what they amount to.
+
+Each reply is kept under a key made of all that it depends on (model, request, prompt, truth, answer, images), so it is
+paid for once, whatever becomes of the job, the table, or the code that reads it. A judgement is made of one reply, or
+of two where the first was not in its form: then the error is named and the judge is asked again.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spd_faith.core.entries import identity
+from spd_faith.core.files import sha256
+from spd_faith.core.journal import Record
+from spd_faith.core.schemas import INVENTED
+from spd_faith.endpoints.entries import EndpointModel
+from spd_faith.judging.judge import JudgeRequest
+from spd_faith.judging.judge_replies import Reading, ReplyError, read_reply, response_format
+
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
+
+_UNSCORED = {"length": "truncated", "content_filter": "filter", "refusal": "refusal"}  # by finish reason
+_MAX_REPEATED = 4000  # characters of a reply out of form that the judge is shown again
+
+Content = Mapping[str, Any]  # of a kept reply: text, finish_reason, tokens, seconds, usd, attempts, model
+
+
+class Turn(NamedTuple):
+    """A reply that was not in its form, and the error that is named to the judge."""
+
+    reply: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the kept replies to one request amount to.
+
+    `status` is ok, or `unscored:<reason>`; `reading` is None where no reply is in its form. `next_key` is the key of
+    the reply that is still to be asked for, after `turns`; None where nothing is.
+    """
+
+    status: str
+    reading: Reading | None
+    replies: tuple[Content, ...]
+    next_key: str | None = None
+    turns: tuple[Turn, ...] = ()
+
+
+class EndpointJudgements:
+    """The judgements of one entry, as far as the replies to them are kept."""
+
+    def __init__(self, entry: "OpenAIJudge", kept: dict[str, Record]) -> None:
+        self.entry = entry
+        self.kept = kept
+
+    def outcome(self, request: JudgeRequest) -> Outcome:
+        """What is known of a request so far."""
+        turns: tuple[Turn, ...] = ()
+        replies: tuple[Content, ...] = ()
+        while True:
+            key = self.key(request, again=bool(turns))
+            if key not in self.kept:
+                return Outcome("unscored:error", None, replies, key, turns)
+            content = self.kept[key].content
+            replies = (*replies, content)
+            if reason := _UNSCORED.get(content["finish_reason"]):
+                return Outcome(f"unscored:{reason}", None, replies)
+            try:
+                reading = read_reply(request.metric, content["text"], request.answers)
+            except ReplyError as error:
+                if turns:
+                    return Outcome("unscored:schema", None, replies)
+                turns = (Turn(content["text"][:_MAX_REPEATED], str(error)),)
+                continue
+            if reading.claims and all(claim.label == INVENTED for claim in reading.claims):
+                return Outcome(f"unscored:{INVENTED}", reading, replies)
+            return Outcome("ok", reading, replies)
+
+    def missing(self, requests: Iterable[JudgeRequest]) -> list[JudgeRequest]:
+        """Those that lack a reply; of equal ones the first."""
+        found: dict[str, JudgeRequest] = {}
+        for request in requests:
+            if key := self.outcome(request).next_key:
+                found.setdefault(key, request)
+        return list(found.values())
+
+    def key(self, request: JudgeRequest, again: bool = False) -> str:
+        """The sha256 of all that decides a reply: the first one, or the one that was asked for `again`.
+
+        In what words the error was named decides nothing, or another version of them would be paid for.
+        """
+        fields = identity(self.entry)
+        parts = {
+            **{name: fields[name] for name in ("base_url", "max_new_tokens", "generation")},
+            "model": self.model(request.metric).model,
+            "request": self.entry.request | self.fields(request),
+            "repeat": request.repeat,
+            "again": again,
+            "messages": self.texts(request),
+            "pictures": [*request.image_shas, fields["pictures"]] if request.image_shas else None,
+        }
+        return sha256(json.dumps(parts, sort_keys=True))
+
+    def model(self, metric: str) -> EndpointModel:
+        """The model that judges a metric."""
+        return self.entry.models.of(metric)
+
+    def fields(self, request: JudgeRequest) -> dict[str, Any]:
+        """The fields of the HTTP request that are this one's alone."""
+        seed = self.entry.request.get("seed")
+        seeded = {"seed": seed + request.repeat} if isinstance(seed, int) else {}
+        return {"response_format": response_format(request.metric)} | seeded
+
+    def texts(self, request: JudgeRequest, turns: Sequence[Turn] = ()) -> list[tuple[str, str]]:
+        """(role, text) of each message."""
+        texts = [("system", request.instructions), ("user", request.material)]
+        for turn in turns:
+            again = f"That reply is not in its form: {turn.error}. Reply again, with the one JSON object alone."
+            texts += [("assistant", turn.reply.strip() or "(nothing)"), ("user", again)]
+        return texts

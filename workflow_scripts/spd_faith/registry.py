@@ -1,0 +1,17 @@
+"""What a run can be made of: the kinds of datasets, models and judges of all stages, and the probes.
+
+Commands of cheap stages do not import this module, for what a command imports is an input of its rule.
+"""
+
+from spd_faith.core.config import Registry
+from spd_faith.dataset.entries import DATASETS
+from spd_faith.inference.entries import MODELS
+from spd_faith.judging.entries import JUDGES
+from spd_faith.probes.registry import PROBES
+
+REGISTRY = Registry(
+    datasets=DATASETS,
+    models=MODELS,
+    judges=JUDGES,
+    probes=tuple(PROBES),
+)
