@@ -17,7 +17,7 @@ from PIL import Image
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.dataset.merged import LAYOUTS, Layout, find_layout, split
+from spd_faith.dataset.merged import LAYOUTS, MergedLayout, find_layout, split
 from spd_faith.inference.backends import open_transformers
 from spd_faith.inference.named_models import is_reference_model, named_model
 from spd_faith.inference.pictures import decode
@@ -74,7 +74,7 @@ def main() -> None:
             )
 
 
-def _images(paths: list[Path], layout: Layout | None) -> tuple[Image.Image, Image.Image]:
+def _images(paths: list[Path], layout: MergedLayout | None) -> tuple[Image.Image, Image.Image]:
     if len(paths) > 2:
         raise UserError(f"--image_path: one merged image or two images, not {len(paths)}")
     images = [_read(path) for path in paths]

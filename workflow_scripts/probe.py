@@ -160,7 +160,7 @@ def _faults(arguments: argparse.Namespace) -> list[str]:
 
 
 def _results(arguments: argparse.Namespace) -> Path:
-    folder = arguments.output_dir or (arguments.output_file or arguments.output_pdf).with_suffix("")
+    folder: Path = arguments.output_dir or (arguments.output_file or arguments.output_pdf).with_suffix("")
     if folder.exists() and not folder.is_dir():
         raise UserError(error_at("the results", "not a folder", str(folder), "--output_dir FOLDER, which may be new"))
     return folder
@@ -303,14 +303,14 @@ def _save_figures(drawings: dict[str, "Drawing"], folder: Path, once_more: Path 
     from spd_faith.probes.figures.drawing import pdf_pages
     from spd_faith.probes.figures.of_model import CONTACT_SHEET, NOT_DRAWN, write_figures
 
-    as_pages = once_more and once_more.suffix.lower() == ".pdf"
+    pages = once_more if once_more and once_more.suffix.lower() == ".pdf" else None
     with ExitStack() as stack, progress(len(drawings), "Figures", "figure") as bar:
-        also = stack.enter_context(pdf_pages(once_more)) if as_pages else None
+        also = stack.enter_context(pdf_pages(pages)) if pages else None
         failures = write_figures(drawings, folder, bar.update, also)
     _tell("figures", folder / CONTACT_SHEET)
     if failures:
         _tell("not drawn", f"{len(failures)} of {len(drawings)} figures: {folder / NOT_DRAWN}")
-    if as_pages:
+    if pages:
         _tell("pages", once_more)
     elif once_more:
         _copy(folder / CONTACT_SHEET, once_more)

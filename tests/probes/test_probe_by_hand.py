@@ -92,7 +92,7 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
         (f"{WHOLE} --output_dir {{0}}/out --prompts {{0}}", ["describe.txt: no such prompt"]),
         (
             "--probes layer_changes --model tiny-qwen2-vl --multi_diff_dir {0} --output_dir {0}/out",
-            ["pictures: no original picture by its name"],
+            ["pictures: no original image"],
         ),
         (
             f"{WHOLE} --probes hidden_similarity --comparison_result {{0}}/answers.json --output_dir {{0}}/out",

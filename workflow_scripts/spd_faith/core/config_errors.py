@@ -20,7 +20,7 @@ NOTHING = object()  # there is no value, not even null
 class _NoRepeatedKeys(yaml.SafeLoader):
     """YAML keeps the last of two equal keys in silence; a config may not."""
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
         return writable(super().construct_scalar(node))
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

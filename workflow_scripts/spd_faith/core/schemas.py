@@ -4,13 +4,15 @@ Every table but `IMAGES` has exactly one row per key of the table that it was ma
 status. A field that may be null says so with `nullable=True`, which is pyarrow's default; `_required` marks the rest.
 """
 
+from typing import Any
+
 import pyarrow as pa
 
 TASKS = ("describe", "same", "different")
 METRICS = ("drf", "cr")  # the two that need a judge
 
 
-def _required(name: str, kind: pa.DataType) -> pa.Field:
+def _required(name: str, kind: pa.DataType) -> "pa.Field[Any]":
     return pa.field(name, kind, nullable=False)
 
 

@@ -105,7 +105,8 @@ def read_answer_file(path: Path) -> AnswerFile:
     read = [_record(place, value) for place, value in found.records]
     faults += [told for record in read if isinstance(record, list) for told in record]
     raise_errors(faults)
-    return AnswerFile(path, found.model or _shared_model(found.records) or path.name, sha256(content), read)
+    records = [record for record in read if isinstance(record, GivenAnswers)]
+    return AnswerFile(path, found.model or _shared_model(found.records) or path.name, sha256(content), records)
 
 
 def one_answer_each(records: Iterable[tuple[str, GivenAnswers]]) -> dict[tuple[str, str], GivenAnswers]:
@@ -236,7 +237,7 @@ def _label(value: Any) -> bool | None:
         return None
     if not (isinstance(value, int | float) and value in _FAITHFUL):
         raise ValueError("wrong value")
-    return _FAITHFUL[value]
+    return _FAITHFUL[int(value)]
 
 
 def _entries(value: Any) -> list[Any] | None:
@@ -366,12 +367,14 @@ def _record(place: str, content: Any) -> GivenAnswers | list[str]:
 
 
 def _described(given: _Record) -> str | None:
-    return given.model_response if given.response_text is None else given.response_text
+    text: str | None = given.model_response if given.response_text is None else given.response_text
+    return text
 
 
 def _listed(given: _Record) -> GivenList | None:
-    if given.parsed_response is not None:
-        return given.parsed_response
+    parsed: GivenList | None = given.parsed_response
+    if parsed is not None:
+        return parsed
     if given.structured_output is None and given.predicted_num is None:
         return None
     return GivenList(given.structured_output, given.predicted_num, has_list=given.structured_output is not None)

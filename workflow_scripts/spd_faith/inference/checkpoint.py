@@ -127,7 +127,8 @@ def _check_family(entry: TransformersModel, family: Family, model_type: str) -> 
 def _commit_of(entry: TransformersModel) -> str | None:
     """The commit that a branch or tag stands for on the hub, or did when it was last downloaded; None of a folder."""
     try:
-        return extract_commit_hash(cached_file(entry.model, "config.json", revision=entry.revision), None)
+        commit: str | None = extract_commit_hash(cached_file(entry.model, "config.json", revision=entry.revision), None)
+        return commit
     except Exception as error:  # of many kinds: an HTTP library's own, where a variable of proxies is wrong
         raise _config_error(entry, error) from error
 

@@ -42,8 +42,10 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
     are found by sample_id alone. Raises `UserError` where two records answer one question, or none is of the dataset.
     """
     find = SampleFinder(samples.select(["sample_id", "split", "image_id", "control"]).to_pylist())
+    sample_ids = [str(sample_id) for sample_id in samples["sample_id"].to_pylist()]
     found: list[tuple[str, GivenAnswers]] = []
-    unknown, ambiguous = [], []
+    unknown: list[str] = []
+    ambiguous: list[str] = []
     for record in file.records:
         named = find(record)
         if len(named) == 1:
@@ -51,13 +53,13 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
         else:
             (ambiguous if named else unknown).append(record.id)
     if not found:
-        expected = ", ".join(samples["sample_id"].to_pylist()[:3])
+        expected = ", ".join(sample_ids[:3])
         what = f"none of its {len(file.records)} records is about a sample of the dataset"
         raise UserError(
             error_at(str(file.path), what, ", ".join([*unknown, *ambiguous][:3]), f"ids such as {expected}")
         )
     answered = one_answer_each(found)
-    keys = [(sample_id, task) for task in TASKS for sample_id in samples["sample_id"].to_pylist()]
+    keys = [(sample_id, task) for task in TASKS for sample_id in sample_ids]
     missing = [key for key in keys if key not in answered]
     texts = {key: record.texts[key[1]] for key, record in answered.items() if key[1] in record.texts}
     return ImportedResponses(response_rows(keys, answered), unknown, ambiguous, missing, texts)

@@ -26,7 +26,7 @@ def preallocated_cache(model: PreTrainedModel) -> DynamicCache | None:
     return cache
 
 
-class _PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+class _PreallocatedLayer(DynamicLayer):
     """Holds what `DynamicLayer` does, as views of tensors that are longer. Rows are never reordered or chosen."""
 
     def update(

@@ -141,7 +141,7 @@ class PromptBuilder:
         return cast(BatchFeature, self.processor(text=prompts, images=images, **common, **arguments))
 
     def _resized_by_qwen_vl_utils(self, message: Message) -> Any:
-        from qwen_vl_utils import process_vision_info  # type: ignore[import-untyped]
+        from qwen_vl_utils import process_vision_info
 
         return process_vision_info([message], image_patch_size=self.processor.image_processor.patch_size)[0]
 

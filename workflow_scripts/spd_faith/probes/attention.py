@@ -20,6 +20,7 @@ from spd_faith.probes.passes import SEGMENTS
 from spd_faith.probes.prepared import AnsweredPrompt
 
 IMPLEMENTATION = "sdpa_with_probe"
+_sdpa: Callable[..., tuple[torch.Tensor, None]] = sdpa_attention_forward
 _NUMBERS_AT_ONCE = 1 << 22  # of heads × rows × tokens: 16 MB in float32
 
 
@@ -59,7 +60,7 @@ def _attend(
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
     if module not in _readers:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **more)
+        return _sdpa(module, query, key, value, attention_mask, scaling=scaling, **more)
     prompts, take = _readers[module]
     share = any(prompt.shared for prompt in prompts)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -73,7 +74,7 @@ def _attend(
     take(found)
     if share:
         return _attend_by_prompt(module, query, key, value, attention_mask, prompts, scaling=scaling, **more), None
-    return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **more)
+    return _sdpa(module, query, key, value, attention_mask, scaling=scaling, **more)
 
 
 def _of_prompt(prompt: AnsweredPrompt, states: torch.Tensor) -> torch.Tensor:
@@ -109,7 +110,7 @@ def _attend_by_prompt(
             mask = query.new_ones((prompt.tokens - begin, prompt.tokens), dtype=torch.bool).tril(begin)[None, None]
         elif attention_mask is not None:
             mask = attention_mask[prompt.row, :, : prompt.tokens, : prompt.tokens][None]
-        (found[prompt.row, places],), _ = sdpa_attention_forward(module, queries, keys, values, mask, **more)
+        (found[prompt.row, places],), _ = _sdpa(module, queries, keys, values, mask, **more)
     return found
 
 
