@@ -18,7 +18,7 @@ from spd_faith.core.entries import identity
 from spd_faith.core.errors import exit_on_user_error
 from spd_faith.core.failures import failed_job, unfinished
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.core.modules import command_files
+from spd_faith.core.modules import module_files
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, write_config_file
 from spd_faith.registry import REGISTRY
@@ -68,7 +68,7 @@ for made in workflow.rules:
 rule all:
     default_target: True
     input:
-        results.leaderboard(".parquet"),
+        results.leaderboard("parquet"),
         expand(results.figures(), model=run.probed()),
 
 

@@ -15,8 +15,10 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
-from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, JUDGEMENTS, SAMPLES, SCORES
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS, SAMPLES
 from spd_faith.scoring.aggregate import aggregate
+from spd_faith.scoring.metrics import HEADLINE
+from spd_faith.scoring.tables import SCORES
 
 SPLITS = ("easy", "medium", "hard", "multi_diff")
 CLAIM = {"text": "the car", "label": "unfaithful", "error_type": "fabrication", "severity": "critical"}

@@ -21,7 +21,7 @@ PICTURE_BYTES = 150_000
 LIMIT_S = 60
 LIMIT_MIB = 1536
 COMMIT = "0" * 40
-COMMAND = Path(__file__).resolve().parents[1] / "workflow_scripts" / "download_dataset.py"
+COMMAND = Path(__file__).resolve().parents[1] / "workflow_scripts" / "make_dataset.py"
 LAYOUTS = {
     "one file": {"easy": PAIRS},
     "four files": dict.fromkeys(("easy", "medium", "hard", "multi_diff"), PAIRS // 4),

@@ -30,10 +30,12 @@ import published_size
 from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.checkpoint import Checkpoint, load_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
+from spd_faith.inference.generator import Generator
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
 ROOT = Path(__file__).parents[1]
 LEAST_RATIO = 3.0
@@ -60,13 +62,13 @@ def questions_of(number: int) -> list[Shown]:
     return [(prompt, decode(row["original"]), decode(row["modified"])) for row in rows]
 
 
-def measure(backend: TransformersBackend, questions: list[Shown], batch_size: int) -> Speed:
-    backend.generate(questions[:batch_size])  # warm up
+def measure(generator: Generator, questions: list[Shown], batch_size: int) -> Speed:
+    generator.generate(questions[:batch_size])  # warm up
     started = time.perf_counter()
     answers = [
         answer
         for start in range(0, len(questions), batch_size)
-        for answer in backend.generate(questions[start : start + batch_size])
+        for answer in generator.generate(questions[start : start + batch_size])
     ]
     seconds = time.perf_counter() - started
     return Speed(len(answers) / seconds, sum(len(answer.token_ids) for answer in answers) / seconds)
@@ -74,10 +76,10 @@ def measure(backend: TransformersBackend, questions: list[Shown], batch_size: in
 
 def measure_on_cpu(entry: TransformersModel, questions: list[Shown]) -> bool:
     """Print what each batch size answers; whether the larger one is as much quicker as it must be."""
-    backend = TransformersBackend(entry, device="cpu")
+    generator = TransformersAnswerer(load_checkpoint(entry, device="cpu")).generator
     rates = []
     for batch_size in CPU_BATCHES:
-        speed = measure(backend, questions, batch_size)
+        speed = measure(generator, questions, batch_size)
         rates.append(speed.samples_per_s)
         print(f"CPU, batch {batch_size:2}: {speed.samples_per_s:6.2f} samples/s, {speed.tokens_per_s:6.0f} tokens/s")
     ratio = rates[-1] / rates[0]
@@ -97,20 +99,20 @@ def pairs_of_noise(number: int) -> list[list[Shown]]:
     return pairs
 
 
-def seconds(backend: TransformersBackend, questions: list[Shown]) -> float:
+def seconds(answerer: TransformersAnswerer, questions: list[Shown]) -> float:
     """Of answering the questions in one call, after one that warms up."""
-    backend.generate(questions)
+    answerer.generator.generate(questions)
     torch.cuda.synchronize()
     started = time.perf_counter()
-    answers = backend.generate(questions)
+    answers = answerer.generator.generate(questions)
     torch.cuda.synchronize()
-    assert {len(answer.token_ids) for answer in answers} == {backend._entry.max_new_tokens}
+    assert {len(answer.token_ids) for answer in answers} == {answerer.checkpoint.decoding.max_new_tokens}
     return time.perf_counter() - started
 
 
-def floor_of_a_step(backend: TransformersBackend) -> float:
+def floor_of_a_step(checkpoint: Checkpoint) -> float:
     """Seconds that reading the decoder's weights once takes, at the rate of a copy on the device."""
-    decoder = [*backend.model.get_decoder().layers.parameters(), *backend.model.lm_head.parameters()]
+    decoder = [*checkpoint.model.get_decoder().layers.parameters(), *checkpoint.model.lm_head.parameters()]
     num_bytes = sum(weight.numel() * weight.element_size() for weight in decoder)
     source = torch.empty(2**31, dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
@@ -126,12 +128,12 @@ def floor_of_a_step(backend: TransformersBackend) -> float:
 
 
 @torch.inference_mode()
-def captured_step(backend: TransformersBackend, pairs: int, prompt: int) -> float:
+def captured_step(checkpoint: Checkpoint, pairs: int, prompt: int) -> float:
     """Seconds of a step of rows whose kernels are launched together, as a CUDA graph over a static cache.
 
     The rows hold a prompt of random states and a token of each question; what they see is of no matter for the time.
     """
-    model, device = backend.model, backend.device
+    model, device = checkpoint.model, checkpoint.device
     text = model.config.get_text_config()
     length = prompt + TASKS * TOKENS
     cache = StaticCache(config=text, max_cache_len=length)
@@ -167,22 +169,23 @@ def captured_step(backend: TransformersBackend, pairs: int, prompt: int) -> floa
 
 def measure_on_gpu() -> bool:
     """Print what a pair takes in each way; whether rows keep within their bound."""
-    backend = published_size.published_backend(max_new_tokens=TOKENS)
-    shorter = published_size.shortened(backend, TOKENS // 4)
+    checkpoint = published_size.published_checkpoint(max_new_tokens=TOKENS)
+    answerer = TransformersAnswerer(checkpoint)
+    shorter = TransformersAnswerer(published_size.shortened(checkpoint, TOKENS // 4))
     pairs = pairs_of_noise(max(*BATCHES_OF_QUESTIONS, *ROWS_OF_PAIRS))
-    prompt = backend.prepare(pairs[0][:1])["input_ids"].shape[1]
+    prompt = answerer.builder.build(pairs[0][:1])["input_ids"].shape[1]
     print(f"{torch.cuda.get_device_name()}: {prompt} tokens of prompt, {TASKS} answers of {TOKENS}; seconds per pair")
-    one_by_one = sum(seconds(backend, [question]) for question in pairs[0])
+    one_by_one = sum(seconds(answerer, [question]) for question in pairs[0])
     print(f"  one question after another  {one_by_one:6.3f}")
     for number in BATCHES_OF_QUESTIONS:
-        taken = TASKS * seconds(backend, [pair[0] for pair in pairs[:number]]) / number
+        taken = TASKS * seconds(answerer, [pair[0] for pair in pairs[:number]]) / number
         print(f"  in batches of {number:2} questions   {taken:6.3f}")
-    floor = floor_of_a_step(backend)
+    floor = floor_of_a_step(checkpoint)
     for number in ROWS_OF_PAIRS:
         questions = [question for pair in pairs[:number] for question in pair]
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        whole = seconds(backend, questions)
+        whole = seconds(answerer, questions)
         gigabytes = (torch.cuda.max_memory_allocated() - before) / 1e9
         step = (whole - seconds(shorter, questions)) / (TOKENS - TOKENS // 4)
         rate = len(questions) * TOKENS / whole
@@ -191,7 +194,7 @@ def measure_on_gpu() -> bool:
             end="",
         )
         print(f"; a step {1000 * step:4.1f} ms (its floor {1000 * floor:.1f})")
-    captured = captured_step(backend, PAIRS_CAPTURED, prompt)
+    captured = captured_step(checkpoint, PAIRS_CAPTURED, prompt)
     print(f"  a step of {PAIRS_CAPTURED} pairs, captured as a CUDA graph over a static cache: {1000 * captured:.1f} ms")
     ratio = whole / number / one_by_one
     most = f"at most 1/{1 / MOST_OF_ONE_BY_ONE:.0f}"
@@ -202,9 +205,9 @@ def measure_on_gpu() -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="tiny-qwen2-vl", help="key of the models file")
-    parser.add_argument("--models-file", type=Path, default=ROOT / "config/models.yaml")
-    parser.add_argument("--pairs", type=int, default=64)
-    parser.add_argument("--threads", type=int, help="CPU threads of torch; those of the entry where not given")
+    parser.add_argument("--models-file", type=Path, default=ROOT / "config/models.yaml", help="registry of models")
+    parser.add_argument("--pairs", type=int, default=64, help="pairs of the demo dataset (default: 64)")
+    parser.add_argument("--threads", type=int, help="CPU threads of torch; default: the entry's")
     arguments = parser.parse_args()
     entry = MODELS.load_entry(arguments.models_file, arguments.model)
     torch.set_num_threads(arguments.threads or entry.resources.threads)

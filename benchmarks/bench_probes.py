@@ -47,11 +47,14 @@ import published_size
 from spd_faith.dataset.demo import demo_pairs, sample_row
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.model_parts import attends_to_all
+from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.writing import all_probes
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.writing import start_probes
 
 ROOT = Path(__file__).parents[1]
 DATASET = DATASETS.load_entry(ROOT / "config/datasets.yaml", "demo")
@@ -88,7 +91,7 @@ def save_model(folder: Path, heads: int, key_value_heads: int, ffn_width: int) -
 class Case:
     """A model, and what it is asked."""
 
-    backend: TransformersBackend
+    answerer: TransformersAnswerer
     side: int
     """Pixels of an image."""
     tokens: int
@@ -99,7 +102,7 @@ class Case:
     """Of eager generation's, that a pass may take."""
 
     def questions(self) -> list[Shown]:
-        """All questions about one pair: the same two objects, by which the backend knows that it can share them."""
+        """All questions about one pair: the same two objects, by which it is known that they can be shared."""
         random = np.random.default_rng(0)
         size = (self.side, self.side, 3)
         images = [Image.fromarray(random.integers(0, 256, size, dtype=np.uint8)) for _ in range(2)]
@@ -107,30 +110,32 @@ class Case:
 
     @torch.inference_mode()
     def generate_eagerly(self) -> None:
-        model = self.backend.model
+        model = self.answerer.checkpoint.model
         model.set_attn_implementation("eager")
-        inputs = self.backend.prepare(self.questions()[:1]).to(model.device, model.dtype)
+        inputs = self.answerer.builder.build(self.questions()[:1]).to(model.device, model.dtype)
         more = {"output_attentions": True, "output_hidden_states": True, "return_dict_in_generate": True}
         model.generate(**inputs, max_new_tokens=self.tokens, do_sample=False, **more)
         model.set_attn_implementation("sdpa")
 
     def generate(self, pairs: int = 1, asked: int = len(QUESTIONS)) -> None:
         questions = [question for _ in range(pairs) for question in self.questions()[:asked]]
-        answers = self.backend.generate(questions)
+        answers = self.answerer.generator.generate(questions)
         assert [len(answer.token_ids) for answer in answers] == [self.tokens] * pairs * asked
 
     @torch.inference_mode()
     def forward(self) -> None:
-        model = self.backend.model
-        inputs = self.backend.prepare(self.questions()[:1]).to(model.device, model.dtype)
+        model = self.answerer.checkpoint.model
+        inputs = self.answerer.builder.build(self.questions()[:1]).to(model.device, model.dtype)
         model.base_model(**inputs, use_cache=False)
 
     def probe(self, asked: int = len(QUESTIONS), tokens: int | None = None) -> None:
         answer = (torch.arange(tokens or self.tokens) % 100 + 5).tolist()
-        prepared = prepare_answered(self.backend, self.questions()[:asked], [answer] * asked)
-        passes = run_pass(self.backend.model, prepared)
+        checkpoint, builder = self.answerer.checkpoint, self.answerer.builder
+        share_rows = attends_to_all(checkpoint.model)
+        prepared = prepare_answered(builder, self.questions()[:asked], [answer] * asked, share_rows=share_rows)
+        passes = run_pass(checkpoint.model, prepared)
         samples = {"sample": sample_row(next(demo_pairs(DATASET)))}
-        probes = all_probes(samples, self.backend.processor.tokenizer)
+        probes = start_probes(PROBES, samples, checkpoint.tokenizer)
         for task, found in zip(TASKS, passes, strict=False):
             for one in probes:
                 list(one.tables("sample", task, found))
@@ -155,20 +160,20 @@ def small_case(folder: Path) -> Case:
     budget = {"min_pixels": 868 * 868, "max_pixels": 868 * 868}  # 31 × 31 tokens
     fields = {"model": str(folder), "dtype": "float32", "max_new_tokens": 64, "pixel_budget": budget}
     entry = TransformersModel.model_validate({"backend": "transformers", **fields})
-    backend = published_size.endless(TransformersBackend(entry, "cpu"))
-    return Case(backend, side=868, tokens=64, lengths=(64, 128, 256, 512), max_memory=1 / 20)
+    answerer = TransformersAnswerer(published_size.endless(load_checkpoint(entry, "cpu")))
+    return Case(answerer, side=868, tokens=64, lengths=(64, 128, 256, 512), max_memory=1 / 20)
 
 
 def published_case() -> Case:
     """On a GPU, the model of the published size."""
-    backend = published_size.published_backend(max_new_tokens=128)
-    return Case(backend, side=published_size.SIDE, tokens=128, lengths=(128, 256, 512, 1024), max_memory=1 / 8)
+    answerer = TransformersAnswerer(published_size.published_checkpoint(max_new_tokens=128))
+    return Case(answerer, side=published_size.SIDE, tokens=128, lengths=(128, 256, 512, 1024), max_memory=1 / 8)
 
 
-def peak_bytes(backend: TransformersBackend, run: Callable[[], None]) -> int:
+def peak_bytes(device: str, run: Callable[[], None]) -> int:
     """The peak memory of a run beyond that before it: of tensors on a GPU, of the whole process on the CPU."""
     run()  # loads libraries
-    if backend.device == "cuda":
+    if device == "cuda":
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         run()
@@ -208,14 +213,14 @@ def bytes_of(folder: Path, threads: int, way: str) -> int:
 
 def compare(case: Case, bytes_of_way: Callable[[str], int]) -> bool:
     """Print what each way takes; whether the pass keeps within bounds."""
-    device = case.backend.device
+    device = case.answerer.checkpoint.device
     taken = seconds(case.ways(), device)
     for way, answers in AT_ONCE.items():
         taken[way] /= answers
     held = {way: bytes_of_way(way) for way in WAYS}
-    prompt = case.backend.prepare(case.questions()[:1])["input_ids"].shape[1]
+    prompt = case.answerer.builder.build(case.questions()[:1])["input_ids"].shape[1]
     card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    billions = case.backend.model.num_parameters() / 1e9
+    billions = case.answerer.checkpoint.model.num_parameters() / 1e9
     print(f"{card}, {billions:.2f} G parameters: {prompt} tokens of prompt, {case.tokens} of answer; per answer")
     for way in WAYS:
         print(
@@ -251,7 +256,7 @@ def main() -> None:
     logging.set_verbosity_error()
     if arguments.way:
         case = small_case(arguments.folder)
-        print(peak_bytes(case.backend, case.ways()[arguments.way]))
+        print(peak_bytes("cpu", case.ways()[arguments.way]))
         return
     devices = [arguments.device] if arguments.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     within = []
@@ -261,7 +266,7 @@ def main() -> None:
             within.append(compare(small_case(Path(folder)), lambda way: bytes_of(Path(folder), arguments.threads, way)))
     if "cuda" in devices:
         case = published_case()
-        within.append(compare(case, lambda way: peak_bytes(case.backend, case.ways()[way])))
+        within.append(compare(case, lambda way: peak_bytes("cuda", case.ways()[way])))
     if not all(within):
         sys.exit("expected less")
 

@@ -8,14 +8,14 @@ published one. Weights of no training answer as slowly as trained ones.
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
+from typing import Literal
 
 import torch
 from transformers import AutoConfig, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
-from spd_faith.inference import transformers_backend
+from spd_faith.inference.checkpoint import Checkpoint, load_checkpoint
 from spd_faith.inference.entries import TransformersModel
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.generation_settings import Decoding
 
 REFERENCE = Path(__file__).parents[1] / "resources/models/tiny-qwen2-vl"
 TEXT = {
@@ -41,8 +41,11 @@ def published_config() -> Qwen2VLConfig:
     return Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **ids)
 
 
-def published_backend(max_new_tokens: int, device: str = "cuda") -> TransformersBackend:
-    """The backend of such a model in bfloat16; every answer has `max_new_tokens` tokens, for none ends it."""
+def published_checkpoint(max_new_tokens: int, device: Literal["cpu", "cuda"] = "cuda") -> Checkpoint:
+    """Such a model in bfloat16, with the processor of the reference model.
+
+    Every answer has `max_new_tokens` tokens, for none ends it.
+    """
     config = published_config()
     config._attn_implementation = "sdpa"
     before = torch.get_default_dtype()
@@ -57,23 +60,19 @@ def published_backend(max_new_tokens: int, device: str = "cuda") -> Transformers
     fields = {"model": str(REFERENCE), "dtype": "bfloat16", "max_new_tokens": max_new_tokens, "pixel_budget": budget}
     on_gpu = {"requires_gpu": True, "resources": {"gpu": 1}} if device == "cuda" else {}
     entry = TransformersModel.model_validate({"backend": "transformers", **fields, **on_gpu})
-    with patch.object(transformers_backend, "_load_model", lambda *_: model):  # nothing to read from disk
-        return endless(TransformersBackend(entry, device))
+    return endless(replace(load_checkpoint(entry, device), model=model))
 
 
-def endless(backend: TransformersBackend) -> TransformersBackend:
-    """The backend, no token of whose answers ends them before `max_new_tokens`."""
-    backend._decoding.config.eos_token_id = None
-    backend._decoding.end_tokens.clear()
-    backend.model.generation_config = backend._decoding.config
-    return backend
+def endless(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, no token of whose answers ends them before `max_new_tokens`."""
+    config = copy(checkpoint.decoding.config)
+    config.eos_token_id = None
+    checkpoint.model.generation_config = config
+    return replace(checkpoint, decoding=Decoding(config, end_tokens=[], stop_strings=[]))
 
 
-def shortened(backend: TransformersBackend, max_new_tokens: int) -> TransformersBackend:
+def shortened(checkpoint: Checkpoint, max_new_tokens: int) -> Checkpoint:
     """The same model, whose answers end sooner."""
-    other = copy(backend)
-    other._entry = backend._entry.model_copy(update={"max_new_tokens": max_new_tokens})
-    config = copy(backend._decoding.config)
+    config = copy(checkpoint.decoding.config)
     config.max_new_tokens = max_new_tokens
-    other._decoding = replace(backend._decoding, config=config)
-    return other
+    return replace(checkpoint, decoding=replace(checkpoint.decoding, config=config))

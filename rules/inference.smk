@@ -85,7 +85,7 @@ rule import_responses:
     input:
         samples=paths.samples,
         answers=lambda wildcards: run.models[wildcards.model].path,
-        modules=command_files("import_responses.py"),
+        modules=module_files("import_responses.py"),
     output:
         responses=paths.responses(),
     log:

@@ -1,11 +1,14 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
-REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/samples.parquet, results/{dataset}/responses/{model}.parquet,
-results/{dataset}/{judgements,scores}/{judge}/{model}.parquet, results/{dataset}/probes/{model}/{probe}.parquet where
-probes are run, resources/published_results.csv
-OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md}, results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
+REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/samples.parquet,
+results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
+results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
+OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
+results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
 The merged config is an input, for that is what it records; so a new label reruns this job alone.
 """
+
+from spd_faith.leaderboard import renderers
 
 
 rule make_leaderboard:
@@ -25,9 +28,12 @@ rule make_leaderboard:
             probe=sorted(run.config.probes.run),
         ),
         published="resources/published_results.csv",
-        modules=command_files("make_leaderboard.py"),
+        modules=module_files("make_leaderboard.py", without="probes/figures"),
+        renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
-        leaderboard=multiext("results/{dataset}/leaderboard", ".parquet", ".csv", ".md"),
+        leaderboard=multiext(
+            "results/{dataset}/leaderboard", ".parquet", *(f".{suffix}" for suffix in renderers.SUFFIXES)
+        ),
         breakdowns="results/{dataset}/breakdowns.parquet",
         record="results/{dataset}/run.json",
     log:

@@ -1,6 +1,6 @@
 """Stage 3, parsing: answers as structured lists and verdicts.
 
-REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml
+REQUIRED INPUTS: results/{dataset}/responses/{model}.parquet, resources/coco_categories.yaml, resources/lexicon/en/*.yaml
 OUTPUTS: results/{dataset}/parsed/{model}.parquet
 """
 
@@ -9,7 +9,7 @@ rule parse_responses:
     input:
         responses=paths.responses(),
         categories="resources/coco_categories.yaml",
-        modules=command_files("parse_responses.py"),
+        modules=module_files("parse_responses.py"),
     output:
         parsed=paths.parsed(),
     log:

@@ -52,7 +52,7 @@ rule contrast_probes:
         parsed="results/{dataset}/parsed/{model}.parquet",
         scores=f"results/{{dataset}}/scores/{run.config.judges[0]}/{{model}}.parquet",
         probes=rules.run_probes.output,
-        modules=command_files("contrast_probes.py"),
+        modules=module_files("contrast_probes.py", without="probes/figures"),
     output:
         contrasts="results/{dataset}/probes/{model}/contrasts.parquet",
         groups="results/{dataset}/probes/{model}/groups.parquet",
@@ -88,7 +88,7 @@ rule draw_probes:
         probes=rules.run_probes.output,
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,
-        modules=command_files("draw_probes.py"),
+        modules=module_files("draw_probes.py"),
     output:
         figures=directory("results/{dataset}/figures/{model}"),
     log:

@@ -6,19 +6,19 @@ OUTPUTS: results/{dataset}/scores/{judge}/{model}.parquet
 """
 
 
-rule score_differences:
+rule score_responses:
     input:
         samples="results/{dataset}/samples.parquet",
         parsed="results/{dataset}/parsed/{model}.parquet",
         judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
         categories="resources/coco_categories.yaml",
-        modules=command_files("score_differences.py"),
+        modules=module_files("score_responses.py"),
     output:
         scores="results/{dataset}/scores/{judge}/{model}.parquet",
     log:
-        "results/{dataset}/logs/score_differences/{judge}/{model}.log",
+        "results/{dataset}/logs/score_responses/{judge}/{model}.log",
     benchmark:
-        "results/{dataset}/benchmarks/score_differences/{judge}/{model}.tsv"
+        "results/{dataset}/benchmarks/score_responses/{judge}/{model}.tsv"
     group:
         scoring_group
     conda:
@@ -31,5 +31,5 @@ rule score_differences:
         dqr=run.config.scoring.dqr,
         ds=run.config.scoring.ds,
     shell:
-        "python workflow_scripts/score_differences.py --samples {input.samples:q} --parsed {input.parsed:q}"
+        "python workflow_scripts/score_responses.py --samples {input.samples:q} --parsed {input.parsed:q}"
         " --judgements {input.judgements:q} --dqr {params.dqr} --ds {params.ds} --output {output.scores:q} 2> {log:q}"

@@ -6,6 +6,7 @@ picture reached them. Text is one token per byte. Sizes are chosen to be counted
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -406,3 +407,12 @@ def save_tiny_qwen2_vl(folder: Path, seed: int = 0) -> None:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def with_text_first(checkpoint: Path, target: Path) -> Path:
+    """A copy of a Qwen's checkpoint whose chat template puts the images behind the text."""
+    template = Path(shutil.copytree(checkpoint, target), "chat_template.jinja")
+    parts = "for part in message.content "
+    assert parts in template.read_text()
+    template.write_text(template.read_text().replace(parts, f"{parts}| reverse "))
+    return target

@@ -8,10 +8,13 @@ import pandas as pd
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import PARSED, PROBE_CONTRASTS, PROBE_GROUPS, PROBES, RESPONSES, SAMPLES, SCORES
-from spd_faith.probes.contrasts import DISCOVERY, contrast_rows
-from spd_faith.probes.groups import CONTRASTS, sample_groups
-from spd_faith.probes.sample_values import read_layer_probes
+from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES
+from spd_faith.probes.contrast_table import DISCOVERY, PROBE_CONTRASTS
+from spd_faith.probes.contrasts import contrast_rows
+from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, sample_groups
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.saved_tables import read_contrasted
+from spd_faith.scoring.tables import SCORES
 
 
 def main() -> None:
@@ -21,7 +24,7 @@ def main() -> None:
     parser.add_argument("--parsed", type=Path, required=True, help="their verdicts")
     parser.add_argument("--scores", type=Path, required=True, help="their scores by the judge that is to group them")
     parser.add_argument("--probes", type=Path, required=True, help="folder with one table per probe")
-    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes that are read; all that are there")
+    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes to read; default: all that are there")
     parser.add_argument("--output", type=Path, required=True, help="the table of contrasts to write")
     parser.add_argument("--groups", type=Path, required=True, help="the table of groups to write")
     parser.add_argument("--faithful-at-least", type=float, default=0.8, help="DRF (%(default)s)")
@@ -47,7 +50,7 @@ def main() -> None:
         read_table(arguments.scores, SCORES, columns=["sample_id", "split", "n_gt", "control", "drf"]),
         **bounds,
     )
-    probes = read_layer_probes(arguments.probes, arguments.only)
+    probes = read_contrasted(arguments.probes, arguments.only)
     rows = contrast_rows(pd.DataFrame(groups), probes, responses, arguments.permutations, arguments.seed)
     write_table(arguments.groups, groups, PROBE_GROUPS, bounds)
     write_table(

@@ -8,21 +8,25 @@ Without --model_path the registry's qwen2-vl-7b answers where a GPU is visible, 
 import argparse
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.dataset.merged import LAYOUTS, find_layout, split
-from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
-from spd_faith.inference.batches import Shown
+from spd_faith.dataset.merged import LAYOUTS, Layout, find_layout, split
+from spd_faith.inference.backends import open_transformers
+from spd_faith.inference.named_models import is_reference_model, named_model
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 from spd_faith.inference.reasoning import split_reasoning
 from spd_faith.parsing.table import parse_response
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DEFAULT_MODEL = "qwen2-vl-7b"
 REFERENCE_MODEL = "tiny-qwen2-vl"
@@ -30,16 +34,16 @@ REFERENCE_MODEL = "tiny-qwen2-vl"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--image_path", type=Path, nargs="+", required=True, help="one merged picture, or two pictures")
-    parser.add_argument("--question", default="Are the two pictures same?")
+    parser.add_argument("--image_path", type=Path, nargs="+", required=True, help="one merged image, or two images")
+    parser.add_argument("--question", default="Are the two pictures same?", help="default: %(default)s")
     parser.add_argument("--model_path", help="key of the models file, local folder, or id on the Hugging Face hub")
-    parser.add_argument("--layout", choices=LAYOUTS, help="of a merged picture; found by itself where not given")
+    parser.add_argument("--layout", choices=LAYOUTS, help="of a merged image (default: detected)")
     parser.add_argument("--save_dir", type=Path, help="folder for the pair, the answer as JSON, and maps")
-    parser.add_argument("--models_file", type=Path, default=Path("config/models.yaml"))
-    parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"))
+    parser.add_argument("--models_file", type=Path, default=Path("config/models.yaml"), help="registry of models")
+    parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"), help="folder of the prompts")
     arguments = parser.parse_args()
 
-    original, modified = _pictures(arguments.image_path, arguments.layout)
+    original, modified = _images(arguments.image_path, arguments.layout)
     task = task_of(arguments.question)
     entry = named_model(arguments.model_path or _default_model(), arguments.models_file)
     asked = arguments.question
@@ -49,8 +53,8 @@ def main() -> None:
         print(f"and is asked the prompt `{task}`. Its maps point at the differences because it was trained to point.")
         if not opens_with(asked, arguments.question):
             print(f"Your question is none of the three, so the answer is not about it: {arguments.question}")
-    with transformers_backend(entry, entry.resources.threads) as (backend, _):
-        (generation,) = backend.generate([(asked, original, modified)])
+    with open_transformers(entry, entry.resources.threads) as answerer:
+        (generation,) = answerer.generator.generate([(asked, original, modified)])
         text, reasoning = split_reasoning(generation.text)
         parsed = parse_response(task, text, failed=False)
 
@@ -61,30 +65,36 @@ def main() -> None:
         if arguments.save_dir:
             answer = {"model": entry.model, "question": asked, "answer": text} | parsed
             _save(arguments.save_dir, original, modified, answer)
-            _save_maps(arguments.save_dir, backend, (asked, original, modified), generation.token_ids)
+            from spd_faith.probes.word_overlays import overlays_of_words
+
+            shown = (asked, original, modified)
+            save_maps(
+                arguments.save_dir,
+                overlays_of_words(answerer.checkpoint, answerer.builder, shown, generation.token_ids),
+            )
 
 
-def _pictures(paths: list[Path], layout: str | None) -> tuple[Image.Image, Image.Image]:
+def _images(paths: list[Path], layout: Layout | None) -> tuple[Image.Image, Image.Image]:
     if len(paths) > 2:
-        raise UserError(f"--image_path: one merged picture or two pictures, not {len(paths)}")
-    pictures = [_read(path) for path in paths]
-    if len(pictures) == 2:
-        return pictures[0], pictures[1]
-    if (found := layout or find_layout(pictures[0])) is None:
+        raise UserError(f"--image_path: one merged image or two images, not {len(paths)}")
+    images = [_read(path) for path in paths]
+    if len(images) == 2:
+        return images[0], images[1]
+    if (found := layout or find_layout(images[0])) is None:
         raise UserError(
-            f"{paths[0]}: cannot tell how its two pictures were joined; give --layout {' or '.join(LAYOUTS)},"
-            " or name the two pictures"
+            f"{paths[0]}: cannot tell how its two images were joined; give --layout {' or '.join(LAYOUTS)},"
+            " or name the two images"
         )
-    return split(pictures[0], found)
+    return split(images[0], found)
 
 
 def _read(path: Path) -> Image.Image:
     if not path.is_file():
-        raise UserError(f"{path}: no such picture")
+        raise UserError(f"{path}: no such image")
     try:
         return decode(path.read_bytes())
     except ValueError as error:
-        raise UserError(f"{path}: not a picture that can be read\n  {error}") from error
+        raise UserError(f"{path}: not an image that can be read\n  {error}") from error
 
 
 def _default_model() -> str:
@@ -109,13 +119,12 @@ def _save(folder: Path, original: Image.Image, modified: Image.Image, answer: di
     print(f"Saved     {folder}")
 
 
-def _save_maps(folder: Path, backend: Any, question: Shown, token_ids: list[int]) -> None:
+def save_maps(folder: Path, maps: list[tuple[str, Callable[[], "Figure"]]]) -> None:
+    """Draw each word's map to `folder`/maps, in files whose names keep the order."""
     from spd_faith.probes.figures.drawing import style
-    from spd_faith.probes.word_overlays import overlays_of_words
 
-    overlays = overlays_of_words(backend, question, token_ids)
-    digits = max(2, len(str(len(overlays))))  # so that the files' names keep the answer's order
-    for number, (word, draw) in enumerate(overlays, start=1):
+    digits = max(2, len(str(len(maps))))
+    for number, (word, draw) in enumerate(maps, start=1):
         name = re.sub(r"\W+", "_", word)[:40]
         with style(), whole_file(folder / "maps" / f"{number:0{digits}d}_{name}.png") as part:
             draw().savefig(part, format="png")

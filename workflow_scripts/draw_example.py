@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file
-from spd_faith.core.schemas import HEADLINE, IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, SCORES, TASKS
+from spd_faith.core.schemas import IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
 from spd_faith.inference.pictures import decode
 from spd_faith.probes.figures.drawing import readable, style, text_width, without_layout
+from spd_faith.scoring.metrics import HEADLINE, METRICS
+from spd_faith.scoring.tables import SCORES
 
 BOX_COLOR = "#d4007a"
 LABEL_COLORS = {  # Okabe and Ito's palette, which colour-blind readers distinguish too
@@ -122,9 +124,9 @@ def check_name(flag: str, name: str, folder: Path) -> None:
 
 def rows_of(path: Path, schema: pa.Schema, sample_id: str) -> list[dict[str, Any]]:
     """The rows of a table about one sample."""
-    sample_ids = read_table(path, schema, columns=["sample_id"])["sample_id"]
-    if not pc.any(pc.equal(sample_ids, sample_id)).as_py():
-        near = difflib.get_close_matches(sample_id, sample_ids.unique().to_pylist(), n=3, cutoff=0)
+    sample_ids = {str(one) for one in read_table(path, schema, columns=["sample_id"])["sample_id"].to_pylist()}
+    if sample_id not in sample_ids:
+        near = difflib.get_close_matches(sample_id, sorted(sample_ids), n=3, cutoff=0)
         raise UserError(f"--sample-id {sample_id}: not in {path}; nearest: {', '.join(near) or 'none, it is empty'}")
     return pq.read_table(path, filters=[("sample_id", "==", sample_id)]).to_pylist()
 
@@ -164,7 +166,7 @@ def draw(
 def truths(sample: dict[str, Any]) -> list[str]:
     if sample["differences"]:
         return [one["description"] or f"{one['type']} of {one['category']}" for one in sample["differences"]]
-    return ["no difference is known" if sample["control"] == "none" else f"control pair ({sample['control']})"]
+    return [f"control pair ({sample['control']})" if is_control(sample) else "no difference is known"]
 
 
 def text_of(answer: dict[str, Any] | None) -> str:
@@ -235,9 +237,9 @@ def draw_scores(figure: Figure, top: float, scores: dict[str, Any]) -> None:
     for place, metric in enumerate(HEADLINE):
         left = 0.04 + 0.072 * place
         score = "–" if scores[metric] is None else f"{scores[metric]:.2f}"
-        look = {"ha": "center", "va": "center"}
+        look: dict[str, Any] = {"ha": "center", "va": "center"}
         figure.text(left, 1 - top / height, score, fontsize=14, weight="bold", **look)
-        figure.text(left, 1 - (top + 0.3) / height, metric.upper(), fontsize=9.5, color="#444444", **look)
+        figure.text(left, 1 - (top + 0.3) / height, METRICS[metric].label, fontsize=9.5, color="#444444", **look)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
-from spd_faith.probes.figures.attention import attention_by_step, read_steps
+from spd_faith.probes.figures.declared import TASK
 from spd_faith.probes.figures.drawing import save
-from spd_faith.probes.figures.of_model import TASK
+from spd_faith.probes.figures.generation_attention import attention_by_step, read_steps
+from spd_faith.probes.generation_attention import GenerationAttention
 
 
 def main() -> None:
@@ -16,7 +17,8 @@ def main() -> None:
     )
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
-    tables = {folder.name: read_steps(folder / "generation_attention.parquet", TASK) for folder in arguments.probes}
+    probe = GenerationAttention
+    tables = {folder.name: read_steps(probe.path_in(folder), probe.schema, TASK) for folder in arguments.probes}
     save([attention_by_step(tables, TASK)], arguments.output_folder / "attention_by_step")
 
 

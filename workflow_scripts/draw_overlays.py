@@ -7,8 +7,9 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import TASKS
 from spd_faith.probes.figures.of_model import write_each
+from spd_faith.probes.figures.token_activation_map import MAX_ANSWERS, saved_overlays
 from spd_faith.probes.overlays import MAX_PAGES
-from spd_faith.probes.saved_overlays import MAX_ANSWERS, saved_overlays
+from spd_faith.probes.token_activation_map import TokenActivationMap
 
 
 def main() -> None:
@@ -24,10 +25,10 @@ def main() -> None:
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
 
-    path = arguments.probes / "token_activation_map.parquet"
+    path = TokenActivationMap.path_in(arguments.probes)
     if arguments.max_pages < 1:
         raise UserError(f"--max-pages {arguments.max_pages}: nothing to draw; 1 at least")
-    tables = (path, arguments.samples, arguments.images)
+    tables = (path, TokenActivationMap.schema, arguments.samples, arguments.images)
     drawings = saved_overlays(*tables, arguments.task, arguments.sample_id, arguments.max_pages)
     if not drawings:
         raise UserError(f"{path}: no maps at all, {arguments.task}; the table's column status says why")

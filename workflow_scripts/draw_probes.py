@@ -5,18 +5,17 @@ fails only if not one could be drawn.
 """
 
 import argparse
-import logging
-from functools import partial
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_table
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import PROBE_CONTRASTS, PROBE_GROUPS, PROBES
-from spd_faith.probes.figures.attention import read_steps
-from spd_faith.probes.figures.of_model import TASK, all_drawings, write_figures
-from spd_faith.probes.sample_values import read_layer_probes
-from spd_faith.probes.saved_overlays import saved_overlays
+from spd_faith.probes.contrast_table import PROBE_CONTRASTS
+from spd_faith.probes.figures.declared import ModelResults
+from spd_faith.probes.figures.of_model import all_drawings, write_figures
+from spd_faith.probes.groups import PROBE_GROUPS
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.saved_tables import probes_in
 
 
 def main() -> None:
@@ -26,24 +25,24 @@ def main() -> None:
     )
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes that are read; all that are there")
+    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes to draw; default: all that are there")
     parser.add_argument("--contrasts", type=Path, required=True)
     parser.add_argument("--groups", type=Path, required=True)
-    parser.add_argument("--sample-id", help="whose attention is drawn by itself; the first where not given")
+    parser.add_argument("--sample-id", help="whose attention is drawn by itself; default: the first")
     parser.add_argument("--output-folder", type=Path, required=True)
     arguments = parser.parse_args()
 
-    readers = {"generation_attention": partial(read_steps, task=TASK)}
-    probes = read_layer_probes(arguments.probes, arguments.only, readers)
-    contrasts = read_table(arguments.contrasts, PROBE_CONTRASTS).to_pandas()
-    groups = read_table(arguments.groups, PROBE_GROUPS).to_pandas()
-    drawings = all_drawings(arguments.probes.name, probes, contrasts, groups, arguments.sample_id)
-    maps = arguments.probes / "token_activation_map.parquet"
-    if maps.exists() and maps.stem in (arguments.only or PROBES):
-        of_answers = saved_overlays(maps, arguments.samples, arguments.images, TASK)
-        if not of_answers:
-            logging.warning("%s: no maps at all to draw; the table's column status says why", maps)
-        drawings |= of_answers
+    probes = probes_in(arguments.probes, arguments.only)
+    results = ModelResults(
+        model=arguments.probes.name,
+        probes=arguments.probes,
+        samples=arguments.samples,
+        images=arguments.images,
+        groups=read_table(arguments.groups, PROBE_GROUPS).to_pandas(),
+        contrasts=read_table(arguments.contrasts, PROBE_CONTRASTS).to_pandas(),
+        sample_id=arguments.sample_id,
+    )
+    drawings = all_drawings(results, probes)
     with progress(len(drawings), arguments.probes.name, "figure") as bar:
         write_figures(drawings, arguments.output_folder, bar.update)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from spd_faith.core.config import Probes
 from spd_faith.core.config_errors import NOTHING, error_at, raise_errors
@@ -23,19 +24,21 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, RESPONSES, SAMPLES
-from spd_faith.dataset.entries import JsonlDataset
-from spd_faith.dataset.folder import folder_entry
+from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
 from spd_faith.dataset.merged import LAYOUTS
-from spd_faith.dataset.own_pairs import check_pairs, revision, write_pairs
+from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
 from spd_faith.dataset.pairs import Pair
+from spd_faith.dataset.tables import write_dataset
 from spd_faith.inference.answer_files import read_answer_file
-from spd_faith.inference.backends import is_reference_model, named_model, transformers_backend
+from spd_faith.inference.answers import Answerer
+from spd_faith.inference.backends import open_transformers
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.imported_responses import ImportedResponses
+from spd_faith.inference.named_models import is_reference_model, named_model
 from spd_faith.inference.prompts import Prompt, load_prompts
-from spd_faith.inference.questions import QuestionKey, question_keys, read_questions
-from spd_faith.inference.responses import ask, missing_questions, response_rows
+from spd_faith.inference.questions import QuestionId, question_keys, read_questions
+from spd_faith.inference.responses import ask_missing
 from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
@@ -43,12 +46,14 @@ from spd_faith.original.given_answers import (
     holds_pictures,
     pairs_named_by_answers,
 )
-from spd_faith.probes.groups import CONTRASTS, members
-from spd_faith.probes.sample_values import LAYER_PROBES
+from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, members
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import SavedAnswer
-from spd_faith.registry import REGISTRY
+from spd_faith.probes.saved_tables import probes_in, read_contrasted
 
 if TYPE_CHECKING:
+    from spd_faith.inference.checkpoint import Checkpoint
+    from spd_faith.inference.transformers_answerer import TransformersAnswerer
     from spd_faith.probes.figures.drawing import Drawing
 
 Rows = list[dict[str, Any]]
@@ -74,19 +79,18 @@ def main() -> None:
     provenance = {"pairs": revision(pairs), "answers": "generated"}
     if imported:
         provenance["answers"] = f"texts of {arguments.comparison_result.name}, tokenised"
-    with progress(len(pairs), "Pairs read", "pair") as bar:
-        write_pairs(pairs, folder / "samples.parquet", folder / "images.parquet", provenance, bar.update)
+    write_dataset(folder / "samples.parquet", folder / "images.parquet", read_pairs(pairs), provenance)
     if is_reference_model(entry):
         logging.info("%s is a reference model: its attention and maps were trained to point", entry.model)
-    with transformers_backend(entry, arguments.threads, arguments.device) as (backend, settings):
-        _check_layers(arguments.layer_start, backend)
-        provenance |= settings | {"revision": backend.revision}
+    with open_transformers(entry, arguments.threads, arguments.device) as answerer:
+        _check_layers(arguments.layer_start, answerer.checkpoint)
+        provenance |= answerer.provenance.to_json()
         if imported:
-            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, backend.processor.tokenizer)
+            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, answerer.checkpoint.tokenizer)
         else:
-            rows = _ask(entry, prompts, folder, backend, settings)
+            rows = _ask(entry, prompts, folder, answerer)
         write_table(folder / "responses.parquet", rows, RESPONSES, provenance)
-        _measure(arguments, prompts, folder, rows, backend, entry.batch_size, provenance)
+        _measure(arguments, prompts, folder, rows, answerer, provenance)
     _present(arguments, folder)
 
 
@@ -100,7 +104,7 @@ def _arguments() -> argparse.Namespace:
         spelled = [spelling for name in names for spelling in (f"--{name}", f"--{name.replace('_', '-')}")]
         parser.add_argument(*dict.fromkeys(spelled), dest=names[0], **settings)
 
-    flag("probes", nargs="+", choices=REGISTRY.probes, required=True)
+    flag("probes", nargs="+", choices=PROBES, required=True)
     flag("model_path", "model", "pretrained_model_path", required=True, help="key of the models file, folder or hub id")
     flag("input_file", "in_file_path", type=Path, help="the pairs, as JSONL")
     flag("multi_diff_dir", type=Path, help="the pairs, as a folder of splits or of one split: {id}/{id}_original.jpg …")
@@ -170,9 +174,10 @@ def _pairs_and_answers(arguments: argparse.Namespace) -> tuple[list[Pair], Impor
     if not arguments.comparison_result:
         return _pairs(arguments, arguments.max_samples)[: arguments.max_samples], None
     file = read_answer_file(arguments.comparison_result)
-    if "hidden_similarity" in arguments.probes and (lacking := {"same", "different"} - file.tasks):
-        keys = " or ".join(f"response_{task}" for task in sorted(lacking))
-        raise UserError(f"{file.path}: no record has {keys}, and hidden_similarity compares the two answers")
+    for probe in arguments.probes:
+        if lacking := set(PROBES[probe].needed_tasks) - file.tasks:
+            keys = " or ".join(f"response_{task}" for task in sorted(lacking))
+            raise UserError(f"{file.path}: no record has {keys}, and {probe} compares the two answers")
     if not arguments.input_file and arguments.image_dir and holds_pictures(arguments.image_dir):
         pairs = pairs_named_by_answers(file.records, arguments.image_dir, arguments.max_samples)
     else:
@@ -185,37 +190,30 @@ def _pairs_and_answers(arguments: argparse.Namespace) -> tuple[list[Pair], Impor
 def _pairs(arguments: argparse.Namespace, limit: int | None) -> list[Pair]:
     """Of each split the first `limit`; pictures of later ones are not looked at."""
     if not arguments.input_file:
-        entry = folder_entry(arguments.multi_diff_dir or arguments.image_dir)
-        return check_pairs(entry.model_copy(update={"limit": limit}))
+        return check_pairs(FolderDataset.of_folder(arguments.multi_diff_dir or arguments.image_dir, limit))
     pictures = arguments.image_dir and str(arguments.image_dir)
     return check_pairs(JsonlDataset(source="jsonl", path=str(arguments.input_file), image_dir=pictures, limit=limit))
 
 
-def _ask(
-    entry: TransformersModel, prompts: dict[str, Prompt], folder: Path, backend: Any, settings: dict[str, Any]
-) -> Rows:
+def _ask(entry: TransformersModel, prompts: dict[str, Prompt], folder: Path, answerer: Answerer) -> Rows:
     """Rows of `RESPONSES`. What was asked in an earlier run with the same folder is taken from its journal."""
     images = folder / "images.parquet"
     pictures = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
     asked = question_keys(pictures, prompts, identity(entry))
     with Journal(folder / "journal") as journal, journal.alone("probe"):
-        missing = missing_questions(asked, journal.read(backend.is_of_same_model))
         read = partial(read_questions, images, prompts=prompts)
-        with progress(len(missing), "Answers", "question") as bar:
-            failures = ask(missing, read, backend, journal, settings, bar.update)
-        answered = journal.read(backend.is_of_same_model)
-    of_failures = {name: settings[name] for name in ("dtype", "pixel_backend")}
-    return response_rows(asked, answered, failures, of_failures)
+        outcomes = ask_missing(asked, read, answerer, journal, "Answers")
+    return outcomes.rows(asked)
 
 
 # ---- passes, tables and figures --------------------------------------------------------------------------------------
 
 
-def _check_layers(first: int, backend: Any) -> None:
+def _check_layers(first: int, checkpoint: "Checkpoint") -> None:
     """Before anything is asked: that the model can be probed, and has the first layer."""
     from spd_faith.probes.layers import decoder_layers
 
-    if first >= (layers := len(decoder_layers(backend.model))):
+    if first >= (layers := len(decoder_layers(checkpoint.model))):
         raise UserError(error_at("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
 
 
@@ -224,32 +222,28 @@ def _measure(
     prompts: dict[str, Prompt],
     folder: Path,
     responses: Rows,
-    backend: Any,
-    batch_size: int,
+    answerer: "TransformersAnswerer",
     provenance: dict[str, Any],
 ) -> None:
     """Write the table of each probe."""
     from spd_faith.probes.layer_range import LayerRange
     from spd_faith.probes.outcomes import measure_answers
-    from spd_faith.probes.writing import all_probes, write_probes
+    from spd_faith.probes.writing import start_probes, write_probes
 
     samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
-    probes = [
-        LayerRange(probe, arguments.layer_start, arguments.layer_end)
-        for probe in all_probes(samples, backend.processor.tokenizer)
-        if probe.name in arguments.probes
-    ]
+    probes = start_probes(arguments.probes, samples, answerer.checkpoint.tokenizer)
+    layers = LayerRange(arguments.layer_start, arguments.layer_end)
     answers = {
-        (row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
+        QuestionId(row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
         for row in responses
     }
-    asked = [QuestionKey(*key, prompt_sha="", key="") for key in answers]
-    questions = read_questions(folder / "images.parquet", asked, prompts)
+    questions = read_questions(folder / "images.parquet", answers, prompts)
+    checkpoint, batch_size = answerer.checkpoint, answerer.checkpoint.entry.batch_size
     with (
-        write_probes(folder, probes, provenance) as write,
+        write_probes(folder, probes, provenance, layers) as write,
         progress(len(answers), "Passes", "answer") as bar,
     ):
-        for question, outcome in measure_answers(backend, questions, answers, batch_size):
+        for question, outcome in measure_answers(checkpoint, answerer.builder, questions, answers, batch_size):
             write(question.sample_id, question.task, outcome)
             bar.update(1)
 
@@ -257,27 +251,38 @@ def _measure(
 def _present(arguments: argparse.Namespace, folder: Path) -> None:
     """Draw, copy to where the flags say, and tell where everything is."""
     for name in arguments.probes:
-        _tell(name, folder / f"{name}.parquet")
+        _tell(name, PROBES[name].path_in(folder))
     if arguments.output_file:
-        _copy(folder / f"{arguments.probes[0]}.parquet", arguments.output_file)
-    drawings = _contrasts(arguments, folder) | _overlays(arguments, folder)
-    if drawings:
+        _copy(PROBES[arguments.probes[0]].path_in(folder), arguments.output_file)
+    if drawings := _drawings(arguments, folder):
         _save_figures(drawings, folder / "figures", arguments.output_pdf)
 
 
-def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
-    """Write groups and contrasts, tell the sizes of the groups, and return what draws the figures of layers."""
-    from spd_faith.probes.contrasts import contrast_rows
+def _drawings(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
+    """What draws each figure, once groups and contrasts are written where a probe contrasts anything."""
+    from spd_faith.probes.figures.declared import ModelResults
     from spd_faith.probes.figures.of_model import all_drawings
+
+    groups, contrasts = pd.DataFrame(), pd.DataFrame()
+    if contrasted := read_contrasted(folder, arguments.probes):
+        groups, contrasts = _contrasts(contrasted, folder)
+    results = ModelResults(
+        model=Path(arguments.model_path).name,
+        probes=folder,
+        samples=folder / "samples.parquet",
+        images=folder / "images.parquet",
+        groups=groups,
+        contrasts=contrasts,
+    )
+    return all_drawings(results, probes_in(folder, arguments.probes))
+
+
+def _contrasts(probes: dict[str, pa.Table], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write groups and contrasts, report the sizes of the groups, and return both tables."""
+    from spd_faith.probes.contrast_table import PROBE_CONTRASTS
+    from spd_faith.probes.contrasts import contrast_rows
     from spd_faith.probes.judged_groups import groups_by_rules
 
-    probes = {
-        name: read_table(folder / f"{name}.parquet", schema)
-        for name, schema in LAYER_PROBES.items()
-        if name in arguments.probes
-    }
-    if not probes:
-        return {}
     defaults = Probes()
     bounds = {"faithful_at_least": defaults.faithful_at_least, "unfaithful_at_most": defaults.unfaithful_at_most}
     responses = read_table(folder / "responses.parquet", RESPONSES)
@@ -285,29 +290,13 @@ def _contrasts(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawin
     write_table(folder / "groups.parquet", groups, PROBE_GROUPS, bounds)
     grouped = pd.DataFrame(groups)
     drawn = {"permutations": defaults.permutations, "seed": defaults.seed}
-    write_table(
-        folder / "contrasts.parquet", contrast_rows(grouped, probes, responses, **drawn), PROBE_CONTRASTS, drawn
-    )
+    rows = contrast_rows(grouped, probes, responses, **drawn)
+    write_table(folder / "contrasts.parquet", rows, PROBE_CONTRASTS, drawn)
     for contrast in CONTRASTS:
         sizes = members(grouped, contrast)["group"].value_counts()
         told = ", ".join(f"{sizes.get(name, 0)} {name}" for name in (contrast.group, contrast.reference))
         _tell(contrast.name, f"{told}, of {grouped['sample_id'].nunique()} samples")
-    contrasts = read_table(folder / "contrasts.parquet", PROBE_CONTRASTS).to_pandas()
-    return all_drawings(Path(arguments.model_path).name, probes, contrasts, grouped, sample_id=None)
-
-
-def _overlays(arguments: argparse.Namespace, folder: Path) -> dict[str, "Drawing"]:
-    """What draws the maps of the first answer of each split."""
-    from spd_faith.probes.figures.of_model import TASK
-    from spd_faith.probes.saved_overlays import saved_overlays
-
-    if "token_activation_map" not in arguments.probes:
-        return {}
-    maps = folder / "token_activation_map.parquet"
-    drawings = saved_overlays(maps, folder / "samples.parquet", folder / "images.parquet", TASK)
-    if not drawings:
-        logging.warning("%s: no maps at all to draw; the table's column status says why", maps)
-    return drawings
+    return grouped, read_table(folder / "contrasts.parquet", PROBE_CONTRASTS).to_pandas()
 
 
 def _save_figures(drawings: dict[str, "Drawing"], folder: Path, once_more: Path | None) -> None:

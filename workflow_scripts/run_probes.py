@@ -9,12 +9,12 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
-from spd_faith.inference.backends import transformers_backend
+from spd_faith.inference.backends import open_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import read_questions
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import choose_samples, saved_answers
-from spd_faith.registry import REGISTRY
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--responses", type=Path, required=True, help="the model's saved answers")
     parser.add_argument("--output-folder", type=Path, required=True, help="gets one table per probe")
-    parser.add_argument("--probes", nargs="+", choices=REGISTRY.probes, default=REGISTRY.probes, help="default: all")
+    parser.add_argument("--probes", nargs="+", choices=PROBES, default=list(PROBES), help="default: all")
     parser.add_argument("--samples-per-split", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of samples")
     parser.add_argument("--batch-size", type=int, help="samples per pass; the entry's where not given")
@@ -48,26 +48,26 @@ def main() -> None:
     columns = ["sample_id", "task", "prompt_sha", "prompt_tokens", "response_token_ids", "pixel_backend"]
     responses = read_table(arguments.responses, RESPONSES, columns=columns).to_pylist()
     answers = saved_answers(responses, chosen, prompts)
-    by_key = {(question.sample_id, question.task): answer for question, answer in answers.items()}
 
     with (
-        transformers_backend(entry, arguments.threads, arguments.device) as (backend, provenance),
+        open_checkpoint(entry, arguments.threads, arguments.device) as checkpoint,
         ExitStack() as stack,
     ):
         from spd_faith.probes.outcomes import measure_answers
-        from spd_faith.probes.writing import all_probes, write_probes
+        from spd_faith.probes.writing import start_probes, write_probes
 
-        if others := {row["pixel_backend"] for row in responses} - {backend.pixel_backend, None}:
-            log.warning("answers to pictures resized by %s; here %s does", ", ".join(others), backend.pixel_backend)
-        provenance |= {"revision": backend.revision, "seed": arguments.seed}
+        builder = checkpoint.prompt_builder()
+        if others := {row["pixel_backend"] for row in responses} - {builder.pixel_backend, None}:
+            log.warning("answers to images resized by %s; here %s does", ", ".join(others), builder.pixel_backend)
+        provenance = checkpoint.provenance(builder.pixel_backend).to_json() | {"seed": arguments.seed}
         provenance |= {"samples_per_split": arguments.samples_per_split}
         by_id = {sample["sample_id"]: sample for sample in samples}
-        probes = [probe for probe in all_probes(by_id, backend.processor.tokenizer) if probe.name in arguments.probes]
+        probes = start_probes(arguments.probes, by_id, checkpoint.tokenizer)
         write = stack.enter_context(write_probes(arguments.output_folder, probes, provenance))
         questions = read_questions(arguments.images, answers, prompts)
         with progress(len(answers), arguments.model, "answer") as bar:
             for question, outcome in measure_answers(
-                backend, questions, by_key, arguments.batch_size or entry.batch_size
+                checkpoint, builder, questions, answers, arguments.batch_size or entry.batch_size
             ):
                 write(question.sample_id, question.task, outcome)
                 bar.update(1)

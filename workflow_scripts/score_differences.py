@@ -1,11 +1,11 @@
-"""Score a model's answers against the truth, sample by sample.
-
-On the workflow's tables (--samples, --parsed): `--protocol headline` writes the SCORES table; `--protocol released`
-prints, and with `--json FILE` writes, what the benchmark's released evaluation computes on the same answers.
+"""Score a model's answers as the benchmark's released command does.
 
 On a folder of answer files in the released form or the README's (--input_dir, --output_dir): writes a table of scores
 per file and scores_summary.{parquet,csv}, DRF and CR by the `rules` judge; with `--json` the original's JSON too.
 Truths that the files do not hold are taken from --data_dir.
+
+On the workflow's tables (--samples, --parsed): prints, and with `--json FILE` writes, what the benchmark's released
+evaluation computes on the same answers. score_responses.py computes the workflow's own scores.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file, write_table, write_text
-from spd_faith.core.schemas import JUDGEMENTS, PARSED, SAMPLES, SCORES
+from spd_faith.core.schemas import PARSED, SAMPLES
 from spd_faith.original.answer_folder import (
     find_answer_files,
     original_results,
@@ -24,18 +24,12 @@ from spd_faith.original.answer_folder import (
     summary_table,
 )
 from spd_faith.original.answer_tables import Truths, check_distinct, read_answer_tables
+from spd_faith.scoring.metrics import METRICS
 from spd_faith.scoring.released import released_report, released_results
-from spd_faith.scoring.samples import DQR_RULES, DS_RULES, score_table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tables = parser.add_argument_group("on the workflow's tables")
-    tables.add_argument("--samples", type=Path, help="the dataset's samples.parquet")
-    tables.add_argument("--parsed", type=Path, help="the model's parsed answers")
-    tables.add_argument("--protocol", choices=("headline", "released"), help="headline where none is given")
-    tables.add_argument("--judgements", type=Path, help="headline: the judge's claims about the model's answers")
-    tables.add_argument("--output", type=Path, help="headline: the table of scores to write")
     folder = parser.add_argument_group("on a folder of answer files")
     folder.add_argument("--input_dir", type=Path, help="folder of *_responses.json, .jsonl or .parquet")
     folder.add_argument("--output_dir", type=Path, help="folder to write into")
@@ -43,10 +37,16 @@ def main() -> None:
     folder.add_argument(
         "--data_dir", type=Path, help="truths: the folder of the pairs, their JSONL file or a samples.parquet"
     )
-    parser.add_argument("--dqr", choices=DQR_RULES, default=DQR_RULES[0], help="headline: the definition of DQR")
-    parser.add_argument("--ds", choices=DS_RULES, default=DS_RULES[0], help="headline: the definition of DS")
+    for name in ("dqr", "ds"):
+        variants = tuple(METRICS[name].variants)
+        text = f"definition of {METRICS[name].label} (default: %(default)s)"
+        folder.add_argument(f"--{name}", choices=variants, default=variants[0], help=text)
+    tables = parser.add_argument_group("on the workflow's tables")
+    tables.add_argument("--samples", type=Path, help="the dataset's samples.parquet")
+    tables.add_argument("--parsed", type=Path, help="the model's parsed answers")
+    tables.add_argument("--protocol", choices=("released",), help="the only protocol here, and the default")
     parser.add_argument(
-        "--json", nargs="?", const=True, help="released: the JSON file to write; on a folder without a name"
+        "--json", nargs="?", const=True, help="on tables: the JSON file to write; on a folder without a name"
     )
     args = parser.parse_args()
     if args.input_dir or args.output_dir:
@@ -56,35 +56,24 @@ def main() -> None:
 
 
 def _score_tables(args: argparse.Namespace) -> None:
-    protocol = args.protocol or "headline"
     if not (args.samples and args.parsed):
         raise UserError("--samples and --parsed are needed, or else --input_dir and --output_dir")
     if args.models or args.data_dir:
         raise UserError("--models and --data_dir go with --input_dir")
-    if protocol == "released" and (args.output or args.judgements):
-        raise UserError("--protocol released reads no --judgements and writes no --output; give --json for a file")
-    if protocol == "headline" and (args.json is not None or not (args.output and args.judgements)):
-        raise UserError("--protocol headline needs --judgements and --output, and writes no --json")
     if args.json is True:
-        raise UserError("--protocol released needs the name of a file after --json")
-    samples = read_table(args.samples, SAMPLES)
-    parsed = read_table(args.parsed, PARSED)
-    if protocol == "released":
-        results = released_results(samples, parsed, model=args.parsed.stem)
-        print(released_report(results["summary"]))
-        if args.json:
-            _write_json(Path(args.json), results)
-    else:
-        judgements = read_table(args.judgements, JUDGEMENTS)
-        scores = score_table(samples, parsed, judgements, args.dqr, args.ds)
-        write_table(args.output, scores, SCORES, provenance={"dqr": args.dqr, "ds": args.ds})
+        raise UserError("with --samples and --parsed, --json needs the name of a file")
+    samples, parsed = read_table(args.samples, SAMPLES), read_table(args.parsed, PARSED)
+    results = released_results(samples, parsed, model=args.parsed.stem)
+    print(released_report(results["summary"]))
+    if args.json:
+        _write_json(Path(args.json), results)
 
 
 def _score_folder(args: argparse.Namespace) -> None:
     if not (args.input_dir and args.output_dir):
         raise UserError("--input_dir and --output_dir go together")
-    if args.samples or args.parsed or args.judgements or args.output or args.protocol:
-        raise UserError("--samples, --parsed, --judgements, --output and --protocol do not go with --input_dir")
+    if args.samples or args.parsed or args.protocol:
+        raise UserError("--samples, --parsed and --protocol do not go with --input_dir")
     if args.json not in (None, True):
         raise UserError("with --input_dir give --json alone: the files are named after those of the answers")
     files = find_answer_files(args.input_dir, args.models)

@@ -1,7 +1,9 @@
 """Print the headline of a finished run, where its files are and what to run next."""
 
 import argparse
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -10,12 +12,12 @@ from rich.table import Table
 
 from spd_faith.core.console import cell, make_console, print_table
 from spd_faith.core.errors import UserError, run_command
-from spd_faith.leaderboard.render import NAMES
-from spd_faith.leaderboard.rows import SHOWN
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
 _ENDS = ("", "_low", "_high")
-_COLUMNS = ["origin", "rank", "label", "judge", "judge_label", *(f"{metric}{end}" for metric in SHOWN for end in _ENDS)]
+_NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
+_COLUMNS = ["origin", "rank", "label", "judge", "judge_label", *_NUMBERS]
 
 
 def main() -> None:
@@ -31,12 +33,12 @@ def main() -> None:
     table.add_column("Model", overflow="fold")
     if judges > 1:
         table.add_column("Judge", overflow="fold")
-    for metric in SHOWN:
-        table.add_column(NAMES[metric], justify="right", no_wrap=True)
+    for metric in HEADLINE_AND_OVERALL:
+        table.add_column(METRICS[metric].label, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
         rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
         names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
-        table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in SHOWN))
+        table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
     print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
@@ -67,7 +69,7 @@ def read_leaderboard(results: Path) -> pd.DataFrame:
     return table.to_pandas()
 
 
-def _value(row: dict[str, float], metric: str) -> str:
+def _value(row: Mapping[Hashable, Any], metric: str) -> str:
     if pd.isna(row[metric]):
         return cell("–")
     value, low, high = (100 * row[f"{metric}{end}"] for end in _ENDS)

@@ -263,6 +263,11 @@ CASES = {
         "[3, 4]", "[4, 3]", "demo.splits.easy.objects", "the lower bound 4 is above the upper bound 3", "[4, 3]",
         "Fewest and most objects of the original image; two of the 16 cells stay free to move to.",
     ),
+    "more differences than objects": dataset_case(
+        "[1, 2]", "[1, 4]", "demo.splits", "easy: up to 4 differences need as many objects, not 3",
+        "{'easy': {'pairs': 40, 'objects': [3, 4], 'differences': [1, 4]}}",
+        "Split names and what their pairs look like.",
+    ),
     "range above its limit": dataset_case(
         "[3, 4]", "[3, 15]", "demo.splits.easy.objects.1", "wrong value", "15", "less than or equal to 14",
     ),

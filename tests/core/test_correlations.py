@@ -35,5 +35,5 @@ def test_many_rows_are_as_one(monkeypatch):
     x, y = rng.random((2, 9))
     weights = rng.integers(0, 3, size=(25, 9)).astype(float)
     whole = correlations(x, y, weights)
-    monkeypatch.setattr("spd_faith.core.statistics._CELLS_PER_CHUNK", 30)  # three rows at a time
+    monkeypatch.setattr("spd_faith.core.statistics.CELLS_PER_CHUNK", 30)  # three rows at a time
     np.testing.assert_array_equal(correlations(x, y, weights), whole)

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +14,7 @@ from spd_faith.endpoints import client as endpoint
 from spd_faith.endpoints.client import Endpoint
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import Prices
-from spd_faith.endpoints.failures import CallFailure, status_failure
+from spd_faith.endpoints.failures import status_failure
 from spd_faith.endpoints.replies import Reply
 from spd_faith.inference.entries import OpenAIModel
 
@@ -43,7 +44,7 @@ class Outcome:
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
     """Ask so many questions of a server that plays a script; changes are to the entry."""
-    monkeypatch.setattr(endpoint, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.01)
 
     def ask(script=(), questions=1, answered=0, server=None, **changes):
         if server is None:
@@ -617,11 +618,12 @@ def test_odd_waits(headers, said, seconds):
     assert status_failure(429, headers, body).retry_after == seconds
 
 
-def test_an_absurd_wait_is_two_minutes():
-    state = endpoint.RetryCallState(None, None, (), {})
-    failure = CallFailure("busy", retry_after=1e9)
-    state.set_exception((CallFailure, failure, None))
-    assert 120 <= endpoint._wait(state) <= 121
+def test_an_absurd_wait_is_cut_to_the_longest(ask, monkeypatch):
+    monkeypatch.setattr(endpoint, "LONGEST_RETRY_AFTER_SECONDS", 0.5)
+    started = time.monotonic()
+    asked = ask([status(429, Retry_After="1000000000")])
+    assert asked.reply.attempts == 2
+    assert time.monotonic() - started > 0.5
 
 
 QUOTA = [

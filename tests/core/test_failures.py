@@ -68,7 +68,7 @@ def test_a_job_is_named_with_its_log_and_cause(tmp_path: Path) -> None:
     assert (
         failed_job("plan", {}, str(tmp_path / "none")) == f"  plan ({tmp_path / 'none'}):\n    no log: it did not start"
     )
-    assert failed_job("import_pairs", {"dataset": "d"}, None) == "  import_pairs of d"
+    assert failed_job("make_dataset", {"dataset": "d"}, None) == "  make_dataset of d"
 
 
 def test_of_a_group_only_what_is_missing_failed(tmp_path: Path) -> None:

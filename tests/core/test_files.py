@@ -161,7 +161,7 @@ def test_a_table_that_fails_half_way_is_not_there(tmp_path):
     assert names_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["SAMPLES", "IMAGES", "RESPONSES", "PARSED", "JUDGEMENTS", "SCORES"])
+@pytest.mark.parametrize("name", ["SAMPLES", "IMAGES", "RESPONSES", "PARSED", "JUDGEMENTS"])
 def test_every_schema_comes_back_as_it_was(tmp_path, name):
     write_table(tmp_path / "t.parquet", [], getattr(schemas, name))
     assert read_table(tmp_path / "t.parquet", getattr(schemas, name)).num_rows == 0

@@ -34,7 +34,7 @@ JOB = """
 import logging, os, sys, time
 from spd_faith.core import gpus, locks
 logging.basicConfig(format="%(message)s")
-locks._POLL_SECONDS = 0.02
+locks.POLL_SECONDS = 0.02
 if user := int(sys.argv[3]):  # here, for other users need not be able to read the library
     os.setgid(user)
     os.setuid(user)

@@ -19,7 +19,7 @@ import logging, os, sys, time
 from pathlib import Path
 from spd_faith.core import locks
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-locks._POLL_SECONDS = 0.02
+locks.POLL_SECONDS = 0.02
 if user := int(sys.argv[3]):  # here, for other users need not be able to read the library
     os.setgroups([])
     os.setgid(user)
@@ -75,8 +75,8 @@ def test_two_processes_take_turns_and_the_one_that_waits_names_the_other(hold):
 
 
 def test_a_wait_is_reported_again_each_time(monkeypatch, caplog):
-    monkeypatch.setattr(locks, "_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(locks, "_REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "REPORT_SECONDS", 0.05)
     pauses = locks.pause_and_report(lambda: "for Godot")
     end = time.monotonic() + 0.3
     while time.monotonic() < end:
@@ -128,7 +128,7 @@ def test_a_lock_that_is_held_elsewhere_is_waited_for(hold, answer):
 
 
 def test_a_wait_ends_where_locks_stop_working(shared_folder, monkeypatch, caplog):
-    monkeypatch.setattr(locks, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.01)
     path = shared_folder / "work.lock"
     with try_lock(path, ""):
         pauses = iter([BlockingIOError(11, "held"), OSError(37, "No locks available")])

@@ -18,8 +18,8 @@ def lines_of(monkeypatch, steps):
 
 def test_a_log_has_lines_that_say_how_far(monkeypatch):
     first, last = lines_of(monkeypatch, [4, 4])
-    assert re.fullmatch(r"tiny: 0/8 questions, 00:00 gone, \? to go, .*", first)
-    assert re.fullmatch(r"tiny: 8/8 questions, 00:0\d gone, 00:00 to go, .*question/s", last)
+    assert re.fullmatch(r"tiny: 0/8 questions, 00:00 elapsed, \? remaining, .*", first)
+    assert re.fullmatch(r"tiny: 8/8 questions, 00:0\d elapsed, 00:00 remaining, .*question/s", last)
 
 
 def test_many_quick_steps_do_not_fill_a_log(monkeypatch):

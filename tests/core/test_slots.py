@@ -21,7 +21,7 @@ JOB = """
 import asyncio, sys, uuid
 from pathlib import Path
 from spd_faith.endpoints import slots
-slots._POLL_SECONDS = 0.005
+slots.POLL_SECONDS = 0.005
 folder, holders, tasks, times, seconds = Path(sys.argv[1]), Path(sys.argv[2]), *map(float, sys.argv[3:6])
 shared = slots.Slots(folder, "http://127.0.0.1:1/v1", 3)
 most = 0
@@ -70,7 +70,7 @@ def test_two_processes_hold_no_more_slots_than_there_are(start_job):
 
 
 def test_a_killed_process_gives_its_slots_back(start_job, tmp_path, monkeypatch):
-    monkeypatch.setattr(slots, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(slots, "POLL_SECONDS", 0.01)
     job = start_job(tasks=3, times=1, seconds=60)
     for _ in range(3):
         assert job.stdout.readline() == "held\n"
@@ -118,7 +118,7 @@ def test_without_locks_on_the_file_system_each_process_keeps_the_bound_with_a_wa
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    monkeypatch.setattr(slots, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(slots, "POLL_SECONDS", 0.01)
     shared = Slots(tmp_path, ADDRESS, 2)
 
     async def hold_three():

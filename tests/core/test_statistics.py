@@ -72,7 +72,7 @@ def test_the_seed_alone_decides(monkeypatch):
     first = resample_sums(independent(N), values, 300, seed=6)
     assert np.array_equal(first, resample_sums(independent(N), values, 300, seed=6))
     assert not np.array_equal(first, resample_sums(independent(N), values, 300, seed=7))
-    monkeypatch.setattr(statistics, "_CELLS_PER_CHUNK", 7 * N)
+    monkeypatch.setattr(statistics, "CELLS_PER_CHUNK", 7 * N)
     np.testing.assert_allclose(first, resample_sums(independent(N), values, 300, seed=6), atol=1e-10)
 
 

@@ -1,4 +1,4 @@
-"""Files of one's own pairs for tests: pictures with something to see in them, lines, folders."""
+"""Files of a user's own pairs for tests: images with something to see in them, lines, folders."""
 
 import io
 import json
@@ -9,19 +9,19 @@ import numpy as np
 from PIL import Image
 
 from spd_faith.core.errors import UserError
-from spd_faith.dataset.entries import FolderDataset, JsonlDataset
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset, OwnPairs
 from spd_faith.dataset.own_pairs import check_pairs, read_pairs
 
 CAR = {"type": "color", "category": "car"}
 
 
 def scene(width: int, height: int, changed: bool = False) -> Image.Image:
-    """A picture without symmetry; changed, a corner of it is white."""
+    """An image without symmetry; changed, a corner of it is white."""
     pixels = np.random.default_rng(7).integers(0, 200, (height // 10 + 1, width // 10 + 1, 3), np.uint8)
-    picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
+    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
     if changed:
-        picture.paste("white", (0, 0, width // 4, height // 4))
-    return picture
+        image.paste("white", (0, 0, width // 4, height // 4))
+    return image
 
 
 def save_pair(folder: Path, original: str, modified: str, size: tuple[int, int] = (60, 40)) -> None:
@@ -35,7 +35,7 @@ def line(qid: Any = "1", **changes: Any) -> str:
 
 
 def write_lines(folder: Path, *lines: str, limit: int | None = None) -> JsonlDataset:
-    """The entry of a file with these lines, beside the pictures a.png and b.png of 60×40 pixels."""
+    """The entry of a file with these lines, beside the images a.png and b.png of 60×40 pixels."""
     save_pair(folder, "a.png", "b.png")
     path = folder / "pairs.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -55,18 +55,18 @@ def folder_entry(root: Path, splits: list[str] | None = None, limit: int | None 
     return FolderDataset(source="folder", path=str(root), splits=splits, limit=limit)
 
 
-def tables(dataset: FolderDataset | JsonlDataset) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def tables(dataset: OwnPairs) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     batches = list(read_pairs(check_pairs(dataset)))
     return [row for rows, _ in batches for row in rows], [row for _, rows in batches for row in rows]
 
 
-def told(dataset: FolderDataset | JsonlDataset) -> str:
-    """The faults that are told before any job."""
+def errors_of(dataset: OwnPairs) -> str:
+    """The errors that are reported before any job."""
     try:
         check_pairs(dataset)
     except UserError as error:
         return str(error)
-    raise AssertionError("no fault was told")
+    raise AssertionError("no error was reported")
 
 
 def size_of(encoded: bytes) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The embedded dataset: the same pixels everywhere, and truths that its pixels confirm."""
+"""The embedded dataset: the same pixels on every machine, and truths that the pixels confirm."""
 
 import hashlib
 import io
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import make_demo_dataset
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
@@ -39,7 +38,7 @@ def dataset() -> DemoDataset:
 
 @pytest.fixture(scope="module")
 def rows(dataset: DemoDataset) -> list[dict]:
-    """Samples of every tenth pair, with the decoded pictures."""
+    """Samples of every tenth pair, with the decoded images."""
     found = []
     for pair in demo_pairs(dataset):
         if pair.row % 10 == 0:
@@ -64,7 +63,7 @@ def inside(box: dict[str, int]) -> tuple[slice, slice]:
 
 @pytest.mark.slow
 def test_command_draws_the_default_dataset_with_the_committed_pixels(tmp_path: Path, dataset: DemoDataset):
-    command = [sys.executable, "workflow_scripts/make_demo_dataset.py", "--datasets-file", "config/datasets.yaml"]
+    command = [sys.executable, "workflow_scripts/make_dataset.py", "--datasets-file", "config/datasets.yaml"]
     paths = {"--samples": tmp_path / "samples.parquet", "--images": tmp_path / "images.parquet"}
     flags = [str(word) for pair in paths.items() for word in pair]
     subprocess.run([*command, "--dataset", "demo", *flags], cwd=ROOT, check=True)
@@ -102,7 +101,7 @@ def test_vocabulary_is_large_enough_and_named_as_in_coco():
     assert set(CATEGORIES) <= names
 
 
-def test_pictures_differ_in_the_true_boxes_and_nowhere_else(rows: list[dict]):
+def test_images_differ_in_the_true_boxes_and_nowhere_else(rows: list[dict]):
     for row in rows:
         differs = (row["original"] != row["modified"]).any(axis=2)
         allowed = np.zeros_like(differs)
@@ -213,12 +212,3 @@ def test_impossible_scenes_are_refused():
 def test_a_full_scene_has_no_object_that_moves():
     pairs = [sample_pair(Random(seed), (16, 16), (5, 5)) for seed in range(20)]
     assert {difference.type for pair in pairs for difference in pair.differences} == {"color", "remove"}
-
-
-def test_a_dataset_that_is_not_drawn_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    entries = tmp_path / "datasets.yaml"
-    entries.write_text("published: {source: hub, repository: owner/name, splits: {easy: null}}")
-    command = f"make_demo_dataset.py --datasets-file {entries} --dataset published --samples s --images i"
-    monkeypatch.setattr(sys, "argv", command.split())
-    with pytest.raises(UserError, match="published: its source is hub, and this command draws"):
-        make_demo_dataset.main()

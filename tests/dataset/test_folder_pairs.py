@@ -1,18 +1,18 @@
-"""Pairs in the released folders: told apart by name, in a stable order, every fault by name, all at once."""
+"""Pairs in the released folders: known by their names, in a stable order, every error by name, all at once."""
 
 import json
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from dataset.own_files import CAR, folder_entry, save_pair, scene, tables, told, write_pair_folder
+from dataset.own_files import CAR, errors_of, folder_entry, save_pair, scene, tables, write_pair_folder
 
 from spd_faith.core.schemas import IMAGES, SAMPLES
-from spd_faith.dataset.folder import folder_entry as entry_of
+from spd_faith.dataset.entries import FolderDataset
 from spd_faith.dataset.own_pairs import check_pairs, found_revision
 
 
-def test_a_folder_becomes_a_sample_with_the_bytes_of_its_pictures(tmp_path: Path) -> None:
+def test_a_folder_becomes_a_sample_with_the_bytes_of_its_images(tmp_path: Path) -> None:
     truth = {"modifications": [CAR | {"bbox": [1, 2, 3, 4]}], "question": "Same?", "is_faithful": 1}
     folder = write_pair_folder(tmp_path, "multi_diff", "100238", truth)
     scene(120, 40).save(folder / "merged.jpg")
@@ -60,7 +60,7 @@ def test_the_order_is_not_that_of_the_file_system(tmp_path: Path, monkeypatch: p
         ("kitchen_original.jpeg", "kitchen_modified.jpeg"),
     ],
 )
-def test_the_names_tell_the_pictures_apart(tmp_path: Path, original: str, modified: str) -> None:
+def test_the_names_tell_the_images_apart(tmp_path: Path, original: str, modified: str) -> None:
     folder = tmp_path / "easy/7"
     save_pair(folder, original, modified)
     (folder / "differences.json").write_bytes(b"\xef\xbb\xbf" + json.dumps({"modifications": [CAR]}).encode())
@@ -69,7 +69,7 @@ def test_the_names_tell_the_pictures_apart(tmp_path: Path, original: str, modifi
     assert image["modified"] == (folder / modified).read_bytes()
 
 
-def test_the_final_modified_picture_counts_and_the_steps_before_it_do_not(tmp_path: Path) -> None:
+def test_the_final_modified_image_counts_and_the_steps_before_it_do_not(tmp_path: Path) -> None:
     folder = write_pair_folder(tmp_path, "easy", "7")
     for step in ("7_modified.jpg", "7_modified_diff_1.jpg", "7_modified_diff_2.jpg", "._7_original.jpg"):
         scene(30, 30).save(folder / step)
@@ -103,13 +103,13 @@ def test_differences_json_corrects_the_log(tmp_path: Path) -> None:
     assert [difference["category"] for difference in sample["differences"]] == ["bus"]
 
 
-def test_a_difference_that_the_generator_failed_to_make_is_told(tmp_path: Path) -> None:
+def test_a_difference_that_the_generator_failed_to_make_is_reported(tmp_path: Path) -> None:
     log = {"differences": [CAR, {"diff_index": 2, "type": "remove", "error": "no mask"}]}
     write_pair_folder(tmp_path, "medium", "7", log, "log.json")
-    assert "7/log.json: modifications.1.error: unknown key" in told(folder_entry(tmp_path))
+    assert "7/log.json: modifications.1.error: unknown key" in errors_of(folder_entry(tmp_path))
 
 
-def test_faults_of_all_folders_are_told_at_once_by_name(tmp_path: Path) -> None:
+def test_errors_of_all_folders_are_reported_at_once_by_name(tmp_path: Path) -> None:
     names = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
     folders = {name: write_pair_folder(tmp_path, "easy", name) for name in names}
     (folders["1"] / "1_original.jpg").rename(folders["1"] / "1_first.jpg")
@@ -122,26 +122,26 @@ def test_faults_of_all_folders_are_told_at_once_by_name(tmp_path: Path) -> None:
     (folders["8"] / "differences.json").write_text(json.dumps({"modifications": [CAR | {"bbox": [50, 0, 50, 9]}]}))
     for path in folders["9"].iterdir():
         path.unlink()
-    message = told(folder_entry(tmp_path))
+    message = errors_of(folder_entry(tmp_path))
     easy = tmp_path / "easy"
     for part in (
-        f"{easy}/1: no original picture by its name\n  found:   '1_first.jpg, 1_modified_final.jpg, differences.json'",
-        f"{easy}/2: no modified picture by its name",
+        f"{easy}/1: no original image\n  found:   '1_first.jpg, 1_modified_final.jpg, differences.json'",
+        f"{easy}/2: no modified image",
         "allowed: 2_modified_final.jpg, .png or .webp",
-        f"{easy}/3: more than one original picture\n  found:   '3_original.jpg, 3b_original.jpg'",
+        f"{easy}/3: more than one original image\n  found:   '3_original.jpg, 3b_original.jpg'",
         f"{easy}/4: no truth",
         f"{easy}/5/differences.json: not valid JSON",
         f"{easy}/6/differences.json: modificatons: unknown key",
         "nearest: modifications",
         f"{easy}/7/7_original.jpg: an empty file",
-        f"{easy}/8/differences.json: modifications.0.bbox: leaves the picture",
-        f"{easy}/9: no original picture by its name\n  found:   'an empty folder'",
+        f"{easy}/8/differences.json: modifications.0.bbox: outside the image",
+        f"{easy}/9: no original image\n  found:   'an empty folder'",
     ):
         assert part in message, message
     assert f"{easy}/10" not in message
 
 
-def test_what_lies_where_no_pair_can_be_is_told(tmp_path: Path) -> None:
+def test_what_lies_where_no_pair_can_be_is_reported(tmp_path: Path) -> None:
     write_pair_folder(tmp_path, "easy", "1")
     scene(30, 30).save(tmp_path / "easy/785.jpg")
     (tmp_path / "hard").mkdir()
@@ -149,25 +149,25 @@ def test_what_lies_where_no_pair_can_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "README.txt").touch()
     (tmp_path / "easy/notes.txt").touch()
     (tmp_path / ".cache").mkdir()
-    message = told(folder_entry(tmp_path))
-    assert "easy: pictures beside the folders of pairs\n  found:   '785.jpg'" in message
+    message = errors_of(folder_entry(tmp_path))
+    assert "easy: images beside the folders of pairs\n  found:   '785.jpg'" in message
     assert "hard: no pairs" in message
     assert "my split: not a valid name of a split" in message
     assert "README" not in message and "notes" not in message and ".cache" not in message
 
 
-def test_a_split_named_as_the_path_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_split_named_as_the_path_is_reported_with_the_way_out(tmp_path: Path) -> None:
     for name in ("1", "2"):
         write_pair_folder(tmp_path, "multi_diff", name)
-    message = told(folder_entry(tmp_path / "multi_diff"))
+    message = errors_of(folder_entry(tmp_path / "multi_diff"))
     assert "it is one split" in message and "splits: [multi_diff]" in message
     assert message.count("allowed:") == 1
 
 
-def test_an_absent_split_and_an_empty_folder_are_told(tmp_path: Path) -> None:
-    assert "no pairs" in told(folder_entry(tmp_path))
+def test_an_absent_split_and_an_empty_folder_are_reported(tmp_path: Path) -> None:
+    assert "no pairs" in errors_of(folder_entry(tmp_path))
     write_pair_folder(tmp_path, "multi_diff", "1")
-    message = told(folder_entry(tmp_path, splits=["multidiff"]))
+    message = errors_of(folder_entry(tmp_path, splits=["multidiff"]))
     assert "no such folder of a split" in message and "nearest: multi_diff" in message
 
 
@@ -183,13 +183,15 @@ def test_the_revision_that_is_found_follows_new_pairs_and_changed_files(tmp_path
     prints.append(found_revision(entry))
     (tmp_path / "easy/2/2_original.jpg").unlink()
     prints.append(found_revision(entry))
-    assert len(set(prints)) == 4  # the last pair cannot be told any more, so it is as before it came
+    assert len(set(prints)) == 4  # the last pair cannot be read any more, so it is as before it was added
     assert prints[4] == prints[2]
 
 
 def test_a_folder_of_splits_and_that_of_one_split_hold_the_same_pairs(tmp_path: Path) -> None:
     for split, name in (("easy", "1"), ("easy", "2"), ("hard", "1")):
         write_pair_folder(tmp_path, split, name)
-    of_all, of_one = ([pair.sample_id for pair in check_pairs(entry_of(one))] for one in (tmp_path, tmp_path / "easy"))
+    of_all, of_one = (
+        [pair.sample_id for pair in check_pairs(FolderDataset.of_folder(one))] for one in (tmp_path, tmp_path / "easy")
+    )
     assert of_all == ["easy/00000_1", "easy/00001_2", "hard/00000_1"]
     assert of_one == of_all[:2]

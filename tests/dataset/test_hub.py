@@ -141,7 +141,7 @@ def test_other_arrow_types_of_the_same_columns_are_read(tmp_path: Path) -> None:
     assert (image["original"], image["modified"]) == (one["image1"], one["image2"])
 
 
-def test_numbers_that_make_no_box_and_wrong_counts_are_told_and_passed(
+def test_numbers_that_make_no_box_and_wrong_counts_are_reported_and_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     no_boxes = [difference(bbox_w=0.0), difference(bbox_x=float("nan")), difference(bbox_h=None)]
@@ -154,12 +154,12 @@ def test_numbers_that_make_no_box_and_wrong_counts_are_told_and_passed(
     assert sorted(caplog.messages) == [
         "differences whose box is none, taken as missing: 3, the first in easy/00001_2",
         "differences without a box: 1, the first in easy/00001_2",
+        "pairs whose images differ in size: 1, the first in easy/00001_2",
         "pairs whose num_differences is not the length of their list, which is taken: 1, the first in easy/00001_2",
-        "pairs whose pictures differ in size: 1, the first in easy/00001_2",
     ]
 
 
-def test_a_picture_that_is_shown_turned_has_the_size_that_is_seen(tmp_path: Path) -> None:
+def test_a_rotated_photograph_has_its_upright_size(tmp_path: Path) -> None:
     buffer, exif = BytesIO(), Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     Image.new("RGB", (60, 40)).save(buffer, "JPEG", exif=exif)
@@ -187,23 +187,23 @@ def bad_pairs() -> list[dict]:
     return pairs
 
 
-FAULTS = """\
+ERRORS = """\
 owner/name: pairs that cannot be used: 7
   easy/00001_1: difference 2 has the type 'lighting', none of color, remove, position
   easy/00002_2: difference 1 has no category
   easy/00003_3: image1 is only a path, 'images/3.jpg', without its bytes
   easy/00004_4: no image1
-  easy/00005_5: image2 is not a picture that can be read
+  easy/00005_5: image2 is not a readable image
   easy/00006_6: no differences
   easy/00007_7: difference 1 has the type None, none of color, remove, position
-  To go on without them, name them in `exclude` of the dataset's entry."""
+  To continue without them, list them under `exclude` in the dataset's entry."""
 
 
-def test_pairs_that_cannot_be_used_are_told_all_at_once(tmp_path: Path) -> None:
+def test_pairs_that_cannot_be_used_are_reported_all_at_once(tmp_path: Path) -> None:
     write(tmp_path, "easy.parquet", bad_pairs())
     with pytest.raises(UserError) as error:
         read(tmp_path, dataset(easy=None))
-    assert str(error.value) == FAULTS
+    assert str(error.value) == ERRORS
 
 
 def test_excluded_pairs_are_left_out_and_the_others_keep_their_ids(tmp_path: Path) -> None:
@@ -213,9 +213,9 @@ def test_excluded_pairs_are_left_out_and_the_others_keep_their_ids(tmp_path: Pat
     assert [row["sample_id"] for row in samples] == ["easy/00000_0", "easy/00008_8"]
 
 
-def test_an_excluded_pair_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_an_excluded_pair_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     write(tmp_path, "easy.parquet", [pair(1, [difference()])])
-    with pytest.raises(UserError, match=r"excludes what is not there: easy/00000_2"):
+    with pytest.raises(UserError, match=r"excludes unknown pairs: easy/00000_2"):
         read(tmp_path, dataset(easy=None, exclude=("easy/00000_2",)))
 
 
@@ -255,7 +255,7 @@ def test_files_of_a_split_are_known_by_their_names(names: list[str], found: list
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (["easy-00000-of-00003.parquet", "easy-00002-of-00003.parquet"], "lacks some of its 3 files"),
         (["easy.parquet", "easy-00000-of-00001.parquet"], "more than one set of files"),
@@ -263,21 +263,21 @@ def test_files_of_a_split_are_known_by_their_names(names: list[str], found: list
         (["uneasy.parquet", "easy.csv"], "no Parquet file of split 'easy'"),
     ],
 )
-def test_a_split_without_one_whole_set_of_files_is_told(names: list[str], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_a_split_without_one_whole_set_of_files_is_reported(names: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         split_files(names, "easy")
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         (dataset(easy=2), "split easy has 1 rows, its entry says 2"),
         (dataset(hard=None), "no Parquet file of split 'hard'"),
     ],
 )
-def test_what_does_not_fit_the_entry_is_told(tmp_path: Path, entry: HubDataset, told: str) -> None:
+def test_what_does_not_fit_the_entry_is_reported(tmp_path: Path, entry: HubDataset, message: str) -> None:
     write(tmp_path, "easy.parquet", [pair(1, [difference()])])
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         read(tmp_path, entry)
 
 
@@ -314,5 +314,5 @@ def test_a_column_of_another_type_is_a_changed_schema(tmp_path: Path, column: st
 def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     data = parquet([pair(n, [difference()], padding=2000) for n in range(3)])
     (tmp_path / "easy.parquet").write_bytes(damage(data))
-    with pytest.raises(UserError, match=r"easy\.parquet: not a whole Parquet file"):
+    with pytest.raises(UserError, match=r"easy\.parquet: not a complete Parquet file"):
         read(tmp_path, dataset(easy=None))

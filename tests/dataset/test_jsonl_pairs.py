@@ -1,4 +1,4 @@
-"""Pairs from JSON Lines: what is kept, and every fault told by line, all at once."""
+"""Pairs from JSON Lines: what is kept, and every error reported by line, all at once."""
 
 import hashlib
 import json
@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from dataset.own_files import CAR, line, save_pair, scene, size_of, tables, told, write_lines
+from dataset.own_files import CAR, errors_of, line, save_pair, scene, size_of, tables, write_lines
 from PIL import Image
 
+from spd_faith.core.entries import AbsentFile
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.own_pairs import check_pairs, found_revision, revision
 
 
-def test_a_line_becomes_a_sample_and_the_bytes_of_its_pictures(tmp_path: Path) -> None:
+def test_a_line_becomes_a_sample_and_the_bytes_of_its_images(tmp_path: Path) -> None:
     moved = {
         "type": " Position ",
         "category": " Dining Table ",
@@ -67,12 +68,12 @@ def test_rows_count_within_a_split_and_a_repeated_id_is_one_cluster(tmp_path: Pa
     assert [row["image_id"] for row in samples] == ["9", "7", "7", "8"]
 
 
-def test_the_limit_counts_within_a_split_and_leaves_later_pictures_closed(tmp_path: Path) -> None:
+def test_the_limit_counts_within_a_split_and_leaves_later_images_closed(tmp_path: Path) -> None:
     absent = {"original": "not there.png"}
     lines = (line("1"), line("2", split="b"), line("3", **absent), line("4", split="b", **absent))
     samples, _ = tables(write_lines(tmp_path, *lines, limit=1))
     assert [row["sample_id"] for row in samples] == ["pairs/00000_1", "b/00000_2"]
-    assert "line 3: modifications" in told(
+    assert "line 3: modifications" in errors_of(
         write_lines(tmp_path, lines[0], lines[1], line("3", modifications=0), limit=1)
     )
 
@@ -123,7 +124,7 @@ def test_sizes_of_a_pair_may_differ_and_a_turned_photograph_counts_upright(tmp_p
     assert (sample["width"], sample["height"]) == (50, 80)
 
 
-FAULTS = {
+ERRORS = {
     "misspelt key": (line(modificatons=[]), ["modificatons: unknown key", "nearest: modifications"]),
     "misspelt key within": (
         line(modifications=[CAR | {"boxx": 1}]),
@@ -143,24 +144,24 @@ FAULTS = {
     "box without size": (line(modifications=[CAR | {"bbox": [1, 2, 3, 0]}]), ["modifications.0.bbox: not a box"]),
     "box of corners": (
         line(modifications=[CAR | {"bbox": [30, 20, 50, 39]}]),
-        ["modifications.0.bbox: leaves the picture", "60×40"],
+        ["modifications.0.bbox: outside the image", "60×40"],
     ),
-    "box above": (line(modifications=[CAR | {"bbox": [1, -5, 2, 9]}]), ["modifications.0.bbox: leaves the picture"]),
-    "box after": (line(modifications=[CAR | {"bbox_after": [55, 1, 9, 9]}]), ["modifications.0.bbox_after: leaves"]),
+    "box above": (line(modifications=[CAR | {"bbox": [1, -5, 2, 9]}]), ["modifications.0.bbox: outside the image"]),
+    "box after": (line(modifications=[CAR | {"bbox_after": [55, 1, 9, 9]}]), ["modifications.0.bbox_after: outside"]),
     "box that is no number": (line(modifications=[CAR | {"bbox": [1, 2, 3, float("nan")]}]), ["bbox.3", "finite"]),
     "a list": ("[1, 2]", ["not an object", "found:   [1, 2]"]),
     "comma after the object": (line() + ",", ["not valid JSON", "Extra data", "no comma"]),
     "comma after the last key": (line()[:-1] + ",}", ["not valid JSON", "no comma"]),
     "cut short": (line()[:30], ["not valid JSON", "column"]),
-    "key twice": ('{"qid": "1", "qid": "2"}', ["a key that stands more than once", "found:   'qid'"]),
-    "no picture": ('{"qid": "1", "modifications": [{"type": "color", "category": "car"}]}', ["found:   'no picture'"]),
-    "one picture of two": (line(modified=None), ["not a pair of pictures", "found:   'original'"]),
-    "merged and one more": (line(modified=None, image="a.png"), ["not a pair of pictures", "'original, image'"]),
-    "one file twice": (line(modified="folder.png/../a.png"), ["original and modified are one file"]),
+    "key twice": ('{"qid": "1", "qid": "2"}', ["repeated key", "found:   'qid'"]),
+    "no image": ('{"qid": "1", "modifications": [{"type": "color", "category": "car"}]}', ["found:   'no image'"]),
+    "one image of two": (line(modified=None), ["not a pair of images", "found:   'original'"]),
+    "merged and one more": (line(modified=None, image="a.png"), ["not a pair of images", "'original, image'"]),
+    "one file twice": (line(modified="folder.png/../a.png"), ["original and modified are the same file"]),
     "absent": (line(original="x.png"), ["original: no such file", "x.png"]),
-    "folder": (line(modified="folder.png"), ["modified: a folder, not a picture"]),
+    "folder": (line(modified="folder.png"), ["modified: a folder, not an image"]),
     "empty": (line(modified="empty.png"), ["modified: an empty file"]),
-    "text": (line(modified="text.png"), ["modified: not a picture that can be read", "JPEG, PNG or WebP"]),
+    "text": (line(modified="text.png"), ["modified: not a readable image", "JPEG, PNG or WebP"]),
     "layout": (line(image="a.png", layout="side by side"), ["layout: unknown value", "nearest: side_by_side"]),
 }
 
@@ -169,30 +170,30 @@ FAULTS = {
 def broken_files(tmp_path: Path) -> Path:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     return tmp_path
 
 
-@pytest.mark.parametrize(("text", "parts"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_is_told_with_file_line_and_key(broken_files: Path, text: str, parts: list[str]) -> None:
+@pytest.mark.parametrize(("text", "parts"), ERRORS.values(), ids=ERRORS.keys())
+def test_a_error_is_reported_with_file_line_and_key(broken_files: Path, text: str, parts: list[str]) -> None:
     entry = write_lines(broken_files, line("first"), "", text)
-    message = told(entry)
+    message = errors_of(entry)
     places = [row for row in message.splitlines() if not row.startswith("  ")]
     assert places and all(row.startswith(f"{entry.path}: line 3") for row in places), message
     assert all(part in message for part in parts), message
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_lines(broken_files: Path) -> None:
-    lines = [text for text, _ in FAULTS.values()]
-    message = told(write_lines(broken_files, line("first"), *lines))
+def test_all_errors_are_reported_at_once_in_the_order_of_the_lines(broken_files: Path) -> None:
+    lines = [text for text, _ in ERRORS.values()]
+    message = errors_of(write_lines(broken_files, line("first"), *lines))
     numbers = [int(row.split("line ")[1].split(":")[0]) for row in message.splitlines() if not row.startswith("  ")]
     assert numbers == sorted(numbers)
     assert set(numbers) == set(range(2, len(lines) + 2))
 
 
-def test_a_pair_that_stands_twice_is_told_with_both_lines(tmp_path: Path) -> None:
-    message = told(write_lines(tmp_path, line("1"), line("2"), line("1", modifications=[CAR, CAR])))
-    assert "line 3: the pair of line 1 again" in message and "line 2" not in message
+def test_a_pair_that_stands_twice_is_reported_with_both_lines(tmp_path: Path) -> None:
+    message = errors_of(write_lines(tmp_path, line("1"), line("2"), line("1", modifications=[CAR, CAR])))
+    assert "line 3: repeats the pair of line 1" in message and "line 2" not in message
 
 
 @pytest.mark.parametrize(
@@ -203,14 +204,14 @@ def test_a_pair_that_stands_twice_is_told_with_both_lines(tmp_path: Path) -> Non
         (b"\n\n", ["no pairs"]),
     ],
 )
-def test_a_file_in_another_encoding_or_without_pairs_is_told(tmp_path: Path, data: bytes, parts: list[str]) -> None:
+def test_a_file_in_another_encoding_or_without_pairs_is_reported(tmp_path: Path, data: bytes, parts: list[str]) -> None:
     entry = write_lines(tmp_path)
     Path(entry.path).write_bytes(data)
-    message = told(entry)
+    message = errors_of(entry)
     assert all(part in message for part in parts), message
 
 
-def test_the_revision_that_is_found_follows_truths_and_pictures_and_nothing_else(tmp_path: Path) -> None:
+def test_the_revision_that_is_found_follows_truths_and_images_and_nothing_else(tmp_path: Path) -> None:
     entry = write_lines(tmp_path, line("1"))
     first = found_revision(entry)
     write_again = Path(entry.path).read_text()
@@ -236,7 +237,7 @@ def test_the_revision_is_of_the_content_wherever_and_whenever_it_was_written(tmp
     assert revision(there) != revision(here)
 
 
-def test_a_pair_with_its_merged_picture_keeps_all_three_uncut(tmp_path: Path) -> None:
+def test_a_pair_with_its_merged_image_keeps_all_three_uncut(tmp_path: Path) -> None:
     scene(120, 40).save(tmp_path / "m.png")
     _, (image,) = tables(write_lines(tmp_path, line(image="m.png")))
     assert image["original"] == (tmp_path / "a.png").read_bytes()
@@ -245,28 +246,28 @@ def test_a_pair_with_its_merged_picture_keeps_all_three_uncut(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
-def test_a_picture_that_is_cut_short_is_told_before_any_job(tmp_path: Path, kind: str) -> None:
+def test_a_image_that_is_cut_short_is_reported_before_any_job(tmp_path: Path, kind: str) -> None:
     save_pair(tmp_path, f"whole.{kind}", f"cut.{kind}", size=(200, 160))
     path = tmp_path / f"cut.{kind}"
     path.write_bytes(path.read_bytes()[:-120])
-    faults = told(write_lines(tmp_path, line(original=f"whole.{kind}", modified=f"cut.{kind}")))
-    assert faults.startswith(f"{tmp_path}/pairs.jsonl: line 1: modified: cannot be read (")
+    errors = errors_of(write_lines(tmp_path, line(original=f"whole.{kind}", modified=f"cut.{kind}")))
+    assert errors.startswith(f"{tmp_path}/pairs.jsonl: line 1: modified: cannot be read (")
 
 
-def test_what_a_camera_appends_to_a_picture_is_no_fault(tmp_path: Path) -> None:
+def test_what_a_camera_appends_to_a_image_is_no_error(tmp_path: Path) -> None:
     save_pair(tmp_path, "a.jpg", "b.jpg")
     with (tmp_path / "a.jpg").open("ab") as file:
         file.write(b"\xff\xda" + b"film" * 100)
     check_pairs(write_lines(tmp_path, line(original="a.jpg", modified="b.jpg")))
 
 
-def test_pictures_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+def test_images_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
     entry = write_lines(tmp_path, line())
-    save_pair(tmp_path / "pictures", "a.png", "b.png", (80, 50))
-    elsewhere = entry.model_copy(update={"image_dir": str(tmp_path / "pictures")})
+    save_pair(tmp_path / "images", "a.png", "b.png", (80, 50))
+    elsewhere = entry.model_copy(update={"image_dir": str(tmp_path / "images")})
     (sample,), _ = tables(elsewhere)
     assert (sample["width"], sample["height"]) == (80, 50)
     assert elsewhere.absent_file() is None
     absent = entry.model_copy(update={"image_dir": str(tmp_path / "none")})
-    assert absent.absent_file() == ("image_dir", str(tmp_path / "none"), "an existing folder")
-    assert "none/a.png" in told(absent)
+    assert absent.absent_file() == AbsentFile("image_dir", str(tmp_path / "none"), "an existing folder")
+    assert "none/a.png" in errors_of(absent)

@@ -1,4 +1,4 @@
-"""Merged pictures: the seam is found in the pixels, and each half is the picture that it was."""
+"""Merged images: the seam is found in the pixels, and each half is the image that it was."""
 
 import io
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset.own_files import CAR, scene, tables, told, write_lines
+from dataset.own_files import CAR, errors_of, scene, tables, write_lines
 from PIL import Image
 
 from spd_faith.core.errors import UserError
@@ -32,13 +32,13 @@ def test_the_layout_is_found_whatever_the_proportions(size: tuple[int, int], lay
     assert find_layout(merged(scene(*size), scene(*size, changed=True), layout)) == layout
 
 
-def test_two_unrelated_pictures_have_no_layout() -> None:
+def test_two_unrelated_images_have_no_layout() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (300, 400, 3), np.uint8)
     assert find_layout(Image.fromarray(noise)) is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 60), (60, 1)])
-def test_a_picture_too_thin_for_two_is_no_reason_to_stumble(size: tuple[int, int]) -> None:
+def test_a_image_too_thin_for_two_is_no_reason_to_stumble(size: tuple[int, int]) -> None:
     assert find_layout(scene(*size)) in (None, "stacked" if size[1] > 1 else "side_by_side")
 
 
@@ -52,21 +52,21 @@ def test_a_published_line_gives_the_merged_bytes_and_both_halves_lossless(tmp_pa
     (sample,), (image,) = tables(write_lines(tmp_path, text))
     assert image["merged"] == (tmp_path / "100238_color.jpg").read_bytes()
     for role, half in zip(("original", "modified"), halves, strict=True):
-        picture = Image.open(io.BytesIO(image[role]))
-        assert picture.format == "PNG" and np.array_equal(np.asarray(picture), half)
+        cut = Image.open(io.BytesIO(image[role]))
+        assert cut.format == "PNG" and np.array_equal(np.asarray(cut), half)
     assert (sample["width"], sample["height"]) == (64, 42)
     assert sample["is_faithful"] is True and sample["question"] == "Are the two pictures the same?"
 
 
-def test_an_odd_height_gives_the_modified_picture_the_row_more() -> None:
-    picture = merged(scene(64, 42), scene(64, 43, changed=True), "stacked")
-    original, modified = split(picture, "stacked")
+def test_an_odd_height_gives_the_modified_image_the_row_more() -> None:
+    joined = merged(scene(64, 42), scene(64, 43, changed=True), "stacked")
+    original, modified = split(joined, "stacked")
     assert (original.size, modified.size) == ((64, 42), (64, 43))
-    assert find_layout(picture) == "stacked"
+    assert find_layout(joined) == "stacked"
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "CMYK", "P"])
-def test_pictures_of_every_kind_are_cut(tmp_path: Path, mode: str) -> None:
+def test_images_of_every_kind_are_cut(tmp_path: Path, mode: str) -> None:
     suffix = "jpg" if mode == "CMYK" else "png"
     merged(scene(60, 40), scene(60, 40, changed=True), "stacked").convert(mode).save(tmp_path / f"m.{suffix}")
     (sample,), (image,) = tables(write_lines(tmp_path, merged_line(f"m.{suffix}")))
@@ -83,13 +83,13 @@ def test_a_turned_merged_photograph_is_cut_upright(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(image["original"]))), np.asarray(scene(60, 40)))
 
 
-def test_where_neither_cut_is_clearly_better_all_lines_are_told_and_layout_decides(tmp_path: Path) -> None:
+def test_where_neither_cut_is_clearly_better_all_lines_are_reported_and_layout_decides(tmp_path: Path) -> None:
     Image.new("RGB", (80, 80), "teal").save(tmp_path / "plain.png")
     lines = [merged_line("plain.png", qid=qid) for qid in ("1", "2")]
     with pytest.raises(UserError) as error:
         tables(write_lines(tmp_path, *lines))
     message = str(error.value)
-    assert message.count("the layout is not known") == 2
+    assert message.count("unknown layout") == 2
     for part in ("line 1: image", "line 2: image", "`layout` of the pair: side_by_side or stacked"):
         assert part in message
     (sample,), _ = tables(write_lines(tmp_path, merged_line("plain.png", layout="stacked")))
@@ -102,16 +102,16 @@ def test_the_layout_of_the_line_overrules_the_pixels(tmp_path: Path) -> None:
     assert (sample["width"], sample["height"]) == (30, 80)
 
 
-def test_a_box_is_of_the_half_and_not_of_the_merged_picture(tmp_path: Path) -> None:
+def test_a_box_is_of_the_half_and_not_of_the_merged_image(tmp_path: Path) -> None:
     merged(scene(60, 40), scene(60, 40, changed=True), "stacked").save(tmp_path / "m.png")
     inside, outside = ([CAR | {"bbox": [1, y, 9, 9]}] for y in (30, 50))
     (sample,), _ = tables(write_lines(tmp_path, merged_line("m.png", modifications=inside)))
     assert sample["differences"][0]["bbox"]["y"] == 30
-    with pytest.raises(UserError, match=r"line 1: modifications\.0\.bbox: leaves the picture(.|\n)*60×40"):
+    with pytest.raises(UserError, match=r"line 1: modifications\.0\.bbox: outside the image(.|\n)*60×40"):
         tables(write_lines(tmp_path, merged_line("m.png", modifications=outside)))
 
 
-def test_pictures_with_a_damaged_middle_are_all_told_when_they_are_read(tmp_path: Path) -> None:
+def test_images_with_a_damaged_middle_are_all_reported_when_they_are_read(tmp_path: Path) -> None:
     for name in ("one.png", "two.png"):
         scene(200, 300).save(tmp_path / name)
         data = (tmp_path / name).read_bytes()
@@ -125,5 +125,5 @@ def test_pictures_with_a_damaged_middle_are_all_told_when_they_are_read(tmp_path
     assert "line 3: image: cannot be decoded" in str(error.value) and "line 2" not in str(error.value)
 
 
-def test_a_missing_merged_picture_is_told_before_any_job(tmp_path: Path) -> None:
-    assert "line 1: image: no such file" in told(write_lines(tmp_path, merged_line("merged_images/1.jpg")))
+def test_a_missing_merged_image_is_reported_before_any_job(tmp_path: Path) -> None:
+    assert "line 1: image: no such file" in errors_of(write_lines(tmp_path, merged_line("merged_images/1.jpg")))

@@ -26,12 +26,13 @@ LISTED = "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-8932f937-d72c-4106-c12f-20bd9f
 def test_cuda_builds_are_installed_where_the_driver_lists_a_gpu(
     tmp_path: Path, printed: str, status: int, requirements: str
 ):
-    assert f"-r envs/{requirements}\n" in planned(tmp_path, printed, status)
+    installed = f"-r envs/{requirements} -c envs/{requirements.replace('requirements', 'constraints')}\n"
+    assert installed in planned(tmp_path, printed, status)
 
 
 def test_an_environment_made_on_a_gpu_machine_is_updated_as_one_elsewhere(tmp_path: Path):
     (tmp_path / "venv/lib/python3.12/site-packages/torchvision").mkdir(parents=True)
-    assert "-r envs/requirements-gpu.txt\n" in planned(tmp_path, FAILED, 9)
+    assert "-r envs/requirements-gpu.txt -c envs/constraints-gpu.txt\n" in planned(tmp_path, FAILED, 9)
 
 
 def planned(folder: Path, printed: str, status: int) -> str:

@@ -1,4 +1,4 @@
-"""The files in `envs/` fit together: one torch each, exact pins, conda files that install what they say."""
+"""The files in `envs/` fit together: one torch each, exact pins and constraints, conda files that install them."""
 
 import re
 from pathlib import Path
@@ -36,13 +36,27 @@ def test_the_environments_differ_in_torch_alone():
     assert not {line for line in lines("requirements-test.txt") if line.split("==")[0] in TORCH}
 
 
-@pytest.mark.parametrize(
-    ("name", "requirements"), [("spd-faith", "requirements.txt"), ("spd-faith-gpu", "requirements-gpu.txt")]
-)
-def test_a_conda_environment_gets_its_packages_after_it_is_created(name: str, requirements: str):
+@pytest.mark.parametrize("part", ["", "-gpu"])
+def test_the_constraints_hold_every_requirement_at_its_version(part: str):
+    required = {pin.lower() for name in (part, "-test") for pin in lines(f"requirements{name}.txt")}
+    constraints = {pin.lower().replace("_", "-") for pin in lines(f"constraints{part}.txt")}
+    assert required - constraints == set(), "run `make constraints`"
+    assert len(constraints) > len(required) + 50  # what these bring along
+
+
+@pytest.mark.parametrize("part", ["", "-gpu"])
+def test_the_constraints_serve_every_platform(part: str):
+    packages = [PIN.fullmatch(line)[1] for line in lines(f"constraints{part}.txt")]  # no build in a version
+    assert len(packages) == len(set(packages))
+    assert not [name for name in packages if name.startswith(("nvidia", "cuda", "triton"))]
+
+
+@pytest.mark.parametrize("part", ["", "-gpu"])
+def test_a_conda_environment_gets_its_packages_after_it_is_created(part: str):
     """Snakemake copies a conda file before it is read, so that a file which it names would not be found."""
-    conda = (ENVS / f"{name}.yaml").read_text()
+    conda = (ENVS / f"spd-faith{part}.yaml").read_text()
     assert all(isinstance(package, str) for package in yaml.safe_load(conda)["dependencies"])  # no pip section
-    command = (ENVS / f"{name}.post-deploy.sh").read_text().splitlines()[-1]
-    assert command.endswith(f"-r envs/{requirements}")
-    assert (ENVS / requirements).is_file()
+    command = (ENVS / f"spd-faith{part}.post-deploy.sh").read_text().splitlines()[-1]
+    requirements, constraints = f"envs/requirements{part}.txt", f"envs/constraints{part}.txt"
+    assert command.endswith(f"-r {requirements} -c {constraints}")
+    assert all((ENVS.parent / name).is_file() for name in (requirements, constraints))

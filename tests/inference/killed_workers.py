@@ -22,11 +22,11 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 import torch  # noqa: E402
 
 import run_inference  # noqa: E402
-from spd_faith.inference.transformers_backend import TransformersBackend  # noqa: E402
+from spd_faith.inference.generator import Generator  # noqa: E402
 
 
 def count_generations(counter: Path) -> None:
-    generate = TransformersBackend.generate
+    generate = Generator.generate
 
     def counted(self, questions):
         file = os.open(counter, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -34,7 +34,7 @@ def count_generations(counter: Path) -> None:
         os.close(file)
         return generate(self, questions)
 
-    TransformersBackend.generate = counted
+    Generator.generate = counted
 
 
 def worker() -> int:

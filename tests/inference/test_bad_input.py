@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
+from loading import load_answerer
 from PIL import Image
 from tiny_models import END, byte_tokenizer, save_tiny
 from transformers import AutoModelForImageTextToText
@@ -16,7 +17,6 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import answer_in_batches
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.questions import Question
-from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LAYOUTS = {"qwen2_vl": "pair", "llava": "merged"}
@@ -40,7 +40,7 @@ def checkpoint(checkpoints, tmp_path):
 
 def load(folder, layout="pair", **fields):
     fields = {"dtype": "float32", "max_new_tokens": TOKENS, "image_layout": layout} | fields
-    return TransformersBackend(TransformersModel(backend="transformers", model=str(folder), **fields))
+    return load_answerer(TransformersModel(backend="transformers", model=str(folder), **fields))
 
 
 def change_json(path, **fields):
@@ -91,12 +91,11 @@ RIBBON = encoded(noise(20_000, 20))  # a thousand times as wide as high: Qwen2-V
 SECOND = encoded(noise(90, 90, 9))
 
 
-def rows_of(backend, firsts):
+def rows_of(answerer, firsts):
     """The outcome for pairs of each of `firsts` with the same second picture, by name."""
     questions = [Question(name, "same", "Same?", first, SECOND) for name, first in firsts.items()]
-    rows = {
-        question.sample_id: asdict(answer) for question, answer in answer_in_batches(questions, backend.generate, 16)
-    }
+    answered = answer_in_batches(questions, answerer.generator.generate, 16)
+    rows = {question.sample_id: asdict(answer) for question, answer in answered}
     assert set(rows) == set(firsts)
     return rows
 
@@ -106,8 +105,8 @@ def odd_rows(request, checkpoints):
     """The family, and its rows of every odd picture, in one batch with ordinary ones."""
     stored = {name: odd for name, (odd, _) in SAME_LOOK.items()}
     looks = {f"{name}, plain": plain for name, (_, plain) in SAME_LOOK.items()}
-    backend = load(checkpoints / request.param, LAYOUTS[request.param])
-    return request.param, rows_of(backend, {**stored, "corrupt": CORRUPT, **looks, "ribbon": RIBBON, **ANSWERED})
+    answerer = load(checkpoints / request.param, LAYOUTS[request.param])
+    return request.param, rows_of(answerer, {**stored, "corrupt": CORRUPT, **looks, "ribbon": RIBBON, **ANSWERED})
 
 
 @pytest.mark.parametrize("name", SAME_LOOK)
@@ -142,10 +141,10 @@ def test_a_corrupt_picture_costs_its_own_row_alone(odd_rows):
 @both
 def test_a_pixel_is_seen_in_its_colour(checkpoints, family):
     """A picture of 1 × 1 or 1 × 3 must not be taken for channels."""
-    backend = load(checkpoints / family, LAYOUTS[family])
+    answerer = load(checkpoints / family, LAYOUTS[family])
     for size in ((1, 1), (3, 1), (3, 3)):
         inputs = [
-            backend.prepare([("Same?", Image.new("RGB", shown, "red"), Image.new("RGB", shown, "red"))])
+            answerer.builder.build([("Same?", Image.new("RGB", shown, "red"), Image.new("RGB", shown, "red"))])
             for shown in (size, (size[0] * 28, size[1] * 28))
         ]
         small, large = (values["pixel_values"] for values in inputs)
@@ -155,23 +154,23 @@ def test_a_pixel_is_seen_in_its_colour(checkpoints, family):
 # ---- answers ---------------------------------------------------------------------------------------------------------
 
 
-def with_score_of_end(backend, score):
-    """The backend, and its end token, which has that score at each step."""
+def with_score_of_end(answerer, score):
+    """The answerer, and its end token, which has that score at each step."""
     end = byte_tokenizer().convert_tokens_to_ids(END)
-    head = backend.model.get_output_embeddings()
+    head = answerer.checkpoint.model.get_output_embeddings()
     head.register_forward_hook(lambda module, inputs, scores: scores.index_fill(-1, torch.tensor([end]), score))
-    return backend, end
+    return answerer, end
 
 
 def test_an_answer_that_never_ends_is_cut_and_marked(checkpoint):
-    backend, _ = with_score_of_end(load(checkpoint), -1e9)
-    (row,) = rows_of(backend, {"plain": encoded(UPRIGHT)}).values()
+    answerer, _ = with_score_of_end(load(checkpoint), -1e9)
+    (row,) = rows_of(answerer, {"plain": encoded(UPRIGHT)}).values()
     assert (row["finish_reason"], row["generated_tokens"], row["error"]) == ("length", TOKENS, None)
 
 
 def test_an_empty_answer_is_an_answer(checkpoint):
-    backend, end = with_score_of_end(load(checkpoint), 1e9)
-    (row,) = rows_of(backend, {"plain": encoded(UPRIGHT)}).values()
+    answerer, end = with_score_of_end(load(checkpoint), 1e9)
+    (row,) = rows_of(answerer, {"plain": encoded(UPRIGHT)}).values()
     assert (row["response_text"], row["response_token_ids"]) == ("", [end])
     assert (row["finish_reason"], row["error"]) == ("stop", None)
 

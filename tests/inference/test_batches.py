@@ -2,21 +2,16 @@
 
 import io
 import weakref
-from dataclasses import dataclass
 
 import pytest
 from PIL import Image
 
-from spd_faith.inference.batches import answer_in_batches
+from spd_faith.inference.batches import Generation, answer_in_batches
 from spd_faith.inference.questions import Question
 
 
-@dataclass
-class Generated:
-    text: str
-    token_ids: list[int]
-    prompt_tokens: int = 9
-    finished: bool = True
+def generation(text, token_ids):
+    return Generation(text, token_ids, prompt_tokens=9, finished=True)
 
 
 class Describer:
@@ -31,7 +26,7 @@ class Describer:
         for _, original, _ in questions:
             if original.width in self.fails_at:
                 raise RuntimeError(f"cannot see {original.width}")
-        return [Generated(f"{text} {a.width} {b.width}", [a.width, b.width]) for text, a, b in questions]
+        return [generation(f"{text} {a.width} {b.width}", [a.width, b.width]) for text, a, b in questions]
 
 
 def picture(width):
@@ -130,7 +125,7 @@ def test_a_failed_batch_is_freed_before_its_halves_run():
         alive.append(weakref.ref(tensors))
         if len(shown) > 1:
             raise RuntimeError("out of memory")
-        return [Generated("No.", [1])]
+        return [generation("No.", [1])]
 
     found = outcomes(questions(4), out_of_memory, 4)
     assert [answer.error for answer in found.values()] == [None] * 4
@@ -138,17 +133,17 @@ def test_a_failed_batch_is_freed_before_its_halves_run():
 
 def test_an_answer_too_few_is_not_a_shift_of_all():
     with pytest.raises(ValueError, match="zip"):
-        outcomes(questions(3), lambda shown: [Generated("No.", [1])], 3)
+        outcomes(questions(3), lambda shown: [generation("No.", [1])], 3)
 
 
 def test_finish_reason_and_counts():
-    found = outcomes(questions(1), lambda shown: [Generated("It is", [4, 5], prompt_tokens=70, finished=False)], 1)
+    found = outcomes(questions(1), lambda shown: [Generation("It is", [4, 5], 70, False)], 1)
     answer = found["s0", "same"]
     assert (answer.finish_reason, answer.prompt_tokens, answer.generated_tokens) == ("length", 70, 2)
 
 
 def test_reasoning_stands_apart():
-    found = outcomes(questions(1), lambda shown: [Generated("<think>I look.</think>No.", [1, 2, 3])], 1)
+    found = outcomes(questions(1), lambda shown: [generation("<think>I look.</think>No.", [1, 2, 3])], 1)
     answer = found["s0", "same"]
     assert (answer.response_text, answer.reasoning_text) == ("No.", "I look.")
     assert answer.response_token_ids == [1, 2, 3]

@@ -114,10 +114,10 @@ def test_two_pictures_and_a_model_of_the_registry(folder):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nowhere.png"], "nowhere.png: no such picture"),
-        (["README.md"], "README.md: not a picture that can be read"),
-        (["original.png"] * 3, "--image_path: one merged picture or two pictures, not 3"),
-        (["original.png"], "original.png: cannot tell how its two pictures were joined; give --layout"),
+        (["nowhere.png"], "nowhere.png: no such image"),
+        (["README.md"], "README.md: not an image that can be read"),
+        (["original.png"] * 3, "--image_path: one merged image or two images, not 3"),
+        (["original.png"], "original.png: cannot tell how its two images were joined; give --layout"),
         (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
         (["original.png", "modified.png", "--model_path", "gpt-4o"], "its entry is answered by openai"),
     ],
@@ -129,13 +129,12 @@ def test_what_cannot_be_asked_is_told(folder, arguments, told):
     assert told in done.stderr and "Traceback" not in done.stderr
 
 
-def test_maps_are_numbered_in_the_order_of_the_answer(monkeypatch, tmp_path):
+def test_maps_are_numbered_in_the_order_of_the_answer(tmp_path):
     def savefig(part, **settings):
         part.touch()
 
     words = [(f"word {number}", lambda: SimpleNamespace(savefig=savefig)) for number in range(1, 101)]
-    monkeypatch.setattr("spd_faith.probes.word_overlays.overlays_of_words", lambda *given: words)
-    import_module("demo")._save_maps(tmp_path, None, None, None)
+    import_module("demo").save_maps(tmp_path, words)
     names = sorted(path.name for path in (tmp_path / "maps").iterdir())
     assert names == [f"{number:03d}_word_{number}.png" for number in range(1, 101)]
 

@@ -1,4 +1,4 @@
-"""Every family through the one backend: tiny models of the real classes, saved, and loaded from disk.
+"""Every family through the one answerer: tiny models of the real classes, saved, and loaded from disk.
 
 Numbers of tokens are counted by hand: text is one token per byte, so a system turn of Qwen2-VL is <|im_start|>,
 `system⏎`, 28 letters, <|im_end|> and ⏎, 38 tokens. Pictures of 112 × 112 pixels are 16 tokens of Qwen2-VL, of
@@ -12,14 +12,14 @@ import types
 
 import pytest
 import torch
+from loading import load_answerer
 from PIL import Image
 from tiny_models import FAMILIES, UNLISTED, byte_tokenizer, noise, save_tiny
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference import families, transformers_backend
+from spd_faith.inference import families, prompt_builder
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.spans import PromptSpans
-from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 TOKENS = 12
@@ -56,16 +56,16 @@ def entry(folder, **fields):
 
 @pytest.fixture(scope="module")
 def load(checkpoints):
-    """Load a family's backend, once for all tests that only read it."""
+    """Load a family's answerer, once for all tests that only read it."""
     loaded = {}
 
-    def backend(family, layout="pair", dtype="float32"):
+    def answerer(family, layout="pair", dtype="float32"):
         key = (family, layout, dtype)
         if key not in loaded:
-            loaded[key] = TransformersBackend(entry(checkpoints / family, image_layout=layout, dtype=dtype))
+            loaded[key] = load_answerer(entry(checkpoints / family, image_layout=layout, dtype=dtype))
         return loaded[key]
 
-    return backend
+    return answerer
 
 
 # ---- answers ---------------------------------------------------------------------------------------------------------
@@ -74,21 +74,21 @@ def load(checkpoints):
 @every_layout
 @every_family
 def test_a_batch_does_not_change_an_answer(load, family, layout):
-    backend = load(family, layout)
-    alone = [backend.generate([question])[0] for question in QUESTIONS]
-    assert backend.generate(QUESTIONS) == alone
+    answerer = load(family, layout)
+    alone = [answerer.generator.generate([question])[0] for question in QUESTIONS]
+    assert answerer.generator.generate(QUESTIONS) == alone
     assert len({answer.text for answer in alone}) == 4
 
 
 @every_layout
 @every_family
 def test_bfloat16(load, family, layout):
-    backend = load(family, layout, "bfloat16")
-    assert {weight.dtype for weight in backend._model.parameters()} == {torch.bfloat16}
-    answers = backend.generate(QUESTIONS)
+    answerer = load(family, layout, "bfloat16")
+    assert {weight.dtype for weight in answerer.checkpoint.model.parameters()} == {torch.bfloat16}
+    answers = answerer.generator.generate(QUESTIONS)
     assert all(0 < len(answer.token_ids) <= TOKENS for answer in answers)
     assert [answer.prompt_tokens for answer in answers] == [
-        answer.prompt_tokens for answer in load(family, layout).generate(QUESTIONS)
+        answer.prompt_tokens for answer in load(family, layout).generator.generate(QUESTIONS)
     ]
 
 
@@ -97,16 +97,16 @@ def test_bfloat16(load, family, layout):
 def test_each_picture_reaches_the_model(load, family, layout):
     text, original, modified = SQUARES
     shown = [(text, original, modified), (text, modified, original), (text, original, original)]
-    assert len({answer.text for answer in load(family, layout).generate(shown)}) == 3
+    assert len({answer.text for answer in load(family, layout).generator.generate(shown)}) == 3
 
 
 @pytest.mark.gpu
 @every_layout
 @every_family
 def test_cuda_answers_as_the_cpu_does(checkpoints, load, family, layout):
-    on_gpu = TransformersBackend(entry(checkpoints / family, image_layout=layout, resources={"gpu": 1}))
-    assert on_gpu.device == "cuda"
-    assert on_gpu.generate(QUESTIONS) == load(family, layout).generate(QUESTIONS)
+    on_gpu = load_answerer(entry(checkpoints / family, image_layout=layout, resources={"gpu": 1}))
+    assert on_gpu.checkpoint.device == "cuda"
+    assert on_gpu.generator.generate(QUESTIONS) == load(family, layout).generator.generate(QUESTIONS)
 
 
 # ---- spans -----------------------------------------------------------------------------------------------------------
@@ -145,9 +145,9 @@ MERGED = {
 }
 
 
-def spans_of(backend, question):
-    _, ((prompt,),) = backend.prepare_groups([[question]])
-    return backend.spans_of(prompt)
+def spans_of(answerer, question):
+    _, ((prompt,),) = answerer.builder.build_groups([[question]])
+    return answerer.builder.spans(prompt)
 
 
 @every_layout
@@ -160,15 +160,15 @@ def test_spans(load, family, layout):
 @every_family
 def test_spans_hold_every_image_token_and_the_text_alone(load, family, layout):
     """In a batch of unlike prompts, of which some are padded."""
-    backend = load(family, layout)
-    inputs, prompts = backend.prepare_groups([[question] for question in QUESTIONS])
-    plain = backend.prepare(QUESTIONS)
+    answerer = load(family, layout)
+    inputs, prompts = answerer.builder.build_groups([[question] for question in QUESTIONS])
+    plain = answerer.builder.build(QUESTIONS)
     assert set(inputs) == set(plain)
     assert torch.equal(inputs["input_ids"], plain["input_ids"])
-    image_token = backend._model.config.image_token_id
-    tokenizer = backend._processor.tokenizer
+    image_token = answerer.checkpoint.model.config.image_token_id
+    tokenizer = answerer.checkpoint.tokenizer
     for (text, *_), (prompt,) in zip(QUESTIONS, prompts, strict=True):
-        row, parts = prompt.token_ids, backend.spans_of(prompt)
+        row, parts = prompt.token_ids, answerer.builder.spans(prompt)
         images = [place for image in parts.images for place in image]
         assert images == (row == image_token).nonzero().flatten().tolist()
         assert len(parts.images) == (2 if layout == "pair" else 1)
@@ -181,15 +181,15 @@ def test_spans_hold_every_image_token_and_the_text_alone(load, family, layout):
 @every_layout
 @every_family
 def test_further_questions_about_the_same_pictures_are_the_prompts_that_they_are_alone(load, family, layout):
-    backend = load(family, layout)
+    answerer = load(family, layout)
     groups = [[(text, *pictures) for text in ("Same?", "How many differences?")] for _, *pictures in QUESTIONS]
-    inputs, prompts = backend.prepare_groups(groups)
-    firsts = backend.prepare([group[0] for group in groups])
+    inputs, prompts = answerer.builder.build_groups(groups)
+    firsts = answerer.builder.build([group[0] for group in groups])
     assert all(torch.equal(values, firsts[name]) for name, values in inputs.items())
     for group, found in zip(groups, prompts, strict=True):
         for question, prompt in zip(group, found, strict=True):
-            assert torch.equal(prompt.token_ids, backend.prepare([question])["input_ids"][0])
-            assert backend.spans_of(prompt) == spans_of(backend, question)
+            assert torch.equal(prompt.token_ids, answerer.builder.build([question])["input_ids"][0])
+            assert answerer.builder.spans(prompt) == spans_of(answerer, question)
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,10 @@ def test_a_system_sentence_without_markers(checkpoints, tmp_path, system, length
     folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
     template = folder / "chat_template.jinja"
     template.write_text(system + template.read_text())
-    backend = TransformersBackend(entry(folder, image_layout="merged"))
-    assert spans_of(backend, SQUARES) == spans((9 - length, 9), [(15, 79)], (80, 85))
+    answerer = load_answerer(entry(folder, image_layout="merged"))
+    assert spans_of(answerer, SQUARES) == spans((9 - length, 9), [(15, 79)], (80, 85))
     begin = byte_tokenizer(("<unk>", "<s>"), "<s>", "<s>").convert_tokens_to_ids("<s>")
-    inputs, ((first, second),) = backend.prepare_groups([[SQUARES, ("Sad?", *SQUARES[1:])]])
+    inputs, ((first, second),) = answerer.builder.build_groups([[SQUARES, ("Sad?", *SQUARES[1:])]])
     assert [(ids == begin).sum() for ids in (inputs["input_ids"], first.token_ids, second.token_ids)] == [1, 1, 1]
 
 
@@ -212,10 +212,10 @@ def test_a_template_that_changes_the_text_has_no_spans(checkpoints, tmp_path):
     folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
     template = folder / "chat_template.jinja"
     template.write_text(template.read_text().replace("part.text", "part.text | upper"))
-    backend = TransformersBackend(entry(folder))
+    answerer = load_answerer(entry(folder))
     with pytest.raises(UserError, match="the chat template changes a turn or its text"):
-        spans_of(backend, SQUARES)
-    assert backend.generate([SQUARES])
+        spans_of(answerer, SQUARES)
+    assert answerer.generator.generate([SQUARES])
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
@@ -230,13 +230,13 @@ def corners(width, height, size):
 @pytest.mark.parametrize("which", [0, 1], ids=["original", "modified"])
 def test_llava_sees_every_corner_of_both_pictures(load, size, which):
     """A changed corner changes the input, and only in that picture's part of it."""
-    backend = load("llava", "merged")
+    answerer = load("llava", "merged")
     seen = []
     for place in [None, *corners(*size, 24)]:
         pictures = [Image.new("RGB", size, "green"), Image.new("RGB", size, "green")]
         if place:
             pictures[which].paste("white", (*place, place[0] + 24, place[1] + 24))
-        seen.append(backend.prepare([("Same?", *pictures)])["pixel_values"][0])
+        seen.append(answerer.builder.build([("Same?", *pictures)])["pixel_values"][0])
     plain, *changed = seen
     assert plain.shape == (3, 112, 112)
     along = 2 if size[0] <= size[1] else 1  # side by side or stacked
@@ -252,13 +252,13 @@ def test_llava_sees_every_corner_of_both_pictures(load, size, which):
 
 @pytest.mark.parametrize("which", [0, 1], ids=["original", "modified"])
 def test_llava_sees_every_corner_of_a_pair(load, which):
-    backend = load("llava", "pair")
+    answerer = load("llava", "pair")
     seen = []
     for place in [None, *corners(300, 100, 24)]:
         pictures = [Image.new("RGB", (300, 100), "green"), Image.new("RGB", (300, 100), "green")]
         if place:
             pictures[which].paste("white", (*place, place[0] + 24, place[1] + 24))
-        seen.append(backend.prepare([("Same?", *pictures)])["pixel_values"])
+        seen.append(answerer.builder.build([("Same?", *pictures)])["pixel_values"])
     for values in seen[1:]:
         assert not torch.equal(values[which], seen[0][which])
         assert torch.equal(values[1 - which], seen[0][1 - which])
@@ -267,7 +267,7 @@ def test_llava_sees_every_corner_of_a_pair(load, which):
 def test_llava_is_shown_the_square_as_it_is(load):
     """White, half of it: no pixel is resized again, so there are three values and no more: white, black and grey."""
     black, white = Image.new("RGB", (112, 112), "black"), Image.new("RGB", (112, 112), "white")
-    values = load("llava", "merged").prepare([("Same?", black, white)])["pixel_values"][0]
+    values = load("llava", "merged").builder.build([("Same?", black, white)])["pixel_values"][0]
     expected = torch.full((3, 112, 112), 128 / 255 * 2 - 1)
     expected[:, 28:84, :56] = -1
     expected[:, 28:84, 56:] = 1
@@ -277,21 +277,21 @@ def test_llava_is_shown_the_square_as_it_is(load):
 def test_a_square_is_not_cropped_by_a_processor_that_resizes_to_more(checkpoints, load, tmp_path):
     folder = shutil.copytree(checkpoints / "llava", tmp_path / "llava")
     change_json(folder / "preprocessor_config.json", size={"shortest_edge": 128})
-    seen = TransformersBackend(entry(folder, image_layout="merged")).prepare([SQUARES])["pixel_values"]
-    assert torch.equal(seen, load("llava", "merged").prepare([SQUARES])["pixel_values"])
+    seen = load_answerer(entry(folder, image_layout="merged")).builder.build([SQUARES])["pixel_values"]
+    assert torch.equal(seen, load("llava", "merged").builder.build([SQUARES])["pixel_values"])
 
 
 def test_internvl_is_shown_whole_pictures(load):
     """Its processor would cut these into tiles."""
     wide = ("Same?", noise(448, 112, 1), noise(448, 112, 2))
-    assert load("internvl").prepare([wide])["pixel_values"].shape == (2, 3, 112, 112)
+    assert load("internvl").builder.build([wide])["pixel_values"].shape == (2, 3, 112, 112)
 
 
 def test_two_pictures_for_a_model_of_one_are_told(checkpoints, caplog):
-    TransformersBackend(entry(checkpoints / "llava"))
-    assert "was trained on one picture per prompt; consider image_layout: merged" in caplog.text
+    load_answerer(entry(checkpoints / "llava"))
+    assert "was trained on one image per prompt; consider image_layout: merged" in caplog.text
     caplog.clear()
-    TransformersBackend(entry(checkpoints / "llava", image_layout="merged"))
+    load_answerer(entry(checkpoints / "llava", image_layout="merged"))
     assert caplog.text == ""
 
 
@@ -299,7 +299,7 @@ def test_two_pictures_for_a_model_of_one_are_told(checkpoints, caplog):
 def test_a_pixel_budget_is_refused_where_none_is_taken(checkpoints, family):
     budget = {"min_pixels": 784, "max_pixels": 7840}
     with pytest.raises(UserError, match=rf"models of the type {family} take no pixel_budget"):
-        TransformersBackend(entry(checkpoints / family, pixel_budget=budget))
+        load_answerer(entry(checkpoints / family, pixel_budget=budget))
 
 
 # ---- qwen-vl-utils ---------------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def test_a_pixel_budget_is_refused_where_none_is_taken(checkpoints, family):
 def torchvision(monkeypatch):
     """As if torchvision were there only when called: an empty one, of which qwen_vl_utils uses nothing for images."""
     monkeypatch.setattr("transformers.utils.is_torchvision_available", lambda: False)
-    monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: False)
+    monkeypatch.setattr(prompt_builder, "is_torchvision_available", lambda: False)
 
     def forget():
         for name in [name for name in sys.modules if name.partition(".")[0] == "qwen_vl_utils"]:
@@ -323,7 +323,7 @@ def torchvision(monkeypatch):
     package.transforms.InterpolationMode = types.SimpleNamespace(BICUBIC="bicubic")
     for module in (package, package.io, package.transforms, package.transforms.functional):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    yield lambda: monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: True)
+    yield lambda: monkeypatch.setattr(prompt_builder, "is_torchvision_available", lambda: True)
     forget()
 
 
@@ -338,12 +338,12 @@ def torchvision(monkeypatch):
 @pytest.mark.parametrize("family", QWEN)
 def test_qwen_vl_utils_keeps_the_same_pixel_budget(checkpoints, torchvision, family, budget):
     fields = {"pixel_budget": budget} if budget else {}
-    backend = TransformersBackend(entry(checkpoints / family, **fields))
-    without = backend.prepare(QUESTIONS)
-    assert backend.pixel_backend == "pil"
+    answerer = load_answerer(entry(checkpoints / family, **fields))
+    without = answerer.builder.build(QUESTIONS)
+    assert answerer.builder.pixel_backend == "pil"
     torchvision()
-    assert backend.pixel_backend == "qwen_vl_utils"
-    inputs = backend.prepare(QUESTIONS)
+    assert answerer.builder.pixel_backend == "qwen_vl_utils"
+    inputs = answerer.builder.build(QUESTIONS)
     assert torch.equal(inputs["image_grid_thw"], without["image_grid_thw"])
     assert torch.equal(inputs["input_ids"], without["input_ids"])
     torch.testing.assert_close(inputs["pixel_values"], without["pixel_values"], atol=0.02, rtol=0)
@@ -354,12 +354,12 @@ def test_qwen_vl_utils_keeps_the_same_pixel_budget(checkpoints, torchvision, fam
 def test_qwen_vl_utils_takes_thin_images_whose_whole_tokens_alone_exceed_the_budget(
     checkpoints, torchvision, family, thickness
 ):
-    backend = TransformersBackend(entry(checkpoints / family, max_new_tokens=1))
+    answerer = load_answerer(entry(checkpoints / family, max_new_tokens=1))
     torchvision()
-    assert backend.pixel_backend == "qwen_vl_utils"
+    assert answerer.builder.pixel_backend == "qwen_vl_utils"
     for length in range(2 * thickness, 199 * thickness, 7 * thickness):
         thin = Image.new("RGB", (length, thickness))
-        grid = backend.prepare([("What?", thin, thin.rotate(90, expand=True))])["image_grid_thw"]
+        grid = answerer.builder.build([("What?", thin, thin.rotate(90, expand=True))])["image_grid_thw"]
         assert (grid > 0).all()
         assert grid[0].tolist() == grid[1, [0, 2, 1]].tolist()
 
@@ -367,8 +367,8 @@ def test_qwen_vl_utils_takes_thin_images_whose_whole_tokens_alone_exceed_the_bud
 @pytest.mark.parametrize(("family", "package"), [("llava", "pil"), ("internvl", "torchvision")])
 def test_the_package_that_resizes_is_told(load, monkeypatch, family, package):
     """A square is made with Pillow, whatever the processor uses."""
-    monkeypatch.setattr(transformers_backend, "is_torchvision_available", lambda: True)
-    assert load(family).pixel_backend == package
+    monkeypatch.setattr(prompt_builder, "is_torchvision_available", lambda: True)
+    assert load(family).builder.pixel_backend == package
 
 
 # ---- end tokens ------------------------------------------------------------------------------------------------------
@@ -381,8 +381,8 @@ def change_json(path, **fields):
 def test_internvl_ends_with_its_turn_whatever_the_checkpoint_names(checkpoints, tmp_path):
     folder = shutil.copytree(checkpoints / "internvl", tmp_path / "internvl")
     change_json(folder / "generation_config.json", eos_token_id=3)
-    end = TransformersBackend(entry(folder))._processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    assert TransformersBackend(entry(folder))._decoding.end_tokens == sorted([3, end])
+    end = load_answerer(entry(folder)).checkpoint.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert load_answerer(entry(folder)).checkpoint.decoding.end_tokens == sorted([3, end])
 
 
 # ---- families that are not listed ------------------------------------------------------------------------------------
@@ -393,16 +393,16 @@ def test_internvl_ends_with_its_turn_whatever_the_checkpoint_names(checkpoints, 
 def test_a_family_that_is_not_listed_works(tmp_path, family, layout):
     assert family not in families.FAMILIES
     save_tiny(family, tmp_path / family)
-    backend = TransformersBackend(entry(tmp_path / family, image_layout=layout))
-    alone = [backend.generate([question])[0] for question in QUESTIONS]
-    assert backend.generate(QUESTIONS) == alone
+    answerer = load_answerer(entry(tmp_path / family, image_layout=layout))
+    alone = [answerer.generator.generate([question])[0] for question in QUESTIONS]
+    assert answerer.generator.generate(QUESTIONS) == alone
     assert len({answer.text for answer in alone}) == 4
 
 
 def test_tiles_of_a_large_picture_are_not_given_up(tmp_path):
     """LLaVA-NeXT crops its tiles, not the picture: a merged picture of 224 × 112 is a view of it and two tiles."""
     save_tiny("llava_next", tmp_path / "next")
-    inputs = TransformersBackend(entry(tmp_path / "next", image_layout="merged")).prepare([SQUARES])
+    inputs = load_answerer(entry(tmp_path / "next", image_layout="merged")).builder.build([SQUARES])
     assert inputs["pixel_values"].shape == (1, 3, 3, 112, 112)
     assert inputs["image_sizes"].tolist() == [[112, 224]]
 
@@ -426,7 +426,7 @@ MISSING = {
     "chat template": (remove_template, r"has no chat template \(chat_template\.jinja\)"),
     "processor": (remove_pictures, "the processor could not be loaded\n  Can.t load image processor"),
     "unknown architecture": (change_type("no_such_vlm"), r"its config could not be loaded\n  .*no_such_vlm"),
-    "model class": (change_type("qwen2"), "no model class that answers with text about pictures for the type qwen2"),
+    "model class": (change_type("qwen2"), "no model class that answers with text about images for the type qwen2"),
 }
 
 
@@ -435,7 +435,7 @@ def test_the_missing_part_is_named(checkpoints, tmp_path, remove, message):
     folder = shutil.copytree(checkpoints / "qwen2_vl", tmp_path / "changed")
     remove(folder)
     with pytest.raises(UserError, match=message) as caught:
-        TransformersBackend(entry(folder))
+        load_answerer(entry(folder))
     assert str(caught.value).startswith(f"{folder}: ")
 
 
@@ -444,4 +444,4 @@ def test_remote_code_is_refused(checkpoints, tmp_path):
     change_json(folder / "config.json", model_type="internvl_chat", auto_map={"AutoConfig": "own.Own"})
     (folder / "own.py").write_text("raise SystemExit('was run')")
     with pytest.raises(UserError, match="its config could not be loaded"):
-        TransformersBackend(entry(folder))
+        load_answerer(entry(folder))

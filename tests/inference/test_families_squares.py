@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spd_faith.inference.pictures import alone_on_square, lay, merged_on_square
+from spd_faith.inference.pictures import alone_on_square, compose, merged_on_square
 
 RED, BLUE, GREY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
 
@@ -20,7 +20,7 @@ def areas(picture):
 
 
 def merge_on_square(original, modified, side):
-    return lay(merged_on_square(original.size, side), (original, modified))
+    return compose(merged_on_square(original.size, side), (original, modified))
 
 
 def plain(size, color):
@@ -67,7 +67,7 @@ def test_extreme_shapes_keep_at_least_one_pixel_of_each(size):
 )
 def test_one_picture_on_a_square(size, box):
     picture = plain(size, RED)
-    found = areas(lay(alone_on_square(size, 0, 112), (picture, picture)))
+    found = areas(compose(alone_on_square(size, 0, 112), (picture, picture)))
     assert found[RED] == (box, (box[2] - box[0]) * (box[3] - box[1]))
     assert set(found) <= {RED, GREY}
 

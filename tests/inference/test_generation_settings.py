@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from loading import load_answerer
 from tiny_models import noise
 from transformers import AutoModelForImageTextToText, GenerationConfig
 from transformers.generation.configuration_utils import METADATA_FIELDS
@@ -17,7 +18,6 @@ from transformers.generation.configuration_utils import METADATA_FIELDS
 from spd_faith.core.errors import UserError
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generation_settings import HONOURED, SETTINGS
-from spd_faith.inference.transformers_backend import TransformersBackend
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MODELS = Path(__file__).parents[2] / "resources/models"
@@ -29,7 +29,7 @@ FILE = "generation_config.json"
 
 def load(folder, **fields):
     fields = {"dtype": "float32", "max_new_tokens": TOKENS} | fields
-    return TransformersBackend(TransformersModel(backend="transformers", model=str(folder), **fields))
+    return load_answerer(TransformersModel(backend="transformers", model=str(folder), **fields))
 
 
 def change(path, part=None, **fields):
@@ -46,10 +46,10 @@ def checkpoint(tmp_path):
 
 def plain_answers(model, **arguments):
     """The token ids of each answer by `generate` alone, with a cache of its own."""
-    backend, found = load(model), []
+    answerer, found = load(model), []
     plain = AutoModelForImageTextToText.from_pretrained(model)
     for question in QUESTIONS:
-        inputs = backend.prepare([question])
+        inputs = answerer.builder.build([question])
         ids = plain.generate(**inputs, **{"max_new_tokens": TOKENS, **arguments})
         found.append(ids[0, inputs["input_ids"].shape[1] :].tolist())
     return found
@@ -63,11 +63,11 @@ def expected():
     return answers
 
 
-def answers_of(backend):
+def answers_of(answerer):
     """The token ids of each answer: those of a row, after a comparison with those of each question alone."""
-    assert backend._answers_in_rows
-    in_row = backend.generate(QUESTIONS)
-    assert in_row == [backend.generate([question])[0] for question in QUESTIONS]
+    assert answerer.generator.answers_in_rows
+    in_row = answerer.generator.generate(QUESTIONS)
+    assert in_row == [answerer.generator.generate([question])[0] for question in QUESTIONS]
     return [answer.token_ids for answer in in_row]
 
 
@@ -272,9 +272,9 @@ END = 258  # <|im_end|> of the shipped models, as their tokenizer_config.json na
 )
 def test_end_tokens_are_the_checkpoints(checkpoint, expected, caplog, configured, end_tokens, reported):
     change(checkpoint / FILE, eos_token_id=configured)
-    backend = load(checkpoint)
-    assert backend._decoding.end_tokens == end_tokens
-    assert answers_of(backend)
+    answerer = load(checkpoint)
+    assert answerer.checkpoint.decoding.end_tokens == end_tokens
+    assert answers_of(answerer)
     messages = [message for message in caplog.messages if "eos_token_id" in message]
     assert messages == (
         [f"{checkpoint}: eos_token_id: no tokens of its tokenizer, and not used: {reported}"] if reported else []
@@ -308,13 +308,13 @@ def test_where_no_token_ends_an_answer_it_goes_on(checkpoint, expected, caplog):
 def test_an_answer_ends_at_a_stop_string(name, stops, lengths, tmp_path):
     """As `generate` ends it, which is passed the tokenizer for this."""
     folder = shutil.copytree(MODELS / name, tmp_path / "model")
-    tokenizer = load(folder)._processor.tokenizer
+    tokenizer = load(folder).builder.tokenizer
     wanted = plain_answers(MODELS / name, stop_strings=stops, tokenizer=tokenizer)
     assert {len(answer) for answer in wanted} == lengths
     change(folder / FILE, stop_strings=stops)
-    backend = load(folder)
-    assert answers_of(backend) == wanted
-    for answer in backend.generate(QUESTIONS):
+    answerer = load(folder)
+    assert answers_of(answerer) == wanted
+    for answer in answerer.generator.generate(QUESTIONS):
         ended = any(
             stop in tokenizer.decode(answer.token_ids) for stop in ([stops] if isinstance(stops, str) else stops)
         )
@@ -361,9 +361,9 @@ def test_settings_of_the_tokenizer_change_no_prompt(checkpoint, expected, fields
 def test_a_batch_is_padded_where_the_tokenizer_has_no_padding(checkpoint):
     """Prompts of two lengths, about two pairs."""
     questions = [QUESTIONS[0], ("Same?", *PAIR[::-1])]
-    wanted = [load(checkpoint).generate([question])[0] for question in questions]
+    wanted = [load(checkpoint).generator.generate([question])[0] for question in questions]
     without(checkpoint / "tokenizer_config.json", "pad_token")
-    assert load(checkpoint).generate(questions) == wanted
+    assert load(checkpoint).generator.generate(questions) == wanted
 
 
 def test_without_a_token_to_pad_with_the_tokenizer_is_named(checkpoint):

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from loading import load_answerer
 from tiny_models import FAMILIES, UNLISTED, noise, save_tiny
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from spd_faith.inference import key_value_cache
 from spd_faith.inference.entries import TransformersModel
-from spd_faith.inference.key_value_cache import cache_with_room
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.key_value_cache import preallocated_cache
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 20
@@ -29,13 +29,13 @@ def entry(folder):
 @pytest.mark.parametrize("name", [*FAMILIES, *UNLISTED])
 def test_every_score_is_that_of_the_usual_cache(name, room, tmp_path, monkeypatch):
     save_tiny(name, tmp_path)
-    backend = TransformersBackend(entry(tmp_path))
-    inputs = backend.prepare(QUESTIONS)
+    answerer = load_answerer(entry(tmp_path))
+    inputs = answerer.builder.build(QUESTIONS)
     wanted = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False, "output_logits": True}
-    usual = backend.model.generate(**inputs, **wanted, return_dict_in_generate=True)
+    usual = answerer.checkpoint.model.generate(**inputs, **wanted, return_dict_in_generate=True)
     monkeypatch.setattr(key_value_cache, "_ROOM", room)
-    cache = cache_with_room(backend.model)
-    found = backend.model.generate(**inputs, **wanted, return_dict_in_generate=True, past_key_values=cache)
+    cache = preallocated_cache(answerer.checkpoint.model)
+    found = answerer.checkpoint.model.generate(**inputs, **wanted, return_dict_in_generate=True, past_key_values=cache)
     assert torch.equal(found.sequences, usual.sequences)
     torch.testing.assert_close(torch.stack(found.logits), torch.stack(usual.logits), atol=1e-5, rtol=1e-5)
     assert cache.get_seq_length() == usual.past_key_values.get_seq_length()
@@ -46,7 +46,7 @@ def test_every_score_is_that_of_the_usual_cache(name, room, tmp_path, monkeypatc
 def test_a_token_is_written_behind_the_others_and_copies_nothing():
     draw = torch.Generator().manual_seed(0)
     steps = [torch.randn(2, 2, 3, tokens, 5, generator=draw) for tokens in (9, 1, 1)]  # keys and values
-    layer = key_value_cache._LayerWithRoom()
+    layer = key_value_cache._PreallocatedLayer()
     (keys, _), *later = [layer.update(*states) for states in steps]
     for kept, expected in zip(later[-1], torch.cat(steps, dim=-2), strict=True):
         assert torch.equal(kept, expected)
@@ -55,9 +55,9 @@ def test_a_token_is_written_behind_the_others_and_copies_nothing():
 
 def test_windows_keep_their_own_layers(tmp_path):
     save_tiny("qwen2_vl", tmp_path)
-    model = TransformersBackend(entry(tmp_path)).model
+    model = load_answerer(entry(tmp_path)).checkpoint.model
     text = model.config.get_text_config()
     text.sliding_window, text.layer_types = 16, ["sliding_attention", "full_attention"]
     assert [type(layer) for layer in DynamicCache(config=text).layers] == [DynamicSlidingWindowLayer, DynamicLayer]
-    kinds = [type(layer) for layer in cache_with_room(model).layers]
-    assert kinds == [DynamicSlidingWindowLayer, key_value_cache._LayerWithRoom]
+    kinds = [type(layer) for layer in preallocated_cache(model).layers]
+    assert kinds == [DynamicSlidingWindowLayer, key_value_cache._PreallocatedLayer]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.backends import is_reference_model, named_model
+from spd_faith.inference.named_models import is_reference_model, named_model
 
 ROOT = Path(__file__).parents[2]
 

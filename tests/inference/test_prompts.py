@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from loading import load_answerer
 from PIL import Image
 
 from spd_faith.core.errors import UserError
@@ -46,12 +47,10 @@ def test_digests():
 def test_what_the_model_reads(tiny_checkpoint, passed_to_model, task):
     from tiny_models import byte_tokenizer
 
-    from spd_faith.inference.transformers_backend import TransformersBackend
-
     entry = TransformersModel(backend="transformers", model=str(tiny_checkpoint), dtype="float32", max_new_tokens=1)
     # 56 × 56 pixels are four image tokens
     pictures = Image.new("RGB", (56, 56), "red"), Image.new("RGB", (56, 56), "blue")
-    TransformersBackend(entry).generate([(load_prompts(PROMPTS)[task].text, *pictures)])
+    load_answerer(entry).generator.generate([(load_prompts(PROMPTS)[task].text, *pictures)])
     read = byte_tokenizer().decode(passed_to_model[0]["input_ids"][0])
     assert read == (GOLDEN / f"{task}.txt").read_text(encoding="utf-8")
 

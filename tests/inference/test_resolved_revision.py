@@ -14,11 +14,12 @@ FIRST, SECOND = "1" * 40, "a" * 40
 CODE = """
 import json, sys
 from spd_faith.inference.entries import TransformersModel
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.checkpoint import load_checkpoint
+from spd_faith.inference.transformers_answerer import TransformersAnswerer
 fields = {"backend": "transformers", "model": "owner/tiny", "dtype": "float32", "max_new_tokens": 1}
 entry = TransformersModel.model_validate(fields | {"revision": json.loads(sys.argv[1])})
-backend = TransformersBackend(entry)
-print(json.dumps([backend.revision, backend.is_of_same_model({"revision": "%s"})]))
+answerer = TransformersAnswerer(load_checkpoint(entry))
+print(json.dumps([answerer.checkpoint.revision, answerer.is_of_same_model({"revision": "%s"})]))
 """ % ("1" * 40)
 
 

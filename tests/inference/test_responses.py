@@ -1,33 +1,38 @@
 """What the journal lacks is asked, once; every question gets its row."""
 
-import pyarrow as pa
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES
-from spd_faith.inference.answers import Answer, failed
+from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.prompts import Prompt
-from spd_faith.inference.questions import question_keys, read_questions
-from spd_faith.inference.responses import ask, joint_provenance, missing_questions, response_rows
+from spd_faith.inference.questions import QuestionId, question_keys, read_questions
+from spd_faith.inference.responses import Failure, Outcomes, ask_missing, joint_provenance, missing_questions
 
 PROMPTS = {"describe": Prompt("describe", "How many?"), "same": Prompt("same", "Same?")}
-PROVENANCE = {"model": "m", "dtype": "float32", "pixel_backend": "pil"}
+PROVENANCE = Provenance("m", "float32", "pil", {"device": "cpu"}, "r1")
 
 
 class Teller:
-    """A backend that answers with the words and pictures it was shown; fails where the original is in `fails_at`."""
+    """Answers with the words and images it was shown; fails where the original is in `fails_at`."""
 
-    revision = "r1"
-
-    def __init__(self, fails_at=()):
+    def __init__(self, fails_at=(), provenance=PROVENANCE):
         self.fails_at = fails_at
+        self.provenance = provenance
         self.asked = []
 
-    def answer(self, questions):
+    def is_of_same_model(self, provenance):
+        return provenance["revision"] == self.provenance.revision
+
+    def answer(self, questions, num_answered=0):
+        self.num_answered = num_answered
         for question in questions:
-            self.asked.append((question.sample_id, question.task))
+            self.asked.append(question.id)
             if question.original in self.fails_at:
                 yield question, failed("cannot see")
             else:
@@ -50,23 +55,15 @@ def keys_of(images, prompts=PROMPTS, **identity):
     return question_keys(read_table(images, IMAGES).to_pylist(), prompts, {"model": "m", "generation": 1} | identity)
 
 
-def run(images, backend, steps=None, prompts=PROMPTS, **identity):
+def run(images, teller, prompts=PROMPTS, **identity):
     """Rows of one worker that starts from what the journal beside the images holds."""
     asked = keys_of(images, prompts, **identity)
     with Journal(images.parent / "journal") as journal:
-        missing = missing_questions(asked, journal.read())
-        failures = {}
-        if missing:
-            failures = ask(
-                missing,
-                lambda wanted: read_questions(images, wanted, prompts),
-                backend,
-                journal,
-                PROVENANCE,
-                (lambda count: None) if steps is None else steps.append,
-            )
-        settings = {name: PROVENANCE[name] for name in ("dtype", "pixel_backend")}
-        return response_rows(asked, journal.read(), failures, settings)
+        outcomes = Outcomes(journal.read())
+        if missing_questions(asked, outcomes.answered):
+            read = partial(read_questions, images, prompts=prompts)
+            outcomes = ask_missing(asked, read, teller, journal, "Teller")
+        return outcomes.rows(asked)
 
 
 def test_every_question_has_its_row_task_by_task(images, tmp_path):
@@ -82,9 +79,9 @@ def test_every_question_has_its_row_task_by_task(images, tmp_path):
 
 
 def test_the_same_pictures_are_asked_once(images):
-    backend = Teller()
-    rows = run(images, backend)
-    assert sorted(backend.asked) == [(sample, task) for sample in ("s0", "s1") for task in ("describe", "same")]
+    teller = Teller()
+    rows = run(images, teller)
+    assert sorted(teller.asked) == [(sample, task) for sample in ("s0", "s1") for task in ("describe", "same")]
     assert rows[2]["response_text"] == rows[0]["response_text"] == "How many? a b"
 
 
@@ -105,9 +102,9 @@ def test_what_was_answered_is_never_asked_again(images):
 )
 def test_a_change_of_identity_or_prompt_asks_again_what_it_concerns(images, change, asked):
     run(images, Teller())
-    backend = Teller()
-    run(images, backend, **change)
-    assert len(backend.asked) == asked
+    teller = Teller()
+    run(images, teller, **change)
+    assert len(teller.asked) == asked
 
 
 def test_a_changed_picture_asks_again_about_its_pair(images):
@@ -115,9 +112,9 @@ def test_a_changed_picture_asks_again_about_its_pair(images):
     rows = read_table(images, IMAGES).to_pylist()
     rows[1] |= {"modified": b"e", "modified_sha256": sha256(b"e")}
     write_table(images, rows, IMAGES)
-    backend = Teller()
-    assert run(images, backend)[1]["response_text"] == "How many? c e"
-    assert sorted(backend.asked) == [("s1", "describe"), ("s1", "same")]
+    teller = Teller()
+    assert run(images, teller)[1]["response_text"] == "How many? c e"
+    assert sorted(teller.asked) == [("s1", "describe"), ("s1", "same")]
 
 
 def test_a_failure_is_a_row_and_is_asked_again(images, caplog):
@@ -127,9 +124,9 @@ def test_a_failure_is_a_row_and_is_asked_again(images, caplog):
         ("s1", "error", "cannot see"),
     ]
     assert "2 of 4 questions failed; each has a row with its error" in caplog.text
-    backend = Teller()
-    assert all(row["error"] is None for row in run(images, backend))
-    assert sorted(backend.asked) == [("s1", "describe"), ("s1", "same")]
+    teller = Teller()
+    assert all(row["error"] is None for row in run(images, teller))
+    assert sorted(teller.asked) == [("s1", "describe"), ("s1", "same")]
 
 
 def test_not_one_answer_is_a_fault_of_the_run(images):
@@ -139,7 +136,7 @@ def test_not_one_answer_is_a_fault_of_the_run(images):
 
 def test_an_answer_is_in_the_journal_before_the_next_is_given(images):
     class Dying(Teller):
-        def answer(self, questions):
+        def answer(self, questions, num_answered=0):
             for number, outcome in enumerate(super().answer(questions)):
                 if number == 3:
                     raise KeyboardInterrupt
@@ -147,21 +144,38 @@ def test_an_answer_is_in_the_journal_before_the_next_is_given(images):
 
     with pytest.raises(KeyboardInterrupt):
         run(images, Dying())
-    backend = Teller()
-    run(images, backend)
-    assert len(backend.asked) == 1
+    teller = Teller()
+    run(images, teller)
+    assert len(teller.asked) == 1
 
 
-def test_progress_counts_every_question(images):
-    steps = []
-    run(images, Teller(fails_at=[b"c"]), steps)
-    assert steps == [1, 1, 1, 1]
+def test_where_some_were_answered_before_each_failure_is_a_row(images):
+    """The error is not with the setup, which has answered; an engine is told how many it has."""
+    run(images, Teller(fails_at=[b"c"]))
+    teller = Teller(fails_at=[b"c"])
+    rows = run(images, teller)
+    assert teller.num_answered == 4  # of six questions, two of them about equal images
+    assert sorted(row["sample_id"] for row in rows if row["error"]) == ["s1", "s1"]
+
+
+def test_answers_of_another_model_are_asked_for_again(images):
+    """Where anything is missing; else no model is loaded that could say which one it is."""
+    run(images, Teller())
+    moved = Teller(provenance=replace(PROVENANCE, revision="r2"))
+    run(images, moved)
+    assert moved.asked == []
+    run(images, moved, PROMPTS | {"different": Prompt("different", "Different?")})
+    assert len(moved.asked) == 6
+
+
+def test_progress_counts_every_question(images, capsys):
+    run(images, Teller(fails_at=[b"c"]))
+    assert "Teller: 4/4 questions" in capsys.readouterr().err
 
 
 def test_pictures_of_other_samples_are_not_read(images):
-    wanted = [key for key in keys_of(images) if key.sample_id == "s1" and key.task == "same"]
-    (question,) = read_questions(images, wanted, PROMPTS)
-    assert (question.sample_id, question.task, question.text) == ("s1", "same", "Same?")
+    (question,) = read_questions(images, [QuestionId("s1", "same")], PROMPTS)
+    assert (question.id, question.text) == (("s1", "same"), "Same?")
     assert (question.original, question.modified) == (b"c", b"d")
 
 
@@ -172,13 +186,10 @@ def test_joint_provenance_tells_each_value_once():
 
 
 def test_rows_fit_the_table_where_all_is_null(tmp_path):
-    row = response_rows(
-        keys_of_one := question_keys(
-            [{"sample_id": "s", "original_sha256": "1", "modified_sha256": "2"}], {"same": PROMPTS["same"]}, {}
-        ),
-        {},
-        {keys_of_one[0].key: failed("no luck", attempts=6, seconds=2.5)},
-        {"dtype": None, "pixel_backend": None},
-    )
-    write_table(tmp_path / "responses.parquet", row, RESPONSES)
-    assert pa.Table.to_pylist(read_table(tmp_path / "responses.parquet", RESPONSES))[0]["attempts"] == 6
+    pair = {"sample_id": "s", "original_sha256": "1", "modified_sha256": "2"}
+    asked = question_keys([pair], {"same": PROMPTS["same"]}, {})
+    failure = Failure(failed("no luck", attempts=6, seconds=2.5), replace(PROVENANCE, dtype=None))
+    rows = Outcomes({}, {asked[0].key: failure}).rows(asked)
+    write_table(tmp_path / "responses.parquet", rows, RESPONSES)
+    (row,) = read_table(tmp_path / "responses.parquet", RESPONSES).to_pylist()
+    assert (row["attempts"], row["dtype"], row["pixel_backend"]) == (6, None, "pil")

@@ -2,14 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
-from tiny_models import FAMILIES, UNLISTED, noise, save_tiny
+from loading import load_answerer
+from tiny_models import FAMILIES, UNLISTED, noise, save_tiny, with_text_first
 
-from spd_faith.inference import transformers_backend
+from spd_faith.inference import generator
+from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 40
@@ -47,44 +50,44 @@ def folder_of(tmp_path_factory):
 def rows(monkeypatch):
     """The numbers of questions in the rows of each call."""
     calls = []
-    generate = transformers_backend.generate_in_rows
+    generate = generator.generate_in_rows
 
     def record(model, inputs, groups, **more):
         calls.append([len(group) for group in groups])
         return generate(model, inputs, groups, **more)
 
-    monkeypatch.setattr(transformers_backend, "generate_in_rows", record)
+    monkeypatch.setattr(generator, "generate_in_rows", record)
     return calls
 
 
-def alone(backend, questions):
-    return [backend.generate([question])[0] for question in questions]
+def alone(answerer, questions):
+    return [answerer.generator.generate([question])[0] for question in questions]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["pair", "merged"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_answer_is_that_of_the_question_alone(folder_of, rows, family, layout):
-    backend = TransformersBackend(entry(folder_of(family), image_layout=layout))
-    expected = alone(backend, QUESTIONS)
+    answerer = load_answerer(entry(folder_of(family), image_layout=layout))
+    expected = alone(answerer, QUESTIONS)
     assert rows == []
-    assert backend.generate(QUESTIONS) == expected
+    assert answerer.generator.generate(QUESTIONS) == expected
     assert rows == [[3, 3, 3]]
     assert len({answer.text for answer in expected}) == len(QUESTIONS)
 
 
 def test_groups_of_unlike_size_in_any_order(folder_of, rows):
-    backend = TransformersBackend(entry(folder_of("qwen2_vl")))
+    answerer = load_answerer(entry(folder_of("qwen2_vl")))
     questions = [QUESTIONS[number] for number in (4, 0, 8, 1, 7, 2)]
-    assert backend.generate(questions) == alone(backend, questions)
+    assert answerer.generator.generate(questions) == alone(answerer, questions)
     assert rows == [[1, 3, 2]]
 
 
 @pytest.mark.parametrize("longest", [1, 2, 7])
 def test_answers_are_cut_at_the_token_limit(folder_of, rows, longest):
-    backend = TransformersBackend(entry(folder_of("qwen2_vl"), max_new_tokens=longest))
-    answers = backend.generate(QUESTIONS)
-    assert answers == alone(backend, QUESTIONS)
+    answerer = load_answerer(entry(folder_of("qwen2_vl"), max_new_tokens=longest))
+    answers = answerer.generator.generate(QUESTIONS)
+    assert answers == alone(answerer, QUESTIONS)
     assert {len(answer.token_ids) for answer in answers} == {longest}
     assert rows == [[3, 3, 3]]
 
@@ -115,15 +118,15 @@ def widths(monkeypatch):
 
 def test_an_answer_ends_at_its_end_token_and_is_not_read_any_more(folder_of, rows, widths, tmp_path):
     """Two pairs of three questions. The second question's answers end first, in both rows."""
-    plain = alone(TransformersBackend(entry(folder_of("qwen2_vl"))), QUESTIONS[:6])
+    plain = alone(load_answerer(entry(folder_of("qwen2_vl"))), QUESTIONS[:6])
     stops = [plain[1].token_ids[3], plain[4].token_ids[5]]
-    backend = TransformersBackend(entry(changed(folder_of("qwen2_vl"), tmp_path / "changed", eos_token_id=stops)))
-    expected = alone(backend, QUESTIONS[:6])
+    answerer = load_answerer(entry(changed(folder_of("qwen2_vl"), tmp_path / "changed", eos_token_id=stops)))
+    expected = alone(answerer, QUESTIONS[:6])
     lengths = torch.tensor([len(answer.token_ids) for answer in expected]).view(2, 3)
     assert lengths[:, 1].max() <= 6
     assert lengths.max() > 6
     widths.clear()
-    assert backend.generate(QUESTIONS[:6]) == expected
+    assert answerer.generator.generate(QUESTIONS[:6]) == expected
     going_on = [int((lengths.max(dim=0).values > step).sum()) for step in range(1, int(lengths.max()))]
     assert widths[2:] == [(2, questions) for questions in going_on]
     assert 3 in going_on
@@ -133,23 +136,23 @@ def test_an_answer_ends_at_its_end_token_and_is_not_read_any_more(folder_of, row
 def test_a_row_with_fewer_questions_lets_none_go_on(folder_of, rows, widths, tmp_path):
     """Of the second question there is one answer, in one of two rows, and it ends at its third token."""
     questions = [QUESTIONS[0], *QUESTIONS[3:5]]
-    plain = alone(TransformersBackend(entry(folder_of("qwen2_vl"))), questions)
+    plain = alone(load_answerer(entry(folder_of("qwen2_vl"))), questions)
     stop = plain[2].token_ids[2]
     assert all(stop not in answer.token_ids[:9] for answer in plain[:2])
-    backend = TransformersBackend(entry(changed(folder_of("qwen2_vl"), tmp_path / "changed", eos_token_id=stop)))
+    answerer = load_answerer(entry(changed(folder_of("qwen2_vl"), tmp_path / "changed", eos_token_id=stop)))
     widths.clear()
-    assert len(backend.generate(questions)[2].token_ids) == 3
+    assert len(answerer.generator.generate(questions)[2].token_ids) == 3
     assert widths[2:6] == [(2, 2), (2, 2), (2, 1), (2, 1)]
 
 
 def test_what_prompts_have_in_common_is_read_once(folder_of, rows, widths):
     """`Same?` and `Sad?` about pictures of 16 tokens; the prompt's are counted in tests/probes/test_prepared.py."""
-    backend = TransformersBackend(entry(folder_of("qwen2_vl"), max_new_tokens=3))
+    answerer = load_answerer(entry(folder_of("qwen2_vl"), max_new_tokens=3))
     pictures = []
-    backend.model.model.visual.register_forward_pre_hook(
+    answerer.checkpoint.model.model.visual.register_forward_pre_hook(
         lambda module, inputs, named: pictures.append(len(named["grid_thw"])), with_kwargs=True
     )
-    backend.generate([(text, *PAIRS[0]) for text in ("Same?", "Sad?")])
+    answerer.generator.generate([(text, *PAIRS[0]) for text in ("Same?", "Sad?")])
     assert pictures == [2]
     before, markers = 38 + 7 + 16 + 2 + 16 + 1, 2 + 11
     assert widths == [(1, before + len("Sa")), (1, 2 * (len("me?") + markers)), (1, 2), (1, 2)]
@@ -158,11 +161,11 @@ def test_what_prompts_have_in_common_is_read_once(folder_of, rows, widths):
 # ---- where it cannot be ----------------------------------------------------------------------------------------------
 
 
-def assert_one_question_a_pair(backend, rows, passed_to_model):
-    answers = backend.generate(QUESTIONS[:6])
+def assert_one_question_a_pair(answerer, rows, passed_to_model):
+    answers = answerer.generator.generate(QUESTIONS[:6])
     assert rows == []
     assert [len(call["input_ids"]) for call in passed_to_model] == [2, 2, 2]
-    assert answers == alone(backend, QUESTIONS[:6])
+    assert answers == alone(answerer, QUESTIONS[:6])
 
 
 def test_where_a_layer_sees_a_window_alone(folder_of, rows, passed_to_model, tmp_path):
@@ -171,39 +174,32 @@ def test_where_a_layer_sees_a_window_alone(folder_of, rows, passed_to_model, tmp
     config["text_config"] |= {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1}
     config["text_config"]["layer_types"] = ["sliding_attention", "full_attention"]
     path.write_text(json.dumps(config))
-    assert_one_question_a_pair(TransformersBackend(entry(path.parent)), rows, passed_to_model)
+    assert_one_question_a_pair(load_answerer(entry(path.parent)), rows, passed_to_model)
 
 
-def test_where_the_pictures_come_behind_the_question(folder_of, rows, passed_to_model, monkeypatch):
-    backend = TransformersBackend(entry(folder_of("qwen2_vl")))
-    message = backend._message
-
-    def text_first(question):
-        found = message(question)
-        return found | {"content": found["content"][::-1]}
-
-    monkeypatch.setattr(backend, "_message", text_first)
-    assert_one_question_a_pair(backend, rows, passed_to_model)
+def test_where_the_images_come_behind_the_question(folder_of, rows, passed_to_model, tmp_path):
+    folder = with_text_first(folder_of("qwen2_vl"), tmp_path / "text_first")
+    assert_one_question_a_pair(load_answerer(entry(folder)), rows, passed_to_model)
 
 
-def test_where_attention_takes_no_mask_of_ours(folder_of, rows, passed_to_model, monkeypatch):
-    backend = TransformersBackend(entry(folder_of("qwen2_vl")))
-    monkeypatch.setattr(backend, "_entry", backend._entry.model_copy(update={"attention": "flash_attention_2"}))
-    assert_one_question_a_pair(backend, rows, passed_to_model)
+def test_where_attention_takes_no_mask_of_ours(folder_of, rows, passed_to_model):
+    checkpoint = load_checkpoint(entry(folder_of("qwen2_vl")))
+    flash = checkpoint.entry.model_copy(update={"attention": "flash_attention_2"})
+    assert_one_question_a_pair(TransformersAnswerer(replace(checkpoint, entry=flash)), rows, passed_to_model)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", UNLISTED)
 def test_where_the_family_is_not_listed(folder_of, rows, family):
-    backend = TransformersBackend(entry(folder_of(family)))
-    assert backend.generate(QUESTIONS) == alone(backend, QUESTIONS)
+    answerer = load_answerer(entry(folder_of(family)))
+    assert answerer.generator.generate(QUESTIONS) == alone(answerer, QUESTIONS)
     assert rows == []
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("family", FAMILIES)
 def test_cuda_answers_as_the_cpu_does(folder_of, rows, family):
-    backends = [TransformersBackend(entry(folder_of(family)), device) for device in ("cpu", "cuda")]
-    on_cpu, on_gpu = (backend.generate(QUESTIONS) for backend in backends)
+    answerers = [load_answerer(entry(folder_of(family)), device) for device in ("cpu", "cuda")]
+    on_cpu, on_gpu = (answerer.generator.generate(QUESTIONS) for answerer in answerers)
     assert on_gpu == on_cpu
     assert rows == [[3, 3, 3]] * 2

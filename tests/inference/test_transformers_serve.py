@@ -13,7 +13,7 @@ import pytest
 from spd_faith.dataset.demo import image_row, sample_demo_pair
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.entries import MODELS, OpenAIModel
-from spd_faith.inference.openai_backend import OpenAIBackend
+from spd_faith.inference.openai_answerer import OpenAIAnswerer
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
 
@@ -84,16 +84,16 @@ def by_question(answers):
 
 
 def test_it_gives_the_answers_of_the_transformers_backend(served, tmp_path, monkeypatch):
-    from spd_faith.inference.transformers_backend import TransformersBackend
+    from loading import load_answerer
 
     monkeypatch.chdir(PROJECT)
     entry = MODELS.load_entry(PROJECT / "config" / "models.yaml", MODEL)
     questions = demo_questions()
-    local = by_question(TransformersBackend(entry, "cpu").answer(questions))
+    local = by_question(load_answerer(entry, "cpu").answer(questions))
     fields = {"base_url": served, "model": CHECKPOINT, "max_new_tokens": entry.max_new_tokens, "concurrency": 2}
     remote_entry = OpenAIModel(backend="openai", **fields, images={"format": "png"})
-    backend = OpenAIBackend(remote_entry, None, 0.0, tmp_path)
-    remote = by_question(backend.answer(questions))
+    answerer = OpenAIAnswerer(remote_entry, None, 0.0, tmp_path)
+    remote = by_question(answerer.answer(questions))
 
     assert len(remote) == len(local) == 24
     for key, answer in local.items():
@@ -103,12 +103,12 @@ def test_it_gives_the_answers_of_the_transformers_backend(served, tmp_path, monk
         assert remote[key].prompt_tokens == answer.prompt_tokens
     texts = {answer.response_text for answer in local.values()}
     assert len(texts) > 8  # they hang on the pictures
-    assert "tiny-qwen2-vl" in backend.revision
+    assert "tiny-qwen2-vl" in answerer.provenance.revision
 
 
 def test_an_answer_that_is_cut_says_so(served, tmp_path):
     fields = {"base_url": served, "model": CHECKPOINT, "max_new_tokens": 3}
-    [(_, answer)] = OpenAIBackend(OpenAIModel(backend="openai", **fields), None, 0.0, tmp_path).answer(
+    [(_, answer)] = OpenAIAnswerer(OpenAIModel(backend="openai", **fields), None, 0.0, tmp_path).answer(
         demo_questions()[:1]
     )
     assert (answer.finish_reason, answer.generated_tokens) == ("length", 3)

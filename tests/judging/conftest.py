@@ -8,7 +8,7 @@ from spd_faith.endpoints import client as endpoint
 
 @pytest.fixture
 def short_waits(monkeypatch):
-    monkeypatch.setattr(endpoint, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture

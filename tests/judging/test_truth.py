@@ -3,7 +3,7 @@
 import pytest
 from judging.worked_answers import TRUTHS, sample
 
-from spd_faith.judging.truth import off_place, read_truth
+from spd_faith.judging.truth import is_off_place, read_truth
 from spd_faith.language.reading import read_assertions
 
 
@@ -23,7 +23,7 @@ from spd_faith.language.reading import read_assertions
     ],
 )
 def test_places_against_boxes(place, centre, moved, wrong):
-    assert off_place(place, centre, moved) is wrong
+    assert is_off_place(place, centre, moved) is wrong
 
 
 def test_colors_come_from_the_descriptions():

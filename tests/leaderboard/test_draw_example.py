@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import IMAGES, JUDGEMENTS, RESPONSES, SAMPLES, SCORES, TASKS
+from spd_faith.core.schemas import IMAGES, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
+from spd_faith.scoring.tables import SCORES
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = "easy/00000_7"

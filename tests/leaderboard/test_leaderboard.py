@@ -3,19 +3,36 @@
 import re
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
-from spd_faith.core.schemas import PROBES
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
+from spd_faith.leaderboard.model import (
+    Bounded,
+    Column,
+    Interval,
+    Leaderboard,
+    Missing,
+    Section,
+    Table,
+    Text,
+    Unranked,
+    Value,
+)
+from spd_faith.leaderboard.page import Findings, headline_table, leaderboard_page
+from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
-from spd_faith.leaderboard.render import csv_text, headline_table, markdown_text, probe_section
-from spd_faith.leaderboard.rows import SHOWN, Provenance, live_rows, published_rows
+from spd_faith.leaderboard.renderers import SUFFIXES, render
+from spd_faith.leaderboard.renderers.md import table_text
+from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
+from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.floors import constant_answers
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
 
 IDS = [f"easy/{row:05d}_{row}" for row in range(4)]
@@ -53,13 +70,35 @@ def aggregated() -> Aggregate:
     return aggregate(SAMPLES, scores, JUDGEMENTS_BY_ENTRY)
 
 
-def page_of(
+def leaderboard(
     aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame, unmeasured: pd.DataFrame | None = None
-) -> str:
-    floors = constant_answers(SAMPLES, "recall", "detection").to_pandas()
-    costs, failures = judge_costs(JUDGEMENTS_BY_ENTRY), judge_failures(JUDGEMENTS_BY_ENTRY)
-    unmeasured = not_measured({}) if unmeasured is None else unmeasured
-    return markdown_text(live, published, aggregated, floors, costs, failures, unmeasured, "Beds")
+) -> Leaderboard:
+    found = Findings(
+        live=live,
+        published=published,
+        aggregate=aggregated,
+        floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
+        costs=judge_costs(JUDGEMENTS_BY_ENTRY),
+        failures=judge_failures(JUDGEMENTS_BY_ENTRY),
+        unmeasured=not_measured({}) if unmeasured is None else unmeasured,
+    )
+    rows = pd.concat([live, published], ignore_index=True)
+    return Leaderboard(leaderboard_page("Beds", found), rows, fractions())
+
+
+def page_of(*parts: Any) -> str:
+    return render("md", leaderboard(*parts))
+
+
+def csv_of(rows: pd.DataFrame) -> pd.DataFrame:
+    text = render("csv", Leaderboard(Section("Beds", ()), rows, fractions()))
+    return pd.read_csv(StringIO(text)).set_index("model")
+
+
+def cells(table: Table, title: str) -> dict[str, Any]:
+    """The cells below a title, by the label of the model."""
+    titles = [column.title for column in table.columns]
+    return {row[titles.index("Model")].text: row[titles.index(title)] for row in table.rows}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +114,7 @@ def published() -> pd.DataFrame:
 
 def test_a_model_that_finds_everything_has_ones(live: pd.DataFrame) -> None:
     good = live.set_index("model").loc["good"]
-    assert [good[metric] for metric in SHOWN] == [1.0] * 7
+    assert [good[metric] for metric in HEADLINE_AND_OVERALL] == [1.0] * 7
     assert (good["overall_low"], good["overall_high"]) == (1.0, 1.0)
     assert good["n"] == 4 and good["n_json"] == 4 and good["n_no_response"] == 0
 
@@ -83,7 +122,7 @@ def test_a_model_that_finds_everything_has_ones(live: pd.DataFrame) -> None:
 def test_overall_of_the_poor_model_by_hand(live: pd.DataFrame) -> None:
     # DQR 1/3, DS 1/2; of TF1 the color matches: 2·1/(1+3); no category, no claim
     poor = live.set_index("model").loc["poor"]
-    assert [poor[metric] for metric in SHOWN[:-1]] == pytest.approx([0, 1 / 2, 0, 1 / 3, 1 / 2, 0])
+    assert [poor[metric] for metric in HEADLINE_AND_OVERALL[:-1]] == pytest.approx([0, 1 / 2, 0, 1 / 3, 1 / 2, 0])
     assert poor["overall"] == pytest.approx((1 / 2 + 1 / 3 + 1 / 2) / 6)
 
 
@@ -93,8 +132,25 @@ def test_low_coverage_has_bounds_and_no_rank(live: pd.DataFrame) -> None:
     assert (rows.loc["partly", "drf_bound_low"], rows.loc["partly", "drf_bound_high"]) == (0.75, 1.0)
     assert pd.isna(rows.loc["partly", "rank"])
     assert rows["rank"].dropna().to_dict() == {"good": 1, "poor": 2}
-    line = next(line for line in headline_table(live).splitlines() if "Partly" in line)
+    line = next(line for line in table_text(headline_table(live)).splitlines() if "Partly" in line)
     assert line.startswith("| –") and "bounds 75.0 to 100.0 at 75.0% coverage" in line
+
+
+def test_a_cell_says_what_state_it_is_in(live: pd.DataFrame) -> None:
+    table = headline_table(live)
+    assert cells(table, "Rank") == {"Good": Value(1), "Poor": Value(2), "Partly": Unranked()}
+    assert cells(table, "DRF") == {
+        "Good": Interval(1, 1, 1),
+        "Poor": Interval(0, 0, 0),
+        "Partly": Bounded(1, 1, 1, bound_low=0.75, bound_high=1, coverage=0.75),
+    }
+    nothing = live.assign(drf=float("nan"))
+    assert set(cells(headline_table(nothing), "DRF").values()) == {Missing()}
+
+
+def test_a_row_has_a_cell_per_column() -> None:
+    with pytest.raises(ValueError, match="odd"):
+        Table("odd", (Column("Model"),), ((Text("a"), Text("b")),))
 
 
 def test_each_judge_has_its_own_ranks() -> None:
@@ -130,12 +186,21 @@ def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.Data
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_format_has_every_row(
+    suffix: str, aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    text = render(suffix, leaderboard(aggregated, live, published))
+    assert [label for label in ("Good", "Partly", "Poor", "Qwen2.5-VL-72B") if label not in text] == []
+
+
 def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, published: pd.DataFrame) -> None:
     rows = pd.concat([live, published], ignore_index=True)
-    csv = pd.read_csv(StringIO(csv_text(rows))).set_index("model")
+    csv = csv_of(rows)
     assert csv.loc["good", "drf"] == 100 and csv.loc["poor", "dqr"] == 33.33
     assert csv.loc["partly", "drf_coverage"] == 75
     assert csv.loc["good", "drf_claims"] == 2  # claims per pair are no percentage
+    assert csv.loc["good", "drf_claims_coverage"] == 100
     assert csv.loc["Qwen2.5-VL-72B", ["dqr", "ds", "overall"]].tolist() == [61.6, 44.4, 49.9]
     assert csv["origin"].value_counts().to_dict() == {"published": 6, "run": 3}
 
@@ -150,7 +215,7 @@ def probe_table(probe: str, **measures: list[float | None]) -> pa.Table:
         | {"status": "no_boxes" if None in values else "ok", **dict(zip(measures, values, strict=True))}
         for name, *values in zip(IDS, *measures.values(), strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=PROBES[probe])
+    return pa.Table.from_pylist(rows, schema=PROBES[probe].schema)
 
 
 OPEN = {
@@ -162,9 +227,9 @@ OPEN = {
         "token_activation_map": probe_table("token_activation_map", hit=[1.0] * 4, chance=[0.25] * 4),
     },
     "partly": {
-        "layer_changes": PROBES["layer_changes"].empty_table(),
+        "layer_changes": PROBES["layer_changes"].schema.empty_table(),
         "grounding": probe_table("grounding", attention_true=[None] * 4, attention_other_sample=[None] * 4),
-        "token_activation_map": PROBES["token_activation_map"].empty_table(),
+        "token_activation_map": PROBES["token_activation_map"].schema.empty_table(),
     },
 }
 
@@ -186,7 +251,7 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
     one_judge = opened[opened["judge"] == "hand"]
     page = page_of(aggregated, one_judge, published_rows(pd.read_csv(PUBLISHED)), not_measured(OPEN))
     lines = section(page, "Inside the open models")
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     by_hand = {
         "Model": ("Good", "Partly"),
         "Pairs": ("4", "4"),
@@ -197,7 +262,7 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
         "TAM hits": ("100.0 [100.0, 100.0]", "–"),
         "by chance": ("25.0 [25.0, 25.0]", "–"),
     }
-    assert [row for row in cells if row[0] in ("Model", "Good", "Partly")] == [
+    assert [row for row in found if row[0] in ("Model", "Good", "Partly")] == [
         list(by_hand),
         *(list(row) for row in zip(*by_hand.values(), strict=True)),
         ["Model", "Probe", "Why", "Answers"],
@@ -208,8 +273,10 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
 
 
 def test_models_judged_twice_stand_once_in_it(opened: pd.DataFrame) -> None:
-    lines = probe_section(opened, not_measured(OPEN))[3].splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2:]] == ["Good", "Partly"]
+    (shown,) = probe_section(opened, not_measured(OPEN))
+    table = next(part for part in shown.parts if isinstance(part, Table))
+    assert list(cells(table, "Pairs").items()) == [("Good", Value(4)), ("Partly", Value(4))]
+    assert len(table.rows) == 2
 
 
 def test_without_probes_there_is_no_such_section(
@@ -219,7 +286,7 @@ def test_without_probes_there_is_no_such_section(
 
 
 def test_the_csv_has_shares_as_percentages_and_ratios_as_they_are(opened: pd.DataFrame) -> None:
-    rows = pd.read_csv(StringIO(csv_text(opened[opened["judge"] == "hand"]))).set_index("model")
+    rows = csv_of(opened[opened["judge"] == "hand"])
     good = rows.loc["good"]
     assert (good["tam_hit"], good["tam_hit_low"], good["tam_chance"]) == (100, 100, 25)
     assert (good["ffn_drift"], good["grounding_ratio"], good["grounding_ratio_n"]) == (2, 3, 3)
@@ -230,8 +297,8 @@ def test_the_csv_has_shares_as_percentages_and_ratios_as_they_are(opened: pd.Dat
 def test_a_label_stays_in_its_cell_and_means_nothing(aggregated: Aggregate) -> None:
     odd = "a|b \\|\n*c* <b>`d` ~~e~~ \x1b[2J\u202e 模型"
     keys = {("hand", model): provenance(odd if model == "good" else model) for model in ENTRIES}
-    headline = headline_table(live_rows(aggregated, keys))
+    headline = table_text(headline_table(live_rows(aggregated, keys)))
     (line,) = [line for line in headline.splitlines() if "模型" in line]
-    cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)[1:-1]  # at the pipes that no backslash escapes
-    assert len(cells) == len(re.split(r"\|", headline.splitlines()[0])[1:-1])
-    assert cells[1].strip() == r"a\|b \\\| \*c\* \<b>\`d\` \~\~e\~\~ \\x1b[2J\\u202e 模型"
+    found = re.split(r"(?<!\\)(?:\\\\)*\|", line)[1:-1]  # at the pipes that no backslash escapes
+    assert len(found) == len(re.split(r"\|", headline.splitlines()[0])[1:-1])
+    assert found[1].strip() == r"a\|b \\\| \*c\* \<b>\`d\` \~\~e\~\~ \\x1b[2J\\u202e 模型"

@@ -9,9 +9,10 @@ import pytest
 from scoring.tables import sample, samples_table
 
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import PROBE_SUMMARIES, PROBES
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries, read_probes
+from spd_faith.probes.registry import PROBES, SUMMARIES
 
+NAMES = [summary.name for summary in SUMMARIES]
 A, B, C = "easy/00000_1", "easy/00001_2", "hard/00000_3"
 SAMPLES = samples_table(*(sample(name, image_id=name[-1]) for name in (A, B, C)))
 
@@ -19,9 +20,9 @@ SAMPLES = samples_table(*(sample(name, image_id=name[-1]) for name in (A, B, C))
 def table(probe: str, *rows: dict) -> pa.Table:
     """Rows of a probe; status `ok` and the answer to "how many?" where not given."""
     usual = {"task": "describe", "dtype": "float32", "status": "ok"}
-    names = PROBES[probe].names
+    names = PROBES[probe].schema.names
     made = [{name: value for name, value in (usual | row).items() if name in names} for row in rows]
-    return pa.Table.from_pylist(made, schema=PROBES[probe])
+    return pa.Table.from_pylist(made, schema=PROBES[probe].schema)
 
 
 def attention(sample_id: str, *layers: list[tuple[float, float | None]], task: str = "describe") -> list[dict]:
@@ -157,7 +158,7 @@ def test_a_probe_that_was_not_run_has_null_counts_and_one_that_found_nothing_has
     found = summary(layer_changes=table("layer_changes", *rows))
     assert found["n_probed"] == 2
     assert found["ffn_drift_n"] == 0
-    for name in PROBE_SUMMARIES:
+    for name in NAMES:
         assert np.isnan([found[name], found[f"{name}_low"], found[f"{name}_high"]]).all()
         assert name == "ffn_drift" or pd.isna(found[f"{name}_n"])
 
@@ -165,7 +166,7 @@ def test_a_probe_that_was_not_run_has_null_counts_and_one_that_found_nothing_has
 def test_every_probe_may_have_measured_nothing() -> None:
     tables = {probe: table(probe, {"sample_id": A, "status": "failed"}) for probe in PROBES}
     found = summary(**tables)
-    assert [found[f"{name}_n"] for name in PROBE_SUMMARIES] == [0] * len(PROBE_SUMMARIES)
+    assert [found[f"{name}_n"] for name in NAMES] == [0] * len(NAMES)
     assert not_measured({"m": tables})["probe"].tolist() == list(PROBES)
 
 
@@ -173,7 +174,7 @@ def test_no_model_no_row() -> None:
     found = probe_summaries(SAMPLES, {}, 500, 0)
     assert len(found) == 0
     expected = {"model", "n_probed"}
-    expected |= {f"{name}{end}" for name in PROBE_SUMMARIES for end in ("", "_low", "_high", "_n")}
+    expected |= {f"{name}{end}" for name in NAMES for end in ("", "_low", "_high", "_n")}
     assert set(found.columns) == expected
 
 
@@ -192,10 +193,10 @@ def test_answers_without_measurements_are_counted_by_reason() -> None:
 
 
 def test_tables_are_read_with_what_is_used(tmp_path) -> None:
-    for probe in PROBES:
-        write_table(tmp_path / f"{probe}.parquet", table(probe, {"sample_id": A, "status": "failed"}), PROBES[probe])
+    for name, probe in PROBES.items():
+        write_table(probe.path_in(tmp_path), table(name, {"sample_id": A, "status": "failed"}), probe.schema)
     read = read_probes(tmp_path, ["hidden_similarity", "token_activation_map"])
     assert {name: one.column_names for name, one in read.items()} == {
         "hidden_similarity": ["sample_id", "status"],
-        "token_activation_map": ["sample_id", "task", "status", "hit", "chance"],  # no maps
+        "token_activation_map": ["sample_id", "task", "hit", "chance", "status"],  # no maps
     }

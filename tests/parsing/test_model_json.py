@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsing.test_parsing_properties import NAMES, answers
 
-from spd_faith.core.schemas import TYPES
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.parsing.differences import parse_differences
 from spd_faith.parsing.json_text import inside, repaired_object, spellings, whole_values
@@ -197,7 +197,7 @@ def test_wrapped_json_is_read_as_the_bare_one(answer, wrap, indent):
     assert row["predicted_num"] == answer["predicted_num"]
     found = [(one["type"], one["raw_category"]) for one in row["differences"]]
     assert found == [(one["type"], one["category"]) for one in answer["structured_output"]]
-    assert all(kind in TYPES for kind, _ in found)
+    assert all(kind in tuple(DifferenceType) for kind, _ in found)
 
 
 TEXTS = st.lists(

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from spd_faith.language.categories import CATEGORIES, canonical_category, meant_categories
-from spd_faith.language.objects import find_objects, find_subjects
+from spd_faith.language.objects import find_objects
+from spd_faith.language.subjects import BY_WORDS, find_subjects
 
 
 def values(mentions) -> list[str]:
@@ -95,7 +96,7 @@ def test_find_objects(clause, objects):
     ],
 )
 def test_find_subjects(clause, subjects):
-    assert values(find_subjects(clause)) == subjects
+    assert values(find_subjects(clause, find_objects(clause), BY_WORDS)) == subjects
 
 
 @pytest.mark.parametrize(

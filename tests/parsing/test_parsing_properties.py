@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spd_faith.core.schemas import PARSE_STATUSES, PARSED, TASKS, TYPES, VERDICTS
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import PARSE_STATUSES, PARSED, TASKS, VERDICTS
 from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.table import parse_response
 
@@ -63,7 +64,8 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyzéß漢字𐀀", min_size=3, max_size
 
 
 def answers(labels: st.SearchStrategy[str]) -> st.SearchStrategy[dict]:
-    entries = st.lists(st.fixed_dictionaries({"type": st.sampled_from(TYPES), "category": labels}), max_size=8)
+    entry = st.fixed_dictionaries({"type": st.sampled_from(list(DifferenceType)), "category": labels})
+    entries = st.lists(entry, max_size=8)
     return st.tuples(st.integers(0, 1000), entries).map(
         lambda both: {"predicted_num": both[0], "structured_output": both[1]}
     )
@@ -83,7 +85,7 @@ def check_rows(answers: list[tuple[str, str, bool]]) -> None:
         assert row["parse_status"] in PARSE_STATUSES, text
         assert row["listed_num"] == len(row["differences"]), text
         assert row["predicted_num"] is None or 0 <= row["predicted_num"] <= 1000, text
-        assert all(difference["type"] in (*TYPES, None) for difference in row["differences"]), text
+        assert all(difference["type"] in (*DifferenceType, None) for difference in row["differences"]), text
         assert (row["verdict"] is None) if task == "describe" else (row["verdict"] in VERDICTS), text
         assert task == "describe" or row["differences"] == [], text
 

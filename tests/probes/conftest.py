@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def load(tmp_path_factory):
-    """Load a backend by name, layout and dtype: `load("qwen2_vl", "merged")`, `load("tiny-qwen2-vl")`."""
+    """Load a model by name, layout and dtype: `load("qwen2_vl", "merged")`, `load("tiny-qwen2-vl")`."""
     from probes.probed import Loader
 
     return Loader(tmp_path_factory.mktemp("probed"))

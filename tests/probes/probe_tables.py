@@ -4,8 +4,11 @@ import numpy as np
 import pyarrow as pa
 
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, SCORES, TASKS
-from spd_faith.probes.sample_values import LAYER_PROBES, measures_of
+from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.probes.registry import PROBES
+from spd_faith.scoring.tables import SCORES
+
+CONTRASTED = {name: probe for name, probe in PROBES.items() if probe.contrasted}
 
 SHARES = ("sink", "system", "picture_1", "picture_2", "user", "answer")
 
@@ -58,16 +61,16 @@ def scores_table(drf, controls=(), n_gt=None):
 
 
 def probe_tables(sample_ids, layers=4, tokens=6, seed=0, pictures=2, planted=None):
-    """Random numbers in every probe's schema.
+    """Random numbers in the schema of every probe that is contrasted.
 
     `planted` is (sample ids, probe, measure, layer, size): so much is added to these samples' numbers.
     """
     draw = np.random.default_rng(seed)
-    return {name: _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted) for name in LAYER_PROBES}
+    return {name: _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted) for name in CONTRASTED}
 
 
 def _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted):
-    schema = LAYER_PROBES[name]
+    schema = CONTRASTED[name].schema
     rows = []
     for sample_id in sample_ids:
         for task in TASKS if "task" in schema.names else (None,):
@@ -75,7 +78,7 @@ def _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted):
                 for token in range(tokens) if "token" in schema.names else (None,):
                     row = {"sample_id": sample_id, "task": task, "layer": layer, "token": token, "token_id": token}
                     row |= {"dtype": "float32", "greedy_agreement": 1.0, "status": "ok"}
-                    row |= {measure: draw.normal(0.6, 0.1) for measure in measures_of(schema)}
+                    row |= {measure: draw.normal(0.6, 0.1) for measure in CONTRASTED[name].contrasted}
                     if name == "generation_attention":
                         shares = draw.dirichlet(np.arange(1, 7))
                         row |= dict(zip(SHARES, shares, strict=True))
@@ -92,10 +95,10 @@ def unmeasured_tables(sample_ids):
     row = {"task": "describe", "dtype": "float32", "status": "failed", "error": "out of memory"}
     return {
         name: pa.Table.from_pylist(
-            [{"sample_id": one} | {k: v for k, v in row.items() if k in schema.names} for one in sample_ids],
-            schema=schema,
+            [{"sample_id": one} | {k: v for k, v in row.items() if k in probe.schema.names} for one in sample_ids],
+            schema=probe.schema,
         )
-        for name, schema in LAYER_PROBES.items()
+        for name, probe in CONTRASTED.items()
     }
 
 

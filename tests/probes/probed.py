@@ -5,8 +5,11 @@ from pathlib import Path
 import torch
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 
+from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.model_parts import attends_to_all
+from spd_faith.inference.transformers_answerer import TransformersAnswerer
+from spd_faith.probes.prepared import prepare_answered
 
 ROOT = Path(__file__).parents[2]
 LAYOUTS = ("pair", "merged")
@@ -35,8 +38,29 @@ def entry(folder, layout="pair", dtype="float32", **fields):
     return TransformersModel.model_validate({"max_new_tokens": TOKENS} | fields)
 
 
+class Probed(TransformersAnswerer):
+    """A loaded model that the tests probe."""
+
+    @property
+    def model(self):
+        return self.checkpoint.model
+
+    @property
+    def tokenizer(self):
+        return self.checkpoint.tokenizer
+
+    def prepared(self, questions, answers):
+        """The questions with the token ids of their answers, as one batch."""
+        share_rows = attends_to_all(self.model)
+        return prepare_answered(self.builder, questions, answers, share_rows=share_rows)
+
+
+def load_probed(entry):
+    return Probed(load_checkpoint(entry))
+
+
 class Loader:
-    """Backends by name, each loaded once."""
+    """Loaded models by name, each loaded once."""
 
     def __init__(self, folder):
         self._folder = folder
@@ -45,7 +69,7 @@ class Loader:
     def __call__(self, name, layout="pair", dtype="float32"):
         key = (name, layout, dtype)
         if key not in self._loaded:
-            self._loaded[key] = TransformersBackend(entry(self.checkpoint(name), layout, dtype))
+            self._loaded[key] = load_probed(entry(self.checkpoint(name), layout, dtype))
         return self._loaded[key]
 
     def checkpoint(self, name):
@@ -61,12 +85,12 @@ def text_ids(count, seed=0):
     return torch.randint(0, 200, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
-def read_along(backend, question, answer):
+def read_along(probed, question, answer):
     """The model's inputs for one question and the tokens of its answer but the last, put together by hand."""
-    inputs = backend.prepare([question])
+    inputs = probed.builder.build([question])
     more = torch.tensor([answer[:-1]])
     inputs["input_ids"] = torch.cat([inputs["input_ids"], more], dim=1)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
     if "mm_token_type_ids" in inputs:
         inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], torch.zeros_like(more)], dim=1)
-    return inputs.to(backend.model.device, backend.model.dtype)
+    return inputs.to(probed.model.device, probed.model.dtype)

@@ -24,17 +24,14 @@ from scipy import stats
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import CONTRAST_STATUSES, GROUP_REASONS, PROBE_CONTRASTS, PROBE_GROUPS
+from spd_faith.core.modules import module_files
+from spd_faith.probes.contrast_table import CONTRAST_STATUSES, PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
-from spd_faith.probes.groups import sample_groups
+from spd_faith.probes.groups import GROUP_REASONS, PROBE_GROUPS, sample_groups
 from spd_faith.probes.permutation import compare_groups
-from spd_faith.probes.sample_values import (
-    LAYER_PROBES,
-    mean_over_tasks,
-    measures_of,
-    read_layer_probes,
-    sample_values,
-)
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.sample_values import mean_over_tasks, sample_values
+from spd_faith.probes.saved_tables import read_contrasted
 
 ROOT = Path(__file__).parents[2]
 AGREE = ("differs", "differs")
@@ -312,7 +309,7 @@ def test_numbers_of_a_sample_are_means_over_its_tokens_and_its_answers():
     tables = probe_tables(ids(3), layers=2, tokens=5)
     attention = tables["generation_attention"].to_pandas()
 
-    values = sample_values(tables["generation_attention"])
+    values = sample_values(tables["generation_attention"], ["user"])
 
     assert list(values.index) == ids(3)
     mine = attention[(attention.sample_id == ids(3)[1]) & (attention.layer == 1)]
@@ -385,18 +382,19 @@ def test_simulated_null_tables_give_five_percent_before_correction_and_nothing_a
     sample_ids, layers = [*ids(60, "easy"), *ids(60, "hard")], 150
     hard = np.array([one.startswith("hard") for one in sample_ids])
     unfaithful = set(np.array(sample_ids)[draw.random(120) < np.where(hard, 0.7, 0.3)])
-    schema = LAYER_PROBES["layer_changes"]
+    probe = PROBES["layer_changes"]
     rows = len(sample_ids) * layers
     columns = {"sample_id": np.repeat(sample_ids, layers), "layer": np.tile(np.arange(layers), len(sample_ids))}
-    columns |= {name: draw.normal(size=rows) + 3 * np.repeat(hard, layers) for name in measures_of(schema)}
+    columns |= {name: draw.normal(size=rows) + 3 * np.repeat(hard, layers) for name in probe.contrasted}
     constant = {"task": "describe", "dtype": "float32", "status": "ok"}
     arrays = [
         pa.array(columns[field.name]).cast(field.type)
         if field.name in columns
         else pa.repeat(pa.scalar(constant.get(field.name), field.type), rows)
-        for field in schema
+        for field in probe.schema
     ]
-    found = contrasts(sample_ids, unfaithful, {"layer_changes": pa.table(arrays, schema=schema)}, permutations=999)
+    tables = {"layer_changes": pa.table(arrays, schema=probe.schema)}
+    found = contrasts(sample_ids, unfaithful, tables, permutations=999)
     found = found[(found["contrast"] == "faithfulness") & (found["probe"] == "layer_changes")]
     assert len(found) == 7 * layers
     assert 0.03 < (found["p_value"] <= 0.05).mean() < 0.07  # three standard errors
@@ -447,13 +445,16 @@ def test_samples_that_were_not_probed_count_for_nothing():
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
-def command(folder, *more):
+def arguments_in(folder):
     names = ("samples", "responses", "parsed", "scores")
     inputs = [part for name in names for part in (f"--{name}", folder / f"{name}.parquet")]
     outputs = ["--output", folder / "contrasts.parquet", "--groups", folder / "groups.parquet"]
+    return [str(part) for part in (*inputs, "--probes", folder / "probes", *outputs)]
+
+
+def command(folder, *more):
     script = ROOT / "workflow_scripts/contrast_probes.py"
-    arguments = [*inputs, "--probes", folder / "probes", *outputs, *more]
-    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True)
+    return subprocess.run([sys.executable, script, *arguments_in(folder), *more], capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -484,6 +485,21 @@ def test_the_command_writes_both_tables_and_counts_the_groups(folder):
     assert pq.read_schema(folder / "contrasts.parquet").metadata[b"spd_faith"] == b'{"permutations": 99, "seed": 0}'
 
 
+def test_the_command_runs_no_module_that_its_rule_does_not_list(folder):
+    """Nor torch: a probe's measuring is not for those who read its tables."""
+    arguments = ["contrast_probes.py", *arguments_in(folder), "--permutations", "9"]
+    code = f"import sys; sys.argv = {arguments!r}; import contrast_probes; contrast_probes.main(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", capture_output=True, text=True, check=True
+    )
+    modules = set(done.stdout.split())
+    assert not modules & {"torch", "transformers", "matplotlib"}
+    files = {f"workflow_scripts/{name.replace('.', '/')}.py" for name in modules}
+    ran = {file for file in files if (ROOT / file).is_file()}
+    assert "workflow_scripts/spd_faith/probes/permutation.py" in ran
+    assert ran <= set(module_files("contrast_probes.py", without="probes/figures"))
+
+
 def test_the_command_says_what_is_wrong(folder):
     for wrong, message in (
         (("--permutations", "0"), "--permutations 0: at least 1"),
@@ -498,11 +514,11 @@ def test_the_command_says_what_is_wrong(folder):
 
 def test_tables_of_an_earlier_run_are_not_read(folder):
     probes = folder / "probes"
-    assert set(read_layer_probes(probes)) == set(LAYER_PROBES)
-    assert list(read_layer_probes(probes, ["token_activation_map", "grounding"])) == ["grounding"]
+    assert set(read_contrasted(probes)) == {name for name, probe in PROBES.items() if probe.contrasted}
+    assert list(read_contrasted(probes, ["token_activation_map", "grounding"])) == ["grounding"]
     (probes / "grounding.parquet").unlink()
     with pytest.raises(UserError, match=r"grounding\.parquet: no such file"):
-        read_layer_probes(probes, ["layer_changes", "grounding"])
+        read_contrasted(probes, ["layer_changes", "grounding"])
 
 
 def test_the_command_reads_the_named_probes_alone(folder):

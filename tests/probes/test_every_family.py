@@ -14,13 +14,15 @@ from probes.test_icr import by_loops
 from torch import nn
 
 from spd_faith.core.files import read_table
-from spd_faith.core.schemas import PROBES, TASKS
+from spd_faith.core.schemas import TASKS
 from spd_faith.inference.questions import Question
 from spd_faith.probes.hidden_similarity import HiddenSimilarity
 from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.outcomes import measure_answers
+from spd_faith.probes.probe import ProbeRun
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import SavedAnswer
-from spd_faith.probes.writing import all_probes, write_probes
+from spd_faith.probes.writing import start_probes, write_probes
 
 EVERY_MODEL = TINY + REFERENCE
 TILED = [("llava_onevision", "merged"), ("llava_next", "pair"), ("llava_next", "merged")]
@@ -55,25 +57,25 @@ def sample(sample_id):
     }
 
 
-def asked(backend):
+def asked(probed):
     """The questions, and the tokens of their answers by (sample_id, task)."""
     questions, answers = [], {}
     for (sample_id, texts), (_, first, second) in zip(ANSWERS.items(), QUESTIONS, strict=True):
         for task, text in zip(TASKS, texts, strict=True):
-            ids = backend.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+            ids = probed.tokenizer(text, add_special_tokens=False)["input_ids"]
             answers[sample_id, task] = SavedAnswer(ids[:-1] if (sample_id, task) == CUT_OFF else ids, None)
             questions.append(Question(sample_id, task, f"{task}?", encoded(first), encoded(second)))
     return questions, answers
 
 
-def written(backend, folder, batch_size):
+def written(probed, folder, batch_size):
     """Every probe's table, as the command writes it, and the answers' tokens."""
-    questions, answers = asked(backend)
-    probes = all_probes({sample_id: sample(sample_id) for sample_id in ANSWERS}, backend.processor.tokenizer)
+    questions, answers = asked(probed)
+    probes = start_probes(PROBES, {sample_id: sample(sample_id) for sample_id in ANSWERS}, probed.tokenizer)
     with write_probes(folder, probes, {}) as write:
-        for question, outcome in measure_answers(backend, questions, answers, batch_size):
+        for question, outcome in measure_answers(probed.checkpoint, probed.builder, questions, answers, batch_size):
             write(question.sample_id, question.task, outcome)
-    tables = {name: read_table(folder / f"{name}.parquet", schema).to_pandas() for name, schema in PROBES.items()}
+    tables = {name: read_table(probe.path_in(folder), probe.schema).to_pandas() for name, probe in PROBES.items()}
     return tables, {key: len(answer.token_ids) for key, answer in answers.items()}
 
 
@@ -104,11 +106,11 @@ def unit_columns(table):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "layout"), EVERY_MODEL)
 def test_every_table_has_a_row_for_every_unit_whatever_the_batch(load, tmp_path, name, layout):
-    backend = load(name, layout)
-    tables, tokens = written(backend, tmp_path / "4", batch_size=4)
+    probed = load(name, layout)
+    tables, tokens = written(probed, tmp_path / "4", batch_size=4)
     assert min(tokens.values()) == tokens[NO_TOKENS] == 0
     assert 1 in tokens.values()
-    layers = len(decoder_layers(backend.model))
+    layers = len(decoder_layers(probed.model))
     for probe, table in tables.items():
         measured = table[table["status"] == "ok"]
         assert set(measured["dtype"]) <= {"float32"}
@@ -131,7 +133,7 @@ def test_every_table_has_a_row_for_every_unit_whatever_the_batch(load, tmp_path,
     if (name, layout) not in TILED:
         assert maps["word"].notna().any() and maps["hit"].notna().any()
 
-    alone, _ = written(backend, tmp_path / "1", batch_size=1)
+    alone, _ = written(probed, tmp_path / "1", batch_size=1)
     for probe, table in tables.items():
         check_same(probe, table, alone[probe])
 
@@ -158,14 +160,14 @@ def check_same(probe, one, other):
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_one_pass_serves_all_probes(load, tmp_path, monkeypatch, batch_size):
     """Of three samples: the model runs once for each batch of them, never generates, and its head sees no prompt."""
-    backend, runs, heads = load("qwen2_vl"), [], []
-    monkeypatch.setattr(type(backend.model), "generate", None)
-    base = backend.model.base_model.register_forward_pre_hook(
+    probed, runs, heads = load("qwen2_vl"), [], []
+    monkeypatch.setattr(type(probed.model), "generate", None)
+    base = probed.model.base_model.register_forward_pre_hook(
         lambda module, inputs, named: runs.append(1), with_kwargs=True
     )
-    head = backend.model.get_output_embeddings().register_forward_hook(lambda m, i, output: heads.append(len(output)))
+    head = probed.model.get_output_embeddings().register_forward_hook(lambda m, i, output: heads.append(len(output)))
     try:
-        _, tokens = written(backend, tmp_path, batch_size)
+        _, tokens = written(probed, tmp_path, batch_size)
     finally:
         base.remove()
         head.remove()
@@ -186,13 +188,13 @@ class Ungated(nn.Module):
 
 def test_a_gate_in_some_layers_alone_is_not_enough(load, monkeypatch):
     """As where some layers are mixtures of experts: rows of the others would be taken for the first layers'."""
-    backend = load("qwen2_vl")
-    layer = decoder_layers(backend.model)[1]
-    expected = one_pass(backend, QUESTIONS[0], text_ids(5))
+    probed = load("qwen2_vl")
+    layer = decoder_layers(probed.model)[1]
+    expected = one_pass(probed, QUESTIONS[0], text_ids(5))
     monkeypatch.setitem(layer._modules, "mlp", Ungated(layer.mlp))
-    found = one_pass(backend, QUESTIONS[0], text_ids(5))
-    assert found.neuron_activation is None and expected.neuron_activation is not None
-    np.testing.assert_array_equal(found.layer_changes, expected.layer_changes)
+    found = one_pass(probed, QUESTIONS[0], text_ids(5))
+    assert "neuron_activation" not in found.by_layer and "neuron_activation" in expected.by_layer
+    np.testing.assert_array_equal(found.by_layer["layer_changes"], expected.by_layer["layer_changes"])
 
 
 def test_bfloat16_is_stated_in_every_row(load, tmp_path):
@@ -212,7 +214,12 @@ def test_layers_and_tokens_of_pictures_are_the_models_own(load):
         model = load(name, layout).model
         found = one_pass(load(name, layout), QUESTIONS[0], text_ids(4))
         layers = model.config.get_text_config().num_hidden_layers
-        for by_layer in (found.layer_changes, found.attention_shares, found.image_attention, found.hidden.icr):
+        for by_layer in (
+            found.by_layer["layer_changes"],
+            found.attention_shares,
+            found.image_attention,
+            found.hidden.icr,
+        ):
             assert len(by_layer) == layers
         assert found.image_attention.shape[-1] == sum(found.picture_tokens) == len(found.logits.at_images) > 0
         seen.add((layers, model.config.image_token_id))
@@ -224,12 +231,12 @@ def test_layers_and_tokens_of_pictures_are_the_models_own(load):
 @pytest.mark.parametrize("changed", [1, 2])
 def test_every_measure_sees_either_picture(load, name, layout, changed):
     """In the released code InternVL's states are of the text alone, and of several pictures the last one counts."""
-    backend, answer = load(name, layout), text_ids(25)
+    probed, answer = load(name, layout), text_ids(25)
     other = list(QUESTIONS[0])
     other[changed] = QUESTIONS[0][changed].rotate(180)
-    here, there = (one_pass(backend, question, answer) for question in (QUESTIONS[0], other))
+    here, there = (one_pass(probed, question, answer) for question in (QUESTIONS[0], other))
     pairs = {
-        "layer_changes": (here.layer_changes, there.layer_changes),
+        "layer_changes": (here.by_layer["layer_changes"], there.by_layer["layer_changes"]),
         "attention_shares": (here.attention_shares, there.attention_shares),
         "image_attention": (here.image_attention, there.image_attention),
         "mean_states": (here.hidden.mean_states, there.hidden.mean_states),
@@ -247,13 +254,13 @@ def test_every_measure_sees_either_picture(load, name, layout, changed):
 @pytest.mark.parametrize(("name", "layout"), EVERY_MODEL)
 def test_hidden_similarity_is_that_of_loops_over_plain_passes_with_eager_attention(load, name, layout):
     """Of the answer's states alone, and of the attention that there is, averaged over heads and nothing else."""
-    backend, probe, by_hand = load(name, layout), HiddenSimilarity(), {}
+    probed, probe, by_hand = load(name, layout), HiddenSimilarity(ProbeRun({}, None)), {}
     for task, question, count in (("same", QUESTIONS[0], 43), ("different", QUESTIONS[2], 38)):
         answer = text_ids(count, seed=count)
-        assert not list(probe.tables("a", task, one_pass(backend, question, answer)))
-        _, attention = eager_answer(backend, question, forced=answer)
-        first = backend.prepare([question])["input_ids"].shape[1] - 1
-        layers, _ = plain_states(backend, question, answer)
+        assert not list(probe.tables("a", task, one_pass(probed, question, answer)))
+        _, attention = eager_answer(probed, question, forced=answer)
+        first = probed.builder.build([question])["input_ids"].shape[1] - 1
+        layers, _ = plain_states(probed, question, answer)
         by_hand[task] = [
             brief(parts, rows[:, first : first + count], first) for parts, rows in zip(layers, attention, strict=True)
         ]

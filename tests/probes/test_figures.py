@@ -34,20 +34,24 @@ from probes.probe_tables import (
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import IMAGES, PROBE_CONTRASTS, PROBE_GROUPS, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import encode_png
+from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
-from spd_faith.probes.figures.attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.contact_sheet import write_contact_sheet
+from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
 from spd_faith.probes.figures.effects import effect_sizes
+from spd_faith.probes.figures.generation_attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.grounding import grounding
 from spd_faith.probes.figures.hidden_similarity import hidden_similarity, similarity_and_divergence
 from spd_faith.probes.figures.layer_changes import layer_changes
 from spd_faith.probes.figures.neuron_activation import neuron_activation
-from spd_faith.probes.figures.of_model import write_figures
-from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, FAITHFULNESS, sample_groups
+from spd_faith.probes.figures.of_model import all_drawings, write_figures
+from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, FAITHFULNESS, PROBE_GROUPS, sample_groups
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.sample_values import sample_values
+from spd_faith.probes.saved_tables import probes_in
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +76,7 @@ def groups_and_contrasts(sample_ids, unfaithful, contradictory, tables):
 
 def all_figures(tables, groups, rows):
     """Every figure by name, not yet drawn."""
-    values = {name: sample_values(table) for name, table in tables.items()}
+    values = {name: sample_values(table, PROBES[name].contrasted) for name, table in tables.items()}
     groups = pd.DataFrame(groups)
     contrasts = pd.DataFrame(rows, columns=PROBE_CONTRASTS.names)
     attention, first = tables["generation_attention"], groups["sample_id"].iloc[0]
@@ -227,7 +231,7 @@ def test_groups_are_drawn_apart_with_their_sizes_and_bands():
     assert unfaithful.get_ydata()[3] - faithful.get_ydata()[3] == pytest.approx(1, abs=0.1)  # planted
     assert unfaithful.get_color() != faithful.get_color()
     assert unfaithful.get_linestyle() != faithful.get_linestyle()
-    values = sample_values(case("full")[0]["layer_changes"]).loc[ids(20), ("describe", "ffn_change", 3)]
+    values = sample_values(case("full")[0]["layer_changes"], ["ffn_change"]).loc[ids(20), ("describe", "ffn_change", 3)]
     half = 2.093 * values.std() / np.sqrt(20)  # Student's t of 19 degrees of freedom
     ends = [y for x, y in ffn_change.collections[1].get_paths()[0].vertices if x == 3]
     assert max(ends) == pytest.approx(values.mean() + half, rel=1e-3)
@@ -246,7 +250,7 @@ def test_a_group_without_samples_is_named_with_its_size():
 def test_a_panel_of_fewer_samples_than_its_groups_have_says_so():
     """As of the original ICR, which wants answers of 20 tokens."""
     tables, groups, _ = case("full")
-    values = sample_values(tables["hidden_similarity"])
+    values = sample_values(tables["hidden_similarity"], PROBES["hidden_similarity"].contrasted)
     values.loc[ids(40)[10:13], [column for column in values.columns if column[1] == "icr_original_same"]] = np.nan
     figure = hidden_similarity(MODEL, values, pd.DataFrame(groups), CONSISTENCY)
     labels = {axes.get_title(): axes.get_xlabel() for axes in figure.axes}
@@ -366,7 +370,7 @@ def test_each_form_of_active_neurons_has_its_panel():
 
 def test_the_published_score_is_drawn_by_layer():
     (panel,) = (axes for axes in draw("full", "hidden_similarity_consistency").axes if axes.get_ylabel() == "score")
-    values = sample_values(case("full")[0]["hidden_similarity"])["", "score"]
+    values = sample_values(case("full")[0]["hidden_similarity"], ["score"])["", "score"]
     line = lines_of(panel)["contradictory (n = 20)"]
     assert line.get_ydata()[5] == pytest.approx(values.loc[ids(40)[10:30], 5].mean(), rel=1e-6)
 
@@ -491,7 +495,7 @@ def test_a_difference_has_a_bar_for_each_answer_full_where_it_is_found():
     is_shown = (rows["contrast"] == "consistency") & (rows["measure"] == "active_share")
     for task, difference, q in (("same", -0.2, 0.05), ("different", 0.3, 0.06)):
         rows.loc[is_shown & (rows["task"] == task), ["difference", "q_value"]] = difference, q
-    values = sample_values(tables["neuron_activation"])
+    values = sample_values(tables["neuron_activation"], PROBES["neuron_activation"].contrasted)
     axes = neuron_activation(MODEL, values, pd.DataFrame(groups), CONSISTENCY, rows).axes[1]
     bars = {bar.get_height(): bar for bar in axes.patches}
     assert set(bars) == {-0.2, 0.3}
@@ -674,7 +678,7 @@ def with_maps(probed, folder, **row):
     """A copy of the folder in `folder`, with a row of maps of its second sample."""
     copy = shutil.copytree(probed.parent, folder) / probed.name
     row = {"sample_id": ids(2)[1], "task": "describe", "dtype": "float32", "status": "ok"} | row
-    write_table(copy / "token_activation_map.parquet", [row], PROBE_TOKEN_ACTIVATION_MAP)
+    write_table(copy / "token_activation_map.parquet", [row], PROBES["token_activation_map"].schema)
     return copy
 
 
@@ -737,9 +741,18 @@ def test_models_are_drawn_beside_each_other(probed, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"attention_by_step.pdf", "attention_by_step.png"}
 
 
-def test_a_run_of_maps_alone_has_no_layers_to_read_and_none_to_draw(tmp_path):
-    from spd_faith.probes.figures.of_model import all_drawings
-    from spd_faith.probes.sample_values import read_layer_probes
+def test_a_run_of_maps_alone_has_no_figures_of_contrasts(probed, tmp_path):
+    folder = with_maps(probed, tmp_path / "probes", status="unsupported")
+    samples, images = (folder.parent / f"{name}.parquet" for name in ("samples", "images"))
+    results = ModelResults("tiny", folder, samples, images, pd.DataFrame(), pd.DataFrame())
+    assert all_drawings(results, probes_in(folder, ["token_activation_map"])) == {}
+    assert "grounding" in all_drawings(results, probes_in(folder))
 
-    layers = read_layer_probes(tmp_path, only=["token_activation_map"])
-    assert layers == {} and all_drawings("tiny", layers, pd.DataFrame(), pd.DataFrame(), None) == {}
+
+def test_a_table_that_is_named_and_missing_is_an_error_before_anything_is_drawn(probed, tmp_path):
+    folder = shutil.copytree(probed.parent, tmp_path / "probes") / probed.name
+    (folder / "layer_changes.parquet").unlink()
+    done = draw_probes(folder, tmp_path / "figures", "--only", "grounding", "layer_changes")
+    assert done.returncode == 1
+    assert "layer_changes.parquet: no such file" in done.stderr
+    assert not (tmp_path / "figures").exists()

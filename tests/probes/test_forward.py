@@ -12,14 +12,14 @@ from spd_faith.probes import attention, layer_changes
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.generation_attention import columns_of_shares
 from spd_faith.probes.layers import decoder_layers
-from spd_faith.probes.prepared import SEGMENTS, prepare_answered
+from spd_faith.probes.passes import SEGMENTS
 
 every_model = pytest.mark.parametrize(("name", "layout"), TINY + REFERENCE)
 LARGEST_DIFFERENCE = 1e-5
 
 
-def one_pass(backend, question, answer):
-    (found,) = run_pass(backend.model, prepare_answered(backend, [question], [answer]))
+def one_pass(probed, question, answer):
+    (found,) = run_pass(probed.model, probed.prepared([question], [answer]))
     return found
 
 
@@ -38,10 +38,10 @@ class Forced(LogitsProcessor):
         return only
 
 
-def eager_answer(backend, question, forced=None):
+def eager_answer(probed, question, forced=None):
     """Token ids that are generated with eager attention, and for each layer attention: answer tokens × all tokens."""
-    model, usual = backend.model, backend.model.config._attn_implementation
-    inputs = backend.prepare([question])
+    model, usual = probed.model, probed.model.config._attn_implementation
+    inputs = probed.builder.build([question])
     model.set_attn_implementation("eager")
     try:
         generated = model.generate(
@@ -67,14 +67,14 @@ def eager_answer(backend, question, forced=None):
 
 @every_model
 def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout):
-    backend = load(name, layout)
+    probed = load(name, layout)
     question = QUESTIONS[0]
-    answer, rows = eager_answer(backend, question)
-    found = one_pass(backend, question, answer)
-    inputs, ((asked,),) = backend.prepare_groups([[question]])
-    spans = backend.spans_of(asked)
+    answer, rows = eager_answer(probed, question)
+    found = one_pass(probed, question, answer)
+    inputs, ((asked,),) = probed.builder.build_groups([[question]])
+    spans = probed.builder.spans(asked)
     ids = inputs["input_ids"][0]
-    prompt, images = len(ids), (ids == backend.model.config.image_token_id).nonzero().flatten()
+    prompt, images = len(ids), (ids == probed.model.config.image_token_id).nonzero().flatten()
     expected = {
         "sink": rows[..., 0],
         "system": rows[..., max(spans.system.start, 1) : max(spans.system.stop, 1)].sum(-1),
@@ -101,30 +101,30 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
 
 @every_model
 def test_a_batch_does_not_change_a_number(load, name, layout):
-    backend = load(name, layout)
+    probed = load(name, layout)
     answers = [text_ids(count, seed) for seed, count in enumerate((23, 1, 40))]
-    check_each_alone(backend, QUESTIONS, answers)
+    check_each_alone(probed, QUESTIONS, answers)
 
 
 @every_model
 def test_nor_do_questions_that_share_the_pictures_of_a_row(load, name, layout):
-    backend = load(name, layout)
+    probed = load(name, layout)
     words = ("Same?", "Sam, how many differences are there?", "Different?")
     questions = [(text, *QUESTIONS[1][1:]) for text in words]
     questions.insert(1, QUESTIONS[0])  # of other pictures, in a row of its own
     answers = [text_ids(count, seed) for seed, count in enumerate((23, 31, 1, 40))]
-    batch = check_each_alone(backend, questions, answers)
+    batch = check_each_alone(probed, questions, answers)
     assert [row.row for row in batch.rows] == [0, 1, 0, 0]
     assert len(batch.token_ids) == 2
 
 
-def check_each_alone(backend, questions, answers):
+def check_each_alone(probed, questions, answers):
     """One pass over all gives the numbers of a pass over each; the batch of all."""
-    batch = prepare_answered(backend, questions, answers)
-    together = run_pass(backend.model, batch)
+    batch = probed.prepared(questions, answers)
+    together = run_pass(probed.model, batch)
     for question, answer, found in zip(questions, answers, together, strict=True):
-        alone = one_pass(backend, question, answer)
-        for field in ("layer_changes", "neuron_activation", "attention_shares", "image_attention", "hidden", "logits"):
+        alone = one_pass(probed, question, answer)
+        for field in ("by_layer", "attention_shares", "image_attention", "hidden", "logits"):
             for there, here in zip(numbers(found, field), numbers(alone, field), strict=True):
                 largest = max(1, here.nan_to_num().abs().max())
                 torch.testing.assert_close(
@@ -137,16 +137,17 @@ def check_each_alone(backend, questions, answers):
 
 def numbers(found, field):
     value = getattr(found, field)
-    values = list(vars(value).values()) if field in ("hidden", "logits") else [value]
-    return [tensor for tensor in values if tensor is not None]
+    if field == "by_layer":
+        return list(value.values())
+    return list(vars(value).values()) if field in ("hidden", "logits") else [value]
 
 
 def test_rows_taken_a_few_at_a_time_are_the_same(load, monkeypatch):
-    backend = load("qwen2_vl")
-    at_once = one_pass(backend, QUESTIONS[0], text_ids(30))
+    probed = load("qwen2_vl")
+    at_once = one_pass(probed, QUESTIONS[0], text_ids(30))
     rows = 4  # of 4 heads × 98 + 29 tokens each
     monkeypatch.setattr(attention, "_NUMBERS_AT_ONCE", rows * 4 * (98 + 29))
-    found = one_pass(backend, QUESTIONS[0], text_ids(30))
+    found = one_pass(probed, QUESTIONS[0], text_ids(30))
     torch.testing.assert_close(found.attention_shares, at_once.attention_shares)
     torch.testing.assert_close(found.image_attention, at_once.image_attention)
     torch.testing.assert_close(found.hidden.icr, at_once.hidden.icr)
@@ -155,11 +156,11 @@ def test_rows_taken_a_few_at_a_time_are_the_same(load, monkeypatch):
 # ---- layers ----------------------------------------------------------------------------------------------------------
 
 
-def plain_states(backend, question, answer):
+def plain_states(probed, question, answer):
     """In float64, by plain hooks and output_hidden_states: each layer's x, attention, network, output and gate."""
-    inputs = read_along(backend, question, answer)
+    inputs = read_along(probed, question, answer)
     inputs = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
-    model = backend.model.double()
+    model = probed.model.double()
     if experts := getattr(model.config, "_experts_implementation", None):
         model.set_experts_implementation("eager")  # the usual one knows no float64
     layers, found, hooks = decoder_layers(model), [], []
@@ -197,10 +198,10 @@ def plain_states(backend, question, answer):
 
 @every_model
 def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
-    backend = load(name, layout)
+    probed = load(name, layout)
     answer = text_ids(21)
-    layers, output = plain_states(backend, QUESTIONS[0], answer)
-    found = one_pass(backend, QUESTIONS[0], answer)
+    layers, output = plain_states(probed, QUESTIONS[0], answer)
+    found = one_pass(probed, QUESTIONS[0], answer)
     states = slice(-len(answer), None)
     for number, parts in enumerate(layers):
         at_answer = {key: values[states].numpy() for key, values in parts.items()}
@@ -208,12 +209,12 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
             np.testing.assert_array_equal(parts["x"], output.hidden_states[number][0])
         x, attention, network = at_answer["x"], at_answer["attention"], at_answer["network"]
         expected = [mean_over_states(measure, x, attention, network) for measure in MEASURES.values()]
-        np.testing.assert_allclose(found.layer_changes[number].numpy(), expected, rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(found.by_layer["layer_changes"][number].numpy(), expected, rtol=2e-4, atol=1e-5)
         hidden = found.hidden
         np.testing.assert_allclose(hidden.mean_states[number], at_answer["output"].mean(0), rtol=1e-4, atol=1e-3)
         np.testing.assert_allclose(hidden.prompt_states[number], at_answer["output"][0], rtol=1e-4, atol=1e-3)
         if "gate" not in parts:
-            assert found.neuron_activation is None
+            assert "neuron_activation" not in found.by_layer
             continue
         gate = at_answer["gate"]
         active = gate / (1 + np.exp(-gate))  # SiLU
@@ -221,7 +222,7 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
         # in float32 a gate this near zero can have the other sign
         undecided = [(np.abs(gate) < 1e-4).mean(), (np.abs(active.sum(0)) < 1e-4).mean()]
         assert max(undecided) < 0.01
-        assert (np.abs(found.neuron_activation[number].numpy() - expected) <= np.add(undecided, 1e-7)).all()
+        assert (np.abs(found.by_layer["neuron_activation"][number].numpy() - expected) <= np.add(undecided, 1e-7)).all()
         over_prompt = parts["gate"].numpy()
         over_prompt = over_prompt / (1 + np.exp(-over_prompt))
         assert (over_prompt > 0).mean() != pytest.approx(expected[0], abs=1e-5)
@@ -264,20 +265,20 @@ def test_measures_stand_in_the_order_of_their_names():
 
 @every_model
 def test_logits_of_the_words_are_those_of_the_whole_vocabulary(load, name, layout):
-    backend = load(name, layout)
+    probed = load(name, layout)
     answer = text_ids(9)
-    inputs = read_along(backend, QUESTIONS[1], answer)
+    inputs = read_along(probed, QUESTIONS[1], answer)
     with torch.no_grad():
-        full = backend.model(**inputs, use_cache=False).logits[0]
-    found = one_pass(backend, QUESTIONS[1], answer)
-    _, ((asked,),) = backend.prepare_groups([[QUESTIONS[1]]])
-    spans = backend.spans_of(asked)
+        full = probed.model(**inputs, use_cache=False).logits[0]
+    found = one_pass(probed, QUESTIONS[1], answer)
+    _, ((asked,),) = probed.builder.build_groups([[QUESTIONS[1]]])
+    spans = probed.builder.spans(asked)
     question = inputs["input_ids"][0, spans.user_text.start : spans.user_text.stop].tolist()
     ids = sorted({*question, *answer})
     assert found.logits.token_ids.tolist() == ids
     assert found.question_token_ids.tolist() == question
     assert found.answer_token_ids.tolist() == answer
-    images = inputs["input_ids"][0] == backend.model.config.image_token_id
+    images = inputs["input_ids"][0] == probed.model.config.image_token_id
     close = {"atol": 1e-4, "rtol": 1e-4}
     torch.testing.assert_close(found.logits.at_images, full[images][:, ids], **close)
     torch.testing.assert_close(
@@ -299,33 +300,33 @@ def test_an_answer_of_one_token(load):
     torch.testing.assert_close(found.attention_shares.sum(-1), torch.ones(2, 1))
     assert torch.equal(found.hidden.mean_states, found.hidden.prompt_states)
     assert found.hidden.icr[:, 2].isnan().all()
-    assert not found.layer_changes.isnan().any()
+    assert not found.by_layer["layer_changes"].isnan().any()
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "llava"])
 def test_an_answer_may_hold_the_id_of_an_image_token(load, name):
     """As untrained models write it; while they generate it is a token like any other."""
-    backend = load(name)
-    image = backend.model.config.image_token_id
-    answer, rows = eager_answer(backend, QUESTIONS[0], forced=[7, image, 9, image])
+    probed = load(name)
+    image = probed.model.config.image_token_id
+    answer, rows = eager_answer(probed, QUESTIONS[0], forced=[7, image, 9, image])
     assert answer == [7, image, 9, image]
-    found = one_pass(backend, QUESTIONS[0], answer)
-    images = (backend.prepare([QUESTIONS[0]])["input_ids"][0] == image).nonzero().flatten()
+    found = one_pass(probed, QUESTIONS[0], answer)
+    images = (probed.builder.build([QUESTIONS[0]])["input_ids"][0] == image).nonzero().flatten()
     torch.testing.assert_close(found.image_attention.double(), rows[..., images], atol=LARGEST_DIFFERENCE, rtol=0)
 
 
 def test_a_wrong_token_lowers_the_agreement(load):
-    backend = load("qwen2_vl")
-    (generated,) = backend.generate([QUESTIONS[0]])
+    probed = load("qwen2_vl")
+    (generated,) = probed.generator.generate([QUESTIONS[0]])
     ids = generated.token_ids
-    assert one_pass(backend, QUESTIONS[0], ids).greedy_agreement == 1
-    assert one_pass(backend, QUESTIONS[0], [*ids[:-1], ids[-1] + 1]).greedy_agreement == pytest.approx(1 - 1 / len(ids))
+    assert one_pass(probed, QUESTIONS[0], ids).greedy_agreement == 1
+    assert one_pass(probed, QUESTIONS[0], [*ids[:-1], ids[-1] + 1]).greedy_agreement == pytest.approx(1 - 1 / len(ids))
 
 
 def test_a_mixture_of_experts_has_no_gate(load):
     found = one_pass(load("qwen3_vl_moe"), QUESTIONS[0], text_ids(5))
-    assert found.neuron_activation is None
-    assert found.layer_changes is not None
+    assert "neuron_activation" not in found.by_layer
+    assert "layer_changes" in found.by_layer
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "internvl"])
@@ -335,8 +336,8 @@ def test_bfloat16_is_stated_and_near_float32(load, name):
     assert (found.dtype, exact.dtype) == ("bfloat16", "float32")
     torch.testing.assert_close(found.attention_shares.sum(-1), torch.ones(2, 30), atol=1e-6, rtol=0)
     assert 0 < (found.attention_shares - exact.attention_shares).abs().max() < 0.1
-    assert found.layer_changes is not None  # rounding is no other architecture
-    torch.testing.assert_close(found.layer_changes, exact.layer_changes, atol=0.05, rtol=0.1)
+    assert "layer_changes" in found.by_layer  # rounding is no other architecture
+    torch.testing.assert_close(found.by_layer["layer_changes"], exact.by_layer["layer_changes"], atol=0.05, rtol=0.1)
 
 
 # ---- what it costs and leaves behind ---------------------------------------------------------------------------------
@@ -359,12 +360,12 @@ class Shapes(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", [*FAMILIES, *UNGATED])
 def test_nothing_is_made_of_heads_times_tokens_times_tokens_or_of_the_vocabulary_over_the_prompt(load, name):
-    backend = load(name)
+    probed = load(name)
     answer = text_ids(30)  # few enough that its rows of attention are told from those of all tokens
-    batch = prepare_answered(backend, QUESTIONS[:2], [answer, answer])
-    tokens, vocabulary = batch.token_ids.shape[1], len(backend.model.get_output_embeddings().weight)
+    batch = probed.prepared(QUESTIONS[:2], [answer, answer])
+    tokens, vocabulary = batch.token_ids.shape[1], len(probed.model.get_output_embeddings().weight)
     with Shapes() as shapes:
-        run_pass(backend.model, batch)
+        run_pass(probed.model, batch)
     seen = shapes.seen - {tuple(batch.inputs["pixel_values"].shape)}
     masks = [shape for shape in seen if sum(size >= tokens - 20 for size in shape) >= 2 and shape[-1] <= tokens]
     assert all(np.prod(shape) <= 2 * tokens * tokens for shape in masks), masks
@@ -381,9 +382,9 @@ def attached(model):
 @every_model
 @torch.inference_mode()
 def test_the_pass_leaves_the_model_and_its_output_as_they_were(load, name, layout):
-    backend = load(name, layout)
-    model = backend.model
-    batch = prepare_answered(backend, QUESTIONS[:2], [text_ids(5), text_ids(9)])
+    probed = load(name, layout)
+    model = probed.model
+    batch = probed.prepared(QUESTIONS[:2], [text_ids(5), text_ids(9)])
     run_pass(model, batch)  # transformers itself hangs hooks to some vision towers when they first run
     found, seen = attached(model), []
     assert set(found[1]) == {"sdpa"}
@@ -398,26 +399,28 @@ def test_the_pass_leaves_the_model_and_its_output_as_they_were(load, name, layou
 
 
 def test_a_failed_pass_leaves_no_hooks(load):
-    backend = load("qwen2_vl")
-    batch = prepare_answered(backend, QUESTIONS[:1], [text_ids(5)])
-    found = attached(backend.model)
+    probed = load("qwen2_vl")
+    batch = probed.prepared(QUESTIONS[:1], [text_ids(5)])
+    found = attached(probed.model)
     batch.inputs["pixel_values"] = batch.inputs["pixel_values"][:-4]
     with pytest.raises((ValueError, RuntimeError)):
-        run_pass(backend.model, batch)
-    assert attached(backend.model) == found
+        run_pass(probed.model, batch)
+    assert attached(probed.model) == found
 
 
 @pytest.mark.gpu
 @every_model
 def test_cuda_measures_what_the_cpu_does(load, name, layout):
-    backend = load(name, layout)
+    probed = load(name, layout)
     answers = [text_ids(count, seed) for seed, count in enumerate((23, 1, 40))]
-    batch = prepare_answered(backend, QUESTIONS, answers)
-    on_cpu = run_pass(backend.model, batch)
+    batch = probed.prepared(QUESTIONS, answers)
+    on_cpu = run_pass(probed.model, batch)
     try:
-        on_gpu = run_pass(backend.model.cuda(), batch)
+        on_gpu = run_pass(probed.model.cuda(), batch)
     finally:
-        backend.model.cpu()
+        probed.model.cpu()
     for here, there in zip(on_cpu, on_gpu, strict=True):
         torch.testing.assert_close(here.attention_shares, there.attention_shares, atol=1e-4, rtol=0)
-        torch.testing.assert_close(here.layer_changes, there.layer_changes, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            here.by_layer["layer_changes"], there.by_layer["layer_changes"], atol=1e-3, rtol=1e-3
+        )

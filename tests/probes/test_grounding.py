@@ -1,12 +1,13 @@
 """Grounding where attention and maps are planted, worked out by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from probes.test_measures import a_pass
 
-from spd_faith.core.schemas import PROBE_GROUNDING
 from spd_faith.probes.grounding import Grounding, densities, over
 from spd_faith.probes.image_grid import PictureTokens, Raster
 from spd_faith.probes.passes import Unmeasured
@@ -44,7 +45,7 @@ def rows(samples, outcome, maps, words, sample_id="a"):
     def read(found, places):
         return AnswerMaps(np.array(maps, dtype=float), words)
 
-    probe = Grounding({one["sample_id"]: one for one in samples}, read)
+    probe = Grounding(SimpleNamespace(samples={one["sample_id"]: one for one in samples}, shared=lambda make: read))
     return pa.concat_tables(list(probe.tables(sample_id, "same", outcome))).to_pylist()
 
 
@@ -94,7 +95,7 @@ def test_each_layer_has_its_own_attention_and_the_last_the_maps():
     assert second["attention_true"] == pytest.approx(0.3 / 0.055)
     assert first["tam_true"] is first["tam_over_random"] is first["tam_hit"] is None
     assert second["tam_true"] == pytest.approx(1)
-    assert set(first) == set(PROBE_GROUNDING.names)
+    assert set(first) == set(Grounding.schema.names)
 
 
 def test_maps_and_attention_are_averaged_over_content_words():

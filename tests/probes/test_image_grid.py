@@ -14,7 +14,6 @@ from tiny_models import FAMILIES
 
 from spd_faith.inference.pictures import merged
 from spd_faith.probes.image_grid import picture_tokens
-from spd_faith.probes.prepared import prepare_answered
 
 SIZES = [((112, 112), (112, 112)), ((168, 112), (168, 112)), ((90, 150), (120, 100)), ((201, 133), (133, 201))]
 TILED = ("llava_onevision", "merged")
@@ -36,15 +35,15 @@ def silent(module, inputs, output):
 
 @pytest.fixture
 def looking_alone(load):
-    """Load a backend whose vision tower does not attend; all as before at the end."""
+    """Load a probed whose vision tower does not attend; all as before at the end."""
     undo = []
 
     def without_attention(name, layout):
-        backend = load(name, layout)
-        for key, module in vision_tower(backend.model).named_modules():
+        probed = load(name, layout)
+        for key, module in vision_tower(probed.model).named_modules():
             if key.split(".")[-1] in ("attn", "self_attn", "attention"):
                 undo.append(module.register_forward_hook(silent))
-        return backend
+        return probed
 
     yield without_attention
     for handle in undo:
@@ -52,15 +51,15 @@ def looking_alone(load):
 
 
 @torch.inference_mode()
-def embedded(backend, pair):
+def embedded(probed, pair):
     """The states of the image tokens as they enter the decoder, and the prompt's row."""
-    batch = prepare_answered(backend, [("Same?", *pair)], [[7]])
+    batch = probed.prepared([("Same?", *pair)], [[7]])
     (row,) = batch.rows
     seen = []
-    with backend.model.get_decoder().register_forward_pre_hook(
+    with probed.model.get_decoder().register_forward_pre_hook(
         lambda module, inputs, named: seen.append(named["inputs_embeds"]), with_kwargs=True
     ):
-        backend.model.base_model(**batch.inputs, use_cache=False)
+        probed.model.base_model(**batch.inputs, use_cache=False)
     return seen[0][0, row.image_positions], row
 
 
@@ -75,9 +74,9 @@ def with_spot(picture, x, y, radius):
 @pytest.mark.parametrize(("name", "layout"), KNOWN)
 @pytest.mark.parametrize("sizes", SIZES)
 def test_a_spot_is_seen_by_the_token_that_lies_there(looking_alone, name, layout, sizes):
-    backend = looking_alone(name, layout)
+    probed = looking_alone(name, layout)
     pair = [noise(*size, seed) for seed, size in enumerate(sizes)]
-    plain, row = embedded(backend, pair)
+    plain, row = embedded(probed, pair)
     places = row.places
     assert places.sizes == sizes
     random = np.random.default_rng(0)
@@ -87,7 +86,7 @@ def test_a_spot_is_seen_by_the_token_that_lies_there(looking_alone, name, layout
             x, y = (int(random.integers(3, length - 3)) for length in sizes[number])
             shown = list(pair)
             shown[number] = with_spot(pair[number], x, y, 1)
-            changed = (embedded(backend, shown)[0] - plain).norm(dim=-1)
+            changed = (embedded(probed, shown)[0] - plain).norm(dim=-1)
             across = np.searchsorted(
                 raster.column_edges(number), [(x - 1) / sizes[number][0], (x + 2) / sizes[number][0]]
             )
@@ -102,10 +101,10 @@ def test_a_spot_is_seen_by_the_token_that_lies_there(looking_alone, name, layout
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "llava"])
 def test_each_prompt_of_a_batch_has_its_own_places(load, name):
-    backend = load(name, "merged")
+    probed = load(name, "merged")
     questions = [("Same?", noise(*first, 1), noise(*second, 2)) for first, second in SIZES]
-    together = prepare_answered(backend, questions, [[7]] * len(questions)).rows
-    alone = [prepare_answered(backend, [question], [[7]]).rows[0] for question in questions]
+    together = probed.prepared(questions, [[7]] * len(questions)).rows
+    alone = [probed.prepared([question], [[7]]).rows[0] for question in questions]
     assert [row.places for row in together] == [row.places for row in alone]
     assert [row.places.sizes for row in together] == SIZES
 
@@ -138,5 +137,5 @@ def test_other_outputs_are_not_known(inputs):
 @pytest.mark.parametrize(("name", "layout"), UNKNOWN)
 def test_pictures_cut_into_tiles_have_no_known_places(load, name, layout):
     pair = (noise(150, 112, 1), noise(150, 112, 2))
-    (row,) = prepare_answered(load(name, layout), [("Same?", *pair)], [[7]]).rows
+    (row,) = load(name, layout).prepared([("Same?", *pair)], [[7]]).rows
     assert row.places is None

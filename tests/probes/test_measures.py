@@ -5,15 +5,16 @@ import pyarrow as pa
 import pytest
 import torch
 
-from spd_faith.core.schemas import PROBE_GENERATION_ATTENTION, PROBE_HIDDEN_SIMILARITY
 from spd_faith.probes.generation_attention import GenerationAttention, columns_of_shares
 from spd_faith.probes.hidden_similarity import HiddenSimilarity, centred_cosines, similarity
 from spd_faith.probes.layer_changes import LayerChanges, is_sum_of_parts, layer_changes
 from spd_faith.probes.layers import LayerStates
 from spd_faith.probes.neuron_activation import NeuronActivation, neuron_activation
 from spd_faith.probes.passes import ClassLogits, HiddenStates, Pass, Unmeasured
+from spd_faith.probes.probe import ProbeRun
 
 NOTHING = torch.zeros(0)
+RUN = ProbeRun({}, None)
 
 
 def layer(before, attention, ffn, after=None):
@@ -34,10 +35,12 @@ def a_pass(**fields):
         "picture_tokens": (2, 2),
         "question_token_ids": torch.tensor([1]),
         "answer_token_ids": torch.tensor([5, 6, 7]),
-        "layer_changes": torch.arange(14.0).reshape(2, 7),
+        "by_layer": {
+            "layer_changes": torch.arange(14.0).reshape(2, 7),
+            "neuron_activation": torch.tensor([[0.25, 0.5], [0.75, 1.0]]),
+        },
         "attention_shares": torch.full((2, 3, 7), 1 / 7),
         "image_attention": torch.zeros(2, 3, 4),
-        "neuron_activation": torch.tensor([[0.25, 0.5], [0.75, 1.0]]),
         "hidden": hidden([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 2.0, float("nan")]] * 2),
         "logits": ClassLogits(NOTHING, NOTHING, NOTHING, NOTHING),
     }
@@ -92,7 +95,7 @@ def test_rounding_to_bfloat16_is_no_other_architecture():
 
 
 def test_rows_of_layer_changes():
-    first, second = rows(LayerChanges(), ("a", "same", a_pass()))
+    first, second = rows(LayerChanges(RUN), ("a", "same", a_pass()))
     assert (first["layer"], second["layer"]) == (0, 1)
     assert (first["attention_change"], second["attention_change"], second["kl_attention_ffn"]) == (0, 7, 13)
     assert {(row["sample_id"], row["task"], row["status"], row["dtype"]) for row in (first, second)} == {
@@ -122,7 +125,7 @@ def test_columns_of_shares():
 
 def test_a_row_for_each_layer_and_token():
     shares = torch.rand(2, 3, 7)
-    found = rows(GenerationAttention(), ("a", "same", a_pass(attention_shares=shares)))
+    found = rows(GenerationAttention(RUN), ("a", "same", a_pass(attention_shares=shares)))
     assert [(row["layer"], row["token"], row["token_id"]) for row in found] == [
         (0, 0, 5), (0, 1, 6), (0, 2, 7), (1, 0, 5), (1, 1, 6), (1, 2, 7)
     ]  # fmt: skip
@@ -131,7 +134,7 @@ def test_a_row_for_each_layer_and_token():
 
 
 def test_a_merged_picture_leaves_the_second_null():
-    found = rows(GenerationAttention(), ("a", "same", a_pass(picture_tokens=(4,))))
+    found = rows(GenerationAttention(RUN), ("a", "same", a_pass(picture_tokens=(4,))))
     assert {row["picture_2"] for row in found} == {None}
     assert all(row["picture_1"] is not None for row in found)
 
@@ -150,7 +153,7 @@ def test_similarity_of_one_layer():
     assert float(found["icr_relative_divergence"]) == pytest.approx(0.4)
     assert found["icr_original_divergence"].isnan()
     assert set(found) | {"layer", "cosine_centred"} == {
-        name for name in PROBE_HIDDEN_SIMILARITY.names if name not in BESIDE_MEASURES
+        name for name in HiddenSimilarity.schema.names if name not in BESIDE_MEASURES
     }
 
 
@@ -172,20 +175,22 @@ def test_centred_cosines_are_of_what_is_the_samples_own():
 
 def test_a_row_for_each_sample_and_layer_once_both_answers_are_there():
     answers = [("a", "describe"), ("a", "same"), ("b", "different"), ("b", "same"), ("a", "different")]
-    found = rows(HiddenSimilarity(), *((*key, a_pass()) for key in answers))
+    found = rows(HiddenSimilarity(RUN), *((*key, a_pass()) for key in answers))
     assert sorted((row["sample_id"], row["layer"]) for row in found) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
     assert {row["icr_original_same"] for row in found} == {None}
     assert {row["cosine"] for row in found} == {1.0}
 
 
 def test_one_sample_has_nothing_to_be_centred_on():
-    found = rows(HiddenSimilarity(), ("a", "same", a_pass()), ("a", "different", a_pass()))
+    found = rows(HiddenSimilarity(RUN), ("a", "same", a_pass()), ("a", "different", a_pass()))
     assert {row["cosine_centred"] for row in found} == {None}
 
 
 def test_the_lower_agreement_of_two_answers_stands():
     found = rows(
-        HiddenSimilarity(), ("a", "same", a_pass(greedy_agreement=0.5)), ("a", "different", a_pass(greedy_agreement=1))
+        HiddenSimilarity(RUN),
+        ("a", "same", a_pass(greedy_agreement=0.5)),
+        ("a", "different", a_pass(greedy_agreement=1)),
     )
     assert {row["greedy_agreement"] for row in found} == {0.5}
 
@@ -197,7 +202,7 @@ PROBES = [LayerChanges, GenerationAttention, NeuronActivation]
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_an_answer_without_measurements_is_a_row_that_says_why(probe):
-    (row,) = rows(probe(), ("a", "same", Unmeasured("bfloat16", "failed", "out of memory")))
+    (row,) = rows(probe(RUN), ("a", "same", Unmeasured("bfloat16", "failed", "out of memory")))
     assert (row["sample_id"], row["task"], row["layer"]) == ("a", "same", None)
     assert (row["status"], row["error"], row["dtype"]) == ("failed", "out of memory", "bfloat16")
 
@@ -205,20 +210,20 @@ def test_an_answer_without_measurements_is_a_row_that_says_why(probe):
 @pytest.mark.parametrize("missing", ["same", "different"])
 def test_a_similarity_without_one_of_its_answers_is_a_row_that_says_why(missing):
     outcomes = {"same": a_pass(), "different": a_pass(), missing: Unmeasured("float32", "no_answer")}
-    (row,) = rows(HiddenSimilarity(), *(("a", *one) for one in outcomes.items()))
+    (row,) = rows(HiddenSimilarity(RUN), *(("a", *one) for one in outcomes.items()))
     assert (row["sample_id"], row["layer"], row["status"]) == ("a", None, "no_answer")
 
 
-@pytest.mark.parametrize(("probe", "field"), [(LayerChanges, "layer_changes"), (NeuronActivation, "neuron_activation")])
-def test_what_a_model_lacks_is_unsupported(probe, field):
-    (row,) = rows(probe(), ("a", "same", a_pass(**{field: None})))
+@pytest.mark.parametrize("probe", [LayerChanges, NeuronActivation])
+def test_what_a_model_lacks_is_unsupported(probe):
+    (row,) = rows(probe(RUN), ("a", "same", a_pass(by_layer={})))
     assert (row["status"], row["layer"], row["error"]) == ("unsupported", None, None)
 
 
 def test_numbers_that_are_not_defined_are_null():
     shares = torch.full((1, 1, 7), float("nan"))
     (row,) = rows(
-        GenerationAttention(), ("a", "same", a_pass(attention_shares=shares, answer_token_ids=torch.tensor([5])))
+        GenerationAttention(RUN), ("a", "same", a_pass(attention_shares=shares, answer_token_ids=torch.tensor([5])))
     )
     assert row["sink"] is None
-    assert set(row) == set(PROBE_GENERATION_ATTENTION.names)
+    assert set(row) == set(GenerationAttention.schema.names)

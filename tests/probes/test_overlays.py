@@ -12,23 +12,22 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
-from probes.probed import ROOT, entry
+from probes.probed import ROOT, entry, load_probed
 
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import IMAGES, PROBE_TOKEN_ACTIVATION_MAP, SAMPLES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.dataset.merged import find_layout, split
 from spd_faith.inference.pictures import alone_on_square, decode, merged, merged_on_square
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.figures.drawing import save, style
+from spd_faith.probes.figures.token_activation_map import saved_overlays
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.image_grid import Raster
 from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays, saved_rasters, saved_word_maps, word_overlays
-from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.saved_overlays import saved_overlays
-from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
+from spd_faith.probes.probe import ProbeRun
+from spd_faith.probes.token_activation_map import TokenActivationMap
 from spd_faith.probes.word_overlays import overlays_of_words
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -406,20 +405,20 @@ def probed(tmp_path_factory):
     samples, images = [sample_row(pair) for pair in pairs], [image_row(pair) for pair in pairs]
     write_table(folder / "samples.parquet", samples, SAMPLES)
     write_table(folder / "images.parquet", images, IMAGES)
-    backend = TransformersBackend(entry(ROOT / "resources" / "models" / "tiny-qwen2-vl", max_new_tokens=128))
+    loaded = load_probed(entry(ROOT / "resources" / "models" / "tiny-qwen2-vl", max_new_tokens=128))
     text = load_prompts(ROOT / "resources" / "prompts")["describe"].text
     shown = [(text, decode(row["original"]), decode(row["modified"])) for row in images]
-    answers = [generation.token_ids for generation in backend.generate(shown)]
-    probe = TokenActivationMap({row["sample_id"]: row for row in samples}, ReadAnswers(backend.processor.tokenizer))
-    passes = run_pass(backend.model, prepare_answered(backend, shown, answers))
+    answers = [generation.token_ids for generation in loaded.generator.generate(shown)]
+    probe = TokenActivationMap(ProbeRun({row["sample_id"]: row for row in samples}, loaded.tokenizer))
+    passes = run_pass(loaded.model, loaded.prepared(shown, answers))
     tables = [
         table
         for row, one in zip(samples, passes, strict=True)
         for table in probe.tables(row["sample_id"], "describe", one)
     ]
     path = folder / "tiny-qwen2-vl" / "token_activation_map.parquet"
-    write_table(path, pa.concat_tables(tables), PROBE_TOKEN_ACTIVATION_MAP)
-    return folder, [row["sample_id"] for row in samples], backend, shown, answers
+    write_table(path, pa.concat_tables(tables), TokenActivationMap.schema)
+    return folder, [row["sample_id"] for row in samples], loaded, shown, answers
 
 
 def run(folder, *arguments):
@@ -462,6 +461,7 @@ def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
     rows = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
     paths = (
         folder / "tiny-qwen2-vl" / "token_activation_map.parquet",
+        TokenActivationMap.schema,
         folder / "samples.parquet",
         folder / "images.parquet",
     )
@@ -481,12 +481,12 @@ def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
 
 def test_saved_maps_are_those_of_the_answer(probed):
     """By the table and at once."""
-    folder, (sample_id, _), backend, shown, answers = probed
+    folder, (sample_id, _), loaded, shown, answers = probed
     rows = pa.parquet.read_table(folder / "tiny-qwen2-vl" / "token_activation_map.parquet").to_pylist()
     rows = [row for row in rows if row["sample_id"] == sample_id]
     saved = saved_word_maps(rows)
-    at_once = overlays_of_words(backend, shown[0], answers[0])
+    at_once = overlays_of_words(loaded.checkpoint, loaded.builder, shown[0], answers[0])
     assert [word.text for word in saved] == [word for word, _ in at_once]
     assert {"remove", "color", "position"} & {word.text for word in saved}
-    places = prepare_answered(backend, shown[:1], answers[:1]).rows[0].places
+    places = loaded.prepared(shown[:1], answers[:1]).rows[0].places
     assert saved_rasters(rows[0]["rasters"]) == list(places.rasters)

@@ -1,9 +1,10 @@
 """Prompts with answers as a batch; tokens are counted by hand, one a byte, as in tests/inference/test_families.py."""
 
 import torch
-from probes.probed import QUESTIONS, text_ids
+from probes.probed import QUESTIONS, entry, load_probed, text_ids
+from tiny_models import with_text_first
 
-from spd_faith.probes.prepared import SEGMENTS, prepare_answered
+from spd_faith.probes.prepared import SEGMENTS
 
 ANSWER = [7, 8, 9]
 
@@ -20,7 +21,7 @@ def order(row):
 def test_segments_of_a_pair(load):
     """Qwen2-VL: 38 tokens of system turn, `<|im_start|>user⏎` and the picture's marker (7), 16 of a picture, markers
     between (2), 16, a marker, `Same?`, `<|im_end|>⏎` and `<|im_start|>assistant⏎` (1 + 5 + 2 + 11), 2 of the answer."""
-    (row,) = prepare_answered(load("qwen2_vl"), QUESTIONS[:1], [ANSWER]).rows
+    (row,) = load("qwen2_vl").prepared(QUESTIONS[:1], [ANSWER]).rows
     assert counts(row) == {
         "sink": 1,
         "system": 37,
@@ -40,7 +41,7 @@ def test_segments_of_a_pair(load):
 
 def test_segments_of_a_merged_picture_without_system_turn(load):
     """LLaVA: `<s>`, `USER: `, 64 of the picture, ⏎, `Same? ` and `ASSISTANT:`."""
-    (row,) = prepare_answered(load("llava", "merged"), QUESTIONS[:1], [ANSWER]).rows
+    (row,) = load("llava", "merged").prepared(QUESTIONS[:1], [ANSWER]).rows
     assert counts(row) == {
         "sink": 1,
         "system": 0,
@@ -54,10 +55,10 @@ def test_segments_of_a_merged_picture_without_system_turn(load):
 
 
 def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
-    backend = load("qwen2_vl")
+    probed = load("qwen2_vl")
     answers = [text_ids(3), text_ids(1), text_ids(11)]
-    batch = prepare_answered(backend, QUESTIONS, answers)
-    padding, image = backend.processor.tokenizer.pad_token_id, backend.model.config.image_token_id
+    batch = probed.prepared(QUESTIONS, answers)
+    padding, image = probed.tokenizer.pad_token_id, probed.model.config.image_token_id
     for question, answer, row, tokens, given, mask, kinds in zip(
         QUESTIONS,
         answers,
@@ -68,7 +69,7 @@ def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
         batch.inputs["mm_token_type_ids"],
         strict=True,
     ):
-        prompt = backend.prepare([question])["input_ids"][0]
+        prompt = probed.builder.build([question])["input_ids"][0]
         read = [*prompt.tolist(), *answer[:-1]]
         assert tokens.tolist() == read + [padding] * (len(tokens) - len(read))
         assert given.tolist() == prompt.tolist() + [padding] * (
@@ -78,7 +79,7 @@ def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
         assert torch.equal(kinds == 1, given == image)
         assert row.tokens == len(read)
         assert tokens[row.image_positions].unique().tolist() == [image]
-        assert backend.processor.tokenizer.decode(row.user_token_ids) == question[0]
+        assert probed.tokenizer.decode(row.user_token_ids) == question[0]
         assert row.answer_token_ids.tolist() == answer
 
 
@@ -89,11 +90,11 @@ ANSWERS = [[7, 8, 9], [5, 6]]
 
 
 def test_a_row_holds_the_pictures_once_and_what_each_question_has_of_its_own(load):
-    backend = load("qwen2_vl")
-    prompts = [backend.prepare([question])["input_ids"][0].tolist() for question in ABOUT_THE_SAME]
-    letter = backend.processor.tokenizer.convert_tokens_to_ids("m")
+    probed = load("qwen2_vl")
+    prompts = [probed.builder.build([question])["input_ids"][0].tolist() for question in ABOUT_THE_SAME]
+    letter = probed.tokenizer.convert_tokens_to_ids("m")
     shared = len(prompts[0]) - 1 - prompts[0][::-1].index(letter)  # `Sa` is common to both
-    batch = prepare_answered(backend, ABOUT_THE_SAME, ANSWERS)
+    batch = probed.prepared(ABOUT_THE_SAME, ANSWERS)
     first = [*prompts[0], 7, 8]
     assert batch.token_ids.tolist() == [[*first, *prompts[1][shared:], 5]]
     assert batch.positions.tolist() == [[*range(len(first)), *range(shared, len(prompts[1]) + 1)]]
@@ -101,11 +102,11 @@ def test_a_row_holds_the_pictures_once_and_what_each_question_has_of_its_own(loa
     assert len(batch.inputs["image_grid_thw"]) == 2
     assert batch.inputs["attention_mask"].all()
     for number, (row, (text, *_), answer) in enumerate(zip(batch.rows, ABOUT_THE_SAME, ANSWERS, strict=True)):
-        (alone,) = prepare_answered(backend, ABOUT_THE_SAME[number : number + 1], [answer]).rows
+        (alone,) = probed.prepared(ABOUT_THE_SAME[number : number + 1], [answer]).rows
         assert torch.equal(row.segments, alone.segments)
         assert row.answer_states == alone.answer_states
         read = batch.token_ids[0]
-        assert backend.processor.tokenizer.decode(read[row.in_row(row.user_positions)]) == text
+        assert probed.tokenizer.decode(read[row.in_row(row.user_positions)]) == text
         assert read[row.answer_places].tolist() == [prompts[number][-1], *answer[:-1]]
         assert row.shared == shared
 
@@ -113,27 +114,21 @@ def test_a_row_holds_the_pictures_once_and_what_each_question_has_of_its_own(loa
 def test_equal_pictures_that_are_not_the_same_ones_have_rows_of_their_own(load):
     text, *pictures = ABOUT_THE_SAME[1]
     questions = [ABOUT_THE_SAME[0], (text, *(picture.copy() for picture in pictures))]
-    assert [row.row for row in prepare_answered(load("qwen2_vl"), questions, ANSWERS).rows] == [0, 1]
+    assert [row.row for row in load("qwen2_vl").prepared(questions, ANSWERS).rows] == [0, 1]
 
 
 def test_nothing_is_shared_where_a_layer_sees_a_window_alone(load, monkeypatch):
-    backend = load("qwen2_vl")
-    monkeypatch.setattr(backend.model.config.text_config, "layer_types", ["sliding_attention", "full_attention"])
-    batch = prepare_answered(backend, ABOUT_THE_SAME, ANSWERS)
+    probed = load("qwen2_vl")
+    monkeypatch.setattr(probed.model.config.text_config, "layer_types", ["sliding_attention", "full_attention"])
+    batch = probed.prepared(ABOUT_THE_SAME, ANSWERS)
     assert len(batch.token_ids) == 2
     assert not any(row.shared for row in batch.rows)
 
 
-def test_nothing_is_shared_where_the_pictures_come_behind_the_question(load, monkeypatch):
-    backend = load("qwen2_vl")
-    message = backend._message
-
-    def text_first(question):
-        found = message(question)
-        return found | {"content": found["content"][::-1]}
-
-    monkeypatch.setattr(backend, "_message", text_first)
-    batch = prepare_answered(backend, ABOUT_THE_SAME, ANSWERS)
+def test_nothing_is_shared_where_the_images_come_behind_the_question(load, tmp_path):
+    folder = with_text_first(load.checkpoint("qwen2_vl"), tmp_path / "text_first")
+    probed = load_probed(entry(folder))
+    batch = probed.prepared(ABOUT_THE_SAME, ANSWERS)
     assert len(batch.token_ids) == 2
     assert not any(row.shared for row in batch.rows)
     assert len(batch.inputs["image_grid_thw"]) == 4

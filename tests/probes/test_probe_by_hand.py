@@ -19,13 +19,10 @@ from probes.probed import ROOT
 
 from spd_faith.core.files import read_provenance, read_table
 from spd_faith.core.schemas import (
-    PROBE_GENERATION_ATTENTION,
-    PROBE_HIDDEN_SIMILARITY,
-    PROBE_LAYER_CHANGES,
-    PROBE_NEURON_ACTIVATION,
     RESPONSES,
     TASKS,
 )
+from spd_faith.probes.registry import PROBES
 
 MODEL = "tiny-qwen2-vl-early"  # contradicts itself now and then
 
@@ -179,7 +176,7 @@ def of_lines(drawn, tmp_path_factory):
 @pytest.mark.slow
 def test_lines_give_the_measures_the_table_and_the_figures(of_lines, drawn):
     output, done = of_lines
-    table = read_table(output / "O.parquet", PROBE_LAYER_CHANGES).to_pandas()
+    table = read_table(output / "O.parquet", PROBES["layer_changes"].schema).to_pandas()
     expected = [f"pairs/{number:05d}_{name}" for number, name in enumerate(drawn[1][:9])]
     assert set(table[["sample_id", "task", "layer"]].itertuples(index=False, name=None)) == {
         (sample_id, task, layer) for sample_id in expected for task in TASKS for layer in range(4)
@@ -237,7 +234,7 @@ def test_another_probe_asks_nothing_again(of_lines, drawn, tmp_path):
     after = pd.read_parquet(output / "O" / "responses.parquet")
     assert after["sample_id"].nunique() == 4
     pd.testing.assert_frame_equal(before.merge(after[["sample_id", "task"]])[after.columns], after)
-    assert len(read_table(output / "O" / "neuron_activation.parquet", PROBE_NEURON_ACTIVATION)) == 4 * 3 * 4
+    assert len(read_table(output / "O" / "neuron_activation.parquet", PROBES["neuron_activation"].schema)) == 4 * 3 * 4
     contrasts = pd.read_parquet(output / "O" / "contrasts.parquet")
     assert set(contrasts["probe"]) == {"answer_length", "neuron_activation"}  # not the table of the run before
     with Image.open(output / "V.png") as sheet:
@@ -253,7 +250,7 @@ def test_a_folder_gives_attention_of_the_named_layers(drawn, tmp_path):
     flags = ["--multi-diff-dir", folder / "released" / "multi_diff", "--max-samples", 3, "--output-dir", tmp_path]
     flags += ["--layer-start", 1, "--layer-end", 2, "--model-path", ROOT / "resources" / "models" / "tiny-qwen2-vl"]
     run("probe.py", "--probes", "generation_attention", *flags)
-    table = read_table(tmp_path / "generation_attention.parquet", PROBE_GENERATION_ATTENTION).to_pandas()
+    table = read_table(tmp_path / "generation_attention.parquet", PROBES["generation_attention"].schema).to_pandas()
     assert list(table["sample_id"].unique()) == [f"multi_diff/{n:05d}_{name}" for n, name in enumerate(names[:3])]
     assert set(table["layer"]) == {1, 2}
     shares = table[["sink", "system", "picture_1", "picture_2", "user", "answer"]].sum(axis=1)
@@ -311,7 +308,7 @@ def test_saved_answers_are_probed_as_their_texts(of_lines, drawn, tmp_path):
     flags += ["--max_samples", 5, "--layout", "side_by_side", "--model", MODEL, "--output_dir", tmp_path / "out"]
     run("probe.py", "--probes", "hidden_similarity", *flags)
 
-    table = read_table(tmp_path / "out" / "hidden_similarity.parquet", PROBE_HIDDEN_SIMILARITY).to_pandas()
+    table = read_table(tmp_path / "out" / "hidden_similarity.parquet", PROBES["hidden_similarity"].schema).to_pandas()
     statuses = table.groupby("sample_id")["status"].agg(["first", "size"]).itertuples(index=False, name=None)
     assert list(statuses) == [("no_answer", 1), *[("ok", 4)] * 4]
     assert set(table["greedy_agreement"].dropna()) == {1.0}

@@ -3,17 +3,14 @@
 import pandas as pd
 import pyarrow as pa
 import pytest
-from probes.probed import ROOT, entry
+from probes.probed import ROOT, entry, load_probed
 
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.grounding import Grounding
-from spd_faith.probes.prepared import prepare_answered
-from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
+from spd_faith.probes.writing import start_probes
 
 SPLITS = {"easy": [1, 1], "medium": [1, 1], "multi_diff": [2, 3]}  # how many differences
 DATASET = DemoDataset(
@@ -26,15 +23,14 @@ PAIRS = list(demo_pairs(DATASET))
 
 def measured(model, layout, task):
     """Tables of both probes for a model's answers."""
-    backend = TransformersBackend(entry(ROOT / "resources" / "models" / model, layout, max_new_tokens=128))
+    probed = load_probed(entry(ROOT / "resources" / "models" / model, layout, max_new_tokens=128))
     text = load_prompts(ROOT / "resources" / "prompts")[task].text
     samples = {pair.sample_id: sample_row(pair) for pair in PAIRS}
     shown = [(text, *(decode(image_row(pair)[name]) for name in ("original", "modified"))) for pair in PAIRS]
-    answers = [generation.token_ids for generation in backend.generate(shown)]
-    read = ReadAnswers(backend.processor.tokenizer)
-    probes = (TokenActivationMap(samples, read), Grounding(samples, read))
+    answers = [generation.token_ids for generation in probed.generator.generate(shown)]
+    probes = start_probes(["token_activation_map", "grounding"], samples, probed.tokenizer)
     tables = ([], [])
-    passes = run_pass(backend.model, prepare_answered(backend, shown, answers))
+    passes = run_pass(probed.model, probed.prepared(shown, answers))
     for sample_id, outcome in zip(samples, passes, strict=True):
         for found, probe in zip(tables, probes, strict=True):
             found += probe.tables(sample_id, task, outcome)

@@ -14,8 +14,6 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import (
     IMAGES,
-    PROBE_STATUSES,
-    PROBES,
     RESPONSES,
     SAMPLES,
     TASKS,
@@ -26,12 +24,12 @@ from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.hidden_similarity import HiddenSimilarity
-from spd_faith.probes.layer_changes import LayerChanges
 from spd_faith.probes.outcomes import measure_answers
 from spd_faith.probes.passes import Pass, Unmeasured
+from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import SavedAnswer
-from spd_faith.probes.writing import write_probes
+from spd_faith.probes.tables import PROBE_STATUSES
+from spd_faith.probes.writing import start_probes, write_probes
 
 LAYERS = 4
 
@@ -48,7 +46,7 @@ def asked(load):
         for task in TASKS
     ]
     shown = [(one.text, decode(one.original), decode(one.modified)) for one in questions]
-    answers = load("tiny-qwen2-vl").generate(shown)
+    answers = load("tiny-qwen2-vl").generator.generate(shown)
     # the models of `load` stop after few tokens: cut off, as an answer of any length may be
     saved = {
         (one.sample_id, one.task): SavedAnswer(answer.token_ids, answer.prompt_tokens)
@@ -104,7 +102,7 @@ def test_one_run_writes_every_table_with_a_row_for_every_unit(folder, asked):
     assert "tiny-qwen2-vl: 9/9 answers" in done.stderr
     assert "failed: 3 of 9 answers, each with a row that says so" in done.stderr
     assert set(PROBES) <= {path.stem for path in (folder / "probes").iterdir()}
-    tables = {name: read_table(folder / "probes" / f"{name}.parquet", schema) for name, schema in PROBES.items()}
+    tables = {name: read_table(probe.path_in(folder / "probes"), probe.schema) for name, probe in PROBES.items()}
     first, damaged, third = (sample["sample_id"] for sample in samples)
     failed = {(damaged, task): "failed" for task in TASKS} | {(third, "different"): "no_answer"}
     layers = range(LAYERS)
@@ -192,7 +190,8 @@ def outcomes(load, asked, changed=None, batch_size=4):
     _, _, questions, saved = asked
     keys = [(one.sample_id, one.task) for one in questions]
     answers = saved | {keys[number]: answer for number, answer in (changed or {}).items()}
-    measured = measure_answers(load("tiny-qwen2-vl"), questions, answers, batch_size)
+    probed = load("tiny-qwen2-vl")
+    measured = measure_answers(probed.checkpoint, probed.builder, questions, answers, batch_size)
     found = {(one.sample_id, one.task): outcome for one, outcome in measured}
     return [found[key] for key in keys]
 
@@ -241,14 +240,14 @@ def test_an_answer_to_a_prompt_of_another_length_is_not_measured(load, asked):
 
 def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
     with pytest.raises(UserError, match="not one of 2 answers could be measured"):  # noqa: SIM117
-        with write_probes(tmp_path, [LayerChanges(), HiddenSimilarity()], {}) as write:
+        with write_probes(tmp_path, start_probes(["layer_changes", "hidden_similarity"], {}, None), {}) as write:
             for task in ("same", "different"):
                 write("a", task, Unmeasured("float32", "failed", "out of memory"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_of_other_layers_is_refused(load, asked, monkeypatch):
-    backend = load("tiny-qwen2-vl")
-    monkeypatch.delattr(backend.model.get_decoder(), "layers")
+    probed = load("tiny-qwen2-vl")
+    monkeypatch.delattr(probed.model.get_decoder(), "layers")
     with pytest.raises(UserError, match="Qwen2VLForConditionalGeneration cannot be probed: its decoder"):
-        list(measure_answers(backend, asked[2], asked[3], 4))
+        list(measure_answers(probed.checkpoint, probed.builder, asked[2], asked[3], 4))

@@ -1,6 +1,7 @@
 """Token activation maps against a slow, literal implementation: double loops, and minimisation by a numeric search."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -10,17 +11,16 @@ from probes.test_measures import a_pass
 from scipy.optimize import minimize_scalar
 from tiny_models import byte_tokenizer
 
-from spd_faith.core.schemas import PROBE_TOKEN_ACTIVATION_MAP
 from spd_faith.probes.image_grid import PictureTokens, Raster
 from spd_faith.probes.passes import ClassLogits, Unmeasured
 from spd_faith.probes.rank_filter import rank_gaussian_filter
 from spd_faith.probes.token_activation import (
     AnswerMaps,
     ReadAnswers,
-    TokenActivationMap,
     hits,
     token_activation_maps,
 )
+from spd_faith.probes.token_activation_map import TokenActivationMap
 from spd_faith.probes.words import Word
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -267,7 +267,9 @@ def rows(sample_id, outcome, words=WORDS):
     def read(found, places):
         return AnswerMaps(MAPS, words)
 
-    tables = list(TokenActivationMap(SAMPLE, read).tables(sample_id, "same", outcome))
+    tables = list(
+        TokenActivationMap(SimpleNamespace(samples=SAMPLE, shared=lambda make: read)).tables(sample_id, "same", outcome)
+    )
     return pa.concat_tables(tables).to_pylist()
 
 
@@ -288,7 +290,7 @@ def test_a_row_for_each_token_with_its_map():
         }
         for number in (0, 1)
     ]
-    assert set(found[0]) == set(PROBE_TOKEN_ACTIVATION_MAP.names)
+    assert set(found[0]) == set(TokenActivationMap.schema.names)
 
 
 def test_without_boxes_there_are_maps_and_no_hits():

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from spd_faith.inference.families import family_of
-from spd_faith.inference.pictures import lay, merged_on_square
+from spd_faith.inference.pictures import compose, merged_on_square
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.reference_models import internvl, llava, qwen2_vl
 from spd_faith.reference_models.answers import PHRASES
@@ -137,11 +137,11 @@ def test_token_of_a_cell_is_made_of_its_pixels(
 
 @every_family
 def test_pixels_are_those_of_the_processor(name: str, family: ModuleType, processors: Mapping[str, Any]):
-    """The shortcut of training and the processor, called as the backend calls it, give the same tensors."""
+    """The shortcut of training and the processor, called as the prompt builder calls it, give the same tensors."""
     pictures = random_pictures(2, 112)
     shown = [Image.fromarray(picture.numpy()) for picture in pictures]
     if name == "LLaVA-1.5":
-        shown = [lay(merged_on_square(shown[0].size, 224), shown)]
+        shown = [compose(merged_on_square(shown[0].size, 224), shown)]
     content = [{"type": "image"}] * len(shown)
     chat = processors[name].apply_chat_template([{"role": "user", "content": content}])
     arguments = family_of(family.MODEL_TYPE).processor_arguments

@@ -16,9 +16,9 @@ from scoring.tables import (
 )
 
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import HEADLINE
-from spd_faith.scoring.aggregate import AGGREGATED, aggregate, estimates
+from spd_faith.scoring.aggregate import aggregate, estimates
 from spd_faith.scoring.floors import constant_answers
+from spd_faith.scoring.metrics import AGGREGATED, HEADLINE
 from spd_faith.scoring.samples import score_table
 
 ENTRY = ("rules", "model")

@@ -7,7 +7,8 @@ import pytest
 from original_files import BEDROOM, LISTED, PROSE, read, readme, refused, released, run, save, succeed
 
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import SAMPLES, SCORES
+from spd_faith.core.schemas import SAMPLES
+from spd_faith.scoring.tables import SCORES
 
 COMMAND = "score_differences.py"
 YES_NO = {"response_same": "No. The bedspread is now blue.", "response_different": "I cannot tell."}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spd_faith.core.schemas import HEADLINE
+from spd_faith.scoring.metrics import HEADLINE
 
 _FILE = Path(__file__).parents[2] / "resources" / "published_results.csv"
 ROWS = list(csv.DictReader(_FILE.read_text(encoding="utf-8").splitlines()))

@@ -14,8 +14,8 @@ from scoring.tables import (
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
-from spd_faith.core.schemas import SCORES
 from spd_faith.scoring.samples import score_table
+from spd_faith.scoring.tables import SCORES
 
 
 def score(true=BEDROOM, predicted=BEDROOM_ANSWER, drf=(3, 3, 0), cr=(1, 0, 3), control="none", **answer):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from workflow.project import Project
 
-from spd_faith.registry import REGISTRY
+from spd_faith.probes.registry import PROBES
 
 MODELS, SHARDS, PAIRS = 30, 16, 3000
 LARGE = ("qwen2.5-vl-72b", "qwen3-vl-235b")  # on 3 and on 8 GPUs
@@ -31,7 +31,7 @@ def scaled_project(folder: Path) -> Project:
         splits = datasets["spd-faith-bench"]["splits"]
         splits |= dict.fromkeys(splits, PAIRS // len(splits))
     with project.edited("config/config.yaml") as config:
-        config |= {"dataset": "spd-faith-bench", "models": [*names, *LARGE], "probes": {"run": list(REGISTRY.probes)}}
+        config |= {"dataset": "spd-faith-bench", "models": [*names, *LARGE], "probes": {"run": list(PROBES)}}
         config["inference"] = {"shards": dict.fromkeys(config["models"], SHARDS)}
     assert len(config["models"]) == MODELS
     return project

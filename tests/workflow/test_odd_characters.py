@@ -51,7 +51,7 @@ def pairs(tmp_path: Path, run) -> list[dict]:
     ]
     (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (tmp_path / "datasets.yaml").write_text("own: {source: jsonl, path: pairs.jsonl}")
-    done = run("import_pairs.py", dataset="own", datasets_file="datasets.yaml", samples="samples.parquet",
+    done = run("make_dataset.py", dataset="own", datasets_file="datasets.yaml", samples="samples.parquet",
                images="images.parquet")  # fmt: skip
     assert done.returncode == 0, done.stderr
     return read_table(tmp_path / "samples.parquet", SAMPLES).to_pylist()
@@ -69,7 +69,7 @@ def test_folders_with_names_that_are_no_utf8_stay_apart(tmp_path: Path, run) -> 
         save_pair(folder, "original.png", "modified.png")
         (folder / "differences.json").write_text(json.dumps({"modifications": [CAR]}))
     (tmp_path / "datasets.yaml").write_text("own: {source: folder, path: own}")
-    done = run("import_pairs.py", dataset="own", datasets_file="datasets.yaml", samples="s", images="i")
+    done = run("make_dataset.py", dataset="own", datasets_file="datasets.yaml", samples="s", images="i")
     assert done.returncode == 0, done.stderr
     ids = read_table(tmp_path / "s", SAMPLES)["image_id"].to_pylist()
     assert ids == [r"b\udce4r", r"b\udcf6r"]

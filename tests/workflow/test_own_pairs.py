@@ -1,4 +1,4 @@
-"""The real workflow on one's own pairs: from pictures to a leaderboard, or every fault before any job."""
+"""The real workflow on a user's own pairs: from images to a leaderboard, or every error before any job."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from spd_faith.dataset.entries import DemoDataset
 pytestmark = pytest.mark.slow
 
 CHAIN = dict.fromkeys(
-    ("import_pairs", "run_inference", "parse_responses", "judge_responses", "score_differences", "make_leaderboard"), 1
+    ("make_dataset", "run_inference", "parse_responses", "judge_responses", "score_responses", "make_leaderboard"), 1
 )
 ENDS = {"original": "original", "modified": "modified_final"}
 
@@ -23,7 +23,7 @@ def save_pairs(data: Path, pairs: int = 5) -> None:
     split = {"pairs": pairs, "objects": [6, 8], "differences": [2, 3]}
     lines = []
     for pair in demo_pairs(DemoDataset.model_validate({"source": "demo", "seed": 5, "splits": {"multi_diff": split}})):
-        sample, pictures = sample_row(pair), image_row(pair)
+        sample, images = sample_row(pair), image_row(pair)
         name = sample["image_id"]
         truths = [
             {key: list(value.values()) if isinstance(value, dict) else value for key, value in difference.items()}
@@ -31,8 +31,8 @@ def save_pairs(data: Path, pairs: int = 5) -> None:
         ]
         folder = data / "folders/multi_diff" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}_original.png").write_bytes(pictures["original"])
-        (folder / f"{name}_modified_final.png").write_bytes(pictures["modified"])
+        (folder / f"{name}_original.png").write_bytes(images["original"])
+        (folder / f"{name}_modified_final.png").write_bytes(images["modified"])
         (folder / "differences.json").write_text(json.dumps({"modifications": truths}))
         paths = {role: f"folders/multi_diff/{name}/{name}_{end}.png" for role, end in ENDS.items()}
         lines.append({"qid": name, "split": "multi_diff", "modifications": truths, **paths})
@@ -83,7 +83,7 @@ def test_lines_and_folders_give_the_same_leaderboard(finished: Project) -> None:
 
 def test_the_pairs_are_checked_once_before_the_run_and_once_by_their_job(finished: Project) -> None:
     checks = [Path(line).name for line in (finished.folder / "checks.txt").read_text().splitlines()]
-    assert checks == ["__main__.py", "import_pairs.py"] * 2
+    assert checks == ["__main__.py", "make_dataset.py"] * 2
 
 
 def test_a_process_that_a_cluster_starts_for_one_job_does_not_check_again(project: Project) -> None:
@@ -95,7 +95,7 @@ def test_a_process_that_a_cluster_starts_for_one_job_does_not_check_again(projec
 
 
 @pytest.mark.parametrize("dataset", ["my-lines", "my-folders"])
-def test_what_did_not_change_does_not_run_again_and_a_changed_picture_does(project: Project, dataset: str) -> None:
+def test_what_did_not_change_does_not_run_again_and_a_changed_image_does(project: Project, dataset: str) -> None:
     config = ("--configfile", f"config/{dataset}.yaml")
     save_pairs(project.folder / "data")  # copied, cloned or touched: the same content at another time
     assert project.planned(*config) == {}
@@ -131,7 +131,7 @@ def test_two_more_pairs_are_asked_about_alone(project: Project, dataset: str) ->
 
 
 @pytest.mark.parametrize("mode", [(), ("--dry-run",)])
-def test_faults_are_told_all_at_once_before_any_job(project: Project, mode: tuple[str, ...]) -> None:
+def test_errors_are_reported_all_at_once_before_any_job(project: Project, mode: tuple[str, ...]) -> None:
     path = project.folder / "data/pairs.jsonl"
     lines = path.read_text().splitlines()
     lines[1] = lines[1].replace('"modifications"', '"modificatons"')
@@ -140,24 +140,24 @@ def test_faults_are_told_all_at_once_before_any_job(project: Project, mode: tupl
     done = project.snakemake("--configfile", "config/my-lines.yaml", *mode)
     assert done.returncode == 1
     message = done.stdout + done.stderr
-    for told in (
-        "The dataset has faults; nothing was started.",
+    for reported in (
+        "Invalid dataset; no jobs were started.",
         "data/pairs.jsonl: line 2: modificatons: unknown key",
         "nearest: modifications",
         "data/pairs.jsonl: line 3: original: no such file",
         "data/pairs.jsonl: line 6: not valid JSON",
     ):
-        assert told in message, message
+        assert reported in message, message
     assert "Traceback" not in message and "Building DAG" not in message
 
 
-def test_faults_of_folders_are_told_before_any_job(project: Project) -> None:
+def test_errors_of_folders_are_reported_before_any_job(project: Project) -> None:
     first, second, *_ = sorted((project.folder / "data/folders/multi_diff").iterdir())
     next(first.glob("*_original.png")).unlink()
     (second / "differences.json").unlink()
     done = project.snakemake("--configfile", "config/my-folders.yaml")
     assert done.returncode == 1
     message = done.stdout + done.stderr
-    assert f"data/folders/multi_diff/{first.name}: no original picture by its name" in message
+    assert f"data/folders/multi_diff/{first.name}: no original image" in message
     assert f"data/folders/multi_diff/{second.name}: no truth" in message
     assert "Traceback" not in message and "Building DAG" not in message

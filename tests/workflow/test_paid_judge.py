@@ -118,7 +118,7 @@ def test_on_a_cluster_it_may_stand_beside_the_rules(project: Project) -> None:
     with FaultServer() as server:
         serve(project, server, [MODEL])
         planned = project.planned_on_slurm()
-    assert planned["judge_responses"] == planned["score_differences"] == 2
+    assert planned["judge_responses"] == planned["score_responses"] == 2
 
 
 def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Project) -> None:

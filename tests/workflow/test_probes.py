@@ -10,8 +10,8 @@ import pytest
 import yaml
 from workflow.project import ROOT, Project
 
-from spd_faith.core.schemas import PROBE_SUMMARIES
 from spd_faith.probes.contrasts import SMALLEST_GROUP
+from spd_faith.probes.registry import SUMMARIES
 
 ERRING = ("tiny-qwen2-vl-loose", "tiny-internvl-loose")
 MODEL = "tiny-qwen2-vl-early"
@@ -98,7 +98,7 @@ def test_the_leaderboard_has_them_for_the_open_model_alone(finished: Project) ->
     changes = finished.table(f"probes/{MODEL}/layer_changes.parquet").query("task == 'describe'")
     assert ours["ffn_drift"] == pytest.approx(changes["ffn_relative"].mean(), rel=1e-5)
     assert pd.isna(ours["grounding_ratio_n"])  # not run
-    columns = ["n_probed", *(f"{name}{end}" for name in PROBE_SUMMARIES for end in ("", "_low", "_high", "_n"))]
+    columns = ["n_probed", *(f"{summary.name}{end}" for summary in SUMMARIES for end in ("", "_low", "_high", "_n"))]
     assert rows.drop(MODEL)[columns].isna().all(axis=None)
     page = (finished.folder / "results/demo/leaderboard.md").read_text()
     section = page.split("## Inside the open models")[1].split("\n## ")[0]
@@ -114,7 +114,7 @@ def test_a_new_judge_reruns_no_pass(project: Project, judges: list[str], after: 
         entries["second"] = {"judge": "rules"}
     with project.edited("config/config.yaml") as config:
         config["judges"] = judges
-    assert project.planned() == {"judge_responses": 2, "score_differences": 2, **after}
+    assert project.planned() == {"judge_responses": 2, "score_responses": 2, **after}
 
 
 def test_another_choice_of_samples_reruns_the_pass(project: Project) -> None:

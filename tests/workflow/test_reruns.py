@@ -24,7 +24,7 @@ KEYS = {"SERVED_KEY": "sk-test-a", "PAID_KEY": "sk-test-b"}
 PROBES = ["neuron_activation", "layer_changes"]  # soon drawn, and not in alphabetical order
 ADDED_PROBE = "hidden_similarity"  # a probe that the run leaves out
 
-DATASET = {"make_demo_dataset", "download_dataset", "import_pairs"}
+DATASET = {"make_dataset"}
 INFERENCE = {"run_inference", "run_inference_shard"}
 EXPENSIVE = DATASET | INFERENCE | {"judge_responses_paid", "run_probes"}
 
@@ -53,7 +53,7 @@ def probing(models: list[str], *first: str) -> Counter[tuple[str, str]]:
 def chains(models: list[str], answering: dict[str, dict[str, int]] = ANSWERING) -> Counter[tuple[str, str]]:
     """Everything about the models, from the question to the figures, and the aggregation."""
     own = sum((jobs_of([model], **answering[model]) for model in models), Counter())
-    judged = jobs_of(models, parse_responses=1, judge_responses_rules=1, judge_responses_paid=1, score_differences=2)
+    judged = jobs_of(models, parse_responses=1, judge_responses_rules=1, judge_responses_paid=1, score_responses=2)
     return own + judged + probing(models, "run_probes") + LEADERBOARD
 
 
@@ -267,13 +267,13 @@ def test_a_threshold_reruns_contrasts_figures_and_leaderboard(project: Project) 
 
 def test_a_formula_reruns_scores_contrasts_and_leaderboard(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/scoring/metrics.py", "# another formula\n")
-    assert project.planned_of() == jobs_of(MODELS, score_differences=2) + probing(MODELS) + LEADERBOARD
+    assert project.planned_of() == jobs_of(MODELS, score_responses=2) + probing(MODELS) + LEADERBOARD
 
 
 def test_a_headline_definition_reruns_scores_contrasts_and_leaderboard(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["scoring"]["dqr"] = "exact"
-    assert project.planned_of() == jobs_of(MODELS, score_differences=2) + probing(MODELS) + LEADERBOARD
+    assert project.planned_of() == jobs_of(MODELS, score_responses=2) + probing(MODELS) + LEADERBOARD
 
 
 def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
@@ -285,13 +285,13 @@ def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
 def test_the_rules_of_the_judge_rerun_its_judgements_and_the_scores(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/judging/reasoning.py", "# another rule\n")
     # the scores of both judges, for their command imports the rules: it scores folders of answers too
-    judged = jobs_of(MODELS, judge_responses_rules=1, score_differences=2)
+    judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=2)
     assert project.planned_of() == judged + probing(MODELS) + LEADERBOARD
 
 
 def test_the_prompt_of_a_judge_reruns_its_judgements_and_their_scores(project: Project) -> None:
     append(project, "resources/prompts/judge_cr.txt", "\n")
-    judged = jobs_of(MODELS, judge_responses_paid=1, score_differences=1)
+    judged = jobs_of(MODELS, judge_responses_paid=1, score_responses=1)
     assert project.planned_of() == judged + LEADERBOARD  # the groups of the contrasts are those of the first judge
 
 

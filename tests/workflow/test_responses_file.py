@@ -13,7 +13,7 @@ CHAIN = {
     "import_responses": 1,
     "parse_responses": 1,
     "judge_responses": 1,
-    "score_differences": 1,
+    "score_responses": 1,
     "make_leaderboard": 1,
 }
 

@@ -7,17 +7,11 @@ from spd_faith.core.config import Registry
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.entries import MODELS
 from spd_faith.judging.entries import JUDGES
+from spd_faith.probes.registry import PROBES
 
 REGISTRY = Registry(
     datasets=DATASETS,
     models=MODELS,
     judges=JUDGES,
-    probes=(
-        "layer_changes",
-        "generation_attention",
-        "neuron_activation",
-        "hidden_similarity",
-        "token_activation_map",
-        "grounding",
-    ),
+    probes=tuple(PROBES),
 )

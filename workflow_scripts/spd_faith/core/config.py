@@ -104,9 +104,6 @@ class Run:
         """Regular expression of the models whose responses `rule` makes; it matches nothing where there are none."""
         return _pattern(name for name, entry in self.models.items() if entry.rule(self.num_shards(name)) == rule)
 
-    def dataset_of_source(self, *sources: str) -> str:
-        return _pattern([self.config.dataset] if self.dataset.source in sources else [])
-
     def probed(self) -> list[str]:
         """The models that are probed: those whose internals can be measured, if any probe is run."""
         return sorted(name for name, entry in self.models.items() if self.config.probes.run and entry.can_be_probed)

@@ -105,7 +105,7 @@ def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: M
             return error_at(place, "unknown key", keys[-1], sorted(described.model_fields))
         case "missing":
             return error_at(place, "missing key", NOTHING, _described(model, keys))
-        case "literal_error":
+        case "literal_error" | "enum":
             allowed = [choice.strip("' ") for choice in re.split(r", | or ", context["expected"])]
             return error_at(place, "unknown value", error["input"], allowed)
         case "invalid_key":

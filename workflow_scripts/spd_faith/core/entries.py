@@ -7,7 +7,7 @@ batch size reruns nothing expensive.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -143,8 +143,21 @@ class Entry(Strict):
         return None
 
 
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class DatasetRows:
+    """The content of a dataset, read while `batches` is iterated."""
+
+    provenance: Mapping[str, Any]
+    """What the content is named by; kept in the metadata of both tables."""
+    batches: Iterable[tuple[Rows, Rows]]
+    """(rows of `SAMPLES`, rows of `IMAGES`) of the same pairs. Raises `UserError` with every error found."""
+
+
 class DatasetEntry(Entry):
-    """An entry of datasets.yaml."""
+    """An entry of datasets.yaml. Its kinds import what opens their source only when it is opened."""
 
     source: str
     """Where the pairs come from."""
@@ -153,7 +166,7 @@ class DatasetEntry(Entry):
     """What a scheduler reserves for the job that makes the dataset."""
 
     def num_pairs(self) -> int | None:
-        """Number of image pairs, as far as the entry or what it names tells without a network; None where unknown."""
+        """Number of image pairs, from the entry or from local files; None where unknown."""
         raise NotImplementedError
 
     def check(self) -> None:
@@ -162,6 +175,10 @@ class DatasetEntry(Entry):
     def content_revision(self) -> str | None:
         """Names the content of a dataset that can change under the same entry; None where the entry decides it."""
         return None
+
+    def rows(self) -> DatasetRows:
+        """Draw, download or read the pairs. Raises `UserError` with every error found."""
+        raise NotImplementedError
 
 
 class ModelEntry(Entry):

@@ -131,7 +131,8 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """The `provenance` that `write_table` was given."""
-    return json.loads((pq.read_schema(path).metadata or {}).get(_PROVENANCE_KEY, b"{}"))
+    provenance: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(_PROVENANCE_KEY, b"{}"))
+    return provenance
 
 
 def check_keys(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:

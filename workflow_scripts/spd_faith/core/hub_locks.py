@@ -1,6 +1,8 @@
 """Locks of the Hugging Face hub's cache, for weights and datasets, on every file system."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import file_download
 
@@ -14,7 +16,9 @@ def use_own_hub_locks() -> None:
     there is no `flock`. By a comment in its file_download.py the lock only saves double downloads: each goes to a file
     of its own that is renamed when whole.
     """
-    file_download.WeakFileLock = lambda path: exclusive_lock(
-        Path(f"{path}.own"),  # the file itself would be a lock to other programs, where there is no `flock`
-        "files may be fetched twice",
-    )
+
+    def own_lock(path: str | Path) -> AbstractContextManager[Any]:
+        # the file itself would be a lock to other programs, where there is no `flock`
+        return exclusive_lock(Path(f"{path}.own"), "files may be fetched twice")
+
+    file_download.WeakFileLock = own_lock  # type: ignore[attr-defined, assignment]  # replaced on purpose

@@ -23,7 +23,7 @@ from spd_faith.core.text import writable
 log = logging.getLogger(__name__)
 _PROVENANCE = "provenance"
 _KEY = "key"
-_SYNC_SECONDS = 1.0
+SYNC_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Journal:
                 self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
                 self._write({_PROVENANCE: dict(provenance)})
             self._write({_KEY: key, **content})
-            if time.monotonic() - self._synced > _SYNC_SECONDS:  # each time would cost more than a call on some disks
+            if time.monotonic() - self._synced > SYNC_SECONDS:  # each time would cost more than a call on some disks
                 self._sync()
 
     @contextmanager

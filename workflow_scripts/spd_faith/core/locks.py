@@ -22,8 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
-_POLL_SECONDS = 1.0
-_REPORT_SECONDS = 60.0
+POLL_SECONDS = 1.0
+REPORT_SECONDS = 60.0
 _HELD = {errno.EAGAIN, errno.EACCES}  # SMB servers answer EACCES where another holds the lock
 _warned: set[tuple[Path, int | None]] = set()
 
@@ -95,10 +95,10 @@ def pause_and_report(reason: Callable[[], str]) -> Iterator[None]:
     """A pause at each `next`; logs at the first, and then every minute, the `reason` of waiting."""
     reported = float("-inf")
     while True:
-        if time.monotonic() - reported >= _REPORT_SECONDS:
+        if time.monotonic() - reported >= REPORT_SECONDS:
             log.warning("waiting: %s", reason())
             reported = time.monotonic()
-        time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))  # two that wait for each other's part do not stay in step
+        time.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))  # two that wait for each other's part do not stay in step
         yield
 
 

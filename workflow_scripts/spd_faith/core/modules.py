@@ -1,7 +1,7 @@
-"""Which files of the library a command runs.
+"""Which files of the library a command runs, and which files of the lexicon these load.
 
-The workflow lists them as inputs of the cheap stages, so that a changed formula rescores by itself; Snakemake does not
-follow imports.
+The workflow lists them as inputs of the cheap stages, so that a changed formula or word list rescores by itself;
+Snakemake does not follow imports.
 """
 
 import ast
@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-_SCRIPTS = Path(__file__).resolve().parents[2]
+SCRIPTS = Path(__file__).resolve().parents[2]
 
 
-def command_files(script: str) -> list[str]:
-    """The command `script` and every module of `spd_faith` that it reaches by imports, from the project's root."""
-    return module_files(script)
+def module_files(*files: str, without: str | None = None) -> list[str]:
+    """The files, every module of `spd_faith` that they reach by imports, and the lexicon files that these load.
 
-
-def module_files(*files: str) -> list[str]:
-    """The files, named from `workflow_scripts`, and every module of `spd_faith` that they reach by imports."""
-    return _reached(files, _imported)
+    `files` are named from `workflow_scripts`; the paths returned start at the project's root.
+    `without` is a folder of the library whose modules are never run, though functions that are not called import them:
+    they, and what they alone import, are left out.
+    """
+    return _reached(files, _imported, without)
 
 
 def loaded_files(*files: str) -> list[str]:
@@ -27,52 +27,53 @@ def loaded_files(*files: str) -> list[str]:
     return _reached(files, _imported_when_loaded)
 
 
-def language_files() -> list[str]:
-    """The data by which answers are read, from the project's root: names of categories and the words of a language."""
-    resources = _SCRIPTS.parent / "resources"
-    files = [resources / "coco_categories.yaml", *resources.glob("lexicon/*/*.yaml")]
-    return sorted(str(file.relative_to(_SCRIPTS.parent)) for file in files)
-
-
-def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]]) -> list[str]:
-    pending, reached = [_SCRIPTS / file for file in files], set()
+def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]], without: str | None = None) -> list[str]:
+    pending = [SCRIPTS / file for file in files]
+    reached: set[Path] = set()
+    closed = SCRIPTS / "spd_faith" / without if without else None
     while pending:
         path = pending.pop()
-        if path not in reached:
+        if path not in reached and closed not in path.parents:
             reached.add(path)
             pending += imported(path)
-    return sorted(str(path.relative_to(_SCRIPTS.parent)) for path in reached)
+    return sorted(str(path.relative_to(SCRIPTS.parent)) for path in reached)
 
 
 @cache  # the commands share most of their modules, and every start of Snakemake reads them
 def _imported(path: Path) -> list[Path]:
-    return _files_of(ast.walk(_parsed(path)))
+    return _named_files(_executed(_parsed(path), functions=True))
 
 
 @cache
 def _imported_when_loaded(path: Path) -> list[Path]:
-    return _files_of(_run_when_loaded(_parsed(path)))
+    return _named_files(_executed(_parsed(path), functions=False))
 
 
 def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes(), filename=str(path))
+    return ast.parse(path.read_bytes() if path.suffix == ".py" else b"", filename=str(path))
 
 
-def _run_when_loaded(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            yield from _run_when_loaded(child)
+def _executed(node: ast.AST, functions: bool) -> Iterator[ast.AST]:
+    """The nodes below one, but for imports of types alone, which never run, and perhaps for what is in functions."""
+    for child in ast.iter_child_nodes(node):
+        of_types = isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
+        in_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if not of_types and (functions or not in_function):
+            yield child
+            yield from _executed(child, functions)
 
 
-def _files_of(nodes: Iterable[ast.AST]) -> list[Path]:
-    """The files of the library that the import statements among `nodes` name."""
-    names = []
+def _named_files(nodes: Iterable[ast.AST]) -> list[Path]:
+    """The modules that import statements among `nodes` name, and the files that `load_lexicon(NAME, …)` loads."""
+    modules: list[str] = []
+    lexicon: list[Path] = []
     for node in nodes:
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    stems = [_SCRIPTS.joinpath(*name.split(".")) for name in names if name.split(".")[0] == "spd_faith"]
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_lexicon":
+            lexicon += SCRIPTS.parent.glob(f"resources/lexicon/*/{ast.literal_eval(node.args[0])}.yaml")
+    stems = [SCRIPTS.joinpath(*name.split(".")) for name in modules if name.split(".")[0] == "spd_faith"]
     candidates = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py")]
-    return [file for file in candidates if file.is_file()]
+    return [*(file for file in candidates if file.is_file()), *lexicon]

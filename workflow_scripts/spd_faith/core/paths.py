@@ -53,8 +53,8 @@ class ResultPaths:
         return self.folder / "figures" / model
 
     def leaderboard(self, suffix: str) -> Path:
-        """The leaderboard in one of its formats, `suffix` with its dot."""
-        return self.folder / f"leaderboard{suffix}"
+        """The leaderboard in one of its formats, such as csv."""
+        return self.folder / f"leaderboard.{suffix}"
 
     @property
     def breakdowns(self) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_CELLS_PER_CHUNK = 4_000_000  # weights held at once: 32 MB in float64
+CELLS_PER_CHUNK = 4_000_000  # weights held at once: 32 MB in float64
 _ROUNDING = 1e-12  # sums of floats in another order differ by less
 
 
@@ -50,7 +50,7 @@ def draw_clusters(clusters: Clusters, resamples: int, seed: int) -> Iterator[np.
     Each stratum keeps its number of clusters. The draws depend on the seed alone, not on how they are cut into chunks.
     """
     generator = np.random.default_rng(seed)
-    rows = max(1, _CELLS_PER_CHUNK // len(clusters))
+    rows = max(1, CELLS_PER_CHUNK // len(clusters))
     for start in range(0, resamples, rows):
         shape = (min(rows, resamples - start), len(clusters))
         yield generator.integers(clusters.first, clusters.stop, size=shape)
@@ -92,11 +92,12 @@ def correlations(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.
     A weight says how often a point is there; Spearman's is of mean ranks. NaN where x or y does not vary.
     """
     pearson, spearman = np.empty(len(weights)), np.empty(len(weights))
-    rows = max(1, _CELLS_PER_CHUNK // len(x))
+    rows = max(1, CELLS_PER_CHUNK // len(x))
     for start in range(0, len(weights), rows):
         chunk = slice(start, start + rows)
         pearson[chunk] = _pearson(x, y, weights[chunk])
-        spearman[chunk] = _pearson(*(_mean_ranks(values, weights[chunk]) for values in (x, y)), weights[chunk])
+        x_ranks, y_ranks = (_mean_ranks(values, weights[chunk]) for values in (x, y))
+        spearman[chunk] = _pearson(x_ranks, y_ranks, weights[chunk])
     return pearson, spearman
 
 

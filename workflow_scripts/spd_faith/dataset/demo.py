@@ -4,18 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from PIL import Image
 
+from spd_faith.core.controls import NO_CONTROL
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.entries import DatasetRows
 from spd_faith.core.files import sha256
-from spd_faith.dataset.entries import DemoDataset, DemoSplit
+from spd_faith.core.progress import progress
 from spd_faith.dataset.scenes import (
     GRID,
     SIDE,
     SIZES,
-    Box,
+    PixelBox,
     Pixels,
     SceneDifference,
     SceneObject,
@@ -24,6 +27,9 @@ from spd_faith.dataset.scenes import (
     sample_pair,
     visible_box,
 )
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import DemoDataset, DemoSplit
 
 HARD_SPLIT = "hard"  # its objects are smaller, and a colour changes to one that looks much the same
 HARD_SIZES = (56, 64, 72)
@@ -45,7 +51,7 @@ class DemoPair:
         return f"{self.split}/{self.row:05d}_{self.image_id}"
 
 
-def sample_demo_pair(seed: int, split: str, row: int, sizes: DemoSplit) -> DemoPair:
+def sample_demo_pair(seed: int, split: str, row: int, sizes: "DemoSplit") -> DemoPair:
     """The pair in this row; it depends on nothing but the arguments, so more rows change none of the others."""
     rng = Random(f"{seed}/{split}/{row}")
     hard = split == HARD_SPLIT
@@ -53,10 +59,24 @@ def sample_demo_pair(seed: int, split: str, row: int, sizes: DemoSplit) -> DemoP
     return DemoPair(split, row, scenes)
 
 
-def demo_pairs(dataset: DemoDataset) -> Iterator[DemoPair]:
+def demo_pairs(dataset: "DemoDataset") -> Iterator[DemoPair]:
+    """The pairs of the entry, split by split, before they are rendered."""
     for split, sizes in dataset.splits.items():
         for row in range(sizes.pairs):
             yield sample_demo_pair(dataset.seed, split, row, sizes)
+
+
+def demo_rows(dataset: "DemoDataset") -> DatasetRows:
+    """All pairs in one batch, for the provenance names the content of their images."""
+    samples, images = [], []
+    with progress(dataset.num_pairs(), "Pairs drawn", "pair") as bar:
+        for pair in demo_pairs(dataset):
+            samples.append(sample_row(pair))
+            images.append(image_row(pair))
+            bar.update()
+    content = sha256("".join(row["original_sha256"] + row["modified_sha256"] for row in images))
+    provenance = {"revision": f"seed {dataset.seed}", "pictures": f"sha256:{content[:16]}"}
+    return DatasetRows(provenance, [(samples, images)])
 
 
 def sample_row(pair: DemoPair) -> dict[str, Any]:
@@ -87,13 +107,13 @@ def sample_row(pair: DemoPair) -> dict[str, Any]:
         ],
         "question": None,
         "is_faithful": None,
-        "control": "none",
+        "control": NO_CONTROL,
         "base_sample_id": None,
     }
 
 
 def image_row(pair: DemoPair) -> dict[str, Any]:
-    """A row of `IMAGES`: both pictures as PNG."""
+    """A row of `IMAGES`: both images as PNG."""
     original, modified = (
         encode_png(render(pair.scenes.background, objects)) for objects in (pair.scenes.original, pair.scenes.modified)
     )
@@ -109,6 +129,7 @@ def image_row(pair: DemoPair) -> dict[str, Any]:
 
 
 def encode_png(pixels: Pixels) -> bytes:
+    """An image, (height, width, 3), as PNG."""
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
@@ -119,7 +140,7 @@ def describe(difference: SceneDifference) -> str:
     before, after = difference.before, difference.after
     if after is None:
         return f"the {before.color} {before.category} was removed"
-    if difference.type == "color":
+    if difference.type == DifferenceType.COLOR:
         return f"the color of the {before.category} changed from {before.color} to {after.color}"
     start, end = _place(before), _place(after)
     if start != end:
@@ -145,5 +166,5 @@ def _direction(before: SceneObject, after: SceneObject) -> str:
     return " and ".join(words)
 
 
-def _box(box: Box) -> dict[str, int]:
+def _box(box: PixelBox) -> dict[str, int]:
     return dict(zip(("x", "y", "w", "h"), box, strict=True))

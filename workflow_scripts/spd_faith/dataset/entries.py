@@ -1,12 +1,27 @@
 """The kinds of datasets.yaml: where image pairs and their true differences come from."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from spd_faith.core.entries import HUB_ID, AbsentFile, DatasetEntry, Name, Names, Strict, ascending, unique
+from spd_faith.core.entries import (
+    HUB_ID,
+    AbsentFile,
+    DatasetEntry,
+    DatasetRows,
+    Name,
+    Names,
+    Resources,
+    Strict,
+    ascending,
+    unique,
+)
 from spd_faith.core.kinds import EntryKinds
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.pairs import Pair
 
 
 def _range(lowest: int, highest: int) -> Any:
@@ -23,16 +38,32 @@ class DemoSplit(Strict):
     """Fewest and most differences of a pair."""
 
 
+def _can_be_drawn(splits: dict[str, DemoSplit]) -> dict[str, DemoSplit]:
+    for name, split in splits.items():
+        (fewest_objects, _), (_, most_differences) = split.objects, split.differences
+        if most_differences > fewest_objects:
+            what = f"up to {most_differences} differences need as many objects, not {fewest_objects}"
+            raise ValueError(f"{name}: {what}")
+    return splits
+
+
 class DemoDataset(DatasetEntry):
     source: Literal["demo"]
     """Scenes drawn by the workflow itself."""
     seed: int = Field(ge=0)
     """Seed of the scenes."""
-    splits: dict[Name, DemoSplit] = Field(min_length=1)
+    splits: Annotated[dict[Name, DemoSplit], Field(min_length=1), AfterValidator(_can_be_drawn)]
     """Split names and what their pairs look like."""
 
-    def num_pairs(self) -> int | None:
+    resources: ClassVar[Resources] = Resources(mem_mb=1000, runtime=10)
+
+    def num_pairs(self) -> int:
         return sum(split.pairs for split in self.splits.values())
+
+    def rows(self) -> DatasetRows:
+        from spd_faith.dataset.demo import demo_rows
+
+        return demo_rows(self)
 
 
 class HubDataset(DatasetEntry):
@@ -49,15 +80,31 @@ class HubDataset(DatasetEntry):
     exclude: Annotated[list[str], AfterValidator(unique)] = Field(default_factory=list)
     """Sample ids of pairs to leave out because they cannot be used."""
 
+    resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
+
     def num_pairs(self) -> int | None:
         counts = [self.limit if rows is None else min(rows, self.limit or rows) for rows in self.splits.values()]
         return None if None in counts else sum(filter(None, counts)) - len(self.exclude)
+
+    def rows(self) -> DatasetRows:
+        from spd_faith.dataset.hub import hub_pairs
+        from spd_faith.dataset.hub_download import download
+
+        folder, commit = download(self)
+        return DatasetRows({"dataset": self.repository, "revision": commit}, hub_pairs(folder, self))
 
 
 class OwnPairs(DatasetEntry):
     """Image pairs of the user, on this machine: they can change under the same entry."""
 
-    def num_pairs(self) -> int | None:
+    path: str = Field(min_length=1)
+    """Where the pairs are; relative paths start at the project's root."""
+
+    def find(self) -> "Iterator[Pair | str]":
+        """The pairs in the order of the tables, and an error message in place of each that cannot be read."""
+        raise NotImplementedError
+
+    def num_pairs(self) -> int:
         from spd_faith.dataset.own_pairs import check_pairs
 
         return len(check_pairs(self))
@@ -67,10 +114,16 @@ class OwnPairs(DatasetEntry):
 
         check_pairs(self)
 
-    def content_revision(self) -> str | None:
+    def content_revision(self) -> str:
         from spd_faith.dataset.own_pairs import found_revision
 
         return found_revision(self)
+
+    def rows(self) -> DatasetRows:
+        from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
+
+        pairs = check_pairs(self)
+        return DatasetRows({"path": self.path, "revision": revision(pairs)}, read_pairs(pairs))
 
 
 class FolderDataset(OwnPairs):
@@ -82,6 +135,19 @@ class FolderDataset(OwnPairs):
     """Subfolders to take; null takes all."""
     limit: int | None = Field(default=None, ge=1)
     """Take only the first pairs of each split, at most this many; null takes all."""
+
+    def find(self) -> "Iterator[Pair | str]":
+        from spd_faith.dataset.folder import folder_pairs
+
+        return folder_pairs(self)
+
+    @classmethod
+    def of_folder(cls, folder: Path, limit: int | None = None) -> Self:
+        """The entry of all pairs in a folder of splits, or in the folder of one split."""
+        from spd_faith.dataset.folder import root_and_splits
+
+        root, splits = root_and_splits(folder)
+        return cls(source="folder", path=str(root), splits=splits, limit=limit)
 
     def absent_file(self) -> AbsentFile | None:
         return None if Path(self.path).is_dir() else AbsentFile("path", self.path, "an existing folder")
@@ -96,6 +162,11 @@ class JsonlDataset(OwnPairs):
     """The folder that the images' paths start from; default: the file's."""
     limit: int | None = Field(default=None, ge=1)
     """Take only the first pairs of each split, at most this many; null takes all."""
+
+    def find(self) -> "Iterator[Pair | str]":
+        from spd_faith.dataset.jsonl import jsonl_pairs
+
+        return jsonl_pairs(self)
 
     def absent_file(self) -> AbsentFile | None:
         if not Path(self.path).is_file():

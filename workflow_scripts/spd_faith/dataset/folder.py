@@ -1,21 +1,23 @@
-"""Pairs in the released layout: {split}/{id}/ with the two pictures, told apart by name, and the truth beside them."""
+"""Pairs in the released layout: folders {split}/{id}/ with both images, known by their names, and the truth."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.config_errors import NAME_RULE, error_at
 from spd_faith.core.entries import NAME
 from spd_faith.core.text import writable_name
-from spd_faith.dataset.entries import FolderDataset
-from spd_faith.dataset.pairs import Pair, Picture, Truth, read_object, read_strict
+from spd_faith.dataset.pairs import ImageFile, Pair, PairTruth, read_object, read_strict
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import FolderDataset
 
 TRUTH = "differences.json"
 LOG = "log.json"  # as the released generator writes it; read where there is no TRUTH
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-_ENDINGS = {  # of the name without suffix; the first that is there counts
+_ENDINGS = {  # of the name without suffix; the first one found counts
     "original": ("original",),
     "modified": ("modified_final", "modified"),
     "merged": ("merged",),
@@ -24,13 +26,13 @@ _LOGGED_NAMES = {"original_bbox": "bbox", "new_bbox": "bbox_after"}
 _LOGGED_ONLY = {"category_id", "area", "selection_reason", "object_index", "diff_index"}
 
 
-def folder_pairs(dataset: FolderDataset) -> Iterator[Pair | str]:
-    """The pairs of the entry in natural order of their names, and faults in the place of those that cannot be told."""
+def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
+    """The pairs of the entry in natural order of their names, and error messages in place of unreadable ones."""
     root = Path(dataset.path)
     folders = _folders(root)
-    if folders and "original" in _pictures(folders[0]):
+    if folders and "original" in _images(folders[0]):
         allowed = f"the folder above as path, with splits: [{root.name}]"
-        yield error_at(str(root), "its folders hold pictures, so it is one split", folders[0].name, allowed)
+        yield error_at(str(root), "its folders hold images, so it is one split", folders[0].name, allowed)
         return
     splits = [folder.name for folder in folders]
     for split in splits if dataset.splits is None else dataset.splits:
@@ -42,19 +44,18 @@ def folder_pairs(dataset: FolderDataset) -> Iterator[Pair | str]:
             yield from _split_pairs(root / split, dataset.limit)
 
 
-def folder_entry(folder: Path) -> FolderDataset:
-    """The entry of all pairs in a folder of splits, or in the folder of one split."""
+def root_and_splits(folder: Path) -> tuple[Path, list[str] | None]:
+    """The root of all pairs in a folder of splits (no names: all of them), or in the folder of one split."""
     folder = folder.resolve()
     has_splits = any(inner.is_dir() for outer in _folders(folder) for inner in outer.iterdir())
-    root, splits = (folder, None) if has_splits else (folder.parent, [folder.name])
-    return FolderDataset(source="folder", path=str(root), splits=splits)
+    return (folder, None) if has_splits else (folder.parent, [folder.name])
 
 
 def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:
     pairs = _folders(folder)
     if strays := [path.name for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]:
         allowed = f"a folder per pair, {folder.name}/{{id}}/{{id}}_original.jpg"
-        yield error_at(str(folder), "pictures beside the folders of pairs", ", ".join(strays), allowed)
+        yield error_at(str(folder), "images beside the folders of pairs", ", ".join(strays), allowed)
     elif not pairs:
         yield error_at(str(folder), "no pairs", "an empty folder", f"a folder per pair, {folder.name}/{{id}}/")
     for row, path in enumerate(pairs[:limit]):
@@ -62,28 +63,31 @@ def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:
 
 
 def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
-    faults = []
-    found = _pictures(folder)
+    found, truth = _images(folder), _truth(folder)
+    errors = list(_image_errors(folder, found))
+    if errors or isinstance(truth, list):
+        yield from errors
+        yield from truth if isinstance(truth, list) else ()
+        return
+    images = {role: ImageFile(str(path), path) for role, (path,) in found.items()}
+    place = str(folder / (TRUTH if (folder / TRUTH).exists() else LOG))
+    yield Pair(place, folder.parent.name, row, writable_name(folder.name), images, truth)
+
+
+def _image_errors(folder: Path, found: dict[str, list[Path]]) -> Iterator[str]:
+    """Roles of which a pair's folder does not hold one image."""
     for role in ("original", "modified"):
         if role not in found:
             names = ", ".join(path.name for path in _visible(folder)) or "an empty folder"
-            wanted = f"{folder.name}_{_ENDINGS[role][0]}.jpg, .png or .webp"
-            faults.append(error_at(str(folder), f"no {role} picture by its name", names, wanted))
+            expected = f"{folder.name}_{_ENDINGS[role][0]}.jpg, .png or .webp"
+            yield error_at(str(folder), f"no {role} image", names, expected)
     for role, paths in found.items():
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
-            faults.append(error_at(str(folder), f"more than one {role} picture", names, "one"))
-    truth = _truth(folder)
-    faults += truth if isinstance(truth, list) else []
-    if faults:
-        yield from faults
-    else:
-        pictures = {role: Picture(str(path), path) for role, (path,) in found.items()}
-        place = str(folder / (TRUTH if (folder / TRUTH).exists() else LOG))
-        yield Pair(place, folder.parent.name, row, writable_name(folder.name), pictures, truth)
+            yield error_at(str(folder), f"more than one {role} image", names, "one")
 
 
-def _truth(folder: Path) -> Truth | list[str]:
+def _truth(folder: Path) -> PairTruth | list[str]:
     path = next((path for name in (TRUTH, LOG) if (path := folder / name).is_file()), None)
     if path is None:
         return [error_at(str(folder), "no truth", "no such file", f"{TRUTH} (or {LOG} of the released generator)")]
@@ -92,23 +96,23 @@ def _truth(folder: Path) -> Truth | list[str]:
         return content
     if path.name == LOG:
         content = {"modifications": [_unlogged(entry) for entry in content.get("differences") or []]}
-    return read_strict(Truth, content, str(path))
+    return read_strict(PairTruth, content, str(path))
 
 
 def _unlogged(entry: Any) -> Any:
-    """A difference of the generator's log in the words of `Modification`; one that failed keeps its `error`."""
+    """A difference of the generator's log with the keys of `Modification`; one that failed keeps its `error`."""
     if not isinstance(entry, dict):
         return entry
     return {_LOGGED_NAMES.get(key, key): value for key, value in entry.items() if key not in _LOGGED_ONLY}
 
 
-def _pictures(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of a pair's folder by role; those of no role, such as the generator's steps, are left out."""
-    pictures = [path for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]
+def _images(folder: Path) -> dict[str, list[Path]]:
+    """The images of a pair's folder by role, without those of no role, such as the generator's steps."""
+    images = [path for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]
     found = {}
     for role, endings in _ENDINGS.items():
         for ending in endings:
-            named = [path for path in pictures if f"_{path.stem.lower()}".endswith(f"_{ending}")]
+            named = [path for path in images if f"_{path.stem.lower()}".endswith(f"_{ending}")]
             if named:
                 found[role] = named
                 break
@@ -120,7 +124,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What lies in a folder and is not hidden, in natural order: 2 before 10, whatever order the file system has."""
+    """What a folder holds that is not hidden, in natural order: 2 before 10, whatever the file system's order."""
     return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
 
 

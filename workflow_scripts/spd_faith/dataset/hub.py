@@ -1,42 +1,40 @@
-"""A published dataset: Parquet files of a Hugging Face repository, read without decoding a picture."""
+"""A published dataset: Parquet files of a Hugging Face repository, read without decoding an image."""
 
 import logging
 import math
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from spd_faith.core.controls import NO_CONTROL
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import TYPES
-from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
-from spd_faith.dataset.picture_sizes import seen_size
+from spd_faith.dataset.image_sizes import upright_size
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import HubDataset
 
 _PAIRS_PER_BATCH = 64
 _READ_BYTES = 1 << 20  # at a time and column
-_TOLD_FAULTS = 100
-_OTHER_NAMES = {
-    "colour": "color", "color change": "color", "colour change": "color", "recolor": "color", "recolour": "color",
-    "removed": "remove", "removal": "remove", "delete": "remove", "deletion": "remove",
-    "move": "position", "moved": "position", "position change": "position",
-}  # fmt: skip
-_QUOTATION_MARKS = ('""', "''", "“”", "‘’")
+_MAX_REPORTED = 100
+_QUOTATION_MARKS = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _log = logging.getLogger(__name__)
 
 
-class _Fault(Exception):
-    """What is wrong with a published pair."""
+class _UnusablePair(Exception):
+    """Why a published pair cannot be used."""
 
 
-def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     """Batches of (rows of `SAMPLES`, rows of `IMAGES`), split by split in the order of the entry.
 
     Raises `UserError` where a split has no file, the columns are others, or the number of rows is not the entry's;
@@ -49,7 +47,7 @@ def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str
         if expected is not None and rows[split] != expected:
             raise UserError(f"{dataset.repository}: split {split} has {rows[split]} rows, its entry says {expected}")
 
-    faults, oddities, absent = [], _Oddities(), set(dataset.exclude)
+    errors, oddities, absent = [], _Oddities(), set(dataset.exclude)
     with progress(sum(min(n, dataset.limit or n) for n in rows.values()), "pairs", "pair") as bar:
         for split, of_split in files.items():
             for batch in _batches(of_split, dataset.limit):
@@ -61,31 +59,31 @@ def hub_pairs(folder: Path, dataset: HubDataset) -> Iterator[tuple[list[dict[str
                         continue
                     try:
                         sample, image = _sample_row(sample_id, split, pair, oddities), _image_row(sample_id, pair)
-                    except _Fault as fault:
-                        faults.append(f"  {sample_id}: {fault}")
+                    except _UnusablePair as error:
+                        errors.append(f"  {sample_id}: {error}")
                     else:
                         samples.append(sample)
                         images.append(image)
                 if samples:
                     yield samples, images
                 bar.update(len(batch))
-    oddities.tell()
-    if faults:
-        more = [f"  and {len(faults) - _TOLD_FAULTS} more"] if len(faults) > _TOLD_FAULTS else []
+    oddities.report()
+    if errors:
+        more = [f"  and {len(errors) - _MAX_REPORTED} more"] if len(errors) > _MAX_REPORTED else []
         raise UserError(
             "\n".join(
-                [f"{dataset.repository}: pairs that cannot be used: {len(faults)}", *faults[:_TOLD_FAULTS], *more]
+                [f"{dataset.repository}: pairs that cannot be used: {len(errors)}", *errors[:_MAX_REPORTED], *more]
             )
-            + "\n  To go on without them, name them in `exclude` of the dataset's entry."
+            + "\n  To continue without them, list them under `exclude` in the dataset's entry."
         )
     if absent and dataset.limit is None:
-        raise UserError(f"{dataset.repository}: the entry excludes what is not there: {', '.join(sorted(absent))}")
+        raise UserError(f"{dataset.repository}: the entry excludes unknown pairs: {', '.join(sorted(absent))}")
 
 
 def _open(folder: Path, name: str) -> tuple[str, pq.ParquetFile]:
     """(name, file), once its columns are known to be those of the published dataset."""
     try:
-        # Without pre-buffering, which holds whole columns, and here that is all pictures of a file.
+        # Without pre-buffering, which holds whole columns, and here that is all images of a file.
         file = pq.ParquetFile(folder / name, buffer_size=_READ_BYTES, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(name, error) from error
@@ -95,8 +93,8 @@ def _open(folder: Path, name: str) -> tuple[str, pq.ParquetFile]:
 
 def _damaged(name: str, error: Exception) -> UserError:
     return UserError(
-        f"{name}: not a whole Parquet file\n  {error}\n"
-        "  It is as the hub has it: only who published it can mend it. Name another revision in the dataset's entry."
+        f"{name}: not a complete Parquet file\n  {error}\n"
+        "  The hub's own copy is damaged. Name another revision in the dataset's entry."
     )
 
 
@@ -129,19 +127,19 @@ class _Oddities:
     def add(self, what: str, sample_id: str) -> None:
         self._found.setdefault(what, []).append(sample_id)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         for what, sample_ids in self._found.items():
             _log.warning("%s: %d, the first in %s", what, len(sample_ids), sample_ids[0])
 
 
 def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Oddities) -> dict[str, Any]:
     if pair["image_id"] in (None, ""):
-        raise _Fault("no image_id")
+        raise _UnusablePair("no image_id")
     width, height = _size(pair, "image1")
     if (width, height) != _size(pair, "image2"):
-        oddities.add("pairs whose pictures differ in size", sample_id)
+        oddities.add("pairs whose images differ in size", sample_id)
     if not pair["differences"]:
-        raise _Fault("no differences")
+        raise _UnusablePair("no differences")
     differences = [_difference(number, one) for number, one in enumerate(pair["differences"], start=1)]
     for published, difference in zip(pair["differences"], differences, strict=True):
         if difference["bbox"] is None:
@@ -159,19 +157,21 @@ def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Odd
         "height": height,
         "num_differences": len(differences),
         "differences": differences,
-        "control": "none",
+        "control": NO_CONTROL,
     }
 
 
 def _difference(number: int, published: dict[str, Any] | None) -> dict[str, Any]:
     if published is None:
-        raise _Fault(f"difference {number} is null")
+        raise _UnusablePair(f"difference {number} is null")
     name = " ".join((published["type"] or "").lower().replace("_", " ").replace("-", " ").split())
-    kind = _OTHER_NAMES.get(name, name)
-    if kind not in TYPES:
-        raise _Fault(f"difference {number} has the type {published['type']!r}, none of {', '.join(TYPES)}")
+    kind = DifferenceType.published(name)
+    if kind is None:
+        raise _UnusablePair(
+            f"difference {number} has the type {published['type']!r}, none of {', '.join(DifferenceType)}"
+        )
     if not (category := " ".join((published["category"] or "").lower().split())):
-        raise _Fault(f"difference {number} has no category")
+        raise _UnusablePair(f"difference {number} has no category")
     return {
         "type": kind,
         "category": category,
@@ -210,20 +210,20 @@ def _image_row(sample_id: str, pair: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
-    """(width, height) as the picture is to be seen."""
+    """(width, height) as the image is shown."""
     data = _encoded(pair, column)
     try:
-        with Image.open(BytesIO(data)) as picture:  # reads the header alone
-            return seen_size(picture)
-    except Exception as error:  # Pillow tells of broken headers by SyntaxError, struct.error and others
-        raise _Fault(f"{column} is not a picture that can be read") from error
+        with Image.open(BytesIO(data)) as image:  # reads the header alone
+            return upright_size(image)
+    except Exception as error:  # Pillow raises SyntaxError, struct.error and others for broken headers
+        raise _UnusablePair(f"{column} is not a readable image") from error
 
 
 def _encoded(pair: dict[str, Any], column: str) -> bytes:
     """Encoded bytes of an image cell: plain bytes, or a struct with bytes and path."""
     cell = pair[column]
-    data = cell["bytes"] if isinstance(cell, dict) else cell
+    data: bytes | None = cell["bytes"] if isinstance(cell, dict) else cell
     if not data:
         path = cell.get("path") if isinstance(cell, dict) else None
-        raise _Fault(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")
+        raise _UnusablePair(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")
     return data

@@ -39,7 +39,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
 
 
-def _is_picture(kind: pa.DataType) -> bool:
+def _is_image(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         names = [field.name for field in kind]
         return "bytes" in names and (_is_bytes(kind.field("bytes").type) or pa.types.is_null(kind.field("bytes").type))
@@ -65,8 +65,8 @@ _DIFFERENCE: dict[str, Callable[[pa.DataType], bool]] = {
 }
 COLUMNS: dict[str, tuple[Callable[[pa.DataType], bool], str]] = {
     "image_id": (_is_id, "string or integer"),
-    "image1": (_is_picture, "binary or struct<bytes, path>"),
-    "image2": (_is_picture, "binary or struct<bytes, path>"),
+    "image1": (_is_image, "binary or struct<bytes, path>"),
+    "image2": (_is_image, "binary or struct<bytes, path>"),
     "num_differences": (_is_number_or_absent, "number"),
     "differences": (_is_differences, f"list<struct<{', '.join(_DIFFERENCE)}>>"),
 }

@@ -1,7 +1,7 @@
 """The Parquet files of a dataset repository, fetched into the cache of the Hugging Face hub and checked.
 
-The contents are fetched here, under names that the next run goes on with: huggingface_hub itself throws away what it
-has of a file when its process ends. They come by plain HTTP whether or not hf_xet is installed: there is one path.
+The contents are fetched here, under names that the next run resumes from: huggingface_hub itself discards a partial
+file when its process ends. They come by plain HTTP whether or not hf_xet is installed: there is one path.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import tenacity
@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get, repo_folder_name
-from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers
+from huggingface_hub.utils import build_hf_headers, parse_ratelimit_headers  # type: ignore[attr-defined]  # lazily
 from tqdm import tqdm
 
 from spd_faith.core.errors import UserError
@@ -34,8 +34,10 @@ from spd_faith.core.hub_locks import use_own_hub_locks
 from spd_faith.core.locks import exclusive_lock
 from spd_faith.core.machine import network_hint
 from spd_faith.core.progress import progress
-from spd_faith.dataset.entries import HubDataset
 from spd_faith.dataset.hub_files import split_files, split_patterns
+
+if TYPE_CHECKING:
+    from spd_faith.dataset.entries import HubDataset
 
 _ATTEMPTS = 5
 _LONGEST_WAIT_S = 300  # the hub counts requests over five minutes
@@ -44,26 +46,28 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
-def download(dataset: HubDataset) -> tuple[Path, str]:
+def download(dataset: "HubDataset") -> tuple[Path, str]:
     """(folder, commit) with the Parquet files of the entry's splits, whole and as the hub describes them.
 
-    Goes on with a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
+    Resumes a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
     HF_HUB_OFFLINE=1 takes the commit that an earlier run fetched. Raises `UserError` that says what to do.
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
         raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request, with signed addresses
     use_own_hub_locks()
-    with _told_refusals(dataset):
+    with _refusals_reported(dataset):
         offline = constants.is_offline_mode()
         revision = dataset.revision if offline else _fetch_contents(dataset)
         patterns = [pattern for split in dataset.splits for pattern in split_patterns(split)]
+        no_bar: Any = partial(tqdm, disable=True)  # little is left to fetch
         folder = Path(
             snapshot_download(
                 dataset.repository,
                 repo_type="dataset",
                 revision=revision,
                 allow_patterns=patterns,
-                tqdm_class=partial(tqdm, disable=True),  # little is left to fetch
+                tqdm_class=no_bar,
             )
         )
     commit = folder.name  # so are snapshot folders named
@@ -74,17 +78,18 @@ def download(dataset: HubDataset) -> tuple[Path, str]:
     return folder, commit
 
 
-def _storage(dataset: HubDataset) -> Path:
+def _storage(dataset: "HubDataset") -> Path:
     return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset.repository, repo_type="dataset"))
 
 
-def _fetch_contents(dataset: HubDataset) -> str:
-    """Put the contents of the splits' files into the cache; the commit that the entry's revision stands for."""
+def _fetch_contents(dataset: "HubDataset") -> str:
+    """Fetch the contents of the splits' files into the cache; returns the commit of the entry's revision."""
     retry = _retrying()
     info = retry(
         HfApi().dataset_info, dataset.repository, revision=dataset.revision, files_metadata=True, timeout=_TIMEOUT_S
     )
-    _log.info("%s at %s: commit %s", dataset.repository, dataset.revision, info.sha)
+    commit: str = info.sha
+    _log.info("%s at %s: commit %s", dataset.repository, dataset.revision, commit)
     published = {file.rfilename: file for file in info.siblings or []}
     wanted = [name for split in dataset.splits for name in _files_of(published, split, dataset)]
     blobs = _storage(dataset) / "blobs"
@@ -95,7 +100,7 @@ def _fetch_contents(dataset: HubDataset) -> str:
         large = published[name].lfs
         if large is None:  # a small file, which the library fetches well enough
             continue
-        url = hf_hub_url(dataset.repository, name, repo_type="dataset", revision=info.sha)
+        url = hf_hub_url(dataset.repository, name, repo_type="dataset", revision=commit)
         blob = blobs / large.sha256  # the library takes what it finds under this name
         with exclusive_lock(locks / f"{large.sha256}.lock.own", "files may be fetched twice") as lock:
             if not blob.exists():
@@ -107,7 +112,7 @@ def _fetch_contents(dataset: HubDataset) -> str:
                 finally:
                     if not lock.is_held:
                         part.unlink(missing_ok=True)
-    return info.sha
+    return commit
 
 
 def _fetch(url: str, part: Path, size: int, name: str) -> None:
@@ -117,6 +122,7 @@ def _fetch(url: str, part: Path, size: int, name: str) -> None:
         if handle.tell() > size:
             handle.truncate(0)
         here = handle.tell()
+        bar: Any = _bar  # any callable serves as the class that the library asks for
         http_get(
             url,
             handle,
@@ -124,11 +130,11 @@ def _fetch(url: str, part: Path, size: int, name: str) -> None:
             headers=headers,
             expected_size=size,
             displayed_filename=name,
-            tqdm_class=_bar,
+            tqdm_class=bar,
         )
 
 
-def _bar(desc: str, total: int, initial: int, **_: Any) -> tqdm:
+def _bar(desc: str, total: int, initial: int, **_: Any) -> "tqdm[None]":
     bar = progress(total, desc, "byte")
     bar.unit_scale = True
     bar.initial = bar.n = bar.last_print_n = initial
@@ -145,22 +151,25 @@ def _retrying() -> Callable[..., Any]:
             return error.errno is None  # fewer bytes came than were announced; not a full disk
         return isinstance(error, httpx2.NetworkError | httpx2.TimeoutException | httpx2.RemoteProtocolError)
 
+    def failure(state: tenacity.RetryCallState) -> BaseException | None:
+        return state.outcome.exception() if state.outcome else None
+
     def seconds(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception()
+        error = failure(state)
         asked = _asked_wait(error.response.headers) if isinstance(error, HfHubHTTPError) else None
         return min(_LONGEST_WAIT_S, asked if asked is not None else 2 ** (state.attempt_number - 1))
+
+    def report(state: tenacity.RetryCallState) -> None:
+        error, attempt = failure(state), state.attempt_number + 1
+        if error and state.next_action:
+            wait = state.next_action.sleep
+            _log.warning("%s; again in %.0f s (%d of %d)", _first_line(error), wait, attempt, _ATTEMPTS)
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass),
         wait=seconds,
         stop=tenacity.stop_after_attempt(_ATTEMPTS),
-        before_sleep=lambda state: _log.warning(
-            "%s; again in %.0f s (%d of %d)",
-            _first_line(state.outcome.exception()),
-            state.next_action.sleep,
-            state.attempt_number + 1,
-            _ATTEMPTS,
-        ),
+        before_sleep=report,
         reraise=True,
     )
 
@@ -173,14 +182,14 @@ def _asked_wait(headers: httpx2.Headers) -> int | None:
     return limit.reset_in_seconds + 1 if limit and limit.remaining == 0 else None
 
 
-def _files_of(names: Iterable[str], split: str, dataset: HubDataset) -> list[str]:
+def _files_of(names: Iterable[str], split: str, dataset: "HubDataset") -> list[str]:
     try:
         return split_files(names, split)
     except UserError as error:
         raise UserError(f"{dataset.repository} at {dataset.revision}: {error}") from error
 
 
-def _check_contents(dataset: HubDataset, folder: Path) -> None:
+def _check_contents(dataset: "HubDataset", folder: Path) -> None:
     """Raise `UserError` where a file is not what its name in the cache, its SHA-256, says; such a file is removed."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     damaged = {}
@@ -197,23 +206,23 @@ def _check_contents(dataset: HubDataset, folder: Path) -> None:
     if damaged:
         raise UserError(
             "\n".join([f"{dataset.repository}: files are damaged, and were removed from the cache", *damaged.values()])
-            + "\n  Run the command again: it fetches them anew. If that does not help, the hub's own copy is damaged."
+            + "\n  Run the command again to download them again. If that does not help, the hub's own copy is damaged."
         )
 
 
 @contextmanager
-def _told_refusals(dataset: HubDataset) -> Iterator[None]:
-    """Tell as a `UserError` what the hub refuses, what the cache lacks, and where there is no connection."""
+def _refusals_reported(dataset: "HubDataset") -> Iterator[None]:
+    """Raise as a `UserError` what the hub refuses, what the cache lacks, and a missing connection."""
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:
-        cause = error
+        cause: BaseException = error
         while isinstance(cause, LocalEntryNotFoundError) and cause.__cause__ is not None:
             cause = cause.__cause__  # the library's summary hides what the hub answered
         raise UserError(f"{dataset.repository} at {dataset.revision}: {_refusal(dataset, cause)}") from error
 
 
-def _refusal(dataset: HubDataset, error: BaseException) -> str:
+def _refusal(dataset: "HubDataset", error: BaseException) -> str:
     page = f"{constants.ENDPOINT}/datasets/{dataset.repository}"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if constants.is_offline_mode():

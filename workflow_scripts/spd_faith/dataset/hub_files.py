@@ -1,4 +1,4 @@
-"""Which files of a dataset repository hold a split, told by their names."""
+"""Which files of a dataset repository hold a split, by their names."""
 
 import re
 from collections.abc import Iterable
@@ -27,11 +27,17 @@ def split_files(names: Iterable[str], split: str) -> list[str]:
     found = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
     if not found:
         raise UserError(f"no Parquet file of split '{split}'\n  found: {', '.join(names) or 'no Parquet file at all'}")
-    numbers = {name: _SHARD.search(PurePosixPath(name).name) for name in found}
-    sets = {(PurePosixPath(name).parent, number and int(number[2])) for name, number in numbers.items()}
+    shards = {name: _shard(name) for name in found}
+    sets = {(PurePosixPath(name).parent, total) for name, (_, total) in shards.items()}
     if len(sets) > 1:
         raise UserError(f"split '{split}' stands in more than one set of files\n  found: {', '.join(found)}")
     _, total = sets.pop()
-    if total is not None and {int(number[1]) for number in numbers.values()} != set(range(total)):
+    if total is not None and {number for number, _ in shards.values()} != set(range(total)):
         raise UserError(f"split '{split}' lacks some of its {total} files\n  found: {', '.join(found)}")
     return found
+
+
+def _shard(name: str) -> tuple[int, int] | tuple[None, None]:
+    """(number, how many there are) of a file of a numbered set."""
+    match = _SHARD.search(PurePosixPath(name).name)
+    return (int(match[1]), int(match[2])) if match else (None, None)

@@ -1,22 +1,23 @@
-"""What a pair of one's own is: its truth as people write it, the files of its pictures, and their faults."""
+"""A pair of the user's: its true differences as written in a file, its image files, and the errors in both."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_errors import error_at, explain
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.text import writable_json
-from spd_faith.dataset.merged import Layout
-from spd_faith.dataset.picture_sizes import seen_size
+from spd_faith.dataset.image_sizes import upright_size
+from spd_faith.dataset.merged import MergedLayout
 
-PICTURE = "a picture as JPEG, PNG or WebP"
+IMAGE_FORMATS = "an image as JPEG, PNG or WebP"
 _FAITHFUL = {1: True, 0: False, -1: None}  # True and False are 1 and 0
 
 Content = TypeVar("Content", bound=Strict)
@@ -56,55 +57,55 @@ def _some(modifications: list[Any]) -> list[Any]:
 
 
 ImageId = Annotated[str, BeforeValidator(_as_text), AfterValidator(_named)]
-Box = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], AfterValidator(_four_numbers)]
+BoundingBox = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], AfterValidator(_four_numbers)]
 
 
 class Modification(Strict):
     """A true difference."""
 
-    type: Annotated[Literal["color", "remove", "position"], BeforeValidator(_lower)]
+    type: Annotated[DifferenceType, Field(strict=False), BeforeValidator(_lower)]
     """color, remove or position."""
     category: Annotated[str, BeforeValidator(_lower), AfterValidator(_named)]
     """The object's name, best one of the 80 of COCO."""
     description: str | None = None
     """The difference in a sentence."""
     original_color: str | None = None
-    """Its color in the original picture."""
+    """Its color in the original image."""
     target_color: str | None = None
-    """Its color in the modified picture."""
-    bbox: Box | None = None
-    """[x, y, w, h] in the original picture: pixels of the top left corner, and the size."""
-    bbox_after: Box | None = None
-    """[x, y, w, h] in the modified picture, where the object is still there."""
+    """Its color in the modified image."""
+    bbox: BoundingBox | None = None
+    """[x, y, w, h] in the original image: pixels of the top left corner, and the size."""
+    bbox_after: BoundingBox | None = None
+    """[x, y, w, h] in the modified image, where the object is still there."""
 
 
-class Truth(Strict):
-    """What is known of a pair, in the words of the published JSONL."""
+class PairTruth(Strict):
+    """What is known of a pair, with the keys of the published JSONL."""
 
     modifications: Annotated[list[Modification], AfterValidator(_some)]
-    """The true differences, one at least: the metrics do not know identical pairs."""
+    """The true differences, at least one: recall and F1 are undefined for identical images."""
     question: str | None = None
-    """The question that the pair was published with; kept, and not asked."""
+    """The question that the pair was published with; kept, not asked."""
     is_faithful: Annotated[bool | None, BeforeValidator(_label)] = None
-    """1 or true, 0 or false; -1 or null where it is not known."""
+    """1 or true, 0 or false; -1 or null if unknown."""
 
 
-class Picture(NamedTuple):
-    place: str  # how a fault names it
+class ImageFile(NamedTuple):
+    place: str  # what an error calls it
     path: Path
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair that was found and has not been opened. `pictures` has original and modified, or merged, or all three."""
+    """A pair whose images are not opened yet. `images` has original and modified, or merged, or all three."""
 
     place: str
     split: str
     row: int
     image_id: str
-    pictures: Mapping[str, Picture]
-    truth: Truth
-    layout: Layout | None = None
+    images: Mapping[str, ImageFile]
+    truth: PairTruth
+    layout: MergedLayout | None = None
 
     @property
     def sample_id(self) -> str:
@@ -116,7 +117,7 @@ class _RepeatedKey(ValueError):
 
 
 def _without_repeats(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON keeps the last of two equal keys in silence; a truth may not."""
+    """The items as a dictionary. Raises `_RepeatedKey`, where `json` would silently keep the last value."""
     content = dict(items)
     if len(content) < len(items):
         names = [name for name, _ in items]
@@ -125,14 +126,14 @@ def _without_repeats(items: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_object(data: bytes, place: str) -> dict[str, Any] | list[str]:
-    """The JSON object in `data`, or its fault."""
+    """The JSON object in `data`, or the error in it."""
     allowed = "one JSON object, {…}, with no comma before or after its last brace"
     try:
         content = json.loads(writable_json(data.decode("utf-8-sig")), object_pairs_hook=_without_repeats)
     except UnicodeDecodeError as error:
         return [error_at(place, "not in UTF-8", f"byte {data[error.start]:#x} at {error.start + 1}", "text in UTF-8")]
     except _RepeatedKey as error:
-        return [error_at(place, "a key that stands more than once", str(error), "each key once")]
+        return [error_at(place, "repeated key", str(error), "each key once")]
     except json.JSONDecodeError as error:
         found = f"{error.msg} at line {error.lineno}, column {error.colno}"
         return [error_at(place, "not valid JSON", found, allowed)]
@@ -142,35 +143,35 @@ def read_object(data: bytes, place: str) -> dict[str, Any] | list[str]:
 
 
 def read_strict(model: type[Content], content: Any, place: str) -> Content | list[str]:
-    """`content` as `model`, or its faults."""
+    """`content` as `model`, or the errors in it."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        return [explain(place, (), model, told) for told in error.errors()]
+        return [explain(place, (), model, details) for details in error.errors()]
 
 
-def picture_faults(pair: Pair) -> Iterator[str]:
-    """Faults that show without decoding: files that are not there or no pictures, boxes that leave their picture."""
-    sizes = {role: upright_size(picture.path) for role, picture in pair.pictures.items()}
+def image_errors(pair: Pair) -> Iterator[str]:
+    """Errors that are found without decoding: missing files, files that are no images, boxes outside their image."""
+    sizes = {role: size_or_error(image.path) for role, image in pair.images.items()}
     for role, size in sizes.items():
         if isinstance(size, str):
-            yield error_at(pair.pictures[role].place, size, str(pair.pictures[role].path), PICTURE)
+            yield error_at(pair.images[role].place, size, str(pair.images[role].path), IMAGE_FORMATS)
     readable = {role: size for role, size in sizes.items() if not isinstance(size, str)}
     if {"original", "modified"} <= set(readable):
-        original, modified = (pair.pictures[role].path for role in ("original", "modified"))
+        original, modified = (pair.images[role].path for role in ("original", "modified"))
         if original.samefile(modified):
-            yield error_at(pair.place, "original and modified are one file", str(original), "two pictures")
-        yield from box_faults(pair, readable["original"], readable["modified"])
+            yield error_at(pair.place, "original and modified are the same file", str(original), "two images")
+        yield from box_errors(pair, readable["original"], readable["modified"])
 
 
-def box_faults(pair: Pair, original: Size, modified: Size) -> Iterator[str]:
-    """Boxes that leave the original or the modified picture, of these sizes, by more than a pixel."""
+def box_errors(pair: Pair, original: Size, modified: Size) -> Iterator[str]:
+    """Boxes that lie outside the original or the modified image, of these sizes, by more than a pixel."""
     for number, difference in enumerate(pair.truth.modifications):
         for key, box, size in (("bbox", difference.bbox, original), ("bbox_after", difference.bbox_after, modified)):
             if box and not _inside(box, size):
                 place = f"{pair.place}: modifications.{number}.{key}"
-                allowed = f"[x, y, w, h] inside the picture of {size[0]}×{size[1]} pixels"
-                yield error_at(place, "leaves the picture", box, allowed)
+                allowed = f"[x, y, w, h] inside the image of {size[0]}×{size[1]} pixels"
+                yield error_at(place, "outside the image", box, allowed)
 
 
 def _inside(box: list[float], size: Size) -> bool:
@@ -178,36 +179,36 @@ def _inside(box: list[float], size: Size) -> bool:
     return min(x, y) >= -1 and x + w <= width + 1 and y + h <= height + 1
 
 
-def upright_size(path: Path) -> Size | str:
-    """(width, height) as the picture is to be seen, or what is wrong with the file.
+def size_or_error(path: Path) -> Size | str:
+    """(width, height) of an image file as it is shown, or what is wrong with the file.
 
-    Reads the header and the end of the file; only a file that does not end as its format does is decoded.
+    Reads the header and the end of the file; a file that does not end as its format does is decoded.
     """
     try:
         if path.is_dir():
-            return "a folder, not a picture"
+            return "a folder, not an image"
         if path.stat().st_size == 0:
             return "an empty file"
-        with Image.open(path) as picture:
-            if not _ends_whole(path, picture.format):
-                picture.load()
-            return seen_size(picture)
+        with Image.open(path) as image:
+            if not _is_complete(path, image.format):
+                image.load()
+            return upright_size(image)
     except FileNotFoundError:
         return "no such file"
     except UnidentifiedImageError:
-        return "not a picture that can be read"
-    except Exception as error:  # Pillow tells of broken headers by SyntaxError, struct.error and others
+        return "not a readable image"
+    except Exception as error:  # Pillow raises SyntaxError, struct.error and others for broken headers
         return f"cannot be read ({type(error).__name__}: {error})"
 
 
-def _ends_whole(path: Path, kind: str | None) -> bool:
-    """Whether the file ends as a whole one of its kind does; one that does not may still be whole."""
+def _is_complete(path: Path, image_format: str | None) -> bool:
+    """Whether the file ends as its format does; one that does not may still be complete."""
     with path.open("rb") as file:
         start = file.read(12)
         size = file.seek(0, SEEK_END)
         file.seek(-min(size, 64), SEEK_END)
         end = file.read()
-    match kind:
+    match image_format:
         case "JPEG":
             return end.rstrip(b"\0").endswith(b"\xff\xd9")
         case "PNG":

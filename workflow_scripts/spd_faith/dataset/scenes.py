@@ -8,9 +8,12 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
+from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import TYPES
 from spd_faith.dataset.sprites import CATEGORIES, COLORS, FULL_COVERAGE, sprite
+
+DRAWN_TYPES = (DifferenceType.COLOR, DifferenceType.REMOVE, DifferenceType.POSITION)
+"""The types that a scene can show."""
 
 GRID = 4
 CELL = 112  # pixels
@@ -21,7 +24,7 @@ JITTER = (-8, -4, 0, 4, 8)
 TINTS = ((236, 236, 236), (238, 230, 212), (214, 226, 240), (222, 236, 218), (240, 222, 226), (205, 208, 214))
 LIGHTS = ("plain", "vertical", "horizontal", "diagonal")
 
-LOOK_ALIKES = {  # the nearest colours; still apart for a child's eye
+LOOK_ALIKES = {  # the nearest colours, which a person still tells apart at a glance
     "red": ("orange", "pink"),
     "orange": ("red", "yellow"),
     "yellow": ("orange",),
@@ -33,7 +36,7 @@ LOOK_ALIKES = {  # the nearest colours; still apart for a child's eye
 }
 
 Pixels = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]  # x, y, width, height
+PixelBox = tuple[int, int, int, int]  # x, y, width, height
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class SceneDifference:
-    type: str
+    type: DifferenceType
     before: SceneObject
     after: SceneObject | None  # None where it was removed
 
@@ -91,10 +94,10 @@ def sample_pair(
     sizes: Sequence[int] = SIZES,
     look_alike: bool = False,
 ) -> ScenePair:
-    """Draw a pair; `objects` and `differences` are fewest and most, and no category occurs twice.
+    """Draw a pair; `objects` and `differences` are the fewest and the most, and no category occurs twice.
 
-    With `look_alike` a color change takes one of the nearest colours. Raises `UserError` where the scene cannot hold
-    so many objects or the objects so many differences.
+    With `look_alike` a colour changes to one of the nearest. Raises `UserError` for more objects than a scene holds, or
+    more differences than objects.
     """
     if objects[1] > len(CATEGORIES) or objects[0] < 1:
         raise UserError(f"objects {list(objects)}: a scene holds 1 to {len(CATEGORIES)} objects, one per category.")
@@ -112,15 +115,15 @@ def sample_pair(
         SceneObject(category, rng.choice(list(COLORS)), rng.choice(sizes), cell, rng.choice(JITTER), rng.choice(JITTER))
         for category, cell in zip(categories, cells, strict=False)
     )
-    free_cells = cells[len(categories) :]  # free in the original picture: nothing moves to where another was
+    free_cells = cells[len(categories) :]  # free in the original image: nothing moves to where another object was
     found = []
     for before in rng.sample(original, rng.randint(*differences)):
-        kind = rng.choice(TYPES if free_cells else TYPES[:2])
+        kind = rng.choice([kind for kind in DRAWN_TYPES if free_cells or kind.changes != Attribute.PLACE])
         after = None
-        if kind == "color":
+        if kind == DifferenceType.COLOR:
             others = LOOK_ALIKES[before.color] if look_alike else [name for name in COLORS if name != before.color]
             after = replace(before, color=rng.choice(others))
-        elif kind == "position":
+        elif kind == DifferenceType.POSITION:
             after = replace(before, cell=free_cells.pop())
         found.append(SceneDifference(kind, before, after))
     changed = {difference.before: difference.after for difference in found}
@@ -146,7 +149,7 @@ def _render_background(background: Background) -> npt.NDArray[np.int32]:
 
 
 def render(background: Background, objects: Iterable[SceneObject]) -> Pixels:
-    """The picture, (448, 448, 3), in whole-number arithmetic."""
+    """The image, (448, 448, 3), in whole-number arithmetic."""
     pixels = _render_background(background).copy()
     for thing in objects:
         patch = _patch(pixels, thing)
@@ -154,7 +157,7 @@ def render(background: Background, objects: Iterable[SceneObject]) -> Pixels:
     return pixels.astype(np.uint8)
 
 
-def visible_box(background: Background, thing: SceneObject) -> Box:
+def visible_box(background: Background, thing: SceneObject) -> PixelBox:
     """The tight box of the pixels that show the object."""
     behind = _patch(_render_background(background), thing)
     shown = (_drawn_over(behind, thing) != behind).any(axis=2)

@@ -1,4 +1,4 @@
-"""Little pictures of COCO objects, drawn by code in any of eight colours.
+"""Small images of COCO objects, drawn by code in any of eight colours.
 
 Only additions, multiplications, divisions and comparisons decide which of the 4×4 points inside a pixel belong to a
 shape, and what follows is integer arithmetic, so a sprite has the same pixels on every machine.
@@ -57,16 +57,18 @@ class _Canvas:
     def ellipse(self, left: float, top: float, right: float, bottom: float) -> Mask:
         across = (2 * self.x - left - right) / (right - left)
         down = (2 * self.y - top - bottom) / (bottom - top)
-        return across * across + down * down <= 1
+        inside: Mask = across * across + down * down <= 1
+        return inside
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, radius: float = 0) -> Mask:
-        inside = (self.x >= left) & (self.x <= right) & (self.y >= top) & (self.y <= bottom)
+        inside: Mask = (self.x >= left) & (self.x <= right) & (self.y >= top) & (self.y <= bottom)
         if not radius:
             return inside
         # Beyond the inner rectangle the distance to it decides.
         across = np.maximum(np.maximum(left + radius - self.x, self.x - right + radius), 0)
         down = np.maximum(np.maximum(top + radius - self.y, self.y - bottom + radius), 0)
-        return inside & (across * across + down * down <= radius * radius)
+        rounded: Mask = across * across + down * down <= radius * radius
+        return inside & rounded
 
     def polygon(self, *corners: Point) -> Mask:
         """Inside by the even-odd rule."""
@@ -234,9 +236,9 @@ def _ink_map(category: str, size: int) -> npt.NDArray[np.uint8]:
 
 @cache
 def sprite(category: str, color: str, size: int) -> npt.NDArray[np.int32]:
-    """The picture as (size, size, 4): summed red, green and blue of the covered points, and how many of 16 they are."""
+    """The object as (size, size, 4): summed red, green and blue of the covered points, and how many of 16 they are."""
     palette = np.array([(0, 0, 0, 0), *((*rgb, 1) for rgb in (COLORS[color], *_FIXED_INKS.values()))], np.int32)
     points = palette[_ink_map(category, size)].reshape(size, SUBPIXELS, size, SUBPIXELS, 4)
-    summed = points.sum(axis=(1, 3), dtype=np.int32)
+    summed: npt.NDArray[np.int32] = points.sum(axis=(1, 3), dtype=np.int32)
     summed.setflags(write=False)  # shared by every scene
     return summed

@@ -28,7 +28,8 @@ class Charges:
         """The cost of all calls that ended, and the bounds of those that did not, in US dollars."""
         records = self._journal.read()
         calls = [call for call in records if not call.endswith(_END)]
-        return sum(records.get(call + _END, records[call]).content["usd"] for call in calls)
+        costs: list[float] = [records.get(call + _END, records[call]).content["usd"] for call in calls]
+        return sum(costs)
 
     def begin(self, most_usd: float) -> str:
         """Write down a call that is about to be made and costs at most so much; its name, for `end`."""

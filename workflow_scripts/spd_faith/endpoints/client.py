@@ -36,9 +36,9 @@ for _http_library in ("httpx", "httpx2"):  # they write a line per call
     logging.getLogger(_http_library).setLevel(logging.WARNING)
 
 _KEY = re.compile(r"[!-~]+")  # what a header can carry
-_FIRST_WAIT_SECONDS = 1.0
+FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
-_LONGEST_RETRY_AFTER_SECONDS = 120.0
+LONGEST_RETRY_AFTER_SECONDS = 120.0
 _QUESTIONS_IN_A_ROW = 10  # that fail until the job ends
 _FRACTION_IN_A_ROW = 0.02  # of the answers, where that is more: with so many failures there is no rank anyway
 _DOUBTFUL_CALLS = 3  # until the job ends, where no call ended otherwise
@@ -185,7 +185,7 @@ class Endpoint:
             async with asyncio.timeout(self._entry.timeout):  # the client's own is for each read alone
                 raw = await self._client.chat.completions.with_raw_response.create(
                     model=asked.model,
-                    messages=messages,
+                    messages=messages,  # type: ignore[arg-type]  # openai has a typed dictionary for each role
                     extra_headers=self._headers,
                     extra_body={self._entry.length_field: self._entry.max_new_tokens, **self._entry.request, **fields},
                 )
@@ -216,11 +216,9 @@ class Endpoint:
             log.warning("finish_reason %s: not a reason that is known; such answers count as whole", reason)
         return replace(
             reply,
-            **{
-                name: self._scrubbed(text)
-                for name in ("text", "reasoning", "model")
-                if (text := getattr(reply, name)) is not None
-            },
+            text=self._scrubbed(reply.text),
+            reasoning=None if reply.reasoning is None else self._scrubbed(reply.reasoning),
+            model=None if reply.model is None else self._scrubbed(reply.model),
             finish_reason=reason,
             prompt_tokens=prompt_tokens,
             generated_tokens=generated_tokens,
@@ -336,6 +334,6 @@ def _wait(state: RetryCallState) -> float:
     failure = state.outcome.exception() if state.outcome else None
     asked = failure.retry_after if isinstance(failure, CallFailure) else None
     if asked is None:
-        first = _FIRST_WAIT_SECONDS
+        first = FIRST_WAIT_SECONDS
         return wait_exponential_jitter(multiplier=first, max=_LONGEST_WAIT_SECONDS, jitter=first)(state)
-    return min(asked, _LONGEST_RETRY_AFTER_SECONDS) + random.uniform(0, _FIRST_WAIT_SECONDS)
+    return min(asked, LONGEST_RETRY_AFTER_SECONDS) + random.uniform(0, FIRST_WAIT_SECONDS)

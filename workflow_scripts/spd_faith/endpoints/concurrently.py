@@ -1,15 +1,15 @@
 """Many calls at a time, for callers that are not asynchronous themselves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
 def concurrently(
-    runner: asyncio.Runner, items: Iterable[Item], work: Callable[[Item], Awaitable[Outcome]], limit: int
+    runner: asyncio.Runner, items: Iterable[Item], work: Callable[[Item], Coroutine[Any, Any, Outcome]], limit: int
 ) -> Iterator[tuple[Item, Outcome]]:
     """Each item with the outcome of its `work`, as soon as that is there, in any order.
 
@@ -20,7 +20,7 @@ def concurrently(
     """
     waiting = iter(items)
     exhausted = False
-    failure: Exception | None = None
+    failure: BaseException | None = None
     tasks: dict[asyncio.Task[Outcome], Item] = {}
     try:
         while True:
@@ -37,8 +37,8 @@ def concurrently(
                 break
             for task in runner.run(_first_to_end(list(tasks))):
                 item = tasks.pop(task)
-                if error := task.exception():
-                    failure = failure or error
+                if raised := task.exception():
+                    failure = failure or raised
                 else:
                     yield item, task.result()
         if failure:

@@ -13,7 +13,7 @@ from pathlib import Path
 from spd_faith.core.files import sha256
 from spd_faith.core.locks import Lock, try_lock
 
-_POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 class Slots:
@@ -33,7 +33,7 @@ class Slots:
         Where no lock can be taken the bound holds in each process alone, after a warning.
         """
         while (slot := self._take()) is None:
-            await asyncio.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+            await asyncio.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))
         number, lock = slot
         try:
             yield

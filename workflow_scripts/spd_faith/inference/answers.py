@@ -1,4 +1,4 @@
-"""The outcome of one question, whichever backend was asked."""
+"""The outcome of a question, and what an engine that answers questions offers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,19 +43,41 @@ def failed(error: str, attempts: int = 1, seconds: float = 0.0, usd: float | Non
     )
 
 
-class Backend(Protocol):
-    """Answers questions; `revision` is what was really asked, once the first answer is there."""
+@dataclass(frozen=True)
+class Provenance:
+    """Where answers come from; kept in the journal and with the table of responses."""
+
+    model: str
+    dtype: str | None
+    """Number format of the weights; None where an endpoint does not say."""
+    pixel_backend: str
+    """What resized the images."""
+    engine: Mapping[str, str]
+    """What the engine says of itself: its device or address, the versions of its packages."""
+    revision: str
+    """What really answered: a commit, or the name that an endpoint answered under."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored: one flat object."""
+        named = {"model": self.model, "dtype": self.dtype, "pixel_backend": self.pixel_backend}
+        return {**named, **self.engine, "revision": self.revision}
+
+
+class Answerer(Protocol):
+    """An engine that answers questions, ready to be asked."""
 
     @property
-    def pixel_backend(self) -> str: ...
-
-    @property
-    def revision(self) -> str: ...
-
-    def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
-        """Whether journalled answers of that provenance came from what this backend asks."""
+    def provenance(self) -> Provenance:
+        """Of the answers; its revision is known once the first answer is there."""
         ...
 
-    def answer(self, questions: Iterable[Question]) -> Iterator[tuple[Question, Answer]]:
-        """Each question with its outcome, as soon as that is there, in any order; questions are read as needed."""
+    def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
+        """Whether journalled answers of that provenance (`Provenance.to_json`) came from what is asked here."""
+        ...
+
+    def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
+        """Each question with its outcome, as soon as that is there, in any order; questions are read as needed.
+
+        `num_answered` is how many questions of the job were answered before.
+        """
         ...

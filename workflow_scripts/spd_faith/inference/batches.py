@@ -3,9 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
 
 from PIL import Image
 
@@ -17,19 +17,21 @@ from spd_faith.inference.reasoning import split_reasoning
 log = logging.getLogger(__name__)
 
 Shown = tuple[str, Image.Image, Image.Image]
-"""A prompt's text, the original and the modified picture."""
+"""A prompt's text, the original and the modified image."""
 
 
-class Generated(Protocol):
+@dataclass(frozen=True)
+class Generation:
     """What a model generated for one prompt."""
 
     text: str
     token_ids: list[int]
+    """They end with the end token where one was generated."""
     prompt_tokens: int
     finished: bool
 
 
-Generate = Callable[[list[Shown]], list[Generated]]
+Generate = Callable[[list[Shown]], list[Generation]]
 
 
 def answer_in_batches(
@@ -79,7 +81,7 @@ def _answer(batch: list[tuple[Question, Shown]], generate: Generate) -> Iterator
         yield from _answer(half, generate)
 
 
-def _answered(generated: Generated, seconds: float, batch_size: int) -> Answer:
+def _answered(generated: Generation, seconds: float, batch_size: int) -> Answer:
     text, reasoning = split_reasoning(generated.text)
     return Answer(
         response_text=text,

@@ -14,7 +14,6 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
-import torch
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizerBase
 from transformers.utils.hub import cached_file
 
@@ -123,13 +122,19 @@ class Decoding:
     end_tokens: list[int]
     stop_strings: list[str]
 
-    def cut(self, ids: torch.Tensor, decode: Callable[[torch.Tensor], str]) -> tuple[torch.Tensor, bool]:
+    @property
+    def max_new_tokens(self) -> int:
+        """Tokens of the longest answer."""
+        longest: int = self.config.max_new_tokens
+        return longest
+
+    def cut(self, ids: list[int], decode: Callable[[list[int]], str]) -> tuple[list[int], bool]:
         """The ids of an answer up to its end, and whether it has one.
 
         It ends with its first end token, or before that with the token that completes a stop string.
         """
-        ends = torch.isin(ids, torch.tensor(self.end_tokens, dtype=ids.dtype)).nonzero()
-        kept = ids[: int(ends[0]) + 1] if len(ends) else ids
+        end = next((number for number, token in enumerate(ids) if token in self.end_tokens), None)
+        kept = ids if end is None else ids[: end + 1]
 
         def has_stopped(length: int) -> bool:
             text = decode(kept[:length])
@@ -137,7 +142,7 @@ class Decoding:
 
         if self.stop_strings and has_stopped(len(kept)):
             return kept[: bisect_left(range(len(kept)), True, key=has_stopped)], True
-        return kept, len(ends) > 0
+        return kept, end is not None
 
 
 def greedy_decoding(
@@ -170,8 +175,9 @@ def greedy_decoding(
         "bos_token_id": settings.get("bos_token_id"),
         "decoder_start_token_id": settings.get("decoder_start_token_id"),
     }
+    config_class: Any = GenerationConfig
     return Decoding(
-        GenerationConfig(**{**SETTINGS, **own}), end_tokens, _stop_strings(entry.model, settings.get("stop_strings"))
+        config_class(**{**SETTINGS, **own}), end_tokens, _stop_strings(entry.model, settings.get("stop_strings"))
     )
 
 

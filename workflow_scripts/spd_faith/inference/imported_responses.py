@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.config_errors import error_at
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answer_each
@@ -70,7 +71,7 @@ class SampleFinder:
         self._by_image: dict[tuple[str | None, str], list[str]] = defaultdict(list)
         for sample in samples:
             self._ids.add(sample["sample_id"])
-            if sample["control"] == "none":
+            if not is_control(sample):
                 for split in (None, sample["split"]):
                     self._by_image[split, sample["image_id"]].append(sample["sample_id"])
 

@@ -4,6 +4,8 @@ The cache that `generate` makes by itself copies all of them for each token that
 about a quarter of what a token takes on the CPU (12 layers of 512).
 """
 
+from typing import Any
+
 import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
@@ -11,7 +13,7 @@ from transformers.cache_utils import DynamicLayer
 _ROOM = 128  # tokens
 
 
-def cache_with_room(model: PreTrainedModel) -> DynamicCache | None:
+def preallocated_cache(model: PreTrainedModel) -> DynamicCache | None:
     """An empty cache for greedy generation; None where the model must make its own.
 
     Layers that see a window alone stay as they are: they hold few tokens.
@@ -19,11 +21,12 @@ def cache_with_room(model: PreTrainedModel) -> DynamicCache | None:
     if model.config.is_encoder_decoder:
         return None
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
-    cache.layers = [_LayerWithRoom() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    make_layer: Any = _PreallocatedLayer
+    cache.layers = [make_layer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
 
 
-class _LayerWithRoom(DynamicLayer):
+class _PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Holds what `DynamicLayer` does, as views of tensors that are longer. Rows are never reordered or chosen."""
 
     def update(

@@ -59,24 +59,26 @@ def merged_on_square(size: Size, side: int) -> Layout:
     """The pair laid out as by `merged`, scaled to fit a square and centred on it."""
     small = _joined(_fit(size, max(merged(size).size), side), _is_side_by_side(size))
     right, down = ((side - length) // 2 for length in small.size)
-    places = {number: (left + right, top + down, *rest) for number, (left, top, *rest) in small.places.items()}
+    places = {
+        number: (left + right, top + down, width, height) for number, (left, top, width, height) in small.places.items()
+    }
     return Layout((side, side), places)
 
 
-def lay(layout: Layout, pair: tuple[Image.Image, Image.Image]) -> Image.Image:
-    """The picture that the model is shown, grey where no picture of the pair lies.
+def compose(layout: Layout, pair: tuple[Image.Image, Image.Image]) -> Image.Image:
+    """The image that the model is shown, grey where no image of the pair is.
 
-    Each picture is resized by itself, so that neither the other picture nor the grey bleeds over its border.
+    Each image is resized by itself, so that neither the other image nor the grey bleeds over its border.
     """
     shown = Image.new("RGB", layout.size, _GREY)
-    for number, (left, top, *size) in layout.places.items():
-        shown.paste(_resize(pair[number], tuple(size)), (left, top))
+    for number, (left, top, width, height) in layout.places.items():
+        shown.paste(_resize(pair[number], (width, height)), (left, top))
     return shown
 
 
 def merge(original: Image.Image, modified: Image.Image) -> Image.Image:
-    """One picture of two."""
-    return lay(merged(original.size), (original, modified))
+    """One image of two."""
+    return compose(merged(original.size), (original, modified))
 
 
 def _is_side_by_side(size: Size) -> bool:

@@ -16,18 +16,19 @@ def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
     No video is ever shown here, and transformers refuses to load a processor whose video part is missing: without
     torchvision always, with it where the checkpoint has no settings for one. So that part is left out. Images are
     prepared with torchvision where it imports, else with PIL.
-    Raises `UserError` where the checkpoint lacks a part that questions about pictures need.
+    Raises `UserError` where the checkpoint lacks a part that questions about images need.
     """
     from transformers import AutoProcessor
-    from transformers.utils import is_torchvision_available
+    from transformers.utils.import_utils import is_torchvision_available
 
     backend = {} if is_torchvision_available() else {"backend": "pil"}
+    auto_class: Any = AutoProcessor
     with without_video_processors():
-        processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False, **backend)
+        processor = auto_class.from_pretrained(model, revision=revision, trust_remote_code=False, **backend)
     for part in ("tokenizer", "image_processor"):  # AutoProcessor falls back to whichever part there is
         if not hasattr(processor, part):
             raise UserError(
-                f"{model}: no processor for text with pictures: {type(processor).__name__} has no {part}"
+                f"{model}: no processor for text with images: {type(processor).__name__} has no {part}"
                 " (is there a preprocessor_config.json or processor_config.json?)"
             )
     if not processor.chat_template:
@@ -35,7 +36,8 @@ def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
     if getattr(processor, "image_token", None) is None:
         raise UserError(f"{model}: {type(processor).__name__} names no image token")
     processor.tokenizer.padding_side = "left"
-    return processor
+    loaded: ProcessorMixin = processor
+    return loaded
 
 
 @contextmanager
@@ -43,25 +45,27 @@ def without_video_processors() -> Iterator[None]:
     """Let processors be built and loaded without their video part."""
     from transformers import ProcessorMixin
 
-    original = ProcessorMixin.__dict__["get_attributes"]  # as declared: `ProcessorMixin.get_attributes` is bound to it
+    base: Any = ProcessorMixin
+    original = base.__dict__["get_attributes"]  # as declared: `ProcessorMixin.get_attributes` is bound to it
     attributes_of = original.__func__
 
     def without_video(cls: type) -> list[str]:
         return [name for name in attributes_of(cls) if name != "video_processor"]
 
-    ProcessorMixin.get_attributes = classmethod(without_video)
+    base.get_attributes = classmethod(without_video)
     try:
         yield
     finally:
-        ProcessorMixin.get_attributes = original
+        base.get_attributes = original
 
 
 def crop_side(image_processor: Any) -> int | None:
-    """Side in pixels of the square that an image processor cuts from the middle of a picture; None if it cuts none.
+    """Side in pixels of the square that an image processor cuts from the middle of an image; None if it cuts none.
 
-    One that lays a grid of tiles over a picture (LLaVA-NeXT) crops the tiles, which are squares of that side already.
+    One that lays a grid of tiles over an image (LLaVA-NeXT) crops the tiles, which are squares of that side already.
     """
     if not getattr(image_processor, "do_center_crop", False) or getattr(image_processor, "image_grid_pinpoints", None):
         return None
     size = image_processor.crop_size
-    return min(size["height"], size["width"])
+    side: int = min(size["height"], size["width"])
+    return side

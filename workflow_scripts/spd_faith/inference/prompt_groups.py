@@ -1,6 +1,6 @@
-"""Questions about the same pictures: what their prompts begin with alike, and how to read that once.
+"""Questions about the same images: what their prompts begin with alike, and how to read that once.
 
-Their prompts begin alike: system turn, pictures, the first words. Whoever reads several of them as one row reads that
+Their prompts begin alike: system turn, images, the first words. Whoever reads several of them as one row reads that
 once, and then what each prompt has of its own.
 """
 
@@ -8,23 +8,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
-from transformers import BatchFeature, PreTrainedModel
+from transformers import BatchFeature
 
 from spd_faith.inference.batches import Shown
 
 
-def attends_to_all(model: PreTrainedModel) -> bool:
-    """Whether each layer of the decoder attends to all tokens before, and not to a window of the last ones."""
-    config = model.config.get_text_config(decoder=True)
-    kinds = getattr(config, "layer_types", None)
-    return set(kinds) == {"full_attention"} if kinds else getattr(config, "sliding_window", None) is None
-
-
-def of_the_same_pictures(questions: Sequence[Shown]) -> list[list[int]]:
-    """The numbers of the questions, together where the pictures are the same two objects."""
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number, (_, *pictures) in enumerate(questions):
-        groups[tuple(map(id, pictures))].append(number)
+def group_by_image_pair(questions: Sequence[Shown]) -> list[list[int]]:
+    """The numbers of the questions, together where the images are the same two objects."""
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for number, (_, original, modified) in enumerate(questions):
+        groups[id(original), id(modified)].append(number)
     return list(groups.values())
 
 

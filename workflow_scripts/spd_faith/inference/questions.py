@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -14,9 +14,16 @@ from spd_faith.inference.prompts import Prompt
 _PAIRS_PER_BATCH = 16
 
 
+class QuestionId(NamedTuple):
+    """What a question is known by within a dataset."""
+
+    sample_id: str
+    task: str
+
+
 @dataclass(frozen=True)
 class Question:
-    """What a backend is asked: a prompt's text and an image pair, encoded as published."""
+    """What a model is asked: a prompt's text and an image pair, encoded as published."""
 
     sample_id: str
     task: str
@@ -24,15 +31,25 @@ class Question:
     original: bytes
     modified: bytes
 
+    @property
+    def id(self) -> QuestionId:
+        """The sample and the task."""
+        return QuestionId(self.sample_id, self.task)
+
 
 @dataclass(frozen=True)
 class QuestionKey:
-    """A question without its pictures; `key` is the sha256 of all that decides its answer."""
+    """A question to one model, without its images; `key` is the sha256 of all that decides its answer."""
 
     sample_id: str
     task: str
     prompt_sha: str
     key: str
+
+    @property
+    def id(self) -> QuestionId:
+        """The sample and the task."""
+        return QuestionId(self.sample_id, self.task)
 
 
 def question_keys(
@@ -55,11 +72,11 @@ def _key(identity: Mapping[str, Any], prompt: Prompt, pair: Mapping[str, str]) -
     return sha256(json.dumps(parts, sort_keys=True))
 
 
-def read_questions(images: Path, asked: Iterable[QuestionKey], prompts: Mapping[str, Prompt]) -> Iterator[Question]:
-    """The questions `asked`, with their pictures from the table of images, a few pairs in memory at a time."""
+def read_questions(images: Path, asked: Iterable[QuestionId], prompts: Mapping[str, Prompt]) -> Iterator[Question]:
+    """The questions `asked`, with their images from the table of images, a few pairs in memory at a time."""
     tasks: dict[str, list[str]] = {}
-    for question in asked:
-        tasks.setdefault(question.sample_id, []).append(question.task)
+    for sample_id, task in asked:
+        tasks.setdefault(sample_id, []).append(task)
     columns = ["sample_id", "original", "modified"]
     for batch in pq.ParquetFile(images).iter_batches(_PAIRS_PER_BATCH, columns=columns):
         for pair in batch.to_pylist():

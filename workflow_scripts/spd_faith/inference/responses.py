@@ -1,83 +1,106 @@
 """Responses of a model: what the journal lacks is asked, and every question gets its row."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
-from spd_faith.inference.answers import Answer, Backend
-from spd_faith.inference.questions import Question, QuestionKey
+from spd_faith.core.progress import progress
+from spd_faith.inference.answers import Answer, Answerer, Provenance
+from spd_faith.inference.questions import Question, QuestionId, QuestionKey
 
 log = logging.getLogger(__name__)
 
-Read = Callable[[Iterable[QuestionKey]], Iterator[Question]]
+Read = Callable[[Iterable[QuestionId]], Iterator[Question]]
 
 
-def missing_questions(asked: Iterable[QuestionKey], journal: Mapping[str, Record]) -> list[QuestionKey]:
-    """Those of `asked` that have no answer yet; of equal ones the first."""
+@dataclass(frozen=True)
+class Failure:
+    """A question that was asked and not answered."""
+
+    answer: Answer
+    provenance: Provenance
+
+    def content(self) -> dict[str, Any]:
+        """The columns of `RESPONSES` but for those of the question."""
+        made_with = {"dtype": self.provenance.dtype, "pixel_backend": self.provenance.pixel_backend}
+        return asdict(self.answer) | made_with
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What came of questions to one model, by their keys."""
+
+    answered: Mapping[str, Record]
+    """Journalled answers, also to other questions."""
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+    def rows(self, asked: Iterable[QuestionKey]) -> list[dict[str, Any]]:
+        """Rows of `RESPONSES`, one per question of `asked`."""
+        return [
+            {"sample_id": question.sample_id, "task": question.task, "prompt_sha": question.prompt_sha}
+            | self._content(question.key)
+            for question in asked
+        ]
+
+    def _content(self, key: str) -> dict[str, Any]:
+        if key in self.failures:
+            return self.failures[key].content()
+        record = self.answered[key]
+        return {**record.content} | {name: record.provenance[name] for name in ("dtype", "pixel_backend")}
+
+    def provenance(self, asked: Iterable[QuestionKey]) -> dict[str, Any]:
+        """The joint provenance of the answers to `asked`."""
+        keys = [question.key for question in asked]
+        return joint_provenance(self.answered[key].provenance for key in keys if key in self.answered)
+
+
+def missing_questions(asked: Iterable[QuestionKey], answered: Mapping[str, Record]) -> list[QuestionKey]:
+    """Those of `asked` that have no answer yet; of questions with equal keys the first."""
     missing: dict[str, QuestionKey] = {}
     for question in asked:
-        if question.key not in journal:
+        if question.key not in answered:
             missing.setdefault(question.key, question)
     return list(missing.values())
 
 
-def ask(
-    missing: list[QuestionKey],
-    read: Read,
-    backend: Backend,
-    journal: Journal,
-    provenance: Mapping[str, Any],
-    advance: Callable[[int], Any] = lambda count: None,
-    some_answered: bool = False,
-) -> dict[str, Answer]:
-    """Ask the `missing` questions, appending each answer to the journal as it comes; the failures, by key.
+def ask_missing(asked: Sequence[QuestionKey], read: Read, answerer: Answerer, journal: Journal, what: str) -> Outcomes:
+    """Ask those of `asked` that the journal lacks, and append each answer to it as it comes.
 
-    `read` turns them into questions with pictures; `advance` is told of finished ones. A failure is not in the journal,
-    so that a later run asks again. Raises `UserError` where not one was answered, unless an earlier start left
-    `some_answered`: then the error is not with the samples.
+    `read` turns them into questions with images; `what` is the title of the progress. A failure is not in the journal,
+    so that a later run asks again. Raises `UserError` where not one was answered, now or before: then the error is not
+    with the samples.
     """
-    keys = {(question.sample_id, question.task): question.key for question in missing}
-    failures: dict[str, Answer] = {}
-    for question, answer in backend.answer(read(missing)):
-        key = keys[question.sample_id, question.task]
-        if answer.error is None:
-            journal.append(key, asdict(answer), {**provenance, "revision": backend.revision})
-        else:
-            failures[key] = answer
-            log.warning("%s, %s: %s", question.sample_id, question.task, answer.error)
-        advance(1)
-    if failures and len(failures) == len(missing) and not some_answered:
-        first = next(iter(failures.values())).error
+    answered = journal.read(answerer.is_of_same_model)
+    missing = missing_questions(asked, answered)
+    num_answered = sum(question.key in answered for question in asked)
+    keys = {question.id: question.key for question in missing}
+    failures: dict[str, Failure] = {}
+    with progress(len(missing), what, "question") as bar:
+        for question, answer in answerer.answer(read(keys), num_answered):
+            key = keys[question.id]
+            if answer.error is None:
+                journal.append(key, asdict(answer), answerer.provenance.to_json())
+            else:
+                failures[key] = Failure(answer, answerer.provenance)
+                log.warning("%s, %s: %s", question.sample_id, question.task, answer.error)
+            bar.update(1)
+    _report(failures, len(missing), num_answered)
+    return Outcomes(journal.read(answerer.is_of_same_model), failures)
+
+
+def _report(failures: Mapping[str, Failure], num_asked: int, num_answered: int) -> None:
+    if failures and len(failures) == num_asked and not num_answered:
+        first = next(iter(failures.values())).answer.error
         raise UserError(f"not one of {len(failures)} questions was answered; the first failed with\n  {first}")
     if failures:
-        log.warning("%d of %d questions failed; each has a row with its error", len(failures), len(missing))
-    return failures
-
-
-def response_rows(
-    asked: Iterable[QuestionKey],
-    answered: Mapping[str, Record],
-    failures: Mapping[str, Answer],
-    settings: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Rows of `RESPONSES`, one per question of `asked`; `settings` holds dtype and pixel_backend of the failures."""
-    rows = []
-    for question in asked:
-        if question.key in failures:
-            content: Mapping[str, Any] = asdict(failures[question.key]) | settings
-        else:
-            record = answered[question.key]
-            content = record.content | {name: record.provenance[name] for name in ("dtype", "pixel_backend")}
-        key = {"sample_id": question.sample_id, "task": question.task, "prompt_sha": question.prompt_sha}
-        rows.append(key | dict(content))
-    return rows
+        log.warning("%d of %d questions failed; each has a row with its error", len(failures), num_asked)
 
 
 def joint_provenance(provenances: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """One provenance of several; where they differ in a value, all the values, told with commas between."""
+    """One provenance of several; where they differ in a value, all the values, separated by commas."""
     values: dict[str, list[Any]] = {}
     for provenance in provenances:
         for name, value in provenance.items():

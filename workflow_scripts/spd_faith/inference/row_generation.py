@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from transformers import BatchFeature, PreTrainedModel
 
-from spd_faith.inference.key_value_cache import cache_with_room
+from spd_faith.inference.key_value_cache import preallocated_cache
+from spd_faith.inference.model_parts import output_head, text_decoder
 from spd_faith.inference.prompt_groups import pad_on_the_right, tokens_in_common
 
 Groups = Sequence[Sequence[torch.Tensor]]
@@ -32,7 +33,7 @@ def generate_in_rows(
     """
     shared = [tokens_in_common(group) for group in groups]
     pad_on_the_right(inputs, shared, max(shared), padding)
-    cache = cache_with_room(model)
+    cache = preallocated_cache(model)
     with _last_positions(model, shared) as last:
         model.base_model(**inputs, past_key_values=cache, use_cache=True)
 
@@ -42,7 +43,7 @@ def generate_in_rows(
     positions = (last[0].cpu()[:, None, None] + 1 + rising).to(model.device)
     visible = _visible(inputs["attention_mask"].cpu().bool(), is_own).to(model.device)
     states = _decode(model, own.to(model.device).flatten(1), positions.flatten(1), visible.flatten(1, 2), cache)
-    states = states.unflatten(1, (questions, width))[:, :, -1]
+    states = states.reshape(len(states), questions, width, -1)[:, :, -1]
     positions, visible = positions[..., -1], visible[:, :, -1]
 
     answers = own.new_full((longest, *own.shape[:2]), padding)
@@ -50,7 +51,7 @@ def generate_in_rows(
     asked = torch.arange(questions)  # those of which an answer goes on
     finished = ~is_own[..., -1].to(model.device)
     for step in range(longest):
-        tokens = model.get_output_embeddings()(states).float().argmax(dim=-1).to(model.device)
+        tokens = output_head(model)(states).float().argmax(dim=-1).to(model.device)
         answers[step, :, asked] = tokens.cpu()
         finished |= torch.isin(tokens, ends)
         going_on = ~finished.all(dim=0)
@@ -80,7 +81,7 @@ def _last_positions(model: PreTrainedModel, lengths: Sequence[int]) -> Iterator[
             given = given.expand(len(ends), -1)[range(len(ends)), ends]
         found.append(ends if given is None else given)
 
-    hook = model.get_decoder().register_forward_pre_hook(read, with_kwargs=True)
+    hook = text_decoder(model).register_forward_pre_hook(read, with_kwargs=True)
     try:
         yield found
     finally:
@@ -119,10 +120,12 @@ def _decode(
     model: PreTrainedModel, tokens: torch.Tensor, positions: torch.Tensor, visible: torch.Tensor, cache: Any
 ) -> torch.Tensor:
     """The last states of the tokens (rows × tokens), written behind those of the cache."""
-    return model.get_decoder()(
+    read = text_decoder(model)(
         input_ids=tokens,
         position_ids=positions,
         attention_mask=visible[:, None],
         past_key_values=cache,
         use_cache=True,
-    ).last_hidden_state
+    )
+    states: torch.Tensor = read.last_hidden_state
+    return states

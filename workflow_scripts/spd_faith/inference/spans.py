@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _ANSWER = {"role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
 Characters = tuple[int, int]
+Message = dict[str, Any]
+"""A message as chat templates take it: `role`, and `content` as a list of parts."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class PromptText:
 class PromptTokens:
     """A user message as a model reads it."""
 
-    message: dict[str, Any]
+    message: Message
     text: PromptText
     token_ids: "torch.Tensor"
     """Without padding."""
@@ -80,7 +82,7 @@ def expand(rendered: str, replacements: Iterable[tuple[str, str]]) -> PromptText
     return PromptText(rendered, expanded + rendered[rest:], tuple(pictures))
 
 
-def locate(message: dict[str, Any], render: Callable[[list[dict[str, Any]], bool], str]) -> Parts:
+def locate(message: Message, render: Callable[[list[Message], bool], str]) -> Parts:
     """The parts of one user message's prompt; `render` is a chat template: (messages, add_generation_prompt) -> text.
 
     Raises `UserError` where the template renders a turn otherwise later in a conversation, or changes its text.

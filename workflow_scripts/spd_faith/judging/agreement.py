@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import CLAIM_LABELS, METRICS
@@ -30,7 +31,7 @@ def compare_judgements(
     if answers:
         keys = [(row["sample_id"], metric) for row in rows for metric in METRICS]
         check_keys("responses", answers, keys)
-    kept = [row for row in rows if row["control"] == "none"]
+    kept = [row for row in rows if not is_control(row)]
     if not kept:
         raise UserError("samples: no sample that is no control, so there is nothing to compare.")
     return [

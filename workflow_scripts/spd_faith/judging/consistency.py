@@ -1,12 +1,14 @@
 """CR: the claims across the answers to "the same?" and "different?". The rules with examples: docs/judging_rules.md."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.language.assertions import Assertion, off_color, off_side
+from spd_faith.language.assertions import CLASHES, Assertion, Kind
+from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
 from spd_faith.language.reading import read_assertions
 from spd_faith.parsing.answer_text import answer_of, readable
@@ -51,46 +53,56 @@ def judge_verdicts(same: Answer, different: Answer) -> Claim:
 def _contents(text: str) -> list[Assertion]:
     """What an answer says of the contents, of one object each and once; what it says of the pair is its verdict."""
     text = readable(answer_of(text))
-    said_once: list[Assertion] = []
-    told = [whole for whole in read_assertions(text) if not whole.is_verdict]
-    for said in (_in_one_alone(one, whole, told) for whole in told for one in _by_object(whole)):
-        kept = next((k for k, earlier in enumerate(said_once) if _in_both(earlier, said)), None)
-        if kept is None:
-            said_once.append(said)
-        else:
-            said_once[kept] = replace(said, kind="sameness", change="remove", picture=None)
+    stated = [whole for whole in read_assertions(text) if not whole.is_verdict]
+    by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
     contents: list[Assertion] = []
-    for said in fold(said_once, text, apart=True):
+    for said in fold(_without_shared(by_object), text, apart=True):
         if not any(said.repeats(earlier) for earlier in contents):
             contents.append(said)
-    return sorted(contents, key=lambda said: said.start)
+    return sorted(contents, key=lambda said: said.span.start)
 
 
 def _by_object(said: Assertion) -> list[Assertion]:
     return [said.of(name) for name in said.objects] or [said]
 
 
-def _in_one_alone(said: Assertion, whole: Assertion, told: list[Assertion]) -> Assertion:
-    """As a removal or an addition, where two lists side by side name its object for one picture and not the other."""
-    if said.kind != "state" or said.picture is None:
+def _without_shared(assertions: Sequence[Assertion]) -> list[Assertion]:
+    """The two places in lists side by side of an object that is in both images as one sameness."""
+    kept: list[Assertion] = []
+    for said in assertions:
+        at = next((k for k, earlier in enumerate(kept) if _in_both(earlier, said)), None)
+        if at is None:
+            kept.append(said)
+        else:
+            kept[at] = replace(said, kind=Kind.SAMENESS, change=DifferenceType.REMOVE, image=None)
+    return kept
+
+
+def _in_one_alone(said: Assertion, whole: Assertion, stated: list[Assertion]) -> Assertion:
+    """As a removal or an addition, where two lists side by side name its object for one image and not the other."""
+    if said.kind != Kind.STATE or said.image is None:
         return said
-    if any(a.kind == "difference" and a.shares_object(said) for a in told):
+    if any(a.kind == Kind.DIFFERENCE and a.shares_object(said) for a in stated):
         return said  # in so many words elsewhere
-    other = [
-        a for a in told if a.kind == "state" and a.picture == 1 - said.picture and abs(a.clause - said.clause) == 1
-    ]
+    other = [a for a in stated if _stands_beside(a, said)]
     if len(other) != 1 or max(len(whole.objects), len(other[0].objects)) < 2 or said.shares_object(other[0]):
         return said
-    return replace(said, kind="difference", change=("remove", "added")[said.picture], picture=None)
+    return replace(said, kind=Kind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
+
+
+def _stands_beside(other: Assertion, said: Assertion) -> bool:
+    """Whether two states follow each other, one of each image."""
+    are_apart = other.kind == Kind.STATE and {other.image, said.image} == {0, 1}
+    return are_apart and abs(other.span.clause - said.span.clause) == 1
 
 
 def _in_both(earlier: Assertion, said: Assertion) -> bool:
-    """Whether two lists side by side name one object, the one of the first picture and the other of the second."""
+    """Whether two lists side by side name one object, the one of the first image and the other of the second."""
     return (
-        earlier.kind == said.kind == "state"
+        earlier.kind == said.kind == Kind.STATE
         and earlier.bare
         and said.bare
-        and {earlier.picture, said.picture} == {0, 1}
+        and {earlier.image, said.image} == {0, 1}
         and earlier.shares_object(said)
     )
 
@@ -116,19 +128,18 @@ def _relation(one: Assertion, other: Assertion) -> str | None:
         return _compare_with_whole(*((one, other) if one.whole else (other, one)))
     if not one.shares_object(other):
         return None
-    # by kind: difference before sameness before state
-    first, second = sorted((one, other), key=lambda said: said.kind)
+    first, second = sorted((one, other), key=lambda said: _ORDER.index(said.kind))
     return _COMPARE[first.kind, second.kind](first, second)
 
 
 def _compare_with_whole(whole: Assertion, said: Assertion) -> str | None:
     """A difference against "no object was removed" or "everything else is the same"."""
-    return "disagree" if said.kind == "difference" and whole.change in (None, said.change) else None
+    return "disagree" if said.kind == Kind.DIFFERENCE and whole.change in (None, said.change) else None
 
 
 def _compare_differences(one: Assertion, other: Assertion) -> str | None:
     if one.change and other.change and one.change != other.change:  # it may have moved and changed its color
-        return "disagree" if {one.change, other.change} & set(_GONE_FROM) else None
+        return None if one.absent_from is None and other.absent_from is None else "disagree"
     either_way = [one, one.turned()] if one.unordered or other.unordered else [one]
     if all(_agree(said, other, [(0, 0), (1, 1)]) is False for said in either_way):
         return "disagree"
@@ -137,24 +148,25 @@ def _compare_differences(one: Assertion, other: Assertion) -> str | None:
 
 def _compare_difference_and_sameness(difference: Assertion, sameness: Assertion) -> str | None:
     touched = None in (difference.change, sameness.change) or difference.change == sameness.change
-    return "disagree" if touched or difference.change in _GONE_FROM else None
+    return "disagree" if touched or difference.absent_from is not None else None
 
 
 def _compare_difference_and_state(difference: Assertion, state: Assertion) -> str | None:
-    if state.picture is not None and _GONE_FROM.get(difference.change) == state.picture:
+    if state.image is not None and difference.absent_from == state.image:
         return "disagree"
-    sides = [(state.side, state.side)] if state.picture is not None else [(0, state.side), (1, state.side)]
+    sides = [(state.side, state.side)] if state.image is not None else [(0, state.side), (1, state.side)]
     fits = [_agree(difference, state, [side]) for side in sides]
-    if True in fits or (None in fits and _tells_side(difference, state)):
+    if True in fits or (None in fits and _gives_side(difference, state)):
         return "fits"
     return None if None in fits else "disagree"
 
 
-def _tells_side(difference: Assertion, state: Assertion) -> bool:
-    """Whether a state of one picture is a side of a change whose own sides are not told: "it is red in the second"."""
-    told = {"color": (difference.colors, state.colors), "position": (difference.places, state.places)}
-    sides = told.get(difference.change)
-    return state.picture is not None and sides is not None and not any(sides[0]) and any(sides[1])
+def _gives_side(difference: Assertion, state: Assertion) -> bool:
+    """Whether a state of one image is a side of a change whose own sides are not given: "it is red in the second"."""
+    changed = difference.change.changes if difference.change else None
+    if state.image is None or changed is None:
+        return False
+    return not any(difference.values(changed)) and any(state.values(changed))
 
 
 def _compare_sameness_and_state(sameness: Assertion, state: Assertion) -> str | None:
@@ -169,7 +181,7 @@ def _compare_samenesses(one: Assertion, other: Assertion) -> str | None:
 
 
 def _compare_states(one: Assertion, other: Assertion) -> str | None:
-    if {one.picture, other.picture} == {0, 1}:
+    if {one.image, other.image} == {0, 1}:
         return None
     agreed = _agree(one, other, [(one.side, other.side)])
     if agreed is None:  # they share no more than the object's presence
@@ -177,23 +189,24 @@ def _compare_states(one: Assertion, other: Assertion) -> str | None:
     return "equal" if agreed else "disagree"
 
 
-_GONE_FROM = {"remove": 1, "added": 0}  # the picture that lacks the object
+_ORDER = (Kind.DIFFERENCE, Kind.SAMENESS, Kind.STATE)
 _COMPARE = {
-    ("difference", "difference"): _compare_differences,
-    ("difference", "sameness"): _compare_difference_and_sameness,
-    ("difference", "state"): _compare_difference_and_state,
-    ("sameness", "sameness"): _compare_samenesses,
-    ("sameness", "state"): _compare_sameness_and_state,
-    ("state", "state"): _compare_states,
+    (Kind.DIFFERENCE, Kind.DIFFERENCE): _compare_differences,
+    (Kind.DIFFERENCE, Kind.SAMENESS): _compare_difference_and_sameness,
+    (Kind.DIFFERENCE, Kind.STATE): _compare_difference_and_state,
+    (Kind.SAMENESS, Kind.SAMENESS): _compare_samenesses,
+    (Kind.SAMENESS, Kind.STATE): _compare_sameness_and_state,
+    (Kind.STATE, Kind.STATE): _compare_states,
 }
+"""By the kinds of the two, in the order of `_ORDER`."""
 
 
 def _agree(one: Assertion, other: Assertion, sides: Iterable[tuple[int, int]]) -> bool | None:
     """Whether no color or place clashes with its counterpart in `sides`; None where nothing can be compared."""
     fits = []
-    for mine, theirs in sides:
-        if one.colors[mine] and other.colors[theirs]:
-            fits.append(not off_color(one.colors[mine], other.colors[theirs]))
-        if one.places[mine] and other.places[theirs]:
-            fits.append(not off_side(one.places[mine], other.places[theirs]))
+    for ours, theirs in sides:
+        for attribute in Attribute:
+            value, counterpart = one.values(attribute)[ours], other.values(attribute)[theirs]
+            if value and counterpart:
+                fits.append(not CLASHES[attribute](value, counterpart))
     return all(fits) if fits else None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -21,11 +21,13 @@ from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
-from spd_faith.inference.openai_backend import picture_part, reduced
+from spd_faith.inference.openai_answerer import picture_part, reduced
 from spd_faith.inference.pictures import decode
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
-from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge import JudgeRequest
+
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
 
 log = logging.getLogger(__name__)
 _NEEDS = (
@@ -38,7 +40,7 @@ _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds"
 
 @contextmanager
 def opened_endpoint(
-    entry: OpenAIJudge, ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
+    entry: "OpenAIJudge", ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Endpoint]:
     """The entry's endpoint; the folder `ledger` keeps what calls cost, the folder `slots` bounds calls over jobs.
 

@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import METRICS
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
-from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge import Judge, JudgeJob, JudgeRequest, ModelAnswers
 from spd_faith.judging.judge_prompts import judge_requests, load_judge_prompts
 from spd_faith.judging.judgement_rows import judgement_rows
 
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
+
 
 @contextmanager
-def opened(entry: OpenAIJudge, answers: ModelAnswers, job: JudgeJob) -> Iterator["EndpointJudge"]:
+def opened(entry: "OpenAIJudge", answers: ModelAnswers, job: JudgeJob) -> Iterator["EndpointJudge"]:
     """The judge of `entry`, with its journal for itself. Raises `UserError` where the job has no journal."""
     if job.journal is None:
         raise UserError(f"{job.name} keeps the replies that it pays for: --journal is required")

@@ -8,16 +8,18 @@ of two where the first was not in its form: then the error is named and the judg
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spd_faith.core.entries import identity
 from spd_faith.core.files import sha256
 from spd_faith.core.journal import Record
 from spd_faith.core.schemas import INVENTED
 from spd_faith.endpoints.entries import EndpointModel
-from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge import JudgeRequest
 from spd_faith.judging.judge_replies import Reading, ReplyError, read_reply, response_format
+
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
 
 _UNSCORED = {"length": "truncated", "content_filter": "filter", "refusal": "refusal"}  # by finish reason
 _MAX_REPEATED = 4000  # characters of a reply out of form that the judge is shown again
@@ -50,7 +52,7 @@ class Outcome:
 class EndpointJudgements:
     """The judgements of one entry, as far as the replies to them are kept."""
 
-    def __init__(self, entry: OpenAIJudge, kept: dict[str, Record]) -> None:
+    def __init__(self, entry: "OpenAIJudge", kept: dict[str, Record]) -> None:
         self.entry = entry
         self.kept = kept
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spd_faith.core.entries import AnswerPaths, PlannedCalls
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import METRICS
 from spd_faith.judging.answers import load_answers
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
-from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge import JudgeRequest
 from spd_faith.judging.judge_prompts import JudgePrompt, judge_requests, load_judge_prompts
 
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
+
 
 def planned_calls(
-    entry: OpenAIJudge, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    entry: "OpenAIJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
 ) -> list[PlannedCalls]:
     """The calls for each metric.
 

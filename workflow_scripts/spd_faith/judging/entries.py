@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from spd_faith.core.entries import AnswerPaths, Formerly, JudgeEntry, PlannedCalls, Resources, Strict
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS
 from spd_faith.core.kinds import EntryKinds
-from spd_faith.core.modules import language_files, loaded_files, module_files
+from spd_faith.core.modules import loaded_files, module_files
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, RequestFields, SentImages
 from spd_faith.judging.judge import Judge, JudgeJob, ModelAnswers
 
@@ -34,7 +34,7 @@ class RulesJudge(JudgeKind):
     runs_with_scoring: ClassVar[bool] = True
 
     def input_files(self) -> list[str]:
-        return language_files()
+        return ["resources/coco_categories.yaml"]
 
     def input_modules(self) -> list[str]:
         return sorted({*loaded_files("judge_responses.py"), *module_files("spd_faith/judging/rules.py")})

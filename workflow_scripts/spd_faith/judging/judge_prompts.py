@@ -8,16 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import METRICS
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
+
+if TYPE_CHECKING:
+    from spd_faith.judging.entries import OpenAIJudge
 
 PROMPT_NAMES = {metric: f"judge_{metric}" for metric in METRICS}
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
@@ -50,7 +52,7 @@ def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
 
 
 def judge_requests(
-    entry: OpenAIJudge, prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
+    entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
 ) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
     """(sample_id, metric, requests) of each sample and metric: one for each repeat, none where the answers say nothing.
 
@@ -71,7 +73,7 @@ def judge_requests(
 
 
 def _request(
-    entry: OpenAIJudge,
+    entry: "OpenAIJudge",
     prompt: JudgePrompt,
     sample: Row,
     texts: Sequence[str],

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from spd_faith.judging.claims import Claim
-from spd_faith.language.words import word_set, words_of
+from spd_faith.language.little_words import LITTLE_WORDS
+from spd_faith.language.words import words_of
 
 _LEAST_SHARED = 0.5  # of the words of the shorter quote
-_LITTLE_WORDS = word_set("the a an of in on at to is are was were has have been and it its that this there")
 
 
 class Quotes(NamedTuple):
@@ -47,7 +48,7 @@ def _stands_in_second(text: str, answers: Sequence[str]) -> bool:
 def match_claims(ours: Sequence[Quotes], theirs: Sequence[Quotes], answers: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs (ours, theirs) of claims by their numbers: one to one, with the most shared words in all.
 
-    `answers` are the texts that were judged, as many as each claim has quotes, or none where they are not at hand.
+    `answers` are the texts that were judged, as many as each claim has quotes, or none where they are not available.
     Words are shared where they are the same words at the same place of the answer; where a quote is no exact piece
     of it, the same words anywhere, articles and their like apart. Two claims can be the same if they share at least
     half of the words of the shorter quote, in each answer that both of them quote. Claims about the verdicts are only
@@ -64,6 +65,11 @@ def match_claims(ours: Sequence[Quotes], theirs: Sequence[Quotes], answers: Sequ
                 shared[i, j] = one.is_verdict and other.is_verdict
             else:
                 shared[i, j] = _shared(placed[0][i], placed[1][j])
+    return _best_pairs(shared)
+
+
+def _best_pairs(shared: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Rows and columns, one to one, with the largest sum; those that are 0 are no pairs."""
     rows, columns = np.indices(shared.shape)
     crossing = (rows - columns) ** 2 / (1 + shared.size * max(shared.shape))  # all in all less than one word
     found = linear_sum_assignment(shared - crossing * (shared > 0), maximize=True)
@@ -83,7 +89,7 @@ def _place(quotes: Quotes, texts: list[tuple[str, ...]]) -> list[_Placed | None]
     placed: list[_Placed | None] = []
     for k, quote in enumerate(quotes.texts):
         words = _words(quote or "")
-        telling = Counter(word for word in words if word not in _LITTLE_WORDS) or Counter(words)
+        telling = Counter(word for word in words if word not in LITTLE_WORDS) or Counter(words)
         placed.append(_Placed(telling, _places(words, texts[k]) if texts else []) if words else None)
     return placed
 

@@ -5,10 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.truth import TrueDifference, Truth, off_place, read_truth
-from spd_faith.language.assertions import Assertion, off_color
+from spd_faith.judging.truth import Point, TrueDifference, Truth, is_off_place, read_truth
+from spd_faith.language.assertions import Assertion, Kind, colors_clash, first_said
 from spd_faith.language.categories import canonical_category
+from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.folding import fold
 from spd_faith.language.reading import read_assertions
 from spd_faith.parsing.answer_text import answer_of, readable
@@ -49,28 +51,34 @@ def _entries(parsed: dict[str, Any]) -> list[Assertion]:
     if not parsed["has_structured_output"]:
         return []
     if not parsed["differences"] and not parsed["predicted_num"]:
-        return [Assertion("no differences", "sameness")]
-    assertions = []
-    for number, entry in enumerate(parsed["differences"]):
-        words = [entry["raw_type"] or entry["type"], entry["raw_category"] or entry["category"]]
-        name = canonical_category(entry["category"] or "") or entry["category"]
-        change = entry["type"] or ("other" if entry["raw_type"] else None)
-        text = " ".join(word for word in words if word) or "(an entry without words)"
-        assertions.append(Assertion(text, "difference", (name,) if name else (), change, entry=(0, number)))
-    return assertions
+        return [Assertion("no differences", Kind.SAMENESS)]
+    return [_entry(number, entry) for number, entry in enumerate(parsed["differences"])]
+
+
+def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
+    """An entry of the list as a difference that is asserted."""
+    words = [entry["raw_type"] or entry["type"], entry["raw_category"] or entry["category"]]
+    text = " ".join(word for word in words if word) or "(an entry without words)"
+    name = canonical_category(entry["category"] or "") or entry["category"]
+    change: Change | None = DifferenceType.named(entry["type"])
+    if change is None and entry["raw_type"]:
+        change = FurtherChange.OTHER
+    return Assertion(text, Kind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
 
 
 def _judge(assertions: list[Assertion], truth: Truth) -> list[Claim]:
-    told = [assertion for assertion in assertions if assertion.kind == "difference"]
     differences = _Differences(truth)
+    asserted = [assertion for assertion in assertions if assertion.kind == Kind.DIFFERENCE]
     claims = []
     for assertion in assertions:
-        if assertion.kind == "difference":
-            outcome = differences.label(assertion)
-        elif assertion.kind == "state":
-            outcome = _state(assertion, truth)
-        else:
-            outcome = _sameness(assertion, truth, told)
+        outcome: Outcome | None
+        match assertion.kind:
+            case Kind.DIFFERENCE:
+                outcome = differences.label(assertion)
+            case Kind.STATE:
+                outcome = _label_of_state(assertion, truth)
+            case Kind.SAMENESS:
+                outcome = _label_of_sameness(assertion, truth, asserted)
         if outcome:
             label, error_type = outcome
             claims.append(Claim(assertion.text, label, error_type=error_type))
@@ -87,8 +95,8 @@ class _Differences:
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
         self._open = list(truth.differences)
-        self._earlier: dict[tuple, list[Assertion]] = defaultdict(list)
-        self._counted: Counter[tuple] = Counter()
+        self._earlier: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
+        self._counted: Counter[tuple[object, ...]] = Counter()
 
     def label(self, said: Assertion) -> Outcome | None:
         """The label, or None where the claim only repeats an earlier one."""
@@ -108,60 +116,82 @@ class _Differences:
         return len(numbers) > self._counted[said.topic]
 
     def _outcome(self, said: Assertion, further: bool) -> Outcome | None:
-        same_object = self._truth.of(said.objects[0]) if said.objects else []
+        of_object = self._truth.of(said.objects[0]) if said.objects else []
         if said.change is None:
-            return _FAITHFUL if same_object else _unfaithful("fabrication")
-        matching = [true for true in same_object if true.type == said.change]
-        candidates = sorted((true for true in matching if true in self._open), key=lambda true: true.contradicts(said))
-        if candidates:
-            self._open.remove(candidates[0])
-            return _unfaithful("attribute_error") if candidates[0].contradicts(said) else _FAITHFUL
+            return _FAITHFUL if of_object else _unfaithful("fabrication")
+        matching = [true for true in of_object if true.type == said.change]
+        if candidates := [true for true in matching if true in self._open]:
+            return self._answered(said, candidates)
         if not further:  # the same difference with other words: judged again only where they are wrong
             wrong = matching and all(true.contradicts(said) for true in matching)
             return _unfaithful("attribute_error") if wrong else None
+        return _unfaithful(self._error_type(said, of_object, matching))
+
+    def _answered(self, said: Assertion, candidates: list[TrueDifference]) -> Outcome:
+        """The label of a claim that one of `candidates`, of its type and object, answers: one that fits, if any."""
+        answer = min(candidates, key=lambda true: true.contradicts(said))
+        self._open.remove(answer)
+        return _unfaithful("attribute_error") if answer.contradicts(said) else _FAITHFUL
+
+    def _error_type(self, said: Assertion, of_object: list[TrueDifference], matching: list[TrueDifference]) -> str:
+        """What is wrong with a claim that no true difference is left to answer."""
         if matching:
-            return _unfaithful("fabrication")
-        if same_object:
-            return _unfaithful("type_confusion")
+            return "fabrication"
+        if of_object:
+            return "type_confusion"
         of_type = any(true.type == said.change for true in self._truth.differences)
-        return _unfaithful("type_category_mismatch" if of_type else "fabrication")
+        return "type_category_mismatch" if of_type else "fabrication"
 
 
-def _state(said: Assertion, truth: Truth) -> Outcome:
+def _label_of_state(said: Assertion, truth: Truth) -> Outcome:
     known, error_type = truth.holds(said)
     if known is None:
         return _UNVERIFIABLE
-    return _FAITHFUL if known else _unfaithful(error_type)
+    return _FAITHFUL if known else ("unfaithful", error_type)
 
 
-def _sameness(said: Assertion, truth: Truth, told: list[Assertion]) -> Outcome:
+def _label_of_sameness(said: Assertion, truth: Truth, asserted: list[Assertion]) -> Outcome:
+    """`asserted` are the differences of the answer: "everything else is the same" leaves them out."""
     if not said.objects:
+        excepted = asserted if said.rest else []
         broken = [true for true in truth.differences if said.change in (None, true.type)]
-        if said.rest:  # "everything else": but for what the answer tells
-            broken = [true for true in broken if not any(_tells(a, true, truth) for a in told)]
-        return _unfaithful("type_category_mismatch") if broken else _FAITHFUL
-    outcomes = [_stays(name, said, truth) for name in said.objects]
-    false = [outcome for outcome in outcomes if outcome[0] == "unfaithful"]
-    return (false or [outcome for outcome in outcomes if outcome == _UNVERIFIABLE] or [_FAITHFUL])[0]
+        unnamed = [true for true in broken if not any(_names(one, true, truth) for one in excepted)]
+        return _unfaithful("type_category_mismatch") if unnamed else _FAITHFUL
+    outcomes = [_label_of_unchanged(name, said, truth) for name in said.objects]
+    return max(outcomes, key=_weight)
 
 
-def _tells(said: Assertion, true: TrueDifference, truth: Truth) -> bool:
+def _weight(outcome: Outcome) -> int:
+    """Of a claim about several objects the one that is wrong decides, then the one that is unknown."""
+    return {"unfaithful": 2, "unverifiable": 1}.get(outcome[0], 0)
+
+
+def _names(said: Assertion, true: TrueDifference, truth: Truth) -> bool:
     return said.change in (None, true.type) and any(true in truth.of(name) for name in said.objects)
 
 
-def _stays(name: str, said: Assertion, truth: Truth) -> Outcome:
+def _label_of_unchanged(name: str, said: Assertion, truth: Truth) -> Outcome:
     """Whether the object stays the same, in the one respect that is named if any."""
-    changed = truth.of(name)
-    unchanged = truth.still(name)
-    if bool(changed) == bool(unchanged):  # unknown, or two of a name and no telling which is meant
+    changed, unchanged = truth.of(name), truth.still(name)
+    if bool(changed) == bool(unchanged):  # unknown, or two of a name and which is meant is unknown
         return _UNVERIFIABLE
-    touched = {true.type for true in changed} & {said.change, "remove", "added"}
-    if touched or (changed and said.change is None):
+    if any(_touches(true, said) for true in changed):
         return _unfaithful("type_confusion")
     colors = {color for true in changed for color in true.colors if color}
-    if said.colors[0] and colors and all(off_color(said.colors[0], color) for color in colors):
+    if _is_other_color(said.colors[0], colors) or _is_elsewhere(first_said(said.places), unchanged):
         return _unfaithful("attribute_error")
-    if unchanged and all(off_place(said.places[0] or said.places[1], at) for at in unchanged):
-        return _unfaithful("attribute_error")
-    unknown = (said.change == "color" and said.colors[0] and not colors) or truth.lacks(said)
-    return _UNVERIFIABLE if unknown else _FAITHFUL
+    is_unknown_color = said.change == DifferenceType.COLOR and said.colors[0] and not colors
+    return _UNVERIFIABLE if is_unknown_color or truth.lacks(said) else _FAITHFUL
+
+
+def _is_other_color(color: str | None, colors: set[str]) -> bool:
+    return bool(color and colors) and all(color and colors_clash(color, true) for true in colors)
+
+
+def _is_elsewhere(place: str | None, centres: list[Point]) -> bool:
+    return bool(centres) and all(is_off_place(place, centre) for centre in centres)
+
+
+def _touches(true: TrueDifference, sameness: Assertion) -> bool:
+    """Whether a true difference of an object breaks a sameness of it: any does that takes it out of an image."""
+    return sameness.change in (None, true.type) or true.type.absent_from is not None

@@ -1,21 +1,13 @@
 """Answers that say nothing which a judge could label: no call is paid for them."""
 
-import re
-
 from spd_faith.language.reading import read_assertions
+from spd_faith.language.refusals import opens_with_refusal
 from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of
 
 _NOT_ANSWERED = ("refusal", "content_filter", "error")  # finish reasons
 _LONGEST_WORD = 40  # characters of an answer of one word; other scripts do not part their words
 _LONGEST_REFUSAL = 60  # words
-_REFUSAL = re.compile(
-    r"\A\W{0,5}(?:(?:i['’]?m|i am)?\s?(?:very |so )?sorry|i apologi[sz]e|unfortunately|as an? \w+(?: \w+){0,3})?"
-    r"[\s,.;:—–-]{0,5}(?:but )?(?:i (?:can['’]?t|cannot|can not|won['’]?t|am (?:unable|not able) to)"
-    r"|i['’]m (?:unable|not able) to|(?:unable|not able) to)"
-    r" (?:be able to )?(?:help|assist|answer|comply|provide|respond|view|see|process|analy[sz]e|compare|do)\b",
-    re.IGNORECASE,
-)
 
 
 def says_nothing(text: str, finish_reason: str) -> bool:
@@ -26,4 +18,4 @@ def says_nothing(text: str, finish_reason: str) -> bool:
         return True
     if len(words) == 1:
         return len(text.strip()) <= _LONGEST_WORD
-    return len(words) <= _LONGEST_REFUSAL and bool(_REFUSAL.match(text)) and not read_assertions(text)
+    return len(words) <= _LONGEST_REFUSAL and opens_with_refusal(text) and not read_assertions(text)

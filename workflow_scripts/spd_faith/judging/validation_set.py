@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from spd_faith.core.config_errors import NOTHING, error_at, explain, raise_errors, read_mapping
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.files import sha256
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES, TYPES
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES
 from spd_faith.judging.claims import SEVERITY
 
 _Words = Annotated[str, Field(min_length=1)]
@@ -48,7 +49,7 @@ _Box = Annotated[LabelledBox, BeforeValidator(_named_sides)]
 
 
 class LabelledDifference(Strict):
-    type: Literal[TYPES]
+    type: Annotated[DifferenceType, Field(strict=False)]
     category: _Words
     description: str | None = None
     bbox: _Box | None = None

@@ -1,85 +1,122 @@
-"""Objects said to be in one picture only: "there is no clock", "not in the second", "missing from the first"."""
+"""Objects said to be in one image only: "there is no clock", "not in the second", "missing from the first"."""
+
+from collections.abc import Iterator
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 from spd_faith.language.negation import STOPPERS, negates
 from spd_faith.language.word_classes import DETERMINERS, VERBS
-from spd_faith.language.words import BROKEN, Hit, Words, word_set
+from spd_faith.language.words import BROKEN, Hit, Words
 
-_BEFORE_PICTURE = word_set("in on the present visible there seen it is at all exist found shown be within into a")
-_HOLDING = word_set("is are was were s has have contains shows with but and")
-_VISIBLE = word_set("visible present seen there anymore shown")
-_ONLY_IN = word_set("in on the visible present exists appears seen shown found")
-_STATIC_ABSENCE = word_set(
-    "missing absent absence lacks lack lacking not isn't aren't can't cannot no nowhere doesn't don't"
-)
-_PART_OPENERS = STOPPERS | {"which", "that", "then"}
+
+class _Absence(LexiconFile):
+    before_image: WordSet
+    denying: WordSet
+    before_no: WordSet
+    visible: WordSet
+    only_in: WordSet
+    states: WordSet
+    part_openers: WordSet
+
+
+_LEXICON = load_lexicon("absence", _Absence)
+_PART_OPENERS = STOPPERS | _LEXICON.part_openers
+_IMAGE_REACH = 6  # words from a negation, or "only", to the image
+_OBJECT_REACH = 3
+_NEAR = 5
+_REMOVED, _ADDED = "strong remove", "strong added"
 
 
 def absence_hits(words: Words, pictures: list[Hit]) -> list[Hit]:
-    """Removals and additions that a clause tells by where an object is not, or is only."""
-    hits = []
-    negators = [k for k in range(len(words)) if negates(words, k)]
-    if negators:
-        objects = {hit.first: hit.last for hit in object_hits(words)}
-        hits += [hit for k in negators if (hit := _denied_presence(words, k, pictures, objects))]
-    for k, word in enumerate(words):
-        after = words[k + 1].text if k + 1 < len(words) else ""
-        if word.text == "longer" and k and words[k - 1].text == "no" and after not in {*COLOR_WORDS, *DETERMINERS}:
-            hits.append(Hit(k - 1, k + 1, "strong remove"))
-        shown = next((hit for hit in pictures if hit.last == k and hit.value != "both"), None)
-        ends = k + 1 == len(words) or words[k + 1].tie == BROKEN
-        if word.text == "only" and shown and ends:  # "in the first picture only"
-            hits.append(Hit(shown.first, k + 1, "strong remove" if shown.value == "first" else "strong added"))
-        near = _picture_after(pictures, k) if word.text == "only" else None
-        if near and {words[at].text for at in range(k + 1, near.first)} <= _ONLY_IN:
-            hits.append(Hit(k, near.last, "strong remove" if near.value == "first" else "strong added"))
-    return hits
+    """Removals and additions that a clause reports by where an object is not, or is only."""
+    denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, pictures))]
+    return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, pictures))]
+
+
+def _by_adverb(words: Words, k: int, pictures: list[Hit]) -> Iterator[Hit]:
+    """What "no longer" and "only" report, where they stand at word k."""
+    if words[k].text == "longer" and _denies_presence(words, k):
+        yield Hit(k - 1, k + 1, _REMOVED)
+    if words[k].text != "only":
+        return
+    shown = next((hit for hit in pictures if hit.last == k and hit.value != "both"), None)
+    if shown and (k + 1 == len(words) or words[k + 1].tie == BROKEN):  # "in the first picture only"
+        yield Hit(shown.first, k + 1, _lost_or_found(shown))
+    near = _picture_after(pictures, k)
+    if near and _LEXICON.only_in.issuperset(word.text for word in words[k + 1 : near.first]):
+        yield Hit(k, near.last, _lost_or_found(near))
+
+
+def _denies_presence(words: Words, k: int) -> bool:
+    """Whether "longer" at word k ends a "no longer" that is not about a color or another noun."""
+    after = words[k + 1].text if k + 1 < len(words) else ""
+    return k > 0 and words[k - 1].text == "no" and after not in COLOR_WORDS and after not in DETERMINERS
+
+
+def _lost_or_found(only_in: Hit) -> str:
+    return _REMOVED if only_in.value == "first" else _ADDED
 
 
 def _picture_after(pictures: list[Hit], k: int) -> Hit | None:
-    return next((hit for hit in pictures if k < hit.first <= k + 6 and hit.value != "both"), None)
+    return next((hit for hit in pictures if k < hit.first <= k + _IMAGE_REACH and hit.value != "both"), None)
 
 
-def _denied_presence(words: Words, k: int, pictures: list[Hit], objects: dict[int, int]) -> Hit | None:
-    """Absence told by the negation at word k: "not in the second picture", "there is no clock", "without a clock"."""
+def _denied_presence(words: Words, k: int, pictures: list[Hit]) -> Hit | None:
+    """Absence reported by the negation at word k: "not in the second picture", "there is no clock"."""
     near = _picture_after(pictures, k)
-    if near and all(words[at].text in _BEFORE_PICTURE for at in range(k + 1, near.first)):
+    if near and _LEXICON.before_image.issuperset(word.text for word in words[k + 1 : near.first]):
         if near.value == "second":
-            return Hit(k, near.last, "strong remove")
-        return Hit(k, near.last, "strong added") if any(hit.value == "second" for hit in pictures) else None
-    if words[k].text not in {"no", "without"}:
+            return Hit(k, near.last, _REMOVED)
+        return Hit(k, near.last, _ADDED) if any(hit.value == "second" for hit in pictures) else None
+    if words[k].text not in _LEXICON.denying or not _may_deny_object(words, k, pictures):
         return None
-    noun = next((at for at in range(k + 1, min(k + 4, len(words))) if at in objects), None)
-    headed = any(hit.last == k for hit in pictures)  # "picture B: no bear"
-    if noun is None or (k and words[k - 1].text not in _HOLDING and words[k].text == "no" and not headed):
+    last = next((hit.last for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
+    if last is None or not CHANGE_WORDS.isdisjoint(word.text for word in words[last:]):
         return None
-    rest = {words[at].text for at in range(objects[noun], len(words))}
-    near_rest = {words[at].text for at in range(objects[noun], min(objects[noun] + 5, len(words)))}
-    unsaid = not near and k == 0 and near_rest & VERBS and not near_rest & _VISIBLE
-    if rest & CHANGE_WORDS or (unsaid and not any(hit.value == "second" for hit in pictures)):
+    in_second = any(hit.value == "second" for hit in pictures)
+    if k == 0 and not near and not in_second and _asserts_more(words, last):
         return None
-    return Hit(k, objects[noun], "strong remove")
+    return Hit(k, last, _REMOVED)
+
+
+def _may_deny_object(words: Words, k: int, pictures: list[Hit]) -> bool:
+    """Whether a "no" at word k stands where it can deny that an object is there."""
+    if words[k].text != "no" or not k or words[k - 1].text in _LEXICON.before_no:
+        return True
+    return any(hit.last == k for hit in pictures)  # "picture B: no bear"
+
+
+def _asserts_more(words: Words, last: int) -> bool:
+    """Whether something else is denied of the object that ends before word `last` than that it is visible."""
+    near = {word.text for word in words[last : last + _NEAR]}
+    return not near.isdisjoint(VERBS) and near.isdisjoint(_LEXICON.visible)
 
 
 def flip_absence(words: Words, hit: Hit, pictures: list[Hit]) -> Hit:
-    """A removal as it stands, or as an addition: what is missing from the first picture was added to the second."""
-    if hit.value != "strong remove" or words[hit.first].text not in _STATIC_ABSENCE:
+    """A removal as it stands, or as an addition: what is missing from the first image was added to the second."""
+    if hit.value != _REMOVED or words[hit.first].text not in _LEXICON.states:
         return hit
+    lacking = _lacking_picture(words, hit, pictures)
+    return Hit(hit.first, hit.last, _ADDED) if lacking and lacking.value == "first" else hit
+
+
+def _lacking_picture(words: Words, hit: Hit, pictures: list[Hit]) -> Hit | None:
+    """The image that is said to lack something: the one after the words at `hit`, else the last before them."""
+    after = next((one for one in pictures if hit.first < one.last and one.first <= hit.last + _NEAR), None)
+    if after and _PART_OPENERS.isdisjoint(word.text for word in words[hit.last : after.first]):
+        return after
     part = hit.first
     while part and words[part - 1].text not in _PART_OPENERS:
         part -= 1
-    nearest = [picture for picture in pictures if part <= picture.first < hit.first]
-    after = next((picture for picture in pictures if hit.first < picture.last and picture.first <= hit.last + 5), None)
-    if after and not any(words[k].text in _PART_OPENERS for k in range(hit.last, after.first)):
-        nearest = [after]
-    elif nearest and nearest[-1].first > part and _heads_object(words, nearest[-1], part):
-        return hit  # "the clock in the first picture is missing"
-    return Hit(hit.first, hit.last, "strong added") if nearest and nearest[-1].value == "first" else hit
+    before = [picture for picture in pictures if part <= picture.first < hit.first]
+    if not before or (before[-1].first > part and _follows_object(words, before[-1], part)):
+        return None  # "the clock in the first picture is missing"
+    return before[-1]
 
 
-def _heads_object(words: Words, picture: Hit, part: int) -> bool:
-    """Whether an object stands right before the picture that it is said to be in."""
+def _follows_object(words: Words, picture: Hit, part: int) -> bool:
+    """Whether an object stands right before the image that it is said to be in."""
     objects = object_hits(words)
     return any(part <= hit.first and hit.last <= picture.first <= hit.last + 2 for hit in objects)

@@ -1,70 +1,149 @@
 """The changes that one clause asserts of its objects, by words of change or by what it sets against what."""
 
 import re
+from collections.abc import Sequence
 
-from spd_faith.language.assertions import Assertion, off_side
-from spd_faith.language.attributes import one_picture
-from spd_faith.language.counts import NUMBERS
-from spd_faith.language.mentions import Mentions, find_spots
-from spd_faith.language.words import Mention, words_of
+from spd_faith.core.difference_types import Attribute, DifferenceType
+from spd_faith.language.assertions import Assertion, places_clash
+from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
+from spd_faith.language.counts import DIFFERENCE_NOUNS, NUMBERS
+from spd_faith.language.image_words import FRAMES
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.mentions import ReadClause, find_spots
+from spd_faith.language.words import Mention
 
-_VAGUE = re.compile(r"chang|differ|alter|modif|same|identical|match|alike|unlike|inconsistent|dissimilar", re.I)
+
+class _AssertedChanges(LexiconFile):
+    vague_stems: PhraseList
+    different: PhraseList
+    vague_respects: PhraseList
+    different_fillers: PhraseList
+    now: PhraseList
+    instead: PhraseList
+    is_verbs: PhraseList
+    is_or_looks: PhraseList
+    no_time: PhraseList
+    negations: PhraseList
+    not_endings: PhraseList
+    anymore: PhraseList
+    no_longer: PhraseList
+    postures: PhraseList
+    spot_relations: PhraseList
+    spot_openers: PhraseList
+    having: PhraseList
+    articles: PhraseList
+    new: PhraseList
+    is_difference: PhraseList
+    but: PhraseList
+    conditions: PhraseList
+    instead_of: PhraseList
+    the: PhraseList
+    where: PhraseList
+    whereabouts: PhraseList
+    other: PhraseList
+    sides: PhraseList
+    side_relations: PhraseList
+    side_openers: PhraseList
+    opposite: PhraseList
+    to: PhraseList
+    article: PhraseList
+    side_names: PhraseList
+    wearing: PhraseList
+    another: PhraseList
+    no_features: PhraseList
+    no_feature: PhraseList
+    from_words: PhraseList
+    from_openers: PhraseList
+    to_places: PhraseList
+    to_openers: PhraseList
+    only: PhraseList
+    were: PhraseList
+    fewer: PhraseList
+    does_not: PhraseList
+    is_none: PhraseList
+    subjects: PhraseList
+    is_not: PhraseList
+    showing: PhraseList
+    none: PhraseList
+    lacks: PhraseList
+    has: PhraseList
+    of: PhraseList
+    spoken_of: PhraseList
+    cannot: PhraseList
+    find: PhraseList
+    owns_not: PhraseList
+    owns: PhraseList
+    misses: PhraseList
+    lost_openers: PhraseList
+    has_not: PhraseList
+    no: PhraseList
+    no_more: PhraseList
+
+
+_WORDS = load_lexicon("asserted_changes", _AssertedChanges)
+_NOT = rf"(?:\b{any_of(_WORDS.negations)}|{any_of(_WORDS.not_endings)})"
+_NOW_WORD = rf"\b{any_of(_WORDS.now)}"
+
+_VAGUE = re.compile(any_of(_WORDS.vague_stems), re.I)
 _DIFFERENT_WHAT = re.compile(  # "a different time", "another pattern": more than that something differs
-    r"\b(?:different|another|changed) (?!colou?r|shade|hue|tone|place|position|location|spot|side|pic|image|photo"
-    r"|object|thing|item|(?:in|from|now|between|one|to|than|and|but|too|as|while|whereas|its|here|on|by|for)\b)"
+    rf"\b{any_of(_WORDS.different)} (?!{any_of(_WORDS.vague_respects)}|{any_of(_WORDS.different_fillers)}\b)"
     r"[a-z]{3,}",
     re.I,
 )
-_NOW = re.compile(r"\b(?:now|instead)\b", re.I)
+_NOW = re.compile(rf"\b{any_of((*_WORDS.now, *_WORDS.instead))}\b", re.I)
 _IS_NOW = re.compile(
-    r"\b(?:is|are|has|have|looks?|appears?|stands?|sits?|lies|hangs?)\b.*(?<!right )(?<!by )\bnow\b"
-    r"|\bnow (?:is|are|has|have|looks?|appears?)\b",
+    rf"\b{any_of(_WORDS.is_verbs)}\b.*{''.join(f'(?<!{word} )' for word in _WORDS.no_time)}{_NOW_WORD}\b"
+    rf"|{_NOW_WORD} {any_of(_WORDS.is_or_looks)}\b",
     re.I,
 )
-_NO_MORE = re.compile(r"(?:\bnot|n['’]t)\b.{1,40}\bany ?more\b", re.I)
-_HAS_NEW = re.compile(r"\b(?:has|have|had|got|gets|with|wears?|received) (?:an? )?new\b", re.I)
-_IS_DIFFERENCE = re.compile(r"\b(?:differences?|changes?) (?:is|are|lies in|concerns?|between|i see|:)", re.I)
-_BUT = re.compile(r"\b(?:but|while|whereas)\b", re.I)
+_NO_MORE = re.compile(rf"{_NOT}\b.{{1,40}}\b{any_of(_WORDS.anymore)}\b", re.I)
+_HAS_NEW = re.compile(rf"\b{any_of(_WORDS.having)} (?:{any_of(_WORDS.articles)} )?{any_of(_WORDS.new)}\b", re.I)
+_IS_DIFFERENCE = re.compile(rf"\b{any_of(DIFFERENCE_NOUNS)} {any_of(_WORDS.is_difference)}", re.I)
+_BUT = re.compile(rf"\b{any_of(_WORDS.but)}\b", re.I)
 _LEFT_PLACE = re.compile(  # gone from there, and perhaps only moved
-    r"\bno longer (?:hang(?:s|ing)? |stand(?:s|ing)? |sit(?:s|ting)? |l(?:ies|ying) )?"
-    r"(?:on|at|under|beside|behind|near|by|next to|in front of) (?:the|a|an|its|his|her|their) "
-    r"(?!(?:\w+ )?(?:picture|image|photo|scene|frame|shot))",
+    rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?{any_of(_WORDS.spot_relations)}"
+    rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(FRAMES)})",
     re.I,
 )
-_IS_SO = re.compile(r"^(?:opened|closed|broken|folded|unfolded|cracked|torn|bent|tilted|upside down|flipped)$", re.I)
-_INSTEAD = re.compile(r"\b(?:instead of|in (?:the )?place of) (?:the|an?)\b", re.I)
+_IS_SO = re.compile(rf"^{any_of(_WORDS.conditions)}$", re.I)
+_INSTEAD = re.compile(rf"\b{any_of(_WORDS.instead_of)} {any_of(_WORDS.the)}\b", re.I)
 _OTHER_SIDE = re.compile(
-    r"\bwhere (?:the|an?|it|its)\b|\b(?:other|opposite|far|different) (?:side|end|edge|corner|half)\b", re.I
+    rf"\b{any_of(_WORDS.where)} {any_of(_WORDS.whereabouts)}\b|\b{any_of(_WORDS.other)} {any_of(_WORDS.sides)}\b", re.I
 )
 _ON_OTHER_SIDE = re.compile(
-    r"\b(?:on|at|to|in) (?:the|its) (?:other|opposite) (?:side|end|edge|corner|half)\b"
-    r"|:[^:.;]{2,40}\bto (?:the )?(?:left|right|top|bottom|upper|lower|other|opposite)\b",  # "mouse: right to left"
+    rf"\b{any_of(_WORDS.side_relations)} {any_of(_WORDS.side_openers)} {any_of(_WORDS.opposite)}"
+    rf" {any_of(_WORDS.sides)}\b"
+    rf"|:[^:.;]{{2,40}}\b{any_of(_WORDS.to)} (?:{any_of(_WORDS.article)} )?{any_of(_WORDS.side_names)}\b",
     re.I,
 )
 _IN_ANOTHER = re.compile(  # "looks in another direction", "has another face"
-    r"\b(?:in|into|with|has|have|got|wears?|wearing|makes?|shows?) (?:now )?(?:another|a different)"
-    r" (?!pic|image|photo|scene|one\b|object|thing|item|difference|change|colou?r|shade|place|position|spot|location)"
-    r"[a-z]+",
+    rf"\b{any_of(_WORDS.wearing)} (?:{any_of(_WORDS.now)} )?{any_of(_WORDS.another)}"
+    rf" (?!{any_of(_WORDS.no_features)}|{any_of(_WORDS.no_feature)}\b)[a-z]+",
     re.I,
 )
 _FROM_PLACE = re.compile(
-    r"\bfrom (?:the|a|an|his|her|its|one) [\w ]{2,30}?\b(?:to|onto|into) (?:the|a|an|his|her|its|another)\b", re.I
+    rf"\b{any_of(_WORDS.from_words)} {any_of(_WORDS.from_openers)} [\w ]{{2,30}}?"
+    rf"\b{any_of(_WORDS.to_places)} {any_of(_WORDS.to_openers)}\b",
+    re.I,
 )
-_FROM_TO = re.compile(r"\bfrom \w+ to \w+|\bonly \w+|\b(?:was|were)\b.{1,60}\bnow\b", re.I)
-_LESS = re.compile(r"\b(?:fewer|less)\b", re.I)
+_FROM_TO = re.compile(
+    rf"\b{any_of(_WORDS.from_words)} \w+ {any_of(_WORDS.to)} \w+|\b{any_of(_WORDS.only)} \w+"
+    rf"|\b{any_of(_WORDS.were)}\b.{{1,60}}{_NOW_WORD}\b",
+    re.I,
+)
+_FEWER = re.compile(rf"\b{any_of(_WORDS.fewer)}\b", re.I)
 _LACKS = re.compile(
-    r"\b(?:(?:does|do|did)(?: not|n['’]t)|there (?:is|are) none|(?:there|it|they) (?:is|are)(?: not|n['’]t)"
-    r"|(?:contains?|shows?|has|have) (?:neither|none)|lacks)"
-    r"(?: (?:have|contain|show|include))?(?: (?:of )?(?:it|them|one|any|these|those|the two))?\W{0,3}$",
+    rf"\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
+    rf"|{any_of(_WORDS.showing)} {any_of(_WORDS.none)}|{any_of(_WORDS.lacks)})"
+    rf"(?: {any_of(_WORDS.has)})?(?: (?:{any_of(_WORDS.of)} )?{any_of(_WORDS.spoken_of)})?\W{{0,3}}$",
     re.I,
 )
 _LOSES = re.compile(
-    r"(?:\b(?:can(?:not|['’]t| not)|could(?:n['’]t| not)|do(?:n['’]t| not)|no longer) (?:find|see|spot|locate)"
-    r"|(?:\b(?:no longer|not)|n['’]t) (?:any ?more )?(?:carr(?:y|ies|ying)|hold(?:s|ing)?|wear(?:s|ing)?"
-    r"|ha(?:s|ve|ving)|bears?|rid(?:es?|ing)|us(?:es?|ing)|own(?:s|ing)?)"
-    r"|\b(?:lacks|fails|lost|(?:is|are) missing|without|misses))\s"
-    r"(?=(?:the|a|an|his|her|its|their|any|some|that|this)\b)"
-    r"|\b(?:has|have|had|carr(?:y|ies)|wears?|holds?) no\s(?!longer|more)",
+    rf"(?:\b{any_of(_WORDS.cannot)} {any_of(_WORDS.find)}"
+    rf"|(?:\b{any_of(_WORDS.owns_not)}|{any_of(_WORDS.not_endings)}) (?:{any_of(_WORDS.anymore)} )?"
+    rf"{any_of(_WORDS.owns)}"
+    rf"|\b{any_of(_WORDS.misses)})\s(?={any_of(_WORDS.lost_openers)}\b)"
+    rf"|\b{any_of(_WORDS.has_not)} {any_of(_WORDS.no)}\s(?!{any_of(_WORDS.no_more)})",
     re.I,
 )
 
@@ -74,95 +153,126 @@ def is_vague(change: Mention) -> bool:
     return change.value == "unknown" and bool(_VAGUE.search(change.text))
 
 
-def lacks(clause: str) -> bool:
-    """Whether a clause closes by denying a picture what was spoken of: "the second does not", "there is none"."""
-    return bool(_LACKS.search(clause))
+def lacks(text: str) -> bool:
+    """Whether a clause closes by denying an image what was spoken of: "the second does not", "there is none"."""
+    return bool(_LACKS.search(text))
 
 
-def lost_objects(clause: str, objects: list[Mention]) -> list[Mention]:
-    """The objects that someone, or a picture, has no longer: "she lost her bag", "I cannot find the kite"."""
-    loses = _LOSES.search(clause)
+def lost_objects(text: str, objects: Sequence[Mention]) -> list[Mention]:
+    """The objects that someone, or an image, has no longer: "she lost her bag", "I cannot find the kite"."""
+    loses = _LOSES.search(text)
     return [mention for mention in objects if mention.start >= loses.end()] if loses else []
 
 
-def changes_told(clause: str, found: Mentions, said: Assertion, are_lost: bool) -> list[str | None]:
-    """The types of change that a clause asserts of the objects of `said`; `[None]` for one that it does not name."""
-    if found.types and one_picture(found.pictures) is not None and all(_IS_SO.search(m.text) for m in found.types):
-        return []  # "the mirror is cracked in the second picture" is a state of it
-    if found.types:
-        return _named_changes(clause, found, said)
+def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> list[Change | None]:
+    """The changes that a clause asserts of the objects of `draft`; `[None]` for one that it does not name.
+
+    `draft` has the objects of the clause and their colors and places; `are_lost`: they are `lost_objects`.
+    """
+    if clause.changes:
+        return [] if _is_condition(clause) else _changes_in_words(clause, draft)
     if are_lost:
-        return ["added" if one_picture(found.pictures) == 0 else "remove"]
-    if lack := _LACKS.search(clause):
-        shown = [picture.value for picture in found.pictures if picture.end <= lack.start()]
-        if shown and shown[-1] != "both":
-            return ["remove" if shown[-1] == "second" else "added"]
-    change = _counted(clause, found) or _set_against(clause, found, said)
-    if not change and said.objects:
-        change = _implied(clause, found, said)
-    return [change] if change else []
-
-
-def _named_changes(clause: str, found: Mentions, said: Assertion) -> list[str | None]:
-    named = list(dict.fromkeys(change.value for change in found.types if change.value != "unknown"))
-    if named == ["remove"] and _LEFT_PLACE.search(clause):
-        return [None]
-    if named == ["added"] and _HAS_NEW.search(clause):
-        return ["other"]  # "the train has a new livery"
-    if named:
-        return named
-    if change := _counted(clause, found) or _set_against(clause, found, said):
+        return [absence_from(0 if clause.image == 0 else 1)]
+    if change := _denied_image(clause):
         return [change]
-    return [None] if all(map(is_vague, found.types)) and not _DIFFERENT_WHAT.search(clause) else ["other"]
+    compared = _counted(clause) or _set_against(clause, draft)
+    if not compared and draft.objects:
+        compared = _implied(clause, draft)
+    return [compared] if compared else []
 
 
-def _set_against(clause: str, found: Mentions, said: Assertion) -> str | None:
+def _is_condition(clause: ReadClause) -> bool:
+    """Whether the words of change say how something is in one image: "the mirror is cracked in the second image"."""
+    return clause.image is not None and all(_IS_SO.search(mention.text) for mention in clause.changes)
+
+
+def _denied_image(clause: ReadClause) -> Change | None:
+    """What it amounts to that the image last named is denied what was spoken of: "the second does not"."""
+    lack = _LACKS.search(clause.text)
+    named = [image.value for image in clause.images if lack and image.end <= lack.start()]
+    if not named or named[-1] == "both":
+        return None
+    return absence_from(1 if named[-1] == "second" else 0)
+
+
+def _changes_in_words(clause: ReadClause, draft: Assertion) -> list[Change | None]:
+    named = clause.named_changes
+    if named == [DifferenceType.REMOVE] and _LEFT_PLACE.search(clause.text):
+        return [None]
+    if named == [FurtherChange.ADDED] and _HAS_NEW.search(clause.text):
+        return [FurtherChange.OTHER]  # "the train has a new livery"
+    if named:
+        return [*named]
+    if change := _counted(clause) or _set_against(clause, draft):
+        return [change]
+    in_no_way = all(map(is_vague, clause.changes)) and not _DIFFERENT_WHAT.search(clause.text)
+    return [None if in_no_way else FurtherChange.OTHER]
+
+
+def _set_against(clause: ReadClause, draft: Assertion) -> Change | None:
     """The type that two colors or places in contrast amount to, or one that is there now."""
-    for kind, (before, after) in (("color", said.colors), ("position", said.places)):
-        if kind == "color" and before and _NO_MORE.search(clause):
-            return kind
-        contrast = before and after and (off_side(before, after) if kind == "position" else before != after)
-        is_new = after and ((found.types and not before) or (_NOW.search(clause) and not found.pictures))
-        if contrast or is_new:
-            return kind
+    if draft.colors[0] and _NO_MORE.search(clause.text):
+        return DifferenceType.COLOR
+    for change in DifferenceType:
+        if change.changes and _is_set_against(clause, draft, change.changes):
+            return change
     return None
 
 
-def _implied(clause: str, found: Mentions, said: Assertion) -> str | None:
-    """The type of a change that no word and no contrast of colors or sides tells."""
-    if _LESS.search(clause) or (_NO_MORE.search(clause) and not any(said.colors)):
-        return "remove"
-    if not found.pictures:
-        if _ON_OTHER_SIDE.search(clause):
-            return "position"
-        if (_OTHER_SIDE.search(clause) and (_NOW.search(clause) or ":" in clause)) or (
-            _NOW.search(clause) and find_spots(clause)
-        ):
-            return "position"
-        if (_IS_NOW.search(clause) or _IN_ANOTHER.search(clause)) and not found.same:
-            return "other"
-    if _IS_DIFFERENCE.search(clause) and any(said.colors):
-        return "color"
-    if any(said.colors):
-        return None
-    in_both_pictures = {"first", "second"} <= {picture.value for picture in found.pictures}
-    if _FROM_PLACE.search(clause) or (in_both_pictures and len(set(find_spots(clause))) > 1):
-        return "position"
-    if in_both_pictures and _BUT.search(clause) and len({m.value for m in found.objects}) == 1 and not found.places:
-        return "other"  # "cloudy in the first picture, but clear in the second"
-    return "other" if _INSTEAD.search(clause) else None
+def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) -> bool:
+    before, after = draft.values(attribute)
+    if not after:
+        return False
+    if before and (places_clash(before, after) if attribute == Attribute.PLACE else before != after):
+        return True
+    return bool((clause.changes and not before) or (_NOW.search(clause.text) and not clause.images))
 
 
-def _counted(clause: str, found: Mentions) -> str | None:
-    """Whether fewer of an object are told in the second picture, or more: "three chairs … and only two in …"."""
-    if not _FROM_TO.search(clause) and not {"first", "second"} <= {picture.value for picture in found.pictures}:
+def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
+    """The type of a change that no word and no contrast of colors or sides names."""
+    text, is_colored = clause.text, any(draft.colors)
+    if _FEWER.search(text) or (_NO_MORE.search(text) and not is_colored):
+        return DifferenceType.REMOVE
+    if not clause.images and (change := _implied_by_now(clause)):
+        return change
+    if is_colored:
+        return DifferenceType.COLOR if _IS_DIFFERENCE.search(text) else None
+    if _FROM_PLACE.search(text) or (clause.sets_images_apart and len(set(find_spots(text))) > 1):
+        return DifferenceType.POSITION
+    return FurtherChange.OTHER if _is_contrast(clause) or _INSTEAD.search(text) else None
+
+
+def _implied_by_now(clause: ReadClause) -> Change | None:
+    """The change of an object that is somewhere, or in some way, now: "on the other side", "in another dress"."""
+    text = clause.text
+    is_now = bool(_NOW.search(text))
+    if _ON_OTHER_SIDE.search(text) or (is_now and find_spots(text)):
+        return DifferenceType.POSITION
+    if _OTHER_SIDE.search(text) and (is_now or ":" in text):
+        return DifferenceType.POSITION
+    is_otherwise = _IS_NOW.search(text) or _IN_ANOTHER.search(text)
+    return FurtherChange.OTHER if is_otherwise and not clause.same else None
+
+
+def _is_contrast(clause: ReadClause) -> bool:
+    """Whether one object is said to be in another way in each image: "cloudy in the first, but clear in the second"."""
+    one_object = len({mention.value for mention in clause.objects}) == 1
+    return clause.sets_images_apart and one_object and not clause.places and bool(_BUT.search(clause.text))
+
+
+def _counted(clause: ReadClause) -> Change | None:
+    """Whether fewer of an object are counted in the second image, or more: "three chairs … and only two in …"."""
+    if not _FROM_TO.search(clause.text) and not clause.sets_images_apart:
         return None
     counts = [
         NUMBERS[word.text] if word.text in NUMBERS else int(word.text)
-        for word in words_of(clause)
-        if (word.text in NUMBERS or (word.text.isdecimal() and len(word.text) < 4))
-        and not any(picture.start <= word.start < picture.end for picture in found.pictures)
+        for word in clause.words
+        if _is_number(word.text) and not any(image.start <= word.start < image.end for image in clause.images)
     ]
     if len(counts) != 2 or counts[0] == counts[1]:
         return None
-    return "remove" if counts[0] > counts[1] else "added"
+    return absence_from(1 if counts[0] > counts[1] else 0)
+
+
+def _is_number(word: str) -> bool:
+    return word in NUMBERS or (word.isdecimal() and len(word) < 4)

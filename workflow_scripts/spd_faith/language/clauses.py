@@ -2,54 +2,75 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
 from spd_faith.language.image_words import picture_hits
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.word_classes import ADVERBS, VERBS
-from spd_faith.language.words import Words, word_set, words_of
+from spd_faith.language.words import Text, with_following, words_within
+
+
+class _Clauses(LexiconFile):
+    items: PhraseList
+    counted_stems: PhraseList
+    abbreviations: PhraseList
+    conjunctions: PhraseList
+    after_conjunction: PhraseList
+    after_comma: PhraseList
+    listing: WordSet
+    others: PhraseList
+    after_other: PhraseList
+    image_stems: PhraseList
+    quantities: WordSet
+    before_is: WordSet
+    no_subject: WordSet
+    owners: WordSet
+    persons: WordSet
+    opening_adverbs: WordSet
+
+
+_LEXICON = load_lexicon("clauses", _Clauses)
 
 _ITEM = re.compile(
     r"[\s>#*_•·▪●◦‣-]{0,12}(?:(?:\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)](?=[\s*_])|"
-    r"(?:difference|change|step|item|answer)\s?#?\d{0,2}\s?[:.)-])[\s*_]{0,6})?",
+    rf"{any_of(_LEXICON.items)}\s?#?\d{{0,2}}\s?[:.)-])[\s*_]{{0,6}})?",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(
-    r"[.!?][\"'”’)*_]{0,4}(?=\s|$)|[。；;]|\n+|(?<=[:,)])\s(?=\(?\d{1,2}[.)]\s)|\s(?=\(\d{1,2}\)\s(?!differ|change))",
+    r"[.!?][\"'”’)*_]{0,4}(?=\s|$)|[。；;]|\n+|(?<=[:,)])\s(?=\(?\d{1,2}[.)]\s)"
+    rf"|\s(?=\(\d{{1,2}}\)\s(?!{any_of(_LEXICON.counted_stems)}))",
     re.MULTILINE,
 )
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|vs|approx|fig|nr|mr|mrs|dr|st|cf|resp)|^[\s*#>(-]*(?:\d{1,2}|[a-z]))$", re.IGNORECASE
-)
+_ABBREVIATION = re.compile(rf"(?:\b{any_of(_LEXICON.abbreviations)}|^[\s*#>(-]*(?:\d{{1,2}}|[a-z]))$", re.IGNORECASE)
 _COORDINATION = re.compile(
-    r",?\s{1,4}(?:and|but|while|whereas|however|plus)\s(?:(?:also|then|additionally|finally|that)\s)?"
-    r"|,\s(?:then\s)?",
+    rf",?\s{{1,4}}{any_of(_LEXICON.conjunctions)}\s(?:{any_of(_LEXICON.after_conjunction)}\s)?"
+    rf"|,\s(?:{any_of(_LEXICON.after_comma)}\s)?",
     re.IGNORECASE,
 )
 _OTHER = re.compile(
-    r"\bthe (?:one|other|others|other one)\b(?! pic| im| pho| sc)(?= (?:on|at|in|to|is|was|has|are|were|have)\b)"
+    rf"\bthe {any_of(_LEXICON.others)}\b(?! {any_of(_LEXICON.image_stems)})(?= {any_of(_LEXICON.after_other)}\b)"
 )
 _BRACKETS = re.compile(r"\([^()\n]{1,80}\)")
 _LONGEST_ENTRY = 3  # words
 _OPENING = 8  # characters of a part that hold its subject
+_OWNED = 12  # characters from "its" to what is owned
 _LONGEST_SENTENCE = 1000  # characters
-_OWNERS = word_set("its his her their")  # "and its tusks are longer"
-_PROFORMS = word_set("there it he she that")  # "there's no clock"
-_ONES = word_set("he she")  # "and she no longer holds a bag"
-_NO_SUBJECT = word_set("it its they their he she his her which who this these those")
+_NO_OPENERS = _LEXICON.no_subject | VERBS | CHANGE_WORDS | (ADVERBS - _LEXICON.opening_adverbs)
+
+_Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+@dataclass(frozen=True)
+class Clause(Text):
     """A part of a text, at `[start, end)`, that asserts at most one thing of its subject."""
 
     start: int
     end: int
-    text: str
 
 
 def split_clauses(text: str) -> list[Clause]:
@@ -92,102 +113,139 @@ def _trimmed(text: str, start: int, end: int) -> Clause | None:
     start = item.end() if item else start
     while end > start and not (text[end - 1].isalnum() or text[end - 1] in "%)\"'"):
         end -= 1
-    return Clause(start, end, text[start:end]) if any(map(str.isalnum, text[start:end])) else None
+    return Clause(text[start:end], start, end) if any(map(str.isalnum, text[start:end])) else None
 
 
-def _coordinates(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def _coordinates(text: str, start: int, end: int) -> list[_Span]:
     """A sentence cut at the conjunctions and commas whose two sides each have an object and a predicate."""
     sentence = text[start:end]
     brackets = [match.span() for match in _BRACKETS.finditer(sentence)]
     joints = [
-        joint
+        joint.span()
         for joint in _COORDINATION.finditer(sentence)
         if not any(first < joint.start() < last for first, last in brackets)
     ]
-    if not joints:
-        return [(start, end)]
-    objects = sorted(
-        {
-            *(mention.start for mention in find_objects(sentence)),
-            *(match.start() for match in _OTHER.finditer(sentence)),
-        }
-    )
+    objects = _objects(Text(sentence)) if joints else []
     if len(objects) < 2:
         return [(start, end)]
-    words = words_of(sentence)
-    told = [(words[hit.first].start, hit.value) for hit in TYPE_PHRASES.scan(words)]
-    attributes = [at for at, value in told if value.startswith("weak")]
-    verbs = {at for at, value in told if not value.startswith("weak")}
-    if color_hits(words):
-        verbs |= {match.start() for match in COLOR_CHANGE.finditer(sentence)}
-    verbs |= {word.start for word in words if word.text in VERBS or word.text in {"less", "fewer"}}
-    verbs |= {word.start for there, word in pairwise(words) if word.text == "s" and there.text in _PROFORMS}
-    predicates = sorted(verbs)
-    told_at = sorted(at for at, _ in told)
-    pictures = [(words[hit.first].start, hit.value) for hit in picture_hits(words)]
-    named = {k for hit in picture_hits(words) for k in range(hit.first, hit.last)}
-    openers = {word.start: word.text for word in words}
-
+    found = _contents(Text(sentence), objects)
     closed = [last for _, last in brackets]
     parts = []
     begin = earlier = 0
-    for joint, following in pairwise([*joints, None]):
-        left = (begin, joint.start())
-        right = (joint.end(), following.start() if following else len(sentence))
-        rest = (joint.end(), len(sentence))
-        if joint.start() in closed and _holds(closed, (joint.end(), right[1] + 1)):
-            parts.append((start + begin, start + joint.start()))  # "the bench (brown, now blue), the kite (gone)"
-            begin = joint.end()
-            continue
-        led, earlier = _only(words, named, (earlier, joint.start())), joint.end()
-        if led:
-            continue  # "…, while in the second picture, there is no bear"
-        opener = openers.get(joint.end(), "")
-        is_label = sentence.startswith(":", joint.end() + len(opener))  # "remove: chair, remove: lamp"
-        owned = opener in _OWNERS and any(joint.end() < at <= joint.end() + len(opener) + 12 for at in objects)
-        owned = owned or (opener in _ONES and _holds(objects, right) and _holds(predicates, right))
-        if (_opens_no_clause(opener) and not is_label and not owned) or not (
-            _holds(objects, left) and _holds(objects, rest)
-        ):
-            continue
-        told_twice = _holds(predicates, left) and (_holds(predicates, rest) or _holds(attributes, right))
-        entries = all(_holds(told_at, side) and _is_entry(words, side) for side in (left, right))
-        if not told_twice and not entries and not (_holds(attributes, left) and _holds(attributes, right)):
-            continue
-        if following and sentence[joint.start() : joint.end()].strip() == "and" and not _holds(predicates, right):
-            after = (following.end(), following.end() + _OPENING)
-            if _holds(objects, after) or _holds([at for at, _ in pictures], after):
-                continue  # the end of a list: "it shows a river and a bear, picture 2 shows a river"
-        sides = [{value for at, value in pictures if a <= at < b} for a, b in (left, right)]
-        if _holds(objects[bisect_left(objects, left[0]) + 1 :], left) and _holds(predicates, right):
-            pass  # of several objects
-        elif sides[0] and sides[1] and sides[0] != sides[1] and "both" not in sides[0] | sides[1]:
-            continue  # one object, told in one picture and in the other
-        parts.append((start + begin, start + joint.start()))
-        begin = joint.end()
+    for joint, following in with_following(joints):
+        stop = following[0] if following else len(sentence)
+        if joint[0] in closed and _holds(closed, (joint[1], stop + 1)):
+            is_cut = True  # "the bench (brown, now blue), the kite (gone)"
+        else:
+            leads_in = found.only_images((earlier, joint[0]))  # "…, while in the second picture, there is no bear"
+            earlier = joint[1]
+            is_cut = not leads_in and found.is_cut_at(joint, (begin, joint[0]), (joint[1], stop), following)
+        if is_cut:
+            parts.append((start + begin, start + joint[0]))
+            begin = joint[1]
     return [*parts, (start + begin, end)]
 
 
-def _only(words: Words, named: set[int], span: tuple[int, int]) -> bool:
-    """Whether a part holds the words with the numbers `named` and no others."""
-    inside = [k for k, word in enumerate(words) if span[0] <= word.start < span[1]]
-    return bool(inside) and named.issuperset(inside)
+@dataclass(frozen=True)
+class _Contents:
+    """What makes clauses of the parts of a sentence: places in it, ascending."""
+
+    sentence: Text
+    objects: list[int]
+    reports: list[int]
+    """Words of change, attributes among them."""
+    attributes: list[int]
+    predicates: list[int]
+    images: list[tuple[int, str]]
+    image_words: frozenset[int]
+    """Words by number."""
+
+    def only_images(self, span: _Span) -> bool:
+        """Whether a part holds nothing but the name of an image."""
+        inside = words_within(self.sentence.words, *span)
+        return bool(inside) and self.image_words.issuperset(inside)
+
+    def is_cut_at(self, joint: _Span, left: _Span, right: _Span, following: _Span | None) -> bool:
+        """Whether the parts on both sides of a joint are clauses of their own."""
+        rest = (joint[1], len(self.sentence.text))
+        return (
+            self._opens_clause(right)
+            and _holds(self.objects, left)
+            and _holds(self.objects, rest)
+            and self._both_assert(left, right, rest)
+            and not self._is_listed(joint, right, following)
+            and not self._contrasts_images(left, right)
+        )
+
+    def _opens_clause(self, part: _Span) -> bool:
+        """Whether a part begins with a subject of its own, or a label: "remove: chair, remove: lamp"."""
+        words = self.sentence.words
+        k = words_within(words, 0, part[0]).stop
+        opener = words[k].text if k < len(words) and words[k].start == part[0] else ""
+        after = part[0] + len(opener)
+        if opener not in _NO_OPENERS or self.sentence.text.startswith(":", after):
+            return True
+        if opener in _LEXICON.owners and _holds(self.objects, (part[0] + 1, after + _OWNED + 1)):
+            return True
+        return opener in _LEXICON.persons and _holds(self.objects, part) and _holds(self.predicates, part)
+
+    def _both_assert(self, left: _Span, right: _Span, rest: _Span) -> bool:
+        """Whether each side has a predicate, is an entry of a list, or names what changes."""
+        if _holds(self.predicates, left) and (_holds(self.predicates, rest) or _holds(self.attributes, right)):
+            return True
+        if _holds(self.attributes, left) and _holds(self.attributes, right):
+            return True
+        return all(_holds(self.reports, side) and self._is_entry(side) for side in (left, right))
+
+    def _is_entry(self, part: _Span) -> bool:
+        """Whether a part is as short as an entry of a list: "dog position", "kite missing"."""
+        return len(words_within(self.sentence.words, *part)) <= _LONGEST_ENTRY
+
+    def _is_listed(self, joint: _Span, right: _Span, following: _Span | None) -> bool:
+        """Whether an "and" ends a list: "it shows a river and a bear, picture 2 shows a river"."""
+        conjunction = self.sentence.text[slice(*joint)].strip()
+        if not following or conjunction not in _LEXICON.listing or _holds(self.predicates, right):
+            return False
+        opening = (following[1], following[1] + _OPENING)
+        return _holds(self.objects, opening) or _holds([at for at, _ in self.images], opening)
+
+    def _contrasts_images(self, left: _Span, right: _Span) -> bool:
+        """Whether one object is described in one image and then in the other."""
+        several = self.objects[bisect_left(self.objects, left[0]) + 1 :]
+        if _holds(several, left) and _holds(self.predicates, right):
+            return False
+        before, after = ({image for at, image in self.images if a <= at < b} for a, b in (left, right))
+        return bool(before and after) and before != after and "both" not in before | after
 
 
-def _is_entry(words: Words, span: tuple[int, int]) -> bool:
-    """Whether a part is as short as an entry of a list: "dog position", "kite missing"."""
-    return sum(span[0] <= word.start < span[1] for word in words) <= _LONGEST_ENTRY
+def _objects(sentence: Text) -> list[int]:
+    """Where a sentence names an object, or "the other" one."""
+    others = (match.start() for match in _OTHER.finditer(sentence.text))
+    return sorted({*(mention.start for mention in find_objects(sentence)), *others})
 
 
-def _holds(places: list[int], span: tuple[int, int]) -> bool:
+def _contents(sentence: Text, objects: list[int]) -> _Contents:
+    words, text = sentence.words, sentence.text
+    reports = [(words[hit.first].start, hit.value.startswith("weak")) for hit in TYPE_PHRASES.scan(words)]
+    predicates = {at for at, is_weak in reports if not is_weak}
+    if color_hits(words):
+        predicates |= {match.start() for match in COLOR_CHANGE.finditer(text)}
+    predicates |= {word.start for word in words if word.text in VERBS or word.text in _LEXICON.quantities}
+    predicates |= {
+        word.start for before, word in pairwise(words) if word.text == "s" and before.text in _LEXICON.before_is
+    }
+    images = picture_hits(words)
+    return _Contents(
+        sentence,
+        objects=objects,
+        reports=sorted(at for at, _ in reports),
+        attributes=[at for at, is_weak in reports if is_weak],
+        predicates=sorted(predicates),
+        images=[(words[hit.first].start, hit.value) for hit in images],
+        image_words=frozenset(k for hit in images for k in range(hit.first, hit.last)),
+    )
+
+
+def _holds(places: Sequence[int], span: _Span) -> bool:
     at = bisect_left(places, span[0])
     return at < len(places) and places[at] < span[1]
-
-
-def _opens_no_clause(word: str) -> bool:
-    return (
-        word in _NO_SUBJECT
-        or word in VERBS
-        or word in CHANGE_WORDS
-        or (word in ADVERBS and word not in {"there", "no", "both", "all"})
-    )

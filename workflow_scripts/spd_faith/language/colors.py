@@ -3,62 +3,74 @@
 import re
 
 from spd_faith.language.categories import is_fruit
-from spd_faith.language.words import Hit, Mention, Phrases, Words, mentions_of, words_of
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
+from spd_faith.language.words import Hit, Mention, Phrases, Text, Words, as_text, mentions_of
 
-_COLORS = {
-    "red": "crimson scarlet maroon burgundy ruby reddish vermilion",
-    "orange": "amber ginger orangey orangish",
-    "yellow": "golden gold mustard yellowish blond blonde",
-    "green": "olive lime emerald greenish khaki jade",
-    "cyan": "aqua",
-    "teal": "turquoise",
-    "blue": "navy azure bluish indigo cobalt sapphire ultramarine",
-    "purple": "violet lavender lilac purplish mauve",
-    "pink": "rose pinkish fuchsia",
-    "magenta": "",
-    "brown": "chocolate bronze brownish chestnut hazel mahogany",
-    "black": "blackish ebony",
-    "white": "whitish ivory snowy",
-    "gray": "grey greyish grayish charcoal",
-    "silver": "silvery",
-    "beige": "cream tan",
-}
 
-COLOR_WORDS = {word: base for base, others in _COLORS.items() for word in [base, *others.split()]}
+class _Change(LexiconFile):
+    shades: PhraseList
+    fillers: PhraseList
+    nouns: PhraseList
+    first_image: PhraseList
+    into: PhraseList
+    no_nouns: PhraseList
+    no_noun_stems: PhraseList
+    arrows: PhraseList
+    becoming: PhraseList
+    changing_to: PhraseList
+    being: PhraseList
+    being_now: PhraseList
+    against: PhraseList
+    was: PhraseList
+    is_then: PhraseList
+
+
+class _Colors(LexiconFile):
+    colors: dict[str, PhraseList]
+    shades: WordSet
+    change: _Change
+
+
+_LEXICON = load_lexicon("colors", _Colors)
+
+COLOR_WORDS = {word: base for base, others in _LEXICON.colors.items() for word in (base, *others)}
 """Each word for a color, with its basic color."""
 
 _COLOR_PHRASES = Phrases(
     list(COLOR_WORDS.items())
-    + [
-        (f"{shade} {word}", base)
-        for word, base in COLOR_WORDS.items()
-        for shade in ("dark", "light", "pale", "bright", "deep", "sky", "royal", "navy", "vivid", "neon", "hot")
-    ]
+    + [(f"{shade} {word}", base) for word, base in COLOR_WORDS.items() for shade in _LEXICON.shades]
 )
-_ONE_COLOR = rf"(?:(?:dark|light|pale|bright|deep|sky|royal|solid)[ -])?(?:{'|'.join(COLOR_WORDS)})"
-_TO_COLOR = rf"(?:(?:a|an|the|its|being|more|all|completely|entirely|in|color|colour) ){{0,3}}{_ONE_COLOR}\b"
-_BETWEEN = r"(?: (?:color|colour|one|shade|tone|hue|in the (?:first|original) (?:picture|image|photo)))?,? ?"
-_NO_NOUN = r"(?! (?!in\b|now\b|and\b|but\b|as\b|color|colour|one\b)[a-z]+\b)"  # not "to the blue mat"
 
-COLOR_CHANGE = re.compile(
-    rf"\bfrom {_TO_COLOR}{_BETWEEN}(?:to|into) {_TO_COLOR}{_NO_NOUN}"
-    rf"|\b{_ONE_COLOR} ?(?:->|-->|=>|→|⇒) ?{_ONE_COLOR}\b"
-    rf"|\b(?:turned|turns|turn|became|becomes|become|dyed) {_TO_COLOR}"
-    rf"|\b(?:changed|changes|switched|altered|turned) (?:to|into) {_TO_COLOR}"
-    rf"|\b(?:is|are|'s) now {_TO_COLOR}|\bnow (?:is|are|has|looks|appears) {_TO_COLOR}|\bno longer {_TO_COLOR}"
-    rf"|\b{_ONE_COLOR}\b[^.;\n]{{0,40}}\b(?:instead of|rather than|not|vs\.?|versus|but now|and now|now) {_TO_COLOR}"
-    rf"|\binstead of {_TO_COLOR}|\b{_ONE_COLOR} now\b"
-    rf"|(?:\bnot|n['’]t) {_TO_COLOR} any ?more\b"
-    rf"|\b(?:was|were) {_TO_COLOR}[^.;\n]{{0,60}}\b(?:is|are|becomes|became|turned|now) (?:now )?{_TO_COLOR}",
-    re.IGNORECASE,
-)
+
+def _color_change() -> re.Pattern[str]:
+    words = _LEXICON.change
+    color = rf"(?:{any_of(words.shades)}[ -])?{any_of(COLOR_WORDS)}"
+    to_color = rf"(?:{any_of(words.fillers)} ){{0,3}}{color}\b"
+    between = rf"(?: {any_of((*words.nouns, *words.first_image))})?,? ?"
+    no_noun = rf"(?! (?!{any_of(words.no_nouns)}\b|{any_of(words.no_noun_stems)})[a-z]+\b)"  # not "to the blue mat"
+    being = any_of(words.being)
+    return re.compile(
+        rf"\bfrom {to_color}{between}{any_of(words.into)} {to_color}{no_noun}"
+        rf"|\b{color} ?{any_of(words.arrows)} ?{color}\b"
+        rf"|\b{any_of(words.becoming)} {to_color}"
+        rf"|\b{any_of(words.changing_to)} {any_of(words.into)} {to_color}"
+        rf"|\b(?:{being}|'s) now {to_color}|\bnow {any_of(words.being_now)} {to_color}|\bno longer {to_color}"
+        rf"|\b{color}\b[^.;\n]{{0,40}}\b{any_of(words.against)} {to_color}"
+        rf"|\binstead of {to_color}|\b{color} now\b"
+        rf"|(?:\bnot|n['’]t) {to_color} any ?more\b"
+        rf"|\b{any_of(words.was)} {to_color}[^.;\n]{{0,60}}\b{any_of(words.is_then)} (?:now )?{to_color}",
+        re.IGNORECASE,
+    )
+
+
+COLOR_CHANGE = _color_change()
 """A color that became another: "from red to blue", "green instead of red", "is now blue"."""
 
 
-def find_colors(text: str) -> list[Mention]:
-    """Mentions of colours; `value` is the basic colour ("navy", "dark blue" → "blue"; "grey" → "gray")."""
-    words = words_of(text)
-    return mentions_of(text, words, color_hits(words))
+def find_colors(text: str | Text) -> list[Mention]:
+    """Mentions of colors; `value` is the basic color ("navy", "dark blue" → "blue"; "grey" → "gray")."""
+    text = as_text(text)
+    return mentions_of(text, color_hits(text.words))
 
 
 def color_hits(words: Words) -> list[Hit]:

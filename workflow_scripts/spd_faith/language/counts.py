@@ -1,75 +1,113 @@
 """The number of differences that a text states."""
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
-_NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-)
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 
-NUMBERS = {word: number for number, word in enumerate(_NUMBER_WORDS.split())}
+
+class _Counts(LexiconFile):
+    numbers: PhraseList
+    quantifiers: dict[str, PhraseList]
+    nothing: PhraseList
+    nouns: PhraseList
+    adjectives: PhraseList
+    of_a_kind: PhraseList
+    labels: PhraseList
+    after_label: PhraseList
+    being: PhraseList
+    denials: PhraseList
+    perceiving: PhraseList
+    not_any: PhraseList
+    not_differing: PhraseList
+    images: PhraseList
+    appearing: PhraseList
+    fully: PhraseList
+    alike: PhraseList
+    after_alike: PhraseList
+    range: PhraseList
+    in_total: PhraseList
+    plain_nouns: PhraseList
+    discrepancies: PhraseList
+
+
+_LEXICON = load_lexicon("counts", _Counts)
+
+DIFFERENCE_NOUNS = _LEXICON.plain_nouns
+"""The plain words for a difference, in the singular and the plural."""
+
+COUNTED_NOUNS = (*DIFFERENCE_NOUNS, *_LEXICON.discrepancies)
+"""Those that lead a list: "I see the following differences: …"."""
+
+NUMBERS = {word: number for number, word in enumerate(_LEXICON.numbers)}
 """The number words up to twenty."""
 
+_VALUES = {
+    **NUMBERS,
+    **{word: int(number) for number, words in _LEXICON.quantifiers.items() for word in words},
+    **dict.fromkeys(_LEXICON.nothing, 0),
+}
+_QUANTIFIERS = [word for words in _LEXICON.quantifiers.values() for word in words]
 _DIGITS = r"(?<![\w.,/-])\d{1,9}(?![\w.,/]{0,9}\d)"
-_NUMBER = rf"(?P<number>{_DIGITS}|\b(?:{'|'.join(NUMBERS)}|no|single|sole|only|couple of)\b)"
-_NUMERAL = rf"(?P<number>{_DIGITS}|\b(?:{'|'.join(NUMBERS)}|none)\b)"
-_NOUN = (
-    r"(?:differences?|changes?|discrepanc(?:y|ies)|modifications?|alterations?|dissimilarit(?:y|ies)|variations?|diffs?)"
-    r"\b"
-)
-_ADJECTIVE = (
-    r"(?:(?:main|visible|key|notable|clear|small|distinct|subtle|noticeable|obvious|major|minor|total|single|other|such|"
-    r"observable|significant|apparent|real|actual|visual|slight|big|important|of the|between the|objects? with) ){0,3}"
-)
+_NUMBER = rf"(?P<number>{_DIGITS}|\b{any_of((*NUMBERS, *_QUANTIFIERS))}\b)"
+_NUMERAL = rf"(?P<number>{_DIGITS}|\b{any_of((*NUMBERS, *_LEXICON.nothing))}\b)"
+_NOUN = rf"{any_of(_LEXICON.nouns)}\b"
+_ADJECTIVES = rf"(?:{any_of(_LEXICON.adjectives)} ){{0,3}}"
 _COUNTED = re.compile(
-    rf"{_NUMBER}(?: \(\d{{1,4}}\))? {_ADJECTIVE}{_NOUN}(?! in (?:color|colour|position)\b)", re.IGNORECASE
+    rf"{_NUMBER}(?: \(\d{{1,4}}\))? {_ADJECTIVES}{_NOUN}(?! {any_of(_LEXICON.of_a_kind)}\b)", re.IGNORECASE
 )
 _LABELLED = re.compile(
-    rf"\b(?:number of {_NOUN}|differences|changes|difference count|predicted_num|total|count|answer)"
-    r"(?: (?:between the (?:two )?(?:pictures|images)|found|in total|count))?['\"]?\s{0,3}(?::|=|\bis\b|\bare\b)"
+    rf"\b(?:number of {_NOUN}|{any_of(_LEXICON.labels)})"
+    rf"(?: {any_of(_LEXICON.after_label)})?['\"]?\s{{0,3}}(?::|=|\b{any_of(_LEXICON.being)}\b)"
     rf"\s{{0,3}}[*_]{{0,2}}{_NUMERAL}(?!\s*[.,]?\d)",
     re.IGNORECASE,
 )
-_NOT_ANY = (
-    r"(?:(?:not|cannot|can['’]t|don['’]t|didn['’]t|couldn['’]t) (?:see|find|notice|detect|have|spot|observe) any|"
-    r"aren['’]t any|are not any|isn['’]t any|is not any|without any|not a single)"
-)
 _NO_DIFFERENCE = re.compile(
-    rf"\b{_NOT_ANY} {_ADJECTIVE}{_NOUN}"
-    r"|\b(?:(?:do|did) not|don['’]t|didn['’]t) differ\b"
-    r"|\b(?:pictures|images|photos|they|both|scenes) (?:are|look|appear|seem)(?: to be)? "
-    r"(?:(?:exactly|completely|totally|absolutely|entirely|perfectly) )?(?:the same|identical)\b"
-    r"(?!,? (?:except|but|apart|other|save|with|size|in|scene|kind|room|place|style))",
+    rf"\b(?:{any_of(_LEXICON.denials)} {any_of(_LEXICON.perceiving)} any|{any_of(_LEXICON.not_any)})"
+    rf" {_ADJECTIVES}{_NOUN}"
+    rf"|\b{any_of(_LEXICON.not_differing)}\b"
+    rf"|\b{any_of(_LEXICON.images)} {any_of(_LEXICON.appearing)} "
+    rf"(?:{any_of(_LEXICON.fully)} )?{any_of(_LEXICON.alike)}\b(?!,? {any_of(_LEXICON.after_alike)})",
     re.IGNORECASE,
 )
 _BARE = re.compile(rf"\W{{0,8}}{_NUMERAL}\W{{0,8}}", re.IGNORECASE)
-_RANGE = re.compile(r"(?:\bor|\bto|-|–|/|\bnot|n['’]t) ?$", re.IGNORECASE)
-_IN_TOTAL = re.compile(r"\b(?:total|altogether|in all|overall|therefore|in summary)\b", re.IGNORECASE)
+_RANGE = re.compile(rf"(?:\b{any_of(_LEXICON.range)}|-|–|/|n['’]t) ?$", re.IGNORECASE)
+_IN_TOTAL = re.compile(rf"\b{any_of(_LEXICON.in_total)}\b", re.IGNORECASE)
+_LONGEST_BARE = 40  # characters
+_REACH = 24  # characters before a number that can qualify it
+
+
+class _Count(NamedTuple):
+    start: int
+    number: int
+    is_total: bool
 
 
 def find_count(text: str) -> int | None:
     """The number of differences that a text states, or None; a stated total goes before the first count."""
-    bare = _BARE.fullmatch(text.strip()) if len(text) < 40 else None
+    bare = _BARE.fullmatch(text.strip()) if len(text) < _LONGEST_BARE else None
     if bare:
-        return _number(bare["number"])
-    found = []
-    for match in _COUNTED.finditer(text):
-        if match["number"].lower() == "no" and "other" in match.group().lower():
-            continue  # "there are no other differences" counts nothing
-        before = text[max(match.start() - 24, 0) : match.start()]
-        if not _RANGE.search(before):
-            found.append((match.start(), _number(match["number"]), bool(_IN_TOTAL.search(before + match.group()))))
-    found += [(match.start(), _number(match["number"]), True) for match in _LABELLED.finditer(text)]
-    found += [(match.start(), 0, False) for match in _NO_DIFFERENCE.finditer(text)]
-    found.sort()
-    totals = [number for _, number, total in found if total]
+        return _value(bare["number"])
+    found = sorted(_counts(text))
+    totals = [count.number for count in found if count.is_total]
     if totals:
         return totals[-1]
-    return found[0][1] if found else None
+    return found[0].number if found else None
 
 
-def _number(word: str) -> int:
+def _counts(text: str) -> Iterator[_Count]:
+    for match in _COUNTED.finditer(text):
+        before = text[max(match.start() - _REACH, 0) : match.start()]
+        is_rest = match["number"].lower() == "no" and "other" in match.group().lower()  # "no other differences"
+        if not is_rest and not _RANGE.search(before):
+            yield _Count(match.start(), _value(match["number"]), bool(_IN_TOTAL.search(before + match.group())))
+    for match in _LABELLED.finditer(text):
+        yield _Count(match.start(), _value(match["number"]), is_total=True)
+    for match in _NO_DIFFERENCE.finditer(text):
+        yield _Count(match.start(), 0, is_total=False)
+
+
+def _value(word: str) -> int:
     word = word.lower()
-    if word.isdigit():
-        return int(word)
-    return NUMBERS.get(word, {"no": 0, "none": 0, "couple of": 2}.get(word, 1))
+    return int(word) if word.isdigit() else _VALUES.get(word, 1)  # "ſingle" fits too

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from spd_faith.language.assertions import Assertion, Values, may_be_same, off_color, off_side
-from spd_faith.language.layout import without_marks
-
-_GONE_FROM = {"remove": 1, "added": 0}  # the picture that lacks the object
+from spd_faith.core.difference_types import Attribute, DifferenceType
+from spd_faith.language.assertions import CLASHES, Assertion, Kind, Values, colors_clash, may_be_same, places_clash
+from spd_faith.language.change_kinds import Change
+from spd_faith.language.layout import quoted
 
 
 def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -> list[Assertion]:
@@ -15,13 +15,13 @@ def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -
 
     Left out are headings, and changes that are not named, of an object that something more is said of, and states and
     samenesses said before. The two sides of an object become one difference, and a difference takes the sides of its
-    object that are told beside it: where they follow each other, or, with `apart`, wherever they stand.
+    object that are stated beside it: where they follow each other, or, with `apart`, wherever they stand.
     Differences said twice stay: whether the second is a repetition or counts is for the judge.
     """
     kept: list[Assertion] = []
     before: list[Assertion] = []
     for said in _without_headings(assertions):
-        is_change = said.kind == "difference" and said.change
+        is_change = said.kind == Kind.DIFFERENCE and said.change
         if not is_change and any(said.repeats(earlier) for earlier in before):
             continue
         before.append(said)
@@ -36,75 +36,83 @@ def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -
 def _sums_up(said: Assertion, earlier: Assertion) -> bool:
     """Whether "so it did not change" only sums up what was said right before."""
     return (
-        earlier.kind == said.kind == "sameness"
+        earlier.kind == said.kind == Kind.SAMENESS
         and said.change is None
         and said.objects == earlier.objects != ()
-        and said.clause - earlier.last_clause == 1
+        and said.span.clause - earlier.span.last_clause == 1
     )
+
+
+_Topic = tuple[Kind, Change | None]
 
 
 def _without_headings(assertions: Sequence[Assertion]) -> list[Assertion]:
     """Without headings, and changes that are not named, of an object of which something more is said."""
-    told = defaultdict(set)  # of each object, outside headings: the changes that are named, and the other kinds
+    topics: dict[str, set[_Topic]] = defaultdict(set)  # of each object, outside headings
     for said in assertions:
-        for name in said.objects:
-            if not said.heading:
-                told[name].add((said.kind, said.change))
-    kept = []
-    for said in assertions:
-        more = {one for name, all_told in told.items() if _names(said, name) for one in all_told}
-        vague = said.kind == "difference" and said.change is None
-        if said.heading and more:
-            continue
-        if vague and any(kind == "state" or (kind == "difference" and change) for kind, change in more):
-            continue
-        kept.append(said)
-    return kept
+        for name in said.objects if not said.heading else ():
+            topics[name].add((said.kind, said.change))
+    return [said for said in assertions if not _is_only_heading(said, _topics_of(said, topics))]
 
 
-def _names(said: Assertion, name: str) -> bool:
-    return any(may_be_same(name, own) for own in said.objects)
+def _topics_of(said: Assertion, topics: dict[str, set[_Topic]]) -> set[_Topic]:
+    """What is said of the objects of an assertion, by whatever name."""
+    named = (found for name, found in topics.items() if any(may_be_same(name, own) for own in said.objects))
+    return {topic for found in named for topic in found}
+
+
+def _is_only_heading(said: Assertion, topics: set[_Topic]) -> bool:
+    if said.heading and topics:
+        return True
+    is_vague = said.kind == Kind.DIFFERENCE and said.change is None
+    return is_vague and any(kind == Kind.STATE or (kind == Kind.DIFFERENCE and change) for kind, change in topics)
 
 
 def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
     """Whether two assertions of one object are the sides of one difference, or a difference and one of its sides."""
-    kinds = {earlier.kind, said.kind}
-    if "state" not in kinds or not kinds <= {"state", "difference"} or earlier.heading or said.heading:
-        return False
-    if not (apart or said.clause - earlier.last_clause <= 1) or len(earlier.objects) != 1 or len(said.objects) != 1:
+    if not _may_join(earlier, said) or not (apart or said.span.clause - earlier.span.last_clause <= 1):
         return False
     if not may_be_same(earlier.objects[0], said.objects[0]):
         return False
-    if kinds == {"state"}:
-        return {earlier.picture, said.picture} == {0, 1} and _contrast(earlier, said) is not None
-    state, difference = (earlier, said) if earlier.kind == "state" else (said, earlier)
+    if earlier.kind == said.kind:
+        return {earlier.image, said.image} == {0, 1} and _contrast(earlier, said) is not None
+    state, difference = (earlier, said) if earlier.kind == Kind.STATE else (said, earlier)
     return _is_side(state, difference)
 
 
-def _is_side(state: Assertion, difference: Assertion) -> bool:
-    """Whether a state tells how the object is in one picture, as far as the difference is concerned."""
-    if state.picture is None or _GONE_FROM.get(difference.change) == state.picture:
+def _may_join(earlier: Assertion, said: Assertion) -> bool:
+    """Whether two assertions are of one object each, outside headings, and one a state, the other not a sameness."""
+    kinds = {earlier.kind, said.kind}
+    if Kind.STATE not in kinds or Kind.SAMENESS in kinds or earlier.heading or said.heading:
         return False
-    told = {"color": state.colors, "position": state.places}.get(difference.change)
-    if told and not any(told) and not state.bare:
+    return len(earlier.objects) == len(said.objects) == 1
+
+
+def _is_side(state: Assertion, difference: Assertion) -> bool:
+    """Whether a state says how the object is in one image, as far as the difference is concerned."""
+    if state.image is None or difference.absent_from == state.image:
+        return False
+    changed = difference.change.changes if difference.change else None
+    if changed and not any(state.values(changed)) and not state.bare:
         return False  # of another respect
-    clashes = (
-        (difference.colors[state.side], state.colors[state.side], off_color),
-        (difference.places[state.side], state.places[state.side], off_side),
-    )
-    return not any(one and other and off(one, other) for one, other, off in clashes)
+    return not any(_clash(difference, state, attribute) for attribute in Attribute)
 
 
-def _contrast(earlier: Assertion, said: Assertion) -> tuple[str, str] | None:
-    """What two states of one object, one of each picture, amount to: kind and change."""
+def _clash(difference: Assertion, state: Assertion, attribute: Attribute) -> bool:
+    """Whether a state and the side of a difference that it is exclude each other."""
+    one, other = difference.values(attribute)[state.side], state.values(attribute)[state.side]
+    return bool(one and other and CLASHES[attribute](one, other))
+
+
+def _contrast(earlier: Assertion, said: Assertion) -> _Topic | None:
+    """What two states of one object, one of each image, amount to."""
     colors, places = _filled(earlier.colors, said.colors), _filled(earlier.places, said.places)
-    if all(colors):
-        return ("difference" if off_color(*colors) else "sameness"), "color"
-    if (all(places) and off_side(*places)) or (earlier.spot and said.spot and earlier.spot != said.spot):
-        return "difference", "position"
-    if all(places) and places[0] == places[1]:
-        return "sameness", "position"
-    return None
+    if colors[0] and colors[1]:
+        return (Kind.DIFFERENCE if colors_clash(colors[0], colors[1]) else Kind.SAMENESS), DifferenceType.COLOR
+    are_apart = bool(places[0] and places[1] and places_clash(places[0], places[1]))
+    if are_apart or (earlier.spot and said.spot and earlier.spot != said.spot):
+        return Kind.DIFFERENCE, DifferenceType.POSITION
+    return (Kind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
 
 
 def _filled(known: Values, more: Values) -> Values:
@@ -112,27 +120,25 @@ def _filled(known: Values, more: Values) -> Values:
 
 
 def _joined(earlier: Assertion, said: Assertion, text: str) -> Assertion:
-    whole, part = (earlier, said) if earlier.kind == "difference" else (said, earlier)
-    kind, change = _contrast(earlier, said) if earlier.kind == said.kind else (whole.kind, whole.change)
+    whole, part = (earlier, said) if earlier.kind == Kind.DIFFERENCE else (said, earlier)
+    contrast = _contrast(earlier, said) if earlier.kind == said.kind else None
+    kind, change = contrast or (whole.kind, whole.change)
     return replace(
         whole,
         kind=kind,
         change=change,
-        picture=None,
+        image=None,
         colors=_filled(whole.colors, part.colors),
         places=_filled(whole.places, part.places),
         text=_words(earlier, said, text),
-        start=min(earlier.start, said.start),
-        end=max(earlier.end, said.end),
-        clause=min(earlier.clause, said.clause),
-        last_clause=max(earlier.last_clause, said.last_clause),
+        span=earlier.span.joined(said.span),
     )
 
 
 def _words(earlier: Assertion, said: Assertion, text: str) -> str:
     """The words of both, as they stand in the text where they follow each other."""
-    if said.clause == earlier.last_clause or said.start < earlier.end:
+    if said.span.clause == earlier.span.last_clause or said.span.start < earlier.span.end:
         return earlier.text
-    if said.clause - earlier.last_clause == 1 and text:
-        return " ".join(without_marks(text[earlier.start : said.end]).split())
+    if said.span.clause - earlier.span.last_clause == 1 and text:
+        return quoted(text[earlier.span.start : said.span.end])
     return f"{earlier.text} … {said.text}"

@@ -2,31 +2,47 @@
 
 import re
 
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+
+
+class _Hedges(LexiconFile):
+    doubts: PhraseList
+    could: PhraseList
+    could_do: PhraseList
+    thoughts: PhraseList
+    former_thoughts: PhraseList
+    plans: PhraseList
+    lead_ins: PhraseList
+    denying: PhraseList
+    doubted: PhraseList
+    but: PhraseList
+    interjections: PhraseList
+    taking_back: PhraseList
+    but_no: PhraseList
+    actually_no: PhraseList
+    longer: PhraseList
+    no: PhraseList
+
+
+_HEDGES = load_lexicon("hedges", _Hedges)
 _UNASSERTED = re.compile(
-    r"^to (?:find|determine|identify|spot|check)\b"
-    r"|\b(?:might|may|could(?! (?:not|see|find|spot|notice|identify|only)\b)|perhaps|possibly|potentially|maybe"
-    r"|(?:is|['’]s) possible|whether|un(?:sure|clear)|not (?:entirely |quite )?(?:sure|certain|clear)"
-    r"|(?:hard|difficult|impossible) to|can(?:not|['’]t) (?:tell|say|determine|judge|decide|make out)"
-    r"|let['’]?s|let me|i (?:will|am going)|i['’]ll"
-    r"|i (?:first |at first |initially )?thought|(?:would|['’]d) have said)\b",
+    rf"^{any_of(_HEDGES.plans)}\b"
+    rf"|\b(?:{any_of((*_HEDGES.doubts, *_HEDGES.thoughts))}"
+    rf"|{any_of(_HEDGES.could)}(?! {any_of(_HEDGES.could_do)}\b))\b",
     re.I,
 )
-_LEAD_IN = re.compile(
-    r"(?:let me|let['’]?s|i will|i['’]ll|here (?:are|is)|to (?:find|determine|identify|spot|check))\b"
-    r"[^:\n]{0,80}:\s(?=\S)",
-    re.I,
-)
+_LEAD_IN = re.compile(rf"{any_of((*_HEDGES.lead_ins, *_HEDGES.plans))}\b[^:\n]{{0,80}}:\s(?=\S)", re.I)
 _DOUBT_BUT = re.compile(
-    r"[^.;]{0,40}?\b(?:not|n['’]t|un|hard to|difficult to|never) ?(?:\w+ ){0,4}?"
-    r"(?:sure|certain|positive|tell|say|clear),? but\s",
+    rf"[^.;]{{0,40}}?(?:\b{any_of(_HEDGES.denying)}) ?(?:\w+ ){{0,4}}?{any_of(_HEDGES.doubted)},?"
+    rf" {any_of(_HEDGES.but)}\s",
     re.I,
 )
 _TAKEN_BACK = re.compile(
-    r"\bi (?:first |at first |initially |originally )?thought\b[^.;]{0,80}?,? but (?:no,? )?"
-    r"|(?:\b(?:no|oh|well|wait|actually|sorry)\b[\s,.]{1,3}){0,3}"
-    r"\b(?:scratch that|strike that|i take (?:that|it|this) back|(?:i was|that(?:['’]s| is| was)) (?:wrong|incorrect)"
-    r"|my mistake|but,? no(?=,)|on second thoughts?|correction|no,? wait|wait,? no|actually,? no(?! longer)"
-    r"|let me correct)\b"
+    rf"\b{any_of((*_HEDGES.thoughts, *_HEDGES.former_thoughts))}\b[^.;]{{0,80}}?,? {any_of(_HEDGES.but)}"
+    rf" (?:{any_of(_HEDGES.no)} )?"
+    rf"|(?:\b{any_of(_HEDGES.interjections)}\b[\s,.]{{1,3}}){{0,3}}"
+    rf"\b(?:{any_of(_HEDGES.taking_back)}|{any_of(_HEDGES.but_no)}(?=,)"
+    rf"|{any_of(_HEDGES.actually_no)}(?! {any_of(_HEDGES.longer)}))\b"
     r"[\s,.:;–—-]{0,4}",
     re.I,
 )
@@ -45,5 +61,5 @@ def after_lead_in(clause: str) -> int:
 
 
 def is_unasserted(clause: str) -> bool:
-    """Whether a clause tells a possibility, a doubt or a plan. What "seems", "appears", is "probable" is asserted."""
+    """Whether a clause states a possibility, a doubt or a plan. What "seems", "appears", is "probable" is asserted."""
     return bool(_UNASSERTED.search(clause))

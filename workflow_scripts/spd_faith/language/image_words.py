@@ -1,89 +1,94 @@
-"""The two pictures as answers name them: "the first image", "picture 2", "the original", "both"."""
+"""The two images as answers name them: "the first image", "picture 2", "the original", "both"."""
 
+from collections.abc import Iterator
 from itertools import product
 
+from spd_faith.language.lexicon import LexiconFile, Phrase, PhraseList, WordSet, load_lexicon
 from spd_faith.language.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
-from spd_faith.language.words import JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
-
-_PICTURE_NOUNS = ("picture", "image", "photo", "photograph", "scene", "version", "shot", "frame", "panel", "pic", "one")
-_PICTURES = {
-    "first": ("first", "1st", "original", "initial", "former", "earlier"),
-    "second": ("second", "2nd", "modified", "edited", "changed", "altered", "new", "latter", "other", "later"),
-}
-_NUMBERS = (("1", "first"), ("one", "first"), ("2", "second"), ("two", "second"))
-_PICTURE_PHRASES = Phrases(
-    [
-        *(
-            (f"{the}{word} {noun}", which)
-            for which, words in _PICTURES.items()
-            for the, word, noun in product(("", "the ", "in the "), words, _PICTURE_NOUNS)
-        ),
-        *(
-            (f"{side} {noun}", which)
-            for side, which in (("left", "first"), ("right", "second"))
-            for noun in _PICTURE_NOUNS[:-1]
-        ),
-        *(
-            (f"{side} {noun}", which)
-            for side, which in (("left hand", "first"), ("right hand", "second"))
-            for noun in _PICTURE_NOUNS[:-1]
-        ),
-        *(
-            (f"{noun} {mark}", which)
-            for noun in _PICTURE_NOUNS[:-1]
-            for mark, which in (
-                ("1", "first"),
-                ("one", "first"),
-                ("a", "first"),
-                ("2", "second"),
-                ("two", "second"),
-                ("b", "second"),
-            )
-        ),
-        *((f"both {noun}s", "both") for noun in _PICTURE_NOUNS),
-        *((f"{the} two {noun}s", "both") for the in ("the", "these") for noun in _PICTURE_NOUNS[:-1]),
-        ("in both", "both"),
-        ("in the first", "first"),
-        ("in the second", "second"),
-        *((f"{tie} the first", "first") for tie in ("from", "on", "of", "to")),
-        *((f"{tie} the second", "second") for tie in ("from", "on", "of", "to")),
-        *((f"{noun} number {mark}", which) for noun in _PICTURE_NOUNS[:-1] for mark, which in _NUMBERS),
-        ("in one", "first"),
-        *((f"{tie}one {noun}", "first") for tie in ("", "in ") for noun in _PICTURE_NOUNS[:-1]),
-        *((f"in one of the {noun}s", "first") for noun in _PICTURE_NOUNS[:-1]),
-        ("in the other", "second"),
-        ("the former", "first"),
-        ("the latter", "second"),
-        ("the other", "second"),
-        ("the original", "first"),
-        *((f"the {which}", which) for which in ("first", "second")),
-        ("before", "first"),
-        ("afterwards", "second"),
-    ]
-)
-_AFTER_PICTURE = VERBS | CONJUNCTIONS | DETERMINERS | {"it", "they", "there"}
-_HOLDING = word_set(  # after "the first", which may also be the first difference
-    "has have had shows show showed contains contain contained lacks features feature depicts displays includes does "
-    "doesn't hasn't"
-)
+from spd_faith.language.words import Hit, Mention, Phrases, Text, Words, as_text, joined_after, mentions_of
 
 
-def find_pictures(text: str) -> list[Mention]:
-    """Mentions of the pictures themselves; `value` is first (original), second (modified) or both."""
-    words = words_of(text)
-    return mentions_of(text, words, picture_hits(words))
+class _Images(LexiconFile):
+    nouns: PhraseList
+    pronoun: PhraseList
+    names: dict[str, PhraseList]
+    named: PhraseList
+    marks: dict[str, PhraseList]
+    marked: PhraseList
+    numbers: dict[str, PhraseList]
+    numbered: PhraseList
+    with_noun: dict[str, PhraseList]
+    with_noun_or_pronoun: dict[str, PhraseList]
+    phrases: dict[str, PhraseList]
+    bare: WordSet
+    ordinals: WordSet
+    holding: WordSet
+    after_bare: WordSet
+    nouns_after_place: WordSet
+    asked: PhraseList
+    depictions: PhraseList
+    frames: PhraseList
+    plural: Phrase
+
+
+_LEXICON = load_lexicon("images", _Images)
+
+IMAGE_NOUNS = _LEXICON.nouns
+"""Words for an image."""
+
+ASKED_NOUNS = _LEXICON.asked
+"""The words of the question."""
+
+ASKED_PLURALS = tuple(_LEXICON.plural.format(noun=noun) for noun in ASKED_NOUNS)
+
+DEPICTIONS = (*ASKED_NOUNS, *_LEXICON.depictions)
+"""Words for an image that are no objects."""
+
+FRAMES = (*DEPICTIONS, *_LEXICON.frames)
+"""Words for an image as a whole, that are no places."""
+
+NOUNS_AFTER_PLACE = _LEXICON.nouns_after_place
+"""After a side they make it the name of an image: "the left picture"."""
+
+
+def _phrases() -> Iterator[tuple[str, str]]:
+    """Each phrase with the image that it names, from the templates of the lexicon."""
+    or_pronoun = (*IMAGE_NOUNS, *_LEXICON.pronoun)
+    for key, templates, groups, nouns in (
+        ("name", _LEXICON.named, _LEXICON.names, or_pronoun),
+        ("mark", _LEXICON.marked, _LEXICON.marks, IMAGE_NOUNS),
+        ("number", _LEXICON.numbered, _LEXICON.numbers, IMAGE_NOUNS),
+    ):
+        for image, words in groups.items():
+            for template, word, noun in product(templates, words, nouns):
+                yield template.format_map({key: word, "noun": noun}), image
+    for groups, nouns in ((_LEXICON.with_noun, IMAGE_NOUNS), (_LEXICON.with_noun_or_pronoun, or_pronoun)):
+        for image, templates in groups.items():
+            for template, noun in product(templates, nouns):
+                yield template.format_map({"noun": noun}), image
+    for image, phrases in _LEXICON.phrases.items():
+        for phrase in phrases:
+            yield phrase, image
+
+
+_IMAGE_PHRASES = Phrases(_phrases())
+_AFTER_BARE = VERBS | CONJUNCTIONS | DETERMINERS | _LEXICON.after_bare
+
+
+def find_pictures(text: str | Text) -> list[Mention]:
+    """Mentions of the images themselves; `value` is first (original), second (modified) or both."""
+    text = as_text(text)
+    return mentions_of(text, picture_hits(text.words))
 
 
 def picture_hits(words: Words) -> list[Hit]:
-    """Pictures at words of a clause: first, second or both."""
-    hits = []
-    for hit in _PICTURE_PHRASES.scan(words):
-        bare = words[hit.last - 1].text in {"first", "second", "original", "other", "one"}
-        after = words[hit.last] if hit.last < len(words) else None
-        if bare and after and after.tie == JOINED and after.text not in _AFTER_PICTURE:
-            continue  # "in the second row", "the other cup"
-        numbered = words[hit.first].text == "the" and words[hit.last - 1].text in {"first", "second"}
-        if numbered and not (after and after.tie == JOINED and after.text in _HOLDING):
-            continue  # "the first is the car"
-        hits.append(hit)
-    return hits
+    """Images at words of a clause: first, second or both."""
+    return [hit for hit in _IMAGE_PHRASES.scan(words) if _is_image(words, hit)]
+
+
+def _is_image(words: Words, hit: Hit) -> bool:
+    last, after = words[hit.last - 1].text, joined_after(words, hit.last)
+    if last in _LEXICON.bare and after and after not in _AFTER_BARE:
+        return False  # "in the second row", "the other cup"
+    is_ordinal = words[hit.first].text == "the" and last in _LEXICON.ordinals
+    return not is_ordinal or after in _LEXICON.holding  # "the first is the car"

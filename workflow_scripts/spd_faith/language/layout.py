@@ -1,17 +1,33 @@
-"""What the layout of an answer says: headings, numbered entries, the picture that a section speaks of."""
+"""What the layout of an answer says: headings, numbered entries, the image that a section speaks of."""
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 
-from spd_faith.language.attributes import one_picture
+from spd_faith.language.attributes import one_image
 from spd_faith.language.image_words import find_pictures
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+
+
+class _Layout(LexiconFile):
+    numbered: PhraseList
+    ordinals: PhraseList
+    the: PhraseList
+    adverb_endings: PhraseList
+    closings: PhraseList
+
+
+_WORDS = load_lexicon("layout", _Layout)
 
 _MARKS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?!\w)")
 _HEADING = re.compile(r"\s{0,9}(?:#{1,6}\s|(?:[-*\d.)]{1,4}\s{1,3})?\*\*[^*\n]{1,200}\*\*:?\s*$|[^\n]{1,200}:\s*$)")
-_NUMBER = re.compile(r"[\s\-*#>(]{0,9}(?:(?:difference|change)\s?#?)?(\d{1,2})\s?[.):]", re.I)
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-_ORDINAL = re.compile(rf"\W{{0,3}}(?:the\s)?({'|'.join(_ORDINALS)})(?:ly\b|\s?[,:]|\s(?:difference|change)\b)", re.I)
-_CLOSING = re.compile(r"\W{0,3}(?:in (?:summary|conclusion|total)|summary|to sum up|overall|so,|therefore)", re.I)
+_NUMBER = re.compile(rf"[\s\-*#>(]{{0,9}}(?:{any_of(_WORDS.numbered)}\s?#?)?(\d{{1,2}})\s?[.):]", re.I)
+_ORDINAL = re.compile(
+    rf"\W{{0,3}}(?:{any_of(_WORDS.the)}\s)?({any_of(_WORDS.ordinals)})"
+    rf"(?:{any_of(_WORDS.adverb_endings)}\b|\s?[,:]|\s{any_of(_WORDS.numbered)}\b)",
+    re.I,
+)
+_CLOSING = re.compile(rf"\W{{0,3}}{any_of(_WORDS.closings)}", re.I)
 
 
 def without_marks(text: str) -> str:
@@ -19,24 +35,21 @@ def without_marks(text: str) -> str:
     return _MARKS.sub(lambda mark: " " * len(mark.group()), text)
 
 
+def quoted(text: str) -> str:
+    """A piece of an answer as it is quoted: without marks of emphasis, in single spaces."""
+    return " ".join(without_marks(text).split())
+
+
 class Lines:
-    """The lines of an answer: which are headings, which are numbered, which picture a heading speaks of."""
+    """The lines of an answer: which are headings, which are numbered, which image a heading speaks of."""
 
     def __init__(self, text: str, plain: str) -> None:
+        """`plain` is the text without marks, in which every place is where it was."""
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        lines = text.split("\n")
-        self._headings = [bool(_HEADING.match(line)) for line in lines]
-        self._numbers: list[int | None] = []
-        self._pictures: list[int | None] = []
-        picture = None
-        for line, heading in zip(plain.split("\n"), self._headings, strict=True):
-            number = _NUMBER.match(line)
-            self._numbers.append(int(number[1]) if number else None)
-            if heading or not line.strip():
-                picture = one_picture(find_pictures(line)) if heading else None
-            self._pictures.append(picture)
-        self._list = 0
-        self._seen = -1
+        self._headings = [bool(_HEADING.match(line)) for line in text.split("\n")]
+        numbers = map(_NUMBER.match, plain.split("\n"))
+        self._numbers = [int(number[1]) if number else None for number in numbers]
+        self._images = _images_of(plain.split("\n"), self._headings)
 
     def at(self, place: int) -> int:
         return bisect_right(self._starts, place) - 1
@@ -44,21 +57,31 @@ class Lines:
     def is_heading(self, line: int) -> bool:
         return self._headings[line]
 
-    def picture(self, line: int) -> int | None:
-        return self._pictures[line]
+    def image(self, line: int) -> int | None:
+        return self._images[line]
 
-    def entry(
-        self, line: int, plain: str, start: int, clause: str, earlier: tuple[int, int] | None
-    ) -> tuple[int, int] | None:
-        """The entry that a clause belongs to: its line's number or its own ordinal opens one, a summary closes all."""
-        number = None
-        if line != self._seen:
-            number = self._numbers[line]
-        self._seen = line
-        if number is None and (ordinal := _ORDINAL.match(clause)):
-            number = _ORDINALS.index(ordinal[1].lower()) + 1
-        if number is None:
-            return None if _CLOSING.match(plain, start) else earlier
-        if earlier is None or number <= earlier[1]:
-            self._list += 1
-        return self._list, number
+    def number(self, line: int) -> int | None:
+        """The number that the line opens with."""
+        return self._numbers[line]
+
+
+def _images_of(lines: Sequence[str], headings: Sequence[bool]) -> list[int | None]:
+    """The image that each line is about by the heading above it; an empty line ends what a heading says."""
+    images: list[int | None] = []
+    image = None
+    for line, is_heading in zip(lines, headings, strict=True):
+        if is_heading or not line.strip():
+            image = one_image(find_pictures(line)) if is_heading else None
+        images.append(image)
+    return images
+
+
+def ordinal_of(clause: str) -> int | None:
+    """The number of the ordinal that a clause opens with: 1 for "first", "firstly", "the first difference"."""
+    ordinal = _ORDINAL.match(clause)
+    return _WORDS.ordinals.index(ordinal[1].lower()) + 1 if ordinal else None
+
+
+def closes_list(plain: str, start: int) -> bool:
+    """Whether the text goes on at `start` with a word that ends a list: "in summary"."""
+    return bool(_CLOSING.match(plain, start))

@@ -1,42 +1,64 @@
-"""Objects that are only named: under a heading that says what is the matter with them, or as the whole answer."""
+"""Objects that are only named: under a heading that says what is asserted of them, or as the whole answer."""
 
 import re
+from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion
+from spd_faith.language.assertions import Assertion, Kind
+from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.counts import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import find_pictures
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.language.words import word_set, words_of
+from spd_faith.language.words import words_of
 
-Listing = tuple[str, str | None]  # kind and change of the objects that are listed
 
-_SIMILARITIES = re.compile(r"\bsimilarit|\bin common\b", re.I)
-_DIFFERENCES = re.compile(r"\b(?:differ|chang|discrepanc)", re.I)
+class _Listings(LexiconFile):
+    similarity_stems: PhraseList
+    similarities: PhraseList
+    difference_stems: PhraseList
+    concerning: PhraseList
+    bare_words: WordSet
+    between: PhraseList
+    no_names: WordSet
+
+
+_WORDS = load_lexicon("listings", _Listings)
+_SIMILARITIES = re.compile(rf"\b{any_of(_WORDS.similarity_stems)}|\b{any_of(_WORDS.similarities)}\b", re.I)
+_DIFFERENCES = re.compile(rf"\b{any_of(_WORDS.difference_stems)}", re.I)
 _LEADS_LIST = re.compile(
-    r"(?:\w+\s){0,6}?(?:differences?|changes?)(?:\s\w+){0,5}?(?:\s(?:are|is|includes?|concerns?)\b\s?:?|\s?:)\s?", re.I
+    rf"(?:\w+\s){{0,6}}?{any_of(DIFFERENCE_NOUNS)}"
+    rf"(?:\s\w+){{0,5}}?(?:\s{any_of(_WORDS.concerning)}\b\s?:?|\s?:)\s?",
+    re.I,
 )
-_BARE_WORDS = word_set("a an the and or one both")
-_BETWEEN = re.compile(r"[,;&]|\band\b", re.I)
+_BETWEEN = re.compile(rf"[,;&]|\b{any_of(_WORDS.between)}\b", re.I)
 _LONGEST_NAME = 2  # words of an unknown object
 _NO_NAMES = (
-    NO_OBJECTS | VERBS | CHANGE_WORDS | ADVERBS | PREPOSITIONS | CONJUNCTIONS | frozenset(COLOR_WORDS) | {"etc", "none"}
+    NO_OBJECTS | VERBS | CHANGE_WORDS | ADVERBS | PREPOSITIONS | CONJUNCTIONS | frozenset(COLOR_WORDS) | _WORDS.no_names
 )
+
+
+class Listing(NamedTuple):
+    """What is asserted of the objects of a list."""
+
+    kind: Kind
+    change: Change | None = None
 
 
 def listing_of(heading: str) -> Listing | None:
     """What a heading says of the objects under it: that they differ, in which respect, or that they are the same."""
-    types = {mention.value for mention in find_types(heading)} - {"unknown"}
-    if find_pictures(heading) and not types:
+    changes = {change for mention in find_types(heading) if (change := change_named(mention.value))}
+    if find_pictures(heading) and not changes:
         return None
     if find_sameness(heading) or _SIMILARITIES.search(heading):
-        return "sameness", None
-    if len(types) == 1:
-        return "difference", types.pop()
-    return ("difference", None) if _DIFFERENCES.search(heading) else None
+        return Listing(Kind.SAMENESS)
+    if len(changes) == 1:
+        return Listing(Kind.DIFFERENCE, changes.pop())
+    return Listing(Kind.DIFFERENCE) if _DIFFERENCES.search(heading) else None
 
 
 def listed(clause: str, listing: Listing | None) -> tuple[int, list[Assertion]] | None:
@@ -49,8 +71,7 @@ def listed(clause: str, listing: Listing | None) -> tuple[int, list[Assertion]] 
         listing, start = listing_of(led.group()), led.end()
     if not listing or not is_bare(clause[start:]):
         return None
-    kind, change = listing
-    return start, [Assertion(text, kind, (name,), change) for text, name in _names(clause[start:])]
+    return start, [Assertion(text, listing.kind, (name,), listing.change) for text, name in _names(clause[start:])]
 
 
 def is_bare(clause: str) -> bool:
@@ -60,19 +81,26 @@ def is_bare(clause: str) -> bool:
 
 def _names(clause: str) -> list[tuple[str, str]]:
     """(words, name) of each object of a clause that only names some; no others than known ones in a name alone."""
-    parts = [part for part in _BETWEEN.split(clause) if part.strip()]
-    found = [_name(part) for part in parts]
-    if None in found or not any(known for _, _, known in found):
+    found = [_name(part) for part in _BETWEEN.split(clause) if part.strip()]
+    named = [name for name in found if name]
+    if len(named) < len(found) or not any(name.is_known for name in named):
         return []
-    return [(text, name) for text, name, _ in found]
+    return [(name.text, name.value) for name in named]
 
 
-def _name(part: str) -> tuple[str, str, bool] | None:
-    """The words, the name and whether it is known of an object, where a part of a list holds no more than one."""
-    words = [word for word in words_of(part) if word.text not in _BARE_WORDS]
+class _Name(NamedTuple):
+    text: str
+    value: str
+    is_known: bool
+
+
+def _name(part: str) -> _Name | None:
+    """The object that a part of a list names, where the part holds no more than one."""
+    words = [word for word in words_of(part) if word.text not in _WORDS.bare_words]
     if objects := find_objects(part):
         named = sum(len(words_of(mention.text)) for mention in objects)
-        return (objects[0].text, objects[0].value, True) if len(objects) == 1 and len(words) == named else None
+        is_alone = len(objects) == 1 and len(words) == named
+        return _Name(objects[0].text, objects[0].value, True) if is_alone else None
     if not 0 < len(words) <= _LONGEST_NAME or any(word.text in _NO_NAMES for word in words):
         return None
-    return part[words[0].start : words[-1].end], " ".join(word.text for word in words), False
+    return _Name(part[words[0].start : words[-1].end], " ".join(word.text for word in words), False)

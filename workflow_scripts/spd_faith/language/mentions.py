@@ -1,57 +1,94 @@
-"""What one clause mentions."""
+"""A clause with all that it mentions."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
-from spd_faith.language.attributes import is_relative
+from spd_faith.language.attributes import is_relative, one_image
+from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import DEPICTIONS, find_pictures
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.words import Mention
+from spd_faith.language.words import Mention, Text
 
+
+class _Mentions(LexiconFile):
+    spot_relations: PhraseList
+    spot_openers: PhraseList
+    no_spots: PhraseList
+    in_both: PhraseList
+    picking_out: PhraseList
+
+
+_WORDS = load_lexicon("mentions", _Mentions)
 _SPOT = re.compile(
-    r"\b(?:on|in|against|under|below|above|beside|behind|near|by|inside|at|over|next to|in front of|on top of|close to"
-    r"|(?:to|on|at) the (?:left|right)(?: side)? of)"
-    r"\s(?:the|a|an|his|her|its|their)\s"
-    r"(?!(?:\w+\s)?(?:picture|image|photo|scene|shot|first|second|left|right|top|bottom))\w+",
+    rf"\b{any_of(_WORDS.spot_relations)}\s{any_of(_WORDS.spot_openers)}"
+    rf"\s(?!(?:\w+\s)?{any_of((*DEPICTIONS, *_WORDS.no_spots))})\w+",
     re.I,
 )
 
 
-class Mentions(NamedTuple):
-    """Each in the order of the clause; `types` of changes, `same` words by which something stays as it is."""
+@dataclass(frozen=True)
+class ReadClause(Text):
+    """The text of a clause and what it mentions, each in the order of the text.
 
-    objects: list[Mention]
-    types: list[Mention]
-    same: list[Mention]
-    pictures: list[Mention]
-    colors: list[Mention]
-    places: list[Mention]
+    `changes` are words of change, `same` are words by which something stays as it is.
+    """
+
+    objects: tuple[Mention, ...]
+    changes: tuple[Mention, ...]
+    same: tuple[Mention, ...]
+    images: tuple[Mention, ...]
+    colors: tuple[Mention, ...]
+    places: tuple[Mention, ...]
+
+    @property
+    def image(self) -> int | None:
+        """The one image that the clause speaks of, if so."""
+        return one_image(self.images)
+
+    @property
+    def sets_images_apart(self) -> bool:
+        """Whether both images are named, each by itself."""
+        return {"first", "second"} <= {image.value for image in self.images}
+
+    @property
+    def named_changes(self) -> list[Change]:
+        """The changes that the words of change name, each once."""
+        named = (change_named(mention.value) for mention in self.changes)
+        return list(dict.fromkeys(change for change in named if change))
 
 
 @lru_cache(maxsize=4096)  # answers repeat each other's clauses
-def find_mentions(clause: str) -> Mentions:
-    objects, pictures = find_objects(clause), find_pictures(clause)
-    same = [
-        mention
-        for mention in find_sameness(clause)
-        if mention.text.lower() != "in both" and not _one_thing(mention, objects, pictures)
-    ]
-    places = [place for place in find_places(clause) if not is_relative(clause, place)]
-    return Mentions(objects, find_types(clause), same, pictures, find_colors(clause), places)
+def read_clause(text: str) -> ReadClause:
+    read = Text(text)
+    objects, images = find_objects(read), find_pictures(read)
+    return ReadClause(
+        text,
+        objects=tuple(objects),
+        changes=tuple(find_types(read)),
+        same=tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images)),
+        images=tuple(images),
+        colors=tuple(find_colors(read)),
+        places=tuple(place for place in find_places(read) if not is_relative(text, place)),
+    )
 
 
-def _one_thing(same: Mention, objects: list[Mention], pictures: list[Mention]) -> bool:
-    """Whether "same" only picks an object out ("the same car is blue"), rather than saying that it stays."""
-    if same.text.lower() != "same" or any(picture.value == "both" for picture in pictures):
+def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Mention]) -> bool:
+    """Whether a word says that something stays: not "in both", nor one that only picks an object out."""
+    text = same.text.lower()
+    if text in _WORDS.in_both:
         return False
-    return any(same.end < mention.start <= same.end + 2 for mention in objects)
+    if text not in _WORDS.picking_out or any(image.value == "both" for image in images):
+        return True
+    return not any(same.end < mention.start <= same.end + 2 for mention in objects)  # "the same car is blue"
 
 
-def find_spots(clause: str, start: int = 0) -> list[str]:
-    """Places told by another thing, in lower case: "on the shelf"."""
-    return [spot[0].lower() for spot in _SPOT.finditer(clause, start)]
+def find_spots(text: str, start: int = 0) -> list[str]:
+    """Places given by another thing, in lower case: "on the shelf"."""
+    return [spot[0].lower() for spot in _SPOT.finditer(text, start)]

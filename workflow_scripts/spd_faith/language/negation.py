@@ -1,21 +1,31 @@
 """Words that deny, and how far in a clause they reach."""
 
-from spd_faith.language.words import BROKEN, Words, word_set
+from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
+from spd_faith.language.words import BROKEN, Words
 
-_NEGATORS = word_set("not no never none nothing neither nor without hardly cannot nobody")
 
-_AFTER_NO = word_set("longer only just doubt more merely sure because since")  # "no longer", "no because …"
+class _Negation(LexiconFile):
+    negators: WordSet
+    after_no: WordSet
+    answers: WordSet
+    part_openers: WordSet
 
-STOPPERS = word_set("but and while whereas however though although except")
+
+_LEXICON = load_lexicon("negation", _Negation)
+
+STOPPERS = _LEXICON.part_openers
 """Words that begin another part of a clause, where a negation ends."""
 
 
 def negates(words: Words, k: int) -> bool:
     """Whether word k denies what follows: "not", "n't", "no", but not "no longer", "not only"."""
-    if words[k].text not in _NEGATORS and not words[k].text.endswith("n't"):
+    word = words[k].text
+    if word not in _LEXICON.negators and not word.endswith("n't"):
         return False
-    after = words[k + 1].text if k + 1 < len(words) else ""
-    return after not in _AFTER_NO and not (k + 1 < len(words) and words[k + 1].tie == BROKEN and words[k].text == "no")
+    if k + 1 == len(words):
+        return True
+    following = words[k + 1]
+    return following.text not in _LEXICON.after_no and not (following.tie == BROKEN and word in _LEXICON.answers)
 
 
 def denied_before(words: Words, first: int, reach: int = 7) -> bool:

@@ -1,128 +1,95 @@
-"""What a clause speaks of: objects known by name, unknown nouns that a change is told of, and which are landmarks."""
+"""Objects that a clause mentions: those known by name, and unknown nouns that it reports a change of."""
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.nouns import ATTRIBUTES, MODIFIERS, OWNING
 from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.language.words import BROKEN, JOINED, Hit, Mention, Words, mentions_of, word_set, words_of
-
-_MODIFIERS = word_set(
-    "small little big large huge tiny tall short long old new young whole entire single same other main only first "
-    "second third fourth fifth left right top bottom upper lower middle central center centre leftmost rightmost "
-    "front back far near original modified wooden metal metallic plastic empty full round square bright dark light "
-    "overall general exact respective pale missing removed moved moving standing sitting lone remaining striped"
+from spd_faith.language.words import (
+    BROKEN,
+    JOINED,
+    Hit,
+    Mention,
+    Text,
+    Words,
+    as_text,
+    joined_after,
+    mentions_of,
+    word_after,
 )
-_LISTING = word_set("and or as well also the a an both one of its color colour position location") | _MODIFIERS
-_ATTRIBUTES = word_set("color colour hue shade position location place placement size shape orientation")
-_DESCRIBING = DETERMINERS | _MODIFIERS | frozenset(COLOR_WORDS)
-_TELLING = CHANGE_WORDS | {"of"}
-_TELLING_AFTER = VERBS | CHANGE_WORDS | _ATTRIBUTES
+
+DESCRIBING = DETERMINERS | MODIFIERS | frozenset(COLOR_WORDS)
+"""What may stand before a noun and names nothing."""
+
+_LONGEST_NOUN = 4  # words, with those that describe it
+_BEFORE_CHANGED = CHANGE_WORDS | {"of"}
+_AFTER_CHANGED = VERBS | CHANGE_WORDS | ATTRIBUTES
+_AFTER_OWNER = ATTRIBUTES | CHANGE_WORDS | OWNING
+_AFTER_NOUN = PREPOSITIONS | DETERMINERS | VERBS | CONJUNCTIONS | ADVERBS | CHANGE_WORDS | {"s"}
 
 
-def find_objects(text: str) -> list[Mention]:
-    """Mentions of objects: COCO categories, other known things, and unknown nouns that a change is told of.
+def find_objects(text: str | Text) -> list[Mention]:
+    """Mentions of objects: COCO categories, other known things, and unknown nouns that the clause reports a change of.
 
     An unknown noun counts where it is the subject of a verb ("the zeppelin was removed"), follows a word of change
     ("the colour of the zeppelin", "missing zeppelin") or opens an entry ("Zeppelin: removed"). `value` is the
     category, or the noun in lower case.
     """
-    words = words_of(text)
-    known = object_hits(words)
+    text = as_text(text)
+    known = object_hits(text.words)
+    return mentions_of(text, sorted([*known, *_unknown_nouns(text.words, known)]))
+
+
+def _unknown_nouns(words: Words, known: list[Hit]) -> list[Hit]:
     taken = {k for hit in known for k in range(hit.first, hit.last)}
-    return mentions_of(text, words, sorted([*known, *_unknown_nouns(words, taken)]))
-
-
-def find_subjects(text: str) -> list[Mention]:
-    """The objects that a clause speaks of, without landmarks: the car of "the car moved from the table to the bench".
-
-    They are the first object that no preposition of place ties to another, and those that are listed with it.
-    """
-    objects = find_objects(text)
-    if len(objects) < 2:
-        return objects
-    words = words_of(text)
-    at = {word.start: k for k, word in enumerate(words)}
-    ends = {word.end: k + 1 for k, word in enumerate(words)}
-    first = next((k for k, mention in enumerate(objects) if not _is_landmark(words, at[mention.start])), 0)
-    last = first + 1
-    while last < len(objects):
-        between = words[ends[objects[last - 1].end] : at[objects[last].start]]
-        if any(word.text not in _LISTING for word in between):
-            break
-        last += 1
-    return objects[first:last]
-
-
-def _is_landmark(words: Words, k: int) -> bool:
-    while k and (words[k - 1].text in _DESCRIBING):
-        if words[k].tie == BROKEN:
-            return False
-        k -= 1
-    if not k or words[k].tie == BROKEN or words[k - 1].text not in PREPOSITIONS:
-        return False
-    if words[k - 1].text != "of":
-        return words[k - 1].text not in {"for", "as", "than"}
-    earlier = words[k - 2].text if k > 1 else ""
-    return earlier in {"left", "right", "front", "top", "bottom", "side", "middle", "center", "instead", "out", "back"}
-
-
-def _unknown_nouns(words: Words, taken: set[int]) -> list[Hit]:
-    hits = []
+    hits: list[Hit] = []
     free = 0
-    for k, word in enumerate(words):
-        opens = k == 0 or word.text in DETERMINERS
-        told = k > 0 and words[k - 1].text in _TELLING and word.tie != BROKEN
-        if k < free or not (opens or told):
+    for k in range(len(words)):
+        if k < free or not _may_open_noun(words, k):
             continue
-        first = k + 1 if word.text in DETERMINERS else k
-        last = first
-        while (
-            last < len(words)
-            and last - first < 4
-            and (last == first or words[last].tie == JOINED)
-            and not _ends_noun(words[last].text)
-            and not (last > first and words[last].text in _ATTRIBUTES)
-        ):
-            last += 1
-        while first < last and (words[first].text in _DESCRIBING):
-            first += 1
-        if first == last or taken.intersection(range(first, last)) or words[last - 1].text in NO_OBJECTS:
+        first, last = _noun_from(words, k)
+        noun = [word.text for word in words[first:last]]
+        if not noun or not taken.isdisjoint(range(first, last)) or not NO_OBJECTS.isdisjoint(noun):
             continue
-        if any(words[at].text in NO_OBJECTS for at in range(first, last)):
-            continue
-        if not _is_told_of(words, k, last, opening=k == 0 and word.text not in DETERMINERS):
-            continue
-        hits.append(Hit(first, last, " ".join(words[at].text for at in range(first, last))))
-        free = last
+        if _is_changed(words, k, last):
+            hits.append(Hit(first, last, " ".join(noun)))
+            free = last
     return hits
 
 
-def _ends_noun(word: str) -> bool:
-    return (
-        word in PREPOSITIONS
-        or word in DETERMINERS
-        or word in VERBS
-        or word in CONJUNCTIONS
-        or word in ADVERBS
-        or word in CHANGE_WORDS
-        or word == "s"
-        or word.isdigit()
-        or word.endswith("n't")
-    )
+def _may_open_noun(words: Words, k: int) -> bool:
+    if k == 0 or words[k].text in DETERMINERS:
+        return True
+    return words[k].tie != BROKEN and words[k - 1].text in _BEFORE_CHANGED
 
 
-def _is_told_of(words: Words, first: int, last: int, opening: bool) -> bool:
-    after = words[last] if last < len(words) else None
-    if after is not None and after.text == "s" and after.tie == JOINED:
-        return last + 1 < len(words) and (
-            words[last + 1].text in _ATTRIBUTES
-            or words[last + 1].text in CHANGE_WORDS
-            or words[last + 1].text == "been"
-        )
-    if opening:  # "Zeppelin: removed", "Zeppelin moved"
-        return after is not None and (after.text in CHANGE_WORDS or after.text in VERBS)
-    if after is not None and after.tie != BROKEN and after.text in _TELLING_AFTER:
+def _noun_from(words: Words, k: int) -> tuple[int, int]:
+    """The words `[first, last)` of the noun that opens at word k, without article and adjectives."""
+    first = k + 1 if words[k].text in DETERMINERS else k
+    last = first
+    while last < len(words) and last - first < _LONGEST_NOUN and _goes_on(words, first, last):
+        last += 1
+    while first < last and words[first].text in DESCRIBING:
+        first += 1
+    return first, last
+
+
+def _goes_on(words: Words, first: int, k: int) -> bool:
+    """Whether word k belongs to the noun that begins at word `first`."""
+    text = words[k].text
+    if k > first and (words[k].tie != JOINED or text in ATTRIBUTES):
+        return False
+    return not (text in _AFTER_NOUN or text.isdigit() or text.endswith("n't"))
+
+
+def _is_changed(words: Words, first: int, last: int) -> bool:
+    """Whether a clause reports a change of the noun at words `[first, last)`, its article included."""
+    if joined_after(words, last) == "s":
+        return last + 1 < len(words) and words[last + 1].text in _AFTER_OWNER
+    if first == 0 and words[0].text not in DETERMINERS:  # "Zeppelin: removed", "Zeppelin moved"
+        return last < len(words) and (words[last].text in CHANGE_WORDS or words[last].text in VERBS)
+    if word_after(words, last) in _AFTER_CHANGED:
         return True
     before = words[first - 1].text if first else ""
     earlier = words[first - 2].text if first > 1 else ""
-    return before in CHANGE_WORDS or (before == "of" and (earlier in CHANGE_WORDS or earlier in _ATTRIBUTES))
+    return before in CHANGE_WORDS or (before == "of" and (earlier in CHANGE_WORDS or earlier in ATTRIBUTES))

@@ -1,41 +1,63 @@
-"""Places in a picture: sides, corners, rows and columns."""
+"""Places in an image: sides, corners, rows and columns."""
 
+from collections.abc import Iterator
 from itertools import product
 
-from spd_faith.language.words import BROKEN, JOINED, Hit, Mention, Phrases, Words, mentions_of, word_set, words_of
-
-_VERTICAL = {"top": "top", "upper": "top", "bottom": "bottom", "lower": "bottom"}
-_SIDES = {"left": "left", "right": "right"}
-_PLACE_PHRASES = Phrases(
-    [
-        *((f"{v} {s}", f"{_VERTICAL[v]} {s}") for v, s in product(_VERTICAL, _SIDES)),
-        *((f"{s} {v}", f"{_VERTICAL[v]} {s}") for v, s in product(_VERTICAL, _SIDES)),
-        *_VERTICAL.items(),
-        *_SIDES.items(),
-        *((f"far {side}", side) for side in _SIDES),
-        ("leftmost", "left"),
-        ("rightmost", "right"),
-        *((word, "center") for word in ("center", "centre", "middle", "central")),
-        ("foreground", "foreground"),
-        ("background", "background"),
-        *(
-            (f"{ordinal} {line}", f"{line} {number}")
-            for line in ("row", "column")
-            for number, ordinals in enumerate(
-                (("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th")), 1
-            )
-            for ordinal in ordinals
-        ),
-        *((f"{line} {number}", f"{line} {number}") for line in ("row", "column") for number in range(1, 10)),
-    ]
-)
-_PICTURE_WORDS = word_set("picture pictures image images photo photos photograph scene frame version panel one")
+from spd_faith.language.image_words import NOUNS_AFTER_PLACE
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
+from spd_faith.language.words import Hit, Mention, Phrases, Text, Words, as_text, joined_after, mentions_of, word_before
 
 
-def find_places(text: str) -> list[Mention]:
-    """Mentions of places in a picture; `value` is left, right, top, bottom, center, "top left", "row 2", …"""
-    words = words_of(text)
-    return mentions_of(text, words, place_hits(words))
+class _Exceptions(LexiconFile):
+    after: WordSet
+    before: WordSet
+
+
+class _NotAfter(LexiconFile):
+    before: WordSet
+    after: WordSet
+
+
+class _Places(LexiconFile):
+    vertical: dict[str, PhraseList]
+    horizontal: dict[str, PhraseList]
+    others: dict[str, PhraseList]
+    lines: dict[str, PhraseList]
+    ordinals: dict[str, PhraseList]
+    side_words: WordSet
+    no_left: _Exceptions
+    no_right: _Exceptions
+    still_right: _Exceptions
+
+
+_LEXICON = load_lexicon("places", _Places)
+_MOST_LINES = 9  # rows or columns that are numbered
+
+
+def _by_word(groups: dict[str, PhraseList]) -> list[tuple[str, str]]:
+    return [(word, value) for value, words in groups.items() for word in words]
+
+
+def _phrases() -> Iterator[tuple[str, str]]:
+    vertical, horizontal = _by_word(_LEXICON.vertical), _by_word(_LEXICON.horizontal)
+    for (row, top), (side, left) in product(vertical, horizontal):
+        yield f"{row} {side}", f"{top} {left}"
+        yield f"{side} {row}", f"{top} {left}"
+    yield from (*vertical, *horizontal, *_by_word(_LEXICON.others))
+    for word, line in _by_word(_LEXICON.lines):
+        for ordinal, number in _by_word(_LEXICON.ordinals):
+            yield f"{ordinal} {word}", f"{line} {number}"
+        for position in range(1, _MOST_LINES + 1):
+            yield f"{word} {position}", f"{line} {position}"
+
+
+_PLACE_PHRASES = Phrases(_phrases())
+
+
+def find_places(text: str | Text) -> list[Mention]:
+    """Mentions of places in an image; `value` is left, right, top, bottom, center, "top left", "row 2", …"""
+    text = as_text(text)
+    return mentions_of(text, place_hits(text.words))
 
 
 def place_hits(words: Words) -> list[Hit]:
@@ -44,23 +66,24 @@ def place_hits(words: Words) -> list[Hit]:
 
 
 def _is_place(words: Words, hit: Hit) -> bool:
-    """Leaves out "the left picture", "has left", "right next to", "bottom" of nothing but the word's other uses."""
-    text = words[hit.first].text
-    after = words[hit.last].text if hit.last < len(words) and words[hit.last].tie == JOINED else ""
-    later = words[hit.last + 1].text if hit.last + 1 < len(words) and words[hit.last + 1].tie == JOINED else ""
-    before = words[hit.first - 1].text if hit.first and words[hit.first].tie != BROKEN else ""
-    if after in _PICTURE_WORDS or (after in {"side", "hand"} and later in _PICTURE_WORDS):
+    if _names_image(words, hit):
         return False
-    if text == "left" and hit.last - hit.first == 1:
-        return before not in {"has", "have", "had"} and after not in {
-            "unchanged",
-            "out",
-            "alone",
-            "behind",
-            "untouched",
-        }
-    if text == "right" and hit.last - hit.first == 1:
-        if after in {"now", "before"} and before in {"the", "far"}:
-            return True  # "on the right now"
-        return after not in {"next", "now", "behind", "away", "there", "after", "before", "beside"} and before != "all"
+    if hit.last - hit.first > 1:
+        return True
+    text, before, after = words[hit.first].text, word_before(words, hit.first), joined_after(words, hit.last)
+    if text == "left":
+        return before not in _LEXICON.no_left.after and after not in _LEXICON.no_left.before
+    if text == "right":
+        still = _LEXICON.still_right
+        if after in still.before and before in still.after:
+            return True
+        return before not in _LEXICON.no_right.after and after not in _LEXICON.no_right.before
     return True
+
+
+def _names_image(words: Words, hit: Hit) -> bool:
+    """Whether a place is the name of an image: "the left picture", "the right hand image"."""
+    after = joined_after(words, hit.last)
+    if after in _LEXICON.side_words:
+        after = joined_after(words, hit.last + 1)
+    return after in NOUNS_AFTER_PLACE

@@ -1,55 +1,66 @@
-"""Layouts that set one picture against the other: table rows, lines by picture, "car: red / blue"."""
+"""Layouts that set one image against the other: table rows, lines by image, "car: red / blue"."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion, off_side
-from spd_faith.language.attributes import one_picture
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.language.assertions import Assertion, Kind, Span, Values
+from spd_faith.language.attributes import one_image
+from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.colors import find_colors
 from spd_faith.language.image_words import find_pictures
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
-from spd_faith.language.states import untold_words
-from spd_faith.language.words import word_set, words_of
+from spd_faith.language.states import further_words
+from spd_faith.language.words import Mention, words_of
+
+
+class _SideBySide(LexiconFile):
+    absent: PhraseList
+    absent_stems: PhraseList
+    versus: PhraseList
+    before: WordSet
+    after: WordSet
+    first_column: WordSet
+    second_column: WordSet
+    fruits: PhraseList
+    plural_ending: PhraseList
+
+
+_WORDS = load_lexicon("side_by_side", _SideBySide)
 
 _BULLET = r"[\s>#*_•·▪●◦‣-]{0,12}(?:\d{1,2}[.)]\s)?\s{0,4}"
-_PICTURE_LINE = re.compile(rf"{_BULLET}(?P<picture>[^:\n|]{{1,40}}?)\s?[:–—]\s?(?P<told>[^\n]{{1,120}})$")
+_IMAGE_LINE = re.compile(rf"{_BULLET}(?P<image>[^:\n|]{{1,40}}?)\s?[:–—]\s?(?P<stated>[^\n]{{1,120}})$")
 _PAIR_LINE = re.compile(
-    rf"{_BULLET}(?P<name>[^:\n/|]{{1,40}}?)\s?[:–—-]\s(?P<before>[^:\n/|]{{1,30}}?)\s?(?:/|\bvs\.?|\|)\s?"
-    r"(?P<after>[^:\n/|]{1,30}?)[\s.,;]{0,3}$"
+    rf"{_BULLET}(?P<name>[^:\n/|]{{1,40}}?)\s?[:–—-]\s(?P<before>[^:\n/|]{{1,30}}?)\s?"
+    rf"(?:/|\b{any_of(_WORDS.versus)}|\|)\s?(?P<after>[^:\n/|]{{1,30}}?)[\s.,;]{{0,3}}$"
 )
 _ABSENT = re.compile(
-    r"\W{0,3}(?:no|not|none|absent|missing|removed|gone|nothing|empty|without|lack\w*|disappeared|vanished|n/?a|false"
-    r"|isn['’]t|0)\b|\s{0,3}[–—✗❌✘✕×-]\s{0,3}$",
-    re.I,
+    rf"\W{{0,3}}(?:{any_of(_WORDS.absent)}|{any_of(_WORDS.absent_stems)}\w*)\b|\s{{0,3}}[–—✗❌✘✕×-]\s{{0,3}}$", re.I
 )
 _SEPARATOR = re.compile(r"\s*\|?[\s:|-]{3,}$")
 _LONGEST_NAME = 6  # words
 _LONGEST_LABEL = 4
 
 
-_BEFORE = word_set("before was then original originally")
-_AFTER = word_set("after now is modified edited")
-_COLUMNS = (word_set("first 1st 1 one a left"), word_set("second 2nd 2 two b right"))  # where a header has both
-
-
 def _column_of(label: str) -> int | None:
-    """The picture that the head of a column names."""
+    """The image that the head of a column names."""
     words = [word.text for word in words_of(label)]
     if len(words) == 1:
-        for picture, names in enumerate(_COLUMNS):
+        for image, names in enumerate((_WORDS.first_column, _WORDS.second_column)):
             if words[0] in names:
-                return picture
-    return _picture_of(label)
+                return image
+    return _image_of(label)
 
 
-def _picture_of(label: str) -> int | None:
-    """The picture that the label of a line names."""
+def _image_of(label: str) -> int | None:
+    """The image that the label of a line names."""
     words = [word.text for word in words_of(label)]
-    if len(words) == 1 and words[0] in _BEFORE | _AFTER:
-        return int(words[0] in _AFTER)
-    return one_picture(find_pictures(label)) if len(words) <= _LONGEST_LABEL else None
+    if len(words) == 1 and words[0] in _WORDS.before | _WORDS.after:
+        return int(words[0] in _WORDS.after)
+    return one_image(find_pictures(label)) if len(words) <= _LONGEST_LABEL else None
 
 
 class _Line(NamedTuple):
@@ -61,10 +72,10 @@ def find_pairs(plain: str) -> tuple[list[Assertion], str]:
     """What such layouts assert, and the text with spaces in their place."""
     found: list[Assertion] = []
     rest = plain
-    for said in (*_tables(plain), *_picture_lines(plain), *_pair_lines(plain)):
+    for said in (*_tables(plain), *_image_lines(plain), *_pair_lines(plain)):
         found.append(said)
-        blank = re.sub(r"[^\n]", " ", plain[said.start : said.end])
-        rest = rest[: said.start] + blank + rest[said.end :]
+        blank = re.sub(r"[^\n]", " ", plain[said.span.start : said.span.end])
+        rest = rest[: said.span.start] + blank + rest[said.span.end :]
     return found, rest
 
 
@@ -77,35 +88,49 @@ def _lines(plain: str) -> list[_Line]:
     return found
 
 
-def contrast(plain: str, span: tuple[int, int], names: list[str], before: str, after: str) -> list[Assertion]:
-    """What it says of an object that the first picture has it so and the second so."""
-    gone = [bool(_ABSENT.match(told)) for told in (before, after)]
-    colors, places = (
-        tuple(next((m.value for m in find(told)), None) for told in (before, after))
-        for find in (find_colors, find_places)
+def _contrast(plain: str, span: Span, name: str, before: str, after: str) -> Assertion:
+    """What it says of an object that the first image has it so and the second so."""
+    colors, places = ((_first_value(find(before)), _first_value(find(after))) for find in (find_colors, find_places))
+    is_same = [word.text for word in words_of(before)] == [word.text for word in words_of(after)]
+    change = _absence(before, after) or _changed_value(colors, places)
+    kind = Kind.DIFFERENCE if change or not is_same else Kind.SAMENESS
+    if kind == Kind.SAMENESS:
+        change = DifferenceType.COLOR if all(colors) else DifferenceType.POSITION if all(places) else None
+    elif change is None:
+        change = FurtherChange.OTHER
+    return Assertion(
+        " ".join(plain[span.start : span.end].split()),
+        kind,
+        (name,),
+        change,
+        colors=colors,
+        places=places,
+        span=span,
+        details=further_words(before) if kind == Kind.SAMENESS else frozenset(),
     )
-    kind, change = "difference", "other"
-    if gone[0] != gone[1]:
-        change = "remove" if gone[1] else "added"
-    elif all(colors) and colors[0] != colors[1]:
-        change = "color"
-    elif all(places) and (off_side(*places) or places[0] != places[1]):
-        change = "position"
-    elif [w.text for w in words_of(before)] == [w.text for w in words_of(after)]:
-        kind, change = "sameness", "color" if all(colors) else "position" if all(places) else None
-    text = " ".join(plain[slice(*span)].split())
-    details = untold_words(before) if kind == "sameness" else frozenset()
-    return [
-        Assertion(
-            text, kind, (name,), change, colors=colors, places=places, start=span[0], end=span[1], details=details
-        )
-        for name in names
-    ]
+
+
+def _first_value(mentions: Sequence[Mention]) -> str | None:
+    return mentions[0].value if mentions else None
+
+
+def _absence(before: str, after: str) -> Change | None:
+    """The change of an object that one image alone is said to have."""
+    absent = [bool(_ABSENT.match(stated)) for stated in (before, after)]
+    return absence_from(absent.index(True)) if absent[0] != absent[1] else None
+
+
+def _changed_value(colors: Values, places: Values) -> Change | None:
+    for change, (before, after) in ((DifferenceType.COLOR, colors), (DifferenceType.POSITION, places)):
+        if before and after and before != after:
+            return change
+    return None
 
 
 def _names(text: str) -> list[str]:
-    if [word.text.removesuffix("s") for word in words_of(text)] == ["orange"]:
-        return ["orange"]  # a title names the fruit
+    words = [word.text.removesuffix(_WORDS.plural_ending[0]) for word in words_of(text)]
+    if words in ([fruit] for fruit in _WORDS.fruits):
+        return words
     return list(dict.fromkeys(mention.value for mention in find_objects(text)))[:1]
 
 
@@ -117,28 +142,52 @@ def _title(text: str) -> str | None:
     return known[0] if known else None
 
 
-def _picture_lines(plain: str) -> Iterator[Assertion]:
-    """Two lines on end, one for each picture, under the name of an object."""
+class _ImageLine(NamedTuple):
+    """A line that says how something is in one image."""
+
+    line: _Line
+    image: int
+    stated: str
+
+    @property
+    def start(self) -> int:
+        """Where its label starts, behind the bullet."""
+        return self.line.start + len(self.line.text) - len(self.line.text.lstrip(" \t-*•>"))
+
+
+def _image_line(line: _Line) -> _ImageLine | None:
+    match = _IMAGE_LINE.match(line.text)
+    image = _image_of(match["image"]) if match else None
+    return _ImageLine(line, image, match["stated"]) if match and image is not None else None
+
+
+def _image_lines(plain: str) -> Iterator[Assertion]:
+    """Two lines on end, one for each image, under the name of an object."""
     title: str | None = None
-    told: tuple[_Line, int, str] | None = None
+    first: _ImageLine | None = None
     for line in _lines(plain):
-        match = _PICTURE_LINE.match(line.text)
-        picture = _picture_of(match["picture"]) if match else None
-        if picture is None:
-            told = None
+        found = _image_line(line)
+        if found is None:
+            first = None
             if line.text.strip():
                 title = _title(line.text)
-            continue
-        if told and picture == 1 and told[1] == 0:
-            names = [title] if title else []
-            if not names and len(find_objects(told[2])) == 1:
-                names = _names(told[2])
-            start = told[0].start + len(told[0].text) - len(told[0].text.lstrip(" \t-*•>"))
-            if names and len(find_objects(told[2])) < 3:
-                yield from contrast(plain, (start, line.start + len(line.text)), names, told[2], match["told"])
-            told = None
-            continue
-        told = (line, picture, match["told"])
+        elif first and found.image == 1 and first.image == 0:
+            if name := _name_of(title, first.stated):
+                span = Span(first.start, line.start + len(line.text))
+                yield _contrast(plain, span, name, first.stated, found.stated)
+            first = None
+        else:
+            first = found
+
+
+def _name_of(title: str | None, stated: str) -> str | None:
+    """The object of two lines: the one of their title, or the only one that is said to be in the first image."""
+    objects = find_objects(stated)
+    if len(objects) > 2:
+        return None
+    if title or len(objects) != 1:
+        return title
+    return next(iter(_names(stated)), None)
 
 
 def _pair_lines(plain: str) -> Iterator[Assertion]:
@@ -146,8 +195,8 @@ def _pair_lines(plain: str) -> Iterator[Assertion]:
     for line in _lines(plain):
         match = _PAIR_LINE.match(line.text)
         if match and (title := _title(match["name"])):
-            span = line.start + match.start("name"), line.start + match.end("after")
-            yield from contrast(plain, span, [title], match["before"], match["after"])
+            span = Span(line.start + match.start("name"), line.start + match.end("after"))
+            yield _contrast(plain, span, title, match["before"], match["after"])
 
 
 def _cells(text: str) -> list[str]:
@@ -155,7 +204,7 @@ def _cells(text: str) -> list[str]:
 
 
 def _tables(plain: str) -> Iterator[Assertion]:
-    """Rows of tables that have a column for each picture."""
+    """Rows of tables that have a column for each image."""
     header: list[str] = []
     previous: _Line | None = None
     for line in _lines(plain):
@@ -164,20 +213,21 @@ def _tables(plain: str) -> Iterator[Assertion]:
             continue
         if _SEPARATOR.match(line.text) and previous:
             header = _cells(previous.text)
-        elif header:
-            yield from _row(plain, line, header)
+        elif header and (said := _row(plain, line, header)):
+            yield said
         previous = line
 
 
-def _row(plain: str, line: _Line, header: list[str]) -> Iterator[Assertion]:
+def _row(plain: str, line: _Line, header: list[str]) -> Assertion | None:
     cells = _cells(line.text)
-    pictures = {_column_of(name): k for k, name in enumerate(header) if k < len(cells)}
-    pictures.pop(None, None)
-    if len(pictures) < 2:
-        return
-    title = next((t for k, cell in enumerate(cells) if k not in pictures.values() and (t := _title(cell))), None)
-    if title:
-        start = line.start + len(line.text) - len(line.text.lstrip(" |"))
-        yield from contrast(
-            plain, (start, line.start + len(line.text.rstrip(" |"))), [title], cells[pictures[0]], cells[pictures[1]]
-        )
+    columns = {_column_of(name): k for k, name in enumerate(header) if k < len(cells)}
+    columns.pop(None, None)
+    if len(columns) < 2:
+        return None
+    titles = (_title(cell) for k, cell in enumerate(cells) if k not in columns.values())
+    title = next(filter(None, titles), None)
+    if title is None:
+        return None
+    start = line.start + len(line.text) - len(line.text.lstrip(" |"))
+    span = Span(start, line.start + len(line.text.rstrip(" |")))
+    return _contrast(plain, span, title, cells[columns[0]], cells[columns[1]])

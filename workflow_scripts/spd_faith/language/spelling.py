@@ -1,6 +1,6 @@
 """Misspelt words that can be no other: a letter left out, doubled or swapped with the next ("ornge", "diferent").
 
-Only the words that tell of objects, colors and changes are known, and what is a word of its own is left alone.
+Only the words that name objects, colors and changes are known, and what is a word of its own is left alone.
 """
 
 import re
@@ -11,18 +11,16 @@ from operator import itemgetter
 from spd_faith.language.categories import CATEGORIES
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.colors import COLOR_WORDS
-from spd_faith.language.words import word_set
+from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 
-_COMMON = word_set(
-    "picture pictures image images second different difference differences color colors colour colours turned yellow "
-    "nothing everything position identical similar anymore instead another missing disappeared original modified "
-    "sofa fridge glasses lamp window person people"
-)
+
+class _Spelling(LexiconFile):
+    common: WordSet
+    own_words: WordSet
+
+
+_LEXICON = load_lexicon("spelling", _Spelling)
 _SHORTEST = 5  # letters of a word that is looked for
-_OWN_WORDS = word_set(  # at one letter from such a word
-    "back char plan soon slit spit tuck hose pant plat pone muse tale seep sift sifting widow cock dont tuned tiled "
-    "titled noting spots sorts sides blush eased ease rotted preset tread trad bred"
-)
 _WORD = re.compile(r"[a-z]{4,}", re.IGNORECASE)
 
 
@@ -37,16 +35,16 @@ def _misspelt(word: str) -> Iterator[str]:
 
 _KNOWN = {
     word
-    for source in (CATEGORIES, COLOR_WORDS, CHANGE_WORDS, _COMMON)
+    for source in (CATEGORIES, COLOR_WORDS, CHANGE_WORDS, _LEXICON.common)
     for phrase in source
     for word in phrase.split()
     if word.isalpha() and len(word) >= _SHORTEST
 }
 _CORRECTIONS = {
     wrong: word
-    for word in sorted(_KNOWN, key=lambda word: (word not in _COMMON, word), reverse=True)
+    for word in sorted(_KNOWN, key=lambda word: (word not in _LEXICON.common, word), reverse=True)
     for wrong in _misspelt(word)
-    if wrong not in _KNOWN and wrong not in _OWN_WORDS
+    if wrong not in _KNOWN and wrong not in _LEXICON.own_words
 }
 
 

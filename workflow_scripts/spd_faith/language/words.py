@@ -5,10 +5,12 @@ length whatever stands in it; "traffic light", "traffic-light" and "traffic_ligh
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 _WORD = re.compile(r"[^\W_]+(?:['’]t\b)?")
 _JOINTS = frozenset([" ", "-", "_", "'", "’", "  ", "\n"])
@@ -27,6 +29,8 @@ class Word(NamedTuple):
 
 
 Words = tuple[Word, ...]
+_Item = TypeVar("_Item")
+_START = attrgetter("start")
 
 
 class Hit(NamedTuple):
@@ -47,20 +51,10 @@ class Mention:
     value: str
 
 
-def mentions_of(text: str, words: Words, hits: Iterable[Hit]) -> list[Mention]:
-    """The hits among the words of a text as mentions, which have places in the text itself."""
-    places = ((words[hit.first].start, words[hit.last - 1].end, hit.value) for hit in hits)
-    return [Mention(start, end, text[start:end], value) for start, end, value in places]
-
-
-def word_set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-@lru_cache(maxsize=32)  # one clause is read for objects, types, colours, …
+@lru_cache(maxsize=32)  # a text that is passed as a string is read for objects, types, colors, …
 def words_of(text: str) -> Words:
     """The words of a text; an "n't" stays with its verb, an apostrophe-s is a word of its own."""
-    words = []
+    words: list[Word] = []
     end = 0
     for match in _WORD.finditer(text):
         gap = text[end : match.start()]
@@ -68,6 +62,55 @@ def words_of(text: str) -> Words:
         words.append(Word(match.group().lower().replace("’", "'"), match.start(), match.end(), tie))
         end = match.end()
     return tuple(words)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text with its words, which are found once: readers of one clause pass it on."""
+
+    text: str
+    words: Words = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", words_of(self.text))
+
+
+def as_text(text: str | Text) -> Text:
+    """What every reader of a clause takes: a string, or a text whose words are already found."""
+    return text if isinstance(text, Text) else Text(text)
+
+
+def mentions_of(text: Text, hits: Iterable[Hit]) -> list[Mention]:
+    """The hits among the words of a text as mentions, which have places in the text itself."""
+    words = text.words
+    places = ((words[hit.first].start, words[hit.last - 1].end, hit.value) for hit in hits)
+    return [Mention(start, end, text.text[start:end], value) for start, end, value in places]
+
+
+def with_following(items: Sequence[_Item]) -> Iterator[tuple[_Item, _Item | None]]:
+    """Each item with the one after it, the last with None."""
+    return zip(items, (*items[1:], None), strict=True) if items else iter(())
+
+
+def words_within(words: Words, start: int, end: int) -> range:
+    """The indices of the words that begin at places `[start, end)` of the text."""
+    first = bisect_left(words, start, key=_START)
+    return range(first, bisect_left(words, end, lo=first, key=_START))
+
+
+def word_before(words: Words, k: int) -> str:
+    """The word before word k; "" where there is none, or a break between."""
+    return words[k - 1].text if k and words[k].tie != BROKEN else ""
+
+
+def word_after(words: Words, k: int) -> str:
+    """Word k, which follows on what ends there; "" where there is none, or a break between."""
+    return words[k].text if k < len(words) and words[k].tie != BROKEN else ""
+
+
+def joined_after(words: Words, k: int) -> str:
+    """Word k where nothing but a joint (a space, a hyphen, an apostrophe) stands before it, else ""."""
+    return words[k].text if k < len(words) and words[k].tie == JOINED else ""
 
 
 class Phrases:

@@ -1,1 +1,1 @@
-"""Stage 6: the tables that people read."""
+"""Stage 7: the tables that people read."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
-from spd_faith.scoring.aggregate import Entry
+from spd_faith.scoring.tallies import Entry
 
 UNSCORED = "unscored:"
 _SAME_SCORE = 0.005  # a printed score this near is the one of the labels, rounded

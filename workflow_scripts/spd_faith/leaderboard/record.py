@@ -1,12 +1,17 @@
 """The record of a run: what was configured, what was resolved, what it ran with."""
 
+import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from spd_faith.core.run_config import RecordedRun
 from spd_faith.inference.prompts import Prompt
+from spd_faith.leaderboard.results import Results
 
 _PACKAGES = (
     *("snakemake", "torch", "torchvision", "transformers", "accelerate", "tokenizers", "qwen-vl-utils", "pillow"),
@@ -15,21 +20,17 @@ _PACKAGES = (
 
 
 def run_record(
-    run: Mapping[str, Any],
-    dataset: Mapping[str, Any],
-    responses: Mapping[str, Mapping[str, Any]],
-    prompts: Mapping[str, Prompt],
-    judges: Sequence[Mapping[str, Any]],
+    run: RecordedRun, results: Results, prompts: Mapping[str, Prompt], costs: pd.DataFrame
 ) -> dict[str, Any]:
     """The content of run.json: merged config, dataset and model provenance, versions, git commit, prompt hashes.
 
-    `judges` says which models judged and what that took, a row of `judge_costs` each.
+    `costs` says which models judged and what that took (`judge_costs`).
     """
     return {
-        "run": dict(run),
-        "dataset": dict(dataset),
-        "models": {model: dict(provenance) for model, provenance in responses.items()},
-        "judges": [dict(row) for row in judges],
+        "run": dict(run.merged),
+        "dataset": dict(results.dataset.recorded),
+        "models": {model: dict(origin.recorded) for model, origin in results.responses.items()},
+        "judges": json.loads(costs.to_json(orient="records")),
         "prompts": {task: prompt.sha for task, prompt in prompts.items()},
         "packages": {package: _version(package) for package in _PACKAGES},
         "git_commit": _git_commit(),

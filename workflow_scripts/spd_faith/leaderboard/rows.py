@@ -1,28 +1,18 @@
 """Rows of the leaderboard: one per model and judge, and the published ones apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from spd_faith.core.schemas import HEADLINE
-from spd_faith.scoring.aggregate import DESCRIPTIVE, SECONDARY, Aggregate
+from spd_faith.probes.registry import SUMMARIES
+from spd_faith.scoring.aggregate import Aggregate
+from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
+from spd_faith.scoring.tallies import Entry
 
 LOWEST_RANKED_COVERAGE = 0.98
-SHOWN = (*HEADLINE, "overall")
 _ESTIMATES = {"value": "", "low": "_low", "high": "_high", "coverage": "_coverage"}
 _BOUNDS = {"bound_low": "_bound_low", "bound_high": "_bound_high"}
-_CLAIMS_PER_SAMPLE = ("drf_claims", "cr_claims")
-PROBE_SHARES = ("visual_attention", "visual_slope", "tam_hit", "tam_chance")  # of PROBE_SUMMARIES
-
-# columns that hold fractions, shown as percentages
-FRACTIONS = [
-    f"{metric}{suffix}"
-    for metric in (*SHOWN, *SECONDARY, *DESCRIPTIVE)
-    for suffix in (*_ESTIMATES.values(), *_BOUNDS.values())
-    if metric not in _CLAIMS_PER_SAMPLE or suffix == "_coverage"
-]
-FRACTIONS += [f"{name}{suffix}" for name in PROBE_SHARES for suffix in ("", "_low", "_high")]
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ class Provenance:
     judge_seconds: float | None  # per call
 
 
-def live_rows(aggregate: Aggregate, provenance: Mapping[tuple[str, str], Provenance]) -> pd.DataFrame:
+def live_rows(aggregate: Aggregate, provenance: Mapping[Entry, Provenance]) -> pd.DataFrame:
     """One row per (judge, model), by judge and best first; `provenance` has the same keys.
 
     Columns: rank (among the judge's rows; null where a headline metric covers under 98% of the samples), judge, model,
@@ -52,26 +42,47 @@ def live_rows(aggregate: Aggregate, provenance: Mapping[tuple[str, str], Provena
     estimates = aggregate.metrics.to_pandas()
     wide = estimates.pivot(index=["judge", "model"], columns="metric", values=[*_ESTIMATES, *_BOUNDS])
     columns = {"n": estimates.groupby(["judge", "model"])["n"].first()}
-    for metric in (*SHOWN, *SECONDARY, *DESCRIPTIVE):
-        suffixes = _ESTIMATES | _BOUNDS if metric in SHOWN else _ESTIMATES
-        columns |= {f"{metric}{suffix}": wide[estimate, metric] for estimate, suffix in suffixes.items()}
+    columns |= {column: wide[estimate, metric] for metric, estimate, column in _metric_columns()}
     described = pd.DataFrame.from_dict({key: asdict(value) for key, value in provenance.items()}, orient="index")
     described = described.rename_axis(["judge", "model"])
     rows = pd.DataFrame(columns).join(_answers_by_status(aggregate)).join(described).assign(origin="run")
     rows = rows.reset_index().sort_values(
         ["judge", "overall", "model"], ascending=[True, False, True], ignore_index=True
     )
-    covered = rows[[f"{metric}_coverage" for metric in HEADLINE]].min(axis=1) >= LOWEST_RANKED_COVERAGE
-    ranks = rows["overall"].where(covered).groupby(rows["judge"]).rank(ascending=False, method="min")
+    ranks = rows["overall"].where(least_coverage(rows) >= LOWEST_RANKED_COVERAGE)
+    ranks = ranks.groupby(rows["judge"]).rank(ascending=False, method="min")
     rows.insert(0, "rank", ranks.astype("Int64"))
     return rows
+
+
+def least_coverage(rows: pd.DataFrame) -> pd.Series:
+    """The least coverage among the headline metrics, by row."""
+    return rows[[f"{metric}_coverage" for metric in HEADLINE]].min(axis=1)
 
 
 def published_rows(published: pd.DataFrame) -> pd.DataFrame:
     """The rows of `resources/published_results.csv` as fractions, origin `published`; they have no rank."""
     rows = published.rename(columns={"source": "dataset_revision"})
-    rows[list(SHOWN)] /= 100
+    rows[list(HEADLINE_AND_OVERALL)] /= 100
     return rows.assign(label=rows["model"], judge_label="as published", origin="published")
+
+
+def fractions() -> tuple[str, ...]:
+    """The columns that hold fractions."""
+    of_metrics = (
+        column
+        for metric, estimate, column in _metric_columns()
+        if METRICS[metric].is_fraction or estimate == "coverage"
+    )
+    of_probes = (f"{one.name}{end}" for one in SUMMARIES if one.is_fraction for end in ("", "_low", "_high"))
+    return (*of_metrics, *of_probes)
+
+
+def _metric_columns() -> Iterator[tuple[str, str, str]]:
+    """(metric, column of METRICS_SCHEMA, column of the rows), in the order of the columns."""
+    for metric in (*HEADLINE_AND_OVERALL, *SECONDARY, *DESCRIPTIVE):
+        suffixes = _ESTIMATES | _BOUNDS if metric in HEADLINE_AND_OVERALL else _ESTIMATES
+        yield from ((metric, estimate, f"{metric}{suffix}") for estimate, suffix in suffixes.items())
 
 
 def _answers_by_status(aggregate: Aggregate) -> pd.DataFrame:

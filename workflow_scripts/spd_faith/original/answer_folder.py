@@ -9,15 +9,20 @@ import pyarrow as pa
 
 from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, JUDGEMENTS, SCORES
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.original.answer_tables import AnswerTables
-from spd_faith.scoring.aggregate import SECONDARY, estimates
+from spd_faith.scoring.aggregate import estimates
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS, SECONDARY, YES_NO_TASKS
 from spd_faith.scoring.released import released_results
 from spd_faith.scoring.samples import score_table
+from spd_faith.scoring.tables import SCORES
 
 _KINDS = (".json", ".jsonl", ".parquet")
-_CONSISTENCY = ("cr", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"]), "cr_signed", "cr_verdict")
+_OF_YES_NO = {
+    *("n_unclear", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"])),
+    *(name for name, metric in METRICS.items() if not set(YES_NO_TASKS).isdisjoint(metric.tasks)),
+}  # columns that are about the answers to the two yes/no questions
 
 
 def find_answer_files(folder: Path, models: Iterable[str] | None = None) -> list[Path]:
@@ -52,11 +57,11 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
     judged = judge_samples(tables.samples, tables.responses, tables.parsed)
     judgements = pa.Table.from_pylist(judged, schema=JUDGEMENTS)
     scores = score_table(tables.samples, tables.parsed, judgements, dqr, ds)
-    lacking: tuple[str, ...] = ()
-    if not {"same", "different"} <= file.tasks:
-        lacking = (*_CONSISTENCY, "n_unclear", "overall", *(("ds",) if ds == "detection" else ()))
+    lacking: set[str] = set()
+    if not set(YES_NO_TASKS) <= file.tasks:
+        lacking = _OF_YES_NO - ({"ds"} if ds == "count" else set())
     known = {name: value for name, value in estimates(scores).items() if name not in lacking}
-    metrics = {name: known.get(name) for name in (*HEADLINE, "overall", *SECONDARY)}
+    metrics = {name: known.get(name) for name in (*HEADLINE_AND_OVERALL, *SECONDARY)}
     summary = {"model": file.model, "n": scores.num_rows, **metrics, "judge": VERSION, "file": file.path.name}
     return scores.select([name for name in SCORES.names if name not in lacking]), summary
 
@@ -64,13 +69,13 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
 def summary_table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per file; a metric that is not known is null."""
     table = pd.DataFrame(summaries)
-    metrics = [*HEADLINE, "overall", *SECONDARY]
+    metrics = [*HEADLINE_AND_OVERALL, *SECONDARY]
     return table.astype(dict.fromkeys(metrics, float))
 
 
 def summary_report(table: pd.DataFrame) -> str:
     """The headline of each file in percent, as lines of plain text."""
-    columns = [*HEADLINE, "overall"]
+    columns = list(HEADLINE_AND_OVERALL)
     shown = table[["model", "n", *columns]].copy()
     shown[columns] = (100 * shown[columns]).round(1)
     lines = shown.rename(columns=str.upper).to_string(index=False, na_rep="–")

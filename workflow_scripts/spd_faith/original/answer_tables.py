@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.config_errors import error_at, raise_errors
+from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
-from spd_faith.dataset.entries import JsonlDataset
-from spd_faith.dataset.folder import folder_entry, folder_pairs
+from spd_faith.dataset.entries import FolderDataset, JsonlDataset
+from spd_faith.dataset.folder import folder_pairs
 from spd_faith.dataset.jsonl import jsonl_pairs
 from spd_faith.dataset.own_pairs import difference_row
 from spd_faith.dataset.pairs import Modification, Pair, read_strict
@@ -59,7 +60,7 @@ class Truths:
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, Any]]:
-        return {row["sample_id"]: row for row in _source_rows(self._source)}
+        return {row["sample_id"]: row for row in (_source_rows(self._source) if self._source else [])}
 
     @cached_property
     def _finder(self) -> SampleFinder:
@@ -101,13 +102,13 @@ def check_distinct(what: str, names: Mapping[Path, str]) -> None:
 def _tables(file: AnswerFile, truths: Truths, limit: int | None, needs_truth: bool) -> AnswerTables:
     records = [(f"{one.split}/{one.id}" if one.split else one.id, one) for one in file.records[:limit]]
     answered = one_answer_each(records)
-    told = {sample_id: record for sample_id, record in records if record.ground_truth is not None}
+    told = {sample_id: (one, one.ground_truth) for sample_id, one in records if one.ground_truth is not None}
     samples: dict[str, dict[str, Any]] = {}
     faults = []
     for sample_id, record in dict(records).items():
         try:
             row = (
-                _row([]) if not needs_truth else _told_row(told[sample_id]) if sample_id in told else truths.of(record)
+                _row([]) if not needs_truth else _told_row(*told[sample_id]) if sample_id in told else truths.of(record)
             )
             samples[sample_id] = row | {"sample_id": sample_id}
         except UserError as error:
@@ -119,7 +120,7 @@ def _tables(file: AnswerFile, truths: Truths, limit: int | None, needs_truth: bo
         file=file,
         answered=answered,
         truths={
-            sample_id: told[sample_id].ground_truth if sample_id in told else _in_words(row) if needs_truth else {}
+            sample_id: told[sample_id][1] if sample_id in told else _in_words(row) if needs_truth else {}
             for sample_id, row in samples.items()
         },
         samples=pa.Table.from_pylist(list(samples.values()), schema=SAMPLES),
@@ -132,9 +133,9 @@ def _in_words(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"modifications": [{"type": one["type"], "category": one["category"]} for one in row["differences"]]}
 
 
-def _told_row(record: GivenAnswers) -> dict[str, Any]:
+def _told_row(record: GivenAnswers, truth: Mapping[str, Any]) -> dict[str, Any]:
     differences, faults = [], []
-    for number, modification in enumerate(record.ground_truth["modifications"]):
+    for number, modification in enumerate(truth["modifications"]):
         place = f"{record.place}: ground_truth: modifications.{number}"
         if not isinstance(modification, dict):
             faults.append(error_at(place, "not a difference", modification, '{"type": …, "category": …}'))
@@ -158,7 +159,7 @@ def _row(differences: list[dict[str, Any]], split: str = "", image_id: str = "")
         "height": 0,
         "num_differences": len(differences),
         "differences": differences,
-        "control": "none",
+        "control": NO_CONTROL,
     }
 
 
@@ -169,13 +170,13 @@ def _source_rows(source: Path) -> list[dict[str, Any]]:
     if source.suffix == ".parquet":
         return read_table(source, SAMPLES).to_pylist()
     if source.is_dir():
-        pairs = list(folder_pairs(folder_entry(source)))
+        pairs = list(folder_pairs(FolderDataset.of_folder(source)))
     elif source.is_file():
         pairs = list(jsonl_pairs(JsonlDataset(source="jsonl", path=str(source))))
     else:
         raise UserError(error_at(str(source), "no such file or folder", str(source), "the truths of the pairs"))
     raise_errors(pair for pair in pairs if isinstance(pair, str))
-    return [_pair_row(pair) for pair in pairs]
+    return [_pair_row(pair) for pair in pairs if isinstance(pair, Pair)]
 
 
 def _pair_row(pair: Pair) -> dict[str, Any]:

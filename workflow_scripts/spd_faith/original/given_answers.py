@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.config_errors import error_at, raise_errors
-from spd_faith.dataset.pairs import PICTURE, Pair, Picture, Truth, picture_faults, read_strict
+from spd_faith.core.controls import NO_CONTROL
+from spd_faith.dataset.pairs import IMAGE_FORMATS, ImageFile, Pair, PairTruth, image_errors, read_strict
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers
 from spd_faith.inference.imported_responses import ImportedResponses, import_responses
 
@@ -41,29 +42,29 @@ def pairs_named_by_answers(records: Iterable[GivenAnswers], folder: Path, limit:
         if isinstance(truth, list):
             faults += truth
         elif not paths:
-            allowed = f"{PICTURE} named {image_id}{_SUFFIXES[0]} in {folder}"
+            allowed = f"{IMAGE_FORMATS} named {image_id}{_SUFFIXES[0]} in {folder}"
             faults.append(error_at(place, "no merged picture of this id", image_id, allowed))
         else:
-            pairs.append(Pair(place, split, row, image_id, {"merged": Picture(str(paths[0]), paths[0])}, truth))
-            faults += picture_faults(pairs[-1])
+            pairs.append(Pair(place, split, row, image_id, {"merged": ImageFile(str(paths[0]), paths[0])}, truth))
+            faults += image_errors(pairs[-1])
     raise_errors(faults)
     return pairs
 
 
-def _truth(told: GivenAnswers | None) -> Truth | list[str]:
-    if told is None:
-        return Truth.model_construct(modifications=[])  # not known, which a file cannot say of itself
+def _truth(told: GivenAnswers | None) -> PairTruth | list[str]:
+    if told is None or told.ground_truth is None:
+        return PairTruth.model_construct(modifications=[])  # not known, which a file cannot say of itself
     known = [
         {key: one[key] for key in _KNOWN if one.get(key) is not None} if isinstance(one, Mapping) else one
         for one in told.ground_truth["modifications"]
     ]
-    return read_strict(Truth, {"modifications": known}, f"{told.place}: ground_truth")
+    return read_strict(PairTruth, {"modifications": known}, f"{told.place}: ground_truth")
 
 
 def answers_about(pairs: Iterable[Pair], file: AnswerFile) -> ImportedResponses:
     """The answers about the pairs. Records about none of them are told, and so are pairs that none is about."""
     keys = [
-        {"sample_id": pair.sample_id, "split": pair.split, "image_id": pair.image_id, "control": "none"}
+        {"sample_id": pair.sample_id, "split": pair.split, "image_id": pair.image_id, "control": NO_CONTROL}
         for pair in pairs
     ]
     imported = import_responses(file, pa.Table.from_pylist(keys))

@@ -122,7 +122,7 @@ def _latex(text: str) -> tuple[list[Span], list[Span]]:
     if ("oxed" not in text and "\\" not in text) or not _HAS_LATEX.search(text):
         return [], []
     boxes: list[Span] = []
-    spans: list[Span] = []
+    cuts: list[Span] = []
     opened: list[re.Match[str] | None] = []  # None for a brace that is no box's
     for token in _LATEX.finditer(text):
         if token["opens"]:
@@ -130,15 +130,20 @@ def _latex(text: str) -> tuple[list[Span], list[Span]]:
         elif token.group() == "{":
             opened.append(None)
         elif token.group() == "}" and opened and (opening := opened.pop()):
-            start, end = opening.start(), token.end()
-            if opening["math"]:
-                closed = _MATH_END.match(text, end)
-                start, end = (start, closed.end()) if closed else (opening.end("math"), end)
-            spans += [(start, opening.end()), (token.start(), end)]
+            cuts += _cuts_around(text, opening, token)
             if opening["box"]:
                 boxes.append((opening.end(), token.start()))
-    spans += [opening.span() for opening in opened if opening]  # cut off inside
-    return boxes, sorted(spans)
+    cuts += [opening.span() for opening in opened if opening]  # cut off inside
+    return boxes, sorted(cuts)
+
+
+def _cuts_around(text: str, opening: re.Match[str], closing: re.Match[str]) -> tuple[Span, Span]:
+    """What stands before and after the content of a box or a font; the signs of mathematics go where both are there."""
+    start, end = opening.start(), closing.end()
+    if opening["math"]:
+        closed = _MATH_END.match(text, end)
+        start, end = (start, closed.end()) if closed else (opening.end("math"), end)
+    return (start, opening.end()), (closing.start(), end)
 
 
 def _cut(text: str, spans: Iterable[Span]) -> str:

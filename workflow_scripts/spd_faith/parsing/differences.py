@@ -13,40 +13,48 @@ from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_words import normalise_type
 from spd_faith.language.counts import find_count
 from spd_faith.parsing.answer_text import read_answer, readable
-from spd_faith.parsing.free_text import Told, read_prose
+from spd_faith.parsing.free_text import Prose, ReportedDifference, read_prose
+from spd_faith.parsing.json_keys import CATEGORY_KEYS, NOTHING, TEXT_KEYS, TYPE_KEYS, plain_key
 from spd_faith.parsing.structured import Structured, find_structured
 
 LARGEST_COUNT = 1000  # a stated number beyond it is no count
 
-_TYPE_KEYS = (
-    "type", "changetype", "differencetype", "difftype", "modificationtype", "typeofchange", "typeofdifference", "kind",
-    "change", "difference", "modification", "action", "attribute",
-)  # fmt: skip
-_CATEGORY_KEYS = (
-    "category", "object", "objectname", "objectcategory", "cococategory", "coconame", "cococlass", "name", "class",
-    "label", "item", "target", "entity", "what",
-)  # fmt: skip
-_TEXT_KEYS = ("description", "explanation", "detail", "details", "text")
 _ESCAPED_JOINT = re.compile(r"(?<=\w)\\{1,4}(?=[_-]\w)")
 _BARE_COUNT = re.compile(r"\W{0,8}\w{1,9}\W{0,8}")  # one word, a number for `find_count`
-_NOTHING = frozenset(["", "none", "null", "n/a", "na", "nan", "nothing", "-"])
+_LONGEST_NUMBER = 200  # characters of a string that a number is looked for in
+
+Row = dict[str, Any]
+Difference = dict[str, str | None]
+"""A struct of the column `differences`."""
 
 
-def parse_differences(text: str) -> dict[str, Any]:
+def parse_differences(text: str) -> Row:
     """The columns of a `PARSED` row, keys apart, for a describe answer; raises on no text."""
     text, marked = read_answer(text)
     if not text.strip():
         return _row("empty", [], None, has_list=False)
     structured = find_structured(text)
-    if structured and structured.entries is not None:
-        entries = [read for entry in structured.entries if (read := _entry(entry)) is not None]
-        count = _stated(structured, structured.before)
-        return _row("repaired" if structured.repaired else "json", entries, count, has_list=True)
-    prose = read_prose(readable(structured.before if structured else text))
-    entries = [_told(one) for one in prose.told]
-    if structured:
-        status = "free_text" if entries else "repaired" if structured.repaired else "json"
-        return _row(status, entries, _count(structured.number), has_list=False)
+    if structured is None:
+        return _prose_row(read_prose(readable(text)), marked)
+    if structured.entries is None:
+        return _counted_row(structured)
+    entries = [read for entry in structured.entries if (read := _entry(entry)) is not None]
+    return _row(_json_status(structured), entries, _stated_count(structured), has_list=True)
+
+
+def _json_status(structured: Structured) -> str:
+    return "repaired" if structured.repaired else "json"
+
+
+def _counted_row(structured: Structured) -> Row:
+    """JSON that only counts the differences: the prose before it may list them."""
+    entries = [_reported(one) for one in read_prose(readable(structured.before)).reported]
+    status = "free_text" if entries else _json_status(structured)
+    return _row(status, entries, _count(structured.number), has_list=False)
+
+
+def _prose_row(prose: Prose, marked: str | None) -> Row:
+    entries = [_reported(one) for one in prose.reported]
     count = prose.count
     if count is None and marked and _BARE_COUNT.fullmatch(marked):  # "\boxed{2}" behind the explanation
         count = find_count(marked)
@@ -56,7 +64,7 @@ def parse_differences(text: str) -> dict[str, Any]:
     return _row(status, entries, _count(count), has_list=False)
 
 
-def _row(status: str, entries: list[dict[str, str | None]], count: int | None, has_list: bool) -> dict[str, Any]:
+def _row(status: str, entries: list[Difference], count: int | None, has_list: bool) -> Row:
     return {
         "parse_status": status,
         "has_structured_output": has_list,
@@ -67,14 +75,14 @@ def _row(status: str, entries: list[dict[str, str | None]], count: int | None, h
     }
 
 
-def _stated(structured: Structured, prose: str) -> int | None:
+def _stated_count(structured: Structured) -> int | None:
     """The number in the JSON, possible or not; the one in the prose before it where the JSON has none."""
-    return _count(structured.number) if structured.number is not None else _count(find_count(prose))
+    return _count(structured.number if structured.number is not None else find_count(structured.before))
 
 
 def _count(number: Any) -> int | None:
     if isinstance(number, str):
-        number = None if re.search(r"-\s*\d|\d\s*[.,]\s*[1-9]", number) else find_count(number[:200])
+        number = None if re.search(r"-\s*\d|\d\s*[.,]\s*[1-9]", number) else find_count(number[:_LONGEST_NUMBER])
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         return None
     return int(number) if number == int(number) and 0 <= number <= LARGEST_COUNT else None
@@ -85,7 +93,7 @@ def _clean(text: str) -> str:
     return " ".join(writable(_ESCAPED_JOINT.sub("", text)).split())
 
 
-def _difference(raw_type: str | None, raw_category: str | None) -> dict[str, str | None]:
+def _difference(raw_type: str | None, raw_category: str | None) -> Difference:
     return {
         "type": normalise_type(raw_type) if raw_type else None,
         "category": raw_category.lower() if raw_category else None,
@@ -94,41 +102,45 @@ def _difference(raw_type: str | None, raw_category: str | None) -> dict[str, str
     }
 
 
-def _told(one: Told) -> dict[str, str | None]:
+def _reported(one: ReportedDifference) -> Difference:
     return {**_difference(_clean(one.raw_type), _clean(one.raw_category)), "type": one.type}
 
 
-def _entry(entry: Any) -> dict[str, str | None] | None:
+def _entry(entry: Any) -> Difference | None:
     """One entry of a list; None for a placeholder such as {"type": "none", "category": "none"}."""
     if isinstance(entry, str):
         return _entry_of_text(entry)
     if isinstance(entry, list):
         entry = dict(zip(("type", "category"), sorted(map(_word, entry), key=_is_no_type), strict=False))
-    if not isinstance(entry, dict):
-        return _difference(None, None)
-    values = {"".join(filter(str.isalnum, key.lower())): value for key, value in entry.items()}
-    types = [word for key in _TYPE_KEYS if key in values and (word := _word(values[key]))]
-    categories = [word for key in _CATEGORY_KEYS if key in values and (word := _word(values[key]))]
-    raw_type = next((word for word in types if normalise_type(word)), types[0] if types else None)
+    return _entry_of_object(entry) if isinstance(entry, dict) else _difference(None, None)
+
+
+def _entry_of_object(entry: dict[str, Any]) -> Difference | None:
+    values = {plain_key(key): _word(value) for key, value in entry.items()}
+    raw_type, raw_category = _labels(values)
+    given = [word for word in (raw_type, raw_category) if word is not None]
+    if not given:
+        described = next((word for key in TEXT_KEYS if (word := values.get(key))), None)
+        return _entry_of_text(described) if described else _difference(None, None)
+    return None if all(word.lower() in NOTHING for word in given) else _difference(raw_type, raw_category)
+
+
+def _labels(values: dict[str, str]) -> tuple[str | None, str | None]:
+    """The words for type and category of an entry by its plain keys."""
+    types, categories = ([word for key in keys if (word := values.get(key))] for keys in (TYPE_KEYS, CATEGORY_KEYS))
+    raw_type = next(filter(normalise_type, types), types[0] if types else None)
     if not categories and len(types) > 1:  # {"type": "car", "change": "color"}
         categories = [word for word in types if word != raw_type and canonical_category(word)]
-    raw_category = categories[0] if categories else None
-    given = [word for word in (raw_type, raw_category) if word is not None]
-    if given and all(word.lower() in _NOTHING for word in given):
-        return None
-    if not given:
-        described = next((word for key in _TEXT_KEYS if (word := _word(values.get(key)))), None)
-        return _entry_of_text(described) if described else _difference(None, None)
-    return _difference(raw_type, raw_category)
+    return raw_type, categories[0] if categories else None
 
 
-def _entry_of_text(text: str) -> dict[str, str | None] | None:
+def _entry_of_text(text: str) -> Difference | None:
     text = _clean(text)
-    if text.lower() in _NOTHING:
+    if text.lower() in NOTHING:
         return None
-    told = read_prose(text).told
-    if told:
-        return _told(told[0])
+    reported = read_prose(text).reported
+    if reported:
+        return _reported(reported[0])
     return _difference(text, None) if normalise_type(text) else _difference(None, text or None)
 
 

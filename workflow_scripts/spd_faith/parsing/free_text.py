@@ -1,95 +1,125 @@
-"""Differences told in prose, by clauses."""
+"""Differences reported in prose, by clauses."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spd_faith.core.schemas import TYPES
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.colors import find_colors
 from spd_faith.language.counts import find_count
 from spd_faith.language.image_words import find_pictures
-from spd_faith.language.objects import find_subjects
+from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
+from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.words import Mention, word_set, words_of
+from spd_faith.language.subjects import BY_WORDS, find_subjects
+from spd_faith.language.words import Mention, Text
 
-_PRONOUNS = word_set("it its they their this that which")
-_ANOTHER = word_set("another second other also too additional")
+
+class _FreeText(LexiconFile):
+    pronouns: WordSet
+    further: WordSet
+
+
+_LEXICON = load_lexicon("free_text", _FreeText)
 _HEADING_WORDS = 4
 
 
 @dataclass(frozen=True)
-class Told:
-    """One difference as a clause tells it: the words for its type and its object."""
+class ReportedDifference:
+    """One difference as a clause reports it: the words for its type and its object."""
 
-    type: str | None
+    type: DifferenceType | None
     raw_type: str
     raw_category: str
-    again: bool = False  # the clause says that it is a further one
+    is_further: bool = False
+    """The clause says that it is another one."""
 
 
 @dataclass(frozen=True)
 class Prose:
-    """The differences that a text tells, the number that it states, and how many changes it tells of no object."""
+    """The differences that a text reports, the number that it states, and how many changes it reports of no object."""
 
-    told: list[Told]
+    reported: list[ReportedDifference]
     count: int | None
     nameless: int
 
 
+@dataclass(frozen=True)
+class _Context:
+    """What earlier clauses leave to be understood: the changes of a heading, and the objects last spoken of."""
+
+    heading: Sequence[Mention] = ()
+    topic: Sequence[Mention] = ()
+
+
+@dataclass(frozen=True)
+class _ReadClause:
+    reported: list[ReportedDifference]
+    is_nameless: bool
+    context: _Context
+    """For the next clause."""
+
+
 def read_prose(text: str) -> Prose:
-    """Read an answer without a list. A second telling of the same change is dropped unless the count asks for it."""
-    told: list[Told] = []
+    """Read an answer without a list. A repeated report of a change is dropped unless the count asks for it."""
+    reported: list[ReportedDifference] = []
     nameless = 0
-    heading: list[Mention] = []
-    topic: list[Mention] = []
+    context = _Context()
     for clause in _contrasts(text):
-        words = words_of(clause)
-        types, subjects = find_types(clause), find_subjects(clause)
-        if subjects:
-            topic = subjects
-        elif types and words[0].text in _PRONOUNS:
-            subjects = topic
-        short = len(words) <= _HEADING_WORDS
-        if types and not subjects:
-            nameless += any(kind.value in TYPES or kind.value == "added" for kind in types)
-            heading = types if short else []
-            continue
-        if not types and subjects and heading and short and not find_sameness(clause):
-            types = heading  # "Removed:" and, below it, "the clock"
-        elif types:
-            heading = []
-        if types and subjects:
-            again = any(word.text in _ANOTHER for word in words) or bool(find_places(clause))
-            told += _pairs(types, subjects, again)
+        read = _read_clause(clause, context)
+        reported += read.reported
+        nameless += read.is_nameless
+        context = read.context
     count = find_count(text)
-    return Prose(told if len(told) == count else _without_repeats(told), count, nameless)
+    return Prose(reported if len(reported) == count else _without_repeats(reported), count, nameless)
 
 
-def _contrasts(text: str) -> list[str]:
-    """The clauses, a state of the first picture joined to the state of the second that follows it."""
-    clauses = split_clauses(text)
-    joined: list[str] = []
-    skip = False
-    for clause, following in zip(clauses, [*clauses[1:], None], strict=False):
-        if skip:
-            skip = False
-        elif following and _states(clause.text, "first") and _states(following.text, "second"):
-            joined.append(text[clause.start : following.end])
-            skip = True
+def _read_clause(clause: Text, context: _Context) -> _ReadClause:
+    types: Sequence[Mention] = find_types(clause)
+    subjects: Sequence[Mention] = find_subjects(clause, find_objects(clause), BY_WORDS)
+    topic = subjects or context.topic
+    if types and not subjects and clause.words[0].text in _LEXICON.pronouns:
+        subjects = context.topic
+    is_short = len(clause.words) <= _HEADING_WORDS
+    if types and not subjects:
+        return _ReadClause([], any(map(_is_named, types)), _Context(types if is_short else (), topic))
+    after = _Context(() if types else context.heading, topic)
+    if not types and is_short and not find_sameness(clause):
+        types = context.heading  # "Removed:" and, below it, "the clock"
+    if not types or not subjects:
+        return _ReadClause([], False, after)
+    is_further = any(word.text in _LEXICON.further for word in clause.words) or bool(find_places(clause))
+    return _ReadClause(_pairs(types, subjects, is_further), False, after)
+
+
+def _is_named(kind: Mention) -> bool:
+    return DifferenceType.named(kind.value) is not None or kind.value == "added"
+
+
+def _contrasts(text: str) -> Iterator[Text]:
+    """The clauses, a state of the first image joined to the state of the second that follows it."""
+    clauses = iter(split_clauses(text))
+    clause = next(clauses, None)
+    while clause:
+        following = next(clauses, None)
+        if following and _states(clause, "first") and _states(following, "second"):
+            yield Text(text[clause.start : following.end])
+            following = next(clauses, None)
         else:
-            joined.append(clause.text)
-    return joined
+            yield clause
+        clause = following
 
 
-def _states(clause: str, picture: str) -> bool:
-    if not any(mention.value == picture for mention in find_pictures(clause)):
+def _states(clause: Text, image: str) -> bool:
+    if not any(mention.value == image for mention in find_pictures(clause)):
         return False
     return bool(find_colors(clause) or find_places(clause)) and not find_types(clause)
 
 
-def _pairs(types: list[Mention], subjects: list[Mention], again: bool) -> list[Told]:
+def _pairs(types: Sequence[Mention], subjects: Sequence[Mention], is_further: bool) -> list[ReportedDifference]:
     """Each subject with each kind of change; with several of both, each subject with the nearest kind."""
     kinds = list({kind.value: kind for kind in reversed(types)}.values())[::-1]
     if len(kinds) > 1 and len(subjects) > 1:
@@ -97,16 +127,17 @@ def _pairs(types: list[Mention], subjects: list[Mention], again: bool) -> list[T
     else:
         chosen = [(kind, subject) for subject in subjects for kind in kinds]
     return [
-        Told(kind.value if kind.value in TYPES else None, kind.text, subject.text, again) for kind, subject in chosen
+        ReportedDifference(DifferenceType.named(kind.value), kind.text, subject.text, is_further)
+        for kind, subject in chosen
     ]
 
 
-def _without_repeats(told: list[Told]) -> list[Told]:
-    kept: list[Told] = []
+def _without_repeats(reported: list[ReportedDifference]) -> list[ReportedDifference]:
+    kept: list[ReportedDifference] = []
     seen: set[tuple[str, str]] = set()
-    for one in told:
+    for one in reported:
         key = (one.type or one.raw_type, canonical_category(one.raw_category) or one.raw_category.lower())
-        if key not in seen or one.again:
+        if key not in seen or one.is_further:
             kept.append(one)
         seen.add(key)
     return kept

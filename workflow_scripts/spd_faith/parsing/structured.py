@@ -6,20 +6,10 @@ from itertools import chain
 from typing import Any
 
 from spd_faith.language.change_words import normalise_type
-from spd_faith.language.words import word_set
+from spd_faith.parsing.json_keys import ENTRY_KEYS, LIST_KEYS, NUMBER_KEYS, plain_key
 from spd_faith.parsing.json_text import JsonValue, decoded, repaired_value, spellings, whole_values
 
-_NUMBER_KEYS = word_set(
-    "predictednum predictednumber prednum numdifferences numberofdifferences numofdifferences totaldifferences "
-    "differencecount differencescount count num number total totalcount howmany"
-)
-_LIST_KEYS = word_set(
-    "structuredoutput structured output differences difference differencelist listofdifferences objects changes "
-    "modifications items results predictions details"
-)
-_BOTH_KEYS = _NUMBER_KEYS | _LIST_KEYS
-_ENTRY_KEYS = word_set("type category object change changetype differencetype kind description")
-
+_BOTH_KEYS = NUMBER_KEYS | LIST_KEYS
 _KEY = re.compile(r"""[{,]\s*["'“”]?([A-Za-z][A-Za-z_ -]{2,30})["'“”]?\s*:""")
 _LIST_START = re.compile(r"\[\s*\{")
 _MAX_NESTED = 3  # objects around the wanted one
@@ -79,10 +69,6 @@ def _whole_list(text: str, values: list[JsonValue], repaired: bool) -> Structure
     return Structured(None, [value for _, value in entries], text[: entries[0][0]], repaired) if entries else None
 
 
-def _plain(key: str) -> str:
-    return "".join(filter(str.isalnum, key.lower()))
-
-
 def _read(value: Any, depth: int = 0) -> Read | None:
     """(number, entries) of a decoded value, or None where it is about something else."""
     if isinstance(value, list):
@@ -90,25 +76,42 @@ def _read(value: Any, depth: int = 0) -> Read | None:
         return (None, value) if is_list else None
     if not isinstance(value, dict):
         return None
-    number, entries, known = None, None, False
-    for key, item in value.items():
-        name = _plain(key)
-        if name not in _BOTH_KEYS:
-            continue
-        if isinstance(item, str) and name in _LIST_KEYS:
-            item = decoded(item)
-        if name in _LIST_KEYS and isinstance(item, dict):
-            item = [item] if _is_entry(item) or not item else list(item.values())
-        if isinstance(item, list):
-            if name in _LIST_KEYS:
-                entries, known = item, True
-        elif name in _NUMBER_KEYS or not isinstance(item, str):
-            number, known = item, known or name in _NUMBER_KEYS or _is_count(item)
-    if known and not (entries is None and _is_entry(value)):
-        return number, entries
-    by_type = {key: item for key, item in value.items() if normalise_type(key) and isinstance(item, list)}
-    if by_type and len(by_type) == len(value):
-        return None, [{"type": key, "category": name} for key, names in by_type.items() for name in names]
+    return _read_keys(value) or _read_by_type(value) or _read_inside(value, depth)
+
+
+def _read_keys(value: dict[str, Any]) -> Read | None:
+    """What the keys of an object hold, where one of them is about differences."""
+    number, entries, is_known = None, None, False
+    for name, item in ((plain_key(key), item) for key, item in value.items()):
+        if name in LIST_KEYS:
+            item = _as_list(item)
+        if isinstance(item, list) and name in LIST_KEYS:
+            entries, is_known = item, True
+        elif name in NUMBER_KEYS and not isinstance(item, list):
+            number, is_known = item, True
+        elif name in LIST_KEYS and not isinstance(item, str):
+            number, is_known = item, is_known or _is_count(item)
+    return (number, entries) if is_known and not (entries is None and _is_entry(value)) else None
+
+
+def _as_list(item: Any) -> Any:
+    """What stands where a list is expected: JSON in a string, one entry, or entries by number."""
+    if isinstance(item, str):
+        item = decoded(item)
+    if isinstance(item, dict):
+        return [item] if _is_entry(item) or not item else list(item.values())
+    return item
+
+
+def _read_by_type(value: dict[str, Any]) -> Read | None:
+    """Lists of categories by type: {"color": ["car"], "removed": []}."""
+    if not value or not all(isinstance(item, list) and normalise_type(key) for key, item in value.items()):
+        return None
+    return None, [{"type": key, "category": name} for key, names in value.items() for name in names]
+
+
+def _read_inside(value: dict[str, Any], depth: int) -> Read | None:
+    """What the only value inside another that is about differences holds."""
     if depth == _MAX_NESTED:
         return None
     inner = (decoded(item) if isinstance(item, str) else item for item in value.values())
@@ -121,12 +124,12 @@ def _is_count(item: Any) -> bool:
 
 
 def _is_entry(value: Any) -> bool:
-    return isinstance(value, dict) and any(_plain(key) in _ENTRY_KEYS for key in value)
+    return isinstance(value, dict) and any(plain_key(key) in ENTRY_KEYS for key in value)
 
 
 def _damaged_object(text: str) -> Structured | None:
     """The last object with a key of ours, from its brace on, through the repair."""
-    keys = [match for match in _KEY.finditer(text) if _plain(match[1]) in _BOTH_KEYS]
+    keys = [match for match in _KEY.finditer(text) if plain_key(match[1]) in _BOTH_KEYS]
     opening = [match for match in keys if match.group().startswith("{")]
     for match in opening[:-4:-1]:
         found = _read(_repaired(text, match.start()))

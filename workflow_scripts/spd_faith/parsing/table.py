@@ -10,7 +10,7 @@ from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.differences import parse_differences
 from spd_faith.parsing.verdicts import verdict
 
-_NO_LIST = {"has_structured_output": False, "predicted_num": None, "listed_num": 0, "differences": []}
+_NO_LIST: dict[str, Any] = {"has_structured_output": False, "predicted_num": None, "listed_num": 0, "differences": []}
 
 
 def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:

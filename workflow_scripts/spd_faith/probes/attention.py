@@ -16,7 +16,8 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
-from spd_faith.probes.prepared import SEGMENTS, AnsweredPrompt
+from spd_faith.probes.passes import SEGMENTS
+from spd_faith.probes.prepared import AnsweredPrompt
 
 IMPLEMENTATION = "sdpa_with_probe"
 _NUMBERS_AT_ONCE = 1 << 22  # of heads × rows × tokens: 16 MB in float32
@@ -40,8 +41,12 @@ _readers: WeakKeyDictionary[nn.Module, tuple[list[AnsweredPrompt], Take]] = Weak
 
 def read_attention(module: nn.Module, rows: list[AnsweredPrompt], take: Take) -> Callable[[], None]:
     """Let `take` have the attention of the batch's prompts each time `module` runs; the returned function ends that."""
+
+    def end() -> None:
+        _readers.pop(module, None)
+
     _readers[module] = (rows, take)
-    return lambda: _readers.pop(module, None)
+    return end
 
 
 def _attend(

@@ -1,13 +1,17 @@
 """Boxes in pixels as shares of image tokens, under whatever resizing, merging and padding a model's pictures go."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spd_faith.inference.pictures import Size
 from spd_faith.probes.image_grid import Edges, PictureTokens
+
+if TYPE_CHECKING:
+    from spd_faith.inference.pictures import Size
 
 Boxes = npt.NDArray[np.floating]
 """boxes × 4: left, top, right and bottom as shares of the picture's width and height."""
@@ -63,7 +67,7 @@ def tokens_inside(places: PictureTokens, boxes: Boxes, tokens: int) -> npt.NDArr
     Of a box too small for that it is the token that shows most of it, so each box has a token in each picture.
     """
     middles = _by_token(places, tokens, boxes, _holds_middle)
-    inside = middles.any(axis=0)
+    inside = np.asarray(middles.any(axis=0))
     for raster in places.rasters:
         for picture in raster.pictures:
             alone = PictureTokens(places.sizes, (raster.showing(picture),))
@@ -94,14 +98,14 @@ def _overlap(
     edges: Edges, starts: npt.NDArray[np.floating], ends: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.floating]:
     inside = np.minimum(edges[1:], ends) - np.maximum(edges[:-1], starts)
-    return inside.clip(min=0) / np.diff(edges)
+    return np.asarray(inside.clip(min=0) / np.diff(edges))
 
 
 def _holds_middle(
     edges: Edges, starts: npt.NDArray[np.floating], ends: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.floating]:
     middles = (edges[1:] + edges[:-1]) / 2
-    return (starts <= middles) & (middles <= ends)
+    return np.asarray((starts <= middles) & (middles <= ends), float)
 
 
 def _expected_overlap(
@@ -114,4 +118,4 @@ def _expected_overlap(
     points = edges.clip(0, 1)
     started = np.minimum(points, room) ** 2 / 2 + room * np.maximum(points - room, 0)
     ended = np.maximum(points - length, 0) ** 2 / 2
-    return np.diff((started - ended) / room) / np.diff(edges)
+    return np.asarray(np.diff((started - ended) / room) / np.diff(edges))

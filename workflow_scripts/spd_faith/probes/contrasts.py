@@ -5,19 +5,19 @@ layers of one contrast.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.probes.contrast_table import ANSWER_LENGTH
 from spd_faith.probes.groups import CONTRASTS, Contrast, members
 from spd_faith.probes.permutation import Comparison, compare_groups
-from spd_faith.probes.sample_values import measures_of, sample_values
+from spd_faith.probes.registry import PROBES
+from spd_faith.probes.sample_values import sample_values
 
 SMALLEST_GROUP = 8
-DISCOVERY = 0.05  # false discovery rate up to which a difference counts as found
-ANSWER_LENGTH = "answer_length"  # stands beside the probes: groups that differ in it may differ for its sake
 
 
 def contrast_rows(
@@ -32,7 +32,7 @@ def contrast_rows(
     `groups` are rows of PROBE_GROUPS, `probes` tables by name, `responses` those of the model that was probed. Where a
     probe measured nothing of a group's answers, one row per measure says so.
     """
-    values = {name: sample_values(table) for name, table in probes.items()}
+    values = {name: sample_values(table, PROBES[name].contrasted) for name, table in probes.items()}
     probed = pd.Index([]).append([one.index for one in values.values()]).unique()
     lengths = _answer_lengths(responses)
     lengths = lengths[lengths.index.isin(probed)]
@@ -73,10 +73,10 @@ def _probe_rows(
     for task in contrast.tasks if has_task else ("",):
         some = values[[column for column in values.columns if column[0] == task]]
         comparison = _compared(contrast, groups, some, permutations, seed)
-        for number, (_, measure, layer) in enumerate(some.columns):
+        for number, (_, measure, layer) in enumerate(cast(Iterable[tuple[str, str, int]], some.columns)):
             yield _row(contrast, name, task or None, measure, layer, comparison, number)
         if not len(some.columns):
-            for measure in measures_of(table.schema):
+            for measure in PROBES[name].contrasted:
                 yield _row(contrast, name, task or None, measure, None, None, 0)
 
 
@@ -98,7 +98,12 @@ def _row(
     comparison: Comparison | None,
     number: int,
 ) -> dict[str, Any]:
-    row = {"contrast": contrast.name, "group": contrast.group, "reference": contrast.reference, "probe": probe}
+    row: dict[str, Any] = {
+        "contrast": contrast.name,
+        "group": contrast.group,
+        "reference": contrast.reference,
+        "probe": probe,
+    }
     row |= {"task": task, "measure": measure, "layer": layer, "q_value": None}
     counts = ("n_group", "n_reference", "n_compared")
     if comparison is None:

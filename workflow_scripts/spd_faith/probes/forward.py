@@ -9,13 +9,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from spd_faith.inference.model_parts import output_head, text_decoder
 from spd_faith.probes import icr
-from spd_faith.probes.layer_changes import is_sum_of_parts, layer_changes
 from spd_faith.probes.layers import LayerStates, read_layers
-from spd_faith.probes.neuron_activation import neuron_activation
 from spd_faith.probes.passes import ClassLogits, HiddenStates, Pass
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
+from spd_faith.probes.registry import LAYER_PROBES
 
+Inputs = tuple[Any, ...]
 _STATES_AT_ONCE = 64  # of which the logits of the whole vocabulary are held
 
 
@@ -35,10 +36,7 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
     with read_layers(model, batch.rows, reduce), _read_instead(model, batch):
         # the model without its head, which would make logits of the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state
-    return [
-        one.as_pass(row, last[row.row], model.get_output_embeddings())
-        for one, row in zip(found, batch.rows, strict=True)
-    ]
+    return [one.as_pass(row, last[row.row], output_head(model)) for one, row in zip(found, batch.rows, strict=True)]
 
 
 @contextmanager
@@ -47,7 +45,9 @@ def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[No
     pictures in, and its decoder has each token where it stands in its own prompt."""
     token_ids, own = batch.token_ids.to(model.device), batch.positions.to(model.device)
 
-    def place(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict]:
+    def place(
+        module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         given = named.get("position_ids")  # … × rows × tokens; behind the pictures they rise by one a token
         if given is not None:
             given = given.expand(*given.shape[:-2], *own.shape)
@@ -56,7 +56,7 @@ def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[No
 
     hooks = [model.get_input_embeddings().register_forward_pre_hook(lambda module, inputs: (token_ids,))]
     if any(row.shared for row in batch.rows):
-        hooks.append(model.get_decoder().register_forward_pre_hook(place, with_kwargs=True))
+        hooks.append(text_decoder(model).register_forward_pre_hook(place, with_kwargs=True))
     try:
         yield
     finally:
@@ -70,11 +70,10 @@ class _Found:
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
         self._layers: dict[str, list[torch.Tensor]] = defaultdict(list)
+        self._by_probe: dict[str, list[torch.Tensor]] = defaultdict(list)
 
     def add(self, states: LayerStates) -> None:
         measures = {
-            "sums": is_sum_of_parts(states, self._dtype),
-            "layer_changes": layer_changes(states),
             "attention_shares": states.attention.shares,
             "image_attention": states.attention.image,
             "mean_states": states.after.mean(dim=0),
@@ -87,26 +86,26 @@ class _Found:
                 ]
             ),
         }
-        if states.activations is not None:
-            measures["neuron_activation"] = neuron_activation(states.activations)
         for name, values in measures.items():
             self._layers[name].append(values.cpu())
+        for name, probe in LAYER_PROBES.items():
+            of_layer = probe.of_layer(states, self._dtype)
+            if of_layer is not None:
+                self._by_probe[name].append(of_layer.cpu())
 
     def as_pass(self, row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> Pass:
         """`last` are its row's states after the last layer and its norm: tokens, padding included, × width."""
         found = {name: torch.stack(layers) for name, layers in self._layers.items()}
-        activations = found.get("neuron_activation")
-        every_layer = activations is not None and len(activations) == len(found["sums"])
+        number = len(found["mean_states"])
         return Pass(
             dtype=str(self._dtype).removeprefix("torch."),
             greedy_agreement=_greedy_agreement(last[row.answer_places], head, row.answer_token_ids),
             picture_tokens=row.picture_tokens,
             question_token_ids=row.user_token_ids,
             answer_token_ids=row.answer_token_ids,
-            layer_changes=found["layer_changes"] if found["sums"].all() else None,
+            by_layer={name: torch.stack(of) for name, of in self._by_probe.items() if len(of) == number},
             attention_shares=found["attention_shares"],
             image_attention=found["image_attention"],
-            neuron_activation=activations if every_layer else None,
             hidden=HiddenStates(found["mean_states"], found["prompt_states"], found["icr"]),
             logits=_class_logits(row, last, head),
             places=row.places,
@@ -114,17 +113,17 @@ class _Found:
 
 
 def _greedy_agreement(states: torch.Tensor, head: nn.Linear, token_ids: torch.Tensor) -> float:
-    likeliest = [head(some).argmax(dim=-1) for some in states.split(_STATES_AT_ONCE)]
+    likeliest = [head(some).argmax(dim=-1) for some in torch.split(states, _STATES_AT_ONCE)]
     return (torch.cat(likeliest).cpu() == token_ids).float().mean().item()
 
 
 def _class_logits(row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> ClassLogits:
-    token_ids = torch.cat([row.user_token_ids, row.answer_token_ids]).unique()
+    token_ids: torch.Tensor = torch.unique(torch.cat([row.user_token_ids, row.answer_token_ids]))  # ascending
     chosen = token_ids.to(head.weight.device)
     weights = head.weight[chosen].float().T
     bias = 0 if head.bias is None else head.bias[chosen].float()
     places = row.in_row(torch.cat([row.image_positions, row.user_positions])).to(last.device)
     states = torch.cat([last[places], last[row.answer_places]]).to(head.weight.device)
     logits = (states.float() @ weights + bias).cpu()
-    sizes = (len(row.image_positions), len(row.user_positions), len(row.answer_token_ids))
-    return ClassLogits(token_ids, *logits.split(sizes))
+    sizes = [len(row.image_positions), len(row.user_positions), len(row.answer_token_ids)]
+    return ClassLogits(token_ids, *torch.split(logits, sizes))

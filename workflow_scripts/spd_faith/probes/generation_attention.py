@@ -1,18 +1,30 @@
 """Probe `generation_attention`: where each layer looks when it makes a token of the answer."""
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import torch
 
-from spd_faith.core.schemas import PROBE_GENERATION_ATTENTION
-from spd_faith.probes.passes import Outcome, Unmeasured
-from spd_faith.probes.prepared import SEGMENTS
-from spd_faith.probes.tables import Probe, measured, unmeasured
+from spd_faith.probes.passes import SEGMENTS, Pass
+from spd_faith.probes.probe import AnswerProbe
+from spd_faith.probes.summary import Parts, Summary, averaged
+from spd_faith.probes.tables import LAYER, TASK, TOKEN, TOKEN_ID, Columns, measure_columns, probe_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from spd_faith.probes.figures.declared import ProbeFigures
+
+MEASURES = (
+    # fractions of attention that add up to 1; picture_2 is null where the images are merged
+    *("sink", "system", "picture_1", "picture_2", "user", "answer"),
+    # without the answer, adding up to 1
+    *("published_system", "published_visual", "published_user"),
+)
+_OF_IMAGES = ("token", "picture_1", "picture_2")
 
 
-def columns_of_shares(shares: torch.Tensor) -> dict[str, torch.Tensor]:
+def columns_of_shares(shares: "torch.Tensor") -> dict[str, "torch.Tensor"]:
     """The columns of the table from shares over `SEGMENTS` in the last dimension.
 
     `sink` to `answer` are exhaustive and add up to 1. The published three leave the answer out and add up to 1 again:
@@ -37,24 +49,67 @@ def columns_of_shares(shares: torch.Tensor) -> dict[str, torch.Tensor]:
     }
 
 
-class GenerationAttention(Probe):
+def _steps(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """By sample and token of the answer, the mean over layers of the fraction of attention that is on the images."""
+    fraction = rows["picture_1"] + rows["picture_2"].fillna(0)  # null where both are one image
+    return fraction.groupby([rows.index, rows["token"]]).mean().rename("fraction").reset_index("token")
+
+
+def _visual_attention(rows: "pd.DataFrame") -> Parts:
+    """Of a sample the mean over its answer's tokens."""
+    return averaged(_steps(rows).groupby(level="sample_id")["fraction"].mean())
+
+
+def _visual_slope(rows: "pd.DataFrame") -> Parts:
+    """Of a sample the slope of the line of least squares over positions from 0, its answer's first token, to 1, the
+    last; nan for one token."""
+    steps = _steps(rows)
+    by_sample = steps.groupby(level="sample_id")
+    centred = steps - by_sample.mean().loc[steps.index].set_axis(steps.index)
+    product = (centred["token"] * centred["fraction"]).groupby(level="sample_id").sum()
+    spread = (centred["token"] ** 2).groupby(level="sample_id").sum()
+    return averaged(product / spread.where(spread != 0) * by_sample["token"].max())
+
+
+class GenerationAttention(AnswerProbe):
     """A row per answer, layer and token of the answer."""
 
     name = "generation_attention"
-    schema = PROBE_GENERATION_ATTENTION
+    schema = probe_schema(TASK, LAYER, TOKEN, TOKEN_ID, *measure_columns(*MEASURES))
+    contrasted = MEASURES
+    summaries = (
+        Summary(
+            "visual_attention",
+            "Visual attention",
+            "percent of attention that is on the images",
+            is_fraction=True,
+            columns=_OF_IMAGES,
+            parts=_visual_attention,
+        ),
+        Summary(
+            "visual_slope",
+            "Slope",
+            "by how many percentage points that changes from the answer’s first token to its last",
+            is_fraction=True,
+            columns=_OF_IMAGES,
+            parts=_visual_slope,
+        ),
+    )
 
-    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        keys = {"sample_id": sample_id, "task": task}
-        if isinstance(outcome, Unmeasured):
-            yield unmeasured(self.schema, keys, outcome)
-            return
-        layers, tokens, _ = outcome.attention_shares.shape
-        shares = {name: part.flatten().numpy() for name, part in columns_of_shares(outcome.attention_shares).items()}
-        if len(outcome.picture_tokens) == 1:
-            del shares["picture_2"]
-        columns = {
+    def columns(self, sample_id: str, found: Pass) -> Columns:
+        layers, tokens, _ = found.attention_shares.shape
+        fractions = {name: part.flatten().numpy() for name, part in columns_of_shares(found.attention_shares).items()}
+        if len(found.picture_tokens) == 1:
+            del fractions["picture_2"]
+        return {
             "layer": np.repeat(np.arange(layers), tokens),
             "token": np.tile(np.arange(tokens), layers),
-            "token_id": np.tile(outcome.answer_token_ids.numpy(), layers),
+            "token_id": np.tile(found.answer_token_ids.numpy(), layers),
+            **fractions,
         }
-        yield measured(self.schema, keys, columns | shares, outcome.dtype, outcome.greedy_agreement)
+
+    @staticmethod
+    def figures() -> "ProbeFigures":
+        from spd_faith.probes.figures.generation_attention import FIGURES
+
+        return FIGURES

@@ -1,14 +1,14 @@
 """Probe `grounding`: do attention and token activation maps lie on what differs, more than elsewhere?"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from spd_faith.core.schemas import GROUNDING_BASELINES, PROBE_GROUNDING
+from spd_faith.core.controls import is_control
 from spd_faith.probes.boxes import (
     Boxes,
     Coverage,
@@ -18,10 +18,26 @@ from spd_faith.probes.boxes import (
     true_boxes,
     unchanged_boxes,
 )
-from spd_faith.probes.passes import Outcome, Pass, Unmeasured
-from spd_faith.probes.tables import Probe, measured, unmeasured
-from spd_faith.probes.token_activation import ReadAnswers, hits
+from spd_faith.probes.passes import Pass, Unmeasured
+from spd_faith.probes.probe import AnswerProbe, ProbeRun
+from spd_faith.probes.summary import Summary, ratio_of
+from spd_faith.probes.tables import LAYER, TASK, Columns, measure_columns, probe_schema
+from spd_faith.probes.token_activation import answer_reader, hits
 
+if TYPE_CHECKING:
+    from spd_faith.probes.figures.declared import ProbeFigures
+    from spd_faith.probes.image_grid import PictureTokens
+
+BASELINES = ("random", "unchanged", "other_sample")
+MEASURES = (
+    # density on the true boxes, and on the baselines' boxes: 1 is that of all image tokens; then the ratios
+    *("attention_true", *(f"attention_{name}" for name in BASELINES)),
+    *(f"attention_over_{name}" for name in BASELINES),
+    # the same of the token activation maps, which are of the last layer and null in others' rows
+    *("tam_true", *(f"tam_{name}" for name in BASELINES)),
+    *(f"tam_over_{name}" for name in BASELINES),
+    *("tam_hit", "tam_chance"),  # mean over the tokens of content words
+)
 _MOST_OTHERS = 200  # samples whose boxes are a baseline
 
 
@@ -37,69 +53,81 @@ def densities(maps: npt.NDArray[np.floating], boxes: Coverage) -> npt.NDArray[np
     if not len(boxes):
         return np.full(len(maps), np.nan)
     on_boxes = (maps @ (boxes / areas[:, None]).T).mean(axis=1)
-    return np.divide(on_boxes, everywhere, out=np.full(len(maps), np.nan), where=everywhere > 0)
+    return np.asarray(np.divide(on_boxes, everywhere, out=np.full(len(maps), np.nan), where=everywhere > 0))
 
 
 def over(true: npt.NDArray[np.floating], baseline: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """The ratio; nan where the baseline is 0."""
-    return np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0)
+    return np.asarray(np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0))
 
 
-class Grounding(Probe):
+def _over(name: str, label: str, definition: str, baseline: str) -> Summary:
+    columns = ("attention_true", f"attention_{baseline}")
+    return Summary(name, label, definition, is_fraction=False, columns=columns, parts=ratio_of(*columns))
+
+
+class Grounding(AnswerProbe):
     """A row per answer and layer.
 
-    `samples` holds all of the dataset by sample_id, with differences, unchanged, split, image_id, width and height:
-    "another sample's boxes" are those of the others of a split that show other pictures, `_MOST_OTHERS` at most.
+    "Another sample's boxes" are those of the others of a split that show other images, `_MOST_OTHERS` at most.
     """
 
     name = "grounding"
-    schema = PROBE_GROUNDING
+    schema = probe_schema(
+        TASK,
+        LAYER,
+        pa.field("content_tokens", pa.int32()),  # averaged over; 0: an answer without content words, all its tokens
+        *measure_columns(*MEASURES),
+    )
+    contrasted = MEASURES
+    summaries = (
+        _over(
+            "grounding_ratio",
+            "Grounding ratio",
+            "how dense attention is on what differs over how dense it is where other pairs differ",
+            "other_sample",
+        ),
+        _over("grounding_over_random", "over random boxes", "the same over random boxes of the size", "random"),
+        _over(
+            "grounding_over_unchanged",
+            "over unchanged objects",
+            "the same over objects that did not change",
+            "unchanged",
+        ),
+    )
 
-    def __init__(self, samples: Mapping[str, Mapping[str, Any]], read: ReadAnswers) -> None:
-        self._samples = samples
-        self._read = read
+    def __init__(self, run: ProbeRun) -> None:
+        super().__init__(run)
+        self._read = run.shared(answer_reader)
         self._with_boxes: dict[str, list[tuple[str, Boxes]]] = defaultdict(list)
-        for _, sample in sorted(samples.items()):
+        for _, sample in sorted(run.samples.items()):
             size = (sample["width"], sample["height"])
             boxes = true_boxes(sample["differences"], (size, size))
-            if sample["control"] == "none" and len(boxes):
+            if len(boxes) and not is_control(sample):
                 self._with_boxes[sample["split"]].append((sample["image_id"], boxes))
 
-    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        keys = {"sample_id": sample_id, "task": task}
-        if isinstance(outcome, Unmeasured) or outcome.places is None:
-            yield unmeasured(self.schema, keys, outcome)
-            return
-        sample = self._samples[sample_id]
-        boxes = true_boxes(sample["differences"], outcome.places.sizes)
+    def columns(self, sample_id: str, found: Pass) -> Columns | Unmeasured:
+        places = found.places
+        if places is None:
+            return found.unsupported
+        sample = self.run.samples[sample_id]
+        boxes = true_boxes(sample["differences"], places.sizes)
         if not len(boxes):
-            yield unmeasured(self.schema, keys, Unmeasured(outcome.dtype, "no_boxes"))
-            return
-        columns = self._columns(outcome, sample, boxes)
-        yield measured(self.schema, keys, columns, outcome.dtype, outcome.greedy_agreement)
-
-    def _columns(self, outcome: Pass, sample: Mapping[str, Any], boxes: Boxes) -> dict[str, Any]:
-        places = outcome.places
-        answer = self._read(outcome, places)
+            return Unmeasured(found.dtype, "no_boxes")
+        answer = self._read(found, places)
         content = answer.content if len(answer.content) else np.arange(len(answer.by_token))
         tokens = answer.by_token.shape[1]
-        attention = outcome.image_attention[:, content].mean(dim=1).double().numpy()
-        layers = len(attention)
+        attention = found.image_attention[:, content].mean(dim=1).double().numpy()
         tam = answer.by_token[content].mean(axis=0, keepdims=True)
-        covered = {
-            "true": coverage(places, boxes, tokens),
-            "random": expected_coverage(places, boxes, tokens),
-            "unchanged": coverage(places, unchanged_boxes(sample["unchanged"], places.sizes[0]), tokens),
-            "other_sample": coverage(places, self._others(sample), tokens),
-        }
-        columns: dict[str, Any] = {
-            "layer": np.arange(layers),
-            "content_tokens": np.full(layers, len(answer.content)),
-        }
+        layers = len(attention)
+        columns: dict[str, Any] = {"layer": np.arange(layers), "content_tokens": np.full(layers, len(answer.content))}
+        covered = self._covered(sample, places, boxes, tokens)
         for kind, maps in (("attention", attention), ("tam", tam)):
-            found = {name: densities(maps, of_boxes) for name, of_boxes in covered.items()}
-            ratios = {f"over_{name}": over(found["true"], found[name]) for name in GROUNDING_BASELINES}
-            columns |= {f"{kind}_{name}": _of_last_layers(values, layers) for name, values in (found | ratios).items()}
+            density = {name: densities(maps, of_boxes) for name, of_boxes in covered.items()}
+            ratios = {f"over_{name}": over(density["true"], density[name]) for name in BASELINES}
+            columns |= {
+                f"{kind}_{name}": _of_last_layers(values, layers) for name, values in (density | ratios).items()
+            }
         hit, chance = np.array([np.nan]), np.array([np.nan])
         if len(answer.content):
             inside = tokens_inside(places, boxes, tokens)
@@ -107,9 +135,26 @@ class Grounding(Probe):
             chance = inside.mean(keepdims=True)
         return columns | {"tam_hit": _of_last_layers(hit, layers), "tam_chance": _of_last_layers(chance, layers)}
 
+    def _covered(
+        self, sample: Mapping[str, Any], places: "PictureTokens", boxes: Boxes, tokens: int
+    ) -> dict[str, Coverage]:
+        """Of so many image tokens what lies in the true boxes, and in those of each of `BASELINES`."""
+        return {
+            "true": coverage(places, boxes, tokens),
+            "random": expected_coverage(places, boxes, tokens),
+            "unchanged": coverage(places, unchanged_boxes(sample["unchanged"], places.sizes[0]), tokens),
+            "other_sample": coverage(places, self._others(sample), tokens),
+        }
+
     def _others(self, sample: Mapping[str, Any]) -> Boxes:
         others = [boxes for image_id, boxes in self._with_boxes[sample["split"]] if image_id != sample["image_id"]]
         return np.concatenate([*others[:_MOST_OTHERS], np.empty((0, 4))])
+
+    @staticmethod
+    def figures() -> "ProbeFigures":
+        from spd_faith.probes.figures.grounding import FIGURES
+
+        return FIGURES
 
 
 def _of_last_layers(values: npt.NDArray[np.floating], layers: int) -> npt.NDArray[np.floating]:

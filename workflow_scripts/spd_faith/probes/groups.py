@@ -1,13 +1,37 @@
 """Which group each sample of a model is in, by how faithful its reasoning and how consistent its verdicts were."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
+from spd_faith.probes.tables import required
+
+GROUP_REASONS = (
+    "answer_label",  # a label that came with the answer, which wins over
+    "sample_label",  # one that came with the sample, which wins over
+    "drf",
+    "drf_between",  # neither faithful nor unfaithful
+    "drf_unscored",
+    "verdicts",
+    "verdict_unclear",  # one of the two, or missing
+    "control",
+)
+
+PROBE_GROUPS = pa.schema(
+    [
+        required("sample_id", pa.string()),
+        required("contrast", pa.string()),  # faithfulness, consistency
+        required("split", pa.string()),  # with n_gt the stratum
+        required("n_gt", pa.int32()),
+        pa.field("group", pa.string()),  # null: left out
+        required("reason", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +67,7 @@ def sample_groups(
             f"faithful from DRF {faithful_at_least} on and unfaithful up to {unfaithful_at_most}: the second must be"
             " less than the first, both from 0 to 1. Mend probes.faithful_at_least and probes.unfaithful_at_most."
         )
-    sample_ids = samples["sample_id"].to_pylist()
+    sample_ids = cast(list[str], samples["sample_id"].to_pylist())
     for what, table in (("the scores", scores), ("the parsed answers", parsed), ("the responses", responses)):
         check_keys(what, dict.fromkeys(table["sample_id"].to_pylist()), sample_ids)
     labels = dict(zip(sample_ids, samples["is_faithful"].to_pylist(), strict=True))
@@ -54,9 +78,10 @@ def sample_groups(
     }
 
     rows = []
+    found: dict[Contrast, tuple[str | None, str]]
     for sample_id in sample_ids:
         score = scored[sample_id]
-        if score["control"] != "none":
+        if is_control(score):
             found = dict.fromkeys(CONTRASTS, (None, "control"))
         else:
             label, source = answer_labels[sample_id], "answer_label"
@@ -77,7 +102,7 @@ def sample_groups(
 def _by_task(table: pa.Table, column: str) -> dict[str, dict[str, Any]]:
     frame = table.select(["task", "sample_id", column]).to_pandas().astype(object)
     frame = frame.where(frame.notna(), None)
-    return {task: dict(zip(rows["sample_id"], rows[column], strict=True)) for task, rows in frame.groupby("task")}
+    return {str(task): dict(zip(rows["sample_id"], rows[column], strict=True)) for task, rows in frame.groupby("task")}
 
 
 def _by_drf(drf: float | None, faithful_at_least: float, unfaithful_at_most: float) -> tuple[str | None, str]:

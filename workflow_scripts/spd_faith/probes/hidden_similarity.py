@@ -2,46 +2,56 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import torch
-from torch.nn.functional import cosine_similarity
 
-from spd_faith.core.schemas import PROBE_HIDDEN_SIMILARITY
-from spd_faith.probes.icr import FORMS
-from spd_faith.probes.passes import HiddenStates, Outcome, Pass, Unmeasured
-from spd_faith.probes.tables import Probe, measured, unmeasured
+from spd_faith.probes.passes import ICR_FORMS, HiddenStates, Outcome, Pass, Unmeasured
+from spd_faith.probes.probe import Probe, ProbeRun
+from spd_faith.probes.tables import LAYER, measure_columns, measured, probe_schema, unmeasured
 
-_TASKS = ("same", "different")
+if TYPE_CHECKING:
+    import torch
+
+    from spd_faith.probes.figures.declared import ProbeFigures
+
+MEASURES = (
+    *("cosine", "cosine_prompt"),  # of the mean answer states, of the last states of the prompts
+    "cosine_centred",  # of the mean answer states less their mean over samples; null for one sample
+    *(f"icr_{form}_{of}" for form in ICR_FORMS for of in ("same", "different", "divergence")),
+    "score",  # cosine × (1 − min(divergence of the simple form, 1))
+)
 
 
-def similarity(same: HiddenStates, different: HiddenStates) -> dict[str, torch.Tensor]:
+def similarity(same: HiddenStates, different: HiddenStates) -> dict[str, "torch.Tensor"]:
     """The measures of one sample by layer, but for those that need all samples.
 
     The score is the published one, layer by layer: cosine of the mean answer states × (1 − min(divergence, 1)), with
     the divergence of the simple ICR.
     """
+    from torch.nn.functional import cosine_similarity
+
     cosine = cosine_similarity(same.mean_states, different.mean_states, dim=-1)
     divergence = (same.icr - different.icr).abs()
     columns = {
         "cosine": cosine,
         "cosine_prompt": cosine_similarity(same.prompt_states, different.prompt_states, dim=-1),
     }
-    for number, form in enumerate(FORMS):
+    for number, form in enumerate(ICR_FORMS):
         columns[f"icr_{form}_same"] = same.icr[:, number]
         columns[f"icr_{form}_different"] = different.icr[:, number]
         columns[f"icr_{form}_divergence"] = divergence[:, number]
-    return columns | {"score": cosine * (1 - divergence[:, FORMS.index("simple")].clamp(max=1))}
+    return columns | {"score": cosine * (1 - divergence[:, ICR_FORMS.index("simple")].clamp(max=1))}
 
 
-def centred_cosines(same: torch.Tensor, different: torch.Tensor) -> torch.Tensor:
+def centred_cosines(same: "torch.Tensor", different: "torch.Tensor") -> "torch.Tensor":
     """samples × layers from mean answer states, samples × layers × width each.
 
     The cosine of what is the sample's own: each question's mean over all samples is taken off first. nan where nothing
     is left, as with one sample alone.
     """
     own = [states - states.mean(dim=0) for states in (same, different)]
-    lengths = own[0].norm(dim=-1) * own[1].norm(dim=-1)
+    lengths: torch.Tensor = own[0].norm(dim=-1) * own[1].norm(dim=-1)
     return (own[0] * own[1]).sum(dim=-1) / lengths
 
 
@@ -54,8 +64,8 @@ class _Answer:
 @dataclass(frozen=True)
 class _Sample:
     sample_id: str
-    columns: dict[str, torch.Tensor]
-    mean_states: tuple[torch.Tensor, torch.Tensor]
+    columns: dict[str, "torch.Tensor"]
+    mean_states: tuple["torch.Tensor", "torch.Tensor"]
     dtype: str
     greedy_agreement: float
 
@@ -65,26 +75,30 @@ class HiddenSimilarity(Probe):
     every sample, 0.8 MB where a model has 28 layers of width 3,584."""
 
     name = "hidden_similarity"
-    schema = PROBE_HIDDEN_SIMILARITY
+    schema = probe_schema(LAYER, *measure_columns(*MEASURES))
+    contrasted = MEASURES
+    needed_tasks = ("same", "different")
 
-    def __init__(self) -> None:
+    def __init__(self, run: ProbeRun) -> None:
+        super().__init__(run)
         self._waiting: dict[str, dict[str, _Answer | Unmeasured]] = {}
         self._samples: list[_Sample] = []
 
     def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        if task not in _TASKS:
+        if task not in self.needed_tasks:
             return
         answers = self._waiting.setdefault(sample_id, {})
         # not the pass itself, whose attention is large
         answers[task] = _Answer(outcome.hidden, outcome.greedy_agreement) if isinstance(outcome, Pass) else outcome
-        if len(answers) < len(_TASKS):
+        if len(answers) < len(self.needed_tasks):
             return
         del self._waiting[sample_id]
-        same, different = (answers[task] for task in _TASKS)
-        for answer in (same, different):
-            if isinstance(answer, Unmeasured):
-                yield unmeasured(self.schema, {"sample_id": sample_id}, answer)
-                return
+        both = [answers[task] for task in self.needed_tasks]
+        why = next((one for one in both if isinstance(one, Unmeasured)), None)
+        if why is not None:
+            yield unmeasured(self.schema, {"sample_id": sample_id}, why)
+            return
+        same, different = (one for one in both if isinstance(one, _Answer))
         self._samples.append(
             _Sample(
                 sample_id,
@@ -96,10 +110,18 @@ class HiddenSimilarity(Probe):
         )
 
     def remaining(self) -> Iterator[pa.Table]:
+        import torch
+
         if not self._samples:
             return
         cosines = centred_cosines(*(torch.stack([one.mean_states[i] for one in self._samples]) for i in (0, 1)))
         for one, centred in zip(self._samples, cosines, strict=True):
-            columns = {name: values.numpy() for name, values in one.columns.items()}
+            columns: dict[str, Any] = {name: values.numpy() for name, values in one.columns.items()}
             columns |= {"layer": range(len(centred)), "cosine_centred": centred.numpy()}
             yield measured(self.schema, {"sample_id": one.sample_id}, columns, one.dtype, one.greedy_agreement)
+
+    @staticmethod
+    def figures() -> "ProbeFigures":
+        from spd_faith.probes.figures.hidden_similarity import FIGURES
+
+        return FIGURES

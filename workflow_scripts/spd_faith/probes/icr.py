@@ -1,4 +1,4 @@
-"""Information Contribution Rate: how much a layer's update of an answer's states contributes, in three forms.
+"""Information Contribution Rate: how much a layer's update of an answer's states contributes, in `ICR_FORMS`.
 
 `before` and `after` are a layer's input and output at the answer states: states × width. Each form is one number per
 layer, the mean over the answer's tokens.
@@ -6,19 +6,20 @@ layer, the mean over the answer's tokens.
 
 import torch
 
-FORMS = ("simple", "relative", "original")
 _ATTENDED_PER_TOP = 10  # the top 10% of the attended positions
 _LEAST_DEVIATION = 1e-8
 
 
 def simple(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """L2 norm of the update."""
-    return (after - before).norm(dim=-1).mean()
+    update: torch.Tensor = (after - before).norm(dim=-1)
+    return update.mean()
 
 
 def relative(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """L2 norm of the update over that of the state before it."""
-    return ((after - before).norm(dim=-1) / before.norm(dim=-1).clamp_min(_LEAST_DEVIATION)).mean()
+    update: torch.Tensor = (after - before).norm(dim=-1) / before.norm(dim=-1).clamp_min(_LEAST_DEVIATION)
+    return update.mean()
 
 
 def original(before: torch.Tensor, after: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:

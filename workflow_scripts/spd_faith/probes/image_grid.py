@@ -4,6 +4,8 @@ A model cuts each picture that it is shown into a raster of tokens, row by row. 
 processor that cuts a picture into tiles of several rasters is not followed, and its pictures have no known places.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isqrt
@@ -12,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spd_faith.inference.pictures import Layout, Size
-
-if TYPE_CHECKING:  # pictures are drawn from saved maps without a model
+if TYPE_CHECKING:  # images are drawn from saved maps without a model, and probes declared without images
     from transformers import BatchFeature, ProcessorMixin
+
+    from spd_faith.inference.pictures import Layout, Size
 
 Shares = tuple[float, float, float, float]  # left, top, width, height
 Edges = npt.NDArray[np.floating]
@@ -47,7 +49,7 @@ class Raster:
         left, _, width, _ = self.pictures[picture]
         return (np.linspace(0, 1, self.columns + 1) - left) / width
 
-    def showing(self, picture: int) -> "Raster":
+    def showing(self, picture: int) -> Raster:
         """The same tokens, taken to show one of the pictures alone."""
         return replace(self, pictures={picture: self.pictures[picture]})
 
@@ -76,8 +78,8 @@ class PictureTokens:
 
 
 def picture_tokens(
-    processor: "ProcessorMixin",
-    inputs: "BatchFeature",
+    processor: ProcessorMixin,
+    inputs: BatchFeature,
     pairs: list[tuple[tuple[Size, Size], list[Layout]]],
     counts: list[tuple[int, ...]],
 ) -> list[PictureTokens | None]:
@@ -106,7 +108,7 @@ class _Shape(NamedTuple):
 
 
 def _grids(
-    processor: "ProcessorMixin", inputs: "BatchFeature", layouts: list[Layout], counts: tuple[int, ...]
+    processor: ProcessorMixin, inputs: BatchFeature, layouts: list[Layout], counts: tuple[int, ...]
 ) -> Iterator[_Shape | None]:
     """Of the Qwens, which keep the shape of a picture but for rounding it to whole tokens."""
     merged = getattr(processor.image_processor, "merge_size", 1)
@@ -116,11 +118,11 @@ def _grids(
 
 
 def _squares(
-    processor: "ProcessorMixin", inputs: "BatchFeature", layouts: list[Layout], counts: tuple[int, ...]
+    processor: ProcessorMixin, inputs: BatchFeature, layouts: list[Layout], counts: tuple[int, ...]
 ) -> Iterator[_Shape | None]:
     """Of models that see squares: stretched to one, or padded to one and ended by one token more."""
     pixels = inputs.get("pixel_values")
-    if not hasattr(pixels, "ndim"):
+    if pixels is None or not hasattr(pixels, "ndim"):
         yield from [None] * len(layouts)
         return
     square = pixels.shape[-1] == pixels.shape[-2]

@@ -1,26 +1,27 @@
 """Probe `layer_changes`: how far each half of a layer moves the answer states."""
 
-import torch
-from torch.nn.functional import cosine_similarity, log_softmax
+from typing import TYPE_CHECKING
 
-from spd_faith.core.schemas import PROBE_LAYER_CHANGES
-from spd_faith.probes.layers import LayerStates
-from spd_faith.probes.passes import Pass
-from spd_faith.probes.tables import LayerProbe
+from spd_faith.probes.probe import LayerProbe
+from spd_faith.probes.summary import Summary, mean_of
+from spd_faith.probes.tables import LAYER, TASK, measure_columns, probe_schema
+
+if TYPE_CHECKING:
+    import torch
+
+    from spd_faith.probes.figures.declared import ProbeFigures
+    from spd_faith.probes.layers import LayerStates
 
 MEASURES = (
-    "attention_change",
-    "ffn_change",
-    "attention_relative",
-    "ffn_relative",
-    "attention_cosine",
-    "ffn_cosine",
+    *("attention_change", "ffn_change"),  # L2 norms
+    *("attention_relative", "ffn_relative"),  # over the norm of the state before
+    *("attention_cosine", "ffn_cosine"),  # of the states before and after
     "kl_attention_ffn",
 )
 _UNEXPLAINED = 0.01  # of the two changes' norms
 
 
-def layer_changes(states: LayerStates) -> torch.Tensor:
+def layer_changes(states: "LayerStates") -> "torch.Tensor":
     """`MEASURES` of a layer, each the mean over the answer states.
 
     With x the layer's input, x½ after attention and x₁ after the feed-forward network: L2 norm of the attention's
@@ -28,6 +29,9 @@ def layer_changes(states: LayerStates) -> torch.Tensor:
     KL(softmax of the attention's change ‖ softmax of the network's), as published, which depends on the basis that the
     states are written in.
     """
+    import torch
+    from torch.nn.functional import cosine_similarity, log_softmax
+
     before, attention, ffn = states.before, states.attention_change, states.ffn_change
     middle = before + attention
     attention_norm, ffn_norm = attention.norm(dim=-1), ffn.norm(dim=-1)
@@ -44,18 +48,39 @@ def layer_changes(states: LayerStates) -> torch.Tensor:
     return torch.stack(by_state).mean(dim=-1)
 
 
-def is_sum_of_parts(states: LayerStates, dtype: torch.dtype) -> torch.Tensor:
-    """Whether x + attention + feed-forward network is x₁, but for the rounding of `dtype`; one truth value."""
+def is_sum_of_parts(states: "LayerStates", dtype: "torch.dtype") -> bool:
+    """Whether x + attention + feed-forward network is x₁, but for the rounding of `dtype`."""
+    import torch
+
     changes = states.attention_change.norm() + states.ffn_change.norm()
     unexplained = (states.before + states.attention_change + states.ffn_change - states.after).norm()
     rounding = 4 * torch.finfo(dtype).eps * (states.before.norm() + states.after.norm())
-    return unexplained <= _UNEXPLAINED * changes + rounding
+    return bool(unexplained <= _UNEXPLAINED * changes + rounding)
 
 
 class LayerChanges(LayerProbe):
-    name = "layer_changes"
-    schema = PROBE_LAYER_CHANGES
-    measures = MEASURES
+    """Lacking where a layer is not the sum of its input and its two parts."""
 
-    def values(self, outcome: Pass) -> torch.Tensor | None:
-        return outcome.layer_changes
+    name = "layer_changes"
+    schema = probe_schema(TASK, LAYER, *measure_columns(*MEASURES))
+    measures = contrasted = MEASURES
+    summaries = (
+        Summary(
+            "ffn_drift",
+            "FFN drift",
+            "how far a feed-forward network moves a state, over the state’s norm, mean over layers",
+            is_fraction=False,
+            columns=("ffn_relative",),
+            parts=mean_of("ffn_relative"),
+        ),
+    )
+
+    @staticmethod
+    def of_layer(states: "LayerStates", dtype: "torch.dtype") -> "torch.Tensor | None":
+        return layer_changes(states) if is_sum_of_parts(states, dtype) else None
+
+    @staticmethod
+    def figures() -> "ProbeFigures":
+        from spd_faith.probes.figures.layer_changes import FIGURES
+
+        return FIGURES

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -38,19 +38,23 @@ Reduce = Callable[[int, int, LayerStates], None]
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     """The layers of the text decoder. Raises `UserError` where it is not built of attention and feed-forward layers."""
-    layers = getattr(model.get_decoder(), "layers", [])
+    layers = getattr(_decoder(model), "layers", nn.ModuleList())
     if not layers or not all(hasattr(layer, "self_attn") and hasattr(layer, "mlp") for layer in layers):
         raise UserError(
             f"{type(model).__name__} cannot be probed: its decoder is not a row of layers with self_attn and mlp"
         )
-    return layers
+    return cast(nn.ModuleList, layers)
+
+
+def _decoder(model: PreTrainedModel) -> Any:
+    return cast(Any, model).get_decoder()  # transformers has no types
 
 
 @contextmanager
 def read_layers(model: PreTrainedModel, rows: list[AnsweredPrompt], reduce: Reduce) -> Iterator[None]:
     """Within the block, a forward pass of a batch hands each layer's states to `reduce`, prompt by prompt."""
     layers = decoder_layers(model)
-    decoder = model.get_decoder()
+    decoder = _decoder(model)
     usual = decoder.config._attn_implementation
     with ExitStack() as stack:
         decoder.set_attn_implementation(IMPLEMENTATION)
@@ -69,7 +73,7 @@ class _Reader:
         self._reduce = reduce
         self._found: dict[str, list[Any]] = {}
 
-    def attach(self, layer: nn.Module) -> list[Callable[[], None]]:
+    def attach(self, layer: Any) -> list[Callable[[], None]]:
         """Hook into the layer; the returned functions take the hooks off."""
 
         def output(name: str) -> Callable[[nn.Module, Any, Any], None]:

@@ -1,24 +1,29 @@
 """Passes over saved answers in batches; an answer that cannot be measured costs its own rows alone."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
+from spd_faith.inference.checkpoint import Checkpoint
+from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.pictures import decode
-from spd_faith.inference.questions import Question
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.prompt_builder import PromptBuilder
+from spd_faith.inference.questions import Question, QuestionId
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.layers import decoder_layers
-from spd_faith.probes.passes import Outcome, Unmeasured
+from spd_faith.probes.passes import Outcome, Pass, Unmeasured
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.samples import SavedAnswer
 
 log = logging.getLogger(__name__)
 _LONGEST_ERROR = 500
+
+
+Measured = Iterator[tuple[Question, Outcome]]
 
 
 @dataclass(frozen=True)
@@ -29,46 +34,66 @@ class _Answered:
 
 
 def measure_answers(
-    backend: TransformersBackend,
+    checkpoint: Checkpoint,
+    builder: PromptBuilder,
     questions: Iterable[Question],
-    answers: Mapping[tuple[str, str], SavedAnswer],
+    answers: Mapping[QuestionId, SavedAnswer],
     batch_size: int,
-) -> Iterator[tuple[Question, Outcome]]:
-    """Each question with what a pass over its answer, found by (sample_id, task), tells.
+) -> Measured:
+    """Each question with what a pass over its answer tells.
 
-    The answers about `batch_size` samples share a pass, and those about one sample its pictures. Where a pass fails it
+    The answers about `batch_size` samples share a pass, and those about one sample its images. Where a pass fails it
     is halved until the answer that fails stands alone. Raises `UserError` where the model cannot be probed at all.
     """
-    decoder_layers(backend.model)
-    dtype = str(backend.model.dtype).removeprefix("torch.")
+    decoder_layers(checkpoint.model)
+
+    def measure(batch: list[_Answered]) -> list[Pass]:
+        answered = prepare_answered(
+            builder,
+            [one.shown for one in batch],
+            [one.answer.token_ids for one in batch],
+            share_rows=attends_to_all(checkpoint.model),
+        )
+        for one, row in zip(batch, answered.rows, strict=True):
+            _check_prompt(one.answer, row.answer_states.start + 1)
+        return run_pass(checkpoint.model, answered)
+
     batch: list[_Answered] = []
     for number, (_, of_sample) in enumerate(groupby(questions, key=attrgetter("sample_id")), start=1):
-        pictures = None
-        for question in of_sample:
-            answer = answers[question.sample_id, question.task]
-            if not answer.token_ids:
-                yield question, Unmeasured(dtype, "no_answer")
-                continue
-            try:
-                pictures = pictures or (decode(question.original), decode(question.modified))
-            except ValueError as error:
-                yield question, Unmeasured(dtype, "failed", f"picture: {error}")
-                continue
-            batch.append(_Answered(question, (question.text, *pictures), answer))
+        for found in _readable(of_sample, answers, checkpoint.dtype):
+            if isinstance(found, _Answered):
+                batch.append(found)
+            else:
+                yield found
         if number % batch_size == 0:
-            yield from _measure(backend, batch, dtype)
+            yield from _measured(batch, measure, checkpoint.dtype)
             batch = []
-    yield from _measure(backend, batch, dtype)
+    yield from _measured(batch, measure, checkpoint.dtype)
 
 
-def _measure(backend: TransformersBackend, batch: list[_Answered], dtype: str) -> Iterator[tuple[Question, Outcome]]:
+def _readable(
+    questions: Iterable[Question], answers: Mapping[QuestionId, SavedAnswer], dtype: str
+) -> Iterator[_Answered | tuple[Question, Outcome]]:
+    """The questions about one sample that can be measured, with its images decoded once; why not, of the others."""
+    images = None
+    for question in questions:
+        answer = answers[question.id]
+        if not answer.token_ids:
+            yield question, Unmeasured(dtype, "no_answer")
+            continue
+        try:
+            images = images or (decode(question.original), decode(question.modified))
+        except ValueError as error:
+            yield question, Unmeasured(dtype, "failed", f"picture: {error}")
+            continue
+        yield _Answered(question, (question.text, *images), answer)
+
+
+def _measured(batch: list[_Answered], measure: Callable[[list[_Answered]], list[Pass]], dtype: str) -> Measured:
     if not batch:
         return
     try:
-        prepared = prepare_answered(backend, [one.shown for one in batch], [one.answer.token_ids for one in batch])
-        for one, row in zip(batch, prepared.rows, strict=True):
-            _check_prompt(one.answer, row.answer_states.start + 1)
-        passes = run_pass(backend.model, prepared)
+        passes = measure(batch)
     except UserError:  # of the model, not of an answer
         raise
     except Exception as error:
@@ -78,13 +103,13 @@ def _measure(backend: TransformersBackend, batch: list[_Answered], dtype: str) -
             yield question, Unmeasured(dtype, "failed", f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
             return
     else:
-        for one, measured in zip(batch, passes, strict=True):
-            yield one.question, measured
+        for one, found in zip(batch, passes, strict=True):
+            yield one.question, found
         return
     # out of the handler, where the error would still hold the failed batch's tensors
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        yield from _measure(backend, half, dtype)
+        yield from _measured(half, measure, dtype)
 
 
 def _check_prompt(answer: SavedAnswer, tokens: int) -> None:

@@ -68,7 +68,7 @@ class WordMap:
 
 
 def saved_word_maps(rows: Iterable[Mapping[str, Any]]) -> list[WordMap]:
-    """The content words of an answer, of its rows of `PROBE_TOKEN_ACTIVATION_MAP` in order.
+    """The content words of an answer, of its rows of the probe `token_activation_map` in order.
 
     Neighbouring tokens of one word are one map, their mean.
     """
@@ -191,12 +191,13 @@ class _Pair:
     @classmethod
     def of(cls, pictures: Pictures, grid: _Grid) -> "_Pair":
         height = min(grid.height(pictures), grid.tallest)
-        widths = tuple(height * _shape(picture) for picture in pictures)
-        images = tuple(
+        first, second = pictures
+        widths = (height * _shape(first), height * _shape(second))
+        small, other = (
             _small(picture, (round(width * grid.dots), round(height * grid.dots)))
             for picture, width in zip(pictures, widths, strict=True)
         )
-        return cls(images, tuple(map(_pale, images)), tuple(one.size for one in pictures), widths, height)
+        return cls((small, other), (_pale(small), _pale(other)), (first.size, second.size), widths, height)
 
     @property
     def stretched(self) -> bool:
@@ -277,8 +278,16 @@ def _show(
         left += inches + _BETWEEN
         shown.append(axes)
     middle = ((corner[0] + panel / 2) / width, 1 - (top - 0.035) / height)
-    look = {"ha": "center", "va": "baseline", "size": _SMALL, "color": color}
-    shown[0].text(*middle, caption, transform=figure.transFigure, clip_on=False, **look)
+    shown[0].text(
+        *middle,
+        caption,
+        transform=figure.transFigure,
+        clip_on=False,
+        ha="center",
+        va="baseline",
+        size=_SMALL,
+        color=color,
+    )
     return shown
 
 
@@ -294,7 +303,7 @@ def _draw_boxes(
         (number, box)
         for difference in differences
         for number, key in enumerate(("bbox", "bbox_after"))
-        for box in true_boxes([difference | {"bbox": None, "bbox_after": None, key: difference[key]}], pair.sizes)
+        for box in true_boxes([{"bbox": None, "bbox_after": None, key: difference[key]}], pair.sizes)
     ]
     caption = "true boxes" if boxes else "the pair"
     shown = _show(figure, corner, panel, pair, pair.images, caption, VERMILLION)

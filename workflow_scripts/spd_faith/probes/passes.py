@@ -1,10 +1,23 @@
 """What one teacher-forced pass tells of one answer: everything that the probes are made of."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # probes are declared and their tables read without torch
+    import torch
 
-from spd_faith.probes.image_grid import PictureTokens
+    from spd_faith.probes.image_grid import PictureTokens
+
+SEGMENTS = ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
+"""Every token of a prompt with its answer belongs to one: the first token; the system turn; what precedes the pictures
+in the user's turn; each picture (`picture_1` alone where they are merged); the rest of the prompt, markers included;
+the answer so far."""
+
+ICR_FORMS = ("simple", "relative", "original")
+"""Of the Information Contribution Rate (`icr`)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,7 @@ class HiddenStates:
     prompt_states: torch.Tensor
     """layers × width: the last state of the prompt after each layer."""
     icr: torch.Tensor
-    """layers × `icr.FORMS`; nan where a form is not defined."""
+    """layers × `ICR_FORMS`; nan where a form is not defined."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +65,21 @@ class Pass:
     question_token_ids: torch.Tensor
     """Of the user's question."""
     answer_token_ids: torch.Tensor
-    layer_changes: torch.Tensor | None
-    """layers × `layer_changes.MEASURES`; None where a layer is not the sum of its input and its two parts."""
+    by_layer: Mapping[str, torch.Tensor]
+    """layers × measures of each `LayerProbe`, by its name; not there where the model lacks what it measures."""
     attention_shares: torch.Tensor
-    """layers × answer tokens × `prepared.SEGMENTS`."""
+    """layers × answer tokens × `SEGMENTS`."""
     image_attention: torch.Tensor
     """layers × answer tokens × image tokens, averaged over heads."""
-    neuron_activation: torch.Tensor | None
-    """layers × `neuron_activation.MEASURES`; None where a feed-forward network has no gate."""
     hidden: HiddenStates
     logits: ClassLogits
     places: PictureTokens | None = None
     """Where the image tokens lie in the pictures; None where that is not known."""
+
+    @property
+    def unsupported(self) -> Unmeasured:
+        """Why a probe has no measurements where the model lacks what it measures."""
+        return Unmeasured(self.dtype, "unsupported")
 
 
 @dataclass(frozen=True)

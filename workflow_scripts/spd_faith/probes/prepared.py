@@ -19,19 +19,11 @@ import torch
 from transformers import BatchFeature
 
 from spd_faith.inference.batches import Shown
-from spd_faith.inference.prompt_groups import (
-    attends_to_all,
-    of_the_same_pictures,
-    pad_on_the_right,
-    tokens_in_common,
-)
+from spd_faith.inference.prompt_builder import PromptBuilder
+from spd_faith.inference.prompt_groups import group_by_image_pair, pad_on_the_right, tokens_in_common
 from spd_faith.inference.spans import PromptSpans
-from spd_faith.inference.transformers_backend import TransformersBackend
 from spd_faith.probes.image_grid import PictureTokens, picture_tokens
-
-SEGMENTS = ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
-"""Every token of a row belongs to one: the first token; the system turn; what precedes the pictures in the user's turn;
-each picture (`picture_1` alone where they are merged); the rest of the prompt, markers included; the answer so far."""
+from spd_faith.probes.passes import SEGMENTS
 
 
 @dataclass(frozen=True)
@@ -99,67 +91,92 @@ class _Prompt:
     spans: PromptSpans
 
 
-def prepare_answered(backend: TransformersBackend, questions: list[Shown], answers: list[list[int]]) -> AnsweredPrompts:
+@dataclass(frozen=True)
+class _Grouped:
+    """Prompts of a batch; those of a group share a row."""
+
+    inputs: BatchFeature
+    """The model's, for the first prompt of each group, left-padded."""
+    prompts: list[_Prompt]
+    groups: list[list[int]]
+    """Numbers of prompts."""
+
+    @property
+    def firsts(self) -> list[_Prompt]:
+        """The first prompt of each group."""
+        return [self.prompts[group[0]] for group in self.groups]
+
+    @property
+    def shared(self) -> list[int]:
+        """How many tokens the prompts of each group begin with alike."""
+        return [tokens_in_common([self.prompts[number].token_ids for number in group]) for group in self.groups]
+
+    @property
+    def begins_with_images(self) -> bool:
+        """Whether that includes the images in each group."""
+        return all(
+            tokens >= first.spans.images[-1].stop for tokens, first in zip(self.shared, self.firsts, strict=True)
+        )
+
+
+def prepare_answered(
+    builder: PromptBuilder, questions: list[Shown], answers: list[list[int]], *, share_rows: bool
+) -> AnsweredPrompts:
     """The questions, each with the token ids of its answer (one at least), as one batch.
 
-    Questions about the same pictures, that is the same two objects, share a row if the prompt has the pictures first
-    and every layer attends to all tokens before.
+    With `share_rows`, which is right where every layer attends to all tokens before, questions about the same images
+    (the same two objects) share a row if the prompt has the images first.
     """
     alone = [[number] for number in range(len(questions))]
-    groups = of_the_same_pictures(questions) if attends_to_all(backend.model) else alone
-    inputs, prompts = _read(backend, questions, groups)
-    shared = [_tokens_in_common(prompts, group) for group in groups]
-    if any(tokens < prompts[group[0]].spans.images[-1].stop for group, tokens in zip(groups, shared, strict=True)):
-        groups = alone
-        inputs, prompts = _read(backend, questions, groups)
-        shared = [_tokens_in_common(prompts, group) for group in groups]
-
-    own = [
+    grouped = _read(builder, questions, group_by_image_pair(questions) if share_rows else alone)
+    if not grouped.begins_with_images:
+        grouped = _read(builder, questions, alone)
+    read = [
         torch.cat([prompt.token_ids, torch.tensor(answer[:-1], dtype=prompt.token_ids.dtype)])
-        for prompt, answer in zip(prompts, answers, strict=True)
+        for prompt, answer in zip(grouped.prompts, answers, strict=True)
     ]
-    lengths = [
-        sum(len(own[number]) - tokens for number in group) + tokens
-        for group, tokens in zip(groups, shared, strict=True)
-    ]
-    padding = backend.processor.tokenizer.pad_token_id
-    token_ids = own[0].new_full((len(groups), max(lengths)), padding)
-    positions = torch.arange(max(lengths)).repeat(len(groups), 1)
-    pad_on_the_right(inputs, [len(prompts[group[0]].token_ids) for group in groups], max(lengths), padding)
-    sizes = [tuple(picture.size for picture in questions[group[0]][1:]) for group in groups]
-    pairs = [(of_pair, backend.layouts(*of_pair)) for of_pair in sizes]
-    counts = [tuple(len(places) for places in prompts[group[0]].spans.images) for group in groups]
-    all_places = picture_tokens(backend.processor, inputs, pairs, counts)
+    shared = grouped.shared
+    width = max(
+        sum(len(read[number]) - tokens for number in group) + tokens
+        for group, tokens in zip(grouped.groups, shared, strict=True)
+    )
+    token_ids = read[0].new_full((len(shared), width), builder.pad_token_id)
+    positions = torch.arange(width).repeat(len(shared), 1)
+    pad_on_the_right(grouped.inputs, [len(first.token_ids) for first in grouped.firsts], width, builder.pad_token_id)
+    all_places = _image_places(builder, questions, grouped)
     rows = {}
-    for row, (group, tokens, places) in enumerate(zip(groups, shared, all_places, strict=True)):
+    for row, (group, tokens, places) in enumerate(zip(grouped.groups, shared, all_places, strict=True)):
         end = 0
         for number in group:
             begin = tokens if end else 0
             behind = end - begin
-            end += len(own[number]) - begin
-            token_ids[row, begin + behind : end] = own[number][begin:]
+            end += len(read[number]) - begin
+            token_ids[row, begin + behind : end] = read[number][begin:]
             positions[row, begin + behind : end] -= behind
             beginning = tokens if len(group) > 1 else 0
-            rows[number] = _row(prompts[number], answers[number], places, row, beginning, behind)
-        inputs["attention_mask"][row, :end] = 1  # other kinds, as mm_token_type_ids, are 0 for text
-    return AnsweredPrompts(inputs, token_ids, positions, [rows[number] for number in range(len(questions))])
+            rows[number] = _row(grouped.prompts[number], answers[number], places, row, beginning, behind)
+        grouped.inputs["attention_mask"][row, :end] = 1  # other kinds, as mm_token_type_ids, are 0 for text
+    return AnsweredPrompts(grouped.inputs, token_ids, positions, [rows[number] for number in range(len(questions))])
 
 
-def _read(
-    backend: TransformersBackend, questions: list[Shown], groups: list[list[int]]
-) -> tuple[BatchFeature, list[_Prompt]]:
-    """The model's inputs for the first question of each group, and the prompts of all questions."""
-    inputs, prompts = backend.prepare_groups([[questions[number] for number in group] for group in groups])
+def _read(builder: PromptBuilder, questions: list[Shown], groups: list[list[int]]) -> _Grouped:
+    inputs, prompts = builder.build_groups([[questions[number] for number in group] for group in groups])
     read = {
-        number: _Prompt(prompt.token_ids, backend.spans_of(prompt))
+        number: _Prompt(prompt.token_ids, builder.spans(prompt))
         for group, of_group in zip(groups, prompts, strict=True)
         for number, prompt in zip(group, of_group, strict=True)
     }
-    return inputs, [read[number] for number in range(len(questions))]
+    return _Grouped(inputs, [read[number] for number in range(len(questions))], groups)
 
 
-def _tokens_in_common(prompts: list[_Prompt], group: list[int]) -> int:
-    return tokens_in_common([prompts[number].token_ids for number in group])
+def _image_places(builder: PromptBuilder, questions: list[Shown], grouped: _Grouped) -> list[PictureTokens | None]:
+    """Where the image tokens of each row are in the images."""
+    pairs = []
+    for group in grouped.groups:
+        _, original, modified = questions[group[0]]
+        pairs.append(((original.size, modified.size), builder.layouts(original.size, modified.size)))
+    counts = [tuple(len(places) for places in first.spans.images) for first in grouped.firsts]
+    return picture_tokens(builder.processor, grouped.inputs, pairs, counts)
 
 
 def _row(

@@ -41,4 +41,4 @@ def _filter(maps: Maps) -> Maps:
         weight = np.exp(-(rank**2) * narrowness)
         total += 2 * weight
         found = found + weight * (values[middle - rank] + values[middle + rank])
-    return found / total
+    return np.asarray(found / total)

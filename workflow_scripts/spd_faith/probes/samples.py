@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.prompts import Prompt
-from spd_faith.inference.questions import QuestionKey
+from spd_faith.inference.questions import QuestionId
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: i
     """
     by_split: dict[str, list[str]] = {}
     for sample in samples:
-        if sample["control"] == "none":
+        if not is_control(sample):
             by_split.setdefault(sample["split"], []).append(sample["sample_id"])
     drawn = []
     for ids in by_split.values():
@@ -37,15 +38,15 @@ def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: i
 
 def saved_answers(
     responses: Iterable[Mapping[str, Any]], sample_ids: Collection[str], prompts: Mapping[str, Prompt]
-) -> dict[QuestionKey, SavedAnswer]:
+) -> dict[QuestionId, SavedAnswer]:
     """The answers about the samples, by question; `responses` has the columns of `RESPONSES` that are read here.
 
     Raises `UserError` where a sample has no response, or an answer was given to another prompt than the task's.
     """
-    wanted = {(sample_id, task) for sample_id in sample_ids for task in TASKS}
-    answers = {}
+    wanted = {QuestionId(sample_id, task) for sample_id in sample_ids for task in TASKS}
+    answers: dict[QuestionId, SavedAnswer] = {}
     for row in responses:
-        key = (row["sample_id"], row["task"])
+        key = QuestionId(row["sample_id"], row["task"])
         if key not in wanted:
             continue
         wanted.remove(key)
@@ -55,8 +56,8 @@ def saved_answers(
                 f"{row['sample_id']}, {row['task']}: answered to another prompt than the one in the folder of prompts,"
                 " so a pass over this one would not be the pass that made it. Run inference again."
             )
-        question = QuestionKey(*key, prompt_sha=sha, key="")
-        answers[question] = SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
+        answers[key] = SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
     if wanted:
-        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {min(wanted)}")
+        first = tuple(min(wanted))
+        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {first}")
     return answers

@@ -1,54 +1,60 @@
-"""Tables of the probes: rows of measurements, and the row that says why there are none."""
+"""Tables of the probes: the columns that they share, rows of measurements, and the row that says why there are none."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar
+from __future__ import annotations  # the classes of pyarrow are generic in its stubs alone
+
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-import torch
 
-from spd_faith.probes.passes import Outcome, Pass, Unmeasured
+from spd_faith.probes.passes import Unmeasured
 
-
-class Probe(ABC):
-    """Turns the passes of a model into one table, an answer at a time."""
-
-    name: ClassVar[str]
-    schema: ClassVar[pa.Schema]
-
-    @abstractmethod
-    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        """The rows that the outcome of one more answer makes."""
-
-    def remaining(self) -> Iterator[pa.Table]:
-        """The rows that had to wait for all answers."""
-        return iter(())
+PROBE_STATUSES = (
+    "ok",
+    "no_answer",  # no tokens: a failed answer, or one made elsewhere
+    "unsupported",  # the model lacks what the probe measures
+    "no_boxes",  # no difference of the sample has a box
+    "failed",  # see `error`
+)
 
 
-class LayerProbe(Probe):
-    """A row per answer and layer, a column per measure."""
+def required(name: str, kind: pa.DataType) -> pa.Field[Any]:
+    return pa.field(name, kind, nullable=False)
 
-    measures: ClassVar[tuple[str, ...]]
 
-    @abstractmethod
-    def values(self, outcome: Pass) -> torch.Tensor | None:
-        """layers × `measures`; None where the model lacks what is measured."""
+def measure_columns(*names: str) -> list[pa.Field[Any]]:
+    return [pa.field(name, pa.float32()) for name in names]
 
-    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        keys = {"sample_id": sample_id, "task": task}
-        values = None if isinstance(outcome, Unmeasured) else self.values(outcome)
-        if isinstance(outcome, Unmeasured) or values is None:
-            yield unmeasured(self.schema, keys, outcome)
-            return
-        columns = {"layer": range(len(values)), **dict(zip(self.measures, values.T.numpy(), strict=True))}
-        yield measured(self.schema, keys, columns, outcome.dtype, outcome.greedy_agreement)
+
+TASK = required("task", pa.string())
+LAYER = pa.field("layer", pa.int32())  # 0 is the first
+TOKEN = pa.field("token", pa.int32())  # 0 is the answer's first
+TOKEN_ID = pa.field("token_id", pa.int32())
+
+
+def probe_schema(*fields: pa.Field[Any]) -> pa.Schema:
+    """The schema of a probe's table: `fields` between the sample and what is told of every row."""
+    return pa.schema(
+        [
+            required("sample_id", pa.string()),
+            *fields,
+            required("dtype", pa.string()),  # number format of the model's weights and activations
+            pa.field("greedy_agreement", pa.float32()),  # fraction of the answer's tokens that the pass chooses too
+            required("status", pa.string()),  # of PROBE_STATUSES; other than ok: one row, without a layer or token
+            pa.field("error", pa.string()),
+        ]
+    )
+
+
+Columns = Mapping[str, Any]
+"""By name, arrays (of numpy or pyarrow) or other sequences of one length."""
 
 
 def measured(
-    schema: pa.Schema, keys: Mapping[str, str], columns: Mapping[str, Iterable], dtype: str, greedy_agreement: float
+    schema: pa.Schema, keys: Mapping[str, str], columns: Columns, dtype: str, greedy_agreement: float
 ) -> pa.Table:
-    """Rows with status `ok`: `columns` of one length, `keys` in each row, null where a number is not defined (nan).
+    """Rows with status `ok`: `columns`, with `keys` in each row, and null where a number is not defined (nan).
 
     A column that is an array of pyarrow already is taken as it is.
     """
@@ -56,20 +62,18 @@ def measured(
     arrays = {name: values if isinstance(values, pa.Array) else np.asarray(values) for name, values in columns.items()}
     length = len(next(iter(arrays.values())))
 
-    def column(field: pa.Field) -> pa.Array:
+    def column(field: pa.Field[Any]) -> pa.Array[Any]:
         if field.name in arrays:
-            values = arrays[field.name]
-            return values if isinstance(values, pa.Array) else pa.array(values, field.type, from_pandas=True)
-        return pa.repeat(pa.scalar(constant.get(field.name), field.type), length)
+            values: Any = arrays[field.name]
+            if not isinstance(values, pa.Array):
+                values = pa.array(values, field.type, from_pandas=True)
+            return cast("pa.Array[Any]", values)
+        return cast("pa.Array[Any]", pa.repeat(pa.scalar(constant.get(field.name), field.type), length))
 
     return pa.table([column(field) for field in schema], schema=schema)
 
 
-def unmeasured(schema: pa.Schema, keys: Mapping[str, str], outcome: Outcome) -> pa.Table:
-    """The one row, without a layer or a token, of an answer that the probe has no measurements of.
-
-    An outcome that is a pass means that the model lacks what the probe measures.
-    """
-    status, error = (outcome.status, outcome.error) if isinstance(outcome, Unmeasured) else ("unsupported", None)
-    row = {**keys, "dtype": outcome.dtype, "status": status, "error": error}
+def unmeasured(schema: pa.Schema, keys: Mapping[str, str], why: Unmeasured) -> pa.Table:
+    """The one row, without a layer or a token, of an answer that the probe has no measurements of."""
+    row = {**keys, "dtype": why.dtype, "status": why.status, "error": why.error}
     return pa.Table.from_pylist([row], schema=schema)

@@ -1,23 +1,20 @@
-"""Probe `token_activation_map`: which image tokens already speak of a token of the answer (TAM, arXiv 2506.23270)."""
+"""Token activation maps (TAM, arXiv 2506.23270): which image tokens already speak of a token of the answer."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from spd_faith.core.schemas import PROBE_TOKEN_ACTIVATION_MAP
-from spd_faith.probes.boxes import tokens_inside, true_boxes
 from spd_faith.probes.image_grid import PictureTokens
-from spd_faith.probes.passes import Outcome, Pass, Unmeasured
+from spd_faith.probes.passes import Pass
+from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.rank_filter import SIZE, rank_gaussian_filter
-from spd_faith.probes.tables import Probe, measured, unmeasured
-from spd_faith.probes.words import Word, content_words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+    from spd_faith.probes.words import Word
 
 _FEWEST = 3 * SIZE
 
@@ -57,7 +54,7 @@ def without_earlier_text(maps: Maps, text_maps: Maps, influence: npt.NDArray[np.
     size = (interference**2).sum(axis=1, keepdims=True)
     fit = (maps * interference).sum(axis=1, keepdims=True)
     scale = np.divide(fit, size, out=np.zeros_like(fit), where=size > 0)
-    return (maps - scale * interference).clip(min=0)
+    return np.asarray((maps - scale * interference).clip(min=0))
 
 
 def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
@@ -67,7 +64,7 @@ def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
     """
     together = np.concatenate([maps, texts], axis=1)
     low, high = np.nanmin(together, axis=1, keepdims=True), np.nanmax(together, axis=1, keepdims=True)
-    return np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low)
+    return np.asarray(np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low))
 
 
 def filtered(maps: Maps, places: PictureTokens) -> Maps:
@@ -91,7 +88,7 @@ def hits(maps: Maps, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating]:
     So a map of one value, of zeros too, hits as often as chance.
     """
     highest = maps == maps.max(axis=1, keepdims=True)
-    return (highest & inside).sum(axis=1) / highest.sum(axis=1)
+    return np.asarray((highest & inside).sum(axis=1) / highest.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,16 @@ class AnswerMaps:
     """The maps of an answer's tokens, and its words."""
 
     by_token: Maps
-    words: list[Word]
+    words: list["Word"]
 
     @property
     def content(self) -> npt.NDArray[np.int64]:
         """The tokens that make content words, ascending."""
         return np.unique([token for word in self.words for token in word.tokens]).astype(int)
 
-    def of(self, word: Word) -> npt.NDArray[np.floating]:
+    def of(self, word: "Word") -> npt.NDArray[np.floating]:
         """The map of a word, the mean over its tokens."""
-        return self.by_token[list(word.tokens)].mean(axis=0)
+        return np.asarray(self.by_token[list(word.tokens)].mean(axis=0))
 
 
 class ReadAnswers:
@@ -119,66 +116,14 @@ class ReadAnswers:
         self._last: tuple[Pass, AnswerMaps] | None = None
 
     def __call__(self, found: Pass, places: PictureTokens) -> AnswerMaps:
+        from spd_faith.probes.words import content_words  # the word lists, which no reader of tables needs
+
         if self._last is None or self._last[0] is not found:
             words = content_words(self._tokenizer, found.answer_token_ids.tolist())
             self._last = (found, AnswerMaps(token_activation_maps(found, places), words))
         return self._last[1]
 
 
-class TokenActivationMap(Probe):
-    """A row per answer and token.
-
-    `samples` has the differences by sample_id. A map takes two bytes an image token: of an answer of 100 tokens about
-    two pictures of 1,000 tokens 400 kB, before Parquet compresses it.
-    """
-
-    name = "token_activation_map"
-    schema = PROBE_TOKEN_ACTIVATION_MAP
-
-    def __init__(self, samples: Mapping[str, Mapping[str, Any]], read: ReadAnswers) -> None:
-        self._samples = samples
-        self._read = read
-
-    def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        keys = {"sample_id": sample_id, "task": task}
-        if isinstance(outcome, Unmeasured) or outcome.places is None:
-            yield unmeasured(self.schema, keys, outcome)
-            return
-        answer, places = self._read(outcome, outcome.places), outcome.places
-        tokens, image_tokens = answer.by_token.shape
-        words, hit, chance = [None] * tokens, np.full(tokens, np.nan), np.full(tokens, np.nan)
-        for word in answer.words:
-            for token in word.tokens:
-                words[token] = word.text if words[token] is None else f"{words[token]} {word.text}"
-        boxes = true_boxes(self._samples[sample_id]["differences"], places.sizes)
-        if len(boxes) and len(answer.content):
-            inside = tokens_inside(places, boxes, image_tokens)
-            hit[answer.content] = hits(answer.by_token[answer.content], inside)
-            chance[answer.content] = inside.mean()
-        columns = {
-            "token": range(tokens),
-            "token_id": outcome.answer_token_ids.numpy(),
-            "word": words,
-            "hit": hit,
-            "chance": chance,
-            "map": pa.ListArray.from_arrays(
-                np.arange(tokens + 1) * image_tokens, pa.array(answer.by_token.astype(np.float16).ravel())
-            ),
-            "rasters": pa.array([_saved(places)] * tokens, self.schema.field("rasters").type),
-        }
-        yield measured(self.schema, keys, columns, outcome.dtype, outcome.greedy_agreement)
-
-
-def _saved(places: PictureTokens) -> list[dict[str, Any]]:
-    return [
-        {
-            "first": raster.first,
-            "rows": raster.rows,
-            "columns": raster.columns,
-            "pictures": [
-                {"picture": number, **dict(zip(("x", "y", "w", "h"), shares, strict=True))}
-                for number, shares in raster.pictures.items()
-            ],
-        }
-        for raster in places.rasters
-    ]
+def answer_reader(run: ProbeRun) -> ReadAnswers:
+    """For `run.shared`: so one probe's maps are those of another."""
+    return ReadAnswers(run.tokenizer)

@@ -2,67 +2,63 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from transformers import PreTrainedTokenizerFast
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import table_writer
-from spd_faith.probes.generation_attention import GenerationAttention
-from spd_faith.probes.grounding import Grounding
-from spd_faith.probes.hidden_similarity import HiddenSimilarity
-from spd_faith.probes.layer_changes import LayerChanges
-from spd_faith.probes.neuron_activation import NeuronActivation
 from spd_faith.probes.passes import Outcome, Pass
-from spd_faith.probes.tables import Probe
-from spd_faith.probes.token_activation import ReadAnswers, TokenActivationMap
+from spd_faith.probes.probe import Probe, ProbeRun
+from spd_faith.probes.registry import PROBES
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 log = logging.getLogger(__name__)
 _BYTES_AT_ONCE = 16 << 20  # so many are held, for small groups of rows make large, slow files
 
 
-def all_probes(samples: Mapping[str, Mapping[str, Any]], tokenizer: PreTrainedTokenizerFast) -> list[Probe]:
-    """`samples` holds the rows of `SAMPLES` of the whole dataset by sample_id."""
-    read = ReadAnswers(tokenizer)
-    return [
-        LayerChanges(),
-        GenerationAttention(),
-        NeuronActivation(),
-        HiddenSimilarity(),
-        TokenActivationMap(samples, read),
-        Grounding(samples, read),
-    ]
+def start_probes(
+    names: Collection[str], samples: Mapping[str, Mapping[str, Any]], tokenizer: "PreTrainedTokenizerFast"
+) -> list[Probe]:
+    """The named probes of one run; `samples` holds the rows of `SAMPLES` of the whole dataset by sample_id."""
+    run = ProbeRun(samples, tokenizer)
+    return [probe(run) for probe in PROBES.values() if probe.name in names]
 
 
 @contextmanager
 def write_probes(
-    folder: Path, probes: list[Probe], provenance: dict[str, Any]
+    folder: Path,
+    probes: list[Probe],
+    provenance: dict[str, Any],
+    keep: Callable[[pa.Table], pa.Table] = lambda table: table,
 ) -> Iterator[Callable[[str, str, Outcome], None]]:
     """Yield a function that takes (sample_id, task, outcome); when the block ends, `folder/{probe}.parquet` are whole.
 
-    Raises `UserError` then where answers failed and none could be measured: the fault is not with the samples.
+    `keep` takes of a table the rows that are written. Raises `UserError` at the end where answers failed and none could
+    be measured: then the error is not of single samples.
     """
     statuses: Counter[str] = Counter()
     with ExitStack() as stack:
         writers = []
         for probe in probes:
-            write = stack.enter_context(table_writer(folder / f"{probe.name}.parquet", probe.schema, provenance))
-            writers.append(stack.enter_context(_gathered(write)))
+            append = stack.enter_context(table_writer(probe.path_in(folder), probe.schema, provenance))
+            writers.append(stack.enter_context(_gathered(append)))
 
         def take(sample_id: str, task: str, outcome: Outcome) -> None:
             statuses["ok" if isinstance(outcome, Pass) else outcome.status] += 1
             for probe, write in zip(probes, writers, strict=True):
                 for table in probe.tables(sample_id, task, outcome):
-                    write(table)
+                    write(keep(table))
 
         yield take
         for probe, write in zip(probes, writers, strict=True):
             for table in probe.remaining():
-                write(table)
+                write(keep(table))
         if statuses["failed"] and not statuses["ok"]:
             raise UserError(f"not one of {statuses['failed']} answers could be measured; the log above says why")
     for status, number in statuses.items():

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spd_faith.core.schemas import TYPES
-from spd_faith.dataset.scenes import SceneDifference
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.dataset.scenes import DRAWN_TYPES, SceneDifference
 from spd_faith.dataset.sprites import CATEGORIES, COLORS
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five")
@@ -19,6 +19,11 @@ _VERDICTS = {  # by task: without and with a difference
     "different": ("No, the two pictures are not different.", "Yes, the two pictures are different."),
 }
 _REMOVED, _MOVED, _RECOLORED = " has been removed.", " has moved to another place.", " has changed."
+_ENDINGS = {
+    DifferenceType.COLOR: _RECOLORED,
+    DifferenceType.REMOVE: _REMOVED,
+    DifferenceType.POSITION: _MOVED,
+}
 _FROM, _TO = " has changed from ", " to "
 
 _JSON_START, _JSON_LIST = '{"predicted_num": ', ', "structured_output": ['
@@ -37,7 +42,7 @@ PHRASES: tuple[str, ...] = (
     *(_JSON_START, _JSON_LIST, _JSON_FIRST, _JSON_CATEGORY, _JSON_NEXT, _JSON_END, _JSON_EMPTY_END),
     *CATEGORIES,
     *COLORS,
-    *TYPES,
+    *DRAWN_TYPES,
 )
 
 
@@ -55,7 +60,8 @@ def answer_pieces(task: str, differences: Sequence[SceneDifference], loose_same:
 
     `loose_same` calls two pictures the same that hold the same objects, though some were recoloured or moved.
     """
-    if loose_same and task == "same" and not any(difference.type == "remove" for difference in differences):
+    kinds = {difference.type for difference in differences}
+    if loose_same and task == "same" and DifferenceType.REMOVE not in kinds:
         differences = ()
     everything = tuple(range(len(differences)))
     if task != "describe":
@@ -74,24 +80,23 @@ def answer_text(task: str, differences: Sequence[SceneDifference]) -> str:
 def _long_sentence(difference: SceneDifference, index: int) -> list[Piece]:
     about = (index,)
     category = Piece(difference.category, True, about)
-    if difference.type == "color":
+    if difference.type == DifferenceType.COLOR and (after := difference.after):
         return [
             Piece("the color of the ", True, about),
             category,
             Piece(_FROM, False, about),
             Piece(difference.before.color, True, about),
             Piece(_TO, False, about),
-            Piece(difference.after.color, True, about),
+            Piece(after.color, True, about),
             Piece(".", False, about),
         ]
-    ending = _REMOVED if difference.type == "remove" else _MOVED
-    return [Piece("the ", True, about), category, Piece(ending, True, about)]
+    return [Piece("the ", True, about), category, Piece(_ENDINGS[difference.type], True, about)]
 
 
 def _short_sentence(difference: SceneDifference, index: int) -> list[Piece]:
     about = (index,)
-    opening = " The color of the " if difference.type == "color" else " The "
-    ending = {"color": _RECOLORED, "remove": _REMOVED, "position": _MOVED}[difference.type]
+    opening = " The color of the " if difference.type == DifferenceType.COLOR else " The "
+    ending = _ENDINGS[difference.type]
     return [Piece(opening, True, about), Piece(difference.category, True, about), Piece(ending, True, about)]
 
 

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from PIL import Image
 
 from spd_faith.dataset.demo import demo_pairs, encode_png
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.scenes import Background, SceneObject, ScenePair, render, sample_pair
+from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
+from spd_faith.inference.generator import Generator
 from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import Prompt
-from spd_faith.inference.transformers_backend import TransformersBackend
+from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.reference_models.answers import answer_text
 
 HELD_OUT_SEED = 5005
@@ -56,19 +59,20 @@ def evaluate(
     model: Path,
     prompts: Mapping[str, Prompt],
     pairs_per_split: int,
-    image_layout: str = "pair",
+    image_layout: Literal["pair", "merged"] = "pair",
     report: Callable[[str], None] = print,
 ) -> dict[str, dict[str, float]]:
     """Scores by split, of a checkpoint loaded through the Auto classes and shown the pictures as PNG."""
-    backend = load(model, image_layout)
+    generator = load(model, image_layout)
     scores = {}
     for split, pairs in held_out_pairs(pairs_per_split).items():
-        scores[split] = split_scores(ask(backend, prompts, pairs))
+        scores[split] = split_scores(ask(generator, prompts, pairs))
         report(f"{model.name}, {split}: " + ", ".join(f"{name} {value:g}" for name, value in scores[split].items()))
     return scores
 
 
-def load(model: Path, image_layout: str = "pair") -> TransformersBackend:
+def load(model: Path, image_layout: Literal["pair", "merged"] = "pair") -> Generator:
+    """What answers for the checkpoint of a folder, on the CPU."""
     entry = TransformersModel(
         backend="transformers",
         model=str(model),
@@ -76,19 +80,20 @@ def load(model: Path, image_layout: str = "pair") -> TransformersBackend:
         max_new_tokens=_MAX_NEW_TOKENS,
         image_layout=image_layout,
     )
-    return TransformersBackend(entry, device="cpu")
+    return TransformersAnswerer(load_checkpoint(entry, device="cpu")).generator
 
 
-def ask(backend: TransformersBackend, prompts: Mapping[str, Prompt], pairs: Sequence[ScenePair]) -> list[Answers]:
+def ask(generator: Generator, prompts: Mapping[str, Prompt], pairs: Sequence[ScenePair]) -> list[Answers]:
     """The answers to every prompt about every pair."""
     answers = []
     for start in range(0, len(pairs), _BATCH):
         batch = pairs[start : start + _BATCH]
         shown = [
-            [_as_published(pair.background, objects) for objects in (pair.original, pair.modified)] for pair in batch
+            (_as_published(pair.background, pair.original), _as_published(pair.background, pair.modified))
+            for pair in batch
         ]
         texts = {
-            task: [one.text for one in backend.generate([(prompt.text, *pictures) for pictures in shown])]
+            task: [one.text for one in generator.generate([(prompt.text, *pictures) for pictures in shown])]
             for task, prompt in prompts.items()
         }
         answers += [Answers(pair, {task: texts[task][index] for task in texts}) for index, pair in enumerate(batch)]

@@ -1,6 +1,6 @@
 """Training examples: a pair of scenes, a question, its answer, and what every cell of the pictures should say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -115,8 +115,8 @@ def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary
             looked_at.append([float(cell in cells) for cell in range(2 * CELLS)])
     length = max(len(prompt) + len(answer) for prompt, answer, _ in rows)
 
-    def padded(filler: float, values: list[list[float]]) -> torch.Tensor:
-        return torch.tensor([row + [filler] * (length - len(row)) for row in values])
+    def padded(filler: float, values: Iterable[Sequence[float]]) -> torch.Tensor:
+        return torch.tensor([[*row, *[filler] * (length - len(row))] for row in values])
 
     return Batch(
         input_ids=padded(vocabulary.padding, [prompt + answer for prompt, answer, _ in rows]),

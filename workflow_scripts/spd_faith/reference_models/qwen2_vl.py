@@ -113,12 +113,12 @@ def prepare_for_training(model: Qwen2VLForConditionalGeneration) -> None:
     model.model.register_forward_pre_hook(_forget_positions)
 
 
-def _forget_positions(model: torch.nn.Module, _: tuple[Any, ...]) -> None:
+def _forget_positions(model: Any, _: tuple[Any, ...]) -> None:
     model.rope_deltas = None
 
 
 def _attention_within_pictures(
-    self: torch.nn.Module,
+    self: Any,
     hidden_states: torch.Tensor,
     cu_seqlens: torch.Tensor,
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
@@ -131,4 +131,5 @@ def _attention_within_pictures(
     per_picture = (-1, _PATCHES**2, self.num_heads, query.shape[-1])
     query, key, value = (states.to(value.dtype).view(per_picture).transpose(1, 2) for states in (query, key, value))
     attention = torch.softmax(query @ key.transpose(-1, -2) * self.scaling, dim=-1)  # on a CPU faster than torch's own
-    return self.proj((attention.to(value.dtype) @ value).transpose(1, 2).reshape(number, -1))
+    projected: torch.Tensor = self.proj((attention.to(value.dtype) @ value).transpose(1, 2).reshape(number, -1))
+    return projected

@@ -21,7 +21,7 @@ _MARGIN = 4  # small pixels that the filter spills over a sprite's edge
 
 def render_small(background: Background, objects: Iterable[SceneObject]) -> Pixels:
     """The picture, (112, 112, 3)."""
-    pixels = _small_background(background).copy()  # with a margin all around
+    pixels: npt.NDArray[np.float32] = _small_background(background).copy()  # with a margin all around
     for thing in objects:
         drawn = _small_sprite(thing.category, thing.color, thing.size)
         top, left = thing.top // REDUCTION, thing.left // REDUCTION
@@ -29,7 +29,8 @@ def render_small(background: Background, objects: Iterable[SceneObject]) -> Pixe
         patch *= 1 - drawn[..., 3:]
         patch += drawn[..., :3]
     inner = pixels[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    return np.clip(inner + 0.5, 0, 255).astype(np.uint8)
+    small: Pixels = np.clip(inner + 0.5, 0, 255).astype(np.uint8)
+    return small
 
 
 @cache

@@ -1,10 +1,10 @@
-"""The scores of all models over a dataset: values, intervals, coverage, bounds, breakdowns and counts.
+"""The scores of all models over a dataset: values, intervals, coverage, bounds, breakdowns and tallies.
 
-Samples that are controls are left out everywhere here. An *entry* is a (judge, model).
+Samples that are controls are left out everywhere here. An *entry* is a (judge, model). Nothing here knows a metric by
+name: what each is made of, and what its coverage and bounds are, its declaration says (metrics.py).
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,77 +12,38 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spd_faith.core.controls import without_controls
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, HEADLINE, PARSE_STATUSES, SCORES, SEVERITIES, TYPES
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
-from spd_faith.scoring import metrics
+from spd_faith.scoring.breakdowns import BREAKDOWNS
+from spd_faith.scoring.formulas import Array
+from spd_faith.scoring.metric_types import Columns
+from spd_faith.scoring.metrics import AGGREGATED, HEADLINE_AND_OVERALL, METRICS
+from spd_faith.scoring.tables import SCORES, schema_of
+from spd_faith.scoring.tallies import Entry, drf_errors, statuses, tallies_table
 
-Entry = tuple[str, str]  # judge, model
-
-# lowest and highest value of a metric that is a mean over samples
-_MEANS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("drf", "dqr", "ds", "cr", "dqr_exact", "ds_count", "cr_verdict"), (0.0, 1.0)),
-    "cr_signed": (-1.0, 1.0),
-    "drf_claims": (0.0, np.inf),
-    "cr_claims": (0.0, np.inf),
-    "unclear": (0.0, 1.0),
-}
-_MICRO = {"tf1": "type", "cf1": "category", "cf1_alias": "alias", "pf1": "pair"}  # metric: what is matched
-_FIGURE = {"tf1_figure": "type", "cf1_figure": "category"}
-_PER_TYPE = tuple(f"{kind}_{metric}" for kind in TYPES for metric in ("precision", "recall", "f1"))
-
-SECONDARY = ("dqr_exact", "ds_count", "pf1", "cf1_alias", "tf1_figure", "cf1_figure", "cr_verdict", "cr_signed")
-DESCRIPTIVE = ("drf_claims", "cr_claims", "unclear")
-AGGREGATED = (*HEADLINE, "overall", *SECONDARY, *DESCRIPTIVE, *_PER_TYPE)
-
-_COUNTS = (
-    *("n_gt", "n_listed"),
-    *(f"{kind}_matched" for kind in _MICRO.values()),
-    *(f"{kind}_{count}" for kind in TYPES for count in ("matched", "predicted", "true")),
+METRICS_SCHEMA = schema_of(
+    judge=pa.string(),
+    model=pa.string(),
+    metric=pa.string(),  # one of AGGREGATED
+    n=pa.int64(),  # samples that are no controls
+    value=pa.float64(),  # null where not defined or nothing is scored
+    low=pa.float64(),  # 95% interval
+    high=pa.float64(),
+    coverage=pa.float64(),  # fraction of the samples that is scored
+    bound_low=pa.float64(),  # with each unscored sample at the metric's lowest value
+    bound_high=pa.float64(),  # … at its highest; null where it has none
 )
-# `quantity_recall` is DQR by recall, whatever heads the leaderboard; the figure's variants need it
-_AVERAGED = (*_MEANS, "quantity_recall")
-_SUMS = (*_COUNTS, *_AVERAGED, *(f"scored_{name}" for name in _AVERAGED))
-
-# upper ends (exclusive) of the bins of a sample's mean box area, as a fraction of the picture
-_AREA_BINS = {"< 1%": 0.01, "1–3%": 0.03, "3–10%": 0.1, "≥ 10%": np.inf}
-# lower ends (inclusive) of the bins of DRF
-_DRF_BINS = {"1.0": 1.0, "[0.8, 1)": 0.8, "[0.5, 0.8)": 0.5, "< 0.5": 0.0}
-
-_ENTRY_FIELDS = [("judge", pa.string()), ("model", pa.string())]
-METRICS_SCHEMA = pa.schema(
-    [
-        *_ENTRY_FIELDS,
-        ("metric", pa.string()),  # one of AGGREGATED
-        ("n", pa.int64()),  # samples that are no controls
-        ("value", pa.float64()),  # null where not defined or nothing is scored
-        ("low", pa.float64()),  # 95% interval
-        ("high", pa.float64()),
-        ("coverage", pa.float64()),  # share of the samples that are scored
-        ("bound_low", pa.float64()),  # with each unscored sample at the metric's lowest value
-        ("bound_high", pa.float64()),  # … at its highest; null where it has none
-    ]
-)
-BREAKDOWNS_SCHEMA = pa.schema(
-    [
-        *_ENTRY_FIELDS,
-        ("by", pa.string()),  # split, type, num_differences, box_area
-        ("group", pa.string()),
-        ("n", pa.int64()),  # samples of the group
-        ("metric", pa.string()),  # the headline and overall
-        ("value", pa.float64()),
-        ("coverage", pa.float64()),
-    ]
-)
-COUNTS_SCHEMA = pa.schema(
-    [
-        *_ENTRY_FIELDS,
-        ("kind", pa.string()),
-        ("level", pa.string()),
-        ("n", pa.int64()),
-        ("share", pa.float64()),  # of the kind's total; null where that is 0
-    ]
+BREAKDOWNS_SCHEMA = schema_of(
+    judge=pa.string(),
+    model=pa.string(),
+    by=pa.string(),  # name of a breakdown
+    group=pa.string(),
+    n=pa.int64(),  # samples of the group
+    metric=pa.string(),  # one of HEADLINE_AND_OVERALL
+    value=pa.float64(),
+    coverage=pa.float64(),
 )
 
 
@@ -92,16 +53,35 @@ class Aggregate:
 
     `metrics` (METRICS_SCHEMA): a row per entry and metric of AGGREGATED.
     `breakdowns` (BREAKDOWNS_SCHEMA): a row per entry, group and headline metric (and overall). Groups of `split`,
-    `num_differences` and `box_area` share the samples out; a sample is in the group of each `type` that it holds.
-    `statuses` (COUNTS_SCHEMA): samples by `parse_status` (of the describe answer; `no_response` is a failed response),
+    `num_differences` and `box_area` divide the samples; a sample is in the group of each `type` that it holds.
+    `statuses` (TALLIES_SCHEMA): samples by `parse_status` (of the describe answer; `no_response` is a failed response),
     `drf_status` and `cr_status`.
-    `drf_errors` (COUNTS_SCHEMA): unfaithful claims by `error_type` and by `severity`, samples by `score` (bins of DRF).
+    `drf_errors` (TALLIES_SCHEMA): unfaithful claims by `error_type` and `severity`, samples by `score` (bins of DRF).
     """
 
     metrics: pa.Table
     breakdowns: pa.Table
     statuses: pa.Table
     drf_errors: pa.Table
+
+
+@dataclass(frozen=True)
+class Summands:
+    """What is summed over samples: `values` (samples, entries, names)."""
+
+    names: tuple[str, ...]
+    values: Array
+
+    @classmethod
+    def of(cls, tables: list[pa.Table]) -> "Summands":
+        """Of one SCORES table per entry, with the same samples."""
+        by_entry = [_summands(table) for table in tables]
+        values = np.stack([np.stack(list(summands.values()), axis=1) for summands in by_entry], axis=1)
+        return cls(tuple(by_entry[0]), values)
+
+    def named(self, sums: Array) -> dict[str, Array]:
+        """Sums (…, names) by name."""
+        return dict(zip(self.names, np.moveaxis(sums, -1, 0), strict=True))
 
 
 def aggregate(
@@ -116,26 +96,24 @@ def aggregate(
     Intervals are clustered over `image_id` within split, with the same `resamples` for all entries. `judgements` has
     the same keys as `scores`. Raises UserError where an entry's scores are not one per sample or no sample is left.
     """
-    real = samples.filter(pc.equal(samples["control"], "none"))
+    real = without_controls(samples)
     if not real.num_rows:
         raise UserError("the samples are all controls: there is nothing to aggregate")
     aligned = {entry: _aligned(entry, samples, real, table) for entry, table in scores.items()}
-    sums = np.stack([_per_sample_sums(table) for table in aligned.values()], axis=1)  # samples, entries, _SUMS
+    summands = Summands.of(list(aligned.values()))
     return Aggregate(
-        metrics=_metrics_table(list(scores), real, sums, resamples, seed),
-        breakdowns=_breakdowns_table(list(scores), real, sums),
-        statuses=_counts_table((entry, kind, *row) for entry, t in aligned.items() for kind, *row in _statuses(t)),
-        drf_errors=_counts_table(
-            (entry, kind, *row)
-            for entry, table in aligned.items()
-            for kind, *row in _drf_errors(table, judgements[entry])
-        ),
+        metrics=_metrics_table(list(scores), real, summands, resamples, seed),
+        breakdowns=_breakdowns_table(list(scores), real, summands),
+        statuses=tallies_table(aligned, lambda entry: statuses(aligned[entry])),
+        drf_errors=tallies_table(aligned, lambda entry: drf_errors(aligned[entry], judgements[entry])),
     )
 
 
 def estimates(table: pa.Table) -> dict[str, float]:
     """Every metric of AGGREGATED over all rows of one SCORES table; NaN where not defined."""
-    return dict(zip(AGGREGATED, _estimates(_per_sample_sums(table).sum(axis=0)).tolist(), strict=True))
+    summands = Summands.of([table])
+    values = _values(summands.named(summands.values.sum(axis=0)))
+    return dict(zip(AGGREGATED, values[0].tolist(), strict=True))
 
 
 def _aligned(entry: Entry, samples: pa.Table, real: pa.Table, table: pa.Table) -> pa.Table:
@@ -146,163 +124,78 @@ def _aligned(entry: Entry, samples: pa.Table, real: pa.Table, table: pa.Table) -
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def _per_sample_sums(table: pa.Table) -> np.ndarray:
-    """What is summed over samples, (samples, len(_SUMS)); an unscored value is 0 and not counted as scored."""
+def _summands(table: pa.Table) -> dict[str, Array]:
+    """What each sample of one SCORES table adds to the sums of the metrics, by name, each (samples,)."""
     numeric = [field.name for field in SCORES if not pa.types.is_string(field.type)]
-    column = {name: table[name].to_numpy().astype(float) for name in numeric}
-    for metric, labels in CLAIM_LABELS.items():
-        claims = sum(column[f"n_{label}"] for label in labels)
-        column[f"{metric}_claims"] = np.where(np.isnan(column[metric]), np.nan, claims)
-    column["unclear"] = column["n_unclear"] / 2
-    column["quantity_recall"] = metrics.quantity_recall(column["n_pred"], column["n_gt"])
-    averaged = np.stack([column[name] for name in _AVERAGED], axis=1)
-    counted = np.stack([column[name] for name in _COUNTS], axis=1)
-    return np.concatenate([counted, np.nan_to_num(averaged), ~np.isnan(averaged)], axis=1)
+    columns: dict[str, Array] = {name: table[name].to_numpy().astype(float) for name in numeric}
+    summands: dict[str, Array] = {}
+    for name, metric in METRICS.items():
+        if name not in columns:
+            columns[name] = metric.of_samples(columns)
+        summands |= metric.summands(columns)
+    return summands
 
 
-def _estimates(sums: np.ndarray) -> np.ndarray:
-    """The metrics (…, len(AGGREGATED)) of sums over samples (…, len(_SUMS))."""
-    total = dict(zip(_SUMS, np.moveaxis(sums, -1, 0), strict=True))
-    value = {name: metrics.ratio(total[name], total[f"scored_{name}"]) for name in _AVERAGED}
-    for name, kind in _MICRO.items():
-        value[name] = metrics.f1(total[f"{kind}_matched"], total["n_listed"], total["n_gt"])
-    for name, kind in _FIGURE.items():
-        value[name] = metrics.figure_f1(total[f"{kind}_matched"], total["n_listed"], value["quantity_recall"])
-    for kind in TYPES:
-        matched, predicted, true = (total[f"{kind}_{count}"] for count in ("matched", "predicted", "true"))
-        value[f"{kind}_precision"] = metrics.ratio(matched, predicted)
-        value[f"{kind}_recall"] = metrics.ratio(matched, true)
-        value[f"{kind}_f1"] = metrics.f1(matched, predicted, true)
-    value["overall"] = metrics.overall(np.stack([value[name] for name in HEADLINE], axis=-1))
-    return np.stack([value[name] for name in AGGREGATED], axis=-1)
+def _values(sums: Columns) -> Array:
+    """The metrics (…, AGGREGATED) of sums over samples."""
+    columns = dict(sums)
+    for name, metric in METRICS.items():
+        columns[name] = metric.of_sums(columns)
+    return np.stack([columns[name] for name in AGGREGATED], axis=-1)
 
 
-def _coverage(scored: np.ndarray) -> np.ndarray:
-    """Share of the samples that are scored, (…, len(AGGREGATED)), from per-sample sums (samples, …, len(_SUMS)).
-
-    1 for metrics that are made of counts; for `overall` the share where every headline metric is scored.
-    """
-    has = dict(zip(_SUMS, np.moveaxis(scored, -1, 0), strict=True))
-    everywhere = np.ones(scored.shape[1:-1])
-    share = {name: has[f"scored_{name}"].mean(axis=0) for name in _MEANS}
-    share["overall"] = np.prod([has[f"scored_{name}"] for name in HEADLINE if name in _MEANS], axis=0).mean(axis=0)
-    return np.stack([share.get(name, everywhere) for name in AGGREGATED], axis=-1)
+def _coverage(sums: Columns, samples: int) -> Array:
+    """The fraction of `samples` that each metric (…, AGGREGATED) is scored on."""
+    return np.stack([METRICS[name].coverage(sums, samples) for name in AGGREGATED], axis=-1)
 
 
-def _bounds(value: np.ndarray, coverage: np.ndarray) -> np.ndarray:
-    """The least and the greatest value that scoring the unscored samples could give, (2, …, len(AGGREGATED))."""
-    reach = np.array([_MEANS.get(name, (0.0, 1.0)) for name in AGGREGATED]).T
-    reach = reach.reshape(2, *(1,) * (value.ndim - 1), len(AGGREGATED))
-    known = np.where(coverage > 0, value, 0.0) * coverage
-    with np.errstate(invalid="ignore"):  # 0 × ∞ where nothing is missing
-        bounds = np.where(coverage < 1, known + (1 - coverage) * reach, value)
-    headline = bounds[..., [AGGREGATED.index(name) for name in HEADLINE]]
-    bounds[..., AGGREGATED.index("overall")] = metrics.overall(headline)
-    return np.where(np.isinf(bounds), np.nan, bounds)
+def _bounds(value: Array, coverage: Array) -> Array:
+    """The least and the greatest value that scoring the unscored samples could give, (2, …, AGGREGATED)."""
+    bounds: dict[str, Array] = {}
+    for number, name in enumerate(AGGREGATED):
+        bounds[name] = METRICS[name].bounds(value[..., number], coverage[..., number], bounds)
+    ends = np.stack(list(bounds.values()), axis=-1)
+    return np.where(np.isinf(ends), np.nan, ends)
 
 
-def _metrics_table(entries: list[Entry], real: pa.Table, sums: np.ndarray, resamples: int, seed: int) -> pa.Table:
-    value = _estimates(sums.sum(axis=0))  # entries, AGGREGATED
-    clusters = make_clusters(real["split"].to_pylist(), real["image_id"].to_pylist())
-    drawn = resample_sums(clusters, sums.reshape(len(sums), -1), resamples, seed)
-    low, high = percentile_interval(_estimates(drawn.reshape(resamples, *sums.shape[1:])), value)
-    coverage = _coverage(sums)
+def _metrics_table(entries: list[Entry], real: pa.Table, summands: Summands, resamples: int, seed: int) -> pa.Table:
+    per_sample = summands.values
+    sums = summands.named(per_sample.sum(axis=0))
+    value, coverage = _values(sums), _coverage(sums, len(per_sample))  # (entries, AGGREGATED)
     bound_low, bound_high = _bounds(value, coverage)
+    clusters = make_clusters(*(list(map(str, real[name].to_pylist())) for name in ("split", "image_id")))
+    drawn = resample_sums(clusters, per_sample.reshape(len(per_sample), -1), resamples, seed)
+    low, high = percentile_interval(_values(summands.named(drawn.reshape(resamples, *per_sample.shape[1:]))), value)
     columns = {"value": value, "low": low, "high": high, "coverage": coverage}
     columns |= {"bound_low": bound_low, "bound_high": bound_high}
-    keys = [(*entry, metric, len(sums)) for entry in entries for metric in AGGREGATED]
-    names = dict(zip(("judge", "model", "metric", "n"), map(list, zip(*keys, strict=True)), strict=True))
-    return _table(METRICS_SCHEMA, names | {name: array.ravel() for name, array in columns.items()})
+    keys = [(*entry, metric, len(per_sample)) for entry in entries for metric in AGGREGATED]
+    return _table(METRICS_SCHEMA, ("judge", "model", "metric", "n"), keys, columns)
 
 
-# ---- breakdowns ------------------------------------------------------------------------------------------------------
-
-
-def _breakdowns_table(entries: list[Entry], real: pa.Table, sums: np.ndarray) -> pa.Table:
-    shown = (*HEADLINE, "overall")
-    places = [AGGREGATED.index(name) for name in shown]
-    groups = list(_groups(real.to_pylist()))
-    held = [sums[inside] for _, _, inside in groups]
-    value = np.stack([_estimates(part.sum(axis=0))[:, places] for part in held], axis=1)  # entries, groups, shown
-    coverage = np.stack([_coverage(part)[:, places] for part in held], axis=1)
+def _breakdowns_table(entries: list[Entry], real: pa.Table, summands: Summands) -> pa.Table:
+    rows = real.to_pylist()
+    groups = [(one.name, group, inside) for one in BREAKDOWNS for group, inside in one.groups(rows)]
+    places = [AGGREGATED.index(name) for name in HEADLINE_AND_OVERALL]
+    sums = [summands.named(summands.values[inside].sum(axis=0)) for _, _, inside in groups]
+    sizes = [int(inside.sum()) for _, _, inside in groups]
+    value = np.stack([_values(part)[:, places] for part in sums], axis=1)  # entries, groups, metrics
+    coverage = np.stack([_coverage(part, n)[:, places] for part, n in zip(sums, sizes, strict=True)], axis=1)
     keys = [
-        (*entry, by, group, int(inside.sum()), metric)
+        (*entry, by, group, n, metric)
         for entry in entries
-        for by, group, inside in groups
-        for metric in shown
+        for (by, group, _), n in zip(groups, sizes, strict=True)
+        for metric in HEADLINE_AND_OVERALL
     ]
-    names = zip(("judge", "model", "by", "group", "n", "metric"), map(list, zip(*keys, strict=True)), strict=True)
-    return _table(BREAKDOWNS_SCHEMA, {**dict(names), "value": value.ravel(), "coverage": coverage.ravel()})
+    names = ("judge", "model", "by", "group", "n", "metric")
+    return _table(BREAKDOWNS_SCHEMA, names, keys, {"value": value, "coverage": coverage})
 
 
-def _groups(samples: list[dict[str, Any]]) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(breakdown, group, which samples (samples,)) of every group that has a sample."""
-    splits = np.array([sample["split"] for sample in samples])
-    for split in dict.fromkeys(splits.tolist()):
-        yield "split", split, splits == split
-    types = [{difference["type"] for difference in sample["differences"]} for sample in samples]
-    for kind in TYPES:
-        if (inside := np.array([kind in held for held in types])).any():
-            yield "type", kind, inside
-    numbers = np.array([len(sample["differences"]) for sample in samples])
-    for number in np.unique(numbers):
-        yield "num_differences", str(number), numbers == number
-    areas = np.array([_mean_box_area(sample) for sample in samples])
-    lowest = 0.0
-    for name, highest in _AREA_BINS.items():
-        if (inside := (areas >= lowest) & (areas < highest)).any():
-            yield "box_area", name, inside
-        lowest = highest
-    if (inside := np.isnan(areas)).any():
-        yield "box_area", "unknown", inside
-
-
-def _mean_box_area(sample: dict[str, Any]) -> float:
-    """Mean area of the boxes that a sample has, over that of the picture; NaN where it has none."""
-    boxes = [difference["bbox"] for difference in sample["differences"] if difference["bbox"]]
-    areas = [box["w"] * box["h"] / (sample["width"] * sample["height"]) for box in boxes]
-    return sum(areas) / len(areas) if areas else np.nan
-
-
-# ---- counts ----------------------------------------------------------------------------------------------------------
-
-
-def _statuses(table: pa.Table) -> Iterator[tuple[str, str, int]]:
-    """(kind, status, samples): every parse status, and the judge's statuses that occur, `ok` always."""
-    parsed = Counter(table["parse_status"].to_pylist())
-    yield from (("parse_status", status, parsed[status]) for status in PARSE_STATUSES)
-    for kind in ("drf_status", "cr_status"):
-        judged = Counter(table[kind].to_pylist())
-        yield from ((kind, status, judged[status]) for status in sorted({"ok", *judged}))
-
-
-def _drf_errors(scores: pa.Table, judgements: pa.Table) -> Iterator[tuple[str, str, int]]:
-    """(kind, level, number): unfaithful claims by error type and severity, samples by DRF."""
-    in_scores = pc.is_in(judgements["sample_id"], scores["sample_id"].combine_chunks())
-    drf = judgements.filter(pc.and_(in_scores, pc.equal(judgements["metric"], "drf")))
-    unfaithful = [c for claims in drf["claims"].to_pylist() for c in claims if c["label"] == "unfaithful"]
-    for kind, levels in (("error_type", ERROR_TYPES), ("severity", SEVERITIES)):
-        found = Counter(claim[kind] or "unstated" for claim in unfaithful)
-        yield from ((kind, level, found[level]) for level in (*levels, "unstated"))
-    values = scores["drf"].to_numpy()
-    above = np.inf
-    for level, lowest in _DRF_BINS.items():
-        yield "score", level, int(((values >= lowest) & (values < above)).sum())
-        above = lowest
-    yield "score", "unscored", int(np.isnan(values).sum())
-
-
-def _counts_table(rows: Iterator[tuple[Entry, str, str, int]]) -> pa.Table:
-    rows = list(rows)
-    totals: Counter[tuple[Entry, str]] = Counter()
-    for entry, kind, _, n in rows:
-        totals[entry, kind] += n
-    cells = [(*entry, kind, level, n, n / (totals[entry, kind] or np.nan)) for entry, kind, level, n in rows]
-    return _table(COUNTS_SCHEMA, dict(zip(COUNTS_SCHEMA.names, map(list, zip(*cells, strict=True)), strict=True)))
-
-
-def _table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
-    """A table in `schema`, NaN as null."""
+def _table(
+    schema: pa.Schema, names: tuple[str, ...], keys: list[tuple[Any, ...]], numbers: Mapping[str, Array]
+) -> pa.Table:
+    """A table in `schema` of the columns `names`, given row by row, and of `numbers`, whose NaN are null."""
+    columns: dict[str, Any] = dict(zip(names, map(list, zip(*keys, strict=True)), strict=True))
+    columns |= {name: array.ravel() for name, array in numbers.items()}
     return pa.Table.from_arrays(
         [pa.array(columns[field.name], field.type, from_pandas=True) for field in schema], schema=schema
     )

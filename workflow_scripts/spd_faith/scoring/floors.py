@@ -1,17 +1,22 @@
-"""What an answer that never looks at the pictures scores: the same words to every question about every pair."""
+"""What an answer that never looks at the images scores: the same words to every question about every pair."""
+
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS, METRICS, PARSED, TASKS
+from spd_faith.core.controls import without_controls
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS, PARSED, TASKS
 from spd_faith.parsing.table import parse_response
 from spd_faith.scoring.aggregate import estimates
+from spd_faith.scoring.counts import CLAIM_COUNTS
+from spd_faith.scoring.metric_types import Role
+from spd_faith.scoring.metrics import METRICS, names_of
 from spd_faith.scoring.samples import score_table
+from spd_faith.scoring.tables import schema_of
 
 CONSTANT_ANSWERS = ("No.", "Yes.", "They differ.", "There is one difference.", "There are five differences.")
-# those that need no judge; the F1s of an answer that lists nothing are 0
-FLOOR_METRICS = ("dqr", "ds", "tf1", "cf1", "dqr_exact", "ds_count", "cr_verdict")
-FLOORS_SCHEMA = pa.schema([("answer", pa.string()), ("metric", pa.string()), ("value", pa.float64())])
+FLOOR_METRICS = tuple(name for name in names_of(Role.HEADLINE, Role.SECONDARY) if not METRICS[name].needs_judge)
+FLOORS_SCHEMA = schema_of(answer=pa.string(), metric=pa.string(), value=pa.float64())
 
 
 def constant_answers(samples: pa.Table, dqr: str = "recall", ds: str = "detection") -> pa.Table:
@@ -20,9 +25,10 @@ def constant_answers(samples: pa.Table, dqr: str = "recall", ds: str = "detectio
     The words are parsed and scored as a model's would be. `dqr` and `ds` are the headline's definitions, as in
     `score_table`.
     """
-    real = samples.filter(pc.equal(samples["control"], "none"))
-    ids = real["sample_id"].to_pylist()
-    judgements = pa.Table.from_pylist([_unjudged(i, metric) for i in ids for metric in METRICS], schema=JUDGEMENTS)
+    real = without_controls(samples)
+    ids = list(map(str, real["sample_id"].to_pylist()))
+    unjudged = [_unjudged(i, metric) for i in ids for metric in CLAIM_LABELS]
+    judgements = pa.Table.from_pylist(unjudged, schema=JUDGEMENTS)
     rows = []
     for answer in CONSTANT_ANSWERS:
         read = [parse_response(task, answer, failed=False) for task in TASKS]
@@ -32,7 +38,6 @@ def constant_answers(samples: pa.Table, dqr: str = "recall", ds: str = "detectio
     return pa.Table.from_pylist(rows, schema=FLOORS_SCHEMA)
 
 
-def _unjudged(sample_id: str, metric: str) -> dict[str, object]:
-    row = {"sample_id": sample_id, "metric": metric, "claims": [], "judge_model": "none"}
-    counts = {f"n_{label}": 0 for labels in CLAIM_LABELS.values() for label in labels}
-    return row | counts | {"n_invented": 0, "status": "unscored:constant answer"}
+def _unjudged(sample_id: str, metric: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"sample_id": sample_id, "metric": metric, "claims": [], "judge_model": "none"}
+    return row | dict.fromkeys(CLAIM_COUNTS, 0) | {"n_invented": 0, "status": "unscored:constant answer"}

@@ -1,76 +1,293 @@
-"""The metrics of one sample, as functions of multisets and counts (docs/metrics.md).
+"""Every metric of a sample and of a dataset, in the order of the leaderboard; docs/metrics.md says why they are so.
 
-All but `matches` take numbers or arrays of one shape and work element by element, so the same formula gives a sample's
-score from its counts and a dataset's from their sums. Scores are in [0, 1] unless said otherwise; NaN means that the
-metric is not defined there.
+To add one, add its entry here, and in counts.py the counts that it needs and that are not there yet. Schemas, scores,
+intervals, coverage, bounds, breakdowns, floors, the leaderboard and its files follow.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Iterable
+from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import CLAIM_LABELS, TASKS
+from spd_faith.scoring import formulas
+from spd_faith.scoring.formulas import Array
+from spd_faith.scoring.metric_types import Columns, Formula, Mean, MeanOf, Metric, Pooled, Role
+
+YES_NO_TASKS = ("same", "different")
 
 
-def matches(predicted: Iterable[Hashable | None], true: Iterable[Hashable | None]) -> int:
-    """One-to-one matches between two multisets. None is an unknown name and matches nothing, not even None."""
-    shared = Counter(predicted) & Counter(true)
-    del shared[None]
-    return shared.total()
+def _quantity_exact(of: Columns) -> Array:
+    return formulas.quantity_exact(of["n_pred"], of["n_gt"], of["is_answered"])
 
 
-def ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:
-    """part / whole, NaN where the whole is 0."""
-    part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+def _count_sensitivity(of: Columns) -> Array:
+    return formulas.count_sensitivity(of["n_pred"], of["n_gt"], of["is_answered"])
 
 
-def f1(matched: ArrayLike, predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
-    """2M / (|P| + |G|): 0 where one side alone is empty, NaN where both are."""
-    return ratio(2 * np.asarray(matched, float), np.add(predicted, true))
+def _quantity_recall(of: Columns) -> Array:
+    return formulas.quantity_recall(of["n_pred"], of["n_gt"])
 
 
-def figure_f1(matched: ArrayLike, predicted: ArrayLike, quantity_recall: ArrayLike) -> np.ndarray:
-    """Harmonic mean of the precision M / |P| and the quantity recall, as the benchmark's figure has it.
-
-    0 where nothing is predicted, NaN where nothing is true either (the quantity recall is then NaN).
-    """
-    precision = ratio(matched, predicted)
-    recall = np.asarray(quantity_recall, float)
-    both = np.nan_to_num(precision) + np.nan_to_num(recall)
-    harmonic = np.nan_to_num(ratio(2 * np.nan_to_num(precision) * np.nan_to_num(recall), both))
-    return np.where(np.isnan(precision) & np.isnan(recall), np.nan, harmonic)
+def _detection(of: Columns) -> Array:
+    return formulas.detection(of["n_differs"])
 
 
-def quantity_recall(n_pred: ArrayLike, n_gt: ArrayLike) -> np.ndarray:
-    """DQR: min(n_pred, n_gt) / n_gt, NaN where there is nothing to find."""
-    return ratio(np.minimum(n_pred, n_gt), n_gt)
+def _signed_consistency(of: Columns) -> Array:
+    signed = formulas.signed_consistency(*(of[f"n_{label}"] for label in CLAIM_LABELS["cr"]))
+    return np.where(np.isnan(of["cr"]), np.nan, signed)
 
 
-def quantity_exact(n_pred: ArrayLike, n_gt: ArrayLike, answered: ArrayLike = True) -> np.ndarray:
-    """DQR-exact: 1 where the counts are equal, both 0 included. An answer that failed states no count and gets 0."""
-    return np.where(answered, np.equal(n_pred, n_gt), False).astype(float)
+def _num_claims(metric: str, of: Columns) -> Array:
+    claims = np.sum([of[f"n_{label}"] for label in CLAIM_LABELS[metric]], axis=0)
+    return np.where(np.isnan(of[metric]), np.nan, claims)
 
 
-def count_sensitivity(n_pred: ArrayLike, n_gt: ArrayLike, answered: ArrayLike = True) -> np.ndarray:
-    """DS-count: 1 − |n_pred − n_gt| / max(n_pred, n_gt), 1 where both are 0, 0 for an answer that failed."""
-    larger = np.maximum(n_pred, n_gt)
-    deviation = np.abs(np.subtract(n_pred, n_gt)) / np.maximum(larger, 1)
-    return np.where(answered, 1 - deviation, 0.0)
+def _f1(*, name: str, label: str, definition: str, role: Role, matched: str, title: str = "") -> Metric:
+    """The F1 of what is `matched`, over the whole lists."""
+    return Pooled(
+        name=name,
+        label=label,
+        title=title,
+        definition=definition,
+        role=role,
+        formula=lambda of: formulas.f1(of[matched], of["n_listed"], of["n_gt"]),
+        counts=(matched, "n_listed", "n_gt"),
+    )
 
 
-def detection(n_differs: ArrayLike) -> np.ndarray:
-    """DS: of the two yes/no questions, the share whose verdict says that the pair differs."""
-    return np.asarray(n_differs, float) / 2
+def _figure_f1(*, name: str, label: str, definition: str, matched: str) -> Metric:
+    return Pooled(
+        name=name,
+        label=label,
+        definition=definition,
+        role=Role.SECONDARY,
+        formula=lambda of: formulas.figure_f1(of[matched], of["n_listed"], of["quantity_recall"]),
+        counts=(matched, "n_listed"),
+        over_dataset="harmonic mean of micro precision and mean DQR",
+    )
 
 
-def signed_consistency(consistent: ArrayLike, contradictory: ArrayLike, ambiguous: ArrayLike) -> np.ndarray:
-    """CR-signed, in [−1, 1]: +1, −1 and +0.5 per claim, over the claims; 0 where there are none."""
-    claims = np.add(np.add(consistent, contradictory), ambiguous)
-    signed = np.subtract(consistent, contradictory) + 0.5 * np.asarray(ambiguous, float)
-    return signed / np.maximum(claims, 1)
+def _of_type(kind: DifferenceType) -> tuple[Metric, ...]:
+    """Precision, recall and F1 of one type of difference, from counts that are summed."""
+    matched, predicted, true = (f"{kind}_{count}" for count in ("matched", "predicted", "true"))
+    made: dict[str, tuple[str, Formula]] = {
+        "precision": ("M / |P|", lambda of: formulas.ratio(of[matched], of[predicted])),
+        "recall": ("M / |G|", lambda of: formulas.ratio(of[matched], of[true])),
+        "f1": ("F1", lambda of: formulas.f1(of[matched], of[predicted], of[true])),
+    }
+    return tuple(
+        Pooled(
+            name=f"{kind}_{name}",
+            label=f"{kind} {name}",
+            definition=f"{definition} of the differences of type `{kind}`",
+            role=Role.BY_TYPE,
+            stored=False,
+            formula=formula,
+            counts=(matched, predicted, true),
+        )
+        for name, (definition, formula) in made.items()
+    )
 
 
-def overall(headline: ArrayLike) -> np.ndarray:
-    """Unweighted mean of the six headline metrics, which lie on the last axis; NaN where one of them is."""
-    return np.mean(np.asarray(headline, float), axis=-1)
+_PARTS = (
+    Mean(  # DQR by recall, whatever heads the leaderboard; the figure's variants need it
+        name="quantity_recall",
+        label="Quantity recall",
+        definition="min(n_pred, n_gt) / n_gt",
+        role=Role.PART,
+        stored=False,
+        formula=_quantity_recall,
+    ),
+)
+
+_HEADLINE = (  # in the published order
+    Mean(
+        name="drf",
+        label="DRF",
+        title="Difference Reasoning Faithfulness",
+        definition="faithful / (faithful + unfaithful) claims of the reasoning",
+        role=Role.HEADLINE,
+        needs_judge=True,
+        formula=lambda of: of["drf"],
+    ),
+    _f1(
+        name="tf1",
+        label="TF1",
+        title="Type-Level F1",
+        definition=f"F1 of the types of difference ({', '.join(DifferenceType)})",
+        role=Role.HEADLINE,
+        matched="type_matched",
+    ),
+    _f1(
+        name="cf1",
+        label="CF1",
+        title="Category-Level F1",
+        definition="F1 of the category names, lower case and single spaces, else exact",
+        role=Role.HEADLINE,
+        matched="category_matched",
+    ),
+    Mean(
+        name="dqr",
+        label="DQR",
+        title="Difference Quantity Recall",
+        definition="min(n_pred, n_gt) / n_gt",
+        role=Role.HEADLINE,
+        formula=_quantity_recall,
+        variants={"recall": _quantity_recall, "exact": _quantity_exact},
+    ),
+    Mean(
+        name="ds",
+        label="DS",
+        title="Difference Sensitivity",
+        definition='fraction of "Are they the same?" and "Are they different?" whose verdict is that the pair differs',
+        role=Role.HEADLINE,
+        nullable=False,
+        tasks=YES_NO_TASKS,
+        formula=_detection,
+        variants={"detection": _detection, "count": _count_sensitivity},
+    ),
+    Mean(
+        name="cr",
+        label="CR",
+        title="Consistency Ratio",
+        definition="consistent / all claims across those two answers; whether the verdicts agree is one of them",
+        role=Role.HEADLINE,
+        needs_judge=True,
+        tasks=YES_NO_TASKS,
+        formula=lambda of: of["cr"],
+    ),
+)
+
+_OVERALL = (
+    MeanOf(
+        name="overall",
+        label="Overall",
+        definition="mean of the six",
+        role=Role.OVERALL,
+        needs_judge=True,
+        tasks=TASKS,
+        parts=_HEADLINE,
+    ),
+)
+
+_SECONDARY = (
+    Mean(
+        name="dqr_exact",
+        label="DQR-exact",
+        definition="1 where n_pred = n_gt",
+        role=Role.SECONDARY,
+        nullable=False,
+        formula=_quantity_exact,
+    ),
+    Mean(
+        name="ds_count",
+        label="DS-count",
+        definition="1 − |n_pred − n_gt| / max(n_pred, n_gt)",
+        role=Role.SECONDARY,
+        nullable=False,
+        formula=_count_sensitivity,
+    ),
+    _f1(
+        name="pf1",
+        label="PF1",
+        definition="F1 of whole (type, category) pairs: right words in wrong pairs do not pass",
+        role=Role.SECONDARY,
+        matched="pair_matched",
+    ),
+    _f1(
+        name="cf1_alias",
+        label="CF1-alias",
+        definition="CF1 with names replaced by the COCO category that they are an alias of (man → person)",
+        role=Role.SECONDARY,
+        matched="alias_matched",
+    ),
+    _figure_f1(
+        name="tf1_figure",
+        label="TF1-figure",
+        definition="harmonic mean of the precision M / |P| of types and DQR (the recall)",
+        matched="type_matched",
+    ),
+    _figure_f1(
+        name="cf1_figure",
+        label="CF1-figure",
+        definition="harmonic mean of the precision M / |P| of categories and DQR (the recall)",
+        matched="category_matched",
+    ),
+    Mean(
+        name="cr_verdict",
+        label="CR-verdict",
+        definition="1 where the two verdicts agree",
+        role=Role.SECONDARY,
+        tasks=YES_NO_TASKS,
+        formula=lambda of: of["verdicts_agree"],
+    ),
+    Mean(
+        name="cr_signed",
+        label="CR-signed",
+        definition="(consistent − contradictory + 0.5 · ambiguous) / claims, in [−1, 1]",
+        role=Role.SECONDARY,
+        needs_judge=True,
+        tasks=YES_NO_TASKS,
+        formula=_signed_consistency,
+        low=-1.0,
+    ),
+)
+
+_DESCRIPTIVE = (
+    Mean(
+        name="drf_claims",
+        label="DRF claims per pair",
+        definition="number of claims of the reasoning, unverifiable ones too",
+        role=Role.DESCRIPTIVE,
+        is_fraction=False,
+        needs_judge=True,
+        stored=False,
+        formula=partial(_num_claims, "drf"),
+        high=np.inf,
+    ),
+    Mean(
+        name="cr_claims",
+        label="CR claims per pair",
+        definition="number of claims across the two yes/no answers",
+        role=Role.DESCRIPTIVE,
+        is_fraction=False,
+        needs_judge=True,
+        stored=False,
+        tasks=YES_NO_TASKS,
+        formula=partial(_num_claims, "cr"),
+        high=np.inf,
+    ),
+    Mean(
+        name="unclear",
+        label="Unclear verdicts",
+        definition="fraction of the two verdicts that are unclear or missing",
+        role=Role.DESCRIPTIVE,
+        stored=False,
+        tasks=YES_NO_TASKS,
+        formula=lambda of: of["n_unclear"] / 2,
+    ),
+)
+
+_BY_TYPE = tuple(metric for kind in DifferenceType for metric in _of_type(kind))
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (*_PARTS, *_HEADLINE, *_OVERALL, *_SECONDARY, *_DESCRIPTIVE, *_BY_TYPE)
+}
+
+
+def names_of(*roles: Role) -> tuple[str, ...]:
+    """The names of the metrics that have one of the roles."""
+    return tuple(name for name, metric in METRICS.items() if metric.role in roles)
+
+
+HEADLINE = names_of(Role.HEADLINE)
+HEADLINE_AND_OVERALL = names_of(Role.HEADLINE, Role.OVERALL)
+SECONDARY = names_of(Role.SECONDARY)
+DESCRIPTIVE = names_of(Role.DESCRIPTIVE)
+AGGREGATED = tuple(name for name, metric in METRICS.items() if metric.role is not Role.PART)
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """The definitions that a config can choose for a headline metric, the usual one first."""
+    return tuple(METRICS[name].variants)

@@ -16,8 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from spd_faith.core.controls import is_control
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import TASKS, TYPES
+from spd_faith.core.schemas import TASKS
 
 
 def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[str, Any]:
@@ -34,20 +36,20 @@ def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[st
     per_sample = [
         _sample(truth["differences"], lists[sample_id]) | {"sample_id": sample_id}
         for sample_id, truth in truths.items()
-        if sample_id in lists and truth["control"] == "none"
+        if sample_id in lists and not is_control(truth)
     ]
     return {"summary": _summary(per_sample) | {"model": model}, "per_sample_results": per_sample}
 
 
 def _is_listed(answer: dict[str, Any]) -> bool:
-    return answer["task"] == "describe" and answer["has_structured_output"]
+    return answer["task"] == "describe" and bool(answer["has_structured_output"])
 
 
 def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict[str, Any]:
     true_types, true_names = [d["type"] for d in true], [d["category"] for d in true]
     predicted_types = [d["raw_type"] for d in predicted]
     names = [d["raw_category"] for d in predicted if d["raw_category"]]
-    types = {kind: (true_types.count(kind), predicted_types.count(kind)) for kind in TYPES}
+    types = {kind: (true_types.count(kind), predicted_types.count(kind)) for kind in DifferenceType}
     return {
         "gt_num": len(true),
         "pred_num": len(predicted),
@@ -58,20 +60,22 @@ def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict
 
 
 def _summary(per_sample: list[dict[str, Any]]) -> dict[str, Any]:
-    types = {kind: _total(sample["type_level"][kind] for sample in per_sample) for kind in TYPES}
-    sums = [sum(level[f"total_{side}"] for level in types.values()) for side in ("gt", "pred", "matched")]
+    types = {kind: _total(sample["type_level"][kind] for sample in per_sample) for kind in DifferenceType}
+    true, predicted, matched = (
+        sum(level[f"total_{side}"] for level in types.values()) for side in ("gt", "pred", "matched")
+    )
     return {
         "total_samples": len(per_sample),
         "avg_num_recall": sum(s["num_recall"] for s in per_sample) / len(per_sample) if per_sample else 0,
-        "type_level": types | {"overall": _level("total_{}", *sums, "total_matched")},
+        "type_level": types | {"overall": _level("total_{}", true, predicted, matched, "total_matched")},
         "category_level": _total(sample["category_level"] for sample in per_sample),
     }
 
 
 def _total(levels: Iterable[dict[str, Any]]) -> dict[str, Any]:
     levels = list(levels)
-    sums = [sum(level[name] for level in levels) for name in ("gt_count", "pred_count", "matched")]
-    return _level("total_{}", *sums, "total_matched")
+    true, predicted, matched = (sum(level[name] for level in levels) for name in ("gt_count", "pred_count", "matched"))
+    return _level("total_{}", true, predicted, matched, "total_matched")
 
 
 def _level(count_name: str, true: int, predicted: int, matched: int, matched_name: str) -> dict[str, Any]:

@@ -1,18 +1,19 @@
 """The scores of one model under one judge, sample by sample."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import CLAIM_LABELS, HEADLINE, METRICS, SCORES, TASKS, TYPES
-from spd_faith.language.categories import canonical_category
-from spd_faith.scoring import metrics
+from spd_faith.core.schemas import CLAIM_LABELS, TASKS
+from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS, FACTS, AnsweredSample
+from spd_faith.scoring.formulas import Array
+from spd_faith.scoring.metrics import METRICS
+from spd_faith.scoring.tables import KEYS, SCORES, TEXTS
 
-DQR_RULES = ("recall", "exact")  # the definitions that the headline can have, the usual one first
-DS_RULES = ("detection", "count")
-FAILED_PARSES = ("no_response", "empty", "failed")  # a model's failure, which scores 0
+_NUMBERS = (*COUNTS, *FACTS, *CLAIM_COUNTS, *CLAIM_LABELS)
 
 
 def score_table(
@@ -20,23 +21,23 @@ def score_table(
 ) -> pa.Table:
     """One SCORES row per row of `samples`, controls included, in its order.
 
-    `dqr` (one of DQR_RULES) and `ds` (one of DS_RULES) choose what stands in the columns of these names and so in
+    `dqr` and `ds` (each one of `variants` of that metric) choose what stands in the columns of these names and so in
     `overall`; all other columns stay. A model's failure scores 0, a judge's is null.
     Raises UserError where `parsed` has not one row per (sample, task) or `judgements` not one per (sample, metric).
     """
     sample_rows = samples.to_pylist()
     ids = [row["sample_id"] for row in sample_rows]
     answers = _by_key("parsed answers", parsed, "task", [(i, task) for i in ids for task in TASKS])
-    verdicts_on = _by_key("judgements", judgements, "metric", [(i, metric) for i in ids for metric in METRICS])
+    judged = _by_key("judgements", judgements, "metric", [(i, metric) for i in ids for metric in CLAIM_LABELS])
     rows = [
-        _counts(row, *(answers[row["sample_id"], task] for task in TASKS))
-        | _judged(*(verdicts_on[row["sample_id"], metric] for metric in METRICS))
+        _counts(row, [answers[row["sample_id"], task] for task in TASKS])
+        | _judged({metric: judged[row["sample_id"], metric] for metric in CLAIM_LABELS})
         for row in sample_rows
     ]
-    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-    columns |= _scores({name: np.array(column) for name, column in columns.items()}, dqr, ds) if rows else {}
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in (*TEXTS, *_NUMBERS)}
+    columns |= _values({name: np.array(columns[name], float) for name in _NUMBERS}, {"dqr": dqr, "ds": ds})
     # from_pandas: NaN, a metric that is not defined, is written as null
-    arrays = [pa.array(columns.get(field.name, []), field.type, from_pandas=True) for field in SCORES]
+    arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in SCORES]
     return pa.Table.from_arrays(arrays, schema=SCORES)
 
 
@@ -49,87 +50,26 @@ def _by_key(
     return dict(zip(keys, rows, strict=True))
 
 
-def _counts(
-    sample: dict[str, Any], describe: dict[str, Any], same: dict[str, Any], different: dict[str, Any]
-) -> dict[str, Any]:
-    """What a sample's scores are made of, but for the judge's part."""
-    true, predicted = sample["differences"], describe["differences"]
-    true_types, predicted_types = ([d["type"] for d in side] for side in (true, predicted))
-    true_names, predicted_names = ([_name(d["category"]) for d in side] for side in (true, predicted))
-    stated = describe["predicted_num"]
-    verdicts = (same["verdict"], different["verdict"])
-    counts = {
-        **{name: sample[name] for name in ("sample_id", "split", "image_id", "control")},
-        "parse_status": describe["parse_status"],
-        "n_gt": len(true),
-        "n_pred": describe["listed_num"] if stated is None else stated,
-        "n_listed": len(predicted),
-        "n_differs": verdicts.count("differs"),
-        "n_unclear": sum(verdict not in ("differs", "same") for verdict in verdicts),
-        "type_matched": metrics.matches(predicted_types, true_types),
-        "category_matched": metrics.matches(predicted_names, true_names),
-        "alias_matched": metrics.matches(map(_canonical, predicted_names), map(_canonical, true_names)),
-        "pair_matched": metrics.matches(_pairs(predicted_types, predicted_names), _pairs(true_types, true_names)),
-        "cr_verdict": float(verdicts in (("differs", "differs"), ("same", "same"))),
-    }
-    for kind in TYPES:
-        in_predicted, in_true = predicted_types.count(kind), true_types.count(kind)
-        counts |= {
-            f"{kind}_matched": min(in_predicted, in_true),
-            f"{kind}_predicted": in_predicted,
-            f"{kind}_true": in_true,
-        }
-    return counts
+def _counts(sample: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a sample's scores are made of, but for the judge's part; `answers` are in the order of TASKS."""
+    answered = AnsweredSample.of(sample, *answers)
+    counts = {name: count(answered) for name, count in (COUNTS | FACTS).items()}
+    return {name: sample[name] for name in KEYS} | {"parse_status": answers[0]["parse_status"]} | counts
 
 
-def _name(category: str | None) -> str | None:
-    """A category in lower case with single spaces; None where it is missing or empty."""
-    return " ".join((category or "").lower().split()) or None
-
-
-def _canonical(name: str | None) -> str | None:
-    """The COCO name that `name` is an alias of, or `name` itself."""
-    return name and (canonical_category(name) or name)
-
-
-def _pairs(types: list[str | None], names: list[str | None]) -> list[tuple[str, str] | None]:
-    """(type, category) of each difference; None where one of the two is unknown."""
-    return [None if kind is None or name is None else (kind, name) for kind, name in zip(types, names, strict=True)]
-
-
-def _judged(drf: dict[str, Any], cr: dict[str, Any]) -> dict[str, Any]:
-    """The judge's scores, NaN where it failed, and the counts of its claims' labels."""
+def _judged(judgements: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """By metric the judge's score, NaN where it failed, its status, and the counts of its claims' labels."""
     found: dict[str, Any] = {}
-    for row in (drf, cr):
-        metric = row["metric"]
+    for metric, row in judgements.items():
         found[metric] = np.nan if row["score"] is None else row["score"]
         found[f"{metric}_status"] = row["status"]
         found |= {f"n_{label}": row[f"n_{label}"] for label in CLAIM_LABELS[metric]}
     return found
 
 
-def _scores(counts: dict[str, np.ndarray], dqr: str, ds: str) -> dict[str, np.ndarray]:
-    """The scores of all samples from their counts, each (samples,)."""
-    n_pred, n_gt, n_listed = counts["n_pred"], counts["n_gt"], counts["n_listed"]
-    answered = ~np.isin(counts["parse_status"], FAILED_PARSES)
-    recall = metrics.quantity_recall(n_pred, n_gt)
-    exact = metrics.quantity_exact(n_pred, n_gt, answered)
-    by_count = metrics.count_sensitivity(n_pred, n_gt, answered)
-    signed = metrics.signed_consistency(*(counts[f"n_{label}"] for label in CLAIM_LABELS["cr"]))
-    scores = {
-        "drf": counts["drf"],
-        "cr": counts["cr"],
-        "dqr": {"recall": recall, "exact": exact}[dqr],
-        "dqr_exact": exact,
-        "ds": {"detection": metrics.detection(counts["n_differs"]), "count": by_count}[ds],
-        "ds_count": by_count,
-        "tf1": metrics.f1(counts["type_matched"], n_listed, n_gt),
-        "cf1": metrics.f1(counts["category_matched"], n_listed, n_gt),
-        "cf1_alias": metrics.f1(counts["alias_matched"], n_listed, n_gt),
-        "pf1": metrics.f1(counts["pair_matched"], n_listed, n_gt),
-        "tf1_figure": metrics.figure_f1(counts["type_matched"], n_listed, recall),
-        "cf1_figure": metrics.figure_f1(counts["category_matched"], n_listed, recall),
-        "cr_signed": np.where(np.isnan(counts["cr"]), np.nan, signed),
-    }
-    scores["overall"] = metrics.overall(np.stack([scores[name] for name in HEADLINE], axis=-1))
-    return scores
+def _values(columns: dict[str, Array], chosen: Mapping[str, str]) -> dict[str, Array]:
+    """The metrics of all samples from their counts, each (samples,)."""
+    for name, metric in METRICS.items():
+        formula = metric.variants[chosen[name]] if name in chosen else metric.of_samples
+        columns[name] = formula(columns)
+    return {name: columns[name] for name in METRICS}

@@ -51,7 +51,7 @@ def draw_by_layer(axes: Axes, values: pd.DataFrame | None, groups: list[Group], 
     known = [int((~np.isnan(one)).any(axis=1).sum()) for one in rows]
     as_told = known == [len(group.sample_ids) for group in groups]
     whole_numbers(axes, "layer" if as_told else f"layer (n = {', '.join(map(str, known))})")
-    if not any(one.size and not np.isnan(one).all() for one in rows):
+    if values is None or not any(one.size and not np.isnan(one).all() for one in rows):
         say_empty(axes, lacking if any(len(group.sample_ids) for group in groups) else NO_SAMPLES)
         return
     for group, one in zip(groups, rows, strict=True):  # a group without samples has an entry in the legend all the same

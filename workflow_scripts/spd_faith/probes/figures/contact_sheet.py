@@ -35,7 +35,7 @@ def write_contact_sheet(pictures: Sequence[Path], path: Path, notes: Sequence[st
         small = sheet.resize((sheet.width // 4, sheet.height // 4), Image.Resampling.NEAREST)
         kept = [part for color in COLORS for part in color_of_band(color)]  # pale: one would be taken for another
         palette = small.quantize(256 - len(COLORS), Image.Quantize.MAXCOVERAGE, kmeans=1)
-        palette.putpalette(palette.getpalette() + kept)
+        palette.putpalette((palette.getpalette() or []) + kept)
         sheet.quantize(palette=palette, dither=Image.Dither.NONE).save(part, "PNG")
 
 

@@ -3,15 +3,16 @@
 import glob
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
 from textwrap import fill
-from typing import ParamSpec
+from typing import Any, ParamSpec, cast
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_pdf import PdfPages
@@ -70,7 +71,7 @@ def _fonts() -> list[str]:
 @contextmanager
 def style() -> Iterator[None]:
     """The project's style, whatever the caller's is. A letter that no font has is a box, and no warning."""
-    ours = [_STYLE, {"font.family": _fonts()}]
+    ours: list[Path | dict[str, Any]] = [_STYLE, {"font.family": _fonts()}]
     with matplotlib.style.context(ours, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
@@ -89,7 +90,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def without_layout(width: float, height: float, dots: int) -> Figure:
     """A figure, in inches and pixels per inch, whose parts are placed one by one."""
-    return Figure(figsize=(width, height), dpi=dots, layout="none")
+    return Figure(figsize=(width, height), dpi=dots, layout=cast(Any, "none"))  # a name that the stubs lack
 
 
 @contextmanager
@@ -170,7 +171,8 @@ def bar_with_interval(axes: Axes, place: int, values: np.ndarray, color: str, wi
 
 def color_of_band(color: str) -> tuple[int, int, int]:
     """Red, green and blue, 0 to 255, of a band of a colour on white."""
-    return tuple(round(255 * (1 - _BAND * (1 - part))) for part in to_rgb(color))
+    red, green, blue = (round(255 * (1 - _BAND * (1 - part))) for part in to_rgb(color))
+    return red, green, blue
 
 
 def whole_numbers(axes: Axes, name: str = "layer", bins: int = 7) -> None:
@@ -205,17 +207,17 @@ def title(figure: Figure, *lines: str) -> None:
 def text_width(text: str, points: float, dots: int) -> float:
     """In inches, of a line in the style's font on a figure of so many pixels per inch, which letters are fitted to."""
     width, _, _ = _renderer(dots).get_text_width_height_descent(text, FontProperties(size=points), ismath=False)
-    return width / dots
+    return float(width) / dots
 
 
 @cache
-def _renderer(dots: int) -> RendererAgg:
-    return RendererAgg(1, 1, dots)
+def _renderer(dots: int) -> Any:
+    return cast(Any, RendererAgg)(1, 1, dots)  # has no types
 
 
-def legend_below(figure: Figure, axes: Sequence[Axes], columns: int, interval: str | None = None) -> None:
+def legend_below(figure: Figure, axes: Iterable[Axes], columns: int, interval: str | None = None) -> None:
     """One legend under all panels, of the labels in any of them and of what the bands and whiskers are."""
-    found = {}
+    found: dict[str, Artist] = {}
     for one in axes:
         for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)

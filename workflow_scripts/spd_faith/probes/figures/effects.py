@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from spd_faith.probes.contrasts import ANSWER_LENGTH, DISCOVERY
+from spd_faith.probes.contrast_table import ANSWER_LENGTH, DISCOVERY
 from spd_faith.probes.figures.drawing import COLUMN, say_empty, styled, title, whole_numbers
 from spd_faith.probes.groups import Contrast
 
@@ -45,7 +45,7 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
     group, reference = rows["n_group"].max(), rows["n_reference"].max()
     compared = f"{contrast.group} (n = {group}) − {contrast.reference} (n = {reference})"
     tested = f"a dot: FDR ≤ {DISCOVERY:.0%}" if rows["q_value"].notna().any() else "not tested, groups too small"
-    figure.supxlabel(f"Hedges' g of {compared};\n{tested}; grey: no value", size=bar.ax.xaxis.label.get_size())
+    figure.supxlabel(f"Hedges' g of {compared};\n{tested}; grey: no value", size=bar.ax.xaxis.label.get_fontsize())
     return figure
 
 
@@ -54,8 +54,9 @@ def _draw_effects(axes: Axes, rows: pd.DataFrame, lines: pd.MultiIndex) -> AxesI
     layers = wide["hedges_g"].columns.to_numpy(int)
     shown = wide["hedges_g"].to_numpy(float)
     extent = (layers[0] - 0.5, layers[-1] + 0.5, len(lines) - 0.5, -0.5)
-    colors = {"cmap": "PuOr", "vmin": -_LARGEST, "vmax": _LARGEST}
-    image = axes.imshow(shown, **colors, extent=extent, aspect="auto", interpolation="nearest")
+    image = axes.imshow(
+        shown, cmap="PuOr", vmin=-_LARGEST, vmax=_LARGEST, extent=extent, aspect="auto", interpolation="nearest"
+    )
     row, column = np.nonzero(wide["q_value"].to_numpy(float) <= DISCOVERY)
     axes.plot(layers[column], row, "o", color="black", markersize=2.6, markeredgecolor="white", markeredgewidth=0.5)
     axes.grid(visible=False)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from spd_faith.core.schemas import GROUNDING_BASELINES
+from spd_faith.probes.figures.declared import TASK, Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     GREEN,
@@ -80,11 +80,10 @@ def _draw_densities(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
 
 
 def _draw_ratios(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
-    for baseline in GROUNDING_BASELINES:
-        values = _known(measures, f"attention_over_{baseline}")
+    for boxes, (_, color, line) in _BOXES.items():  # true boxes have no ratio to themselves
+        values = _known(measures, f"attention_over_{boxes}")
         if values is not None:
             low, middle, high = np.nanquantile(values.to_numpy(float), (0.25, 0.5, 0.75), axis=0)
-            _, color, line = _BOXES[baseline]
             middle_and_band(axes, values.columns.to_numpy(), middle, low, high, color, "", line)
     _finish(axes)
 
@@ -100,15 +99,16 @@ def _finish(axes: Axes) -> None:
 
 def _draw_maps(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
     """Bars of the last layer, the only one that has maps."""
-    known = {boxes: _known(measures, f"tam_{boxes}") for boxes in _BOXES}
     known = {
-        boxes: values.iloc[:, -1].dropna().to_numpy(float) for boxes, values in known.items() if values is not None
+        boxes: values.iloc[:, -1].dropna().to_numpy(float)
+        for boxes in _BOXES
+        if (values := _known(measures, f"tam_{boxes}")) is not None
     }
     if not known:
         say_empty(axes, NO_BOXES)
         return
-    for place, (boxes, values) in enumerate(known.items()):
-        bar_with_interval(axes, place, values, _BOXES[boxes][1], width=0.65)
+    for place, (boxes, of_last) in enumerate(known.items()):
+        bar_with_interval(axes, place, of_last, _BOXES[boxes][1], width=0.65)
     axes.set_xticks([])
     axes.axhline(1, color="black", linewidth=0.6)
 
@@ -118,9 +118,16 @@ def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
     if hit is None or chance is None:
         say_empty(axes, NO_WORDS if _known(measures, "tam_true") is not None else NO_BOXES)
         return
-    for place, (values, color) in enumerate(((hit, VERMILLION), (chance, GREY))):
-        bar_with_interval(axes, place, values.iloc[:, -1].dropna().to_numpy(float), color, width=0.65)
+    for place, (found, color) in enumerate(((hit, VERMILLION), (chance, GREY))):
+        bar_with_interval(axes, place, found.iloc[:, -1].dropna().to_numpy(float), color, width=0.65)
     axes.set_xticks((0, 1), ("maps", "by chance"))
     axes.set_xlim(-0.6, 1.6)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(visible=False, axis="x")
+
+
+def _of_model(results: ProbeResults) -> dict[str, Draw]:
+    return {"grounding": lambda: grounding(results.of.model, results.values, TASK)}
+
+
+FIGURES = ProbeFigures(of_model=_of_model)

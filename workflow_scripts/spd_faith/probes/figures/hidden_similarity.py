@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from spd_faith.probes.figures.by_group import NO_SAMPLES, NO_VALUES, draw_by_layer, probed_groups
+from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import COLUMN, GREY, INTERVAL, legend_below, say_empty, styled, title
 from spd_faith.probes.groups import Contrast
 from spd_faith.probes.sample_values import mean_over_tasks
@@ -84,3 +85,14 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
     histogram.set(xlabel="score = cosine × (1 − min(divergence, 1))", ylabel="samples")
     legend_below(figure, [scatter], columns=1)
     return figure
+
+
+def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
+    of = results.of
+    return {
+        "hidden_similarity": lambda: hidden_similarity(of.model, results.values, of.groups, contrast),
+        "similarity_and_divergence": lambda: similarity_and_divergence(of.model, results.values, of.groups, contrast),
+    }
+
+
+FIGURES = ProbeFigures(of_contrast=_of_contrast)

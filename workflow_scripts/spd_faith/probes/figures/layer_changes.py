@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spd_faith.probes.figures.by_group import NO_SAMPLES, Group, draw_by_layer, probed_groups, values_of
+from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     INTERVAL,
@@ -58,3 +59,10 @@ def _draw_mean_kl(axes: Axes, values: pd.DataFrame | None, groups: list[Group]) 
     axes.set_xticks(range(len(groups)), [group.name for group in groups])
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.grid(visible=False, axis="x")
+
+
+def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
+    return {"layer_changes": lambda: layer_changes(results.of.model, results.values, results.of.groups, contrast)}
+
+
+FIGURES = ProbeFigures(of_contrast=_of_contrast)

@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spd_faith.probes.contrasts import DISCOVERY
+from spd_faith.probes.contrast_table import DISCOVERY
 from spd_faith.probes.figures.by_group import draw_by_layer, probed_groups
+from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     INTERVAL,
@@ -28,11 +29,12 @@ def neuron_activation(
 ) -> Figure:
     """Share of active neurons by layer and group, and the groups' difference within strata.
 
-    `values` are `sample_values` of the probe; `groups` and `contrasts` rows of PROBE_GROUPS and PROBE_CONTRASTS.
+    `values` are `sample_values` of the probe; `groups` rows of PROBE_GROUPS, `contrasts` the
+    probe's rows of PROBE_CONTRASTS.
     """
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
-    rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] == "neuron_activation")]
+    rows = contrasts[contrasts["contrast"] == contrast.name]
     figure = Figure(figsize=(COLUMN, 3.6))
     title(figure, model, "active neurons", f"{contrast.group} against {contrast.reference}")
     panels = figure.subplots(2, 2)
@@ -61,9 +63,25 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
         ):
             some = of_task[which]
             places = some["layer"] + (number - (len(tasks) - 1) / 2) * width
-            look = {"color": color, "edgecolor": "black", "linewidth": 0.6, "label": label}
             if len(some):  # no bars would have another colour in the legend
-                axes.bar(places, some["difference"], width=width, **look)
+                axes.bar(
+                    places,
+                    some["difference"],
+                    width=width,
+                    color=color,
+                    edgecolor="black",
+                    linewidth=0.6,
+                    label=label,
+                )
     axes.axhline(0, color="black", linewidth=0.6)
     whole_numbers(axes, "layer" if len(tasks) == 1 else f"layer ({', '.join(tasks)})")
     axes.set_ylabel("difference")
+
+
+def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
+    of = results.of
+    contrasts = of.contrasts[of.contrasts["probe"] == results.probe.name]
+    return {"neuron_activation": lambda: neuron_activation(of.model, results.values, of.groups, contrast, contrasts)}
+
+
+FIGURES = ProbeFigures(of_contrast=_of_contrast)

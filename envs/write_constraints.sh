@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Write constraints.txt, or with the argument -gpu constraints-gpu.txt: every package of the environment at the version
+# that pip chooses today beside our pins. Started by `make constraints`; PYTHON names the interpreter.
+#
+# Left out: the parts of versions that name a build (torch 2.13.0+cpu), and what only Linux with CUDA has, whose versions
+# torch itself pins; so one file serves every platform.
+set -euo pipefail
+cd "$(dirname "$0")"
+part=${1:-}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+    -r "requirements$part.txt" -r requirements-test.txt
+{
+    echo "# Every package of requirements$part.txt and requirements-test.txt. Written by \`make constraints\`: do not edit."
+    "$folder/bin/python" -m pip list --format freeze --disable-pip-version-check --exclude pip |
+        sed 's/+.*//' | grep -Ev '^(cuda|nvidia|triton)' | LC_ALL=C sort -f
+} >"$folder/constraints"
+cp "$folder/constraints" "constraints$part.txt"

@@ -1,0 +1,76 @@
+"""What is read in a clause: kind, object, change, and which picture a color or a place belongs to."""
+
+import pytest
+
+from spd_faith.language.folding import fold
+from spd_faith.language.reading import read_assertions
+
+
+@pytest.mark.parametrize(
+    ("text", "colors"),
+    [
+        ("The car changed from red to blue.", ("red", "blue")),
+        ("The car is blue in the second picture and red in the first.", ("red", "blue")),
+        ("In the first picture the car is red, while in the second picture it is blue.", ("red", "blue")),
+        ("The red car turned blue.", ("red", "blue")),
+        ("The car is now blue instead of red.", ("red", "blue")),
+        ("The car was red and is now blue.", ("red", "blue")),
+        ("car: red -> blue", ("red", "blue")),
+        ("The red car was removed.", ("red", None)),
+        ("The car turned blue.", (None, "blue")),
+    ],
+)
+def test_colors_by_picture(text, colors):
+    (said,) = read_assertions(text)
+    assert (said.kind, said.objects, said.colors) == ("difference", ("car",), colors)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("The cup moved from the top left to the bottom right.", ("top left", "bottom right")),
+        ("The cup is on the left in picture 1 and on the right in picture 2.", ("left", "right")),
+        ("The cup moved to the right of the chair.", (None, None)),
+        ("The cup was at the top; now it is at the bottom.", None),
+    ],
+)
+def test_places_by_picture(text, places):
+    if places is None:  # two clauses: a state, and a difference
+        first, second = read_assertions(text)
+        assert (first.kind, first.image, first.places[0]) == ("state", 0, "top")
+        assert (second.kind, second.change, second.places[1]) == ("difference", "position", "bottom")
+        return
+    (said,) = read_assertions(text)
+    assert (said.kind, said.change, said.places) == ("difference", "position", places)
+
+
+@pytest.mark.parametrize(
+    ("text", "objects"),
+    [
+        ("The cup on the table was removed.", ["cup"]),
+        ("The man holding the umbrella was removed.", ["person"]),
+        ("The dog, the cat and the cup were removed.", ["dog", "cat", "cup"]),
+        ("The dog near the bench and the car moved.", ["dog"]),
+        ("Everything is the same except the car, which was removed.", ["car"]),
+        ("Apart from the dog, nothing changed.", ["dog"]),
+    ],
+)
+def test_subjects(text, objects):
+    assert [said.objects[0] for said in read_assertions(text) if said.kind == "difference"] == objects
+
+
+def test_numbers_open_entries_and_a_new_list_is_another():
+    text = "1. The car moved.\n2. The dog moved.\n\nSummary:\n1. The car moved."
+    entries = [said.entry for said in read_assertions(text)]
+    assert entries[0][0] == entries[1][0] != entries[2][0]
+    assert [number for _, number in entries] == [1, 2, 1]
+
+
+def test_a_picture_holds_for_its_list():
+    text = "Picture 1:\n- a red car\n- a dog\n\nPicture 2:\n- a blue car\n- a dog"
+    said = read_assertions(text)
+    assert [(a.kind, a.image, a.objects) for a in said] == [
+        ("state", picture, (name,)) for picture in (0, 1) for name in ("car", "dog")
+    ]
+    assert [a.kind for a in fold(said)] == ["state"] * 4  # told apart, each side is a state of its own picture
+    assert [a.change for a in fold(said, apart=True) if a.kind == "difference"] == ["color"]

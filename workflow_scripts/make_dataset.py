@@ -1,0 +1,28 @@
+"""Make a dataset from its source: the samples with their true differences, and their images."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from spd_faith.core.errors import run_command
+from spd_faith.dataset.entries import DATASETS
+from spd_faith.dataset.tables import write_dataset
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True, help="its key in the datasets file")
+    parser.add_argument("--datasets-file", type=Path, default=Path("config/datasets.yaml"), help="default: %(default)s")
+    parser.add_argument("--samples", type=Path, required=True, help="the table of samples to write, as Parquet")
+    parser.add_argument("--images", type=Path, required=True, help="the table of images to write, as Parquet")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+    rows = DATASETS.load_entry(arguments.datasets_file, arguments.dataset).rows()
+    provenance = {"dataset": arguments.dataset, **rows.provenance}
+    num_pairs = write_dataset(arguments.samples, arguments.images, rows.batches, provenance)
+    print(f"{num_pairs} pairs: {arguments.samples}, {arguments.images}")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,25 @@
+"""The tables of a dataset, written batch by batch: the images of a whole one may not fit into memory."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spd_faith.core.entries import Rows
+from spd_faith.core.files import table_writer, write_table
+from spd_faith.core.schemas import IMAGES, SAMPLES
+
+
+def write_dataset(
+    samples: Path, images: Path, batches: Iterable[tuple[Rows, Rows]], provenance: Mapping[str, Any]
+) -> int:
+    """Write the tables of samples and images, both with `provenance`; returns the number of pairs.
+
+    `batches` holds (rows of `SAMPLES`, rows of `IMAGES`); where it raises, neither table is written.
+    """
+    sample_rows: Rows = []
+    with table_writer(images, IMAGES, dict(provenance)) as write_images:
+        for of_samples, of_images in batches:
+            sample_rows += of_samples
+            write_images(of_images)
+    write_table(samples, sample_rows, SAMPLES, dict(provenance))
+    return len(sample_rows)

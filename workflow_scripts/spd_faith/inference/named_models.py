@@ -1,0 +1,36 @@
+"""Models that people name to a command: by key, by folder or by id."""
+
+from pathlib import Path
+
+from spd_faith.core.config_errors import error_at
+from spd_faith.core.errors import UserError
+from spd_faith.core.gpus import visible_gpus
+from spd_faith.inference.entries import MODELS, TransformersModel
+
+_REFERENCE_MODELS = Path("resources/models")
+
+
+def named_model(name: str, models_file: Path) -> TransformersModel:
+    """The entry of a key of the models file, or of a local folder or an id on the Hugging Face hub.
+
+    The registry's entry counts where it has one of that folder or id, else a plain one. Raises `UserError` where there
+    is no such model, or it does not run in this process.
+    """
+    entries = MODELS.load(models_file)
+    known = [entry for key, entry in entries.items() if name in (key, getattr(entry, "model", None))]
+    if not known:
+        dtype, gpus = ("bfloat16", 1) if visible_gpus() else ("float32", 0)
+        plain = {"backend": "transformers", "model": name, "dtype": dtype, "max_new_tokens": 1024}
+        known = [TransformersModel.model_validate(plain | {"resources": {"gpu": gpus}})]
+    entry = known[0]
+    if not isinstance(entry, TransformersModel):
+        raise UserError(f"{name}: its entry is answered by {entry.backend}, and this command runs open models alone")
+    if absent := entry.absent_file():
+        keys = [key for key, one in entries.items() if isinstance(one, TransformersModel)]
+        raise UserError(error_at(name, "no such model", absent.value, [*keys, absent.expected], nearest_to=name))
+    return entry
+
+
+def is_reference_model(entry: TransformersModel) -> bool:
+    """Whether its attention and maps were trained to point at what differs, which whoever shows them says."""
+    return Path(entry.model).resolve().parent == _REFERENCE_MODELS.resolve()

@@ -1,0 +1,140 @@
+"""Engine `openai`: any endpoint that speaks OpenAI's chat completions."""
+
+import asyncio
+import base64
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.client import Endpoint, address_of
+from spd_faith.endpoints.concurrently import concurrently
+from spd_faith.endpoints.replies import Reply
+from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
+from spd_faith.inference.answers import Answer, Provenance, failed
+from spd_faith.inference.entries import OpenAIModel
+from spd_faith.inference.pictures import decode, merge
+from spd_faith.inference.questions import Question
+from spd_faith.inference.reasoning import split_reasoning
+
+_JPEG = {"quality": 95, "subsampling": 0}  # a recoloured object must not lose its colour to subsampling
+
+
+class OpenAIAnswerer:
+    """Asks a model at an endpoint, several questions at a time."""
+
+    def __init__(
+        self,
+        entry: OpenAIModel,
+        key: str | None,
+        spent_usd: float,
+        slots: Path,
+        environment: Mapping[str, str] = os.environ,
+        charges: Charges | None = None,
+    ) -> None:
+        """`spent_usd` counts towards the entry's `max_usd`, and `charges` keeps what is added to it; `slots` is the
+        folder that bounds calls over jobs.
+        """
+        self._entry = entry
+        self._key = key
+        self._spent_usd = spent_usd
+        self._slots = slots
+        self._charges = charges
+        self._address = address_of(entry, environment)
+        self._served = entry.model
+
+    @property
+    def provenance(self) -> Provenance:
+        """The revision is the name that the endpoint last answered under, often a dated snapshot; the entry's before.
+
+        Images were sent with the longer side of so many pixels at most, in that format.
+        """
+        sent = f"sent {self._entry.images.max_side} {self._entry.images.format}"
+        engine = {"endpoint": self._entry.base_url, "openai": version("openai")}
+        return Provenance(self._entry.model, None, sent, engine, self._served)
+
+    def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
+        """Always: what an endpoint serves is known only from answers, and paid ones are not thrown away for it."""
+        return True
+
+    def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
+        """Each question with its outcome, as soon as it is there; no more than `concurrency` are held at a time.
+
+        Raises `UserError`, after the outcomes of all calls in flight, where nothing more is to be asked: no such key or
+        model, an outage, refusals alone, `max_usd`.
+        """
+        with asyncio.Runner() as runner:
+            endpoint = Endpoint(
+                self._entry, self._address, self._key, self._spent_usd, self._slots, self._charges, num_answered
+            )
+
+            async def ask(question: Question) -> Answer:
+                return await self._ask(endpoint, question)
+
+            try:
+                yield from concurrently(runner, questions, ask, self._entry.concurrency)
+            finally:
+                self._spent_usd = endpoint.spent_usd
+                runner.run(endpoint.close())
+
+    async def _ask(self, endpoint: Endpoint, question: Question) -> Answer:
+        try:
+            pictures = self._compose(decode(question.original), decode(question.modified))
+        except ValueError as error:
+            return failed(f"picture: {error}", attempts=0)
+        content = [
+            *(picture_part(picture, self._entry.images.format) for picture in pictures),
+            {"type": "text", "text": question.text},
+        ]
+        known = self._entry.image_tokens
+        most_tokens = most_text_tokens(question.text) + sum(most_picture_tokens(*one.size, known) for one in pictures)
+        reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
+        self._served = reply.model or self._served
+        return _as_answer(reply)
+
+    def _compose(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
+        merged = self._entry.image_layout == "merged"
+        pictures = [merge(original, modified)] if merged else [original, modified]
+        return [reduced(picture, self._entry.images.max_side) for picture in pictures]
+
+
+def picture_part(picture: Image.Image, format: str) -> dict[str, Any]:
+    """A picture as a part of a message, encoded as `jpeg` or `png`."""
+    file = io.BytesIO()
+    picture.save(file, format=format, **(_JPEG if format == "jpeg" else {}))
+    url = f"data:image/{format};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def reduced(picture: Image.Image, max_side: int) -> Image.Image:
+    """The picture, with no side longer than `max_side` pixels."""
+    longest = max(picture.size)
+    if longest <= max_side:
+        return picture
+    size = [max(1, round(side * max_side / longest)) for side in picture.size]
+    return picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+
+
+def _as_answer(reply: Reply) -> Answer:
+    if reply.error is not None:
+        return failed(reply.error, reply.attempts, reply.seconds, reply.usd)
+    text, within = split_reasoning(reply.text)  # some servers send reasoning apart and leave some in the text too
+    parts = dict.fromkeys(part for part in (reply.reasoning, within) if part is not None)
+    return Answer(
+        response_text=text,
+        reasoning_text="\n\n".join(parts).strip() if parts else None,
+        response_token_ids=None,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=reply.prompt_tokens,
+        generated_tokens=reply.generated_tokens,
+        seconds=reply.seconds,
+        usd=reply.usd,
+        attempts=reply.attempts,
+        batch_size=None,
+        error=None,
+    )

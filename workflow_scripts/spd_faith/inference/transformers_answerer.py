@@ -1,0 +1,36 @@
+"""Engine `transformers`: a loaded checkpoint answers in this process, greedily and in batches."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from spd_faith.inference.answers import Answer, Provenance
+from spd_faith.inference.batches import answer_in_batches
+from spd_faith.inference.checkpoint import LOCAL, Checkpoint
+from spd_faith.inference.generator import Generator
+from spd_faith.inference.questions import Question
+
+
+class TransformersAnswerer:
+    """A loaded checkpoint with what builds its prompts and what generates its answers."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.builder = checkpoint.prompt_builder()
+        self.generator = Generator(checkpoint, self.builder)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Model, commit, number format, device and versions."""
+        return self.checkpoint.provenance(self.builder.pixel_backend)
+
+    def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
+        """Whether answers of that provenance came from the same commit; a branch may have moved since.
+
+        Early journals of version 0.1 say `LOCAL` for a model of the hub, too: transformers 5 did not keep its commit.
+        They are of the same entry, and are not thrown away for it.
+        """
+        return provenance.get("revision") in (self.checkpoint.revision, LOCAL)
+
+    def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
+        """Each question with its outcome, batch by batch of the entry's size."""
+        return answer_in_batches(questions, self.generator.generate, self.checkpoint.entry.batch_size)

@@ -1,0 +1,230 @@
+"""What one clause asserts, in the context of those before it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from spd_faith.language.asserted_changes import asserted_changes, lost_objects
+from spd_faith.language.assertions import NOTHING_SAID, Assertion, Kind
+from spd_faith.language.attributes import by_image
+from spd_faith.language.change_kinds import Change, change_named
+from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
+from spd_faith.language.image_words import ASKED_NOUNS
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.mentions import ReadClause, read_clause
+from spd_faith.language.reference import SHORT, Context, carried_objects, subjects_of
+from spd_faith.language.states import presence_in_both, sameness, state, stays
+from spd_faith.language.words import Mention
+
+
+class _ClauseAssertions(LexiconFile):
+    yes_no: PhraseList
+    after_yes_no: PhraseList
+    joints: PhraseList
+    but: PhraseList
+    there_is: PhraseList
+    no: PhraseList
+    excepting: PhraseList
+    apart_from: PhraseList
+    except_words: PhraseList
+    same: PhraseList
+    same_but: PhraseList
+    articles: PhraseList
+    that: PhraseList
+    rest: PhraseList
+    except_for: PhraseList
+    such_as: PhraseList
+    nearly: PhraseList
+    contents: PhraseList
+    another: PhraseList
+    not_another: PhraseList
+    in_one: PhraseList
+    one: PhraseList
+    and_the_same: PhraseList
+    so: PhraseList
+    so_verbs: PhraseList
+    too: PhraseList
+    opening_and: PhraseList
+    opening_too: PhraseList
+    negations: PhraseList
+    not_endings: PhraseList
+
+
+_WORDS = load_lexicon("clause_assertions", _ClauseAssertions)
+_THAT = rf"{any_of(_WORDS.that)}\b"
+
+_YES_NO = re.compile(rf"{any_of(_WORDS.yes_no)}[\s,.:;–—-]{{1,4}}(?={any_of(_WORDS.after_yes_no)}\b)", re.I)
+_JOINT = re.compile(rf",?\s{any_of(_WORDS.joints)}\s|,\s", re.I)
+_BUT_NO = re.compile(
+    rf"(?:,?\s{any_of(_WORDS.but)}\s|,\s)(?=(?:{any_of(_WORDS.there_is)} )?{any_of(_WORDS.no)}\s)", re.I
+)
+_EXCEPT = re.compile(
+    rf"\b(?:{any_of(_WORDS.excepting)}(?! {any_of(_WORDS.except_words)} {_THAT})"
+    rf"|{any_of(_WORDS.apart_from)}(?! {_THAT}))\b"
+    rf"|(?:{'|'.join(f'(?<={same} )' for same in _WORDS.same)}){any_of(_WORDS.same_but)}"
+    rf"(?= {any_of(_WORDS.articles)} )",
+    re.I,
+)
+_REST = re.compile(rf"\b(?:{any_of(_WORDS.rest)}|{any_of(_WORDS.except_for)} {_THAT})\b", re.I)
+_SUCH_AS = re.compile(rf"\b{any_of(_WORDS.such_as)}\b", re.I)
+_NEARLY = re.compile(rf"\b{any_of(_WORDS.nearly)}\b", re.I)
+_CONTENTS = re.compile(rf"\b{any_of((*DIFFERENCE_NOUNS, *_WORDS.contents))}\b", re.I)
+_ANOTHER = re.compile(rf"\b{any_of(_WORDS.another)}\s(?!{any_of((*ASKED_NOUNS, *_WORDS.not_another))})", re.I)
+_IN_ONE = re.compile(
+    rf"\b(?:{any_of(_WORDS.in_one)}\b|{any_of(_WORDS.one)} {any_of(ASKED_NOUNS)})(?! {any_of(_WORDS.and_the_same)})",
+    re.I,
+)
+_SO_WAS = re.compile(rf"{any_of(_WORDS.so)} {any_of(_WORDS.so_verbs)}\b", re.I)
+_TOO = re.compile(
+    rf"\b{any_of(_WORDS.too)}\W{{0,3}}$|^(?:{any_of(_WORDS.opening_and)} )?{any_of(_WORDS.opening_too)}\b", re.I
+)
+_IS_NOT = re.compile(
+    rf"\b{any_of(_WORDS.so_verbs)}(?: {any_of(_WORDS.negations)}|{any_of(_WORDS.not_endings)})\W*$", re.I
+)
+
+
+def parts_of(text: str) -> list[tuple[int, str]]:
+    """A clause without its yes or no, cut where it goes from one kind of assertion to another: starts and texts.
+
+    Cut are a difference and a sameness ("moved, but its color is the same"), and what is there and what is not ("a car
+    and a bench, but no dog").
+    """
+    if answered := _YES_NO.match(text):
+        return [(answered.end() + start, part) for start, part in parts_of(text[answered.end() :])]
+    clause = read_clause(text)
+    joint = _before_absence(clause) or _between_change_and_sameness(clause)
+    return [(0, text[: joint.start()]), (joint.end(), text[joint.end() :])] if joint else [(0, text)]
+
+
+def _before_absence(clause: ReadClause) -> re.Match[str] | None:
+    """The joint between what is there and what is not."""
+    but_no = _BUT_NO.search(clause.text)
+    if not but_no or clause.changes[1:] or not clause.objects:
+        return None
+    is_led = any(image.end == but_no.start() for image in clause.images)  # "in the second image, there is no …"
+    is_between = clause.objects[0].start < but_no.start() and clause.objects[-1].start > but_no.end()
+    return but_no if is_between and not is_led else None
+
+
+def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:
+    if not clause.changes or not clause.same or is_exception(clause.text):
+        return None
+    first, second = sorted([mention.start for mention in mentions] for mentions in (clause.changes, clause.same))
+    return _JOINT.search(clause.text, first[-1], second[0])
+
+
+def is_exception(text: str) -> bool:
+    """Whether a clause makes an exception: "except the car"."""
+    return bool(_EXCEPT.search(text))
+
+
+def opens_exception(text: str) -> bool:
+    """Whether a clause opens with the words that make an exception."""
+    return bool(_EXCEPT.match(text))
+
+
+def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
+    """What a part of a clause asserts, and the context of what follows it. Spans are not set."""
+    clause = read_clause(text)
+    exception = _EXCEPT.search(text)
+    mentions = _excepted(clause, exception) if exception else clause.objects
+    lost = lost_objects(text, mentions) or carried_objects(clause, mentions)
+    subjects = subjects_of(clause, lost or mentions, context, bool(lost))
+    context = subjects.context
+    if clause.image is not None:
+        context = replace(context, image=clause.image)
+    draft = Assertion(
+        text,
+        Kind.DIFFERENCE,
+        subjects.names,
+        colors=by_image(text, clause.colors, clause.images, subjects.mentions),
+        places=by_image(text, clause.places, clause.images, ()),
+        another=bool(_ANOTHER.search(text)),
+        unordered=bool(_IN_ONE.search(text)),
+    )
+    changes = asserted_changes(clause, draft, bool(lost)) or ([None] if exception else [])
+    assertions = _assertions(clause, draft, changes, context)
+    if any(one.objects for one in assertions):
+        context = replace(context, asserted=tuple(assertions))
+    return assertions, context
+
+
+def _excepted(clause: ReadClause, exception: re.Match[str]) -> Sequence[Mention]:
+    """The objects of an exception, up to its comma where it opens ("apart from the car, nothing changed")."""
+    after = [mention for mention in clause.objects if mention.start > exception.end()]
+    comma = clause.text.find(",", exception.end()) if exception.start() == 0 else -1
+    return [mention for mention in after if comma < 0 or mention.start < comma] or after or clause.objects
+
+
+def _assertions(
+    clause: ReadClause, draft: Assertion, changes: Sequence[Change | None], context: Context
+) -> list[Assertion]:
+    """What a clause asserts of the objects of `draft`; `changes` are those that it asserts."""
+    if changes:
+        return _differences(clause, draft, changes)
+    if draft.objects and (likewise := _likewise(clause, draft, context)):
+        return likewise
+    if clause.same or (draft.objects and stays(clause.text)) or _counts_nothing(clause, draft):
+        return _samenesses(clause, draft)
+    return presence_in_both(clause, draft) or state(clause, draft, context.image)
+
+
+def _likewise(clause: ReadClause, draft: Assertion, context: Context) -> list[Assertion]:
+    """What a clause asserts by "so was the tv", "the bed too", "the giraffe did not"."""
+    earlier = [one for one in context.asserted if one.kind != Kind.STATE]
+    if earlier and not clause.same and _is_too(clause):
+        different = {one.change: one for one in earlier}.values()
+        return [
+            replace(one, text=clause.text, objects=(name,), colors=NOTHING_SAID, places=NOTHING_SAID)
+            for name in draft.objects
+            for one in different
+        ]
+    if earlier and _IS_NOT.search(clause.text) and (opposite := _opposite(draft, earlier[0], clause)):
+        return [replace(opposite, objects=(name,)) for name in draft.objects]
+    return []
+
+
+def _is_too(clause: ReadClause) -> bool:
+    """Whether a clause says that the same is so of other objects."""
+    if _SO_WAS.match(clause.text):
+        return True
+    return len(clause.words) <= SHORT and bool(_TOO.search(clause.text))
+
+
+def _opposite(draft: Assertion, earlier: Assertion, clause: ReadClause) -> Assertion | None:
+    """`draft` as the opposite of what was asserted before, of other objects."""
+    if earlier.kind == Kind.DIFFERENCE:  # "the zebra moved, the giraffe did not"
+        return replace(draft, kind=Kind.SAMENESS, change=earlier.change)
+    return None if clause.same else draft  # "the table is the same, the vase is not"
+
+
+def _differences(clause: ReadClause, draft: Assertion, changes: Sequence[Change | None]) -> list[Assertion]:
+    near = _nearest(clause) if len(changes) > 1 and len(draft.objects) > 1 else {}
+    return [
+        replace(draft, objects=(name,), change=change)
+        for name in draft.objects
+        for change in ([near[name]] if name in near else changes)
+    ]
+
+
+def _nearest(clause: ReadClause) -> dict[str, Change | None]:
+    """Of each object the change that stands nearest: "the car (color) and the dog (missing)"."""
+    named = [change for change in clause.changes if change_named(change.value)]
+    if not named:
+        return {}
+    nearest = ((thing, min(named, key=lambda change: abs(change.start - thing.start))) for thing in clause.objects)
+    return {thing.value: change_named(change.value) for thing, change in nearest}
+
+
+def _counts_nothing(clause: ReadClause, draft: Assertion) -> bool:
+    """Whether a clause says that there are no differences."""
+    return not draft.objects and bool(_CONTENTS.search(clause.text)) and find_count(clause.text) == 0
+
+
+def _samenesses(clause: ReadClause, draft: Assertion) -> list[Assertion]:
+    is_rest = bool(_REST.search(clause.text))
+    if is_rest and _SUCH_AS.search(clause.text):
+        draft = replace(draft, objects=())
+    if not draft.objects and (is_exception(clause.text) or (_NEARLY.search(clause.text) and not is_rest)):
+        return []
+    return sameness(clause, draft, is_rest)

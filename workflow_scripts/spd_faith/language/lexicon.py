@@ -1,0 +1,153 @@
+"""The words of the language that answers are written in: `resources/lexicon/en/*.yaml`, read and checked.
+
+Each file has a typed object, declared by the module that owns its words:
+
+    class _Sides(LexiconFile):
+        left: WordSet
+
+    SIDES = load_lexicon("sides", _Sides)
+
+In the files every scalar is a string, so that "no", "on" and "1" need no quotes. Words are in lower case, with a plain
+apostrophe ("can't").
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, get_args, get_origin
+
+import yaml
+
+from spd_faith.core.errors import UserError
+
+LEXICON = Path(__file__).resolve().parents[3] / "resources" / "lexicon" / "en"
+
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the one in C takes a tenth of the time
+
+Phrase = str
+"""One or more words."""
+
+PhraseList = tuple[str, ...]
+"""Phrases in their order, each once."""
+
+WordSet = frozenset[str]
+"""Single words, each listed once."""
+
+
+class LexiconFile:
+    """What one file of the lexicon holds, or a part of it; unknown and missing keys are errors.
+
+    Its fields are annotations: `Phrase`, `PhraseList`, `WordSet`, a `dict` with strings as keys and one of these as
+    values, or another `LexiconFile`. The check takes a tenth of the time that pydantic's takes, imports included, and
+    the cheap commands read some thirty files.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"the lexicon is fixed: {name}")
+
+
+_File = TypeVar("_File", bound=LexiconFile)
+
+
+@cache
+def load_lexicon(name: str, model: type[_File]) -> _File:
+    """The file `{name}.yaml` as a `model`. Raises `UserError` with file and key for each error in it."""
+    return read_lexicon_file(LEXICON / f"{name}.yaml", model)
+
+
+def read_lexicon_file(path: Path, model: type[_File]) -> _File:
+    """Any file as a `model`. Raises `UserError` with file and key for each error in it."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+    errors: list[str] = []
+    file: _File = _read(_content(path, node), model, "", errors)
+    if errors:
+        raise UserError("\n".join(f"{path}: {error}" for error in errors))
+    return file
+
+
+def _read(raw: Any, kind: Any, key: str, errors: list[str]) -> Any:
+    """A value as what its annotation says; what is wrong with it is added to `errors`, each with its key."""
+    is_group = get_origin(kind) is dict
+    is_part = isinstance(kind, type) and issubclass(kind, LexiconFile)
+    if isinstance(raw, dict) and is_group:
+        return _read_groups(raw, kind, key, errors)
+    if isinstance(raw, dict) and is_part:
+        return _read_fields(raw, kind, key, errors)
+    if isinstance(raw, list) and kind in (PhraseList, WordSet):
+        return _read_entries(raw, kind, key, errors)
+    if isinstance(raw, str) and kind is Phrase:
+        errors += _phrase_errors(key, raw)
+        return raw
+    expected = dict if is_group or is_part else str if kind is Phrase else list
+    errors.append(f"{key}: expected {_NAMES[expected]}, found {_NAMES.get(type(raw), 'nothing')}")
+    return None
+
+
+_NAMES: dict[type, str] = {dict: "keys and values", str: "a phrase", list: "a list of words or phrases"}
+
+
+def _read_groups(raw: dict[str, Any], kind: Any, key: str, errors: list[str]) -> dict[str, Any]:
+    _, of = get_args(kind)
+    return {name: _read(value, of, _below(key, name), errors) for name, value in raw.items()}
+
+
+def _read_fields(raw: dict[str, Any], kind: type[LexiconFile], key: str, errors: list[str]) -> LexiconFile:
+    fields = kind.__annotations__
+    errors += [f"{_below(key, name)}: unknown key" for name in raw if name not in fields]
+    errors += [f"{_below(key, name)}: missing key" for name in fields if name not in raw]
+    known = {name: of for name, of in fields.items() if name in raw}
+    return kind(**{name: _read(raw[name], of, _below(key, name), errors) for name, of in known.items()})
+
+
+def _read_entries(raw: list[Any], kind: Any, key: str, errors: list[str]) -> tuple[str, ...] | frozenset[str]:
+    if not all(isinstance(entry, str) for entry in raw):
+        errors.append(f"{key}: expected {_NAMES[list]}, found something else among them")
+        return ()
+    entries = tuple(raw)
+    if len(set(entries)) < len(entries):
+        errors += [f"{key}: {entry!r} is listed twice" for at, entry in enumerate(entries) if entry in entries[:at]]
+    for entry in entries:
+        errors += _phrase_errors(key, entry)
+    if kind == PhraseList:
+        return entries
+    errors += [f"{key}: {entry!r} is more than one word" for entry in entries if " " in entry]
+    return frozenset(entries)
+
+
+def _phrase_errors(key: str, phrase: str) -> Iterator[str]:
+    if phrase != phrase.lower() or phrase != " ".join(phrase.split()) or not phrase or "’" in phrase:
+        yield f"{key}: {phrase!r} is not in lower case, with single spaces and plain apostrophes"
+
+
+def _below(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _content(path: Path, node: yaml.Node | None) -> Any:
+    """A node of YAML as strings, lists and dictionaries."""
+    if isinstance(node, yaml.MappingNode):
+        content: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.value in content:
+                raise UserError(f"{path}: line {key.start_mark.line + 1}: the key {key.value!r} is repeated")
+            content[key.value] = _content(path, value)
+        return content
+    if isinstance(node, yaml.SequenceNode):
+        return [_content(path, one) for one in node.value]
+    return node.value if node else None
+
+
+def any_of(phrases: Iterable[str]) -> str:
+    """A pattern for any of the phrases, the first that fits; an apostrophe fits the typographic one too."""
+    return f"(?:{'|'.join(map(_pattern, phrases))})"
+
+
+def _pattern(phrase: str) -> str:
+    return re.escape(phrase).replace("\\ ", " ").replace("\\-", "-").replace("'", "['’]")

@@ -1,0 +1,153 @@
+"""Which objects a clause is about: by name, by a pronoun, or as understood from the clauses before it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from spd_faith.language.asserted_changes import is_vague, lacks
+from spd_faith.language.assertions import Assertion
+from spd_faith.language.counts import DIFFERENCE_NOUNS
+from spd_faith.language.image_words import ASKED_PLURALS
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.listings import Listing
+from spd_faith.language.mentions import ReadClause
+from spd_faith.language.states import is_as_before
+from spd_faith.language.subjects import BY_PHRASES, find_subjects, is_related
+from spd_faith.language.word_classes import NO_OBJECTS
+from spd_faith.language.words import Mention, words_of
+
+
+class _Reference(LexiconFile):
+    subject_pronouns: PhraseList
+    plural_pronoun: PhraseList
+    owner_pronouns: PhraseList
+    having: PhraseList
+    object_pronouns: PhraseList
+    it: PhraseList
+    it_fillers: PhraseList
+    expletives: PhraseList
+    pronouns: PhraseList
+    the: PhraseList
+    respects: PhraseList
+    plurals: PhraseList
+    whole: PhraseList
+    no: PhraseList
+    no_things: PhraseList
+    articles: PhraseList
+    after_noun: PhraseList
+    concluding: PhraseList
+    no_changes: PhraseList
+    carrying: PhraseList
+    but: PhraseList
+    but_not: PhraseList
+
+
+_WORDS = load_lexicon("reference", _Reference)
+_SUBJECT_PRONOUN = re.compile(rf"\b{any_of(_WORDS.subject_pronouns)}\b", re.I)
+_OWNER_PRONOUN = re.compile(rf"\b{any_of(_WORDS.owner_pronouns)}\b", re.I)
+_HAS_IT = re.compile(rf"\b{any_of(_WORDS.having)} {any_of(_WORDS.object_pronouns)}\b", re.I)
+_EXPLETIVE = re.compile(rf"\b{any_of(_WORDS.it)} (?:{any_of(_WORDS.it_fillers)} )?{any_of(_WORDS.expletives)}\b", re.I)
+_PRONOUN = re.compile(rf"\b{any_of(_WORDS.pronouns)}\b|\b{any_of(_WORDS.the)} {any_of(_WORDS.respects)}\b", re.I)
+_PLURAL = re.compile(rf"\b{any_of(_WORDS.plurals)}\b", re.I)
+_WHOLE = re.compile(
+    rf"\b{any_of((*ASKED_PLURALS, *_WORDS.whole))}\b"
+    rf"|\b{any_of(_WORDS.no)} (?:\w+ )?{any_of((*DIFFERENCE_NOUNS, *_WORDS.no_things))}\b",
+    re.I,
+)
+_UNNAMED = re.compile(
+    rf"{any_of(_WORDS.articles)} ((?:[a-z]+ ){{0,2}}[a-z]{{3,}}?)(?= {any_of(_WORDS.after_noun)}\b)", re.I
+)
+_NO_CHANGE = re.compile(
+    rf"\W*(?:{any_of(_WORDS.concluding)},?\s){{0,2}}{any_of(_WORDS.no)} (?:\w+ )?{any_of(_WORDS.no_changes)}\W*$", re.I
+)
+_CARRIES = re.compile(rf"\b{any_of(_WORDS.carrying)}\s", re.I)
+_BUT_NOT = re.compile(rf"\b{any_of(_WORDS.but)} {any_of(_WORDS.but_not)}\b", re.I)
+_PLURAL_NOUN = re.compile(r"[^s]s$", re.I)
+
+SHORT = 5  # words: a clause of fewer may say no more than "too", "the same"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the earlier clauses leave to be understood."""
+
+    objects: tuple[str, ...] = ()
+    is_plural: bool = False
+    asserted: tuple[Assertion, ...] = ()  # by the last clause that asserted anything of objects
+    image: int | None = None
+    line: int = -1
+    entry: tuple[int, int] | None = None  # of a list: the list and the number in it
+    lists: int = 0  # begun so far
+    listing: Listing | None = None
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """The objects that a clause is about, the mentions of those that it names, and what later clauses understand."""
+
+    names: tuple[str, ...]
+    mentions: Sequence[Mention]
+    context: Context
+
+
+def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Context, are_lost: bool) -> Subjects:
+    """Who a clause is about; `mentions` are those of its objects that count, `are_lost` as for `asserted_changes`."""
+    by_pronoun = not are_lost and _is_pronoun_subject(clause, mentions, context)
+    if context.objects and (by_pronoun or _HAS_IT.search(clause.text)):
+        return Subjects(context.objects, (), context)
+    if subjects := find_subjects(clause, mentions, BY_PHRASES):
+        names = tuple(dict.fromkeys(mention.value for mention in subjects))
+        is_plural = len(subjects) > 1 or bool(_PLURAL_NOUN.search(subjects[0].text))
+        return Subjects(names, subjects, replace(context, objects=names, is_plural=is_plural))
+    if unnamed := _unnamed(clause.text):
+        context = replace(context, objects=(unnamed,), is_plural=False)
+        return Subjects((unnamed,) if clause.changes else (), (), context)
+    return Subjects(context.objects if _is_understood(clause, context) else (), (), context)
+
+
+def _is_pronoun_subject(clause: ReadClause, mentions: Sequence[Mention], context: Context) -> bool:
+    """Whether a pronoun, or a part of what it points at ("its tail"), stands before any object that is named."""
+    free = [mention for mention in mentions if not is_related(clause, mention)]
+    before = clause.text[: free[0].start] if free else clause.text
+    subject = _SUBJECT_PRONOUN.search(before)
+    if subject and not context.is_plural and subject.group().lower() in _WORDS.plural_pronoun:
+        subject = None  # "they" for one object
+    if subject and not _EXPLETIVE.search(clause.text):
+        return True
+    return not free and bool(_OWNER_PRONOUN.search(before))
+
+
+def _unnamed(text: str) -> str | None:
+    """The unknown noun that a clause opens with: "the light at the corner is gone"."""
+    opening = _UNNAMED.match(text)
+    if not opening:
+        return None
+    words = [word.text for word in words_of(opening[1])]
+    return None if any(word in NO_OBJECTS for word in words) else words[-1]
+
+
+def _is_understood(clause: ReadClause, context: Context) -> bool:
+    """Whether a clause without an object speaks of those of the clauses before."""
+    if _NO_CHANGE.match(clause.text) and context.asserted:
+        return True
+    if _PLURAL.search(clause.text) and not context.is_plural:
+        return False
+    if lacks(clause.text):
+        return True
+    return _points_back(clause) and not _WHOLE.search(clause.text)
+
+
+def _points_back(clause: ReadClause) -> bool:
+    """Whether a clause has a pronoun, or says so much of some object that one is meant."""
+    if _PRONOUN.search(clause.text) or not all(map(is_vague, clause.changes)):
+        return True
+    bare_sameness = clause.same and len(clause.words) < SHORT and not clause.images
+    return bool(bare_sameness) or is_as_before(clause.text)
+
+
+def carried_objects(clause: ReadClause, mentions: Sequence[Mention]) -> list[Mention]:
+    """What someone carries in one image and not the other: the bag of "she holds a bag in the first but not …"."""
+    carries = _CARRIES.search(clause.text)
+    if not carries or not clause.changes or not _BUT_NOT.search(clause.text, carries.end()):
+        return []
+    return [mention for mention in mentions if mention.start >= carries.end()]

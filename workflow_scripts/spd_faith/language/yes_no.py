@@ -1,0 +1,140 @@
+"""Yes, no and what stands for them, and the words by which an answer hedges, refuses or makes an exception."""
+
+import re
+
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
+
+
+class _BeforeShort(LexiconFile):
+    answer_openers: PhraseList
+    answers: PhraseList
+    connectives: PhraseList
+    probably: PhraseList
+    thinking: PhraseList
+    thought: PhraseList
+    it_is_a: PhraseList
+    i_have_to_say: PhraseList
+    opinions: PhraseList
+    it_is: PhraseList
+    i_would: PhraseList
+    say: PhraseList
+
+
+class _Verdicts(LexiconFile):
+    yes: PhraseList
+    no: PhraseList
+    yes_alone: PhraseList
+    no_alone: PhraseList
+    not_quite: PhraseList
+    nearly: PhraseList
+    echo_subjects: PhraseList
+    echo_verbs: PhraseList
+    certainly: PhraseList
+    before_short: _BeforeShort
+    no_short_before: PhraseList
+    labels: PhraseList
+    being: PhraseList
+    turning: PhraseList
+    concluding: PhraseList
+    closing_it_is: PhraseList
+    there_are: PhraseList
+    some: PhraseList
+    differences: PhraseList
+    unsure: PhraseList
+    hedges: PhraseList
+    unable: PhraseList
+    deciding: PhraseList
+    seeing: PhraseList
+    exceptions: PhraseList
+    exception_stems: PhraseList
+    rest: PhraseList
+    almost_same: PhraseList
+    about_images: WordSet
+    answer_keys: WordSet
+    same_keys: WordSet
+    different_keys: WordSet
+
+
+_LEXICON = load_lexicon("verdicts", _Verdicts)
+
+ABOUT_IMAGES = _LEXICON.about_images
+"""Words of a clause that is about the images as a whole."""
+
+ANSWER_KEYS = _LEXICON.answer_keys
+"""Keys of JSON that hold a verdict, as letters and digits in lower case."""
+
+SAME_KEYS = _LEXICON.same_keys
+"""Keys of JSON that ask whether the images are the same."""
+
+DIFFERENT_KEYS = _LEXICON.different_keys
+"""Keys of JSON that ask whether the images differ."""
+
+
+def _before_short() -> str:
+    words = _LEXICON.before_short
+    return (
+        rf"(?:(?:{any_of(words.answer_openers)} ){{0,2}}{any_of(words.answers)}(?: is)?\W{{1,6}}|"
+        rf"{any_of(words.connectives)}\W{{1,4}}|"
+        rf"{any_of(words.probably)}\W{{1,4}}(?=(?:yes|no|not)\b)|"
+        rf"{any_of(words.it_is_a)} |{any_of(words.i_have_to_say)}\W{{1,4}}|"
+        rf"{any_of(words.opinions)}\W{{1,4}}(?:{any_of(words.it_is)} )?|"
+        rf"{any_of(words.thinking)}\W{{1,4}}(?={any_of(words.thought)}\b)|"
+        rf"{any_of(words.i_would)} {any_of(words.say)}\W{{1,4}}(?:a |an )?)?"
+    )
+
+
+_CLOSED = r"(?=\W*(?:$|[.!\n]))"
+_ECHO = rf"{any_of(_LEXICON.echo_subjects)} (?:{any_of(_LEXICON.certainly)} )?{any_of(_LEXICON.echo_verbs)}"
+_YES = rf"{_ECHO}{_CLOSED}|{any_of(_LEXICON.yes)}|{any_of(_LEXICON.yes_alone)}{_CLOSED}"
+_NO = (
+    rf"{_ECHO}(?: not|n['’]t){_CLOSED}|{any_of(_LEXICON.no)}|{any_of(_LEXICON.no_alone)}{_CLOSED}"
+    rf"|{any_of((*_LEXICON.not_quite, *_LEXICON.nearly))}"
+)
+
+SHORT = re.compile(
+    rf"\W{{0,12}}{_before_short()}\W{{0,6}}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b"
+    rf"(?! (?:\w+ ){{0,2}}{any_of(_LEXICON.no_short_before)}\b)",
+    re.IGNORECASE,
+)
+"""A short answer that opens a text, as its group `yes` or `no`."""
+
+MARKED = re.compile(
+    rf"\b{any_of(_LEXICON.labels)}(?: {any_of(_LEXICON.being)})?[\s:*_\"'`]{{1,8}}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b",
+    re.IGNORECASE,
+)
+"""A short answer behind "the answer is:"."""
+
+TURNED = re.compile(
+    rf"\b{any_of(_LEXICON.turning)}[\s,.:–—-]{{1,4}}(?:(?P<no>no)|(?P<yes>yes))(?=\W*(?:$|[.,:;!\n]))", re.IGNORECASE
+)
+"""A short answer that takes back another: "wait, no"."""
+
+CLOSING = re.compile(
+    r"(?:^|[.!?\n:,;…]\s{0,3})[*_\"'`]{0,3}"
+    rf"(?:{any_of(_LEXICON.concluding)},? (?:{any_of(_LEXICON.closing_it_is)} )?)?"
+    r"(?:(?P<no>no)|(?P<yes>yes))[.!*_\"'`\s]{0,6}\Z",
+    re.IGNORECASE,
+)
+"""A yes or no that closes a text."""
+
+NEARLY_NO = re.compile(any_of(_LEXICON.nearly), re.IGNORECASE)
+"""A short answer that says neither, where "different?" was asked: "mostly"."""
+
+SOME = re.compile(
+    rf"\b{any_of(_LEXICON.there_are)} {any_of(_LEXICON.some)}\b[^.!?\n]{{0,40}}\b{any_of(_LEXICON.differences)}\b",
+    re.IGNORECASE,
+)
+"""That there are differences, without their number."""
+
+HEDGE = re.compile(
+    rf"\b(?:not (?:\w+ )?{any_of(_LEXICON.unsure)}|{any_of(_LEXICON.hedges)}"
+    rf"|{any_of(_LEXICON.unable)} (?:really )?{any_of(_LEXICON.seeing)})\b",
+    re.IGNORECASE,
+)
+REFUSAL = re.compile(rf"\b{any_of(_LEXICON.unable)} (?:really )?{any_of(_LEXICON.deciding)}\b", re.IGNORECASE)
+EXCEPTION = re.compile(rf"\b(?:{any_of(_LEXICON.exceptions)}|{any_of(_LEXICON.exception_stems)}\w*)\b", re.IGNORECASE)
+REST = re.compile(rf"\b{any_of(_LEXICON.rest)}\b", re.IGNORECASE)
+"""Words for what remains: sameness of the rest only."""
+
+NEARLY = re.compile(rf"\b{any_of(_LEXICON.almost_same)}\b", re.IGNORECASE)
+"""Words that take something from sameness: "almost"."""

@@ -1,0 +1,166 @@
+"""The leaderboard as data: what its pages show, whatever the format. The renderers turn it into files.
+
+A page is made of sections, these of notes and tables; a table has columns, each with the unit of its numbers, and cells
+that say what they hold: a value, with its interval, with bounds where a judge left samples unscored, or why there is
+none. Texts may come from a config or an endpoint: a renderer escapes what its format gives a meaning to.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a number is shown: times `scale`, with `digits` after the point and `sign` behind it."""
+
+    scale: int = 1
+    digits: int = 0
+    sign: str = ""
+
+    def text(self, number: float) -> str:
+        return MISSING if math.isnan(number) else f"{self.scale * number:.{self.digits}f}{self.sign}"
+
+
+MISSING = "–"
+PERCENT = Unit(scale=100, digits=1)  # of a fraction; the page says that its numbers are percentages
+PERCENT_SIGN = Unit(scale=100, digits=1, sign="%")
+NUMBER = Unit(digits=2)
+COUNT = Unit()
+DOLLARS = Unit(digits=4)
+WORDS = Unit()
+
+
+# ---- cells -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class Value:
+    value: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95% interval; `pairs` is the number behind it where it is not that of the row."""
+
+    value: float
+    low: float
+    high: float
+    pairs: int | None = None
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A value with its 95% interval over the samples that are scored, and what the others could make of it."""
+
+    value: float
+    low: float
+    high: float
+    bound_low: float
+    bound_high: float
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Unranked:
+    """In the place of a rank: too few samples are scored."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Not defined, not measured or not known."""
+
+
+Cell = Text | Value | Interval | Bounded | Unranked | Missing
+
+
+def value_cell(number: float | None) -> Value | Missing:
+    return Missing() if number is None or math.isnan(number) else Value(number)
+
+
+# ---- tables and what is around them ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    unit: Unit = WORDS
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` have a cell for each of `columns`; `name` is an identifier."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"table {self.name}: a row has not one cell per column")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word that a note explains."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    text: str
+
+
+@dataclass(frozen=True)
+class Strong:
+    text: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph."""
+
+    spans: tuple[str | Term | Code | Strong, ...]
+
+
+def note(*spans: str | Term | Code | Strong) -> Note:
+    return Note(spans)
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    parts: tuple["Note | Table | Section", ...]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The whole of it.
+
+    `page` is the section that holds all others. `rows` has one row per model and judge, the published ones after those
+    of the run, with every number as it is; its columns `fractions` are fractions, which a reader wants as percentages.
+    """
+
+    page: Section
+    rows: pd.DataFrame
+    fractions: tuple[str, ...]
+
+    def tables(self) -> Iterator[Table]:
+        """All tables, in the order of the page."""
+        yield from _tables(self.page)
+
+
+def _tables(section: Section) -> Iterator[Table]:
+    for part in section.parts:
+        if isinstance(part, Section):
+            yield from _tables(part)
+        elif isinstance(part, Table):
+            yield part

@@ -1,0 +1,247 @@
+"""What the page of the leaderboard shows: headline, published rows, secondary metrics, breakdowns, failures, errors of
+the reasoning, probes, judges, provenance."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from spd_faith.core.schemas import PARSE_STATUSES
+from spd_faith.leaderboard.model import (
+    COUNT,
+    DOLLARS,
+    NUMBER,
+    PERCENT,
+    PERCENT_SIGN,
+    Bounded,
+    Cell,
+    Code,
+    Column,
+    Interval,
+    Missing,
+    Note,
+    Section,
+    Table,
+    Text,
+    Unranked,
+    Value,
+    note,
+    value_cell,
+)
+from spd_faith.leaderboard.probe_section import probe_section
+from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE, least_coverage
+from spd_faith.scoring.aggregate import Aggregate
+from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
+from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
+from spd_faith.scoring.tallies import DRF_LEVELS
+
+Row = Mapping[Hashable, Any]  # of the leaderboard's rows, by column
+_MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
+_PROVENANCE = {
+    "label": "Model",
+    "model_id": "Checkpoint",
+    "model_revision": "Revision",
+    "dtype": "dtype",
+    "judge_label": "Judge",
+    "dataset": "Dataset",
+    "dataset_revision": "Dataset revision",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the page is made of: rows of models of the run and of published ones, and the tables beside them.
+
+    `costs` and `failures` are those of the judges (`judge_costs`, `judge_failures`), `unmeasured` the probes'
+    (`not_measured`), `floors` those of `constant_answers`.
+    """
+
+    live: pd.DataFrame
+    published: pd.DataFrame
+    aggregate: Aggregate
+    floors: pd.DataFrame
+    costs: pd.DataFrame
+    failures: pd.DataFrame
+    unmeasured: pd.DataFrame
+
+
+def leaderboard_page(dataset: str, found: Findings) -> Section:
+    """The whole page; `dataset` is the label of the dataset."""
+    live = found.live.to_dict("records")
+    return Section(
+        f"SPD-Faith leaderboard: {dataset}",
+        (
+            note(
+                f"Percentages over {live[0]['n']} pairs, with 95% intervals [bootstrap over image ids within split]. ",
+                Code("bounds"),
+                " stand where a judge left samples unscored: the value with those as 0 and as 1; below "
+                f"{LOWEST_RANKED_COVERAGE:.0%} coverage there is no rank.",
+            ),
+            headline_table(found.live),
+            _floors(found.floors),
+            _published(found.published),
+            Section("Secondary metrics", (_secondary_table(live),)),
+            Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
+            Section("Answers and their parsing", (_statuses_table(live),)),
+            Section("Errors of the reasoning", (_drf_table(found.aggregate, live),)),
+            *probe_section(found.live, found.unmeasured),
+            _judges(found, live),
+            Section("Provenance", (_provenance_table(live),)),
+        ),
+    )
+
+
+def headline_table(live: pd.DataFrame) -> Table:
+    """Rank, model, judge, the headline in the published order with its intervals, and the least coverage of the six."""
+    metrics = (Column(METRICS[metric].label, PERCENT) for metric in HEADLINE_AND_OVERALL)
+    columns = (Column("Rank", COUNT), *_MODEL_AND_JUDGE, *metrics, Column("Coverage", PERCENT_SIGN))
+    rows = (
+        (
+            Unranked() if pd.isna(row["rank"]) else Value(row["rank"]),
+            *_named(row),
+            *(_estimate(row, metric) for metric in HEADLINE_AND_OVERALL),
+            Value(coverage),
+        )
+        for row, coverage in zip(live.to_dict("records"), least_coverage(live), strict=True)
+    )
+    return Table("headline", columns, tuple(rows))
+
+
+def _named(row: Row) -> tuple[Cell, Cell]:
+    return Text(row["label"]), Text(row["judge_label"])
+
+
+def _estimate(row: Row, metric: str) -> Cell:
+    if pd.isna(row[metric]):
+        return Missing()
+    ends = (row[metric], row[f"{metric}_low"], row[f"{metric}_high"])
+    coverage = row[f"{metric}_coverage"]
+    if coverage < 1:
+        return Bounded(*ends, row[f"{metric}_bound_low"], row[f"{metric}_bound_high"], coverage)
+    return Interval(*ends)
+
+
+def _floors(floors: pd.DataFrame) -> Note:
+    """The headline of constant answers, where any of them scores: what lists nothing has F1s of 0."""
+    shown = [name for name in HEADLINE if (floors.loc[floors["metric"] == name, "value"] > 0).any()]
+    texts = []
+    for answer in floors["answer"].unique():
+        values = floors[floors["answer"] == answer].set_index("metric")["value"]
+        texts.append(
+            f"“{answer}” " + ", ".join(f"{METRICS[name].label} {PERCENT.text(values[name])}" for name in shown)
+        )
+    return note(f"Constant answers would score: {'; '.join(texts)}.")
+
+
+def _published(published: pd.DataFrame) -> Section:
+    columns = (Column("Model (published)"), *(Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL))
+    rows = (
+        (Text(row["label"]), *(value_cell(row[name]) for name in HEADLINE_AND_OVERALL))
+        for row in published.to_dict("records")
+    )
+    return Section(
+        "Published, not rerun here",
+        (
+            note(
+                "From the benchmark's README, on its own dataset, scored by its own code and judges; not comparable "
+                "one to one and never ranked with the rows above."
+            ),
+            Table("published", columns, tuple(rows)),
+        ),
+    )
+
+
+def _secondary_table(live: Sequence[Row]) -> Table:
+    metrics = [METRICS[name] for name in (*SECONDARY, *DESCRIPTIVE)]
+    columns = (Column(metric.label, PERCENT if metric.is_fraction else NUMBER) for metric in metrics)
+    rows = ((*_named(row), *(value_cell(row[metric.name]) for metric in metrics)) for row in live)
+    return Table("secondary", (*_MODEL_AND_JUDGE, *columns), tuple(rows))
+
+
+def _breakdowns(aggregate: Aggregate, live: Sequence[Row]) -> Iterator[Section]:
+    values: dict[
+        tuple[str, str, str], dict[tuple[str, int], dict[str, float | None]]
+    ] = {}  # by judge, model and breakdown; by group
+    for row in aggregate.breakdowns.to_pylist():
+        groups = values.setdefault((row["judge"], row["model"], row["by"]), {})
+        groups.setdefault((row["group"], row["n"]), {})[row["metric"]] = row["value"]
+    for breakdown in BREAKDOWNS:
+        rows = (
+            (*_named(row), Text(group), Value(n), *(value_cell(found[name]) for name in HEADLINE_AND_OVERALL))
+            for row in live
+            for (group, n), found in values.get((row["judge"], row["model"], breakdown.name), {}).items()
+            if any(value is not None for value in found.values())
+        )
+        yield Section(breakdown.title, (_breakdown_table(breakdown, tuple(rows)),))
+
+
+def _breakdown_table(breakdown: Breakdown, rows: tuple[tuple[Cell, ...], ...]) -> Table:
+    metrics = (Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL)
+    return Table(breakdown.name, (*_MODEL_AND_JUDGE, Column("Group"), Column("Pairs", COUNT), *metrics), rows)
+
+
+def _statuses_table(live: Sequence[Row]) -> Table:
+    columns = (*_MODEL_AND_JUDGE, *(Column(status, COUNT) for status in PARSE_STATUSES))
+    rows = ((*_named(row), *(Value(row[f"n_{status}"]) for status in PARSE_STATUSES)) for row in live)
+    return Table("parsing", columns, tuple(rows))
+
+
+def _drf_table(aggregate: Aggregate, live: Sequence[Row]) -> Table:
+    shown = [(kind, level) for kind, levels in DRF_LEVELS.items() for level in levels if level != "unstated"]
+    titles = (f"DRF {level}" if kind == "score" else level for kind, level in shown)
+    found = {
+        (row["judge"], row["model"], row["kind"], row["level"]): row["n"] for row in aggregate.drf_errors.to_pylist()
+    }
+    rows = (
+        (*_named(row), *(Value(found[row["judge"], row["model"], kind, level]) for kind, level in shown))
+        for row in live
+    )
+    return Table("reasoning_errors", (*_MODEL_AND_JUDGE, *(Column(title, COUNT) for title in titles)), tuple(rows))
+
+
+def _judges(found: Findings, live: Sequence[Row]) -> Section:
+    return Section(
+        "Judges",
+        (
+            note(
+                "Calls, dollars and seconds count a question that several models' answers led to once, as it was paid "
+                "for. An invented claim quotes what the answer does not say; it is in no score. A judge's printed "
+                "score is never used."
+            ),
+            _costs_table(found.costs, live),
+            _failures_table(found.failures, live),
+        ),
+    )
+
+
+def _costs_table(costs: pd.DataFrame, live: Sequence[Row]) -> Table:
+    labels = {row["judge"]: row["judge_label"] for row in live}
+    columns = (
+        *(Column("Judge"), Column("Metric"), Column("Model of the judge")),
+        *(Column("Judgements", COUNT), Column("Calls", COUNT)),
+        *(Column("US$", DOLLARS), Column("Seconds per call", NUMBER)),
+    )
+    rows = (
+        (
+            *(Text(labels[row["judge"]]), Text(METRICS[row["metric"]].label), Text(row["judge_model"])),
+            *(Value(row["judgements"]), Value(row["calls"])),
+            *(value_cell(row["usd"]), value_cell(row["seconds"])),
+        )
+        for row in costs.to_dict("records")
+    )
+    return Table("judge_costs", columns, tuple(rows))
+
+
+def _failures_table(failures: pd.DataFrame, live: Sequence[Row]) -> Table:
+    titles = {"invented": "Invented claims", "differing": "Printed scores that differ", "cut": "Answers cut"}
+    counts = [name for name in failures.columns if name not in ("judge", "model")]
+    found = {(row["judge"], row["model"]): row for row in failures.to_dict("records")}
+    rows = ((*_named(row), *(Value(found[row["judge"], row["model"]][name]) for name in counts)) for row in live)
+    columns = (*_MODEL_AND_JUDGE, *(Column(titles.get(name, name), COUNT) for name in counts))
+    return Table("judge_failures", columns, tuple(rows))
+
+
+def _provenance_table(live: Sequence[Row]) -> Table:
+    rows = (tuple(Missing() if pd.isna(row[name]) else Text(row[name]) for name in _PROVENANCE) for row in live)
+    return Table("provenance", tuple(map(Column, _PROVENANCE.values())), tuple(rows))

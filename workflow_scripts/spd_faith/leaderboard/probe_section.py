@@ -1,0 +1,79 @@
+"""What the page of the leaderboard shows of the open-weight models' internals."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from spd_faith.leaderboard.model import (
+    COUNT,
+    NUMBER,
+    PERCENT,
+    Cell,
+    Column,
+    Interval,
+    Missing,
+    Note,
+    Section,
+    Strong,
+    Table,
+    Term,
+    Text,
+    Value,
+    note,
+)
+from spd_faith.probes.registry import SUMMARIES
+from spd_faith.probes.summary import Summary
+
+_REFERENCE_MODELS = note(
+    Strong("The tiny reference models that come with this workflow were trained to point at what differs."),
+    " Their numbers show that the probes work, and nothing about the models whose architecture they have.",
+)
+
+
+def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section, ...]:
+    """The section; none where no model was probed. `unmeasured` is what `not_measured` returns."""
+    models = live.drop_duplicates("model")
+    models = models[models["n_probed"].notna()]
+    if models.empty:
+        return ()
+    parts: list[Note | Table] = [_what_it_shows(), _REFERENCE_MODELS, _summaries_table(models)]
+    if len(unmeasured):
+        labels = dict(zip(models["model"], models["label"], strict=True))
+        parts += [note("Not measured, over all three questions:"), _unmeasured_table(unmeasured, labels)]
+    return (Section("Inside the open models", tuple(parts)),)
+
+
+def _what_it_shows() -> Note:
+    defined = (span for summary in SUMMARIES for span in (Term(summary.label), f": {summary.definition}. "))
+    return note(
+        "Of the answers to “how many differences?” about the probed pairs, with 95% intervals as above. ",
+        *defined,
+        "Formulas: docs/probes.md.",
+    )
+
+
+def _summaries_table(models: pd.DataFrame) -> Table:
+    shown = [summary for summary in SUMMARIES if models[f"{summary.name}_n"].notna().any()]
+    columns = [Column(summary.label, PERCENT if summary.is_fraction else NUMBER) for summary in shown]
+    rows = (
+        (Text(row["label"]), Value(row["n_probed"]), *(_cell(row, summary) for summary in shown))
+        for row in models.to_dict("records")
+    )
+    return Table("probes", (Column("Model"), Column("Pairs", COUNT), *columns), tuple(rows))
+
+
+def _cell(row: Mapping[Hashable, Any], summary: Summary) -> Cell:
+    value, low, high, pairs = (row[f"{summary.name}{end}"] for end in ("", "_low", "_high", "_n"))
+    if pd.isna(value):
+        return Missing()
+    return Interval(value, low, high, None if pairs == row["n_probed"] else int(pairs))
+
+
+def _unmeasured_table(unmeasured: pd.DataFrame, labels: dict[str, str]) -> Table:
+    columns = (Column("Model"), Column("Probe"), Column("Why"), Column("Answers"))
+    rows = (
+        (Text(labels[row["model"]]), Text(row["probe"]), Text(row["status"]), Text(f"{row['n']} of {row['of']}"))
+        for row in unmeasured.to_dict("records")
+    )
+    return Table("not_measured", columns, tuple(rows))

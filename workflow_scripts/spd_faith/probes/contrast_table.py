@@ -1,0 +1,37 @@
+"""The table of contrasts."""
+
+import pyarrow as pa
+
+from spd_faith.probes.tables import LAYER, required
+
+DISCOVERY = 0.05  # false discovery rate up to which a difference counts as found
+ANSWER_LENGTH = "answer_length"  # stands beside the probes: groups that differ in it may differ for its sake
+
+CONTRAST_STATUSES = (
+    "ok",
+    "small_group",  # under 8 samples: no p-value
+    "not_comparable",  # no stratum holds samples of both groups
+    "no_measurements",
+)
+
+PROBE_CONTRASTS = pa.schema(
+    [
+        required("contrast", pa.string()),
+        required("group", pa.string()),  # unfaithful, contradictory
+        required("reference", pa.string()),  # faithful, consistent
+        required("probe", pa.string()),  # or answer_length
+        pa.field("task", pa.string()),  # null where a measure is of two answers
+        required("measure", pa.string()),
+        LAYER,
+        required("n_group", pa.int32()),  # samples that have the measure
+        required("n_reference", pa.int32()),
+        required("n_compared", pa.int32()),  # of both, in strata that hold both
+        pa.field("mean_group", pa.float64()),
+        pa.field("mean_reference", pa.float64()),
+        pa.field("difference", pa.float64()),  # group − reference within strata
+        pa.field("hedges_g", pa.float64()),  # null where the measure does not vary within groups
+        pa.field("p_value", pa.float64()),
+        pa.field("q_value", pa.float64()),  # over all layers and measures of the contrast; null for answer_length
+        required("status", pa.string()),
+    ]
+)

@@ -1,0 +1,104 @@
+"""What the scores of a sample are made of: counts over its truth, the model's three answers and the judge's claims."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import CLAIM_LABELS
+from spd_faith.language.categories import canonical_category
+from spd_faith.scoring.formulas import matches
+
+FAILED_PARSES = ("no_response", "empty", "failed")  # a model's failure, which scores 0
+
+Name = str | None  # None: unknown, which matches nothing
+
+
+@dataclass(frozen=True)
+class Differences:
+    """A list of differences: the type and the category of each, lower case with single spaces."""
+
+    types: tuple[Name, ...]
+    names: tuple[Name, ...]
+
+    @classmethod
+    def of(cls, rows: list[dict[str, Any]]) -> "Differences":
+        names = (" ".join((row["category"] or "").lower().split()) or None for row in rows)
+        return cls(tuple(row["type"] for row in rows), tuple(names))
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    @property
+    def aliases(self) -> list[Name]:
+        """The COCO name that each name is an alias of, or the name itself."""
+        return [name and (canonical_category(name) or name) for name in self.names]
+
+    @property
+    def pairs(self) -> list[tuple[str, str] | None]:
+        """(type, category) of each difference; None where one of the two is unknown."""
+        both = zip(self.types, self.names, strict=True)
+        return [None if kind is None or name is None else (kind, name) for kind, name in both]
+
+
+@dataclass(frozen=True)
+class AnsweredSample:
+    """A sample's true differences beside what the model answers to the three questions."""
+
+    true: Differences
+    predicted: Differences
+    stated_num: int  # the number that the answer states, or the length of its list
+    verdicts: tuple[Name, Name]  # on "the same?" and "different?"
+    is_answered: bool
+
+    @classmethod
+    def of(
+        cls,
+        sample: Mapping[str, Any],
+        describe: Mapping[str, Any],
+        same: Mapping[str, Any],
+        different: Mapping[str, Any],
+    ) -> "AnsweredSample":
+        """From a row of SAMPLES and three of PARSED."""
+        stated = describe["predicted_num"]
+        return cls(
+            Differences.of(sample["differences"]),
+            Differences.of(describe["differences"]),
+            describe["listed_num"] if stated is None else stated,
+            (same["verdict"], different["verdict"]),
+            describe["parse_status"] not in FAILED_PARSES,
+        )
+
+
+Count = Callable[[AnsweredSample], int]
+
+
+def _of_type(kind: DifferenceType) -> dict[str, Count]:
+    return {
+        f"{kind}_matched": lambda a: min(a.predicted.types.count(kind), a.true.types.count(kind)),
+        f"{kind}_predicted": lambda a: a.predicted.types.count(kind),
+        f"{kind}_true": lambda a: a.true.types.count(kind),
+    }
+
+
+# each a column of SCORES, from which a dataset's values are made again
+COUNTS: dict[str, Count] = {
+    "n_gt": lambda a: len(a.true),
+    "n_pred": lambda a: a.stated_num,
+    "n_listed": lambda a: len(a.predicted),  # |P|
+    "n_unclear": lambda a: sum(verdict not in ("differs", "same") for verdict in a.verdicts),  # or missing, of two
+    "type_matched": lambda a: matches(a.predicted.types, a.true.types),
+    "category_matched": lambda a: matches(a.predicted.names, a.true.names),
+    "alias_matched": lambda a: matches(a.predicted.aliases, a.true.aliases),
+    "pair_matched": lambda a: matches(a.predicted.pairs, a.true.pairs),
+    **{name: count for kind in DifferenceType for name, count in _of_type(kind).items()},
+}
+
+# what the formulas of single samples need besides, and no sum
+FACTS: dict[str, Count] = {
+    "is_answered": lambda a: int(a.is_answered),
+    "n_differs": lambda a: a.verdicts.count("differs"),
+    "verdicts_agree": lambda a: int(a.verdicts in (("differs", "differs"), ("same", "same"))),
+}
+
+CLAIM_COUNTS = tuple(f"n_{label}" for labels in CLAIM_LABELS.values() for label in labels)

@@ -1,0 +1,163 @@
+"""What a metric is, and how its value over a dataset is made of what the samples contribute.
+
+A metric has a formula over named columns: the counts of single samples, or sums of them, and the values of the metrics
+that are declared before it. What it sums over samples, its *summands*, is all that its value over a dataset needs; so
+one matrix product gives the values of every bootstrap resample, and a subset of the samples needs no code of its own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from spd_faith.scoring.formulas import Array, overall, ratio
+
+Columns = Mapping[str, Array]  # by name, all of one shape
+Formula = Callable[[Columns], Array]
+
+
+class Role(StrEnum):
+    """Where a metric is shown."""
+
+    PART = "part"  # nowhere: later formulas need it
+    HEADLINE = "headline"
+    OVERALL = "overall"  # beside the headline
+    SECONDARY = "secondary"
+    DESCRIPTIVE = "descriptive"  # says how a model answers, not how well
+    BY_TYPE = "by_type"  # of one type of difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """A metric, declared once: every table, page and document that shows it reads it from here."""
+
+    name: str  # of its column in tables
+    label: str  # on the leaderboard
+    definition: str  # of one sample; Markdown
+    role: Role
+    title: str = ""  # what the label is short for
+    is_fraction: bool = True  # shown as a percentage
+    needs_judge: bool = False
+    tasks: tuple[str, ...] = ("describe",)  # of TASKS: the questions whose answers it is about
+    stored: bool = True  # has a column in SCORES
+    nullable: bool = True  # that column may be null
+    over_dataset: str = ""  # how it aggregates, in words
+    variants: Mapping[str, Formula] = field(
+        default_factory=dict
+    )  # of a sample; a config chooses one, usually the first
+
+    @abstractmethod
+    def of_samples(self, columns: Columns) -> Array:
+        """The values (samples,) of single samples; NaN where it is not defined or a judge failed."""
+
+    @abstractmethod
+    def scored(self, columns: Columns) -> Array:
+        """1.0 for each sample that is scored, 0.0 for the others; `columns` hold the samples' values, too."""
+
+    @abstractmethod
+    def summands(self, columns: Columns) -> dict[str, Array]:
+        """What is summed over samples, by name; `columns` hold the samples' values, too."""
+
+    @abstractmethod
+    def of_sums(self, sums: Columns) -> Array:
+        """The value over a dataset, of any shape; NaN where it is not defined or nothing is scored."""
+
+    @abstractmethod
+    def coverage(self, sums: Columns, samples: int) -> Array:
+        """The fraction of `samples`, the number behind each of `sums`, that is scored."""
+
+    @abstractmethod
+    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+        """The least and the greatest value (2, …) that scoring the unscored samples could give.
+
+        `before` has the bounds of the metrics that are declared before this one.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean(Metric):
+    """The mean of the samples' values, over those that have one."""
+
+    formula: Formula
+    low: float = 0.0
+    high: float = 1.0
+    over_dataset: str = "mean"
+
+    def of_samples(self, columns: Columns) -> Array:
+        return self.formula(columns)
+
+    def scored(self, columns: Columns) -> Array:
+        return (~np.isnan(columns[self.name])).astype(float)
+
+    def summands(self, columns: Columns) -> dict[str, Array]:
+        return {f"sum_{self.name}": np.nan_to_num(columns[self.name]), f"scored_{self.name}": self.scored(columns)}
+
+    def of_sums(self, sums: Columns) -> Array:
+        return ratio(sums[f"sum_{self.name}"], sums[f"scored_{self.name}"])
+
+    def coverage(self, sums: Columns, samples: int) -> Array:
+        return sums[f"scored_{self.name}"] / samples
+
+    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+        reach = np.array([self.low, self.high]).reshape(2, *(1,) * value.ndim)
+        known = np.where(coverage > 0, value, 0.0) * coverage
+        with np.errstate(invalid="ignore"):  # 0 × ∞ where nothing is missing
+            return np.where(coverage < 1, known + (1 - coverage) * reach, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled(Metric):
+    """The formula applied to `counts` that are summed first (a micro average). Every sample is scored."""
+
+    formula: Formula
+    counts: tuple[str, ...]
+    over_dataset: str = "micro: counts summed first"
+
+    def of_samples(self, columns: Columns) -> Array:
+        return self.formula(columns)
+
+    def scored(self, columns: Columns) -> Array:
+        return np.ones(columns[self.counts[0]].shape)
+
+    def summands(self, columns: Columns) -> dict[str, Array]:
+        return {count: columns[count] for count in self.counts}
+
+    def of_sums(self, sums: Columns) -> Array:
+        return self.formula(sums)
+
+    def coverage(self, sums: Columns, samples: int) -> Array:
+        return np.ones(sums[self.counts[0]].shape)
+
+    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+        return np.stack([value, value])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanOf(Metric):
+    """The unweighted mean of the values of other metrics; a sample is scored where it is by all of them."""
+
+    parts: tuple[Metric, ...]
+    over_dataset: str = "unweighted mean of their values"
+
+    def of_samples(self, columns: Columns) -> Array:
+        return self._mean(columns)
+
+    def scored(self, columns: Columns) -> Array:
+        return np.asarray(np.prod([part.scored(columns) for part in self.parts], axis=0))
+
+    def summands(self, columns: Columns) -> dict[str, Array]:
+        return {f"scored_{self.name}": self.scored(columns)}
+
+    def of_sums(self, sums: Columns) -> Array:
+        return self._mean(sums)
+
+    def coverage(self, sums: Columns, samples: int) -> Array:
+        return sums[f"scored_{self.name}"] / samples
+
+    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+        return self._mean(before)
+
+    def _mean(self, columns: Columns) -> Array:
+        return overall(np.stack([columns[part.name] for part in self.parts], axis=-1))

@@ -1,0 +1,43 @@
+"""The table of scores: its columns follow from the counts and the metrics that are declared."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.core.schemas import CLAIM_LABELS
+from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS
+from spd_faith.scoring.metrics import METRICS
+
+KEYS = ("sample_id", "split", "image_id", "control")  # as in SAMPLES
+TEXTS = (*KEYS, "parse_status", *(f"{metric}_status" for metric in CLAIM_LABELS))  # parse_status: of describe
+
+# Stored tables have their columns in this order; a column that is not named here comes after it.
+_ORDER = (
+    *(*KEYS, "parse_status", "n_gt", "n_pred", "n_listed", "dqr", "dqr_exact", "ds", "ds_count", "n_unclear"),
+    *("type_matched", "category_matched", "alias_matched", "pair_matched"),
+    *("tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure"),
+    *(f"{kind}_{count}" for kind in DifferenceType for count in ("matched", "predicted", "true")),
+    *(name for metric, labels in CLAIM_LABELS.items()
+      for name in (metric, f"{metric}_status", *(f"n_{label}" for label in labels))),
+    *("cr_signed", "cr_verdict", "overall"),
+)  # fmt: skip
+
+
+def _fields() -> Iterator["pa.Field[Any]"]:
+    yield from (pa.field(name, pa.string(), nullable=False) for name in TEXTS)
+    yield from (pa.field(name, pa.int32(), nullable=False) for name in (*COUNTS, *CLAIM_COUNTS))
+    yield from (pa.field(name, pa.float64(), metric.nullable) for name, metric in METRICS.items() if metric.stored)
+
+
+def _place(field: "pa.Field[Any]") -> int:
+    return _ORDER.index(field.name) if field.name in _ORDER else len(_ORDER)
+
+
+SCORES = pa.schema(sorted(_fields(), key=_place))
+
+
+def schema_of(**columns: pa.DataType) -> pa.Schema:
+    """The schema of these columns, any of which may be null."""
+    return pa.schema(list(columns.items()))
