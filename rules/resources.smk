@@ -12,5 +12,6 @@ def environment(wildcards):
 
 
 def scoring_group(wildcards):
-    """On a cluster, judging that takes seconds shares a job with parsing and scoring; other judging has its own."""
-    return "scores" if run.judges[wildcards.judge].runs_with_scoring else None
+    """The group that the profile gives to parsing, if judging takes seconds; other judging has jobs of its own."""
+    group = workflow.group_settings.overwrite_groups.get("parse_responses")
+    return group if run.judges[wildcards.judge].runs_with_scoring else None

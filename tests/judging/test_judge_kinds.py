@@ -64,7 +64,7 @@ def test_a_change_of_any_module_that_the_rules_run_judges_again(judged_by_rules)
 
 def test_a_change_of_any_data_that_the_rules_read_judges_again(judged_by_rules):
     read = {file for file in below_root(judged_by_rules["opened"]) if file.startswith("resources/")}
-    assert read and read <= set(RULES.input_modules())
+    assert read and read <= {*RULES.input_files(), *RULES.input_modules()}
 
 
 def test_judging_by_rules_loads_no_client_and_no_model(judged_by_rules):
@@ -73,13 +73,14 @@ def test_judging_by_rules_loads_no_client_and_no_model(judged_by_rules):
 
 
 def test_the_modules_of_the_rules_are_those_of_few_folders():
-    folders = {str(Path(module).parent) for module in RULES.input_modules()}
+    modules = [file for file in RULES.input_modules() if file.endswith(".py")]
+    folders = {str(Path(module).parent) for module in modules}
     library = "workflow_scripts/spd_faith"
     stages = ("core", "endpoints", "inference", "judging", "language", "parsing")
     assert folders == {"workflow_scripts", "resources/lexicon/en", *(f"{library}/{stage}" for stage in stages)}
     for stage, name in (("endpoints", "entries"), ("inference", "reasoning"), ("parsing", "answer_text")):
-        assert [m for m in RULES.input_modules() if f"/{stage}/" in m] == [f"{library}/{stage}/{name}.py"]
-    assert f"{library}/judging/endpoint_judge.py" not in RULES.input_modules()
+        assert [module for module in modules if f"/{stage}/" in module] == [f"{library}/{stage}/{name}.py"]
+    assert f"{library}/judging/endpoint_judge.py" not in modules
 
 
 def test_no_module_judges_again_at_an_endpoint_but_its_prompts_do():
