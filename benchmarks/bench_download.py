@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 PAIRS = 3000
-PICTURE_BYTES = 150_000
+IMAGE_BYTES = 150_000
 LIMIT_S = 60
 LIMIT_MIB = 1536
 COMMIT = "0" * 40
@@ -45,12 +45,12 @@ def write_repository(cache: Path, splits: dict[str, int]) -> None:
     difference = {"type": "color", "category": "car", "description": "It turned red."}
     difference |= {f"bbox_{axis}": 10.0 for axis in "xywh"}
     for split, pairs in splits.items():
-        pictures = [[head + os.urandom(PICTURE_BYTES - len(head)) for _ in range(pairs)] for _ in range(2)]
+        images = [[head + os.urandom(IMAGE_BYTES - len(head)) for _ in range(pairs)] for _ in range(2)]
         table = pa.table(
             {
                 "image_id": pa.array(range(pairs)),
-                "image1": pa.array(pictures[0], pa.binary()),
-                "image2": pa.array(pictures[1], pa.binary()),
+                "image1": pa.array(images[0], pa.binary()),
+                "image2": pa.array(images[1], pa.binary()),
                 "num_differences": pa.array([1] * pairs),
                 "differences": pa.array([[difference]] * pairs),
             }
@@ -92,7 +92,7 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             seconds, plain, mib = measure(Path(folder), splits)
         print(
-            f"{layout}: {sum(splits.values())} pairs of 2 × {PICTURE_BYTES // 1000} kB in {seconds:.1f} s, "
+            f"{layout}: {sum(splits.values())} pairs of 2 × {IMAGE_BYTES // 1000} kB in {seconds:.1f} s, "
             f"peak {mib:.0f} MiB; a plain copy takes {plain:.1f} s, ratio {seconds / plain:.1f}"
         )
         if seconds > LIMIT_S or mib > LIMIT_MIB:

@@ -33,7 +33,7 @@ from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint, load_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.generator import Generator
-from spd_faith.inference.pictures import decode
+from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 

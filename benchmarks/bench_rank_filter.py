@@ -20,11 +20,11 @@ LEAST = 80
 ROUNDS = 3
 
 
-def by_double_loop(picture: np.ndarray) -> np.ndarray:
-    found, mirrored = np.zeros_like(picture), np.pad(picture, 1, mode="reflect")
+def by_double_loop(image: np.ndarray) -> np.ndarray:
+    found, mirrored = np.zeros_like(image), np.pad(image, 1, mode="reflect")
     ranks = np.arange(9) - 4
-    for row in range(picture.shape[0]):
-        for column in range(picture.shape[1]):
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
             values = np.sort(mirrored[row : row + 3, column : column + 3], axis=None)
             mean, deviation = values.mean(), values.std()
             if deviation == 0:

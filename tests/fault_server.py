@@ -39,7 +39,7 @@ class Request:
         return "\n".join(part["text"] for part in self.parts if part["type"] == "text")
 
     @property
-    def pictures(self) -> list[bytes]:
+    def images(self) -> list[bytes]:
         """The encoded pictures of its data URLs."""
         urls = [part["image_url"]["url"] for part in self.parts if part["type"] == "image_url"]
         return [base64.b64decode(url.partition(";base64,")[2]) for url in urls]
@@ -56,7 +56,7 @@ class Request:
 
 def answer_of(request: Request) -> str:
     """An answer that hangs on the text and on each picture."""
-    seen = "".join(hashlib.sha256(picture).hexdigest() for picture in request.pictures) + request.text
+    seen = "".join(hashlib.sha256(image).hexdigest() for image in request.images) + request.text
     return f"answer {hashlib.sha256(seen.encode()).hexdigest()[:12]}"
 
 

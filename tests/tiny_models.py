@@ -282,7 +282,7 @@ def _llava_onevision_tokenizer() -> PreTrainedTokenizerFast:
 # Configs of the processors as published checkpoints have them: an image processor named by its class and some numbers.
 # Without torchvision transformers cannot build the processors to save them.
 _MEAN_AND_STD = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
-_QWEN2_PICTURES = {
+_QWEN2_IMAGES = {
     "image_processor_type": "Qwen2VLImageProcessor",
     "patch_size": 14,
     "merge_size": 2,
@@ -291,7 +291,7 @@ _QWEN2_PICTURES = {
     "max_pixels": MAX_PIXELS,
     **_MEAN_AND_STD,
 }
-_QWEN3_PICTURES = {
+_QWEN3_IMAGES = {
     "image_processor_type": "Qwen2VLImageProcessorFast",
     "patch_size": 16,
     "merge_size": 2,
@@ -299,7 +299,7 @@ _QWEN3_PICTURES = {
     "size": {"shortest_edge": 4 * 32 * 32, "longest_edge": 16 * 32 * 32},
     **_MEAN_AND_STD,
 }
-_INTERNVL_PICTURES = {
+_INTERNVL_IMAGES = {
     "image_processor_type": "GotOcr2ImageProcessorFast",
     "size": {"height": SIDE, "width": SIDE},
     "crop_to_patches": False,
@@ -307,18 +307,18 @@ _INTERNVL_PICTURES = {
     "max_patches": 12,
     **_MEAN_AND_STD,
 }
-_LLAVA_PICTURES = {
+_LLAVA_IMAGES = {
     "image_processor_type": "CLIPImageProcessor",
     "size": {"shortest_edge": SIDE},
     "do_center_crop": True,
     "crop_size": {"height": SIDE, "width": SIDE},
     **_MEAN_AND_STD,
 }
-_LLAVA_NEXT_PICTURES = _LLAVA_PICTURES | {
+_LLAVA_NEXT_IMAGES = _LLAVA_IMAGES | {
     "image_processor_type": "LlavaNextImageProcessor",
     "image_grid_pinpoints": _PINPOINTS,
 }
-_LLAVA_ONEVISION_PICTURES = {
+_LLAVA_ONEVISION_IMAGES = {
     "image_processor_type": "LlavaOnevisionImageProcessor",
     "size": {"height": SIDE, "width": SIDE},
     "image_grid_pinpoints": _PINPOINTS,
@@ -337,24 +337,24 @@ _Recipe = tuple[
 ]
 # by model type
 FAMILIES: dict[str, _Recipe] = {
-    "qwen2_vl": (byte_tokenizer, _qwen2_vl, "Qwen2VLProcessor", _QWEN2_PICTURES, {}, _QWEN2_VL),
-    "qwen2_5_vl": (byte_tokenizer, _qwen2_5_vl, "Qwen2_5_VLProcessor", _QWEN2_PICTURES, {}, _QWEN2_VL),
-    "qwen3_vl": (byte_tokenizer, _qwen3_vl, "Qwen3VLProcessor", _QWEN3_PICTURES, {}, _QWEN3_VL),
-    "qwen3_vl_moe": (byte_tokenizer, _qwen3_vl_moe, "Qwen3VLProcessor", _QWEN3_PICTURES, {}, _QWEN3_VL),
+    "qwen2_vl": (byte_tokenizer, _qwen2_vl, "Qwen2VLProcessor", _QWEN2_IMAGES, {}, _QWEN2_VL),
+    "qwen2_5_vl": (byte_tokenizer, _qwen2_5_vl, "Qwen2_5_VLProcessor", _QWEN2_IMAGES, {}, _QWEN2_VL),
+    "qwen3_vl": (byte_tokenizer, _qwen3_vl, "Qwen3VLProcessor", _QWEN3_IMAGES, {}, _QWEN3_VL),
+    "qwen3_vl_moe": (byte_tokenizer, _qwen3_vl_moe, "Qwen3VLProcessor", _QWEN3_IMAGES, {}, _QWEN3_VL),
     "internvl": (
         _internvl_tokenizer,
         _internvl,
         "InternVLProcessor",
-        _INTERNVL_PICTURES,
+        _INTERNVL_IMAGES,
         {"image_seq_length": 16},
         _INTERNVL,
     ),
-    "llava": (_llava_tokenizer, _llava, "LlavaProcessor", _LLAVA_PICTURES, _LLAVA_PROCESSOR, _LLAVA),
+    "llava": (_llava_tokenizer, _llava, "LlavaProcessor", _LLAVA_IMAGES, _LLAVA_PROCESSOR, _LLAVA),
     "llava_onevision": (
         _llava_onevision_tokenizer,
         _llava_onevision,
         "LlavaOnevisionProcessor",
-        _LLAVA_ONEVISION_PICTURES,
+        _LLAVA_ONEVISION_IMAGES,
         _LLAVA_ONEVISION_PROCESSOR,
         _LLAVA_ONEVISION,
     ),
@@ -365,20 +365,20 @@ UNLISTED: dict[str, _Recipe] = {
         _llava_tokenizer,
         _llava_next,
         "LlavaNextProcessor",
-        _LLAVA_NEXT_PICTURES,
+        _LLAVA_NEXT_IMAGES,
         _LLAVA_PROCESSOR,
         _LLAVA,
     ),
 }
 # of a family, around a text model whose feed-forward networks have no gate
 UNGATED: dict[str, _Recipe] = {
-    "llava_ungated": (_llava_tokenizer, _llava_ungated, "LlavaProcessor", _LLAVA_PICTURES, _LLAVA_PROCESSOR, _LLAVA),
+    "llava_ungated": (_llava_tokenizer, _llava_ungated, "LlavaProcessor", _LLAVA_IMAGES, _LLAVA_PROCESSOR, _LLAVA),
 }
 
 
 def save_tiny(family: str, folder: Path, seed: int = 0, template: str | None = None) -> None:
     """Write a checkpoint of a family, by model type, to `folder`: about 0.5 MB in float32."""
-    build_tokenizer, build_model, processor_class, pictures, processor, published = (FAMILIES | UNLISTED | UNGATED)[
+    build_tokenizer, build_model, processor_class, images, processor, published = (FAMILIES | UNLISTED | UNGATED)[
         family
     ]
     tokenizer = build_tokenizer()
@@ -388,7 +388,7 @@ def save_tiny(family: str, folder: Path, seed: int = 0, template: str | None = N
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    _write_json(folder / "preprocessor_config.json", pictures | {"processor_class": processor_class})
+    _write_json(folder / "preprocessor_config.json", images | {"processor_class": processor_class})
     if processor:
         _write_json(folder / "processor_config.json", processor | {"processor_class": processor_class})
     Path(folder, "chat_template.jinja").write_text(template or published, encoding="utf-8")

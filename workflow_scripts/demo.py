@@ -19,8 +19,8 @@ from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.dataset.merged import LAYOUTS, MergedLayout, find_layout, split
 from spd_faith.inference.backends import open_transformers
+from spd_faith.inference.images import decode
 from spd_faith.inference.named_models import is_reference_model, named_model
-from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 from spd_faith.inference.reasoning import split_reasoning
 from spd_faith.parsing.table import parse_response

@@ -34,7 +34,7 @@ def main() -> None:
     for sample in read_table(args.samples, SAMPLES).to_pylist():
         by_split.setdefault(sample["split"], []).append(sample)
     shown = {split: samples[:: max(1, len(samples) // args.pairs)][: args.pairs] for split, samples in by_split.items()}
-    pictures = {row["sample_id"]: row for row in read_table(args.images, IMAGES).to_pylist()}
+    images = {row["sample_id"]: row for row in read_table(args.images, IMAGES).to_pylist()}
 
     heights = [
         HEADING + THUMBNAIL + MARGIN + LINE_HEIGHT * max(len(caption(sample)) for sample in samples)
@@ -48,20 +48,20 @@ def main() -> None:
         draw.text((MARGIN, top), split, "black", ImageFont.load_default(20))
         for column, sample in enumerate(samples):
             left = MARGIN + column * (PAIR_WIDTH + 2 * MARGIN)
-            draw_pair(sheet, (left, top + HEADING), sample, pictures[sample["sample_id"]])
+            draw_pair(sheet, (left, top + HEADING), sample, images[sample["sample_id"]])
         top += height
     with whole_file(args.output) as part:
         sheet.save(part, "PNG", optimize=True)
 
 
-def draw_pair(sheet: Image.Image, corner: tuple[int, int], sample: dict[str, Any], pictures: dict[str, Any]) -> None:
+def draw_pair(sheet: Image.Image, corner: tuple[int, int], sample: dict[str, Any], images: dict[str, Any]) -> None:
     """Both pictures side by side, the true boxes in them, the differences below."""
     left, top = corner
     draw = ImageDraw.Draw(sheet)
     for shift, name, box_name in ((0, "original", "bbox"), (THUMBNAIL + GAP, "modified", "bbox_after")):
-        with Image.open(BytesIO(pictures[name])) as picture:
-            thumbnail = picture.convert("RGB").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-            scale_x, scale_y = THUMBNAIL / picture.width, THUMBNAIL / picture.height
+        with Image.open(BytesIO(images[name])) as image:
+            thumbnail = image.convert("RGB").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+            scale_x, scale_y = THUMBNAIL / image.width, THUMBNAIL / image.height
         sheet.paste(thumbnail, (left + shift, top))
         for box in (difference[box_name] for difference in sample["differences"]):
             if box:

@@ -43,7 +43,7 @@ from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
     answers_as_tokens,
-    holds_pictures,
+    holds_images,
     pairs_named_by_answers,
 )
 from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, members
@@ -178,7 +178,7 @@ def _pairs_and_answers(arguments: argparse.Namespace) -> tuple[list[Pair], Impor
         if lacking := set(PROBES[probe].needed_tasks) - file.tasks:
             keys = " or ".join(f"response_{task}" for task in sorted(lacking))
             raise UserError(f"{file.path}: no record has {keys}, and {probe} compares the two answers")
-    if not arguments.input_file and arguments.image_dir and holds_pictures(arguments.image_dir):
+    if not arguments.input_file and arguments.image_dir and holds_images(arguments.image_dir):
         pairs = pairs_named_by_answers(file.records, arguments.image_dir, arguments.max_samples)
     else:
         pairs = _pairs(arguments, limit=None)
@@ -191,15 +191,15 @@ def _pairs(arguments: argparse.Namespace, limit: int | None) -> list[Pair]:
     """Of each split the first `limit`; pictures of later ones are not looked at."""
     if not arguments.input_file:
         return check_pairs(FolderDataset.of_folder(arguments.multi_diff_dir or arguments.image_dir, limit))
-    pictures = arguments.image_dir and str(arguments.image_dir)
-    return check_pairs(JsonlDataset(source="jsonl", path=str(arguments.input_file), image_dir=pictures, limit=limit))
+    images = arguments.image_dir and str(arguments.image_dir)
+    return check_pairs(JsonlDataset(source="jsonl", path=str(arguments.input_file), image_dir=images, limit=limit))
 
 
 def _ask(entry: TransformersModel, prompts: dict[str, Prompt], folder: Path, answerer: Answerer) -> Rows:
     """Rows of `RESPONSES`. What was asked in an earlier run with the same folder is taken from its journal."""
     images = folder / "images.parquet"
-    pictures = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
-    asked = question_keys(pictures, prompts, identity(entry))
+    shas = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
+    asked = question_keys(shas, prompts, identity(entry))
     with Journal(folder / "journal") as journal, journal.alone("probe"):
         read = partial(read_questions, images, prompts=prompts)
         outcomes = ask_missing(asked, read, answerer, journal, "Answers")

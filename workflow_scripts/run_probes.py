@@ -42,8 +42,8 @@ def main() -> None:
         raise UserError(f"{arguments.model}: only a model of the backend transformers can be probed")
     prompts = load_prompts(arguments.prompts)
     samples = read_table(arguments.samples, SAMPLES).to_pylist()
-    pictures = read_table(arguments.images, IMAGES, columns=["sample_id"])["sample_id"].to_pylist()
-    check_keys(str(arguments.images), pictures, [sample["sample_id"] for sample in samples])
+    images = read_table(arguments.images, IMAGES, columns=["sample_id"])["sample_id"].to_pylist()
+    check_keys(str(arguments.images), images, [sample["sample_id"] for sample in samples])
     chosen = choose_samples(samples, arguments.samples_per_split, arguments.seed)
     columns = ["sample_id", "task", "prompt_sha", "prompt_tokens", "response_token_ids", "pixel_backend"]
     responses = read_table(arguments.responses, RESPONSES, columns=columns).to_pylist()

@@ -3,8 +3,8 @@
 import pytest
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
-from spd_faith.core.schemas import SCORES
 from spd_faith.language.change_kinds import CHANGES, FurtherChange, absence_from, change_named
+from spd_faith.scoring.tables import SCORES
 
 
 def test_the_order_of_the_types_is_that_of_the_columns():

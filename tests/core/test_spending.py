@@ -6,7 +6,7 @@ import pytest
 
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints.entries import Prices
-from spd_faith.endpoints.spending import Spending, most_picture_tokens, most_text_tokens
+from spd_faith.endpoints.spending import Spending, most_image_tokens, most_text_tokens
 
 
 def spend(spending, calls, usd=0.01, seconds=0.0):
@@ -100,12 +100,12 @@ def test_a_call_above_its_bound_raises_the_bounds_of_later_ones():
         ((4096, 4096), 21_400),
     ],
 )
-def test_a_pictures_bound_is_no_less_than_what_families_count(size, tokens):
-    assert most_picture_tokens(*size) >= tokens
+def test_a_images_bound_is_no_less_than_what_families_count(size, tokens):
+    assert most_image_tokens(*size) >= tokens
 
 
-def test_what_an_endpoint_is_known_to_count_for_a_picture_is_its_bound():
-    assert most_picture_tokens(28, 28, known=25_501) == 25_501
+def test_what_an_endpoint_is_known_to_count_for_a_image_is_its_bound():
+    assert most_image_tokens(28, 28, known=25_501) == 25_501
 
 
 def test_a_texts_bound_is_no_less_than_a_token_per_two_letters():

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 
-def picture(width: int, height: int, padding: int = 0) -> bytes:
+def image(width: int, height: int, padding: int = 0) -> bytes:
     """A JPEG picture; `padding` random bytes behind it make it as large as wanted, and hard to compress."""
     buffer = BytesIO()
     Image.new("RGB", (width, height), "teal").save(buffer, "JPEG")
@@ -25,8 +25,8 @@ def difference(**changes: object) -> dict:
 def pair(image_id: int, differences: list[dict], modified: bytes | None = None, padding: int = 0) -> dict:
     return {
         "image_id": image_id,
-        "image1": picture(60, 40, padding),
-        "image2": modified or picture(60, 40, padding),
+        "image1": image(60, 40, padding),
+        "image2": modified or image(60, 40, padding),
         "num_differences": len(differences),
         "differences": differences,
     }

@@ -78,8 +78,8 @@ def test_command_draws_the_default_dataset_with_the_committed_pixels(tmp_path: P
             assert hashlib.sha256(row[name]).hexdigest() == row[f"{name}_sha256"]
             shas += row[f"{name}_sha256"]
     assert digest.hexdigest() == PIXELS_SHA256
-    pictures = f"sha256:{hashlib.sha256(shas.encode()).hexdigest()[:16]}"
-    assert read_provenance(paths["--samples"]) == {"dataset": "demo", "revision": "seed 2026", "pictures": pictures}
+    content = f"sha256:{hashlib.sha256(shas.encode()).hexdigest()[:16]}"
+    assert read_provenance(paths["--samples"]) == {"dataset": "demo", "revision": "seed 2026", "pictures": content}
 
     assert {split: sum(row["split"] == split for row in samples) for split in dataset.splits} == dict.fromkeys(
         ("easy", "medium", "hard", "multi_diff"), 40

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dataset.published import difference, pair, parquet, picture, write
+from dataset.published import difference, image, pair, parquet, write
 from PIL import ExifTags, Image
 
 from spd_faith.core.errors import UserError
@@ -55,12 +55,12 @@ def test_descriptions_lose_their_quotation_marks_and_boxes_may_be_missing(tmp_pa
 
 
 def test_bytes_are_kept_as_published_and_sizes_that_differ_pass(tmp_path: Path) -> None:
-    larger = picture(61, 41)
+    larger = image(61, 41)
     as_struct = pair(1, [difference()], larger)
     as_struct |= {name: {"bytes": as_struct[name], "path": "1.jpg"} for name in ("image1", "image2")}
     write(tmp_path, "easy/part.parquet", [as_struct])
-    (sample,), (image,) = read(tmp_path, dataset(easy=None))
-    assert image["modified"] == larger
+    (sample,), (encoded,) = read(tmp_path, dataset(easy=None))
+    assert encoded["modified"] == larger
     assert (sample["width"], sample["height"]) == (60, 40)
 
 
@@ -146,7 +146,7 @@ def test_numbers_that_make_no_box_and_wrong_counts_are_reported_and_used(
 ) -> None:
     no_boxes = [difference(bbox_w=0.0), difference(bbox_x=float("nan")), difference(bbox_h=None)]
     none = difference(**{f"bbox_{axis}": None for axis in "xywh"})
-    pairs = [pair(1, [difference()]), pair(2, [*no_boxes, none], picture(10, 10)) | {"num_differences": 2}]
+    pairs = [pair(1, [difference()]), pair(2, [*no_boxes, none], image(10, 10)) | {"num_differences": 2}]
     write(tmp_path, "easy.parquet", pairs)
     (_, sample), _ = read(tmp_path, dataset(easy=2))
     assert sample["num_differences"] == 4

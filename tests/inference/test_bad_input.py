@@ -55,17 +55,17 @@ def noise(width, height, seed=0, channels=3):
     return Image.fromarray(pixels.squeeze())
 
 
-def encoded(picture, kind="PNG", **options):
+def encoded(image, kind="PNG", **options):
     out = io.BytesIO()
-    picture.save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 
-def lying(picture):
+def lying(image):
     """The picture stored on its side, with the Exif tag that says so (6: the stored left is seen on top)."""
     exif = Image.Exif()
     exif[274] = 6
-    return encoded(picture.transpose(Image.Transpose.ROTATE_90), exif=exif)
+    return encoded(image.transpose(Image.Transpose.ROTATE_90), exif=exif)
 
 
 GREY = noise(100, 80, 1, channels=1)
@@ -110,7 +110,7 @@ def odd_rows(request, checkpoints):
 
 
 @pytest.mark.parametrize("name", SAME_LOOK)
-def test_a_picture_is_seen_as_it_looks(odd_rows, name):
+def test_a_image_is_seen_as_it_looks(odd_rows, name):
     _, rows = odd_rows
     assert rows[name]["error"] is None
     assert rows[name]["response_token_ids"] == rows[f"{name}, plain"]["response_token_ids"]
@@ -122,13 +122,13 @@ def test_what_is_seen_differs(odd_rows):
 
 
 @pytest.mark.parametrize("name", ANSWERED)
-def test_a_picture_of_any_size_is_answered(odd_rows, name):
+def test_a_image_of_any_size_is_answered(odd_rows, name):
     _, rows = odd_rows
     assert rows[name]["error"] is None
     assert rows[name]["generated_tokens"] == len(rows[name]["response_token_ids"]) > 0
 
 
-def test_a_corrupt_picture_costs_its_own_row_alone(odd_rows):
+def test_a_corrupt_image_costs_its_own_row_alone(odd_rows):
     family, rows = odd_rows
     failed = {name: row["error"] for name, row in rows.items() if row["error"]}
     assert failed.pop("corrupt").startswith("picture: OSError: ")

@@ -29,7 +29,7 @@ class Describer:
         return [generation(f"{text} {a.width} {b.width}", [a.width, b.width]) for text, a, b in questions]
 
 
-def picture(width):
+def image(width):
     out = io.BytesIO()
     Image.new("RGB", (width, 2)).save(out, "PNG")
     return out.getvalue()
@@ -38,16 +38,16 @@ def picture(width):
 def questions(count, tasks=("same",), broken=()):
     """Pair i is named s{i}, its pictures are i + 1 and i + 101 wide; of those in `broken` the second is unreadable."""
     for i in range(count):
-        modified = b"no picture" if i in broken else picture(i + 101)
+        modified = b"no picture" if i in broken else image(i + 101)
         for task in tasks:
-            yield Question(f"s{i}", task, f"{task}?", picture(i + 1), modified)
+            yield Question(f"s{i}", task, f"{task}?", image(i + 1), modified)
 
 
 def outcomes(asked, generate, batch_size):
     return {(q.sample_id, q.task): answer for q, answer in answer_in_batches(asked, generate, batch_size)}
 
 
-def test_every_question_is_answered_about_its_own_pictures():
+def test_every_question_is_answered_about_its_own_images():
     found = outcomes(questions(5, ("describe", "same")), Describer(), 2)
     assert set(found) == {(f"s{i}", task) for task in ("describe", "same") for i in range(5)}
     assert found["s1", "describe"].response_text == "describe? 2 102"
@@ -64,7 +64,7 @@ def test_a_batch_holds_pairs_with_all_questions_about_them():
     assert [found[f"s{i}", "same"].batch_size for i in range(5)] == [4, 4, 4, 4, 2]
 
 
-def test_questions_about_a_pair_show_the_same_pictures():
+def test_questions_about_a_pair_show_the_same_images():
     shown = []
     outcomes(questions(2, ("describe", "same")), lambda asked: (shown.append(asked), Describer()(asked))[1], 2)
     (((_, *first), (_, *second), (_, *other), _),) = shown
@@ -97,7 +97,7 @@ def test_a_failing_batch_is_halved_until_the_question_stands_alone():
     assert [answer.batch_size for answer in answers] == [2, 2, None, 1, 4, 4, 4, 4]
 
 
-def test_a_picture_that_cannot_be_read_costs_its_own_questions_alone():
+def test_a_image_that_cannot_be_read_costs_its_own_questions_alone():
     generate = Describer()
     found = outcomes(questions(4, ("describe", "same"), broken=[2]), generate, 3)
     assert [key for key, answer in found.items() if answer.error] == [("s2", "describe"), ("s2", "same")]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
-from spd_faith.inference.pictures import decode, merge
+from spd_faith.inference.images import decode, merge
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def demo(folder, *arguments):
 
 
 @pytest.mark.slow
-def test_a_merged_picture_and_the_published_question(folder, tmp_path):
+def test_a_merged_image_and_the_published_question(folder, tmp_path):
     done = demo(
         folder, folder / "merged.png", "--question", "Are the two pictures same?", "--save_dir", tmp_path / "out"
     )
@@ -60,7 +60,7 @@ def test_a_merged_picture_and_the_published_question(folder, tmp_path):
     maps = sorted((tmp_path / "out" / "maps").iterdir())
     assert [path.name for path in maps] == [f"{number:02d}_{word}.png" for number, word in enumerate(words, start=1)]
     seen = [np.asarray(Image.open(path).convert("RGB"), dtype=int) for path in maps]
-    red = [(picture[..., 0] - picture[..., 1] > 60).any() for picture in seen]
+    red = [(image[..., 0] - image[..., 1] > 60).any() for image in seen]
     assert red == [False, True, True, True]  # no image token speaks of the verdict
     for name in ("original.png", "modified.png"):
         assert Image.open(tmp_path / "out" / name).tobytes() == Image.open(folder / name).convert("RGB").tobytes()
@@ -102,7 +102,7 @@ def test_a_reference_model_says_that_it_does_not_know_a_question(folder):
 
 
 @pytest.mark.slow
-def test_two_pictures_and_a_model_of_the_registry(folder):
+def test_two_images_and_a_model_of_the_registry(folder):
     truth = json.loads((folder / "truth.json").read_text())
     pair = (folder / "original.png", folder / "modified.png")
     done = demo(folder, *pair, "--question", "How many differences are there?", "--model_path", "tiny-internvl")

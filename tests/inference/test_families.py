@@ -94,7 +94,7 @@ def test_bfloat16(load, family, layout):
 
 @every_layout
 @every_family
-def test_each_picture_reaches_the_model(load, family, layout):
+def test_each_image_reaches_the_model(load, family, layout):
     text, original, modified = SQUARES
     shown = [(text, original, modified), (text, modified, original), (text, original, original)]
     assert len({answer.text for answer in load(family, layout).generator.generate(shown)}) == 3
@@ -180,9 +180,9 @@ def test_spans_hold_every_image_token_and_the_text_alone(load, family, layout):
 
 @every_layout
 @every_family
-def test_further_questions_about_the_same_pictures_are_the_prompts_that_they_are_alone(load, family, layout):
+def test_further_questions_about_the_same_images_are_the_prompts_that_they_are_alone(load, family, layout):
     answerer = load(family, layout)
-    groups = [[(text, *pictures) for text in ("Same?", "How many differences?")] for _, *pictures in QUESTIONS]
+    groups = [[(text, *images) for text in ("Same?", "How many differences?")] for _, *images in QUESTIONS]
     inputs, prompts = answerer.builder.build_groups(groups)
     firsts = answerer.builder.build([group[0] for group in groups])
     assert all(torch.equal(values, firsts[name]) for name, values in inputs.items())
@@ -228,15 +228,15 @@ def corners(width, height, size):
 
 @pytest.mark.parametrize("size", [(448, 448), (300, 400), (640, 480)])
 @pytest.mark.parametrize("which", [0, 1], ids=["original", "modified"])
-def test_llava_sees_every_corner_of_both_pictures(load, size, which):
+def test_llava_sees_every_corner_of_both_images(load, size, which):
     """A changed corner changes the input, and only in that picture's part of it."""
     answerer = load("llava", "merged")
     seen = []
     for place in [None, *corners(*size, 24)]:
-        pictures = [Image.new("RGB", size, "green"), Image.new("RGB", size, "green")]
+        images = [Image.new("RGB", size, "green"), Image.new("RGB", size, "green")]
         if place:
-            pictures[which].paste("white", (*place, place[0] + 24, place[1] + 24))
-        seen.append(answerer.builder.build([("Same?", *pictures)])["pixel_values"][0])
+            images[which].paste("white", (*place, place[0] + 24, place[1] + 24))
+        seen.append(answerer.builder.build([("Same?", *images)])["pixel_values"][0])
     plain, *changed = seen
     assert plain.shape == (3, 112, 112)
     along = 2 if size[0] <= size[1] else 1  # side by side or stacked
@@ -255,10 +255,10 @@ def test_llava_sees_every_corner_of_a_pair(load, which):
     answerer = load("llava", "pair")
     seen = []
     for place in [None, *corners(300, 100, 24)]:
-        pictures = [Image.new("RGB", (300, 100), "green"), Image.new("RGB", (300, 100), "green")]
+        images = [Image.new("RGB", (300, 100), "green"), Image.new("RGB", (300, 100), "green")]
         if place:
-            pictures[which].paste("white", (*place, place[0] + 24, place[1] + 24))
-        seen.append(answerer.builder.build([("Same?", *pictures)])["pixel_values"])
+            images[which].paste("white", (*place, place[0] + 24, place[1] + 24))
+        seen.append(answerer.builder.build([("Same?", *images)])["pixel_values"])
     for values in seen[1:]:
         assert not torch.equal(values[which], seen[0][which])
         assert torch.equal(values[1 - which], seen[0][1 - which])
@@ -281,13 +281,13 @@ def test_a_square_is_not_cropped_by_a_processor_that_resizes_to_more(checkpoints
     assert torch.equal(seen, load("llava", "merged").builder.build([SQUARES])["pixel_values"])
 
 
-def test_internvl_is_shown_whole_pictures(load):
+def test_internvl_is_shown_whole_images(load):
     """Its processor would cut these into tiles."""
     wide = ("Same?", noise(448, 112, 1), noise(448, 112, 2))
     assert load("internvl").builder.build([wide])["pixel_values"].shape == (2, 3, 112, 112)
 
 
-def test_two_pictures_for_a_model_of_one_are_told(checkpoints, caplog):
+def test_two_images_for_a_model_of_one_are_told(checkpoints, caplog):
     load_answerer(entry(checkpoints / "llava"))
     assert "was trained on one image per prompt; consider image_layout: merged" in caplog.text
     caplog.clear()
@@ -399,7 +399,7 @@ def test_a_family_that_is_not_listed_works(tmp_path, family, layout):
     assert len({answer.text for answer in alone}) == 4
 
 
-def test_tiles_of_a_large_picture_are_not_given_up(tmp_path):
+def test_tiles_of_a_large_image_are_not_given_up(tmp_path):
     """LLaVA-NeXT crops its tiles, not the picture: a merged picture of 224 × 112 is a view of it and two tiles."""
     save_tiny("llava_next", tmp_path / "next")
     inputs = load_answerer(entry(tmp_path / "next", image_layout="merged")).builder.build([SQUARES])
@@ -411,7 +411,7 @@ def remove_template(folder):
     (folder / "chat_template.jinja").unlink()
 
 
-def remove_pictures(folder):
+def remove_images(folder):
     (folder / "preprocessor_config.json").unlink()
 
 
@@ -424,7 +424,7 @@ def change_type(model_type):
 
 MISSING = {
     "chat template": (remove_template, r"has no chat template \(chat_template\.jinja\)"),
-    "processor": (remove_pictures, "the processor could not be loaded\n  Can.t load image processor"),
+    "processor": (remove_images, "the processor could not be loaded\n  Can.t load image processor"),
     "unknown architecture": (change_type("no_such_vlm"), r"its config could not be loaded\n  .*no_such_vlm"),
     "model class": (change_type("qwen2"), "no model class that answers with text about images for the type qwen2"),
 }

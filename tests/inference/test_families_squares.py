@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spd_faith.inference.pictures import alone_on_square, compose, merged_on_square
+from spd_faith.inference.images import alone_on_square, compose, merged_on_square
 
 RED, BLUE, GREY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
 
 
-def areas(picture):
+def areas(image):
     """Bounding box (left, top, right, bottom) and number of pixels of each colour."""
-    pixels = np.asarray(picture)
+    pixels = np.asarray(image)
     found = {}
     for color in np.unique(pixels.reshape(-1, 3), axis=0):
         ys, xs = np.nonzero((pixels == color).all(axis=-1))
@@ -65,9 +65,9 @@ def test_extreme_shapes_keep_at_least_one_pixel_of_each(size):
 @pytest.mark.parametrize(
     ("size", "box"), [((40, 40), (0, 0, 112, 112)), ((20, 40), (28, 0, 84, 112)), ((40, 20), (0, 28, 112, 84))]
 )
-def test_one_picture_on_a_square(size, box):
-    picture = plain(size, RED)
-    found = areas(compose(alone_on_square(size, 0, 112), (picture, picture)))
+def test_one_image_on_a_square(size, box):
+    image = plain(size, RED)
+    found = areas(compose(alone_on_square(size, 0, 112), (image, image)))
     assert found[RED] == (box, (box[2] - box[0]) * (box[3] - box[1]))
     assert set(found) <= {RED, GREY}
 

@@ -65,7 +65,7 @@ def test_prompts_are_padded_on_the_left(generator, passed_to_model):
     assert mask.sum(dim=1).min() < mask.shape[1]  # some padding there was
 
 
-def test_question_and_pictures_reach_the_model(generator):
+def test_question_and_images_reach_the_model(generator):
     ((text, original, modified),) = SQUARES
     changed = [
         (text, original, modified),

@@ -26,7 +26,7 @@ USD = (100 * 1 + 10 * 10) / 1e6  # of a call, by the server's count and the entr
 pytestmark = pytest.mark.slow
 
 
-def picture(red, blue):
+def image(red, blue):
     out = io.BytesIO()
     Image.new("RGB", (8, 8), (red, 0, blue)).save(out, "PNG")
     return out.getvalue()
@@ -36,7 +36,7 @@ def picture(red, blue):
 def inputs(tmp_path):
     samples, images = [], []
     for row in range(PAIRS):
-        original, modified = picture(row, 0), picture(row, 200)
+        original, modified = image(row, 0), image(row, 200)
         key = {"sample_id": f"easy/{row:05d}_{row}"}
         shas = {"original_sha256": sha256(original), "modified_sha256": sha256(modified)}
         truth = {"num_differences": 1, "differences": [{"type": "color", "category": "clock"}], "control": "none"}

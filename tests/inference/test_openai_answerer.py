@@ -93,7 +93,7 @@ def ask(answerer):
 # ---- what is asked ---------------------------------------------------------------------------------------------------
 
 
-def test_the_request_holds_the_pictures_then_the_text_and_the_entrys_fields(ask):
+def test_the_request_holds_the_images_then_the_text_and_the_entrys_fields(ask):
     _, server = ask(request={"temperature": 0, "thinking": {"type": "enabled"}}, length_field="max_completion_tokens")
     [request] = server.requests
     assert request.path == "/v1/chat/completions"
@@ -110,11 +110,11 @@ def test_the_request_holds_the_pictures_then_the_text_and_the_entrys_fields(ask)
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg"])
-def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(ask, format):
+def test_images_are_sent_in_the_stated_format_no_larger_than_stated(ask, format):
     asked = question(original=png("red", (2000, 1000)), modified=png("blue", (30, 60)))
     _, server = ask(asked=asked, images=SentImages(format=format, max_side=500))
-    sent = [Image.open(io.BytesIO(picture)) for picture in server.requests[0].pictures]
-    assert [(picture.format.lower(), picture.size) for picture in sent] == [(format, (500, 250)), (format, (30, 60))]
+    sent = [Image.open(io.BytesIO(image)) for image in server.requests[0].images]
+    assert [(image.format.lower(), image.size) for image in sent] == [(format, (500, 250)), (format, (30, 60))]
     url = server.requests[0].parts[0]["image_url"]["url"]
     assert url.startswith(f"data:image/{format};base64,")
 
@@ -124,7 +124,7 @@ def test_png_loses_nothing(ask):
     file = io.BytesIO()
     original.save(file, "png")
     _, server = ask(asked=question(original=file.getvalue()), images=SentImages(format="png"))
-    assert Image.open(io.BytesIO(server.requests[0].pictures[0])).tobytes() == original.tobytes()
+    assert Image.open(io.BytesIO(server.requests[0].images[0])).tobytes() == original.tobytes()
 
 
 def test_jpeg_keeps_the_colour_of_a_single_pixel_column(ask):
@@ -134,19 +134,19 @@ def test_jpeg_keeps_the_colour_of_a_single_pixel_column(ask):
     file = io.BytesIO()
     striped.save(file, "png")
     _, server = ask(asked=question(original=file.getvalue()))
-    red, green, _ = Image.open(io.BytesIO(server.requests[0].pictures[0])).getpixel((33, 32))
+    red, green, _ = Image.open(io.BytesIO(server.requests[0].images[0])).getpixel((33, 32))
     assert red - green > 200  # with halved colours it is 130
 
 
-def test_merged_pictures_are_sent_as_one(ask):
+def test_merged_images_are_sent_as_one(ask):
     asked = question(original=png("red", (100, 50)), modified=png("blue", (100, 50)))
     _, server = ask(asked=asked, image_layout="merged", images=SentImages(format="png", max_side=50))
-    [picture] = [Image.open(io.BytesIO(picture)) for picture in server.requests[0].pictures]
-    assert picture.size == (50, 50)  # stacked to 100 × 100, then reduced
-    assert (picture.getpixel((25, 10)), picture.getpixel((25, 40))) == ((255, 0, 0), (0, 0, 255))
+    [image] = [Image.open(io.BytesIO(image)) for image in server.requests[0].images]
+    assert image.size == (50, 50)  # stacked to 100 × 100, then reduced
+    assert (image.getpixel((25, 10)), image.getpixel((25, 40))) == ((255, 0, 0), (0, 0, 255))
 
 
-def test_a_picture_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(answerer):
+def test_a_image_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(answerer):
     with FaultServer() as server:
         asked = [question(0), question(1, modified=b"no picture"), question(2)]
         answers = {q.sample_id: a for q, a in answerer(server).answer(asked)}
@@ -201,7 +201,7 @@ def test_an_answer_has_its_text_tokens_cost_and_time(ask):
 
 def test_each_answer_belongs_to_its_question(answerer):
     def foretold(asked):
-        return f"about {asked.text} and {asked.pictures[0][-40:].hex()}"
+        return f"about {asked.text} and {asked.images[0][-40:].hex()}"
 
     with FaultServer(answer=foretold) as server:
         answerer = answerer(server, images=SentImages(format="png"))
@@ -483,7 +483,7 @@ def charged(server):
 BOUND = ((256 + 11 // 2 + 2 * (2048 + 56 * 28 // 192)) * 2.5 + 640) / 1e6
 
 
-def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(answerer):
+def test_a_call_is_bounded_by_what_its_model_counts_for_a_image(answerer):
     with FaultServer() as server:
         # two pictures of 100,000 tokens, at 2.5 dollars a million, are the whole limit, and the words come on top
         fields = {"prices": PRICES, "max_usd": 0.5}

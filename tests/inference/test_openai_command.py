@@ -96,8 +96,8 @@ def test_flagged_questions_are_rows_at_every_start(run, tmp_path):
     first = []
 
     def script(request):
-        first.extend(request.pictures[:1] if not first else [])
-        if request.pictures[0] != first[0]:
+        first.extend(request.images[:1] if not first else [])
+        if request.images[0] != first[0]:
             return None
         if "the same?" in request.text:
             return status(403, {"message": "flagged", "metadata": {"reasons": ["x"], "flagged_input": "y"}})

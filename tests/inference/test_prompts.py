@@ -49,8 +49,8 @@ def test_what_the_model_reads(tiny_checkpoint, passed_to_model, task):
 
     entry = TransformersModel(backend="transformers", model=str(tiny_checkpoint), dtype="float32", max_new_tokens=1)
     # 56 × 56 pixels are four image tokens
-    pictures = Image.new("RGB", (56, 56), "red"), Image.new("RGB", (56, 56), "blue")
-    load_answerer(entry).generator.generate([(load_prompts(PROMPTS)[task].text, *pictures)])
+    images = Image.new("RGB", (56, 56), "red"), Image.new("RGB", (56, 56), "blue")
+    load_answerer(entry).generator.generate([(load_prompts(PROMPTS)[task].text, *images)])
     read = byte_tokenizer().decode(passed_to_model[0]["input_ids"][0])
     assert read == (GOLDEN / f"{task}.txt").read_text(encoding="utf-8")
 

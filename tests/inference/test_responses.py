@@ -78,7 +78,7 @@ def test_every_question_has_its_row_task_by_task(images, tmp_path):
     assert table["dtype"].to_pylist() == ["float32"] * 6
 
 
-def test_the_same_pictures_are_asked_once(images):
+def test_the_same_images_are_asked_once(images):
     teller = Teller()
     rows = run(images, teller)
     assert sorted(teller.asked) == [(sample, task) for sample in ("s0", "s1") for task in ("describe", "same")]
@@ -107,7 +107,7 @@ def test_a_change_of_identity_or_prompt_asks_again_what_it_concerns(images, chan
     assert len(teller.asked) == asked
 
 
-def test_a_changed_picture_asks_again_about_its_pair(images):
+def test_a_changed_image_asks_again_about_its_pair(images):
     run(images, Teller())
     rows = read_table(images, IMAGES).to_pylist()
     rows[1] |= {"modified": b"e", "modified_sha256": sha256(b"e")}
@@ -173,7 +173,7 @@ def test_progress_counts_every_question(images, capsys):
     assert "Teller: 4/4 questions" in capsys.readouterr().err
 
 
-def test_pictures_of_other_samples_are_not_read(images):
+def test_images_of_other_samples_are_not_read(images):
     (question,) = read_questions(images, [QuestionId("s1", "same")], PROMPTS)
     assert (question.id, question.text) == (("s1", "same"), "Same?")
     assert (question.original, question.modified) == (b"c", b"d")

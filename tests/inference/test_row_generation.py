@@ -148,12 +148,12 @@ def test_a_row_with_fewer_questions_lets_none_go_on(folder_of, rows, widths, tmp
 def test_what_prompts_have_in_common_is_read_once(folder_of, rows, widths):
     """`Same?` and `Sad?` about pictures of 16 tokens; the prompt's are counted in tests/probes/test_prepared.py."""
     answerer = load_answerer(entry(folder_of("qwen2_vl"), max_new_tokens=3))
-    pictures = []
+    images = []
     answerer.checkpoint.model.model.visual.register_forward_pre_hook(
-        lambda module, inputs, named: pictures.append(len(named["grid_thw"])), with_kwargs=True
+        lambda module, inputs, named: images.append(len(named["grid_thw"])), with_kwargs=True
     )
     answerer.generator.generate([(text, *PAIRS[0]) for text in ("Same?", "Sad?")])
-    assert pictures == [2]
+    assert images == [2]
     before, markers = 38 + 7 + 16 + 2 + 16 + 1, 2 + 11
     assert widths == [(1, before + len("Sa")), (1, 2 * (len("me?") + markers)), (1, 2), (1, 2)]
 

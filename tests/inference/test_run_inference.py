@@ -124,7 +124,7 @@ def test_an_unknown_model_is_refused(inputs):
     check_refused(run(inputs, "tinny"), inputs, "found:   'tinny'", "nearest: tiny")
 
 
-def test_pictures_that_are_not_those_of_the_samples_are_refused(inputs):
+def test_images_that_are_not_those_of_the_samples_are_refused(inputs):
     write_table(inputs / "samples.parquet", [sample_row("easy/00000_a"), sample_row("easy/00002_c")], SAMPLES)
     check_refused(run(inputs), inputs, "missing: 1 (easy/00002_c)", "unexpected: 1 (easy/00001_b)")
 

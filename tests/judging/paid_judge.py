@@ -101,7 +101,7 @@ def answers_of(number: int) -> dict[str, str]:
     }
 
 
-def picture(red: int, blue: int) -> bytes:
+def image(red: int, blue: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), (red * 16 % 256, red // 16, blue)).save(file, "PNG")
     return file.getvalue()
@@ -112,7 +112,7 @@ def write_pairs(folder: Path, count: int) -> None:
     samples, images = [], []
     for row in range(count):
         key = {"sample_id": f"easy/{row:05d}_{row}"}
-        original, modified = picture(row, 0), picture(row, 200)
+        original, modified = image(row, 0), image(row, 200)
         shas = {"original_sha256": sha256(original), "modified_sha256": sha256(modified)}
         size = {"split": "easy", "image_id": str(row), "width": 8, "height": 8}
         samples.append(key | size | {"num_differences": 1, "differences": TRUTH, "control": "none"})

@@ -69,7 +69,7 @@ def test_scores_are_those_of_the_labels(judged):
     assert drf["seconds"] > 0 and drf["judge_score"] is None and drf["score_spread"] is None
 
 
-def test_each_metric_has_its_model_its_form_and_both_pictures(judged):
+def test_each_metric_has_its_model_its_form_and_both_images(judged):
     with FaultServer(answer=honest) as server:
         judged.run(server)
     by_metric = {metric: [r for r in server.requests if metric_of(r) == metric] for metric in ("drf", "cr")}
@@ -80,16 +80,16 @@ def test_each_metric_has_its_model_its_form_and_both_pictures(judged):
             assert (body["model"], body["temperature"], body["seed"]) == (f"asked-{metric}", 0, 0)
             assert body["max_tokens"] == 512 and body["response_format"]["json_schema"]["strict"] is True
             assert [message["role"] for message in body["messages"]] == ["system", "user"]
-        pairs = [tuple(request.pictures) for request in requests]
+        pairs = [tuple(request.images) for request in requests]
         assert {len(pair) for pair in pairs} == {2} and len(set(pairs)) == 4
     numbers = {answer: number for number in range(4) for answer in answers_of(number).values()}
     by_pair = {}
     for request in server.requests:
-        by_pair.setdefault(tuple(request.pictures), set()).add(numbers[fenced(request)[0]])
+        by_pair.setdefault(tuple(request.images), set()).add(numbers[fenced(request)[0]])
     assert sorted(map(list, by_pair.values())) == [[0], [1], [2], [3]]
 
 
-def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(judged):
+def test_images_are_sent_in_the_stated_format_no_larger_than_stated(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     for row, size in zip(table, [(100, 50), (30, 60), (20, 20), (50, 50)], strict=True):
         file = io.BytesIO()
@@ -98,19 +98,19 @@ def test_pictures_are_sent_in_the_stated_format_no_larger_than_stated(judged):
     write_table(judged.folder / "images.parquet", table, IMAGES)
     with FaultServer(answer=honest) as server:
         judged.run(server, images={"format": "png", "max_side": 50})
-    sent = [Image.open(io.BytesIO(request.pictures[0])) for request in server.requests if request.pictures]
-    assert {picture.size for picture in sent} == {(50, 25), (25, 50), (20, 20), (50, 50)}
-    assert {picture.format for picture in sent} == {"PNG"}
+    sent = [Image.open(io.BytesIO(request.images[0])) for request in server.requests if request.images]
+    assert {image.size for image in sent} == {(50, 25), (25, 50), (20, 20), (50, 50)}
+    assert {image.format for image in sent} == {"PNG"}
 
 
-def test_pictures_are_not_sent_where_the_endpoint_takes_none(judged):
+def test_images_are_not_sent_where_the_endpoint_takes_none(judged):
     (judged.folder / "images.parquet").unlink()
     with FaultServer(answer=honest) as server:
         judged.run(server, images=None)
-    assert [request.pictures for request in server.requests] == [[]] * 8
+    assert [request.images for request in server.requests] == [[]] * 8
 
 
-def test_pictures_that_are_to_be_sent_must_be_there(judged):
+def test_images_that_are_to_be_sent_must_be_there(judged):
     (judged.folder / "images.parquet").unlink()
     with FaultServer() as server, pytest.raises(UserError, match=r"images\.parquet: no such file"):
         judged.run(server)
@@ -137,7 +137,7 @@ def test_a_reply_out_of_form_is_asked_again_once_with_the_fault_named(judged):
     assert roles == ["system", "user", "assistant", "user"]
     assert again.body["messages"][2]["content"] == '{"claims": [{"quote": "x"}]}'
     assert "claims.0.about: Field required" in again.body["messages"][3]["content"]
-    assert len(again.pictures) == 2
+    assert len(again.images) == 2
     assert len(server.requests) == 4 + 8
 
 
@@ -267,7 +267,7 @@ def test_answers_that_say_nothing_are_judged_without_a_call(judged):
     assert {row["calls"] for row in rows.values()} == {None}
 
 
-def test_a_picture_that_cannot_be_read_costs_its_own_row_alone_and_no_call(judged):
+def test_a_image_that_cannot_be_read_costs_its_own_row_alone_and_no_call(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     table[1]["modified"] = b"no picture"
     write_table(judged.folder / "images.parquet", table, IMAGES)
@@ -307,17 +307,15 @@ def test_another_model_pays_for_its_new_answers_alone(judged):
     assert {key for key in one if one[key]["question_sha"] != other[key]["question_sha"]} == {(2, "drf")}
 
 
-@pytest.mark.parametrize(("pictures", "of_consistency"), [({"max_side": 1024}, 4), (None, 1)])
-def test_equal_answers_about_other_pictures_are_one_question_where_those_are_not_shown(
-    judged, pictures, of_consistency
-):
+@pytest.mark.parametrize(("images", "of_consistency"), [({"max_side": 1024}, 4), (None, 1)])
+def test_equal_answers_about_other_images_are_one_question_where_those_are_not_shown(judged, images, of_consistency):
     rows = read_table(judged.folder / "samples.parquet", SAMPLES).to_pylist()
     for number, row in enumerate(rows):
         row["differences"] = [TRUTH[0] | {"description": f"car {number}"}]
     write_table(judged.folder / "samples.parquet", rows, SAMPLES)
     write_answers(judged.folder, "model", [answers_of(0)] * 4)
     with FaultServer(answer=honest) as server:
-        judged.run(server, images=pictures)
+        judged.run(server, images=images)
     metrics = [metric_of(request) for request in server.requests]
     assert (metrics.count("cr"), metrics.count("drf")) == (of_consistency, 4)
 
@@ -328,7 +326,7 @@ def changed_truth(judged):
     write_table(judged.folder / "samples.parquet", rows, SAMPLES)
 
 
-def changed_picture(judged):
+def changed_image(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     table[0] |= {"original": table[1]["original"], "original_sha256": table[1]["original_sha256"]}
     write_table(judged.folder / "images.parquet", table, IMAGES)
@@ -352,7 +350,7 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         (None, {"request": {"temperature": 0}}, 8),
         (None, {"images": {"max_side": 28}}, 8),
         (changed_truth, {}, 1),
-        (changed_picture, {}, 2),
+        (changed_image, {}, 2),
         (changed_prompt, {}, 4),
     ],
     ids=[
@@ -391,7 +389,7 @@ def test_a_limit_in_dollars_stops_before_it_is_passed_and_the_next_start_goes_on
     assert len(server.requests) == 8
 
 
-def test_a_call_is_bounded_by_what_its_model_counts_for_a_picture(judged):
+def test_a_call_is_bounded_by_what_its_model_counts_for_a_image(judged):
     def bound(**fields):
         models = {metric: {"model": "m", "prices": PRICES} | fields for metric in ("drf", "cr")}
         with FaultServer() as server, pytest.raises(UserError) as caught:

@@ -21,7 +21,7 @@ from spd_faith.language.reading import read_assertions
         ("The car turned blue.", (None, "blue")),
     ],
 )
-def test_colors_by_picture(text, colors):
+def test_colors_by_image(text, colors):
     (said,) = read_assertions(text)
     assert (said.kind, said.objects, said.colors) == ("difference", ("car",), colors)
 
@@ -35,7 +35,7 @@ def test_colors_by_picture(text, colors):
         ("The cup was at the top; now it is at the bottom.", None),
     ],
 )
-def test_places_by_picture(text, places):
+def test_places_by_image(text, places):
     if places is None:  # two clauses: a state, and a difference
         first, second = read_assertions(text)
         assert (first.kind, first.image, first.places[0]) == ("state", 0, "top")
@@ -67,11 +67,11 @@ def test_numbers_open_entries_and_a_new_list_is_another():
     assert [number for _, number in entries] == [1, 2, 1]
 
 
-def test_a_picture_holds_for_its_list():
+def test_a_image_holds_for_its_list():
     text = "Picture 1:\n- a red car\n- a dog\n\nPicture 2:\n- a blue car\n- a dog"
     said = read_assertions(text)
     assert [(a.kind, a.image, a.objects) for a in said] == [
-        ("state", picture, (name,)) for picture in (0, 1) for name in ("car", "dog")
+        ("state", image, (name,)) for image in (0, 1) for name in ("car", "dog")
     ]
     assert [a.kind for a in fold(said)] == ["state"] * 4  # told apart, each side is a state of its own picture
     assert [a.change for a in fold(said, apart=True) if a.kind == "difference"] == ["color"]

@@ -41,7 +41,7 @@ def summary(samples: pa.Table = SAMPLES, resamples: int = 500, **tables: pa.Tabl
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def test_visual_attention_is_both_pictures_over_layers_tokens_and_samples() -> None:
+def test_visual_attention_is_both_images_over_layers_tokens_and_samples() -> None:
     """A: layer 0 has .5, .3, layer 1 has .3, .1: tokens of .4 and .2, mean .3. B: three tokens .6, .3, .3, mean .4."""
     rows = attention(A, [(0.3, 0.2), (0.1, 0.2)], [(0.2, 0.1), (0.0, 0.1)])
     rows += attention(B, [(0.6, None), (0.3, None), (0.3, None)])  # a merged picture

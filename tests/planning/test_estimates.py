@@ -25,7 +25,7 @@ def test_a_local_model_by_hand():
     assert usage.answers == 0
 
 
-def test_pictures_smaller_than_the_budget_are_not_enlarged_to_it():
+def test_images_smaller_than_the_budget_are_not_enlarged_to_it():
     entry = local(pixel_budget=PixelBudget(min_pixels=1, max_pixels=1_003_520))
     assert estimated_usage(entry, LENGTHS).prompt_tokens == pytest.approx(2 * 640 * 480 / 784 + 50)
     assert estimated_usage(local(), LENGTHS, pixels=7_840).prompt_tokens == 2 * 10 + 50

@@ -55,9 +55,9 @@ def results(tmp_path):
     """Four pairs, of which the model `local` has answered three questions of 10 tokens in 2 seconds each."""
     rows = []
     for number in range(4):
-        pictures = {"original": b"%d" % number, "modified": b"%d'" % number}
-        shas = {f"{name}_sha256": sha256(data) for name, data in pictures.items()}
-        rows.append({"sample_id": f"s{number}", **pictures, **shas})
+        images = {"original": b"%d" % number, "modified": b"%d'" % number}
+        shas = {f"{name}_sha256": sha256(data) for name, data in images.items()}
+        rows.append({"sample_id": f"s{number}", **images, **shas})
     write_table(tmp_path / "images.parquet", rows, IMAGES)
     answer = {"prompt_tokens": 100, "generated_tokens": 10, "seconds": 2.0}
     with Journal(tmp_path / "journal/responses/local") as journal:

@@ -4,7 +4,7 @@ import json
 
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.entries import DemoDataset
-from spd_faith.inference.pictures import decode, merge
+from spd_faith.inference.images import decode, merge
 
 
 def save_drawn_pairs(folder, count):
@@ -19,15 +19,13 @@ def save_drawn_pairs(folder, count):
     for number, pair in enumerate(demo_pairs(dataset)):
         names.append(f"{number}_x")
         differences, encoded = sample_row(pair)["differences"], image_row(pair)
-        pictures = [decode(encoded[role]) for role in ("original", "modified")]
+        images = [decode(encoded[role]) for role in ("original", "modified")]
         of_pair = folder / "released" / "multi_diff" / names[-1]
         of_pair.mkdir(parents=True)
-        for picture, role in zip(
-            (*pictures, merge(*pictures)), ("_original", "_modified_final", "merged"), strict=True
-        ):
+        for image, role in zip((*images, merge(*images)), ("_original", "_modified_final", "merged"), strict=True):
             name = role if role == "merged" else f"{names[-1]}{role}"
-            picture.save(of_pair / f"{name}.png")
-        merge(*pictures).save(folder / "pictures" / "merged" / f"{names[-1]}.png")
+            image.save(of_pair / f"{name}.png")
+        merge(*images).save(folder / "pictures" / "merged" / f"{names[-1]}.png")
         told = [{"type": one["type"], "category": one["category"]} for one in differences]
         (of_pair / "log.json").write_text(json.dumps({"differences": told}))
         line = {"qid": names[-1], "image": f"merged/{names[-1]}.png", "modifications": told}

@@ -60,16 +60,16 @@ def scores_table(drf, controls=(), n_gt=None):
     return pa.Table.from_pylist(rows, schema=SCORES)
 
 
-def probe_tables(sample_ids, layers=4, tokens=6, seed=0, pictures=2, planted=None):
+def probe_tables(sample_ids, layers=4, tokens=6, seed=0, images=2, planted=None):
     """Random numbers in the schema of every probe that is contrasted.
 
     `planted` is (sample ids, probe, measure, layer, size): so much is added to these samples' numbers.
     """
     draw = np.random.default_rng(seed)
-    return {name: _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted) for name in CONTRASTED}
+    return {name: _probe_table(name, sample_ids, layers, tokens, draw, images, planted) for name in CONTRASTED}
 
 
-def _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted):
+def _probe_table(name, sample_ids, layers, tokens, draw, images, planted):
     schema = CONTRASTED[name].schema
     rows = []
     for sample_id in sample_ids:
@@ -82,7 +82,7 @@ def _probe_table(name, sample_ids, layers, tokens, draw, pictures, planted):
                     if name == "generation_attention":
                         shares = draw.dirichlet(np.arange(1, 7))
                         row |= dict(zip(SHARES, shares, strict=True))
-                        if pictures == 1:
+                        if images == 1:
                             row["picture_2"] = None
                     if planted and sample_id in planted[0] and (name, layer) == (planted[1], planted[3]):
                         row[planted[2]] += planted[4]

@@ -18,7 +18,7 @@ def a_row():
     return AnsweredPrompt(
         segments=torch.tensor([SEGMENTS.index(name) for name in names]),
         image_positions=torch.tensor([3, 4, 5]),
-        picture_tokens=(3,),
+        image_tokens=(3,),
         places=None,
         user_positions=NONE,
         user_token_ids=NONE,

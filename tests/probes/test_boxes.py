@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from spd_faith.inference.pictures import alone_on_square, merged, merged_on_square
+from spd_faith.inference.images import alone_on_square, merged, merged_on_square
 from spd_faith.probes.boxes import coverage, expected_coverage, tokens_inside, true_boxes, unchanged_boxes
-from spd_faith.probes.image_grid import PictureTokens, Raster
+from spd_faith.probes.image_grid import ImageTokens, Raster
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 SIZES = ((100, 50), (200, 50))
-PAIR = PictureTokens(SIZES, (Raster(0, 2, 4, {0: WHOLE}), Raster(8, 2, 4, {1: WHOLE})))
+PAIR = ImageTokens(SIZES, (Raster(0, 2, 4, {0: WHOLE}), Raster(8, 2, 4, {1: WHOLE})))
 
 
 def box(x, y, w, h):
@@ -23,7 +23,7 @@ def difference(kind="remove", bbox=None, after=None):
 # ---- which boxes -----------------------------------------------------------------------------------------------------
 
 
-def test_a_place_is_a_share_of_its_own_picture():
+def test_a_place_is_a_share_of_its_own_image():
     """`bbox` of the first, 100 pixels wide, `bbox_after` of the second, 200 wide."""
     found = true_boxes([difference("position", box(10, 5, 20, 10), box(100, 0, 50, 50))], SIZES)
     np.testing.assert_allclose(found, [[0.1, 0.1, 0.3, 0.3], [0.5, 0, 0.75, 1]])
@@ -35,7 +35,7 @@ def test_a_place_counts_once():
     np.testing.assert_allclose(found, [[0.1, 0.1, 0.3, 0.3]])
 
 
-def test_boxes_end_where_the_picture_does():
+def test_boxes_end_where_the_image_does():
     boxes = [box(90, -5, 20, 30), box(120, 0, 5, 5), box(10, 10, 0, 5)]  # the last two show nothing
     found = true_boxes([difference(bbox=one) for one in boxes], SIZES)
     np.testing.assert_allclose(found, [[0.9, 0, 1, 0.5]])
@@ -55,8 +55,8 @@ def test_no_boxes():
 def test_shares_of_tokens_counted_by_hand():
     """Tokens are a quarter wide and a half high; the box ends in the second column's middle, 0.2 into each row."""
     found = coverage(PAIR, np.array([[0, 0.4, 0.375, 0.6]]), 16)
-    of_one_picture = [[0.2, 0.1, 0, 0], [0.2, 0.1, 0, 0]]
-    np.testing.assert_allclose(found[0].reshape(2, 2, 4), [of_one_picture] * 2, atol=1e-12)
+    of_one_image = [[0.2, 0.1, 0, 0], [0.2, 0.1, 0, 0]]
+    np.testing.assert_allclose(found[0].reshape(2, 2, 4), [of_one_image] * 2, atol=1e-12)
 
 
 LAYOUTS = [merged((60, 90)), merged((90, 60)), merged_on_square((60, 90), 56), merged_on_square((301, 300), 56)]
@@ -69,12 +69,12 @@ def test_shares_under_a_layout_are_those_of_single_pixels(layout, cells):
     """The box is painted into the picture shown, finely enlarged; the tokens are averages of its pixels."""
     (width, height), fine = layout.size, 60
     rows, columns = cells
-    pictures = {n: (x / width, y / height, w / width, h / height) for n, (x, y, w, h) in layout.places.items()}
-    places = PictureTokens(((1, 1), (1, 1)), (Raster(0, rows, columns, pictures),))
+    images = {n: (x / width, y / height, w / width, h / height) for n, (x, y, w, h) in layout.places.items()}
+    places = ImageTokens(((1, 1), (1, 1)), (Raster(0, rows, columns, images),))
     shares = np.array([0.2, 0.1, 0.65, 0.4])
     painted = np.zeros((rows * columns * fine, rows * columns * fine))
     middles = (np.arange(len(painted)) + 0.5) / len(painted)
-    for x, y, w, h in pictures.values():
+    for x, y, w, h in images.values():
         left, top, right, bottom = np.tile([x, y], 2) + shares * np.tile([w, h], 2)
         painted += ((middles >= top) & (middles < bottom))[:, None] * ((middles >= left) & (middles < right))
     blocks = painted.reshape(rows, columns * fine, columns, rows * fine)
@@ -82,14 +82,14 @@ def test_shares_under_a_layout_are_those_of_single_pixels(layout, cells):
         coverage(places, shares[None], rows * columns)[0], blocks.mean(axis=(1, 3)).ravel(), atol=0.02
     )
     assert coverage(places, shares[None], rows * columns).sum() / (rows * columns) == pytest.approx(
-        sum(w * h for *_, w, h in pictures.values()) * 0.45 * 0.3
+        sum(w * h for *_, w, h in images.values()) * 0.45 * 0.3
     )
 
 
-def test_a_token_on_the_seam_has_a_share_of_boxes_of_both_pictures():
+def test_a_token_on_the_seam_has_a_share_of_boxes_of_both_images():
     """Three columns over two pictures: the middle one shows the right end of the first and the left of the second."""
     halves = {0: (0.0, 0.0, 0.5, 1.0), 1: (0.5, 0.0, 0.5, 1.0)}
-    places = PictureTokens(((10, 10),) * 2, (Raster(0, 1, 3, halves),))
+    places = ImageTokens(((10, 10),) * 2, (Raster(0, 1, 3, halves),))
     right_end = coverage(places, np.array([[0.9, 0, 1, 1]]), 3)[0]
     left_end = coverage(places, np.array([[0, 0, 0.1, 1]]), 3)[0]
     np.testing.assert_allclose(right_end, [0, 0.15, 0.15], atol=1e-12)
@@ -101,7 +101,7 @@ def test_expected_shares_are_the_mean_of_boxes_drawn_at_random(size):
     random = np.random.default_rng(0)
     corners = random.random((20_000, 2)) * (1 - np.array(size))
     drawn = np.concatenate([corners, corners + size], axis=1)
-    for places, tokens in ((PAIR, 16), (PictureTokens(SIZES, (Raster(0, 5, 3, {0: (0.1, 0.2, 0.6, 0.7)}),)), 15)):
+    for places, tokens in ((PAIR, 16), (ImageTokens(SIZES, (Raster(0, 5, 3, {0: (0.1, 0.2, 0.6, 0.7)}),)), 15)):
         mean = coverage(places, drawn, tokens).mean(axis=0)
         found = expected_coverage(places, drawn[:1], tokens)[0]
         np.testing.assert_allclose(found, mean, atol=0.01)
@@ -135,7 +135,7 @@ def test_a_small_box_has_the_token_that_shows_most_of_it():
 )
 def test_a_merged_raster_is_cut_at_the_seam(rows, columns, layout, first, second):
     width, height = layout.size
-    pictures = {n: (x / width, y / height, w / width, h / height) for n, (x, y, w, h) in layout.places.items()}
-    raster = Raster(0, rows, columns, pictures)
+    images = {n: (x / width, y / height, w / width, h / height) for n, (x, y, w, h) in layout.places.items()}
+    raster = Raster(0, rows, columns, images)
     parts = {number: raster.tokens[part].ravel().tolist() for number, part in raster.parts().items()}
     assert parts == {0: first, 1: second}

@@ -37,9 +37,9 @@ ANSWERS = {
 CUT_OFF, NO_TOKENS = ("easy/00001_2", "describe"), ("easy/00001_2", "different")
 
 
-def encoded(picture):
+def encoded(image):
     file = io.BytesIO()
-    picture.save(file, format="png")
+    image.save(file, format="png")
     return file.getvalue()
 
 
@@ -207,7 +207,7 @@ def test_bfloat16_is_stated_in_every_row(load, tmp_path):
 # ---- the faults of the released code ---------------------------------------------------------------------------------
 
 
-def test_layers_and_tokens_of_pictures_are_the_models_own(load):
+def test_layers_and_tokens_of_images_are_the_models_own(load):
     """The released code has those of Qwen2-VL-7B for all: 28 layers, and 151655 for a token of a picture."""
     seen = set()
     for name, layout in EVERY_MODEL:
@@ -221,7 +221,7 @@ def test_layers_and_tokens_of_pictures_are_the_models_own(load):
             found.hidden.icr,
         ):
             assert len(by_layer) == layers
-        assert found.image_attention.shape[-1] == sum(found.picture_tokens) == len(found.logits.at_images) > 0
+        assert found.image_attention.shape[-1] == sum(found.image_tokens) == len(found.logits.at_images) > 0
         seen.add((layers, model.config.image_token_id))
     assert len({layers for layers, _ in seen} - {28}) > 1
     assert len({token for _, token in seen} - {151655}) > 2
@@ -229,7 +229,7 @@ def test_layers_and_tokens_of_pictures_are_the_models_own(load):
 
 @pytest.mark.parametrize(("name", "layout"), EVERY_MODEL)
 @pytest.mark.parametrize("changed", [1, 2])
-def test_every_measure_sees_either_picture(load, name, layout, changed):
+def test_every_measure_sees_either_image(load, name, layout, changed):
     """In the released code InternVL's states are of the text alone, and of several pictures the last one counts."""
     probed, answer = load(name, layout), text_ids(25)
     other = list(QUESTIONS[0])

@@ -110,7 +110,7 @@ def full():
 def tiny():
     """One sample in each group, one layer, answers of one token, merged pictures."""
     sample_ids = ids(2)
-    tables = probe_tables(sample_ids, layers=1, tokens=1, pictures=1)
+    tables = probe_tables(sample_ids, layers=1, tokens=1, images=1)
     return tables, *groups_and_contrasts(sample_ids, sample_ids[:1], sample_ids[:1], tables)
 
 
@@ -375,7 +375,7 @@ def test_the_published_score_is_drawn_by_layer():
     assert line.get_ydata()[5] == pytest.approx(values.loc[ids(40)[10:30], 5].mean(), rel=1e-6)
 
 
-def test_merged_pictures_have_no_second_one():
+def test_merged_images_have_no_second_one():
     assert "merged with picture 1" in {text.get_text() for text, _ in shown_texts(draw("tiny", "attention_by_layer"))}
     legend = draw("tiny", "attention_of_sample").legends[0]
     assert "picture 2" not in {text.get_text() for text in legend.get_texts()}
@@ -541,8 +541,8 @@ def test_saving_writes_pdf_and_png_the_same_bytes_each_time(tmp_path):
         assert one.startswith(magic)
         assert one == two
     assert b"/Type3" not in (tmp_path / "one" / "figure.pdf").read_bytes()  # letters of PDF are TrueType, not drawings
-    with Image.open(tmp_path / "one" / "figure.png") as picture:
-        assert picture.width == int(COLUMN * 300)  # not cut to its content, which would change the letters' size
+    with Image.open(tmp_path / "one" / "figure.png") as image:
+        assert image.width == int(COLUMN * 300)  # not cut to its content, which would change the letters' size
 
 
 def test_pdf_and_png_are_laid_out_alike_and_once(tmp_path, monkeypatch):
@@ -562,7 +562,7 @@ def test_samples_are_counted_in_whole_numbers():
     assert all(tick == round(tick) for tick in histogram.get_yticks())
 
 
-def test_a_contact_sheet_shows_every_picture_whole(tmp_path):
+def test_a_contact_sheet_shows_every_image_whole(tmp_path):
     colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
     for number, (color, height) in enumerate(zip(colors, (900, 200, 300), strict=True)):
         Image.new("RGB", (500, height), color).save(tmp_path / f"{number}.png")

@@ -107,7 +107,7 @@ def test_a_batch_does_not_change_a_number(load, name, layout):
 
 
 @every_model
-def test_nor_do_questions_that_share_the_pictures_of_a_row(load, name, layout):
+def test_nor_do_questions_that_share_the_images_of_a_row(load, name, layout):
     probed = load(name, layout)
     words = ("Same?", "Sam, how many differences are there?", "Different?")
     questions = [(text, *QUESTIONS[1][1:]) for text in words]
@@ -130,7 +130,7 @@ def check_each_alone(probed, questions, answers):
                 torch.testing.assert_close(
                     there / largest, here / largest, atol=LARGEST_DIFFERENCE, rtol=0, equal_nan=True, msg=field
                 )
-        assert found.picture_tokens == alone.picture_tokens
+        assert found.image_tokens == alone.image_tokens
         assert found.greedy_agreement == pytest.approx(alone.greedy_agreement)
     return batch
 

@@ -17,7 +17,7 @@ from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
     answers_as_tokens,
-    holds_pictures,
+    holds_images,
     pairs_named_by_answers,
 )
 from spd_faith.probes.judged_groups import groups_by_rules
@@ -61,7 +61,7 @@ def test_pairs_come_in_the_order_of_the_answers_with_the_truth_that_stands_there
     assert [pair.image_id for pair in pairs_named_by_answers(file.records, tmp_path, limit=2)] == ["b", "a"]
 
 
-def test_all_faults_of_pictures_and_truths_are_told_at_once(tmp_path):
+def test_all_faults_of_images_and_truths_are_told_at_once(tmp_path):
     save_merged(tmp_path, "b.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
     file = answers(
@@ -76,11 +76,11 @@ def test_all_faults_of_pictures_and_truths_are_told_at_once(tmp_path):
         assert part in str(raised.value)
 
 
-def test_a_folder_holds_pictures_or_folders_of_pairs(tmp_path):
+def test_a_folder_holds_images_or_folders_of_pairs(tmp_path):
     (tmp_path / "1").mkdir()
     save_merged(tmp_path / "1", "merged.png")
-    assert not holds_pictures(tmp_path)
-    assert holds_pictures(tmp_path / "1")
+    assert not holds_images(tmp_path)
+    assert holds_images(tmp_path / "1")
 
 
 # ---- texts -----------------------------------------------------------------------------------------------------------

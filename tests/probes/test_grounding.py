@@ -9,14 +9,14 @@ import torch
 from probes.test_measures import a_pass
 
 from spd_faith.probes.grounding import Grounding, densities, over
-from spd_faith.probes.image_grid import PictureTokens, Raster
+from spd_faith.probes.image_grid import ImageTokens, Raster
 from spd_faith.probes.passes import Unmeasured
 from spd_faith.probes.token_activation import AnswerMaps
 from spd_faith.probes.words import Word
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 # two pictures of 40 × 20 pixels, each 2 rows of 4 tokens of 10 pixels a side
-PLACES = PictureTokens(((40, 20),) * 2, (Raster(0, 2, 4, {0: WHOLE}), Raster(8, 2, 4, {1: WHOLE})))
+PLACES = ImageTokens(((40, 20),) * 2, (Raster(0, 2, 4, {0: WHOLE}), Raster(8, 2, 4, {1: WHOLE})))
 
 
 def box(column, row, columns=1.0, rows=1.0):
@@ -131,7 +131,7 @@ def test_hits_are_averaged_over_the_tokens_of_content_words():
         (box(1, 0), box(1, 0), [1, 9]),  # another colour
     ],
 )
-def test_places_of_a_difference_count_in_both_pictures(bbox, after, tokens):
+def test_places_of_a_difference_count_in_both_images(bbox, after, tokens):
     attention = torch.zeros(1, 3, 16)
     attention[..., tokens] = 1
     outcome = a_pass(image_attention=attention, places=PLACES)
@@ -165,11 +165,11 @@ def test_unknown_baselines_are_null():
     assert row["attention_random"] is not None
 
 
-def test_other_samples_are_of_the_split_and_show_other_pictures():
-    same_pictures = THERE | {"sample_id": "c", "image_id": "a"}
+def test_other_samples_are_of_the_split_and_show_other_images():
+    same_images = THERE | {"sample_id": "c", "image_id": "a"}
     control = THERE | {"sample_id": "d", "image_id": "d", "control": "swapped"}
     elsewhere = THERE | {"sample_id": "e", "image_id": "e", "split": "hard"}
-    (row,) = rows([HERE, same_pictures, control, elsewhere], planted((0.3, 0.02)), FLAT, [])
+    (row,) = rows([HERE, same_images, control, elsewhere], planted((0.3, 0.02)), FLAT, [])
     assert row["attention_other_sample"] is None
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from probes.probed import noise
 from tiny_models import FAMILIES
 
-from spd_faith.inference.pictures import merged
-from spd_faith.probes.image_grid import picture_tokens
+from spd_faith.inference.images import merged
+from spd_faith.probes.image_grid import image_tokens
 
 SIZES = [((112, 112), (112, 112)), ((168, 112), (168, 112)), ((90, 150), (120, 100)), ((201, 133), (133, 201))]
 TILED = ("llava_onevision", "merged")
@@ -63,9 +63,9 @@ def embedded(probed, pair):
     return seen[0][0, row.image_positions], row
 
 
-def with_spot(picture, x, y, radius):
+def with_spot(image, x, y, radius):
     """The picture with a square of other pixels around a point."""
-    pixels = np.array(picture)
+    pixels = np.array(image)
     patch = pixels[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
     patch[:] = 255 - patch
     return Image.fromarray(pixels)
@@ -81,7 +81,7 @@ def test_a_spot_is_seen_by_the_token_that_lies_there(looking_alone, name, layout
     assert places.sizes == sizes
     random = np.random.default_rng(0)
     for number in (0, 1):
-        (raster,) = (raster for raster in places.rasters if number in raster.pictures)
+        (raster,) = (raster for raster in places.rasters if number in raster.images)
         for _ in range(6):
             x, y = (int(random.integers(3, length - 3)) for length in sizes[number])
             shown = list(pair)
@@ -124,18 +124,18 @@ def test_each_prompt_of_a_batch_has_its_own_places(load, name):
 def test_squares_are_known_by_the_processors_output(shape, count, do_pad, known):
     processor = SimpleNamespace(image_processor=SimpleNamespace(do_pad=do_pad))
     sizes = ((8, 8), (8, 8))
-    found = picture_tokens(processor, {"pixel_values": torch.zeros(shape)}, [(sizes, [merged((8, 8))])], [(count,)])
+    found = image_tokens(processor, {"pixel_values": torch.zeros(shape)}, [(sizes, [merged((8, 8))])], [(count,)])
     assert [places is not None for places in found] == [known]
 
 
 @pytest.mark.parametrize("inputs", [{}, {"pixel_values": [[torch.zeros(3, 8, 8)]]}])
 def test_other_outputs_are_not_known(inputs):
     sizes = ((8, 8), (8, 8))
-    assert picture_tokens(SimpleNamespace(), inputs, [(sizes, [merged((8, 8))])], [(16,)]) == [None]
+    assert image_tokens(SimpleNamespace(), inputs, [(sizes, [merged((8, 8))])], [(16,)]) == [None]
 
 
 @pytest.mark.parametrize(("name", "layout"), UNKNOWN)
-def test_pictures_cut_into_tiles_have_no_known_places(load, name, layout):
+def test_images_cut_into_tiles_have_no_known_places(load, name, layout):
     pair = (noise(150, 112, 1), noise(150, 112, 2))
     (row,) = load(name, layout).prepared([("Same?", *pair)], [[7]]).rows
     assert row.places is None

@@ -32,7 +32,7 @@ def a_pass(**fields):
     default = {
         "dtype": "float32",
         "greedy_agreement": 1.0,
-        "picture_tokens": (2, 2),
+        "image_tokens": (2, 2),
         "question_token_ids": torch.tensor([1]),
         "answer_token_ids": torch.tensor([5, 6, 7]),
         "by_layer": {
@@ -133,8 +133,8 @@ def test_a_row_for_each_layer_and_token():
     assert [row["picture_2"] for row in found] == shares[..., 4].flatten().tolist()
 
 
-def test_a_merged_picture_leaves_the_second_null():
-    found = rows(GenerationAttention(RUN), ("a", "same", a_pass(picture_tokens=(4,))))
+def test_a_merged_image_leaves_the_second_null():
+    found = rows(GenerationAttention(RUN), ("a", "same", a_pass(image_tokens=(4,))))
     assert {row["picture_2"] for row in found} == {None}
     assert all(row["picture_1"] is not None for row in found)
 

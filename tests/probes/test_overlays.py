@@ -19,7 +19,7 @@ from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.dataset.merged import find_layout, split
-from spd_faith.inference.pictures import alone_on_square, decode, merged, merged_on_square
+from spd_faith.inference.images import alone_on_square, decode, merged, merged_on_square
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.probes.figures.drawing import save, style
 from spd_faith.probes.figures.token_activation_map import saved_overlays
@@ -43,8 +43,8 @@ def white(*sizes):
     return tuple(Image.new("RGB", size, "white") for size in sizes)
 
 
-def word_overlay(pictures, rasters, word):
-    (draw,) = word_overlays(pictures, rasters, [word])
+def word_overlay(images, rasters, word):
+    (draw,) = word_overlays(images, rasters, [word])
     return draw()
 
 
@@ -112,7 +112,7 @@ def test_a_token_is_coloured_where_it_lies(sizes, rasters, token, number, expect
     assert coloured(figure, 1 - number) is None
 
 
-def test_a_token_beside_the_pictures_is_not_drawn():
+def test_a_token_beside_the_images_is_not_drawn():
     values = np.zeros(64)
     values[3] = 1  # on the grey
     figure = word_overlay(white((100, 100), (100, 100)), ON_SQUARE, WordMap("car", values))
@@ -189,12 +189,12 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
         column = figure.bbox.width / 2
         assert column * (number % 2) <= text.x0 and text.x1 <= column * (number % 2 + 1)
         assert all(text.y0 >= axes.get_window_extent().y1 for axes in pair)
-    for (left, top, right, bottom), picture in zip(places, white(*sizes) * (words + 1), strict=True):
-        assert (right - left) / (bottom - top) == pytest.approx(picture.width / picture.height, rel=0.02)
-        assert right - left > 0.4 * figure.bbox.width / 6 * picture.width / max(one.width for one in white(*sizes))
+    for (left, top, right, bottom), image in zip(places, white(*sizes) * (words + 1), strict=True):
+        assert (right - left) / (bottom - top) == pytest.approx(image.width / image.height, rel=0.02)
+        assert right - left > 0.4 * figure.bbox.width / 6 * image.width / max(one.width for one in white(*sizes))
 
 
-def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_picture():
+def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_image():
     figure = one_page(("t",), white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
     found = [
         sorted((patch.get_linestyle(), *np.round(patch.get_bbox().bounds, 2)) for patch in axes.patches)
@@ -241,8 +241,8 @@ def photographs():
     found = {name: (like_a_photograph(*size),) * 2 for name, size in pairs.items()}
     for path in (REAL_PAIRS / "multi_diff_4.jpg", REAL_PAIRS / "hard_12639_remove1.jpg"):
         if path.exists():
-            picture = decode(path.read_bytes())
-            found[path.stem] = split(picture, find_layout(picture))
+            image = decode(path.read_bytes())
+            found[path.stem] = split(image, find_layout(image))
     return found
 
 
@@ -279,8 +279,8 @@ def test_each_word_of_a_long_answer_has_a_panel_that_can_be_seen(count, name, la
         assert page.get_figwidth() <= 7.1 and page.get_figheight() <= 9.8  # a page of a paper
         assert len(pages) == 1 or f"page {number} of {len(pages)}: words " in page.get_suptitle()
         boxes = [axes.get_window_extent() for axes in page.axes]
-        for box, picture in zip(boxes, pair * len(boxes), strict=False):
-            assert box.width / box.height == pytest.approx(picture.width / picture.height, rel=0.02)
+        for box, image in zip(boxes, pair * len(boxes), strict=False):
+            assert box.width / box.height == pytest.approx(image.width / image.height, rel=0.02)
             assert min(box.width, box.height) / page.dpi >= (0.18 if name == "panorama" else 0.5)  # inches
         for (one, below), (other, _) in pairwise(zip(boxes[::2], boxes[1::2], strict=True)):
             assert one.x1 <= below.x0 and (below.x1 <= other.x0 or other.y1 <= one.y0)
@@ -456,7 +456,7 @@ def test_what_cannot_be_drawn_is_told(probed, tmp_path, arguments, told):
     assert not (tmp_path / "out").exists()
 
 
-def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
+def test_maps_are_drawn_over_the_images_and_boxes_of_their_own_sample(probed):
     folder, sample_ids, _, shown, _ = probed
     rows = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
     paths = (
@@ -469,10 +469,10 @@ def test_maps_are_drawn_over_the_pictures_and_boxes_of_their_own_sample(probed):
     for sample_id, (_, *pair), draw in zip(sample_ids, shown, drawings.values(), strict=True):
         (figure,) = draw()
         assert sample_id in figure.get_suptitle()
-        for axes, picture in zip(figure.axes[:2], pair, strict=True):
+        for axes, image in zip(figure.axes[:2], pair, strict=True):
             seen = np.asarray(axes.images[0].get_array(), float)
-            assert seen.shape[0] < picture.height  # no more than is seen
-            expected = picture.resize(seen.shape[1::-1], Image.Resampling.BICUBIC)
+            assert seen.shape[0] < image.height  # no more than is seen
+            expected = image.resize(seen.shape[1::-1], Image.Resampling.BICUBIC)
             assert np.abs(seen - np.asarray(expected, float)).mean() < 1
         (difference,) = rows[sample_id]["differences"]
         corner = figure.axes[0].patches[0].get_xy()

@@ -32,14 +32,14 @@ def test_segments_of_a_pair(load):
         "answer": 2,
     }
     assert order(row) == ["sink", "system", "opening", "picture_1", "user", "picture_2", "user", "answer"]
-    assert row.picture_tokens == (16, 16)
+    assert row.image_tokens == (16, 16)
     assert row.image_positions.tolist() == [*range(45, 61), *range(63, 79)]
     assert row.user_positions.tolist() == [*range(80, 85)]
     assert row.tokens == 98 + 2
     assert row.answer_states == slice(97, 100)  # from the prompt's last token on
 
 
-def test_segments_of_a_merged_picture_without_system_turn(load):
+def test_segments_of_a_merged_image_without_system_turn(load):
     """LLaVA: `<s>`, `USER: `, 64 of the picture, ⏎, `Same? ` and `ASSISTANT:`."""
     (row,) = load("llava", "merged").prepared(QUESTIONS[:1], [ANSWER]).rows
     assert counts(row) == {
@@ -51,7 +51,7 @@ def test_segments_of_a_merged_picture_without_system_turn(load):
         "user": 1 + 6 + 10,
         "answer": 2,
     }
-    assert row.picture_tokens == (64,)
+    assert row.image_tokens == (64,)
 
 
 def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
@@ -89,7 +89,7 @@ ABOUT_THE_SAME = [(text, *QUESTIONS[1][1:]) for text in ("Same?", "Sad?")]
 ANSWERS = [[7, 8, 9], [5, 6]]
 
 
-def test_a_row_holds_the_pictures_once_and_what_each_question_has_of_its_own(load):
+def test_a_row_holds_the_images_once_and_what_each_question_has_of_its_own(load):
     probed = load("qwen2_vl")
     prompts = [probed.builder.build([question])["input_ids"][0].tolist() for question in ABOUT_THE_SAME]
     letter = probed.tokenizer.convert_tokens_to_ids("m")
@@ -111,9 +111,9 @@ def test_a_row_holds_the_pictures_once_and_what_each_question_has_of_its_own(loa
         assert row.shared == shared
 
 
-def test_equal_pictures_that_are_not_the_same_ones_have_rows_of_their_own(load):
-    text, *pictures = ABOUT_THE_SAME[1]
-    questions = [ABOUT_THE_SAME[0], (text, *(picture.copy() for picture in pictures))]
+def test_equal_images_that_are_not_the_same_ones_have_rows_of_their_own(load):
+    text, *images = ABOUT_THE_SAME[1]
+    questions = [ABOUT_THE_SAME[0], (text, *(image.copy() for image in images))]
     assert [row.row for row in load("qwen2_vl").prepared(questions, ANSWERS).rows] == [0, 1]
 
 

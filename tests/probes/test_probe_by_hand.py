@@ -130,7 +130,7 @@ def test_one_layer_is_a_range(monkeypatch):
     assert command._faults(command._arguments()) == []
 
 
-def test_pictures_of_lines_may_lie_elsewhere(tmp_path, monkeypatch):
+def test_images_of_lines_may_lie_elsewhere(tmp_path, monkeypatch):
     entry = write_lines(tmp_path / "pictures", line("7"))
     lines = Path(entry.path).rename(tmp_path / "pairs.jsonl")
     flags = ["--input-file", lines, "--image-dir", tmp_path / "pictures"]

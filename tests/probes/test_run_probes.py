@@ -20,7 +20,7 @@ from spd_faith.core.schemas import (
 )
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.entries import DATASETS
-from spd_faith.inference.pictures import decode
+from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
 from spd_faith.probes.forward import run_pass
@@ -204,7 +204,7 @@ def test_every_answer_is_measured(load, asked):
     ]
 
 
-def test_the_answers_about_a_sample_share_a_pass_and_its_pictures(load, asked, monkeypatch):
+def test_the_answers_about_a_sample_share_a_pass_and_its_images(load, asked, monkeypatch):
     passes = []
 
     def record(model, batch):

@@ -11,7 +11,7 @@ from probes.test_measures import a_pass
 from scipy.optimize import minimize_scalar
 from tiny_models import byte_tokenizer
 
-from spd_faith.probes.image_grid import PictureTokens, Raster
+from spd_faith.probes.image_grid import ImageTokens, Raster
 from spd_faith.probes.passes import ClassLogits, Unmeasured
 from spd_faith.probes.rank_filter import rank_gaussian_filter
 from spd_faith.probes.token_activation import (
@@ -28,9 +28,9 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 # ---- the literal implementation --------------------------------------------------------------------------------------
 
 
-def literal_filter(picture):
+def literal_filter(image):
     """One picture, window by window."""
-    rows, columns = picture.shape
+    rows, columns = image.shape
     found = np.zeros((rows, columns))
 
     def mirrored(place, length):
@@ -42,7 +42,7 @@ def literal_filter(picture):
     for row in range(rows):
         for column in range(columns):
             window = sorted(
-                picture[mirrored(row + down, rows), mirrored(column + right, columns)]
+                image[mirrored(row + down, rows), mirrored(column + right, columns)]
                 for down in (-1, 0, 1)
                 for right in (-1, 0, 1)
             )
@@ -57,7 +57,7 @@ def literal_filter(picture):
     return found
 
 
-def literal_maps(logits, question, answer, pictures):
+def literal_maps(logits, question, answer, images):
     """`pictures`: for each its image tokens as rows of numbers. Everything at its definition's place, one by one."""
     index = {int(token): place for place, token in enumerate(logits.token_ids)}
     texts = [*question, *answer]
@@ -90,7 +90,7 @@ def literal_maps(logits, question, answer, pictures):
         low, high = min(together), max(together)
         own = (own - low) / (high - low) if high > low else np.zeros(image_tokens)
         filtered = np.zeros(image_tokens)
-        for places in pictures:
+        for places in images:
             filtered[places] = literal_filter(own[places])
         found.append(filtered)
     return np.array(found)
@@ -99,19 +99,19 @@ def literal_maps(logits, question, answer, pictures):
 # ---- examples --------------------------------------------------------------------------------------------------------
 
 TWO = (
-    PictureTokens(((90, 100), (110, 90)), (Raster(0, 10, 9, {0: WHOLE}), Raster(90, 9, 11, {1: WHOLE}))),
+    ImageTokens(((90, 100), (110, 90)), (Raster(0, 10, 9, {0: WHOLE}), Raster(90, 9, 11, {1: WHOLE}))),
     [np.arange(90).reshape(10, 9), 90 + np.arange(99).reshape(9, 11)],
 )
 SIDE_BY_SIDE = (
-    PictureTokens(((90, 100),) * 2, (Raster(0, 10, 18, {0: (0, 0, 0.5, 1), 1: (0.5, 0, 0.5, 1)}),)),
+    ImageTokens(((90, 100),) * 2, (Raster(0, 10, 18, {0: (0, 0, 0.5, 1), 1: (0.5, 0, 0.5, 1)}),)),
     [np.arange(180).reshape(10, 18)[:, :9], np.arange(180).reshape(10, 18)[:, 9:]],
 )
 STACKED = (  # 19 rows: the seam goes through the middle one, which is the first picture's
-    PictureTokens(((90, 90),) * 2, (Raster(0, 19, 9, {0: (0, 0, 1, 0.5), 1: (0, 0.5, 1, 0.5)}),)),
+    ImageTokens(((90, 90),) * 2, (Raster(0, 19, 9, {0: (0, 0, 1, 0.5), 1: (0, 0.5, 1, 0.5)}),)),
     [np.arange(171).reshape(19, 9)[:10], np.arange(171).reshape(19, 9)[10:]],
 )
 WITH_ENDS = (  # a token after each picture that lies nowhere
-    PictureTokens(((90, 90),) * 2, (Raster(0, 9, 9, {0: WHOLE}), Raster(82, 9, 9, {1: WHOLE}))),
+    ImageTokens(((90, 90),) * 2, (Raster(0, 9, 9, {0: WHOLE}), Raster(82, 9, 9, {1: WHOLE}))),
     [np.arange(81).reshape(9, 9), 82 + np.arange(81).reshape(9, 9)],
 )
 
@@ -135,8 +135,8 @@ def passed(logits, question, answer, places):
     )
 
 
-def image_tokens_of(pictures):
-    return max(int(places.max()) for places in pictures) + 1
+def image_tokens_of(images):
+    return max(int(places.max()) for places in images) + 1
 
 
 QUESTION, ANSWER = [7, 3, 9, 3], [5, 3, 5, 8, 8, 2]  # with tokens that are repeated, in the question too
@@ -145,9 +145,9 @@ QUESTION, ANSWER = [7, 3, 9, 3], [5, 3, 5, 8, 8, 2]  # with tokens that are repe
 @pytest.mark.parametrize("example", [TWO, SIDE_BY_SIDE, STACKED, WITH_ENDS])
 @pytest.mark.parametrize(("question", "answer"), [(QUESTION, ANSWER), ([], [5, 6]), ([], [5]), ([5, 5], [5])])
 def test_maps_are_those_of_the_literal_implementation(example, question, answer):
-    places, pictures = example
-    logits = logits_of(question, answer, image_tokens_of(pictures))
-    expected = literal_maps(logits, question, answer, pictures)
+    places, images = example
+    logits = logits_of(question, answer, image_tokens_of(images))
+    expected = literal_maps(logits, question, answer, images)
     found = token_activation_maps(passed(logits, question, answer, places), places)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -156,7 +156,7 @@ def test_maps_are_those_of_the_literal_implementation(example, question, answer)
 
 def test_constant_windows_and_zero_maps():
     """Token 6's logits are never above 0, token 5's are one number in a corner, all of token 8's are the same."""
-    places, pictures = TWO
+    places, images = TWO
     answer = [5, 6, 8, 9]
     logits = logits_of(QUESTION, answer, 189)
     columns = {int(token): place for place, token in enumerate(logits.token_ids)}
@@ -165,7 +165,7 @@ def test_constant_windows_and_zero_maps():
     logits.at_images[:, columns[8]] = 3
     logits.at_images[:90, columns[5]] = 20
     found = token_activation_maps(passed(logits, QUESTION, answer, places), places)
-    np.testing.assert_allclose(found, literal_maps(logits, QUESTION, answer, pictures), atol=1e-6)
+    np.testing.assert_allclose(found, literal_maps(logits, QUESTION, answer, images), atol=1e-6)
     assert np.isfinite(found).all()
     assert not found[1].any()
     assert found[0].any()
@@ -173,21 +173,21 @@ def test_constant_windows_and_zero_maps():
 
 def test_an_interference_of_zeros_takes_nothing_off():
     """No earlier text says anything of the token: the map is its own, on its own scale."""
-    places, pictures = TWO
+    places, images = TWO
     logits = logits_of([7], [5], 189)
     logits.at_question[:] = -2
     found = token_activation_maps(passed(logits, [7], [5], places), places)
     own = logits.at_images[:, 0].numpy().astype(float).clip(min=0)
-    np.testing.assert_allclose(found[0, :90].reshape(10, 9), literal_filter((own / own.max())[pictures[0]]), atol=1e-6)
+    np.testing.assert_allclose(found[0, :90].reshape(10, 9), literal_filter((own / own.max())[images[0]]), atol=1e-6)
 
 
 def test_the_scale_begins_at_the_lowest_value():
     """A map that is nowhere 0, and nothing said before."""
-    places, pictures = TWO
+    places, images = TWO
     logits = logits_of([], [5], 189)
     logits.at_images[:] = logits.at_images.abs() + 2
     found = token_activation_maps(passed(logits, [], [5], places), places)
-    np.testing.assert_allclose(found, literal_maps(logits, [], [5], pictures), atol=1e-6)
+    np.testing.assert_allclose(found, literal_maps(logits, [], [5], images), atol=1e-6)
 
 
 def test_maps_are_made_once_for_a_pass_and_anew_for_the_next():
@@ -200,9 +200,9 @@ def test_maps_are_made_once_for_a_pass_and_anew_for_the_next():
     np.testing.assert_array_equal(maps.by_token, token_activation_maps(first, places))
 
 
-def test_pictures_of_few_tokens_are_not_filtered():
+def test_images_of_few_tokens_are_not_filtered():
     """Each object is one token there, and would be gone."""
-    places = PictureTokens(((40, 40),) * 2, (Raster(0, 4, 4, {0: WHOLE}), Raster(16, 8, 9, {1: WHOLE})))
+    places = ImageTokens(((40, 40),) * 2, (Raster(0, 4, 4, {0: WHOLE}), Raster(16, 8, 9, {1: WHOLE})))
     logits = logits_of([], [5], 16 + 72)
     logits.at_images[:] = 0
     logits.at_images[5] = 2
@@ -254,7 +254,7 @@ def test_a_hit_is_a_maximum_inside():
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
 
-SMALL = PictureTokens(((40, 40),) * 2, (Raster(0, 1, 2, {0: WHOLE}), Raster(2, 1, 2, {1: WHOLE})))
+SMALL = ImageTokens(((40, 40),) * 2, (Raster(0, 1, 2, {0: WHOLE}), Raster(2, 1, 2, {1: WHOLE})))
 CAR = {"type": "remove", "bbox": {"x": 0.0, "y": 0.0, "w": 20.0, "h": 40.0}, "bbox_after": None}
 SAMPLE = {"a": {"differences": [CAR]}, "b": {"differences": [CAR | {"bbox": None}]}}
 MAPS = np.array([[0.2, 0.1, 0, 0], [1 / 3, 0.1, 0, 0], [0.1, 0.25, 0.1, 0]])

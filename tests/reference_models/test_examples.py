@@ -111,7 +111,7 @@ def test_batch(processor, vocabulary: Vocabulary):
     identical = ScenePair(PAIR.background, (APPLE,), (APPLE,), ())
     batch = make_batch([("same", PAIR), ("describe", identical)], vocabulary)
     prompt = len(vocabulary.prompts["same"])
-    assert batch.pictures.shape == (4, 112, 112, 3)
+    assert batch.images.shape == (4, 112, 112, 3)
     assert batch.words.shape == (2, 2 * CELLS)
 
     # "No, …", then three pieces for each difference, then the end: all of it hangs on what was seen.
@@ -130,7 +130,7 @@ def test_batch(processor, vocabulary: Vocabulary):
     assert looks == [{17, 22, 26, 31}, *[{1, 17}] * 3, *[{6, 22, 26}] * 3, *[{15, 31}] * 3]
 
 
-def test_two_pictures_of_the_same_objects_may_be_called_the_same():
+def test_two_images_of_the_same_objects_may_be_called_the_same():
     """Recoloured and moved objects are there still, a removed one is not; only this question is read so."""
     there, gone = PAIR.differences[:2], PAIR.differences[2:]
     texts = {

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from spd_faith.inference.families import family_of
-from spd_faith.inference.pictures import compose, merged_on_square
+from spd_faith.inference.images import compose, merged_on_square
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.reference_models import internvl, llava, qwen2_vl
 from spd_faith.reference_models.answers import PHRASES
@@ -41,17 +41,17 @@ def models(processors: Mapping[str, Any]) -> dict[str, Any]:
 every_family = pytest.mark.parametrize(("name", "family"), FAMILIES.items(), ids=FAMILIES)
 
 
-def random_pictures(number: int, side: int) -> torch.Tensor:
+def random_images(number: int, side: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(number + side)
     return torch.randint(0, 256, (number, side, side, 3), dtype=torch.uint8, generator=generator)
 
 
 def image_features(model: Any, inputs: Mapping[str, Any]) -> torch.Tensor:
     """What takes the place of the image tokens, in their order, (tokens, width)."""
-    of_pictures = {name: value for name, value in inputs.items() if name != "mm_token_type_ids"}
+    of_images = {name: value for name, value in inputs.items() if name != "mm_token_type_ids"}
     with torch.no_grad():
-        features = model.model.get_image_features(**of_pictures).pooler_output
-    return torch.cat([picture.flatten(0, -2) for picture in features])
+        features = model.model.get_image_features(**of_images).pooler_output
+    return torch.cat([image.flatten(0, -2) for image in features])
 
 
 @pytest.mark.parametrize(
@@ -124,29 +124,29 @@ def test_token_of_a_cell_is_made_of_its_pixels(
     assert len(silenced) == 2  # one per layer
     for module in silenced:
         torch.nn.init.zeros_(module.weight)
-    before = random_pictures(2, 112)
-    inputs = family.picture_inputs(processors[name], before, torch.tensor([prompt]))
+    before = random_images(2, 112)
+    inputs = family.image_inputs(processors[name], before, torch.tensor([prompt]))
     features = image_features(model, inputs)
-    for picture, row, column in ((0, 0, 0), (0, 1, 3), (1, 2, 0), (1, 3, 3)):
+    for image, row, column in ((0, 0, 0), (0, 1, 3), (1, 2, 0), (1, 3, 3)):
         after = before.clone()
-        after[picture, 28 * row : 28 * row + 28, 28 * column : 28 * column + 28] = 0
-        changed = family.picture_inputs(processors[name], after, torch.tensor([prompt]))
+        after[image, 28 * row : 28 * row + 28, 28 * column : 28 * column + 28] = 0
+        changed = family.image_inputs(processors[name], after, torch.tensor([prompt]))
         differs = (image_features(model, changed) != features).any(-1).nonzero().flatten().tolist()
-        assert [image_positions[at] for at in differs] == [cells[16 * picture + 4 * row + column]]
+        assert [image_positions[at] for at in differs] == [cells[16 * image + 4 * row + column]]
 
 
 @every_family
 def test_pixels_are_those_of_the_processor(name: str, family: ModuleType, processors: Mapping[str, Any]):
     """The shortcut of training and the processor, called as the prompt builder calls it, give the same tensors."""
-    pictures = random_pictures(2, 112)
-    shown = [Image.fromarray(picture.numpy()) for picture in pictures]
+    images = random_images(2, 112)
+    shown = [Image.fromarray(image.numpy()) for image in images]
     if name == "LLaVA-1.5":
         shown = [compose(merged_on_square(shown[0].size, 224), shown)]
     content = [{"type": "image"}] * len(shown)
     chat = processors[name].apply_chat_template([{"role": "user", "content": content}])
     arguments = family_of(family.MODEL_TYPE).processor_arguments
     expected = processors[name](text=[chat], images=[shown], return_tensors="pt", **arguments)
-    inputs = family.picture_inputs(processors[name], pictures, expected["input_ids"])
+    inputs = family.image_inputs(processors[name], images, expected["input_ids"])
     assert set(inputs) == set(expected) - {"input_ids", "attention_mask"}
     for key, tensor in inputs.items():
         torch.testing.assert_close(tensor, expected[key], atol=1e-6, rtol=0)
@@ -154,8 +154,8 @@ def test_pixels_are_those_of_the_processor(name: str, family: ModuleType, proces
 
 def test_merged_square_by_hand(processors: Mapping[str, Any]):
     """Black left of white, in the middle of grey 128, which is 128 / 127.5 − 1 in the processor's scale."""
-    pictures = torch.stack([torch.zeros(112, 112, 3), torch.full((112, 112, 3), 255)]).byte()
-    pixels = llava.picture_inputs(processors["LLaVA-1.5"], pictures, torch.zeros(1, 1))["pixel_values"]
+    images = torch.stack([torch.zeros(112, 112, 3), torch.full((112, 112, 3), 255)]).byte()
+    pixels = llava.image_inputs(processors["LLaVA-1.5"], images, torch.zeros(1, 1))["pixel_values"]
     assert pixels.shape == (1, 3, 224, 224)
     assert (pixels[:, :, 56:168, :112] == -1).all()
     assert (pixels[:, :, 56:168, 112:] == 1).all()
@@ -187,7 +187,7 @@ def test_architecture(name: str, classes: list[str], models: Mapping[str, Any]):
 def test_shortcuts_of_training_change_nothing(processors: Mapping[str, Any]):
     torch.manual_seed(0)
     model = qwen2_vl.build_model(processors["Qwen2-VL"]).eval()
-    pixels = qwen2_vl.picture_inputs(processors["Qwen2-VL"], random_pictures(4, 112), torch.zeros(1, 1))
+    pixels = qwen2_vl.image_inputs(processors["Qwen2-VL"], random_images(4, 112), torch.zeros(1, 1))
     expected = image_features(model, pixels)
     qwen2_vl.prepare_for_training(model)
     torch.testing.assert_close(image_features(model, pixels), expected, atol=1e-4, rtol=1e-4)

@@ -56,7 +56,7 @@ def test_both_judges_on_the_leaderboard_and_nothing_is_paid_for_twice(project: P
         assert len(rows) == 16 and first == rows["question_sha"].nunique() == rows["calls"].sum()
         assert server.most_in_flight <= 4
         assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
-        assert {(metric_of(request), len(request.pictures)) for request in server.requests} == {("drf", 2), ("cr", 2)}
+        assert {(metric_of(request), len(request.images)) for request in server.requests} == {("drf", 2), ("cr", 2)}
 
         live = project.table("leaderboard.parquet").query("origin == 'run'").set_index("judge")
         assert set(live.index) == {"rules", "paid"}

@@ -161,14 +161,14 @@ def test_no_order_of_copying_reruns_anything(project: Project) -> None:
     assert project.planned_of() == Counter()
 
 
-def test_pictures_that_are_too_many_to_compare_rerun_nothing_by_their_time(project: Project) -> None:
+def test_images_that_are_too_many_to_compare_rerun_nothing_by_their_time(project: Project) -> None:
     images = project.folder / "results/demo/images.parquet"
     os.truncate(images, 200_000_000)
     os.utime(images)
     assert project.planned_of() == Counter()
 
 
-def test_other_pictures_under_the_same_truths_run_the_chains(project: Project) -> None:
+def test_other_images_under_the_same_truths_run_the_chains(project: Project) -> None:
     """The samples name the content of the pictures, so that their table need not be compared."""
     append(
         project,

@@ -23,7 +23,7 @@ def most_text_tokens(text: str) -> int:
     return 256 + len(text.encode()) // 2
 
 
-def most_picture_tokens(width: int, height: int, known: int | None = None) -> int:
+def most_image_tokens(width: int, height: int, known: int | None = None) -> int:
     """No fewer tokens than an endpoint counts for a picture of so many pixels; `known` are the most that it counts.
 
     A megapixel is bounded by 7,500 tokens. Patches of 28 × 28 pixels make 1,340 of it, tiles of 448 × 448 (InternVL)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from PIL import Image
 
 from spd_faith.inference.answers import Answer, failed
-from spd_faith.inference.pictures import decode
+from spd_faith.inference.images import decode
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
 
@@ -47,11 +47,11 @@ def answer_in_batches(
     for _, about_one in groupby(questions, key=attrgetter("sample_id")):
         asked = list(about_one)
         try:
-            pictures = decode(asked[0].original), decode(asked[0].modified)
+            images = decode(asked[0].original), decode(asked[0].modified)
         except ValueError as error:
             yield from ((question, failed(f"picture: {error}")) for question in asked)
             continue
-        batch += [(question, (question.text, *pictures)) for question in asked]
+        batch += [(question, (question.text, *images)) for question in asked]
         pairs += 1
         if pairs == batch_size:
             yield from _answer(batch, generate)

@@ -15,10 +15,10 @@ from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
+from spd_faith.endpoints.spending import most_image_tokens, most_text_tokens
 from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.entries import OpenAIModel
-from spd_faith.inference.pictures import decode, merge
+from spd_faith.inference.images import decode, merge
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
 
@@ -84,40 +84,40 @@ class OpenAIAnswerer:
 
     async def _ask(self, endpoint: Endpoint, question: Question) -> Answer:
         try:
-            pictures = self._compose(decode(question.original), decode(question.modified))
+            images = self._compose(decode(question.original), decode(question.modified))
         except ValueError as error:
             return failed(f"picture: {error}", attempts=0)
         content = [
-            *(picture_part(picture, self._entry.images.format) for picture in pictures),
+            *(image_part(image, self._entry.images.format) for image in images),
             {"type": "text", "text": question.text},
         ]
         known = self._entry.image_tokens
-        most_tokens = most_text_tokens(question.text) + sum(most_picture_tokens(*one.size, known) for one in pictures)
+        most_tokens = most_text_tokens(question.text) + sum(most_image_tokens(*one.size, known) for one in images)
         reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
         self._served = reply.model or self._served
         return _as_answer(reply)
 
     def _compose(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
         merged = self._entry.image_layout == "merged"
-        pictures = [merge(original, modified)] if merged else [original, modified]
-        return [reduced(picture, self._entry.images.max_side) for picture in pictures]
+        images = [merge(original, modified)] if merged else [original, modified]
+        return [reduced(image, self._entry.images.max_side) for image in images]
 
 
-def picture_part(picture: Image.Image, format: str) -> dict[str, Any]:
+def image_part(image: Image.Image, format: str) -> dict[str, Any]:
     """A picture as a part of a message, encoded as `jpeg` or `png`."""
     file = io.BytesIO()
-    picture.save(file, format=format, **(_JPEG if format == "jpeg" else {}))
+    image.save(file, format=format, **(_JPEG if format == "jpeg" else {}))
     url = f"data:image/{format};base64,{base64.b64encode(file.getvalue()).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def reduced(picture: Image.Image, max_side: int) -> Image.Image:
+def reduced(image: Image.Image, max_side: int) -> Image.Image:
     """The picture, with no side longer than `max_side` pixels."""
-    longest = max(picture.size)
+    longest = max(image.size)
     if longest <= max_side:
-        return picture
-    size = [max(1, round(side * max_side / longest)) for side in picture.size]
-    return picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+        return image
+    size = [max(1, round(side * max_side / longest)) for side in image.size]
+    return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
 
 
 def _as_answer(reply: Reply) -> Answer:

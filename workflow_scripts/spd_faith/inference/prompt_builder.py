@@ -14,7 +14,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import Family
-from spd_faith.inference.pictures import Layout, Size, alone, alone_on_square, compose, merged, merged_on_square
+from spd_faith.inference.images import Layout, Size, alone, alone_on_square, compose, merged, merged_on_square
 from spd_faith.inference.processors import crop_side
 from spd_faith.inference.spans import Message, PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 

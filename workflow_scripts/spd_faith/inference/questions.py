@@ -53,13 +53,13 @@ class QuestionKey:
 
 
 def question_keys(
-    pictures: Iterable[Mapping[str, str]], prompts: Mapping[str, Prompt], identity: Mapping[str, Any]
+    images: Iterable[Mapping[str, str]], prompts: Mapping[str, Prompt], identity: Mapping[str, Any]
 ) -> list[QuestionKey]:
     """The questions about each pair, task by task; `pictures` has sample_id, original_sha256 and modified_sha256.
 
     Equal keys mean equal questions: the same model and settings (`identity`), prompt and pictures.
     """
-    pairs = list(pictures)
+    pairs = list(images)
     return [
         QuestionKey(pair["sample_id"], task, prompt.sha, _key(identity, prompt, pair))
         for task, prompt in prompts.items()

@@ -49,7 +49,7 @@ class PromptText:
 
     rendered: str
     expanded: str
-    pictures: tuple[Expansion, ...]
+    images: tuple[Expansion, ...]
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class Parts:
 
 def expand(rendered: str, replacements: Iterable[tuple[str, str]]) -> PromptText:
     """The prompt with the placeholders of its pictures replaced, each (placeholder, what stands for it) in turn."""
-    expanded, pictures, rest = "", [], 0
+    expanded, images, rest = "", [], 0
     for placeholder, replacement in replacements:
         begin = rendered.index(placeholder, rest)
         expanded += rendered[rest:begin]
         rest = begin + len(placeholder)
-        pictures.append(Expansion((begin, rest), (len(expanded), len(expanded) + len(replacement))))
+        images.append(Expansion((begin, rest), (len(expanded), len(expanded) + len(replacement))))
         expanded += replacement
-    return PromptText(rendered, expanded + rendered[rest:], tuple(pictures))
+    return PromptText(rendered, expanded + rendered[rest:], tuple(images))
 
 
 def locate(message: Message, render: Callable[[list[Message], bool], str]) -> Parts:
@@ -105,7 +105,7 @@ def prompt_spans(
     """The spans of a prompt; `offsets` are the characters that each token covers in the expanded prompt."""
 
     def expanded(place: int) -> int:
-        gains = [one.expanded[1] - one.placeholder[1] for one in text.pictures if one.placeholder[1] <= place]
+        gains = [one.expanded[1] - one.placeholder[1] for one in text.images if one.placeholder[1] <= place]
         return place + (gains[-1] if gains else 0)
 
     def tokens_of(characters: Characters) -> range:
@@ -114,8 +114,8 @@ def prompt_spans(
         return range(covering[0], covering[-1] + 1) if covering else range(0)
 
     images = []
-    for picture in text.pictures:
-        first, last = picture.expanded
+    for image in text.images:
+        first, last = image.expanded
         places = [
             i
             for i, (token, (start, end)) in enumerate(zip(token_ids, offsets, strict=True))

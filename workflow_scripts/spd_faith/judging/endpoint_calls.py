@@ -20,9 +20,9 @@ from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import most_picture_tokens, most_text_tokens
-from spd_faith.inference.openai_answerer import picture_part, reduced
-from spd_faith.inference.pictures import decode
+from spd_faith.endpoints.spending import most_image_tokens, most_text_tokens
+from spd_faith.inference.images import decode
+from spd_faith.inference.openai_answerer import image_part, reduced
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
 from spd_faith.judging.judge import JudgeRequest
 
@@ -129,7 +129,7 @@ class _Asker:
         form = self._judgements.entry.images
         assert form
         small = reduced(decode(image), form.max_side)
-        return picture_part(small, form.format), most_picture_tokens(*small.size, model.image_tokens)
+        return image_part(small, form.format), most_image_tokens(*small.size, model.image_tokens)
 
     async def _ask(
         self, request: JudgeRequest, turns: Sequence[Turn], images: Sequence[tuple[dict[str, Any], int]]

@@ -29,22 +29,22 @@ _NEAR = 5
 _REMOVED, _ADDED = "strong remove", "strong added"
 
 
-def absence_hits(words: Words, pictures: list[Hit]) -> list[Hit]:
+def absence_hits(words: Words, images: list[Hit]) -> list[Hit]:
     """Removals and additions that a clause reports by where an object is not, or is only."""
-    denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, pictures))]
-    return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, pictures))]
+    denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, images))]
+    return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, images))]
 
 
-def _by_adverb(words: Words, k: int, pictures: list[Hit]) -> Iterator[Hit]:
+def _by_adverb(words: Words, k: int, images: list[Hit]) -> Iterator[Hit]:
     """What "no longer" and "only" report, where they stand at word k."""
     if words[k].text == "longer" and _denies_presence(words, k):
         yield Hit(k - 1, k + 1, _REMOVED)
     if words[k].text != "only":
         return
-    shown = next((hit for hit in pictures if hit.last == k and hit.value != "both"), None)
+    shown = next((hit for hit in images if hit.last == k and hit.value != "both"), None)
     if shown and (k + 1 == len(words) or words[k + 1].tie == BROKEN):  # "in the first picture only"
         yield Hit(shown.first, k + 1, _lost_or_found(shown))
-    near = _picture_after(pictures, k)
+    near = _image_after(images, k)
     if near and _LEXICON.only_in.issuperset(word.text for word in words[k + 1 : near.first]):
         yield Hit(k, near.last, _lost_or_found(near))
 
@@ -59,22 +59,22 @@ def _lost_or_found(only_in: Hit) -> str:
     return _REMOVED if only_in.value == "first" else _ADDED
 
 
-def _picture_after(pictures: list[Hit], k: int) -> Hit | None:
-    return next((hit for hit in pictures if k < hit.first <= k + _IMAGE_REACH and hit.value != "both"), None)
+def _image_after(images: list[Hit], k: int) -> Hit | None:
+    return next((hit for hit in images if k < hit.first <= k + _IMAGE_REACH and hit.value != "both"), None)
 
 
-def _denied_presence(words: Words, k: int, pictures: list[Hit]) -> Hit | None:
+def _denied_presence(words: Words, k: int, images: list[Hit]) -> Hit | None:
     """Absence reported by the negation at word k: "not in the second picture", "there is no clock"."""
-    near = _picture_after(pictures, k)
+    near = _image_after(images, k)
     if near and _LEXICON.before_image.issuperset(word.text for word in words[k + 1 : near.first]):
         if near.value == "second":
             return Hit(k, near.last, _REMOVED)
-        return Hit(k, near.last, _ADDED) if _names_second(pictures) else None
-    is_denied = words[k].text in _LEXICON.denying and _may_deny_object(words, k, pictures)
+        return Hit(k, near.last, _ADDED) if _names_second(images) else None
+    is_denied = words[k].text in _LEXICON.denying and _may_deny_object(words, k, images)
     last = _denied_object(words, k) if is_denied else None
     if last is None:
         return None
-    is_of_pair = k == 0 and not near and not _names_second(pictures)
+    is_of_pair = k == 0 and not near and not _names_second(images)
     return None if is_of_pair and _asserts_more(words, last) else Hit(k, last, _REMOVED)
 
 
@@ -85,15 +85,15 @@ def _denied_object(words: Words, k: int) -> int | None:
     return None if is_change else last
 
 
-def _names_second(pictures: list[Hit]) -> bool:
-    return any(hit.value == "second" for hit in pictures)
+def _names_second(images: list[Hit]) -> bool:
+    return any(hit.value == "second" for hit in images)
 
 
-def _may_deny_object(words: Words, k: int, pictures: list[Hit]) -> bool:
+def _may_deny_object(words: Words, k: int, images: list[Hit]) -> bool:
     """Whether a "no" at word k stands where it can deny that an object is there."""
     if words[k].text != "no" or not k or words[k - 1].text in _LEXICON.before_no:
         return True
-    return any(hit.last == k for hit in pictures)  # "picture B: no bear"
+    return any(hit.last == k for hit in images)  # "picture B: no bear"
 
 
 def _asserts_more(words: Words, last: int) -> bool:
@@ -102,29 +102,29 @@ def _asserts_more(words: Words, last: int) -> bool:
     return not near.isdisjoint(VERBS) and near.isdisjoint(_LEXICON.visible)
 
 
-def flip_absence(words: Words, hit: Hit, pictures: list[Hit]) -> Hit:
+def flip_absence(words: Words, hit: Hit, images: list[Hit]) -> Hit:
     """A removal as it stands, or as an addition: what is missing from the first image was added to the second."""
     if hit.value != _REMOVED or words[hit.first].text not in _LEXICON.states:
         return hit
-    lacking = _lacking_picture(words, hit, pictures)
+    lacking = _lacking_image(words, hit, images)
     return Hit(hit.first, hit.last, _ADDED) if lacking and lacking.value == "first" else hit
 
 
-def _lacking_picture(words: Words, hit: Hit, pictures: list[Hit]) -> Hit | None:
+def _lacking_image(words: Words, hit: Hit, images: list[Hit]) -> Hit | None:
     """The image that is said to lack something: the one after the words at `hit`, else the last before them."""
-    after = next((one for one in pictures if hit.first < one.last and one.first <= hit.last + _NEAR), None)
+    after = next((one for one in images if hit.first < one.last and one.first <= hit.last + _NEAR), None)
     if after and _PART_OPENERS.isdisjoint(word.text for word in words[hit.last : after.first]):
         return after
     part = hit.first
     while part and words[part - 1].text not in _PART_OPENERS:
         part -= 1
-    before = [picture for picture in pictures if part <= picture.first < hit.first]
+    before = [image for image in images if part <= image.first < hit.first]
     if not before or (before[-1].first > part and _follows_object(words, before[-1], part)):
         return None  # "the clock in the first picture is missing"
     return before[-1]
 
 
-def _follows_object(words: Words, picture: Hit, part: int) -> bool:
+def _follows_object(words: Words, image: Hit, part: int) -> bool:
     """Whether an object stands right before the image that it is said to be in."""
     objects = object_hits(words)
-    return any(part <= hit.first and hit.last <= picture.first <= hit.last + 2 for hit in objects)
+    return any(part <= hit.first and hit.last <= image.first <= hit.last + 2 for hit in objects)

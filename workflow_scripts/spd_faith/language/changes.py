@@ -9,7 +9,7 @@ from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
 from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
 from spd_faith.language.counts import NUMBERS
 from spd_faith.language.grammar import CLITIC
-from spd_faith.language.image_words import picture_hits
+from spd_faith.language.image_words import image_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.negation import STOPPERS, denied_before
 from spd_faith.language.places import place_hits
@@ -108,11 +108,11 @@ def find_types(text: str | Text) -> list[Mention]:
 def type_hits(text: Text) -> tuple[list[Hit], list[Hit]]:
     """(types asserted, types denied) of a clause; the values of the asserted are bare types."""
     words = text.words
-    pictures = picture_hits(words)
-    implied = _implied_hits(text, pictures)
-    stated = list(_stated_hits(words, pictures, implied))
+    images = image_hits(words)
+    implied = _implied_hits(text, images)
+    stated = list(_stated_hits(words, images, implied))
     denied = [hit for hit in stated if _denied(words, hit)]
-    asserted = sorted(flip_absence(words, hit, pictures) for hit in [*implied, *stated] if hit not in denied)
+    asserted = sorted(flip_absence(words, hit, images) for hit in [*implied, *stated] if hit not in denied)
     asserted = _put_as_moves(words, _gone_as_moves(text, asserted))
     asserted = _without_vague(words, asserted)
     asserted = _strongest(words, asserted)
@@ -131,12 +131,12 @@ def _within(hits: Iterable[Hit]) -> set[int]:
     return {k for hit in hits for k in range(hit.first, hit.last)}
 
 
-def _stated_hits(words: Words, pictures: list[Hit], implied: list[Hit]) -> Iterator[Hit]:
+def _stated_hits(words: Words, images: list[Hit], implied: list[Hit]) -> Iterator[Hit]:
     """The words of change of a clause, but for those that name an image or report no change where they stand."""
-    in_picture, in_implied = _within(pictures), _within(implied)
+    in_image, in_implied = _within(images), _within(implied)
     for hit in TYPE_PHRASES.scan(words):
         is_implied = hit.value == "strong remove" and hit.first in in_implied
-        if hit.first not in in_picture and not is_implied and _reports_change(words, hit, pictures):
+        if hit.first not in in_image and not is_implied and _reports_change(words, hit, images):
             yield hit
 
 
@@ -176,15 +176,15 @@ def _strongest(words: Words, hits: list[Hit]) -> list[Hit]:
     return [hit for hit in kept or hits if hit.first < compared or hit in strong or _is_changing_near(words, hit)]
 
 
-def _implied_hits(text: Text, pictures: list[Hit]) -> list[Hit]:
+def _implied_hits(text: Text, images: list[Hit]) -> list[Hit]:
     """Types that no single word names: "from red to blue", "there is no clock", "in the first, but not the second"."""
     words = text.words
     colors = color_hits(words)
-    in_both = {"first", "second"} <= {hit.value for hit in pictures}
+    in_both = {"first", "second"} <= {hit.value for hit in images}
     hits = _implied_recoloring(text, colors, in_both) if colors else []
     if in_both and not colors and len({hit.value for hit in place_hits(words)}) > 1:
         hits = [Hit(0, len(words), "strong position")]
-    return [*(hits or _implied_moves(words)), *_implied_removals(text), *absence_hits(words, pictures)]
+    return [*(hits or _implied_moves(words)), *_implied_removals(text), *absence_hits(words, images)]
 
 
 def _implied_recoloring(text: Text, colors: list[Hit], in_both: bool) -> list[Hit]:
@@ -213,11 +213,11 @@ def _implied_removals(text: Text) -> Iterator[Hit]:
         yield Hit(k, k + 1, "strong remove")
 
 
-def _reports_change(words: Words, hit: Hit, pictures: list[Hit]) -> bool:
+def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     """Whether a word of change reports one where it stands: not in "appears to be", "the new position"."""
     text, before, after = words[hit.last - 1].text, word_before(words, hit.first), word_after(words, hit.last)
     if text in _LEXICON.appearing and hit.value == "strong added":
-        is_of_second = all(picture.value == "second" for picture in pictures)
+        is_of_second = all(image.value == "second" for image in images)
         return is_of_second and (not after or after in _LEXICON.after_appears)
     if text in _LEXICON.further:
         return _may_be_noun(after)

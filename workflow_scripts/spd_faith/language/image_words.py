@@ -75,13 +75,13 @@ _IMAGE_PHRASES = Phrases(_phrases())
 _AFTER_BARE = VERBS | CONJUNCTIONS | DETERMINERS | _LEXICON.after_bare
 
 
-def find_pictures(text: str | Text) -> list[Mention]:
+def find_images(text: str | Text) -> list[Mention]:
     """Mentions of the images themselves; `value` is first (original), second (modified) or both."""
     text = as_text(text)
-    return mentions_of(text, picture_hits(text.words))
+    return mentions_of(text, image_hits(text.words))
 
 
-def picture_hits(words: Words) -> list[Hit]:
+def image_hits(words: Words) -> list[Hit]:
     """Images at words of a clause: first, second or both."""
     return [hit for hit in _IMAGE_PHRASES.scan(words) if _is_image(words, hit)]
 

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from spd_faith.language.attributes import one_image
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 
 
@@ -71,7 +71,7 @@ def _images_of(lines: Sequence[str], headings: Sequence[bool]) -> list[int | Non
     image = None
     for line, is_heading in zip(lines, headings, strict=True):
         if is_heading or not line.strip():
-            image = one_image(find_pictures(line)) if is_heading else None
+            image = one_image(find_images(line)) if is_heading else None
         images.append(image)
     return images
 

@@ -9,7 +9,7 @@ from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import COLOR_WORDS
 from spd_faith.language.counts import DIFFERENCE_NOUNS
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.sameness import find_sameness
@@ -52,7 +52,7 @@ class Listing(NamedTuple):
 def listing_of(heading: str) -> Listing | None:
     """What a heading says of the objects under it: that they differ, in which respect, or that they are the same."""
     changes = {change for mention in find_types(heading) if (change := change_named(mention.value))}
-    if find_pictures(heading) and not changes:
+    if find_images(heading) and not changes:
         return None
     if find_sameness(heading) or _SIMILARITIES.search(heading):
         return Listing(Kind.SAMENESS)

@@ -9,7 +9,7 @@ from spd_faith.language.attributes import is_relative, one_image
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
-from spd_faith.language.image_words import DEPICTIONS, find_pictures
+from spd_faith.language.image_words import DEPICTIONS, find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
@@ -67,7 +67,7 @@ class ReadClause(Text):
 @lru_cache(maxsize=4096)  # answers repeat each other's clauses
 def read_clause(text: str) -> ReadClause:
     read = Text(text)
-    objects, images = find_objects(read), find_pictures(read)
+    objects, images = find_objects(read), find_images(read)
     return ReadClause(
         text,
         objects=tuple(objects),

@@ -9,7 +9,7 @@ from spd_faith.language.assertions import Assertion, Kind, Span, Values
 from spd_faith.language.attributes import one_image
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.colors import find_colors
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
@@ -60,7 +60,7 @@ def _image_of(label: str) -> int | None:
     words = [word.text for word in words_of(label)]
     if len(words) == 1 and words[0] in _WORDS.before | _WORDS.after:
         return int(words[0] in _WORDS.after)
-    return one_image(find_pictures(label)) if len(words) <= _LONGEST_LABEL else None
+    return one_image(find_images(label)) if len(words) <= _LONGEST_LABEL else None
 
 
 class _Line(NamedTuple):
@@ -136,7 +136,7 @@ def _names(text: str) -> list[str]:
 
 def _title(text: str) -> str | None:
     """The object that a short line or cell names, known or not."""
-    if len(words_of(text)) > _LONGEST_NAME or find_pictures(text):
+    if len(words_of(text)) > _LONGEST_NAME or find_images(text):
         return None
     known = _names(text)
     return known[0] if known else None

@@ -20,7 +20,7 @@ _SPLIT = "pairs"  # of a record that names none
 log = logging.getLogger(__name__)
 
 
-def holds_pictures(folder: Path) -> bool:
+def holds_images(folder: Path) -> bool:
     """Whether pictures lie in the folder itself, and not in folders of pairs."""
     return any(path.suffix.lower() in _SUFFIXES for path in folder.iterdir())
 

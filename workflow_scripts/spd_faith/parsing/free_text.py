@@ -9,7 +9,7 @@ from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.colors import find_colors
 from spd_faith.language.counts import find_count
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
@@ -117,7 +117,7 @@ def _contrasts(text: str) -> Iterator[Text]:
 
 
 def _states(clause: Text, image: str) -> bool:
-    if not any(mention.value == image for mention in find_pictures(clause)):
+    if not any(mention.value == image for mention in find_images(clause)):
         return False
     return bool(find_colors(clause) or find_places(clause)) and not find_types(clause)
 

@@ -20,7 +20,7 @@ from typing import Any
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
-from spd_faith.language.image_words import find_pictures
+from spd_faith.language.image_words import find_images
 from spd_faith.language.objects import find_objects
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.spelling import respell
@@ -137,7 +137,7 @@ def _stated_by_types(clause: Text, types: list[Mention], is_of_images: bool) -> 
 def _is_about_images(clause: Text) -> bool:
     if len(clause.words) <= _SHORT_CLAUSE or any(word.text in ABOUT_IMAGES for word in clause.words):
         return True
-    return bool(find_pictures(clause))
+    return bool(find_images(clause))
 
 
 def _from_json(text: str, task: str) -> tuple[str | None, str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spd_faith.probes.image_grid import Edges, PictureTokens
+from spd_faith.probes.image_grid import Edges, ImageTokens
 
 if TYPE_CHECKING:
-    from spd_faith.inference.pictures import Size
+    from spd_faith.inference.images import Size
 
 Boxes = npt.NDArray[np.floating]
 """boxes × 4: left, top, right and bottom as shares of the picture's width and height."""
@@ -51,17 +51,17 @@ def _in_shares(places: Iterable[tuple[Mapping[str, float], Size]]) -> Boxes:
     return np.unique(np.reshape(found, (-1, 4)), axis=0)
 
 
-def coverage(places: PictureTokens, boxes: Boxes, tokens: int) -> Coverage:
+def coverage(places: ImageTokens, boxes: Boxes, tokens: int) -> Coverage:
     """Of each of so many image tokens the share that lies in each box, in either picture."""
     return _by_token(places, tokens, boxes, _overlap)
 
 
-def expected_coverage(places: PictureTokens, boxes: Boxes, tokens: int) -> Coverage:
+def expected_coverage(places: ImageTokens, boxes: Boxes, tokens: int) -> Coverage:
     """The coverage of a box of each one's size, averaged over all places in the picture, each as likely."""
     return _by_token(places, tokens, boxes, _expected_overlap)
 
 
-def tokens_inside(places: PictureTokens, boxes: Boxes, tokens: int) -> npt.NDArray[np.bool_]:
+def tokens_inside(places: ImageTokens, boxes: Boxes, tokens: int) -> npt.NDArray[np.bool_]:
     """Whether the middle of each image token lies in one of the boxes, in either picture.
 
     Of a box too small for that it is the token that shows most of it, so each box has a token in each picture.
@@ -69,8 +69,8 @@ def tokens_inside(places: PictureTokens, boxes: Boxes, tokens: int) -> npt.NDArr
     middles = _by_token(places, tokens, boxes, _holds_middle)
     inside = np.asarray(middles.any(axis=0))
     for raster in places.rasters:
-        for picture in raster.pictures:
-            alone = PictureTokens(places.sizes, (raster.showing(picture),))
+        for image in raster.images:
+            alone = ImageTokens(places.sizes, (raster.showing(image),))
             missed = ~_by_token(alone, tokens, boxes, _holds_middle).any(axis=1)
             inside[coverage(alone, boxes[missed], tokens).argmax(axis=1)] = True
     return inside
@@ -80,14 +80,14 @@ _Along = Callable[[Edges, npt.NDArray[np.floating], npt.NDArray[np.floating]], n
 """(edges of tokens along one side of a picture, where each box starts and ends there) -> boxes × tokens"""
 
 
-def _by_token(places: PictureTokens, tokens: int, boxes: Boxes, along: _Along) -> Coverage:
+def _by_token(places: ImageTokens, tokens: int, boxes: Boxes, along: _Along) -> Coverage:
     """boxes × tokens: what `along` says of a token's row times what it says of its column, added over the pictures."""
     left, top, right, bottom = boxes.T[:, :, None]
     found = np.zeros((len(boxes), tokens))
     for raster in places.rasters:
-        for picture in raster.pictures:
-            rows = along(raster.row_edges(picture), top, bottom)
-            columns = along(raster.column_edges(picture), left, right)
+        for image in raster.images:
+            rows = along(raster.row_edges(image), top, bottom)
+            columns = along(raster.column_edges(image), left, right)
             found[:, raster.tokens.ravel()] += (rows[:, :, None] * columns[:, None, :]).reshape(
                 len(boxes), raster.tokens.size
             )

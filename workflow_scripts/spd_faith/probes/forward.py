@@ -100,7 +100,7 @@ class _Found:
         return Pass(
             dtype=str(self._dtype).removeprefix("torch."),
             greedy_agreement=_greedy_agreement(last[row.answer_places], head, row.answer_token_ids),
-            picture_tokens=row.picture_tokens,
+            image_tokens=row.image_tokens,
             question_token_ids=row.user_token_ids,
             answer_token_ids=row.answer_token_ids,
             by_layer={name: torch.stack(of) for name, of in self._by_probe.items() if len(of) == number},

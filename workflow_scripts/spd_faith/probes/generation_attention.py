@@ -34,8 +34,8 @@ def columns_of_shares(shares: "torch.Tensor") -> dict[str, "torch.Tensor"]:
         shares[..., SEGMENTS.index(name)]
         for name in ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
     )
-    before, pictures = sink + system + opening, picture_1 + picture_2
-    prompt = before + pictures + user
+    before, images = sink + system + opening, picture_1 + picture_2
+    prompt = before + images + user
     return {
         "sink": sink,
         "system": system,
@@ -44,7 +44,7 @@ def columns_of_shares(shares: "torch.Tensor") -> dict[str, "torch.Tensor"]:
         "user": opening + user,
         "answer": answer,
         "published_system": before / prompt,
-        "published_visual": pictures / prompt,
+        "published_visual": images / prompt,
         "published_user": user / prompt,
     }
 
@@ -99,7 +99,7 @@ class GenerationAttention(AnswerProbe):
     def columns(self, sample_id: str, found: Pass) -> Columns:
         layers, tokens, _ = found.attention_shares.shape
         fractions = {name: part.flatten().numpy() for name, part in columns_of_shares(found.attention_shares).items()}
-        if len(found.picture_tokens) == 1:
+        if len(found.image_tokens) == 1:
             del fractions["picture_2"]
         return {
             "layer": np.repeat(np.arange(layers), tokens),

@@ -26,7 +26,6 @@ from spd_faith.probes.token_activation import answer_reader, hits
 
 if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
-    from spd_faith.probes.image_grid import PictureTokens
 
 BASELINES = ("random", "unchanged", "other_sample")
 MEASURES = (
@@ -136,7 +135,7 @@ class Grounding(AnswerProbe):
         return columns | {"tam_hit": _of_last_layers(hit, layers), "tam_chance": _of_last_layers(chance, layers)}
 
     def _covered(
-        self, sample: Mapping[str, Any], places: "PictureTokens", boxes: Boxes, tokens: int
+        self, sample: Mapping[str, Any], places: "ImageTokens", boxes: Boxes, tokens: int
     ) -> dict[str, Coverage]:
         """Of so many image tokens what lies in the true boxes, and in those of each of `BASELINES`."""
         return {

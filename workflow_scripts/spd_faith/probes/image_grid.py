@@ -17,7 +17,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:  # images are drawn from saved maps without a model, and probes declared without images
     from transformers import BatchFeature, ProcessorMixin
 
-    from spd_faith.inference.pictures import Layout, Size
+    from spd_faith.inference.images import Layout, Size
 
 Shares = tuple[float, float, float, float]  # left, top, width, height
 Edges = npt.NDArray[np.floating]
@@ -31,7 +31,7 @@ class Raster:
     """Which of the prompt's image tokens is the top left one; the others follow it row by row."""
     rows: int
     columns: int
-    pictures: Mapping[int, Shares]
+    images: Mapping[int, Shares]
     """Where the pair's first picture (0) and second (1) lie on the raster, as shares of its width and height."""
 
     @property
@@ -39,29 +39,29 @@ class Raster:
         """rows × columns."""
         return self.first + np.arange(self.rows * self.columns).reshape(self.rows, self.columns)
 
-    def row_edges(self, picture: int) -> Edges:
+    def row_edges(self, image: int) -> Edges:
         """rows + 1, as shares of the picture's height: 0 its top, 1 its bottom."""
-        _, top, _, height = self.pictures[picture]
+        _, top, _, height = self.images[image]
         return (np.linspace(0, 1, self.rows + 1) - top) / height
 
-    def column_edges(self, picture: int) -> Edges:
+    def column_edges(self, image: int) -> Edges:
         """columns + 1, as shares of the picture's width: 0 its left, 1 its right."""
-        left, _, width, _ = self.pictures[picture]
+        left, _, width, _ = self.images[image]
         return (np.linspace(0, 1, self.columns + 1) - left) / width
 
-    def showing(self, picture: int) -> Raster:
+    def showing(self, image: int) -> Raster:
         """The same tokens, taken to show one of the pictures alone."""
-        return replace(self, pictures={picture: self.pictures[picture]})
+        return replace(self, images={image: self.images[image]})
 
     def parts(self) -> dict[int, tuple[slice, slice]]:
         """The rows and columns that belong to each picture: all, or two parts cut at the seam of a merged picture.
 
         A token that the seam goes through belongs where most of it lies, and to the first picture if cut in half.
         """
-        if len(self.pictures) == 1:
-            return dict.fromkeys(self.pictures, (slice(None), slice(None)))
-        left, top, *_ = self.pictures[1]
-        if left > self.pictures[0][0]:
+        if len(self.images) == 1:
+            return dict.fromkeys(self.images, (slice(None), slice(None)))
+        left, top, *_ = self.images[1]
+        if left > self.images[0][0]:
             seam = _first_beyond(left, self.columns)
             return {0: (slice(None), slice(seam)), 1: (slice(None), slice(seam, None))}
         seam = _first_beyond(top, self.rows)
@@ -69,7 +69,7 @@ class Raster:
 
 
 @dataclass(frozen=True)
-class PictureTokens:
+class ImageTokens:
     """How a pair lies under the image tokens of a prompt."""
 
     sizes: tuple[Size, Size]
@@ -77,12 +77,12 @@ class PictureTokens:
     rasters: tuple[Raster, ...]
 
 
-def picture_tokens(
+def image_tokens(
     processor: ProcessorMixin,
     inputs: BatchFeature,
     pairs: list[tuple[tuple[Size, Size], list[Layout]]],
     counts: list[tuple[int, ...]],
-) -> list[PictureTokens | None]:
+) -> list[ImageTokens | None]:
     """For each prompt of a batch where its image tokens lie; None where a picture is not one raster.
 
     `pairs` has the sizes of each pair and how it was laid out; `counts` how many tokens each picture shown has.
@@ -96,7 +96,7 @@ def picture_tokens(
             if shape := next(shapes):
                 rasters.append(Raster(first, *shape.cells, _on(layout, shape.canvas)))
             first += count
-        found.append(PictureTokens(sizes, tuple(rasters)) if len(rasters) == len(layouts) else None)
+        found.append(ImageTokens(sizes, tuple(rasters)) if len(rasters) == len(layouts) else None)
     return found
 
 

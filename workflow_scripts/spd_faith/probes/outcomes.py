@@ -9,8 +9,8 @@ from operator import attrgetter
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint
+from spd_faith.inference.images import decode
 from spd_faith.inference.model_parts import attends_to_all
-from spd_faith.inference.pictures import decode
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.questions import Question, QuestionId
 from spd_faith.probes.forward import run_pass

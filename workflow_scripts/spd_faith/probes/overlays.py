@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from spd_faith.inference.pictures import Size
+from spd_faith.inference.images import Size
 from spd_faith.probes.boxes import true_boxes
 from spd_faith.probes.figures.drawing import (
     COLUMN,
@@ -50,7 +50,7 @@ _LETTERS_PER_INCH = 16  # of a legend
 _MOST_LETTERS = 120  # of a caption
 _LEGEND = "Colours run from 0 to a map's highest value, which stands beside its word"
 
-Pictures = tuple[Image.Image, Image.Image]
+Images = tuple[Image.Image, Image.Image]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def saved_rasters(saved: Iterable[Mapping[str, Any]]) -> list[Raster]:
 
 def overlays(
     name: Sequence[str],
-    pictures: Pictures,
+    images: Images,
     differences: Sequence[Mapping[str, Any]],
     rasters: Sequence[Raster],
     words: Sequence[WordMap],
@@ -105,9 +105,9 @@ def overlays(
     `name` are the lines of the title. A few words are one page of a column's width; more are pages of two columns'
     width, `max_pages` at most. How many words are left out stands on the last page and in the log.
     """
-    grid = _grid_for(pictures, len(words))
-    pair = _Pair.of(pictures, grid)
-    at_once = grid.words(pictures)
+    grid = _grid_for(images, len(words))
+    pair = _Pair.of(images, grid)
+    at_once = grid.words(images)
     starts = range(0, max(1, len(words)), at_once)[:max_pages]
     left_out = len(words) - min(len(words), starts[-1] + at_once)
     if left_out:
@@ -121,11 +121,9 @@ def overlays(
         yield _page(lines, grid, pair, differences, rasters, some, notes)
 
 
-def word_overlays(
-    pictures: Pictures, rasters: Sequence[Raster], words: Sequence[WordMap]
-) -> list[Callable[[], Figure]]:
+def word_overlays(images: Images, rasters: Sequence[Raster], words: Sequence[WordMap]) -> list[Callable[[], Figure]]:
     """What draws the pair under the map of each word, a figure each."""
-    pair = _Pair.of(pictures, _ALONE)
+    pair = _Pair.of(images, _ALONE)
     return [partial(_word_overlay, pair, rasters, word) for word in words]
 
 
@@ -154,14 +152,14 @@ class _Grid:
         """The width of a panel."""
         return (self.width - 2 * _MARGIN - (self.columns - 1) * _GUTTER) / self.columns
 
-    def height(self, pictures: Pictures) -> float:
+    def height(self, images: Images) -> float:
         """Of the images of a pair, both as tall, that fill the width of a panel."""
-        return (self.panel - _BETWEEN) / sum(map(_shape, pictures))
+        return (self.panel - _BETWEEN) / sum(map(_shape, images))
 
-    def words(self, pictures: Pictures) -> int:
+    def words(self, images: Images) -> int:
         """How many have a panel on a page, which begins with that of the boxes."""
         room = _PAGE - 6 * _TITLE_LINE - 4 * _LEGEND_LINE - 2 * _MARGIN
-        rows = int(room / (_CAPTION + min(self.height(pictures), self.tallest) + _ROW_GAP))
+        rows = int(room / (_CAPTION + min(self.height(images), self.tallest) + _ROW_GAP))
         return rows * self.columns - 1
 
 
@@ -170,32 +168,32 @@ _COLUMN = _Grid(COLUMN, 2, tallest=1.15, dots=300)
 _PAGES = [_Grid(2 * COLUMN + 0.3, columns, tallest=1.15, dots=200) for columns in (3, 4, 5)]
 
 
-def _grid_for(pictures: Pictures, words: int) -> _Grid:
+def _grid_for(images: Images, words: int) -> _Grid:
     """One page of a column's width if the words fit, else pages with as many panels as leave no room beside images."""
-    if words <= _COLUMN.words(pictures):
+    if words <= _COLUMN.words(images):
         return _COLUMN
-    return next((grid for grid in _PAGES if grid.height(pictures) <= grid.tallest), _PAGES[-1])
+    return next((grid for grid in _PAGES if grid.height(images) <= grid.tallest), _PAGES[-1])
 
 
 @dataclass(frozen=True)
 class _Pair:
     """The images of a pair as they lie in each panel, both of one height and small enough for it."""
 
-    images: Pictures
-    pale: Pictures
+    images: Images
+    pale: Images
     sizes: tuple[Size, Size]
     """In pixels of the images themselves, which boxes and maps are drawn in."""
     widths: tuple[float, float]
     height: float
 
     @classmethod
-    def of(cls, pictures: Pictures, grid: _Grid) -> "_Pair":
-        height = min(grid.height(pictures), grid.tallest)
-        first, second = pictures
+    def of(cls, images: Images, grid: _Grid) -> "_Pair":
+        height = min(grid.height(images), grid.tallest)
+        first, second = images
         widths = (height * _shape(first), height * _shape(second))
         small, other = (
-            _small(picture, (round(width * grid.dots), round(height * grid.dots)))
-            for picture, width in zip(pictures, widths, strict=True)
+            _small(image, (round(width * grid.dots), round(height * grid.dots)))
+            for image, width in zip(images, widths, strict=True)
         )
         return cls((small, other), (_pale(small), _pale(other)), (first.size, second.size), widths, height)
 
@@ -204,20 +202,20 @@ class _Pair:
         return any(not _NARROWEST <= width / height <= _WIDEST for width, height in self.sizes)
 
 
-def _shape(picture: Image.Image) -> float:
+def _shape(image: Image.Image) -> float:
     """Width over height, as it is drawn: a line of pixels would not be seen."""
-    return min(max(picture.width / picture.height, _NARROWEST), _WIDEST)
+    return min(max(image.width / image.height, _NARROWEST), _WIDEST)
 
 
-def _small(picture: Image.Image, most: Size) -> Image.Image:
+def _small(image: Image.Image, most: Size) -> Image.Image:
     """With no more pixels than are seen."""
-    size = (min(picture.width, most[0]), min(picture.height, most[1]))
-    return picture if size == picture.size else picture.resize(size, Image.Resampling.BOX, reducing_gap=2)
+    size = (min(image.width, most[0]), min(image.height, most[1]))
+    return image if size == image.size else image.resize(size, Image.Resampling.BOX, reducing_gap=2)
 
 
-def _pale(picture: Image.Image) -> Image.Image:
+def _pale(image: Image.Image) -> Image.Image:
     """In grey, and lighter, so that colours are the map's."""
-    return Image.blend(picture.convert("L"), Image.new("L", picture.size, "white"), _PALE)
+    return Image.blend(image.convert("L"), Image.new("L", image.size, "white"), _PALE)
 
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
@@ -263,7 +261,7 @@ def _page(
 
 
 def _show(
-    figure: Figure, corner: tuple[float, float], panel: float, pair: _Pair, images: Pictures, caption: str, color: str
+    figure: Figure, corner: tuple[float, float], panel: float, pair: _Pair, images: Images, caption: str, color: str
 ) -> list[Axes]:
     """Both images in the middle of a panel whose left top corner is given, under a caption."""
     width, height = figure.get_size_inches()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # probes are declared and their tables read without torch
     import torch
 
-    from spd_faith.probes.image_grid import PictureTokens
+    from spd_faith.probes.image_grid import ImageTokens
 
 SEGMENTS = ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
 """Every token of a prompt with its answer belongs to one: the first token; the system turn; what precedes the pictures
@@ -60,7 +60,7 @@ class Pass:
     greedy_agreement: float
     """Share of the answer's tokens that this pass, too, finds the likeliest: 1 in float32 for a greedy answer. Where
     it is less, numbers of this format differ between one pass and generation token by token."""
-    picture_tokens: tuple[int, ...]
+    image_tokens: tuple[int, ...]
     """How many image tokens each picture has; they follow each other in `image_attention` and `logits`."""
     question_token_ids: torch.Tensor
     """Of the user's question."""
@@ -73,7 +73,7 @@ class Pass:
     """layers × answer tokens × image tokens, averaged over heads."""
     hidden: HiddenStates
     logits: ClassLogits
-    places: PictureTokens | None = None
+    places: ImageTokens | None = None
     """Where the image tokens lie in the pictures; None where that is not known."""
 
     @property

@@ -22,7 +22,7 @@ from spd_faith.inference.batches import Shown
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.prompt_groups import group_by_image_pair, pad_on_the_right, tokens_in_common
 from spd_faith.inference.spans import PromptSpans
-from spd_faith.probes.image_grid import PictureTokens, picture_tokens
+from spd_faith.probes.image_grid import ImageTokens, image_tokens
 from spd_faith.probes.passes import SEGMENTS
 
 
@@ -34,13 +34,13 @@ class AnsweredPrompt:
     """Index into `SEGMENTS` of each token, without padding."""
     image_positions: torch.Tensor
     """Positions of the image tokens, picture after picture."""
-    picture_tokens: tuple[int, ...]
+    image_tokens: tuple[int, ...]
     """How many image tokens each picture has."""
     user_positions: torch.Tensor
     """Positions of the user's question."""
     user_token_ids: torch.Tensor
     answer_token_ids: torch.Tensor
-    places: PictureTokens | None
+    places: ImageTokens | None
     """Where the image tokens lie in the pictures; None where that is not known."""
     row: int = 0
     """Of the batch."""
@@ -169,18 +169,18 @@ def _read(builder: PromptBuilder, questions: list[Shown], groups: list[list[int]
     return _Grouped(inputs, [read[number] for number in range(len(questions))], groups)
 
 
-def _image_places(builder: PromptBuilder, questions: list[Shown], grouped: _Grouped) -> list[PictureTokens | None]:
+def _image_places(builder: PromptBuilder, questions: list[Shown], grouped: _Grouped) -> list[ImageTokens | None]:
     """Where the image tokens of each row are in the images."""
     pairs = []
     for group in grouped.groups:
         _, original, modified = questions[group[0]]
         pairs.append(((original.size, modified.size), builder.layouts(original.size, modified.size)))
     counts = [tuple(len(places) for places in first.spans.images) for first in grouped.firsts]
-    return picture_tokens(builder.processor, grouped.inputs, pairs, counts)
+    return image_tokens(builder.processor, grouped.inputs, pairs, counts)
 
 
 def _row(
-    prompt: _Prompt, answer: list[int], picture_places: PictureTokens | None, row: int, shared: int, behind: int
+    prompt: _Prompt, answer: list[int], image_places: ImageTokens | None, row: int, shared: int, behind: int
 ) -> AnsweredPrompt:
     ids, spans = prompt.token_ids, prompt.spans
     length = len(ids) + len(answer) - 1
@@ -196,11 +196,11 @@ def _row(
     return AnsweredPrompt(
         segments=segments,
         image_positions=torch.tensor([place for places in spans.images for place in places]),
-        picture_tokens=tuple(len(places) for places in spans.images),
+        image_tokens=tuple(len(places) for places in spans.images),
         user_positions=user,
         user_token_ids=ids[user],
         answer_token_ids=torch.tensor(answer),
-        places=picture_places,
+        places=image_places,
         row=row,
         shared=shared,
         behind=behind,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spd_faith.probes.image_grid import PictureTokens
+from spd_faith.probes.image_grid import ImageTokens
 from spd_faith.probes.passes import Pass
 from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.rank_filter import SIZE, rank_gaussian_filter
@@ -22,7 +22,7 @@ Maps = npt.NDArray[np.floating]
 """maps × image tokens, in 0 … 1."""
 
 
-def token_activation_maps(found: Pass, places: PictureTokens) -> Maps:
+def token_activation_maps(found: Pass, places: ImageTokens) -> Maps:
     """The map of each token of the answer.
 
     A token's activations are its logits, clipped at 0, at the image tokens and at the text before it: the tokens of the
@@ -67,7 +67,7 @@ def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
     return np.asarray(np.divide(maps - low, high - low, out=np.zeros_like(maps), where=high > low))
 
 
-def filtered(maps: Maps, places: PictureTokens) -> Maps:
+def filtered(maps: Maps, places: ImageTokens) -> Maps:
     """Each map with its pictures filtered one by one; 0 where an image token lies in none.
 
     A picture of fewer than `_FEWEST` tokens a side is left as it is: there one token shows a whole object, and the
@@ -115,7 +115,7 @@ class ReadAnswers:
         self._tokenizer = tokenizer
         self._last: tuple[Pass, AnswerMaps] | None = None
 
-    def __call__(self, found: Pass, places: PictureTokens) -> AnswerMaps:
+    def __call__(self, found: Pass, places: ImageTokens) -> AnswerMaps:
         from spd_faith.probes.words import content_words  # the word lists, which no reader of tables needs
 
         if self._last is None or self._last[0] is not found:

@@ -14,7 +14,6 @@ from spd_faith.probes.token_activation import AnswerMaps, answer_reader, hits
 
 if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
-    from spd_faith.probes.image_grid import PictureTokens
 
 RASTER = pa.struct(  # image tokens of one image that the model was shown, row by row
     [
@@ -117,7 +116,7 @@ def _words(answer: AnswerMaps) -> list[str | None]:
     return words
 
 
-def _saved(places: "PictureTokens") -> list[dict[str, Any]]:
+def _saved(places: "ImageTokens") -> list[dict[str, Any]]:
     return [
         {
             "first": raster.first,
@@ -125,7 +124,7 @@ def _saved(places: "PictureTokens") -> list[dict[str, Any]]:
             "columns": raster.columns,
             "pictures": [
                 {"picture": number, **dict(zip(("x", "y", "w", "h"), shares, strict=True))}
-                for number, shares in raster.pictures.items()
+                for number, shares in raster.images.items()
             ],
         }
         for raster in places.rasters

@@ -16,7 +16,7 @@ from spd_faith.dataset.scenes import Background, SceneObject, ScenePair, render,
 from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generator import Generator
-from spd_faith.inference.pictures import decode
+from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.reference_models.answers import answer_text
@@ -93,7 +93,7 @@ def ask(generator: Generator, prompts: Mapping[str, Prompt], pairs: Sequence[Sce
             for pair in batch
         ]
         texts = {
-            task: [one.text for one in generator.generate([(prompt.text, *pictures) for pictures in shown])]
+            task: [one.text for one in generator.generate([(prompt.text, *images) for images in shown])]
             for task, prompt in prompts.items()
         }
         answers += [Answers(pair, {task: texts[task][index] for task in texts}) for index, pair in enumerate(batch)]

@@ -11,7 +11,7 @@ from spd_faith.core.schemas import TASKS
 from spd_faith.dataset.scenes import GRID, ScenePair, sample_pair
 from spd_faith.dataset.sprites import CATEGORIES, COLORS
 from spd_faith.reference_models.answers import answer_pieces
-from spd_faith.reference_models.small_pictures import render_small
+from spd_faith.reference_models.small_images import render_small
 
 CELLS = GRID * GRID
 IGNORED = -100  # torch's label for a position without loss
@@ -58,7 +58,7 @@ class Batch:
     attention_mask: torch.Tensor  # (batch, tokens)
     labels: torch.Tensor  # (batch, tokens), IGNORED outside the answer
     weights: torch.Tensor  # (batch, tokens)
-    pictures: torch.Tensor  # (2 × batch, 112, 112, 3), bytes
+    images: torch.Tensor  # (2 × batch, 112, 112, 3), bytes
     words: torch.Tensor  # (batch, 32)
     categories: torch.Tensor  # (batch, 32)
     colors: torch.Tensor  # (batch, 32)
@@ -94,11 +94,11 @@ def cell_truths(pair: ScenePair, vocabulary: Vocabulary) -> CellTruths:
 
 def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary, loose_same: bool = False) -> Batch:
     """`loose_same` as in `answer_pieces`."""
-    rows, pictures, truths, looking, looked_at = [], [], [], [], []
+    rows, images, truths, looking, looked_at = [], [], [], [], []
     for index, (task, pair) in enumerate(examples):
         truth = cell_truths(pair, vocabulary)
         truths.append(truth)
-        pictures += [render_small(pair.background, objects) for objects in (pair.original, pair.modified)]
+        images += [render_small(pair.background, objects) for objects in (pair.original, pair.modified)]
         prompt = list(vocabulary.prompts[task])
         pieces = answer_pieces(task, pair.differences, loose_same)
         answer = [vocabulary.token_ids[piece.text] for piece in pieces] + [vocabulary.end]
@@ -123,7 +123,7 @@ def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary
         attention_mask=padded(0, [[1] * (len(prompt) + len(answer)) for prompt, answer, _ in rows]),
         labels=padded(IGNORED, [[IGNORED] * len(prompt) + answer for prompt, answer, _ in rows]),
         weights=padded(0.0, [[0.0] * len(prompt) + weights for prompt, _, weights in rows]),
-        pictures=torch.from_numpy(np.stack(pictures)),
+        images=torch.from_numpy(np.stack(images)),
         words=torch.tensor([truth.words for truth in truths]),
         categories=torch.tensor([truth.categories for truth in truths]),
         colors=torch.tensor([truth.colors for truth in truths]),

@@ -61,16 +61,16 @@ def _renamed(name: str, prefix: str, published: str) -> str:
     return published + name.removeprefix(prefix) if is_old else name
 
 
-def scaled(pictures: torch.Tensor) -> torch.Tensor:
+def scaled(images: torch.Tensor) -> torch.Tensor:
     """Pictures in bytes, (number, height, width, 3), as a processor scales them: (number, 3, height, width) in ±1."""
-    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def positions_of(token_id: int, token_ids: Sequence[int]) -> list[int]:
     return [position for position, token in enumerate(token_ids) if token == token_id]
 
 
-def chatml(picture: str) -> str:
+def chatml(image: str) -> str:
     """A ChatML template with a default system turn; `picture` stands for each picture, as inside a Jinja string."""
     return f"""\
 {{%- if messages[0]['role'] != 'system' -%}}
@@ -83,7 +83,7 @@ def chatml(picture: str) -> str:
 {{%- else -%}}
 {{%- for part in message['content'] -%}}
 {{%- if part['type'] == 'image' -%}}
-{{{{- '{picture}' -}}}}
+{{{{- '{image}' -}}}}
 {{%- elif part['type'] == 'text' -%}}
 {{{{- part['text'] -}}}}
 {{%- endif -%}}

@@ -17,7 +17,7 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from spd_faith.dataset.scenes import GRID
 from spd_faith.inference.processors import without_video_processors
 from spd_faith.reference_models import family_parts as parts
-from spd_faith.reference_models.small_pictures import SMALL_SIDE
+from spd_faith.reference_models.small_images import SMALL_SIDE
 from spd_faith.reference_models.tokenizer import build_tokenizer
 
 MODEL_TYPE = "internvl"
@@ -40,12 +40,12 @@ _PATCH, _REDUCTION = 14, 0.5  # pixel shuffle makes one token of 2×2 patches
 def build_processor(phrases: Sequence[str]) -> InternVLProcessor:
     """Resizes every picture to 112×112 pixels; `phrases` are single tokens."""
     tokenizer = build_tokenizer(_SPECIAL, phrases, end=_END, padding=_PADDING, named=_NAMED)
-    pictures = GotOcr2ImageProcessorPil(
+    images = GotOcr2ImageProcessorPil(
         size={"height": SMALL_SIDE, "width": SMALL_SIDE}, crop_to_patches=False, **parts.PIXEL_SCALE
     )
     with without_video_processors():
         return InternVLProcessor(
-            pictures, tokenizer, image_seq_length=GRID**2, chat_template=parts.chatml(_IMAGE + "\\n")
+            images, tokenizer, image_seq_length=GRID**2, chat_template=parts.chatml(_IMAGE + "\\n")
         )
 
 
@@ -85,9 +85,9 @@ def cell_positions(processor: InternVLProcessor, prompt_ids: Sequence[int]) -> l
     return parts.positions_of(processor.image_token_id, prompt_ids)
 
 
-def picture_inputs(processor: InternVLProcessor, pictures: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
+def image_inputs(processor: InternVLProcessor, images: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
     """What the processor gives for `pictures`, (number, 112, 112, 3) in bytes, that `input_ids` name in order."""
-    return {"pixel_values": parts.scaled(pictures)}
+    return {"pixel_values": parts.scaled(images)}
 
 
 def prepare_for_training(model: InternVLForConditionalGeneration) -> None:

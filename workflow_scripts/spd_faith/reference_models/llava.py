@@ -11,7 +11,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from spd_faith.dataset.scenes import GRID
 from spd_faith.inference.processors import without_video_processors
 from spd_faith.reference_models import family_parts as parts
-from spd_faith.reference_models.small_pictures import SMALL_SIDE
+from spd_faith.reference_models.small_images import SMALL_SIDE
 from spd_faith.reference_models.tokenizer import SYSTEM, build_tokenizer
 
 MODEL_TYPE = "llava"
@@ -67,12 +67,12 @@ def build_processor(phrases: Sequence[str]) -> LlavaProcessor:
     tokenizer = build_tokenizer(
         _SPECIAL, [*phrases, *_ROLES], end=_END, padding=_PADDING, named={"image_token": _IMAGE}
     )
-    pictures = CLIPImageProcessorPil(
+    images = CLIPImageProcessorPil(
         size={"shortest_edge": _SIDE}, crop_size={"height": _SIDE, "width": _SIDE}, **parts.PIXEL_SCALE
     )
     with without_video_processors():
         return LlavaProcessor(
-            pictures,
+            images,
             tokenizer,
             patch_size=_PATCH,
             vision_feature_select_strategy="default",
@@ -120,9 +120,9 @@ def cell_positions(processor: LlavaProcessor, prompt_ids: Sequence[int]) -> list
     return [positions[row + half + column] for half in (0, GRID) for row in rows for column in range(GRID)]
 
 
-def picture_inputs(processor: LlavaProcessor, pictures: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
+def image_inputs(processor: LlavaProcessor, images: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
     """What the processor gives for `pictures`, (2 × pairs, 112, 112, 3) in bytes, each pair merged on a square."""
-    pairs = pictures.unflatten(0, (-1, 2))
+    pairs = images.unflatten(0, (-1, 2))
     squares = torch.full((len(pairs), _SIDE, _SIDE, 3), _GREY, dtype=torch.uint8)
     above = (_SIDE - SMALL_SIDE) // 2
     squares[:, above : above + SMALL_SIDE] = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2)

@@ -13,7 +13,7 @@ from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_
 from spd_faith.dataset.scenes import GRID
 from spd_faith.inference.processors import without_video_processors
 from spd_faith.reference_models import family_parts as parts
-from spd_faith.reference_models.small_pictures import SMALL_SIDE
+from spd_faith.reference_models.small_images import SMALL_SIDE
 from spd_faith.reference_models.tokenizer import build_tokenizer
 
 MODEL_TYPE = "qwen2_vl"
@@ -26,13 +26,13 @@ _SPECIAL = (_PADDING, "<|im_start|>", _END, "<|vision_start|>", "<|vision_end|>"
 
 _PATCH, _MERGE, _FRAMES = 14, 2, 2  # a still picture fills both frames of a patch
 _PATCHES = GRID * _MERGE  # along a side: one merged token per cell
-_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+_SHOWN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
 def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
     """Reduces every picture to at most 112×112 pixels; `phrases` are single tokens."""
     tokenizer = build_tokenizer(_SPECIAL, phrases, end=_END, padding=_PADDING)
-    pictures = Qwen2VLImageProcessorPil(
+    images = Qwen2VLImageProcessorPil(
         patch_size=_PATCH,
         merge_size=_MERGE,
         temporal_patch_size=_FRAMES,
@@ -41,7 +41,7 @@ def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
         **parts.PIXEL_SCALE,
     )
     with without_video_processors():
-        return Qwen2VLProcessor(pictures, tokenizer, chat_template=parts.chatml(_PICTURE))
+        return Qwen2VLProcessor(images, tokenizer, chat_template=parts.chatml(_SHOWN_IMAGE))
 
 
 def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
@@ -85,10 +85,10 @@ def cell_positions(processor: Qwen2VLProcessor, prompt_ids: Sequence[int]) -> li
     return parts.positions_of(processor.image_token_id, prompt_ids)
 
 
-def picture_inputs(processor: Qwen2VLProcessor, pictures: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
+def image_inputs(processor: Qwen2VLProcessor, images: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
     """What the processor gives for `pictures`, (number, 112, 112, 3) in bytes, that `input_ids` name in order."""
-    number = len(pictures)
-    tiles = parts.scaled(pictures).view(number, 3, GRID, _MERGE, _PATCH, GRID, _MERGE, _PATCH)
+    number = len(images)
+    tiles = parts.scaled(images).view(number, 3, GRID, _MERGE, _PATCH, GRID, _MERGE, _PATCH)
     patches = tiles.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, _FRAMES, -1, -1)
     return {
         "pixel_values": patches.reshape(number * _PATCHES**2, -1),
@@ -109,7 +109,7 @@ def prepare_for_training(model: Qwen2VLForConditionalGeneration) -> None:
 
     embed.forward = embed_patches
     for block in model.model.visual.blocks:
-        block.attn.forward = _attention_within_pictures.__get__(block.attn)
+        block.attn.forward = _attention_within_images.__get__(block.attn)
     model.model.register_forward_pre_hook(_forget_positions)
 
 
@@ -117,7 +117,7 @@ def _forget_positions(model: Any, _: tuple[Any, ...]) -> None:
     model.rope_deltas = None
 
 
-def _attention_within_pictures(
+def _attention_within_images(
     self: Any,
     hidden_states: torch.Tensor,
     cu_seqlens: torch.Tensor,
@@ -128,8 +128,8 @@ def _attention_within_pictures(
     number = len(hidden_states)
     query, key, value = self.qkv(hidden_states).view(number, 3, self.num_heads, -1).unbind(1)
     query, key = apply_rotary_pos_emb_vision(query, key, *position_embeddings)
-    per_picture = (-1, _PATCHES**2, self.num_heads, query.shape[-1])
-    query, key, value = (states.to(value.dtype).view(per_picture).transpose(1, 2) for states in (query, key, value))
+    per_image = (-1, _PATCHES**2, self.num_heads, query.shape[-1])
+    query, key, value = (states.to(value.dtype).view(per_image).transpose(1, 2) for states in (query, key, value))
     attention = torch.softmax(query @ key.transpose(-1, -2) * self.scaling, dim=-1)  # on a CPU faster than torch's own
     projected: torch.Tensor = self.proj((attention.to(value.dtype) @ value).transpose(1, 2).reshape(number, -1))
     return projected

@@ -30,7 +30,7 @@ from spd_faith.inference.processors import without_video_processors
 from spd_faith.inference.prompts import Prompt
 from spd_faith.reference_models.answers import MOST_DIFFERENCES, PHRASES
 from spd_faith.reference_models.examples import CELLS, IGNORED, Batch, Vocabulary, make_batch, sample_example
-from spd_faith.reference_models.small_pictures import SMALL_SIDE
+from spd_faith.reference_models.small_images import SMALL_SIDE
 from spd_faith.reference_models.tokenizer import prompt_phrases
 
 _HEAD_SIZES = [len(CATEGORIES) + 1, len(COLORS) + 1, len(CATEGORIES) + 1]  # category, colour, changed category
@@ -158,7 +158,7 @@ class Trainer:
             output = self.model.model(
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask,
-                **self.family.picture_inputs(self.processor, batch.pictures, batch.input_ids),
+                **self.family.image_inputs(self.processor, batch.images, batch.input_ids),
                 use_cache=False,
                 output_attentions=True,
             )

@@ -13,14 +13,14 @@ from spd_faith.probes.figures.drawing import COLORS, COLUMN, color_of_band
 _WIDTH, _GAP = 500, 24  # pixels
 
 
-def write_contact_sheet(pictures: Sequence[Path], path: Path, notes: Sequence[str] = (), columns: int = 4) -> None:
+def write_contact_sheet(images: Sequence[Path], path: Path, notes: Sequence[str] = (), columns: int = 4) -> None:
     """Write one PNG of the PNGs `pictures`, the next below the shortest column; then `notes`.
 
     Each is as wide as a column; as wide as two if its figure is. Of a figure of several pages `pictures` has the first.
     """
     ends = [_GAP] * columns
     placed = []
-    for tile in chain(map(_scaled, pictures), map(_note, notes)):
+    for tile in chain(map(_scaled, images), map(_note, notes)):
         across = round(tile.width / _WIDTH)
         tops = [max(ends[column : column + across]) for column in range(columns - across + 1)]
         column = tops.index(min(tops))
@@ -39,8 +39,8 @@ def write_contact_sheet(pictures: Sequence[Path], path: Path, notes: Sequence[st
         sheet.quantize(palette=palette, dither=Image.Dither.NONE).save(part, "PNG")
 
 
-def _scaled(picture: Path) -> Image.Image:
-    with Image.open(picture) as opened:
+def _scaled(image: Path) -> Image.Image:
+    with Image.open(image) as opened:
         dots, _ = opened.info.get("dpi", (opened.width / COLUMN, None))
         across = round(opened.width / dots / COLUMN)
         width = across * _WIDTH + (across - 1) * _GAP

@@ -15,19 +15,19 @@ Rectangle = tuple[int, int, int, int]  # left, top, width, height
 def decode(encoded: bytes) -> Image.Image:
     """An encoded picture as upright RGB, on white where it is transparent. Raises `ValueError` if it cannot be read."""
     try:
-        with Image.open(io.BytesIO(encoded)) as picture:
-            return _opaque(ImageOps.exif_transpose(picture))
+        with Image.open(io.BytesIO(encoded)) as image:
+            return _opaque(ImageOps.exif_transpose(image))
     except Exception as error:  # Pillow's decoders tell of broken bytes by SyntaxError, struct.error and others
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
-def _opaque(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    if picture.mode.startswith("I;16"):  # converting 16 bits of grey would clip them at 255
-        picture = picture.point(lambda level: level / 256).convert("L")
-    return picture.convert("RGB")
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode.startswith("I;16"):  # converting 16 bits of grey would clip them at 255
+        image = image.point(lambda level: level / 256).convert("L")
+    return image.convert("RGB")
 
 
 @dataclass(frozen=True)
@@ -98,5 +98,5 @@ def _fit(size: Size, longest: int, side: int) -> Size:
     return max(1, width * side // longest), max(1, height * side // longest)
 
 
-def _resize(picture: Image.Image, size: Size) -> Image.Image:
-    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
+def _resize(image: Image.Image, size: Size) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)

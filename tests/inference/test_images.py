@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spd_faith.inference.pictures import decode, merge
+from spd_faith.inference.images import decode, merge
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
 
-def encoded(picture, kind="PNG", **options):
+def encoded(image, kind="PNG", **options):
     out = io.BytesIO()
-    picture.save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 
-def pixels(picture):
+def pixels(image):
     """Rows of (r, g, b)."""
-    assert picture.mode == "RGB"
-    return [[tuple(pixel) for pixel in row] for row in np.asarray(picture).tolist()]
+    assert image.mode == "RGB"
+    return [[tuple(pixel) for pixel in row] for row in np.asarray(image).tolist()]
 
 
 def a_row(*colors, mode="RGB"):
-    picture = Image.new(mode, (len(colors), 1))
+    image = Image.new(mode, (len(colors), 1))
     for x, color in enumerate(colors):
-        picture.putpixel((x, 0), color)
-    return picture
+        image.putpixel((x, 0), color)
+    return image
 
 
 @pytest.mark.parametrize(
@@ -43,22 +43,22 @@ def a_row(*colors, mode="RGB"):
         (8, [[BLUE], [RED]]),  # left, bottom
     ],
 )
-def test_a_picture_is_turned_as_its_exif_says(orientation, upright):
+def test_a_image_is_turned_as_its_exif_says(orientation, upright):
     exif = Image.Exif()
     exif[274] = orientation
     assert pixels(decode(encoded(a_row(RED, BLUE), exif=exif))) == upright
 
 
 def test_palette():
-    picture = a_row(1, 0, mode="P")
-    picture.putpalette([*RED, *BLUE])
-    assert pixels(decode(encoded(picture))) == [[BLUE, RED]]
+    image = a_row(1, 0, mode="P")
+    image.putpalette([*RED, *BLUE])
+    assert pixels(decode(encoded(image))) == [[BLUE, RED]]
 
 
 def test_transparent_entry_of_a_palette():
-    picture = a_row(1, 0, mode="P")
-    picture.putpalette([*RED, *BLUE])
-    assert pixels(decode(encoded(picture, transparency=1))) == [[WHITE, RED]]
+    image = a_row(1, 0, mode="P")
+    image.putpalette([*RED, *BLUE])
+    assert pixels(decode(encoded(image, transparency=1))) == [[WHITE, RED]]
 
 
 def test_greyscale():
@@ -70,9 +70,9 @@ def test_black_and_white():
 
 
 def test_16_bit_greyscale():
-    picture = Image.fromarray(np.array([[0, 0x4D80, 0xFFFF]], dtype=np.uint16))
+    image = Image.fromarray(np.array([[0, 0x4D80, 0xFFFF]], dtype=np.uint16))
     grey = (77, 77, 77)  # 0x4D80 is 77.5 × 256 and 77.2 × 257
-    assert pixels(decode(encoded(picture))) == [[BLACK, grey, WHITE]]
+    assert pixels(decode(encoded(image))) == [[BLACK, grey, WHITE]]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_the_second_takes_the_size_of_the_first():
     assert pixels(merged)[29] == [RED] * 20 + [BLUE] * 20
 
 
-def test_pictures_are_not_changed_by_merging():
+def test_images_are_not_changed_by_merging():
     original, modified = Image.new("RGB", (2, 3), RED), Image.new("RGB", (3, 3), BLUE)
     merge(original, modified)
     assert (original.size, modified.size) == ((2, 3), (3, 3))

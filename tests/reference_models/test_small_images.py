@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from spd_faith.dataset.scenes import render, sample_pair
-from spd_faith.reference_models.small_pictures import render_small
+from spd_faith.reference_models.small_images import render_small
 
 
-def test_small_picture_is_the_large_one_reduced():
+def test_small_image_is_the_large_one_reduced():
     for seed in range(3):
         pair = sample_pair(Random(seed), (3, 9), (0, 3))
         for objects in (pair.original, pair.modified):
