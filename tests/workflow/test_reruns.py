@@ -284,8 +284,7 @@ def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
 
 def test_the_rules_of_the_judge_rerun_its_judgements_and_the_scores(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/judging/reasoning.py", "# another rule\n")
-    # the scores of both judges, for their command imports the rules: it scores folders of answers too
-    judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=2)
+    judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=1)
     assert project.planned_of() == judged + probing(MODELS) + LEADERBOARD
 
 
