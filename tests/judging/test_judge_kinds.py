@@ -77,7 +77,7 @@ def test_the_modules_of_the_rules_are_those_of_few_folders():
     folders = {str(Path(module).parent) for module in modules}
     library = "workflow_scripts/spd_faith"
     stages = ("core", "endpoints", "inference", "judging", "language", "parsing")
-    assert folders == {"workflow_scripts", "resources/lexicon/en", *(f"{library}/{stage}" for stage in stages)}
+    assert folders == {"workflow_scripts", *(f"{library}/{stage}" for stage in stages)}
     for stage, name in (("endpoints", "entries"), ("inference", "reasoning"), ("parsing", "answer_text")):
         assert [module for module in modules if f"/{stage}/" in module] == [f"{library}/{stage}/{name}.py"]
     assert f"{library}/judging/endpoint_judge.py" not in modules

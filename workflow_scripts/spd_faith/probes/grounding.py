@@ -26,6 +26,7 @@ from spd_faith.probes.token_activation import answer_reader, hits
 
 if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
+    from spd_faith.probes.image_grid import ImageTokens
 
 BASELINES = ("random", "unchanged", "other_sample")
 MEASURES = (

@@ -14,6 +14,7 @@ from spd_faith.probes.token_activation import AnswerMaps, answer_reader, hits
 
 if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
+    from spd_faith.probes.image_grid import ImageTokens
 
 RASTER = pa.struct(  # image tokens of one image that the model was shown, row by row
     [
