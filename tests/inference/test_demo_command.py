@@ -119,7 +119,7 @@ def test_two_images_and_a_model_of_the_registry(folder):
         (["original.png"] * 3, "--image_path: one merged image or two images, not 3"),
         (["original.png"], "original.png: cannot tell how its two images were joined; give --layout"),
         (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
-        (["original.png", "modified.png", "--model_path", "gpt-4o"], "its entry is answered by openai"),
+        (["original.png", "modified.png", "--model_path", "gpt-4o"], "gpt-4o.backend: not what this command takes"),
     ],
 )
 def test_what_cannot_be_asked_is_told(folder, arguments, told):
