@@ -17,6 +17,7 @@ from spd_faith.core.config_errors import (
     unknown_names,
 )
 from spd_faith.core.entries import NAME, Entry
+from spd_faith.core.errors import UserError
 
 E = TypeVar("E", bound=Entry, covariant=True)
 K = TypeVar("K", bound=Entry)
@@ -76,7 +77,7 @@ class EntryKinds(Generic[E]):
         if not isinstance(entry, kind):
             wanted = [tag for tag, one in self.by_tag.items() if issubclass(one, kind)]
             found = getattr(entry, self.tag)
-            raise_errors([error_at(f"{path}: {name}.{self.tag}", "not what this command takes", found, wanted)])
+            raise UserError(error_at(f"{path}: {name}.{self.tag}", "not what this command takes", found, wanted))
         return entry
 
     def json_schema(self) -> dict[str, Any]:
