@@ -36,6 +36,7 @@ with exit_on_user_error(refused):
 
 results = ResultPaths(Path("results", run.config.dataset))
 paths = ResultPaths(Path("results/{dataset}"))  # for rules, with wildcards
+in_shell = ResultPaths(Path("results/{wildcards.dataset}"))
 if workflow.is_main_process:  # the processes of the jobs need not do it again
     with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):
         run.dataset.check()

@@ -34,7 +34,8 @@ rule run_inference:
     shell:
         "python workflow_scripts/run_inference.py --model {wildcards.model} --models-file config/models.yaml"
         " --prompts resources/prompts --samples {input.samples:q} --images {input.images:q}"
-        " --journal results/{wildcards.dataset}/journal/responses/{wildcards.model} --threads {threads} {params.shard}"
+        f" --journal {in_shell.response_journal('{wildcards.model}')}"
+        " --threads {threads} {params.shard}"
         " --output {output.responses:q} 2> {log:q}"
 
 
