@@ -39,7 +39,7 @@ test-slurm: $(VENV)/.test-installed
 
 test-gpu-env: $(VENV)/.test-installed $(GPU_VENV)/.installed
 	CUDA_VISIBLE_DEVICES= PATH="$(CURDIR)/$(GPU_VENV)/bin:$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env" \
-		tests/inference tests/probes tests/reference_models
+		tests/inference tests/original tests/probes tests/reference_models
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m gpu_env
 
 lint: $(VENV)/.test-installed

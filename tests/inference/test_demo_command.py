@@ -5,7 +5,6 @@ import os
 import shlex
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.inference.images import decode, merge
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
+from spd_faith.original.demo_files import save_maps
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,8 +134,8 @@ def test_maps_are_numbered_in_the_order_of_the_answer(tmp_path):
         part.touch()
 
     words = [(f"word {number}", lambda: SimpleNamespace(savefig=savefig)) for number in range(1, 101)]
-    import_module("demo").save_maps(tmp_path, words)
-    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    save_maps(tmp_path, words)
+    names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"{number:03d}_word_{number}.png" for number in range(1, 101)]
 
 

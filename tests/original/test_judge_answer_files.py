@@ -1,9 +1,9 @@
-"""judge_reasoning.py and judge_consistency.py on answer files, as the original's judging commands are used."""
+"""judge_reasoning.py and judge_consistency.py on answer files, used like the original's judging commands."""
 
 import csv
 
 import pytest
-from original_files import BEDROOM, PROSE, read, readme, refused, released, save, succeed
+from original.answer_files import BEDROOM, PROSE, read, readme, refused, released, save, succeed
 
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import JUDGEMENTS
@@ -64,7 +64,7 @@ def test_the_color_in_a_truth_is_used(tmp_path):
     assert one["faithfulness_evaluation"]["summary"]["attribute_errors"] == 1
 
 
-def test_unverifiable_claims_are_counted_apart(tmp_path):
+def test_unverifiable_claims_are_counted_separately(tmp_path):
     text = "The bedspread changed from orange to blue. In the first picture the lamp is white."
     path = save(tmp_path / "a.json", [released(model_response=text)], "a")
     succeed(REASONING, "--responses_file", path, "--output_file", tmp_path / "f.json")
@@ -84,19 +84,19 @@ def test_reasoning_as_a_table_of_the_first_records_in_the_readmes_form(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("records", "flags", "told"),
+    ("records", "flags", "error"),
     [
         ([readme()], [], "record 1: no truth"),
         ([yes_no(ground_truth={"modifications": BEDROOM})], [], "no reasoning to judge"),
-        ([released()], ["--max_samples", "0"], "--max_samples: nothing to read"),
-        ([released()], ["--output_file", "f.txt"], "--output_file: unknown kind of file"),
+        ([released()], ["--max_samples", "0"], "--max_samples: too small"),
+        ([released()], ["--output_file", "f.txt"], "--output_file: unknown file type"),
         ([released(), released()], [], "record 2: describe: answered before"),
     ],
 )
-def test_reasoning_refuses(tmp_path, records, flags, told):
+def test_reasoning_refuses(tmp_path, records, flags, error):
     path = save(tmp_path / "a.json", records)
     message = refused(REASONING, "--responses_file", path, "--output_file", tmp_path / "f.json", *flags)
-    assert told in message, message
+    assert error in message, message
     assert not (tmp_path / "f.json").exists()
 
 
@@ -170,7 +170,7 @@ def test_consistency_of_several_models_as_tables(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "error"),
     [
         ({"a.json": [yes_no()], "x/a.json": [yes_no()]}, "the same file name\n  found:   'a'"),
         ({"a.json": [yes_no(model="m")], "b.json": [yes_no(model="m")]}, "the same model\n  found:   'm'"),
@@ -178,8 +178,8 @@ def test_consistency_of_several_models_as_tables(tmp_path):
         ({"a.json": [readme()]}, "no record has response_different or response_same"),
     ],
 )
-def test_consistency_refuses(tmp_path, files, told):
+def test_consistency_refuses(tmp_path, files, error):
     paths = [save(tmp_path / name, records) for name, records in files.items()]
     message = refused(CONSISTENCY, "--response_files", *paths, "--output_dir", tmp_path / "out")
-    assert told in message, message
+    assert error in message, message
     assert not (tmp_path / "out").exists()
