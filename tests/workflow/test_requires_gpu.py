@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources")
 SAMPLES = "results/demo/samples.parquet"
-REFUSED = "No GPU is visible here, and these models cannot do without one: needy."
+REFUSED = "No GPU is visible here, and these models require one: needy."
 
 pytestmark = pytest.mark.slow
 
