@@ -12,6 +12,6 @@ def environment(wildcards):
 
 
 def scoring_group(wildcards):
-    """The profile's group of parsing if judging takes seconds; other judges get jobs of their own."""
+    """The profile's group of parsing if judging takes seconds; other judges get separate jobs."""
     group = workflow.group_settings.overwrite_groups.get("parse_responses")
     return group if run.judges[wildcards.judge].runs_with_scoring else None
