@@ -2,8 +2,8 @@
 
 REQUIRED INPUTS: results/{dataset}/{samples,images}.parquet, resources/prompts/{describe,same,different}.txt
 OUTPUTS: results/{dataset}/responses/{model}.parquet
-Runs again when the identity of the model's entry, a prompt or the dataset changes; never for a changed module. What was
-answered once stands in results/{dataset}/journal/responses/{model}/ and is not asked again, whatever becomes of the table.
+Reruns if the identity of the model's entry, a prompt or the dataset changes, never for a changed module. Answers are
+kept in results/{dataset}/journal/responses/{model}/: no question is asked twice, even if the table is deleted.
 """
 
 

@@ -5,7 +5,7 @@ results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,score
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
 results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
-The merged config is an input, for that is what it records; so a new label reruns this job alone.
+The merged config is an input because run.json records it. So a new label reruns only this job.
 """
 
 from spd_faith.leaderboard import renderers

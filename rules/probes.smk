@@ -1,14 +1,14 @@
-"""Stage 6, probes: what goes on inside the open models while they answer.
+"""Stage 6, probes: the internals of open-weight models while they answer.
 
 REQUIRED INPUTS: results/{dataset}/{samples,images}.parquet, results/{dataset}/{responses,parsed}/{model}.parquet,
 results/{dataset}/scores/{judge}/{model}.parquet, resources/prompts/{describe,same,different}.txt
 OUTPUTS: results/{dataset}/probes/{model}/{probe}.parquet, results/{dataset}/probes/{model}/{groups,contrasts}.parquet,
 results/{dataset}/figures/{model}/
-Figures have a bound: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it costs"). A figure
-that cannot be drawn is listed in figures/{model}/not_drawn.txt, and the others are written. The leaderboard comes first:
-the Snakefile gives contrast_probes and draw_probes the lowest priority.
-A pass runs again when the model's identity, its answers, a prompt or the choice of samples changes; a new judge or
-threshold reruns the contrasts and figures alone. The groups are those of the first judge of the config.
+Passes rerun if the model's identity, its answers, a prompt or the choice of samples changes. A new judge or threshold
+reruns only contrasts and figures. Groups follow the first judge of the config.
+The number of figures is limited: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it
+costs"). A figure that cannot be drawn is listed in figures/{model}/not_drawn.txt; the others are still drawn.
+The leaderboard comes first: the Snakefile gives contrast_probes and draw_probes the lowest priority.
 """
 
 
