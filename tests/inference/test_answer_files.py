@@ -168,7 +168,7 @@ def test_what_editors_and_escapes_leave_behind(tmp_path):
     assert (second.id, second.place.rsplit(": ")[-1]) == ("b", "line 4")
 
 
-# ---- faults ----------------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------------------
 
 
 def refused(path):
@@ -178,7 +178,7 @@ def refused(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("a.json", b"", "a.json: not valid JSON\n  found:   'an empty file'"),
         ("a.json", b"{", "a.json: not valid JSON"),
@@ -208,9 +208,9 @@ def refused(path):
         ("a.parquet", [{"qid": "a", "answer": "x"}], "a.parquet: no column with answers\n  found:   'qid, answer'"),
     ],
 )
-def test_a_bad_file_is_told(tmp_path, name, content, told):
+def test_a_bad_file_is_reported(tmp_path, name, content, expected):
     message = refused(save(tmp_path, content, name))
-    assert told in message, message
+    assert expected in message, message
     assert str(tmp_path / name) in message
 
 
@@ -219,7 +219,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"qid": None}, "record 2: no id of a sample"),
         ({"qid": ""}, "record 2: qid: wrong value"),
@@ -240,9 +240,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         ({"ground_truth": [1]}, "record 2: ground_truth: not an object"),
     ],
 )
-def test_a_bad_record_is_told_by_its_number(tmp_path, change, told):
+def test_a_bad_record_is_reported_by_its_number(tmp_path, change, expected):
     message = refused(save(tmp_path, [README, README | {"qid": "b"} | change]))
-    assert told in message, message
+    assert expected in message, message
     assert "record 1" not in message and len(message) < 1000
 
 

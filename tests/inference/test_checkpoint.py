@@ -61,7 +61,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_faulty_checkpoint_is_a_users_error(changed_checkpoint, fault):
+def test_a_broken_checkpoint_is_a_user_error(changed_checkpoint, fault):
     fault(changed_checkpoint)
     with pytest.raises(UserError) as caught:
         load_checkpoint(entry(changed_checkpoint))

@@ -146,7 +146,7 @@ def test_command(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "expected"),
     [
         ({"backend": "responses_file", "path": "nowhere.json"}, "nowhere.json: no such file of answers"),
         (
@@ -155,8 +155,8 @@ def test_command(tmp_path):
         ),
     ],
 )
-def test_command_refuses(tmp_path, entry, told):
+def test_command_refuses(tmp_path, entry, expected):
     done = run(tmp_path, entry)
     assert done.returncode == 1 and done.stderr.startswith("error: ")
-    assert told in done.stderr and "Traceback" not in done.stderr
+    assert expected in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

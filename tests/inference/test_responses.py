@@ -117,7 +117,7 @@ def test_a_changed_image_asks_again_about_its_pair(images):
     assert sorted(teller.asked) == [("s1", "describe"), ("s1", "same")]
 
 
-def test_a_failure_is_a_row_and_is_asked_again(images, caplog):
+def test_a_failure_is_a_row_and_is_retried(images, caplog):
     rows = run(images, Teller(fails_at=[b"c"]))
     assert [(row["sample_id"], row["finish_reason"], row["error"]) for row in rows if row["error"]] == [
         ("s1", "error", "cannot see"),

@@ -131,4 +131,4 @@ def test_images_that_are_not_those_of_the_samples_are_refused(inputs):
 
 def test_missing_samples_are_refused(inputs):
     (inputs / "samples.parquet").unlink()
-    check_refused(run(inputs), inputs, "samples.parquet: no such file. Make it with: snakemake")
+    check_refused(run(inputs), inputs, "samples.parquet: no such file. Create it with: snakemake")

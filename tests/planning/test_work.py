@@ -132,7 +132,7 @@ def test_what_is_missing_is_told(results, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     gpu, key = needs(results, {}, gpus=0)
     assert "these models require one: local." in gpu
-    assert key == "paid: the environment variable X_KEY is not set; it must hold the key."
+    assert key == "paid: the environment variable X_KEY is not set; set it to the API key."
     (few,) = needs(results, {"X_KEY": "secret"}, gpus=2)
     assert few == "local: requests 3 GPUs, but 2 are visible here."
     (disk,) = needs(results, {"X_KEY": "secret"}, gpus=3, free=1000)

@@ -89,7 +89,7 @@ def test_with_a_gpu_the_jobs_start(project):
 
 
 def test_a_cluster_may_have_gpus_where_this_machine_has_none(project):
-    """Where no cluster is found nothing can be submitted; that is then the fault that is told."""
+    """Without a cluster nothing can be submitted; that is the error then."""
     (project / "slurm.conf").touch()
     code, output = snakemake(project, "--executor", "slurm", "--jobs", "1", SLURM_CONF=str(project / "slurm.conf"))
     assert code == 1

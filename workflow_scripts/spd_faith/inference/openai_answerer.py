@@ -15,7 +15,7 @@ from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import most_image_tokens, most_text_tokens
+from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
 from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.images import decode, merge
@@ -92,8 +92,8 @@ class OpenAIAnswerer:
             {"type": "text", "text": question.text},
         ]
         known = self._entry.image_tokens
-        most_tokens = most_text_tokens(question.text) + sum(most_image_tokens(*one.size, known) for one in images)
-        reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
+        max_tokens = max_text_tokens(question.text) + sum(max_image_tokens(*one.size, known) for one in images)
+        reply = await endpoint.ask([{"role": "user", "content": content}], max_tokens, self._entry)
         self._served = reply.model or self._served
         return _as_answer(reply)
 
