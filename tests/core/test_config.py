@@ -298,7 +298,7 @@ CASES = {
         "'max_new_token'", MODEL_KEYS, "max_new_tokens",
     ),
     "missing model key": model_case(
-        "  dtype: float32\n", "", "tiny.dtype", "missing key", None, "Number format of the weights and activations.",
+        "  dtype: float32\n", "", "tiny.dtype", "missing key", None, "Data type of the weights and activations.",
     ),
     "model name with a slash": model_case("tiny:", "ti/ny:", "ti/ny", "not a valid name", "'ti/ny'", NAME_RULE),
     "model name with a space": model_case("tiny:", "ti ny:", "ti ny", "not a valid name", "'ti ny'", NAME_RULE),
@@ -350,7 +350,7 @@ CASES = {
     "reversed pixel budget": model_case(
         "12544", "784", "tiny.pixel_budget", "the lower bound 3136 is above the upper bound 784",
         "{'min_pixels': 3136, 'max_pixels': 784}",
-        "Pixels per image, for processors that take a budget; null keeps the processor's own.",
+        "Pixels per image, for processors with a pixel budget; null: the processor's default.",
     ),
     "unknown device map": model_case(
         "batch_size: 4", "device_map: autto", "tiny.device_map", "unknown value", "'autto'", "auto", "auto",

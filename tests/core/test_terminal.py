@@ -167,7 +167,7 @@ def test_a_terminal_of_80_columns(results):
         ("results", "results: no leaderboard in it"),
         ("a_file", "a_file: not a folder"),
         ("results/broken", "results/broken/leaderboard.parquet: not a Parquet file"),
-        ("results/old", "results/old/leaderboard.parquet: made by another version: it lacks origin"),
+        ("results/old", "results/old/leaderboard.parquet: made by another version: missing columns origin"),
     ],
 )
 def test_wrong_paths_are_reported(results, path, expected):

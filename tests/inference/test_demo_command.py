@@ -98,7 +98,7 @@ def test_the_pair_that_ships_is_what_the_renderer_draws():
 def test_a_reference_model_says_that_it_does_not_know_a_question(folder):
     done = demo(folder, folder / "merged.png", "--question", "Is the dog happy?")
     assert done.returncode == 0, done.stderr
-    assert "Your question is none of the three, so the answer is not about it: Is the dog happy?" in done.stdout
+    assert "Your question is not one of the three, so it is not answered: Is the dog happy?" in done.stdout
 
 
 @pytest.mark.slow
@@ -115,11 +115,11 @@ def test_two_images_and_a_model_of_the_registry(folder):
     ("arguments", "expected"),
     [
         (["nowhere.png"], "nowhere.png: no such image"),
-        (["README.md"], "README.md: not an image that can be read"),
+        (["README.md"], "README.md: not a readable image"),
         (["original.png"] * 3, "--image_path: one merged image or two images, not 3"),
-        (["original.png"], "original.png: cannot tell how its two images were joined; give --layout"),
+        (["original.png"], "original.png: cannot detect how its two images were joined; set --layout"),
         (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
-        (["original.png", "modified.png", "--model_path", "gpt-4o"], "its entry is answered by openai"),
+        (["original.png", "modified.png", "--model_path", "gpt-4o"], "its backend is openai"),
     ],
 )
 def test_what_cannot_be_asked_is_reported(folder, arguments, expected):

@@ -153,7 +153,7 @@ def test_a_image_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(answ
     assert len(server.requests) == 2
     broken = answers.pop("easy/00001_1")
     assert (broken.finish_reason, broken.attempts) == ("error", 0)
-    assert broken.error.startswith("picture: UnidentifiedImageError")
+    assert broken.error.startswith("image: UnidentifiedImageError")
     assert [answer.error for answer in answers.values()] == [None, None]
 
 

@@ -130,7 +130,7 @@ def test_a_failure_is_a_row_and_is_retried(images, caplog):
 
 
 def test_not_one_answer_is_a_fault_of_the_run(images):
-    with pytest.raises(UserError, match="not one of 4 questions was answered; the first failed with\n  cannot see"):
+    with pytest.raises(UserError, match="none of 4 questions was answered; the first error was\n  cannot see"):
         run(images, Teller(fails_at=[b"a", b"c"]))
 
 

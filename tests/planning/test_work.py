@@ -155,7 +155,7 @@ def test_weights_that_are_not_in_the_cache_are_told(results, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(MODELS, "local", MODELS["local"].model_copy(update={"model": "nobody/nothing"}))
     (told,) = needs(results, {}, gpus=3, models=["local"])
-    assert told == "local: nobody/nothing is not in the cache; it is downloaded on first use."
+    assert told == "local: nobody/nothing is not in the cache; it will be downloaded on first use."
 
 
 def test_disk_by_hand():

@@ -87,7 +87,7 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
             f"{WHOLE} --output_dir {{0}}/out --model tiny-qwen-vl",
             ["tiny-qwen-vl: no such model", "nearest: tiny-qwen2-vl"],
         ),
-        (f"{WHOLE} --output_dir {{0}}/out --model gpt-4o", ["gpt-4o: its entry is answered by openai"]),
+        (f"{WHOLE} --output_dir {{0}}/out --model gpt-4o", ["gpt-4o: its backend is openai"]),
         (f"{WHOLE} --output_dir {{0}}/out --image_dir {{0}}", ["line 1: image: no such file", "7.png"]),
         (f"{WHOLE} --output_dir {{0}}/out --prompts {{0}}", ["describe.txt: no such prompt"]),
         (

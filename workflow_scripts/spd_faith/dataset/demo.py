@@ -31,7 +31,7 @@ from spd_faith.dataset.scenes import (
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import DemoDataset, DemoSplit
 
-HARD_SPLIT = "hard"  # smaller objects, and colors change to similar ones
+HARD_SPLIT = "hard"  # smaller objects, and colours change to similar ones
 HARD_SIZES = (56, 64, 72)
 
 

@@ -24,7 +24,7 @@ JITTER = (-8, -4, 0, 4, 8)
 TINTS = ((236, 236, 236), (238, 230, 212), (214, 226, 240), (222, 236, 218), (240, 222, 226), (205, 208, 214))
 LIGHTS = ("plain", "vertical", "horizontal", "diagonal")
 
-LOOK_ALIKES = {  # the most similar colors that people still distinguish at a glance
+LOOK_ALIKES = {  # the most similar colours that people still distinguish at a glance
     "red": ("orange", "pink"),
     "orange": ("red", "yellow"),
     "yellow": ("orange",),
@@ -96,7 +96,7 @@ def sample_pair(
 ) -> ScenePair:
     """Sample a pair; `objects` and `differences` are (min, max), and no category occurs twice.
 
-    With `look_alike` colors change to similar ones. Raises `UserError` for more objects than a scene can hold, or more
+    With `look_alike` colours change to similar ones. Raises `UserError` for more objects than a scene can hold, or more
     differences than objects.
     """
     if objects[1] > len(CATEGORIES) or objects[0] < 1:

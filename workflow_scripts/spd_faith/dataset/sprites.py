@@ -1,4 +1,4 @@
-"""Small images of COCO objects, drawn by code in any of eight colors.
+"""Small images of COCO objects, drawn by code in any of eight colours.
 
 Which of the 4×4 points of a pixel belong to a shape depends only on additions, multiplications, divisions and
 comparisons; the rest is integer arithmetic. So a sprite has the same pixels on every machine.
@@ -27,7 +27,7 @@ FULL_COVERAGE = SUBPIXELS**2
 Mask = npt.NDArray[np.bool_]
 Point = tuple[float, float]
 
-BODY = "body"  # painted in the object's color
+BODY = "body"  # painted in the object's colour
 _FIXED_INKS = {
     "dark": (50, 50, 55),
     "white": (250, 250, 250),
