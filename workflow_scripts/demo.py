@@ -1,8 +1,8 @@
-"""Ask one model one question about one image pair, and print its answer and how the answer is read.
+"""Ask a model one question about one image pair, and print the answer and its parsed content.
 
-With --save_dir the pair, the answer, and a token activation map for each content word of the answer are saved there.
+With --save_dir, save the pair, the answer and a token activation map for each content word of the answer.
 
-Without --model_path the registry's qwen2-vl-7b answers where a GPU is visible, elsewhere a reference model.
+Without --model_path, use qwen2-vl-7b from the models file if a GPU is visible, else a reference model.
 """
 
 import argparse
@@ -26,12 +26,24 @@ REFERENCE_MODEL = "tiny-qwen2-vl"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--image_path", type=Path, nargs="+", required=True, help="one merged image, or two images")
-    parser.add_argument("--question", default="Are the two pictures same?", help="default: %(default)s")
-    parser.add_argument("--model_path", help="key of the models file, local folder, or id on the Hugging Face hub")
-    parser.add_argument("--layout", choices=LAYOUTS, help="of a merged image (default: detected)")
-    parser.add_argument("--save_dir", type=Path, help="folder for the pair, the answer as JSON, and maps")
-    parser.add_argument("--models_file", type=Path, default=Path("config/models.yaml"), help="registry of models")
-    parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"), help="folder of the prompts")
+    parser.add_argument(
+        "--question", default="Are the two pictures same?", help="question to ask; default: %(default)s"
+    )
+    parser.add_argument(
+        "--model_path",
+        help="key in the models file, local folder, or id on the Hugging Face hub;"
+        f" default: {DEFAULT_MODEL} with a GPU, else {REFERENCE_MODEL}",
+    )
+    parser.add_argument("--layout", choices=LAYOUTS, help="layout of a merged image; default: detected")
+    parser.add_argument(
+        "--save_dir", type=Path, help="folder for the pair, the answer as JSON, and maps; default: nothing is saved"
+    )
+    parser.add_argument(
+        "--models_file", type=Path, default=Path("config/models.yaml"), help="models file; default: %(default)s"
+    )
+    parser.add_argument(
+        "--prompts", type=Path, default=Path("resources/prompts"), help="prompts folder; default: %(default)s"
+    )
     arguments = parser.parse_args()
 
     original, modified = read_images(arguments.image_path, arguments.layout)
@@ -40,10 +52,12 @@ def main() -> None:
     asked = arguments.question
     if is_reference_model(entry):
         asked = load_prompts(arguments.prompts)[task].text
-        print(f"{entry.model} is a reference model: it knows only the scenes of the dataset `demo` and three prompts,")
+        print(
+            f"{entry.model} is a reference model: it knows only scenes of the dataset `demo` and three prompts, and is"
+        )
         print(f"and is asked the prompt `{task}`. Its maps point at the differences because it was trained to point.")
         if not opens_with(asked, arguments.question):
-            print(f"Your question is none of the three, so the answer is not about it: {arguments.question}")
+            print(f"Your question is not one of the three, so it is not answered: {arguments.question}")
     with open_transformers(entry, entry.resources.threads) as answerer:
         (generation,) = answerer.generator.generate([(asked, original, modified)])
         text, reasoning = split_reasoning(generation.text)
@@ -52,7 +66,7 @@ def main() -> None:
         print(f"\nModel     {entry.model}\nQuestion  {asked}")
         if reasoning:
             print(f"Reasoning {reasoning}")
-        print(f"Answer    {text}\nRead as   {_told(parsed)}")
+        print(f"Answer    {text}\nRead as   {_summary(parsed)}")
         if arguments.save_dir:
             answer = {"model": entry.model, "question": asked, "answer": text} | parsed
             save_answer(arguments.save_dir, original, modified, answer)
@@ -72,7 +86,7 @@ def _default_model() -> str:
     return REFERENCE_MODEL
 
 
-def _told(parsed: dict[str, Any]) -> str:
+def _summary(parsed: dict[str, Any]) -> str:
     if parsed["task"] != "describe":
         return f"verdict: {parsed['verdict']} ({parsed['parse_status']})"
     listed = [f"{one['type']} of {one['category']}" for one in parsed["differences"]]

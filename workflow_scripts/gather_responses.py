@@ -13,9 +13,11 @@ from spd_faith.inference.responses import joint_provenance
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True)
-    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="responses to some of the samples each")
-    parser.add_argument("--output", type=Path, required=True, help="responses, one row per sample and task")
+    parser.add_argument("--samples", type=Path, required=True, help="samples table")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="responses tables of the shards")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="responses table to write: a row per sample and task"
+    )
     arguments = parser.parse_args()
 
     shards = [read_table(path, RESPONSES) for path in arguments.shards]
@@ -28,7 +30,7 @@ def main() -> None:
     if len(revisions := {provenance["revision"] for provenance in provenances}) > 1:
         raise UserError(
             f"the shards were answered by different revisions: {', '.join(sorted(revisions))}\n"
-            "  The branch moved between them. Name a commit as `revision` of the model's entry."
+            "  The branch moved meanwhile. Set `revision` in the model's entry to a commit."
         )
     order = {key: place for place, key in enumerate(keys)}
     rows.sort(key=lambda row: order[row["task"], row["sample_id"]])

@@ -1,4 +1,4 @@
-"""Import the answers of a model that were made elsewhere, from the file that its entry names."""
+"""Import a model's answers that were generated elsewhere, from the file named in its entry."""
 
 import argparse
 import logging
@@ -9,15 +9,19 @@ from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES
 from spd_faith.inference.answer_files import read_answer_file
 from spd_faith.inference.entries import MODELS, ResponsesFileModel
-from spd_faith.inference.imported_responses import import_responses, tell
+from spd_faith.inference.imported_responses import import_responses, log_import
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help="key of the models file")
-    parser.add_argument("--models-file", type=Path, default=Path("config/models.yaml"))
-    parser.add_argument("--samples", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="responses, one row per sample and task")
+    parser.add_argument("--model", required=True, help="key in the models file")
+    parser.add_argument(
+        "--models-file", type=Path, default=Path("config/models.yaml"), help="models file; default: %(default)s"
+    )
+    parser.add_argument("--samples", type=Path, required=True, help="samples table")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="responses table to write: a row per sample and task"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
@@ -25,7 +29,7 @@ def main() -> None:
     samples = read_table(arguments.samples, SAMPLES, ["sample_id", "split", "image_id", "control"])
     file = read_answer_file(Path(entry.path))
     imported = import_responses(file, samples)
-    tell(imported, samples.num_rows)
+    log_import(imported, samples.num_rows)
     provenance = {"model": file.model, "revision": f"sha256:{file.sha256[:12]}", "path": entry.path}
     write_table(arguments.output, imported.rows, RESPONSES, provenance | imported.counts())
 

@@ -1,4 +1,4 @@
-"""Make a dataset from its source: the samples with their true differences, and their images."""
+"""Make a dataset from its source: a table of samples with their true differences, and a table of images."""
 
 import argparse
 import logging
@@ -11,10 +11,12 @@ from spd_faith.dataset.tables import write_dataset
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, help="its key in the datasets file")
-    parser.add_argument("--datasets-file", type=Path, default=Path("config/datasets.yaml"), help="default: %(default)s")
-    parser.add_argument("--samples", type=Path, required=True, help="the table of samples to write, as Parquet")
-    parser.add_argument("--images", type=Path, required=True, help="the table of images to write, as Parquet")
+    parser.add_argument("--dataset", required=True, help="key in the datasets file")
+    parser.add_argument(
+        "--datasets-file", type=Path, default=Path("config/datasets.yaml"), help="datasets file; default: %(default)s"
+    )
+    parser.add_argument("--samples", type=Path, required=True, help="samples table to write, as Parquet")
+    parser.add_argument("--images", type=Path, required=True, help="images table to write, as Parquet")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 

@@ -1,6 +1,6 @@
-"""Print what a run would do: generations, judge calls, tokens, dollars and GPU hours, what is done and what is missing.
+"""Print what a run would do: generations, judge calls, tokens, cost and GPU hours, completed and remaining work.
 
-Asks nothing and needs no network. Tokens, dollars and hours are estimates; a ? marks what is unknown.
+Makes no calls and needs no network. Tokens, cost and hours are estimates; a ? marks unknown values.
 """
 
 import argparse
@@ -43,12 +43,9 @@ _OF_JUDGES = (("calls", "done", "left"), ("prompt_tokens", "generated_tokens", "
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="merged config of the run, written by Snakemake")
-    parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
+    parser.add_argument("--results", type=Path, required=True, help="results folder of the dataset")
     parser.add_argument(
-        "--prompts",
-        type=Path,
-        default=Path("resources/prompts"),
-        help="folder of prompts; default: resources/prompts",
+        "--prompts", type=Path, default=Path("resources/prompts"), help="prompts folder; default: %(default)s"
     )
     arguments = parser.parse_args()
 
@@ -64,7 +61,7 @@ def main() -> None:
     console = make_console(without_terminal=160)
     title = f"{pairs:,} pairs of {run.config.dataset}, three questions about each; ~ marks estimates"
     if counted is None:
-        title = f"The number of pairs of {run.config.dataset} is unknown: figures are for {pairs:,}. ~ marks estimates"
+        title = f"The number of pairs of {run.config.dataset} is unknown: figures assume {pairs:,}. ~ marks estimates"
     _print(console, title, {"Model": "model", "Backend": "backend"}, _OF_MODELS, work)
     if judging:
         names = {"Judge": "judge", "Metric": "metric", "Asks": "model"}
@@ -72,7 +69,7 @@ def main() -> None:
     for judge in sorted(set(run.judges) - {one.judge for one in judging}):
         print(f"Judge calls of {judge}: 0 (free and offline)")
     taken = disk_bytes(pairs, sum(one.left for one in work))
-    print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, weights apart; free: {free / 1e9:.0f} GB")
+    print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, without weights; free: {free / 1e9:.0f} GB")
     print(how_estimated())
     if judging:
         print(how_judging_is_estimated())
@@ -88,13 +85,13 @@ def _print(
     columns: tuple[tuple[str, ...], tuple[str, ...]],
     work: Sequence[ModelWork | JudgeWork],
 ) -> None:
-    """Print the columns in one table; where it does not fit, in a table for each group of them."""
+    """Print the columns in one table, or in one table per group if it does not fit."""
     whole = _table(title, names, sum(columns, ()), work)
     if fits(console, whole):
         print_table(console, whole)
         return
     print_table(console, _table(title, names, columns[0], work))
-    *first_names, _ = names.items()  # the last says more about a row, which the first table has said
+    *first_names, _ = names.items()  # the last is a detail that the first table already shows
     print_table(console, _table("", dict(first_names), columns[1], work))
 
 

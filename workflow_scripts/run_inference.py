@@ -1,4 +1,4 @@
-"""Ask one model the three questions about every image pair, or about one shard of them."""
+"""Ask a model the three questions about every image pair, or about one shard of the pairs."""
 
 import argparse
 import logging
@@ -19,20 +19,37 @@ from spd_faith.inference.responses import Outcomes, ask_missing, missing_questio
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help="key of the models file")
-    parser.add_argument("--models-file", type=Path, default=Path("config/models.yaml"), help="registry of models")
-    parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"), help="folder with one file per task")
-    parser.add_argument("--samples", type=Path, required=True, help="table of samples")
-    parser.add_argument("--images", type=Path, required=True, help="table of the samples' images")
-    parser.add_argument("--journal", type=Path, required=True, help="folder that keeps each answer as it comes")
-    parser.add_argument("--output", type=Path, required=True, help="responses, one row per sample and task")
+    parser.add_argument("--model", required=True, help="key in the models file")
     parser.add_argument(
-        "--shard", type=int, default=0, help="number of this shard, from 0: every --shards'th sample from there on"
+        "--models-file", type=Path, default=Path("config/models.yaml"), help="models file; default: %(default)s"
     )
-    parser.add_argument("--shards", type=int, default=1, help="number of shards (default: 1)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch (default: 1)")
-    parser.add_argument("--slots", type=Path, default=Path("results/.slots"), help="folder that bounds calls over jobs")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: the entry decides)")
+    parser.add_argument(
+        "--prompts",
+        type=Path,
+        default=Path("resources/prompts"),
+        help="folder with one prompt file per task; default: %(default)s",
+    )
+    parser.add_argument("--samples", type=Path, required=True, help="samples table")
+    parser.add_argument("--images", type=Path, required=True, help="images table of the samples")
+    parser.add_argument("--journal", type=Path, required=True, help="folder that stores each answer as it arrives")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="responses table to write: a row per sample and task"
+    )
+    parser.add_argument(
+        "--shard",
+        type=int,
+        default=0,
+        help="index of this shard; of N shards it takes every Nth sample from this index on; default: %(default)s",
+    )
+    parser.add_argument("--shards", type=int, default=1, help="number of shards; default: %(default)s")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads for torch; default: %(default)s")
+    parser.add_argument(
+        "--slots",
+        type=Path,
+        default=Path("results/.slots"),
+        help="folder that limits concurrent calls across jobs; default: %(default)s",
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="device to run on; default: chosen by the entry")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 

@@ -1,4 +1,4 @@
-"""Print the headline of a finished run, where its files are and what to run next."""
+"""Print the leaderboard of a finished run, where its files are, and what to run next."""
 
 import argparse
 from collections.abc import Hashable, Mapping
@@ -22,7 +22,7 @@ _COLUMNS = ["origin", "rank", "label", "judge", "judge_label", *_NUMBERS]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
+    parser.add_argument("--results", type=Path, required=True, help="results folder of the dataset")
     arguments = parser.parse_args()
     rows = read_leaderboard(arguments.results).query("origin == 'run'")
     judges = rows["judge"].nunique()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def read_leaderboard(results: Path) -> pd.DataFrame:
-    """The rows of the leaderboard in a folder of results. Raises `UserError` where there is none."""
+    """The rows of the leaderboard in a results folder. Raises `UserError` if there is none."""
     path = results / "leaderboard.parquet"
     if not path.is_file():
         what = "no leaderboard in it" if results.is_dir() else "not a folder" if results.exists() else "no such folder"
@@ -54,7 +54,7 @@ def read_leaderboard(results: Path) -> pd.DataFrame:
                            for one in folder.glob("*/leaderboard.parquet")})  # fmt: skip
         raise UserError(
             f"{results}: {what}\n"
-            f"  allowed: the results of a dataset whose run has finished: {', '.join(finished) or 'none yet'}\n"
+            f"  allowed: results folders of finished runs: {', '.join(finished) or 'none yet'}\n"
             "  Make a leaderboard with: snakemake --cores all"
         )
     try:
@@ -63,7 +63,7 @@ def read_leaderboard(results: Path) -> pd.DataFrame:
         raise UserError(f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}") from error
     if missing := [column for column in _COLUMNS if column not in table.column_names]:
         raise UserError(
-            f"{path}: made by another version: it lacks {', '.join(missing[:5])}.\n"
+            f"{path}: made by another version: missing columns {', '.join(missing[:5])}.\n"
             "  Remove the file and run the workflow again."
         )
     return table.to_pandas()

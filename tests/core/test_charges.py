@@ -35,7 +35,7 @@ def spend(charges, ends):
         async with spending.reserved(0.25) as charge:
             spending.begin(charge)
             assert charges.spent_usd() == pytest.approx(spending.spent_usd + 0.25)  # a kill here leaves this
-            charge.usd = 0.01 if ends else charge.most
+            charge.usd = 0.01 if ends else charge.bound
 
     asyncio.run(call())
     return spending.spent_usd

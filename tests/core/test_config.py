@@ -1,4 +1,4 @@
-"""Faults of a configuration are told in one message; identities, schemas and the merged configuration."""
+"""Configuration errors are reported in one message; identities, schemas and the merged configuration."""
 
 import json
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ paid:
 """,
 }
 
-NAME_RULE = "letters, digits, '.', '_', '-', the first a letter or digit (it names files)"
+NAME_RULE = "letters, digits, '.', '_' and '-', starting with a letter or digit (used in file names)"
 SPLIT_KEYS = "differences, objects, pairs"
 MODEL_KEYS = (
     "attention, backend, batch_size, device_map, dtype, generation, image_layout, label, max_new_tokens, model, "
@@ -152,7 +152,7 @@ CASES = {
     ),
     "missing key": run_case(
         "judges: [rules]\n", "", "judges", "missing key", None,
-        "Keys of the judges file; the leaderboard has one row per model and judge.",
+        "Keys in the judges file; the leaderboard has one row per model and judge.",
     ),
     "unknown dataset": run_case(
         ": demo", ": demmo", "dataset", "no such entry in config/datasets.yaml", "'demmo'", "demo, bench", "demo",
@@ -176,8 +176,8 @@ CASES = {
         "List should have at least 1 item after validation, not 0",
     ),
     "a model twice": run_case(
-        "[tiny, big]", "[tiny, big, tiny]", "models", "named more than once: tiny", "['tiny', 'big', 'tiny']",
-        "Keys of the models file, in any order.",
+        "[tiny, big]", "[tiny, big, tiny]", "models", "duplicates: tiny", "['tiny', 'big', 'tiny']",
+        "Keys in the models file, in any order.",
     ),
     "unknown definition": run_case(
         "recall", "recal", "scoring.dqr", "unknown value", "'recal'", "recall, exact", "recall",
@@ -208,10 +208,10 @@ CASES = {
     ),
     "a key twice": run_case(
         "judges: [rules]\n", "judges: [rules]\ndataset: bench\n", "", "not valid YAML",
-        "\"line 4: the key 'dataset' stands more than once\"", "YAML keys and values",
+        "\"line 4: duplicate key 'dataset'\"", "YAML keys and values",
     ),
     "a nested key twice": run_case(
-        "ds: detection", "dqr: exact", "", "not valid YAML", "\"line 4: the key 'dqr' stands more than once\"",
+        "ds: detection", "dqr: exact", "", "not valid YAML", "\"line 4: duplicate key 'dqr'\"",
         "YAML keys and values",
     ),
     # datasets.yaml
@@ -261,12 +261,12 @@ CASES = {
     ),
     "reversed range": dataset_case(
         "[3, 4]", "[4, 3]", "demo.splits.easy.objects", "the lower bound 4 is above the upper bound 3", "[4, 3]",
-        "Fewest and most objects of the original image; two of the 16 cells stay free to move to.",
+        "[min, max] number of objects in the original image; two of the 16 cells stay free for moved objects.",
     ),
     "more differences than objects": dataset_case(
-        "[1, 2]", "[1, 4]", "demo.splits", "easy: up to 4 differences need as many objects, not 3",
+        "[1, 2]", "[1, 4]", "demo.splits", "easy: up to 4 differences require at least as many objects, not 3",
         "{'easy': {'pairs': 40, 'objects': [3, 4], 'differences': [1, 4]}}",
-        "Split names and what their pairs look like.",
+        "Settings of each split, by name.",
     ),
     "range above its limit": dataset_case(
         "[3, 4]", "[3, 15]", "demo.splits.easy.objects.1", "wrong value", "15", "less than or equal to 14",
@@ -298,7 +298,7 @@ CASES = {
         "'max_new_token'", MODEL_KEYS, "max_new_tokens",
     ),
     "missing model key": model_case(
-        "  dtype: float32\n", "", "tiny.dtype", "missing key", None, "Number format of the weights and activations.",
+        "  dtype: float32\n", "", "tiny.dtype", "missing key", None, "Data type of the weights and activations.",
     ),
     "model name with a slash": model_case("tiny:", "ti/ny:", "ti/ny", "not a valid name", "'ti/ny'", NAME_RULE),
     "model name with a space": model_case("tiny:", "ti ny:", "ti ny", "not a valid name", "'ti ny'", NAME_RULE),
@@ -334,11 +334,11 @@ CASES = {
         "model: owner/big", "model: ''", "big.model", "wrong value", "''", "String should have at least 1 character",
     ),
     "missing model folder": model_case(
-        "model: checkpoint", "model: checkpiont", "tiny.model", "nothing is there", "'checkpiont'",
+        "model: checkpoint", "model: checkpiont", "tiny.model", "does not exist", "'checkpiont'",
         "a folder with config.json, or owner/name",
     ),
     "model folder without a config": model_case(
-        "model: checkpoint", "model: config", "tiny.model", "nothing is there", "'config'",
+        "model: checkpoint", "model: config", "tiny.model", "does not exist", "'config'",
         "a folder with config.json, or owner/name",
     ),
     "unknown resource": model_case(
@@ -350,7 +350,7 @@ CASES = {
     "reversed pixel budget": model_case(
         "12544", "784", "tiny.pixel_budget", "the lower bound 3136 is above the upper bound 784",
         "{'min_pixels': 3136, 'max_pixels': 784}",
-        "Pixels per image, for processors that take a budget; null keeps the processor's own.",
+        "Pixels per image, for processors with a pixel budget; null: the processor's default.",
     ),
     "unknown device map": model_case(
         "batch_size: 4", "device_map: autto", "tiny.device_map", "unknown value", "'autto'", "auto", "auto",
@@ -381,7 +381,7 @@ CASES = {
     ),
     "a judge twice": judge_case(
         "  judge: rules\n", "  judge: rules\nrules: {judge: rules}\n", "", "not valid YAML",
-        "\"line 3: the key 'rules' stands more than once\"", "YAML keys and values",
+        "\"line 3: duplicate key 'rules'\"", "YAML keys and values",
     ),
     "null for an entry": judge_case("\n  judge: rules\n", "\n", "rules", "not an entry", "null", "keys and values"),
     "broken YAML": judge_case(
@@ -390,11 +390,11 @@ CASES = {
     ),
     "shards of an unknown model": run_case(
         "scoring:", "inference: {shards: {tinny: 2}}\nscoring:", "inference.shards.tinny",
-        "not a model that its jobs load themselves", "'tinny'", "tiny, big", "tiny",
+        "not a model that can be sharded", "'tinny'", "tiny, big", "tiny",
     ),
     "shards of an endpoint": run_case(
         "models: [tiny, big]", "models: [tiny, served]\ninference: {shards: {served: 2}}", "inference.shards.served",
-        "not a model that its jobs load themselves", "'served'", "tiny, big",
+        "not a model that can be sharded", "'served'", "tiny, big",
     ),
     "no shard": run_case(
         "scoring:", "inference: {shards: {tiny: 0}}\nscoring:", "inference.shards.tiny", "wrong value", "0",
@@ -403,21 +403,21 @@ CASES = {
     "a key in the address": model_case(
         "base_url: https://api.example.org/v1\n  model: served", "base_url: https://key@example.org\n  model: served",
         "served.base_url", "not a valid name", "'https://key@example.org'",
-        "Address of the endpoint, up to and without /chat/completions.",
+        "URL of the endpoint, without /chat/completions.",
     ),
     "a key for the name of its variable": model_case(
-        "key_variable: SERVED_KEY", "key_variable: sk-1234", "served.key_variable", "not the name of a variable",
-        "'(not shown, for it may be a key)'",
-        "Environment variable that holds the key; null: the endpoint asks for none. Never the key itself.",
+        "key_variable: SERVED_KEY", "key_variable: sk-1234", "served.key_variable", "not a variable name",
+        "'(hidden, because it may be an API key)'",
+        "Environment variable that holds the API key; null: no key required. Never the key itself.",
     ),
     "prices without their date": model_case(
         ', date: "2026-11-01"}', "}", "served.prices.date", "missing key", None,
-        "When they were read there, as 2026-11-24.",
+        "Date of the prices, for example 2026-11-24.",
     ),
     "a request field that has a key of its own": model_case(
         "max_usd: 20", "request: {temperature: 0, max_tokens: 9, stream: true}", "served.request",
         "set by other keys or by the workflow: max_tokens, stream",
-        "{'temperature': 0, 'max_tokens': 9, 'stream': True}", "Further fields of each request.",
+        "{'temperature': 0, 'max_tokens': 9, 'stream': True}", "Extra fields of each request.",
     ),
     "unknown endpoint key": model_case(
         "max_usd: 20", "max_eur: 20", "served.max_eur", "unknown key", "'max_eur'", OPENAI_KEYS, "max_usd",
@@ -514,7 +514,7 @@ def test_file_that_is_not_utf_8(project):
     assert message.endswith("\n  allowed: YAML in UTF-8")
 
 
-def test_several_faults_are_told_at_once(project):
+def test_several_errors_are_reported_at_once(project):
     change("models.yaml", "dtype: float32", "dtype: float31")
     change("models.yaml", "revision: main", "revison: main")
     change("models.yaml", "gpu: 1", "gpu: one")
@@ -526,13 +526,13 @@ def test_several_faults_are_told_at_once(project):
     ]
 
 
-def test_several_unknown_names_are_told_at_once(project):
+def test_several_unknown_names_are_reported_at_once(project):
     message = fault_of(dataset="demoo", models=["tiny", "small", "huge"])
     assert message.count("no such entry") == 3
     assert message.count("--config: ") == 3
 
 
-def test_faults_are_placed_in_the_file_that_holds_the_value(project):
+def test_errors_name_the_file_that_holds_the_value(project):
     Path("config/other.yaml").write_text("dataset: bench\nscoring: {dqr: exact, ds: amount}\n")
     files = [Path("config/other.yaml"), Path("config/config.yaml")]
     merged = yaml.safe_load(GOOD["config.yaml"]) | {"dataset": "nench", "scoring": {"dqr": "recal", "ds": "amount"}}
@@ -659,7 +659,7 @@ def test_a_bound_in_dollars_needs_prices(project):
     assert fault_of() == (
         "config/models.yaml: sibling.max_usd: cannot be enforced without prices\n"
         "  found:   1\n"
-        "  allowed: Stop before the answers of this entry cost more than this many US dollars; needs `prices`."
+        "  allowed: Max cost of this entry in US dollars; it stops before exceeding it. Requires `prices`."
     )
 
 
@@ -703,7 +703,7 @@ def test_an_answers_file_that_is_not_there(project):
     load()
     change("models.yaml", "path: config/models.yaml", "path: config/model.yaml")
     assert fault_of() == (
-        "config/models.yaml: elsewhere.path: nothing is there\n"
+        "config/models.yaml: elsewhere.path: does not exist\n"
         "  found:   'config/model.yaml'\n  allowed: an existing file"
     )
 
@@ -718,7 +718,7 @@ def test_each_model_is_answered_in_one_way(project):
     assert (run.num_shards("big"), run.num_shards("tiny")) == (16, 1)
 
 
-def test_shards_of_a_model_of_another_run_are_of_no_account(project):
+def test_shards_of_a_model_of_another_run_are_ignored(project):
     change("config.yaml", "models: [tiny, big]", "models: [tiny]\ninference: {shards: {big: 16}}")
     assert load().models_of_rule("run_inference") == "tiny"
 
@@ -748,13 +748,13 @@ def test_what_a_run_lacks(project):
     assert "these models require one: big." in gpu
     for environment in ({}, {"SERVED_KEY": ""}):
         assert run.missing_requirements({"served"}, environment, has_gpu=True) == [
-            "served: the environment variable SERVED_KEY is not set; it must hold the key."
+            "served: the environment variable SERVED_KEY is not set; set it to the API key."
         ]
     run = load(judges=["rules", "paid"])
     assert run.missing_requirements({"tiny"}, {}, has_gpu=True) == []
     assert run.missing_requirements({"tiny"}, {"JUDGE_KEY": "x"}, has_gpu=True, judges=["rules", "paid"]) == []
     assert run.missing_requirements({"tiny"}, {}, has_gpu=True, judges=["rules", "paid"]) == [
-        "paid: the environment variable JUDGE_KEY is not set; it must hold the key."
+        "paid: the environment variable JUDGE_KEY is not set; set it to the API key."
     ]
 
 

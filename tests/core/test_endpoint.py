@@ -204,7 +204,7 @@ def test_every_vendors_reason_is_read(ask, said, ours):
 
 
 @pytest.mark.parametrize("said", BROKEN_OFF)
-def test_what_was_broken_off_is_asked_again_and_then_an_error(ask, said):
+def test_what_was_broken_off_is_retried_and_then_an_error(ask, said):
     outcome = ask([reply("Both sh", said)] * 3, questions=2)
     assert outcome.requests == 4
     assert (outcome.replies[0].finish_reason, outcome.replies[0].attempts) == ("error", 3)
@@ -334,7 +334,7 @@ def test_another_charset_is_read_as_its_header_says(ask):
         *("infinite code", "undefined charset", "undefined charset of an error", "endless titles", "comments", "bytes"),
     ],
 )
-def test_what_is_no_chat_completion_is_asked_again(ask, play):
+def test_what_is_no_chat_completion_is_retried(ask, play):
     outcome = ask([play])
     assert (outcome.reply.error, outcome.reply.attempts, outcome.requests) == (None, 2, 2)
 
@@ -350,7 +350,7 @@ def test_a_stream_that_nobody_asked_for_is_refused_and_named(ask):
         [sent(200, b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\ndata: [DONE]\n', "text/event-stream")]
     )
     assert (outcome.reply.finish_reason, outcome.requests) == ("error", 1)
-    assert "streams its answers" in outcome.reply.error
+    assert "streams its response" in outcome.reply.error
 
 
 def test_a_key_that_is_escaped_in_another_way_is_not_kept(ask):
@@ -389,7 +389,7 @@ def test_where_every_question_is_refused_few_are_sent(ask, code, concurrency, mo
     outcome = ask(lambda request: refused, questions=480, concurrency=concurrency)
     assert 10 <= outcome.requests <= most
     for part in (
-        "10 questions in a row were refused, and none was answered",
+        "10 questions in a row were refused and none was answered",
         "'temprature'",
         "request",
         "Nothing is lost",
@@ -418,7 +418,7 @@ def test_questions_that_fail_at_every_start_become_rows_where_they_are_few(ask):
     assert "10 questions in a row failed" in str(outcome.error) and outcome.requests == 20
 
 
-@pytest.mark.parametrize(("code", "problem"), [(401, "the key was refused"), (404, "no such address or model")])
+@pytest.mark.parametrize(("code", "problem"), [(401, "the key was rejected"), (404, "no such URL or model")])
 @pytest.mark.parametrize(("concurrency", "most"), [(1, 3), (8, 24)])  # retries come in 0.01 s here
 def test_where_every_call_is_about_the_key_or_the_model_the_job_ends_soon(ask, code, problem, concurrency, most):
     outcome = ask(lambda request: status(code), questions=480, concurrency=concurrency, attempts=6)
@@ -451,7 +451,7 @@ def test_a_gateway_with_a_bad_node_goes_on_from_the_start(ask, code):
 def test_a_key_that_expires_ends_the_job_after_ten_questions(ask):
     outcome = ask(lambda request: status(401) if request.number >= 20 else None, questions=100, attempts=2)
     assert outcome.requests == 20 + 10 * 2
-    assert "10 questions in a row failed; the key was refused" in str(outcome.error)
+    assert "10 questions in a row failed; the key was rejected" in str(outcome.error)
     assert len([reply for reply in outcome.replies.values() if reply.error is None]) == 20
 
 
@@ -476,7 +476,7 @@ def test_what_is_in_flight_when_the_job_ends_is_kept(ask):
         ("This model's maximum context length is 4096 tokens. However, you requested 9000", "max_new_tokens"),
         ("Input token length too long", "max_new_tokens"),
         ("At most 1 image(s) may be provided in one request.", "image_layout: merged"),
-        ("image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes", "pictures.max_side"),
+        ("image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes", "images.max_side"),
         ("Invalid content type. image_url is only supported by certain models.", "take images"),
     ],
 )
@@ -489,7 +489,7 @@ def test_the_error_says_what_to_change(ask, error, hint):
 def test_a_payload_that_is_too_large_is_refused_by_a_web_server_too(ask):
     outcome = ask(lambda request: page(413, "413 Request Entity Too Large"), questions=20)
     assert outcome.requests == 10 and outcome.replies[0].error == "413: a web page, '413 Request Entity Too Large'"
-    assert "pictures.max_side" in str(outcome.error)
+    assert "images.max_side" in str(outcome.error)
 
 
 # ---- errors in odd places --------------------------------------------------------------------------------------------
@@ -541,7 +541,7 @@ def test_a_web_page_in_place_of_answers_ends_the_job_and_names_the_proxy(ask):
 
 
 @pytest.mark.parametrize("play", [page(200, "Please wait"), page(502, "Bad Gateway"), page(404, "Not found")])
-def test_one_web_page_is_asked_again(ask, play):
+def test_one_web_page_is_retried(ask, play):
     outcome = ask([play])
     assert (outcome.reply.error, outcome.requests) == (None, 2)
 
@@ -643,9 +643,9 @@ def test_a_quota_of_the_minute_is_waited_for_and_one_of_the_day_ends_the_job(ask
     assert ask([sent(429, minute.encode())]).reply.attempts == 2
     day = minute.replace("PerMinute", "PerDay")
     outcome = ask([sent(429, day.encode())], questions=20)
-    assert outcome.requests == 1 and "the quota of the day is used up" in str(outcome.error)
+    assert outcome.requests == 1 and "the daily quota is used up" in str(outcome.error)
     outcome = ask([status(429, {"message": "Rate limit exceeded: free-models-per-day", "code": 429})], questions=20)
-    assert outcome.requests == 1 and "the quota of the day" in str(outcome.error)
+    assert outcome.requests == 1 and "the daily quota" in str(outcome.error)
 
 
 # ---- connections -----------------------------------------------------------------------------------------------------

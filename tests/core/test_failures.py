@@ -7,7 +7,7 @@ import pytest
 
 from spd_faith.core.failures import cause_of, failed_job, unfinished
 
-NO_ERROR = "no error in its log: it may have been killed when its memory (mem_mb) or time (runtime) ran out"
+NO_ERROR = "no error in the log; the job may have run out of memory (mem_mb) or time (runtime)"
 TRACEBACK = """Traceback (most recent call last):
   File "a.py", line 1, in <module>
     main()
@@ -22,8 +22,8 @@ TRACEBACK = """Traceback (most recent call last):
     [
         ("error: a.yaml: no such file\n", ["error: a.yaml: no such file"]),
         (
-            "2026-11-26 asking\nmodel: 3/9\r model: 9/9\nerror: http://a/v1: the key was refused\n  It said: 401: no\n",
-            ["error: http://a/v1: the key was refused", "  It said: 401: no"],
+            "2026-11-26 asking\nmodel: 3/9\r model: 9/9\nerror: http://a/v1: the key was rejected\n  Response: 401\n",
+            ["error: http://a/v1: the key was rejected", "  Response: 401"],
         ),
         ("error: first\nTraceback of nothing\nerror: last\n", ["error: last"]),
         ("usage: plan.py [-h]\nplan.py: error: the following are required: --run\n",
@@ -35,9 +35,9 @@ TRACEBACK = """Traceback (most recent call last):
             ["torch.OutOfMemoryError: CUDA out of memory.", "  Tried to allocate 2 GiB"],
         ),
         ("a warning says error: of some kind\n" + TRACEBACK.format(raised="MemoryError"), ["MemoryError"]),
-        ("Traceback (most recent call last):\n  File", [NO_ERROR, "  its last line:   File"]),  # cut off
+        ("Traceback (most recent call last):\n  File", [NO_ERROR, "  last line:   File"]),  # cut off
         ("", [NO_ERROR]),
-        ("model: 3/9\rmodel: 4/9\n\n", [NO_ERROR, "  its last line: model: 4/9"]),
+        ("model: 3/9\rmodel: 4/9\n\n", [NO_ERROR, "  last line: model: 4/9"]),
         ("error: \x1b[2Jgone \u202e\n", [r"error: \x1b[2Jgone \u202e"]),
         ("error: " + "x" * 5000, ["error: " + "x" * 193]),
     ],
@@ -65,9 +65,8 @@ def test_a_job_is_named_with_its_log_and_cause(tmp_path: Path) -> None:
     log = str(tmp_path / "log")
     expected = f"  run_inference of m ({log}):\n    error: a\n      b"
     assert failed_job("run_inference", {"dataset": "d", "model": "m"}, log) == expected
-    assert (
-        failed_job("plan", {}, str(tmp_path / "none")) == f"  plan ({tmp_path / 'none'}):\n    no log: it did not start"
-    )
+    none = tmp_path / "none"
+    assert failed_job("plan", {}, str(none)) == f"  plan ({none}):\n    no log: the job did not start"
     assert failed_job("make_dataset", {"dataset": "d"}, None) == "  make_dataset of d"
 
 

@@ -79,7 +79,7 @@ def test_files_follow_the_umask(tmp_path, umask, mode):
 
 @pytest.mark.parametrize(
     ("number", "advice"),
-    [(errno.ENOSPC, "Make room"), (errno.EDQUOT, "Make room"), (errno.EROFS, "Give this user access")],
+    [(errno.ENOSPC, "Free some space"), (errno.EDQUOT, "Free some space"), (errno.EROFS, "Grant this user access")],
 )
 def test_what_a_user_can_fix_about_a_disk_is_reported_with_the_place(tmp_path, number, advice):
     def fail(path):
@@ -179,7 +179,7 @@ def test_a_missing_table_says_how_to_make_it(tmp_path):
     with pytest.raises(UserError) as caught:
         read_table(tmp_path / "t.parquet", SCHEMA)
     path = tmp_path / "t.parquet"
-    assert str(caught.value) == f"{path}: no such file. Make it with: snakemake --cores all {path}"
+    assert str(caught.value) == f"{path}: no such file. Create it with: snakemake --cores all {path}"
 
 
 def test_a_table_of_another_schema_is_refused(tmp_path):
@@ -188,7 +188,7 @@ def test_a_table_of_another_schema_is_refused(tmp_path):
     with pytest.raises(UserError) as caught:
         read_table(path, SCHEMA)
     first, found, expected, advice = str(caught.value).splitlines()
-    assert first == f"{path}: its columns are not those of this version."
+    assert first == f"{path}: its columns do not match this version."
     assert found == "  found:    name large_string"
     assert expected.startswith("  expected: name string, count int32, note string, claims list<")
     assert advice == "  Remove the file and run the workflow again."
@@ -197,7 +197,7 @@ def test_a_table_of_another_schema_is_refused(tmp_path):
 def test_a_column_that_may_be_null_is_another_schema(tmp_path):
     looser = pa.schema([field.with_nullable(True) for field in SCHEMA])
     write_table(tmp_path / "t.parquet", [ROW], looser)
-    with pytest.raises(UserError, match="its columns are not those of this version"):
+    with pytest.raises(UserError, match="its columns do not match this version"):
         read_table(tmp_path / "t.parquet", SCHEMA)
 
 
@@ -220,14 +220,14 @@ def test_keys_that_are_not_one_row_each_are_named():
     with pytest.raises(UserError) as caught:
         check_keys("answers.parquet", iter(["a", "b", "b", "x"]), iter(["a", "b", "c", "d"]))
     assert str(caught.value) == (
-        "answers.parquet: the rows are not one per key\n  missing: 2 (c, d)\n  unexpected: 1 (x)\n  repeated: 1 (b)"
+        "answers.parquet: expected exactly one row per key\n  missing: 2 (c, d)\n  unexpected: 1 (x)\n  repeated: 1 (b)"
     )
 
 
 def test_five_keys_are_named_and_the_rest_counted():
     with pytest.raises(UserError) as caught:
         check_keys("t", [], "gfedcba")
-    assert str(caught.value) == "t: the rows are not one per key\n  missing: 7 (a, b, c, d, e, …)"
+    assert str(caught.value) == "t: expected exactly one row per key\n  missing: 7 (a, b, c, d, e, …)"
 
 
 def test_sha256_of_the_standard():

@@ -210,7 +210,7 @@ def test_allocations_that_each_have_a_gpu_0_of_their_own_do_not_wait_for_each_ot
 def test_without_locks_a_job_takes_a_gpu_after_a_warning(start_job):
     job = start_job(1, None, LONG, TWO_GPUS, flock_answers="ENOLCK")
     assert held_by(job) == (FIRST, FIRST)
-    assert "so two jobs may load on one GPU" in job.stderr.readline()
+    assert "two jobs may use the same GPU" in job.stderr.readline()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become other users")

@@ -1,4 +1,4 @@
-"""Finished work survives its worker: kills, torn lines, several writers, and one worker at a time."""
+"""Completed work survives its worker: kills, torn lines, several writers, and one worker at a time."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ def contents(folder, **filters):
 
 
 def start(code, *arguments):
-    """A process that runs `code` with the library at hand."""
+    """A process that runs `code` with the library on its path."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow_scripts")}
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -70,12 +70,12 @@ def test_wherever_a_file_is_torn_the_whole_lines_before_count(tmp_path):
         assert list(contents(torn)) == ["a", "b"][: max(0, whole - 1)], length
 
 
-def test_a_torn_line_is_told(tmp_path, caplog):
+def test_a_torn_line_is_reported(tmp_path, caplog):
     write(tmp_path, {"a": {}, "b": {}})
     (path,) = tmp_path.glob("*.jsonl")
     path.write_bytes(path.read_bytes()[:-3])
     assert list(contents(tmp_path)) == ["a"]
-    assert f"{path}: 1 torn line dropped" in caplog.text
+    assert f"{path}: dropped 1 incomplete line" in caplog.text
 
 
 def test_a_new_writer_leaves_a_torn_file_alone(tmp_path):
@@ -135,7 +135,7 @@ def test_the_same_work_waits_and_other_work_does_not(tmp_path, caplog):
         assert "another process" not in caplog.text
     with Journal(tmp_path).alone("work"):
         assert time.monotonic() - started > 1
-    assert "another process is at the same work" in caplog.text
+    assert "another process is doing the same work" in caplog.text
     assert holder.wait(10) == 0
 
 
@@ -177,7 +177,7 @@ def test_without_locks_two_processes_at_the_same_work_mix_nothing(tmp_path, answ
     for process in both:
         out, log = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "300\n"), log
-        assert "so work may be done, and paid for, twice, but is never mixed" in log
+        assert "work may be done and paid for twice" in log
     records = Journal(tmp_path / "journal").read()
     assert set(records) == {f"k{n}" for n in range(300)}
     assert {(record.content["text"], record.provenance["writer"]) for record in records.values()} <= {

@@ -120,7 +120,7 @@ def test_the_hub_s_error_names_the_proxy(tmp_path: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "expected"),
     [
         ("import pathlib; pathlib.Path('file/x').mkdir()", f"error: file/x: {os.strerror(errno.ENOTDIR)}\n"),
         ("open('.', 'w')", f"error: .: {os.strerror(errno.EISDIR)}\n"),
@@ -128,7 +128,7 @@ def test_the_hub_s_error_names_the_proxy(tmp_path: Path, value: str) -> None:
         ("files = [open('file') for _ in range(100)]", f"error: file: {os.strerror(errno.EMFILE)}; raise the limit"),
     ],
 )
-def test_a_path_that_cannot_be_used_is_reported_in_a_line(tmp_path: Path, code: str, told: str) -> None:
+def test_a_path_that_cannot_be_used_is_reported_in_a_line(tmp_path: Path, code: str, expected: str) -> None:
     (tmp_path / "file").touch()
     whole = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\nfrom spd_faith.core.errors import run_command\n"
     whole += f"def main():\n    {code}\nrun_command(main)"
@@ -136,4 +136,4 @@ def test_a_path_that_cannot_be_used_is_reported_in_a_line(tmp_path: Path, code: 
     done = subprocess.run(
         [sys.executable, "-c", whole], cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and expected in done.stderr and "Traceback" not in done.stderr

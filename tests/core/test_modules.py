@@ -127,7 +127,7 @@ def test_a_function_level_import_counts():
 
 
 @pytest.mark.parametrize("command", sorted(path.name for path in (ROOT / "workflow_scripts").glob("*.py")))
-def test_every_path_exists_and_is_told_from_the_root(command):
+def test_every_path_exists_and_is_relative_to_the_root(command):
     files = module_files(command)
     assert f"workflow_scripts/{command}" in files
     assert files == sorted(set(files))

@@ -132,7 +132,7 @@ def test_without_locks_on_the_file_system_each_process_keeps_the_bound_with_a_wa
             return "the third when one was free"
 
     assert asyncio.run(hold_three()) == "the third when one was free"
-    assert caplog.text.count("so jobs do not share their bound on calls in flight") == 1
+    assert caplog.text.count("the limit on calls holds per process only") == 1
 
 
 def test_a_folder_that_cannot_be_made_does_not_end_the_work(tmp_path, caplog):
@@ -143,4 +143,4 @@ def test_a_folder_that_cannot_be_made_does_not_end_the_work(tmp_path, caplog):
             return True
 
     assert asyncio.run(hold())
-    assert "so jobs do not share their bound on calls in flight" in caplog.text
+    assert "the limit on calls holds per process only" in caplog.text

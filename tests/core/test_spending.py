@@ -6,7 +6,7 @@ import pytest
 
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints.entries import Prices
-from spd_faith.endpoints.spending import Spending, most_image_tokens, most_text_tokens
+from spd_faith.endpoints.spending import Spending, max_image_tokens, max_text_tokens
 
 
 def spend(spending, calls, usd=0.01, seconds=0.0):
@@ -61,11 +61,11 @@ def test_bounds_that_were_too_low_are_raised_once_for_all_calls_in_flight():
     assert spend(spending, calls=1, usd=0.5) == [None]  # the last one fits, to the cent
 
 
-def test_the_error_says_what_is_spent_and_what_it_would_take():
-    told = str(spend(Spending(max_usd=0.5, spent_usd=0.3), calls=1)[0])
-    assert "$0.3000 of $0.5000 is spent" in told
-    assert "0.5500" in told
-    assert "Nothing is lost" in told
+def test_the_error_states_what_is_spent_and_what_is_needed():
+    message = str(spend(Spending(max_usd=0.5, spent_usd=0.3), calls=1)[0])
+    assert "$0.3000 of $0.5000 is spent" in message
+    assert "0.5500" in message
+    assert "Nothing is lost" in message
 
 
 def test_a_call_that_fails_before_it_is_charged_costs_nothing():
@@ -100,14 +100,14 @@ def test_a_call_above_its_bound_raises_the_bounds_of_later_ones():
         ((4096, 4096), 21_400),
     ],
 )
-def test_a_images_bound_is_no_less_than_what_families_count(size, tokens):
-    assert most_image_tokens(*size) >= tokens
+def test_an_images_bound_is_no_less_than_what_families_count(size, tokens):
+    assert max_image_tokens(*size) >= tokens
 
 
-def test_what_an_endpoint_is_known_to_count_for_a_image_is_its_bound():
-    assert most_image_tokens(28, 28, known=25_501) == 25_501
+def test_what_an_endpoint_is_known_to_count_for_an_image_is_its_bound():
+    assert max_image_tokens(28, 28, known=25_501) == 25_501
 
 
 def test_a_texts_bound_is_no_less_than_a_token_per_two_letters():
-    assert most_text_tokens("ab" * 500) >= 500
-    assert most_text_tokens("差" * 500) >= 750
+    assert max_text_tokens("ab" * 500) >= 500
+    assert max_text_tokens("差" * 500) >= 750

@@ -102,7 +102,7 @@ def test_nominal_coverage_of_clusters():
     assert held["naive"] < 0.75
 
 
-def test_copies_of_a_sample_tell_nothing_new():
+def test_copies_of_a_sample_add_no_information():
     """Each sample four times: drawn whole, the interval is that of one copy, sqrt(4) times as wide as the naive one."""
     n = 60
     values = np.random.default_rng(12).normal(size=n)

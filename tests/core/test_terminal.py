@@ -161,16 +161,16 @@ def test_a_terminal_of_80_columns(results):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "expected"),
     [
         ("nowhere", "nowhere: no such folder"),
         ("results", "results: no leaderboard in it"),
         ("a_file", "a_file: not a folder"),
         ("results/broken", "results/broken/leaderboard.parquet: not a Parquet file"),
-        ("results/old", "results/old/leaderboard.parquet: made by another version: it lacks origin"),
+        ("results/old", "results/old/leaderboard.parquet: made by another version: missing columns origin"),
     ],
 )
-def test_wrong_paths_are_reported(results, path, told):
+def test_wrong_paths_are_reported(results, path, expected):
     home = results.parents[1]
     (home / "a_file").write_text("")
     for name in ("broken", "old"):
@@ -179,7 +179,7 @@ def test_wrong_paths_are_reported(results, path, told):
     pd.DataFrame([{"model": "a"}]).to_parquet(home / "results/old/leaderboard.parquet")
     command = [sys.executable, str(SCRIPTS / "show_leaderboard.py"), "--results", path]
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and done.stderr.startswith(f"error: {told}")
+    assert done.returncode == 1 and done.stderr.startswith(f"error: {expected}")
     assert "results/demo" in done.stderr or "Remove" in done.stderr
 
 

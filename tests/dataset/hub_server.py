@@ -1,7 +1,7 @@
 """A small server on the loopback that speaks the hub's protocol, as far as a dataset's download needs it.
 
 Repository info and tree, `resolve` with its headers and its redirect to a second origin that serves contents with
-ranges, as the hub's own storage does. It counts what it was asked, and can be told to fail.
+ranges, as the hub's own storage does. It counts requests, and can be set to fail.
 """
 
 import hashlib
@@ -121,7 +121,7 @@ def _handler(hub: Hub, origin: str) -> type[BaseHTTPRequestHandler]:
             hub.requests.append(self.request_seen)
             fault = hub.take_fault(f"{self.command} {self.path}")
             if fault and fault.cut_after is None:
-                self._send(fault.status, b'{"error": "as told"}', fault.headers)
+                self._send(fault.status, b'{"error": "as scripted"}', fault.headers)
             elif origin == "storage":
                 self._serve_content(fault)
             else:

@@ -205,7 +205,7 @@ def test_description(difference: SceneDifference, words: str):
 def test_impossible_scenes_are_refused():
     with pytest.raises(UserError, match="1 to 16 objects"):
         sample_pair(Random(0), (3, 17), (1, 1))
-    with pytest.raises(UserError, match="may not exceed the fewest objects"):
+    with pytest.raises(UserError, match="must not exceed min objects"):
         sample_pair(Random(0), (3, 9), (1, 4))
 
 

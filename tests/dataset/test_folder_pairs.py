@@ -150,9 +150,9 @@ def test_what_lies_where_no_pair_can_be_is_reported(tmp_path: Path) -> None:
     (tmp_path / "easy/notes.txt").touch()
     (tmp_path / ".cache").mkdir()
     message = errors_of(folder_entry(tmp_path))
-    assert "easy: images beside the folders of pairs\n  found:   '785.jpg'" in message
+    assert "easy: images outside the folders of pairs\n  found:   '785.jpg'" in message
     assert "hard: no pairs" in message
-    assert "my split: not a valid name of a split" in message
+    assert "my split: not a valid split name" in message
     assert "README" not in message and "notes" not in message and ".cache" not in message
 
 
@@ -160,7 +160,7 @@ def test_a_split_named_as_the_path_is_reported_with_the_way_out(tmp_path: Path) 
     for name in ("1", "2"):
         write_pair_folder(tmp_path, "multi_diff", name)
     message = errors_of(folder_entry(tmp_path / "multi_diff"))
-    assert "it is one split" in message and "splits: [multi_diff]" in message
+    assert "it is a single split" in message and "splits: [multi_diff]" in message
     assert message.count("allowed:") == 1
 
 
@@ -168,7 +168,7 @@ def test_an_absent_split_and_an_empty_folder_are_reported(tmp_path: Path) -> Non
     assert "no pairs" in errors_of(folder_entry(tmp_path))
     write_pair_folder(tmp_path, "multi_diff", "1")
     message = errors_of(folder_entry(tmp_path, splits=["multidiff"]))
-    assert "no such folder of a split" in message and "nearest: multi_diff" in message
+    assert "no such split folder" in message and "nearest: multi_diff" in message
 
 
 def test_the_revision_that_is_found_follows_new_pairs_and_changed_files(tmp_path: Path) -> None:

@@ -152,10 +152,10 @@ def test_numbers_that_make_no_box_and_wrong_counts_are_reported_and_used(
     assert sample["num_differences"] == 4
     assert [one["bbox"] for one in sample["differences"]] == [None] * 4
     assert sorted(caplog.messages) == [
-        "differences whose box is none, taken as missing: 3, the first in easy/00001_2",
-        "differences without a box: 1, the first in easy/00001_2",
-        "pairs whose images differ in size: 1, the first in easy/00001_2",
-        "pairs whose num_differences is not the length of their list, which is taken: 1, the first in easy/00001_2",
+        "differences with an invalid box, treated as missing: 3, first in easy/00001_2",
+        "differences without a box: 1, first in easy/00001_2",
+        "pairs whose images differ in size: 1, first in easy/00001_2",
+        "pairs with num_differences unlike the length of their list, which is used: 1, first in easy/00001_2",
     ]
 
 
@@ -188,14 +188,14 @@ def bad_pairs() -> list[dict]:
 
 
 ERRORS = """\
-owner/name: pairs that cannot be used: 7
-  easy/00001_1: difference 2 has the type 'lighting', none of color, remove, position
+owner/name: 7 unusable pairs
+  easy/00001_1: difference 2 has the unknown type 'lighting' (known: color, remove, position)
   easy/00002_2: difference 1 has no category
-  easy/00003_3: image1 is only a path, 'images/3.jpg', without its bytes
+  easy/00003_3: image1 is a path without image bytes: 'images/3.jpg'
   easy/00004_4: no image1
   easy/00005_5: image2 is not a readable image
   easy/00006_6: no differences
-  easy/00007_7: difference 1 has the type None, none of color, remove, position
+  easy/00007_7: difference 1 has the unknown type None (known: color, remove, position)
   To continue without them, list them under `exclude` in the dataset's entry."""
 
 
@@ -236,7 +236,7 @@ def test_a_limit_takes_the_first_pairs_of_each_split(tmp_path: Path, limit: int,
 
 def test_a_limit_does_not_hide_that_the_rows_are_not_the_counted_ones(tmp_path: Path) -> None:
     write(tmp_path, "easy.parquet", [pair(1, [difference()]), pair(2, [difference()])])
-    with pytest.raises(UserError, match="split easy has 2 rows, its entry says 3"):
+    with pytest.raises(UserError, match="split easy has 2 rows; its entry says 3"):
         read(tmp_path, dataset(limit=1, easy=3))
 
 
@@ -257,10 +257,10 @@ def test_files_of_a_split_are_known_by_their_names(names: list[str], found: list
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["easy-00000-of-00003.parquet", "easy-00002-of-00003.parquet"], "lacks some of its 3 files"),
+        (["easy-00000-of-00003.parquet", "easy-00002-of-00003.parquet"], "is missing some of its 3 files"),
         (["easy.parquet", "easy-00000-of-00001.parquet"], "more than one set of files"),
         (["easy.parquet", "data/easy.parquet"], "more than one set of files"),
-        (["uneasy.parquet", "easy.csv"], "no Parquet file of split 'easy'"),
+        (["uneasy.parquet", "easy.csv"], "no Parquet file for split 'easy'"),
     ],
 )
 def test_a_split_without_one_whole_set_of_files_is_reported(names: list[str], message: str) -> None:
@@ -271,8 +271,8 @@ def test_a_split_without_one_whole_set_of_files_is_reported(names: list[str], me
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        (dataset(easy=2), "split easy has 1 rows, its entry says 2"),
-        (dataset(hard=None), "no Parquet file of split 'hard'"),
+        (dataset(easy=2), "split easy has 1 rows; its entry says 2"),
+        (dataset(hard=None), "no Parquet file for split 'hard'"),
     ],
 )
 def test_what_does_not_fit_the_entry_is_reported(tmp_path: Path, entry: HubDataset, message: str) -> None:
@@ -285,7 +285,7 @@ def test_a_changed_schema_shows_found_against_expected(tmp_path: Path) -> None:
     renamed = pair(1, [difference()])
     renamed["picture1"] = renamed.pop("image1")
     write(tmp_path, "easy.parquet", [renamed])
-    with pytest.raises(UserError, match=r"missing or of another type: image1\n") as error:
+    with pytest.raises(UserError, match=r"missing or wrong type: image1\n") as error:
         read(tmp_path, dataset(easy=None))
     assert "found:" in str(error.value) and "picture1 binary" in str(error.value)
 
@@ -304,7 +304,7 @@ def test_a_column_of_another_type_is_a_changed_schema(tmp_path: Path, column: st
     pq.write_table(changed, tmp_path / "easy.parquet")
     with pytest.raises(UserError) as error:
         read(tmp_path, dataset(easy=None))
-    assert f"missing or of another type: {column}\n" in str(error.value)
+    assert f"missing or wrong type: {column}\n" in str(error.value)
     assert f"{column} {kind}".replace("item", "element") in str(error.value)
 
 

@@ -60,23 +60,23 @@ class Workplace:
     def run(self, **environment: str) -> tuple[int, str]:
         """(exit code, all that was said) of the command; no secret must be in it."""
         process = self.start(**environment)
-        told, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=120)
         token = environment.get("HF_TOKEN", TOKEN)
-        assert not token or token not in told
-        assert "signature" not in told  # with which the storage lets anybody in
-        assert "Traceback" not in told
-        return process.returncode, told
+        assert not token or token not in output
+        assert "signature" not in output  # with which the storage lets anybody in
+        assert "Traceback" not in output
+        return process.returncode, output
 
     def refused(self, **environment: str) -> str:
-        code, told = self.run(**environment)
-        assert code == 1, told
+        code, output = self.run(**environment)
+        assert code == 1, output
         assert not (self.folder / "samples.parquet").exists()
-        return told[told.index("error: ") :]
+        return output[output.index("error: ") :]
 
     def ids(self, **environment: str) -> list[str]:
         """The sample ids that a run, which must succeed, writes into both tables."""
-        code, told = self.run(**environment)
-        assert code == 0, told
+        code, output = self.run(**environment)
+        assert code == 0, output
         samples, images = (pq.read_table(self.folder / f"{name}.parquet") for name in ("samples", "images"))
         assert samples["sample_id"].to_pylist() == images["sample_id"].to_pylist()
         return samples["sample_id"].to_pylist()
@@ -167,9 +167,9 @@ def test_offline_a_filled_cache_gives_the_same_commit(place: Workplace) -> None:
 @pytest.mark.slow
 def test_offline_an_empty_cache_is_told(place: Workplace) -> None:
     place.hub.push({EASY: published(1)})
-    told = place.refused(HF_HUB_OFFLINE="1")
-    assert "not, or not wholly, in the cache" in told
-    assert str(place.folder / "hf" / "hub") in told
+    output = place.refused(HF_HUB_OFFLINE="1")
+    assert "missing or incomplete in the cache" in output
+    assert str(place.folder / "hf" / "hub") in output
     assert not place.hub.requests
 
 
@@ -179,7 +179,7 @@ def test_offline_a_split_that_was_not_fetched_is_told(place: Workplace) -> None:
     place.ids()
     (place.folder / "samples.parquet").unlink()
     place.entry("{easy: null, hard: null}")
-    assert "not, or not wholly, in the cache" in place.refused(HF_HUB_OFFLINE="1")
+    assert "missing or incomplete in the cache" in place.refused(HF_HUB_OFFLINE="1")
 
 
 # ---- broken connections ----------------------------------------------------------------------------------------------
@@ -238,9 +238,9 @@ def test_a_server_that_never_sends_the_rest_is_told(place: Workplace) -> None:
     content = published(1)
     place.hub.push({EASY: content})
     place.hub.faults.append(Fault(STORED, cut_after=0, announce_cut=True, times=None))
-    told = place.refused()
-    assert f"should be of size {len(content)} but has size 0" in told
-    assert "run the command again" in told
+    output = place.refused()
+    assert f"should be of size {len(content)} but has size 0" in output
+    assert "run the command again" in output
     assert len(place.hub.asked(STORED)) == 5
 
 
@@ -250,7 +250,7 @@ def test_a_server_that_never_sends_the_rest_is_told(place: Workplace) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["/revision/", "GET .*/resolve/", STORED, "/tree/"])
 @pytest.mark.parametrize("status", [429, 500])
-def test_a_hub_that_is_busy_once_is_asked_again(place: Workplace, where: str, status: int) -> None:
+def test_a_hub_that_is_busy_once_is_retried(place: Workplace, where: str, status: int) -> None:
     place.hub.push({EASY: published(1)})
     place.hub.faults.append(Fault(where, status))
     assert place.ids() == ["easy/00000_1"]
@@ -263,10 +263,10 @@ def test_the_wait_that_the_hub_asks_for_is_kept(place: Workplace, headers: dict[
     place.hub.push({EASY: published(1)})
     place.hub.faults.append(Fault("/revision/", 429, headers))
     start = time.monotonic()
-    code, told = place.run()
+    code, output = place.run()
     assert code == 0
     assert time.monotonic() - start > 3
-    assert "again in 3 s (2 of 5)" in told
+    assert "retrying in 3 s (2 of 5)" in output
 
 
 @pytest.mark.slow
@@ -274,18 +274,18 @@ def test_the_wait_that_the_hub_asks_for_is_kept(place: Workplace, headers: dict[
 def test_a_hub_that_stays_busy_is_asked_five_times_and_told(place: Workplace, status: int) -> None:
     place.hub.push({EASY: published(1)})
     place.hub.faults.append(Fault("/revision/", status, times=None))
-    told = place.refused()
-    assert "could not be downloaded" in told
-    assert str(status) in told
+    output = place.refused()
+    assert "download failed" in output
+    assert str(status) in output
     assert len(place.hub.asked("/revision/")) == 5
 
 
 @pytest.mark.slow
 def test_a_hub_that_is_not_there_is_told(place: Workplace) -> None:
     place.hub.push({EASY: published(1)})
-    told = place.refused(HF_ENDPOINT="http://127.0.0.1:9")
-    assert "could not be downloaded" in told
-    assert "HF_HUB_OFFLINE=1" in told
+    output = place.refused(HF_ENDPOINT="http://127.0.0.1:9")
+    assert "download failed" in output
+    assert "HF_HUB_OFFLINE=1" in output
 
 
 # ---- refusals that stay ----------------------------------------------------------------------------------------------
@@ -294,10 +294,10 @@ def test_a_hub_that_is_not_there_is_told(place: Workplace) -> None:
 def test_a_gated_repository_says_accept_the_terms(place: Workplace) -> None:
     place.hub.token = "hf_another"
     place.hub.push({EASY: published(1)})
-    told = place.refused()
-    assert "access refused (401)" in told
-    assert f"Accept the terms at {place.hub.endpoint}/datasets/{REPOSITORY}, then set HF_TOKEN" in told
-    assert "The token in use may not read it" in told
+    output = place.refused()
+    assert "access denied (401)" in output
+    assert f"Accept the terms at {place.hub.endpoint}/datasets/{REPOSITORY}, then set HF_TOKEN" in output
+    assert "The token in use has no read access" in output
     assert len(place.hub.asked("resolve")) == 1
     assert place.ids(HF_TOKEN="hf_another") == ["easy/00000_1"]
 
@@ -306,9 +306,9 @@ def test_a_gated_repository_says_accept_the_terms(place: Workplace) -> None:
 def test_without_a_token_no_token_is_blamed(place: Workplace) -> None:
     place.hub.token = TOKEN
     place.hub.push({EASY: published(1)})
-    told = place.refused(HF_TOKEN="")
-    assert "access refused (401)" in told
-    assert "token in use" not in told
+    output = place.refused(HF_TOKEN="")
+    assert "access denied (401)" in output
+    assert "token in use" not in output
 
 
 @pytest.mark.slow
@@ -317,13 +317,13 @@ def test_without_a_token_no_token_is_blamed(place: Workplace) -> None:
 def test_a_token_without_the_right_to_read_is_told(place: Workplace, where: str, code: str) -> None:
     place.hub.push({EASY: published(1)})
     place.hub.faults.append(Fault(where, 403, {"X-Error-Code": code}))
-    assert "access refused (403)\n  The token in use may not read it. Accept the terms" in place.refused()
+    assert "access denied (403)\n  The token in use has no read access. Accept the terms" in place.refused()
 
 
 @pytest.mark.slow
 def test_a_token_that_cannot_be_sent_is_told_without_showing_it(place: Workplace) -> None:
     place.hub.push({EASY: published(1)})
-    assert "holds characters that no token has" in place.refused(HF_TOKEN="hf_with\x01inside")
+    assert "contains invalid characters" in place.refused(HF_TOKEN="hf_with\x01inside")
     assert not place.hub.requests
 
 
@@ -332,9 +332,9 @@ def test_a_token_that_cannot_be_sent_is_told_without_showing_it(place: Workplace
 def test_a_missing_repository_is_told(place: Workplace, token: str, status: int) -> None:
     place.entry(repository="owner/elsewhere")
     place.hub.push({EASY: published(1)})
-    told = place.refused(HF_TOKEN=token)
-    assert f"owner/elsewhere at main: no such repository ({status})" in told
-    assert "Where it is private, set HF_TOKEN" in told
+    output = place.refused(HF_TOKEN=token)
+    assert f"owner/elsewhere at main: no such repository ({status})" in output
+    assert "If it is private, set HF_TOKEN" in output
 
 
 @pytest.mark.slow
@@ -347,9 +347,9 @@ def test_a_missing_revision_is_told(place: Workplace) -> None:
 def test_a_missing_split_is_told_before_anything_is_fetched(place: Workplace) -> None:
     place.entry("{easy: null, hard: null}")
     place.hub.push({EASY: published(1), "data/harder.parquet": published(2)})
-    told = place.refused()
-    assert "no Parquet file of split 'hard'" in told
-    assert f"found: {EASY}, data/harder.parquet" in told
+    output = place.refused()
+    assert "no Parquet file for split 'hard'" in output
+    assert f"found: {EASY}, data/harder.parquet" in output
     assert not place.hub.asked("resolve")
 
 
@@ -362,9 +362,9 @@ def test_a_wrong_checksum_is_told_and_the_next_run_fetches_anew(place: Workplace
     wrong = content[:-20] + bytes([content[-20] ^ 1]) + content[-19:]
     place.hub.push({EASY: content})
     place.hub.damaged[right] = wrong
-    told = place.refused()
-    assert f"{EASY}: SHA-256 {hashlib.sha256(wrong).hexdigest()}, the hub says {right}" in told
-    assert "Run the command again" in told
+    output = place.refused()
+    assert f"{EASY}: SHA-256 {hashlib.sha256(wrong).hexdigest()}, expected {right}" in output
+    assert "Run the command again" in output
     assert not place.cached("blobs/*")
     assert not place.cached("refs/*")
     place.hub.damaged.clear()
@@ -380,12 +380,12 @@ def test_a_cache_that_went_bad_is_told(place: Workplace, offline: str) -> None:
     (place.folder / "samples.parquet").unlink()
     (blob,) = place.cached("blobs/*")
     blob.write_bytes(blob.read_bytes()[:-1])
-    told = place.refused(HF_HUB_OFFLINE=offline)
-    assert f"  {EASY}: SHA-256 " in told
-    assert f"  {HARD}: SHA-256 " in told
+    output = place.refused(HF_HUB_OFFLINE=offline)
+    assert f"  {EASY}: SHA-256 " in output
+    assert f"  {HARD}: SHA-256 " in output
     assert not blob.exists()
     shutil.rmtree(*place.cached("trees"))  # as of a cache that another version filled
-    assert "no Parquet file of split 'easy'" in place.refused(HF_HUB_OFFLINE="1")
+    assert "no Parquet file for split 'easy'" in place.refused(HF_HUB_OFFLINE="1")
     assert place.ids() == ["easy/00000_1", "hard/00000_1"]
 
 
@@ -424,8 +424,8 @@ def test_a_branch_that_moves_during_a_run_is_not_mixed(place: Workplace) -> None
         time.sleep(0.05)
     place.hub.push({EASY: published(3), HARD: published(4)})
     released.set()
-    told, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, told
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
     assert pq.read_table(place.folder / "samples.parquet")["sample_id"].to_pylist() == ["easy/00000_1", "hard/00000_2"]
     assert place.commits() == {old}
 
@@ -436,8 +436,8 @@ def test_a_failed_move_leaves_the_tables_and_the_offline_commit(place: Workplace
     place.ids()
     place.hub.push({EASY: published(3)})
     place.hub.faults.append(Fault(STORED, 404))
-    code, told = place.run()
-    assert code == 1, told
+    code, output = place.run()
+    assert code == 1, output
     assert place.commits() == {old}
     assert place.ids(HF_HUB_OFFLINE="1") == ["easy/00000_1"]
     assert place.commits() == {old}
@@ -454,8 +454,8 @@ def test_without_locks_two_runs_at_once_end_well_and_leave_nothing_behind(place:
     place.hub.push({EASY: published(1, padding=CHUNK), HARD: published(2)})
     place.entry("{easy: null, hard: null}")
     runs = [place.start(**variables) for _ in range(2)]
-    told = [run.communicate(timeout=60)[0] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], told
-    assert all("no lock can be taken here" in one for one in told)
+    output = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], output
+    assert all("locking failed" in one for one in output)
     assert place.ids() == ["easy/00000_1", "hard/00000_2"]
     assert not place.cached("blobs/*.incomplete")

@@ -150,10 +150,10 @@ ERRORS = {
     "box after": (line(modifications=[CAR | {"bbox_after": [55, 1, 9, 9]}]), ["modifications.0.bbox_after: outside"]),
     "box that is no number": (line(modifications=[CAR | {"bbox": [1, 2, 3, float("nan")]}]), ["bbox.3", "finite"]),
     "a list": ("[1, 2]", ["not an object", "found:   [1, 2]"]),
-    "comma after the object": (line() + ",", ["not valid JSON", "Extra data", "no comma"]),
-    "comma after the last key": (line()[:-1] + ",}", ["not valid JSON", "no comma"]),
+    "comma after the object": (line() + ",", ["not valid JSON", "Extra data", "without a comma"]),
+    "comma after the last key": (line()[:-1] + ",}", ["not valid JSON", "without a comma"]),
     "cut short": (line()[:30], ["not valid JSON", "column"]),
-    "key twice": ('{"qid": "1", "qid": "2"}', ["repeated key", "found:   'qid'"]),
+    "key twice": ('{"qid": "1", "qid": "2"}', ["duplicate key", "found:   'qid'"]),
     "no image": ('{"qid": "1", "modifications": [{"type": "color", "category": "car"}]}', ["found:   'no image'"]),
     "one image of two": (line(modified=None), ["not a pair of images", "found:   'original'"]),
     "merged and one more": (line(modified=None, image="a.png"), ["not a pair of images", "'original, image'"]),
@@ -175,7 +175,7 @@ def broken_files(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("text", "parts"), ERRORS.values(), ids=ERRORS.keys())
-def test_a_error_is_reported_with_file_line_and_key(broken_files: Path, text: str, parts: list[str]) -> None:
+def test_an_error_is_reported_with_file_line_and_key(broken_files: Path, text: str, parts: list[str]) -> None:
     entry = write_lines(broken_files, line("first"), "", text)
     message = errors_of(entry)
     places = [row for row in message.splitlines() if not row.startswith("  ")]
@@ -193,7 +193,7 @@ def test_all_errors_are_reported_at_once_in_the_order_of_the_lines(broken_files:
 
 def test_a_pair_that_stands_twice_is_reported_with_both_lines(tmp_path: Path) -> None:
     message = errors_of(write_lines(tmp_path, line("1"), line("2"), line("1", modifications=[CAR, CAR])))
-    assert "line 3: repeats the pair of line 1" in message and "line 2" not in message
+    assert "line 3: duplicates the pair in line 1" in message and "line 2" not in message
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_what_editors_and_escapes_leave_behind(tmp_path):
     assert (second.id, second.place.rsplit(": ")[-1]) == ("b", "line 4")
 
 
-# ---- faults ----------------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------------------
 
 
 def refused(path):
@@ -178,7 +178,7 @@ def refused(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("a.json", b"", "a.json: not valid JSON\n  found:   'an empty file'"),
         ("a.json", b"{", "a.json: not valid JSON"),
@@ -188,8 +188,8 @@ def refused(path):
             "one JSON object per line",
         ),
         ("a.json", b'[{"qid": "\xff"}]', "a.json: not in UTF-8"),
-        ("a.json", b"[" * 100_000, "a.json: not JSON that can be read"),
-        ("a.json", b"[" + b"1" * 5000 + b"]", "a.json: not JSON that can be read"),
+        ("a.json", b"[" * 100_000, "a.json: unreadable JSON"),
+        ("a.json", b"[" + b"1" * 5000 + b"]", "a.json: unreadable JSON"),
         ("a.json", [], "a.json: no answers"),
         ("a.json", {"responses": []}, "a.json: no answers"),
         ("a.json", ["x"], "a.json: record 1: not a record\n  found:   'x'"),
@@ -201,27 +201,27 @@ def refused(path):
         (
             "a.csv",
             b"qid,response_text",
-            "a.csv: unknown kind of file\n  found:   '.csv'\n  allowed: .json, .jsonl, .parquet",
+            "a.csv: unknown file type\n  found:   '.csv'\n  allowed: .json, .jsonl, .parquet",
         ),
         ("a.parquet", b"PAR1", "a.parquet: not a Parquet file"),
-        ("a.parquet", [{"image": 1, "response_text": "x"}], "a.parquet: no column with the samples' ids"),
+        ("a.parquet", [{"image": 1, "response_text": "x"}], "a.parquet: no column with sample ids"),
         ("a.parquet", [{"qid": "a", "answer": "x"}], "a.parquet: no column with answers\n  found:   'qid, answer'"),
     ],
 )
-def test_a_bad_file_is_told(tmp_path, name, content, told):
+def test_a_bad_file_is_reported(tmp_path, name, content, expected):
     message = refused(save(tmp_path, content, name))
-    assert told in message, message
+    assert expected in message, message
     assert str(tmp_path / name) in message
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    assert "a.json: no such file of answers" in refused(tmp_path / "a.json")
+    assert "a.json: no such answers file" in refused(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
-        ({"qid": None}, "record 2: no id of a sample"),
+        ({"qid": None}, "record 2: no sample id"),
         ({"qid": ""}, "record 2: qid: wrong value"),
         ({"qid": 1.5}, "record 2: qid: wrong value"),
         ({"predicted_num": float("nan")}, "record 2: predicted_num: not a number\n  found:   nan"),
@@ -233,16 +233,16 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         ({"structured_output": "one chair"}, "record 2: structured_output: a string that is not JSON"),
         ({"structured_output": [1]}, "record 2: structured_output: entry 1 is not a difference"),
         ({"structured_output": {"a": [], "b": []}}, "record 2: structured_output: not a list of differences"),
-        ({"parsed_response": {"structured_output": CHAIR}}, "record 2: two lists of one answer"),
+        ({"parsed_response": {"structured_output": CHAIR}}, "record 2: two lists for one answer"),
         ({"model_response": "y"}, "record 2: two answers to one task"),
         ({"is_faithful": 2}, "record 2: is_faithful: wrong value"),
         ({"is_faithful": "yes"}, "record 2: is_faithful: wrong value"),
         ({"ground_truth": [1]}, "record 2: ground_truth: not an object"),
     ],
 )
-def test_a_bad_record_is_told_by_its_number(tmp_path, change, told):
+def test_a_bad_record_is_reported_by_its_number(tmp_path, change, expected):
     message = refused(save(tmp_path, [README, README | {"qid": "b"} | change]))
-    assert told in message, message
+    assert expected in message, message
     assert "record 1" not in message and len(message) < 1000
 
 

@@ -31,7 +31,7 @@ def test_an_endpoint_answers_under_the_entrys_name(job):
 def test_a_key_that_is_not_set_is_named(job, monkeypatch):
     monkeypatch.delenv("FAR_KEY", raising=False)
     with (
-        pytest.raises(UserError, match="m: no key; set the environment variable FAR_KEY"),
+        pytest.raises(UserError, match="m: no API key; set the environment variable FAR_KEY"),
         open_answerer("far", OpenAIModel(**FIELDS, key_variable="FAR_KEY"), job),
     ):
         pass
@@ -39,7 +39,7 @@ def test_a_key_that_is_not_set_is_named(job, monkeypatch):
 
 def test_answers_made_elsewhere_are_not_asked_for(job):
     entry = ResponsesFileModel(backend="responses_file", path="answers.json")
-    with pytest.raises(UserError, match="theirs: the backend responses_file answers nothing"):
+    with pytest.raises(UserError, match="theirs: the backend responses_file cannot run a model"):
         open_answerer("theirs", entry, job)
 
 

@@ -131,7 +131,7 @@ def test_a_image_of_any_size_is_answered(odd_rows, name):
 def test_a_corrupt_image_costs_its_own_row_alone(odd_rows):
     family, rows = odd_rows
     failed = {name: row["error"] for name, row in rows.items() if row["error"]}
-    assert failed.pop("corrupt").startswith("picture: OSError: ")
+    assert failed.pop("corrupt").startswith("image: OSError: ")
     if family == "qwen2_vl":  # a limit of its processor
         assert "absolute aspect ratio must be smaller than 200" in failed.pop("ribbon")
     assert failed == {}
@@ -187,7 +187,7 @@ def test_a_missing_weight_file_is_an_early_error(checkpoints, tmp_path):
     assert len(shards) > 1
     load(folder)
     shards[1].unlink()
-    with pytest.raises(UserError, match=rf"the weights could not be loaded\n(.|\n)*{shards[1].name}"):
+    with pytest.raises(UserError, match=rf"cannot load the weights\n(.|\n)*{shards[1].name}"):
         load(folder)
 
 
@@ -195,5 +195,5 @@ def test_a_missing_weight_file_is_an_early_error(checkpoints, tmp_path):
 def test_an_unknown_architecture_is_an_early_error(checkpoints, tmp_path, family):
     folder = shutil.copytree(checkpoints / family, tmp_path / "changed")
     change_json(folder / "config.json", model_type="no_such_vlm")
-    with pytest.raises(UserError, match="its config could not be loaded"):
+    with pytest.raises(UserError, match="cannot load the config"):
         load(folder)

@@ -101,7 +101,7 @@ def test_a_image_that_cannot_be_read_costs_its_own_questions_alone():
     generate = Describer()
     found = outcomes(questions(4, ("describe", "same"), broken=[2]), generate, 3)
     assert [key for key, answer in found.items() if answer.error] == [("s2", "describe"), ("s2", "same")]
-    assert found["s2", "same"].error.startswith("picture: ")
+    assert found["s2", "same"].error.startswith("image: ")
     assert generate.batches == [[1, 1, 2, 2, 4, 4]]
 
 

@@ -61,7 +61,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_faulty_checkpoint_is_a_users_error(changed_checkpoint, fault):
+def test_a_broken_checkpoint_is_a_user_error(changed_checkpoint, fault):
     fault(changed_checkpoint)
     with pytest.raises(UserError) as caught:
         load_checkpoint(entry(changed_checkpoint))
@@ -70,7 +70,7 @@ def test_a_faulty_checkpoint_is_a_users_error(changed_checkpoint, fault):
 
 def test_the_missing_tensor_is_named(changed_checkpoint):
     drop_a_tensor(changed_checkpoint)
-    with pytest.raises(UserError, match=r"the weights lack 1 tensors, the first is .*gate_proj\.weight"):
+    with pytest.raises(UserError, match=r"the weights are missing 1 tensors, first .*gate_proj\.weight"):
         load_checkpoint(entry(changed_checkpoint))
 
 

@@ -87,8 +87,8 @@ def test_the_line_of_the_readme_gives_an_answer_that_makes_sense():
 def test_the_pair_that_ships_is_what_the_renderer_draws():
     split = DemoSplit(pairs=1, objects=[5, 5], differences=[2, 2])
     (pair,) = demo_pairs(DemoDataset(source="demo", seed=2, splits={"pair": split}))
-    told = {(difference.type, difference.category) for difference in pair.scenes.differences}
-    assert told == {("color", "stop sign"), ("remove", "tv")}
+    expected = {(difference.type, difference.category) for difference in pair.scenes.differences}
+    assert expected == {("color", "stop sign"), ("remove", "tv")}
     row = image_row(pair)
     drawn = merge(decode(row["original"]), decode(row["modified"]))
     assert Image.open(ROOT / "resources/demo_pair.png").convert("RGB").tobytes() == drawn.tobytes()
@@ -98,7 +98,7 @@ def test_the_pair_that_ships_is_what_the_renderer_draws():
 def test_a_reference_model_says_that_it_does_not_know_a_question(folder):
     done = demo(folder, folder / "merged.png", "--question", "Is the dog happy?")
     assert done.returncode == 0, done.stderr
-    assert "Your question is none of the three, so the answer is not about it: Is the dog happy?" in done.stdout
+    assert "Your question is not one of the three, so it is not answered: Is the dog happy?" in done.stdout
 
 
 @pytest.mark.slow
@@ -112,21 +112,21 @@ def test_two_images_and_a_model_of_the_registry(folder):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["nowhere.png"], "nowhere.png: no such image"),
-        (["README.md"], "README.md: not an image that can be read"),
+        (["README.md"], "README.md: not a readable image"),
         (["original.png"] * 3, "--image_path: one merged image or two images, not 3"),
-        (["original.png"], "original.png: cannot tell how its two images were joined; give --layout"),
+        (["original.png"], "original.png: cannot detect how its two images were joined; set --layout"),
         (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
         (["original.png", "modified.png", "--model_path", "gpt-4o"], "gpt-4o.backend: not what this command takes"),
     ],
 )
-def test_what_cannot_be_asked_is_told(folder, arguments, told):
+def test_what_cannot_be_asked_is_reported(folder, arguments, expected):
     found = [str(folder / name) if name.endswith(".png") and name != "nowhere.png" else name for name in arguments]
     done = demo(folder, *found)
     assert done.returncode == 1
-    assert told in done.stderr and "Traceback" not in done.stderr
+    assert expected in done.stderr and "Traceback" not in done.stderr
 
 
 def test_maps_are_numbered_in_the_order_of_the_answer(tmp_path):

@@ -163,7 +163,7 @@ def test_an_overridden_setting_changes_no_answer_and_is_reported(name, checkpoin
     change(checkpoint / FILE, **{name: value})
     assert answers_of(load(checkpoint)) == expected
     if value not in ({}, []):
-        assert f"generation settings of the checkpoint that are not used: {name}={value!r}" in caplog.text
+        assert f"ignoring generation settings of the checkpoint: {name}={value!r}" in caplog.text
 
 
 def test_what_published_checkpoints_set_is_reported_in_one_line(checkpoint, expected, caplog):
@@ -176,7 +176,7 @@ def test_what_published_checkpoints_set_is_reported_in_one_line(checkpoint, expe
     assert answers_of(load(checkpoint)) == expected
     (line,) = [message for message in caplog.messages if "generation settings" in message]
     assert line == (
-        f"{checkpoint}: decoding is greedy; generation settings of the checkpoint that are not used: "
+        f"{checkpoint}: decoding is greedy; ignoring generation settings of the checkpoint: "
         "chat_format='chatml', do_sample=True, max_window_size=6144, repetition_penalty=1.05,"
         " setting_of_the_future={'a': 1}, temperature=0.1, top_k=1, top_p=0.001"
     )
@@ -232,8 +232,8 @@ def test_the_models_config_changes_no_answer(checkpoint, expected, name, value, 
 @pytest.mark.parametrize(
     ("file", "fields", "message"),
     [
-        ("config.json", {"text_config": {"use_cache": "no"}}, "its config could not be loaded"),
-        ("tokenizer_config.json", {"add_special_tokens": False}, "the processor could not be loaded"),
+        ("config.json", {"text_config": {"use_cache": "no"}}, "cannot load the config"),
+        ("tokenizer_config.json", {"add_special_tokens": False}, "cannot load the processor"),
     ],
     ids=str,
 )
@@ -249,7 +249,7 @@ def test_an_old_checkpoint_has_its_end_token_and_settings_in_its_config(checkpoi
     change(checkpoint / "config.json", eos_token_id=None)
     change(checkpoint / "config.json", part, eos_token_id=expected[0][2], repetition_penalty=1.5)
     assert answers_of(load(checkpoint))[0] == expected[0][: expected[0].index(expected[0][2]) + 1]
-    assert "not used: repetition_penalty=1.5" in caplog.text
+    assert "of the checkpoint: repetition_penalty=1.5" in caplog.text
 
 
 # ---- how an answer ends ----------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_end_tokens_are_the_checkpoints(checkpoint, expected, caplog, configured
     assert answers_of(answerer)
     messages = [message for message in caplog.messages if "eos_token_id" in message]
     assert messages == (
-        [f"{checkpoint}: eos_token_id: no tokens of its tokenizer, and not used: {reported}"] if reported else []
+        [f"{checkpoint}: eos_token_id: ignoring values unknown to the tokenizer: {reported}"] if reported else []
     )
 
 
@@ -291,7 +291,7 @@ def test_where_no_token_ends_an_answer_it_goes_on(checkpoint, expected, caplog):
     without(checkpoint / FILE, "eos_token_id")
     without(checkpoint / "tokenizer_config.json", "eos_token")
     assert answers_of(load(checkpoint)) == expected
-    assert f"{checkpoint}: no token ends an answer (eos_token_id), so each goes on up to max_new_tokens" in caplog.text
+    assert f"{checkpoint}: no end token (eos_token_id); every answer runs to max_new_tokens" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_an_answer_ends_at_a_stop_string(name, stops, lengths, tmp_path):
 def test_a_stop_string_that_is_none_is_reported(checkpoint, expected, caplog):
     change(checkpoint / FILE, stop_strings=["", 3])
     assert answers_of(load(checkpoint)) == expected
-    assert f"{checkpoint}: stop_strings: no texts, and not used: ['', 3]" in caplog.text
+    assert f"{checkpoint}: stop_strings: ignoring values that are not texts: ['', 3]" in caplog.text
 
 
 @pytest.mark.parametrize(("tokens", "is_reported"), [(2047, False), (2048, True)])

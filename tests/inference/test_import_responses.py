@@ -94,13 +94,13 @@ def test_two_records_may_answer_different_tasks_of_a_sample(tmp_path):
 
 
 def test_two_answers_to_one_question_are_refused_with_both_places(tmp_path):
-    with pytest.raises(UserError, match=r"record 2: describe: answered before, at .*record 1") as raised:
+    with pytest.raises(UserError, match=r"record 2: describe: already answered at .*record 1") as raised:
         imported(tmp_path, answer("8"), answer("easy/00001_8", "y"), answer("9"), answer("9"))
-    assert "record 4: describe: answered before" in str(raised.value)
+    assert "record 4: describe: already answered" in str(raised.value)
 
 
 def test_a_file_about_another_dataset_is_refused(tmp_path):
-    with pytest.raises(UserError, match="none of its 2 records is about a sample") as raised:
+    with pytest.raises(UserError, match="none of its 2 records matches a sample") as raised:
         imported(tmp_path, answer("10"), answer("7"))
     assert "'10, 7'" in str(raised.value) and "easy/00000_7" in str(raised.value)
 
@@ -142,21 +142,21 @@ def test_command(tmp_path):
     }
     assert "1 answers about 5 samples" in done.stderr
     assert f"12 ids in the file are not in the dataset: {', '.join(ten)}, …" in done.stderr
-    assert "14 answers are not in the file" in done.stderr
+    assert "14 answers are missing in the file" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "expected"),
     [
-        ({"backend": "responses_file", "path": "nowhere.json"}, "nowhere.json: no such file of answers"),
+        ({"backend": "responses_file", "path": "nowhere.json"}, "nowhere.json: no such answers file"),
         (
             {"backend": "transformers", "model": "a/b", "dtype": "float32", "max_new_tokens": 5},
             "theirs.backend: not what this command takes",
         ),
     ],
 )
-def test_command_refuses(tmp_path, entry, told):
+def test_command_refuses(tmp_path, entry, expected):
     done = run(tmp_path, entry)
     assert done.returncode == 1 and done.stderr.startswith("error: ")
-    assert told in done.stderr and "Traceback" not in done.stderr
+    assert expected in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

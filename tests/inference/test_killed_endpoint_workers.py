@@ -61,8 +61,8 @@ def start(folder, name, server):
 
 
 def finish(worker):
-    _, told = worker.communicate(timeout=60)
-    assert worker.returncode == 0, told
+    _, output = worker.communicate(timeout=60)
+    assert worker.returncode == 0, output
 
 
 def responses(folder, name):

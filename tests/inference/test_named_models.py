@@ -1,4 +1,4 @@
-"""Models that a command is told by name: a key, a folder or an id."""
+"""Models that a command takes by name: a key, a folder or an id."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_what_has_no_entry_runs_as_it_can_here(named, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("mime", "mime: no such model\n  found:   'mime'\n  allowed: hub, lost, mine, a folder with config.json"),
         ("mime", "nearest: mine"),
@@ -58,10 +58,10 @@ def test_what_has_no_entry_runs_as_it_can_here(named, name):
         ("far-model", "far.backend: not what this command takes"),
     ],
 )
-def test_what_cannot_be_run_is_told(named, name, told):
+def test_what_cannot_be_run_is_reported(named, name, expected):
     with pytest.raises(UserError) as raised:
         named(name)
-    assert told in str(raised.value)
+    assert expected in str(raised.value)
 
 
 def test_reference_models_are_known_by_their_place(monkeypatch):

@@ -153,7 +153,7 @@ def test_a_image_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(answ
     assert len(server.requests) == 2
     broken = answers.pop("easy/00001_1")
     assert (broken.finish_reason, broken.attempts) == ("error", 0)
-    assert broken.error.startswith("picture: UnidentifiedImageError")
+    assert broken.error.startswith("image: UnidentifiedImageError")
     assert [answer.error for answer in answers.values()] == [None, None]
 
 
@@ -285,7 +285,7 @@ def test_the_revision_is_what_the_endpoint_says_it_served(answerer):
     assert answerer.provenance.pixel_backend == "sent 1024 jpeg"
 
 
-# ---- faults of the moment --------------------------------------------------------------------------------------------
+# ---- transient faults ------------------------------------------------------------------------------------------------
 
 FAULTS = {
     "429": status(429),
@@ -306,7 +306,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_of_the_moment_is_asked_again(ask, fault):
+def test_a_transient_fault_is_retried(ask, fault):
     answer, server = ask(fault, fault)
     assert len(server.requests) == 3
     assert (answer.error, answer.attempts) == (None, 3)
@@ -330,7 +330,7 @@ def test_what_an_error_under_status_200_says_is_kept(ask):
 
 
 @pytest.mark.parametrize("late", [slow(30), dripping(30)], ids=["silent", "dripping"])
-def test_an_answer_that_takes_too_long_is_asked_again(ask, late):
+def test_an_answer_that_takes_too_long_is_retried(ask, late):
     start = time.monotonic()
     answer, server = ask(late, timeout=0.5)
     assert (answer.error, answer.attempts, len(server.requests)) == (None, 2, 2)
@@ -398,7 +398,7 @@ def test_waits_grow_from_attempt_to_attempt(ask, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("played", "told"),
+    ("played", "expected"),
     [
         (status(402), "no credit"),
         (status(429, {"message": "pay", "code": "insufficient_quota"}), "no credit"),
@@ -412,12 +412,12 @@ def test_waits_grow_from_attempt_to_attempt(ask, monkeypatch):
         "arrearage (Alibaba)",
     ],
 )  # fmt: skip
-def test_what_no_question_can_pass_stops_the_job_and_says_what_to_do(answerer, played, told):
+def test_what_no_question_can_pass_stops_the_job_and_says_what_to_do(answerer, played, expected):
     with FaultServer(lambda request: played) as server, pytest.raises(UserError) as stopped:
         list(answerer(server, concurrency=1).answer(question(number) for number in range(50)))
     assert len(server.requests) == 1
     message = str(stopped.value)
-    for part in (server.base_url, told, "TEST_KEY", "asked-model", "Nothing is lost"):
+    for part in (server.base_url, expected, "TEST_KEY", "asked-model", "Nothing is lost"):
         assert part in message
 
 
@@ -663,11 +663,11 @@ def test_a_caller_that_goes_away_leaves_no_call_and_no_thread(answerer):
 
 
 def test_connections_are_closed(answerer):
-    with FaultServer() as server, warnings.catch_warnings(record=True) as told:
+    with FaultServer() as server, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         list(answerer(server).answer(question(n) for n in range(8)))
         gc.collect()
-    assert not [warning for warning in told if "transport" in str(warning.message)]
+    assert not [warning for warning in caught if "transport" in str(warning.message)]
 
 
 # ---- the key ---------------------------------------------------------------------------------------------------------

@@ -113,5 +113,5 @@ def test_a_processor_that_does_not_say_how_it_expands_images_is_refused(folder, 
         return inputs
 
     monkeypatch.setattr(type(builder.processor), "__call__", silent)
-    with pytest.raises(UserError, match="Qwen2VLProcessor does not say how it expands images"):
+    with pytest.raises(UserError, match="Qwen2VLProcessor does not report how it expands images"):
         builder.build_groups([[SQUARES]])

@@ -62,7 +62,9 @@ def folder(tmp_path):
 
 def test_a_missing_prompt_is_named(folder):
     (folder / "same.txt").unlink()
-    with pytest.raises(UserError, match=r"same\.txt: no such prompt\. Every task \(describe, same, different\) needs"):
+    with pytest.raises(
+        UserError, match=r"same\.txt: no such prompt\. Every task \(describe, same, different\) requires"
+    ):
         load_prompts(folder)
 
 

@@ -1,4 +1,4 @@
-"""Reasoning is told from the answer."""
+"""Reasoning is separated from the answer."""
 
 import time
 

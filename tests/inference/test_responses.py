@@ -117,7 +117,7 @@ def test_a_changed_image_asks_again_about_its_pair(images):
     assert sorted(teller.asked) == [("s1", "describe"), ("s1", "same")]
 
 
-def test_a_failure_is_a_row_and_is_asked_again(images, caplog):
+def test_a_failure_is_a_row_and_is_retried(images, caplog):
     rows = run(images, Teller(fails_at=[b"c"]))
     assert [(row["sample_id"], row["finish_reason"], row["error"]) for row in rows if row["error"]] == [
         ("s1", "error", "cannot see"),
@@ -130,7 +130,7 @@ def test_a_failure_is_a_row_and_is_asked_again(images, caplog):
 
 
 def test_not_one_answer_is_a_fault_of_the_run(images):
-    with pytest.raises(UserError, match="not one of 4 questions was answered; the first failed with\n  cannot see"):
+    with pytest.raises(UserError, match="none of 4 questions was answered; the first error was\n  cannot see"):
         run(images, Teller(fails_at=[b"a", b"c"]))
 
 

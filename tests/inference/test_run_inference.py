@@ -85,7 +85,7 @@ def test_two_pairs_and_three_tasks_are_six_rows(inputs, tiny_checkpoint):
     assert all(0 < len(row["response_token_ids"]) == row["generated_tokens"] <= 6 for row in answered)
     assert {row["finish_reason"] for row in answered} <= {"stop", "length"}
     assert {(row["finish_reason"], row["response_text"]) for row in failed} == {("error", "")}
-    assert all(row["error"].startswith("picture: ") for row in failed)
+    assert all(row["error"].startswith("image: ") for row in failed)
     assert {row["dtype"] for row in rows} == {"float32"}
     provenance = read_provenance(path)
     assert (provenance["model"], provenance["revision"], provenance["device"]) == (str(tiny_checkpoint), "local", "cpu")
@@ -131,4 +131,4 @@ def test_images_that_are_not_those_of_the_samples_are_refused(inputs):
 
 def test_missing_samples_are_refused(inputs):
     (inputs / "samples.parquet").unlink()
-    check_refused(run(inputs), inputs, "samples.parquet: no such file. Make it with: snakemake")
+    check_refused(run(inputs), inputs, "samples.parquet: no such file. Create it with: snakemake")

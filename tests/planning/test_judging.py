@@ -102,7 +102,7 @@ def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
         judging = work_of_judges(run, ResultPaths(results), PROMPTS, PAIRS)
         return missing_needs(run, [], PAIRS, {}, 0, 10**12, judging)
 
-    assert needs() == ["paid: the environment variable JUDGE_KEY is not set; it must hold the key."]
+    assert needs() == ["paid: the environment variable JUDGE_KEY is not set; set it to the API key."]
     Judged(results).run(server, "one")
     assert needs() == []
 

@@ -132,7 +132,7 @@ def test_what_is_missing_is_told(results, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     gpu, key = needs(results, {}, gpus=0)
     assert "these models require one: local." in gpu
-    assert key == "paid: the environment variable X_KEY is not set; it must hold the key."
+    assert key == "paid: the environment variable X_KEY is not set; set it to the API key."
     (few,) = needs(results, {"X_KEY": "secret"}, gpus=2)
     assert few == "local: requests 3 GPUs, but 2 are visible here."
     (disk,) = needs(results, {"X_KEY": "secret"}, gpus=3, free=1000)
@@ -155,7 +155,7 @@ def test_weights_that_are_not_in_the_cache_are_told(results, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(MODELS, "local", MODELS["local"].model_copy(update={"model": "nobody/nothing"}))
     (told,) = needs(results, {}, gpus=3, models=["local"])
-    assert told == "local: nobody/nothing is not in the cache; it is downloaded on first use."
+    assert told == "local: nobody/nothing is not in the cache; it will be downloaded on first use."
 
 
 def test_disk_by_hand():

@@ -1,4 +1,4 @@
-"""The one-node Slurm of these tests: what it was told about each job, and runs of the workflow through it."""
+"""The one-node Slurm of these tests: its records of each job, and workflow runs on it."""
 
 import re
 import subprocess
@@ -30,9 +30,9 @@ class Cluster:
 
     def jobs(self, project: Path) -> list[Job]:
         """Every job of a project, ended ones too, in the order of their submission."""
-        told = subprocess.run(["scontrol", "show", "job"], capture_output=True, text=True, timeout=30, check=True)
+        shown = subprocess.run(["scontrol", "show", "job"], capture_output=True, text=True, timeout=30, check=True)
         records = [
-            dict(re.findall(r"(\w+)=(\S*)", record)) for record in told.stdout.split("\n\n") if "JobId=" in record
+            dict(re.findall(r"(\w+)=(\S*)", record)) for record in shown.stdout.split("\n\n") if "JobId=" in record
         ]
         gpus = self._visible_gpus()
         return [

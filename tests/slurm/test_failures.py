@@ -51,7 +51,7 @@ class Run:
         _wait_for(lambda: len(self.answered()) >= count)
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     def inference_jobs(self) -> list[Job]:
@@ -191,7 +191,7 @@ def ended(
 
 
 def _is_whole(run: Run, status: int, undisturbed: pd.DataFrame) -> None:
-    assert status == 0, run.told
+    assert status == 0, run.output
     pd.testing.assert_frame_equal(run.project.table("leaderboard.parquet"), undisturbed)
     assert len(run.answered()) == len(set(run.answered())) == QUESTIONS  # nothing lost, nothing asked twice
     assert not run.unfinished_jobs()
@@ -207,7 +207,7 @@ def test_a_job_that_fails_for_good_is_told_with_model_log_and_what_to_do(ended: 
     run, status = ended(fails_always)
     assert status != 0
     assert not (run.project.folder / "results/demo/leaderboard.parquet").exists()
-    end = run.told[run.told.index("The run failed; completed outputs are kept.") :]
+    end = run.output[run.output.index("The run failed; completed outputs are kept.") :]
     assert f"run_inference of {MODEL}" in end and f"results/demo/logs/run_inference/{MODEL}.log" in end
     assert "snakemake --profile slurm" in end and "--retries 0" in end
     assert "the weights are torn" in end  # the end of that log
@@ -233,7 +233,7 @@ def test_an_interrupt_leaves_no_job_and_no_process_and_the_next_start_goes_on(
     run, status = ended(is_interrupted)
     assert status != 0
     _wait_for(lambda: not run.unfinished_jobs() and not run.processes(), seconds=30)
-    assert "The run was stopped" in run.told and "  snakemake --profile slurm" in run.told
+    assert "The run was stopped" in run.output and "  snakemake --profile slurm" in run.output
     kept = set(run.answered())
     assert 2 <= len(kept) < QUESTIONS
     _is_whole(run, run.finish(), undisturbed)

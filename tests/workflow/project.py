@@ -130,7 +130,7 @@ class Project:
         """
         output = self.run("--dry-run", *arguments)
         jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, re.MULTILINE)
-        wildcards = [dict(re.findall(r"(\w+)=([^,\n]+)", _line(told, "wildcards"))) for _, told in jobs]
+        wildcards = [dict(re.findall(r"(\w+)=([^,\n]+)", _line(text, "wildcards"))) for _, text in jobs]
         names = [
             (f"{rule}_{found['judge']}" if rule == "judge_responses" else rule, found.get("model", ""))
             for (rule, _), found in zip(jobs, wildcards, strict=True)
@@ -150,9 +150,9 @@ def _job_counts(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 
 
-def _line(told: str, name: str) -> str:
+def _line(text: str, name: str) -> str:
     """What Snakemake says of a job under a name."""
-    found = re.search(rf"^    {name}: (.*)$", told, re.MULTILINE)
+    found = re.search(rf"^    {name}: (.*)$", text, re.MULTILINE)
     return found[1] if found else ""
 
 

@@ -75,11 +75,12 @@ def test_a_refused_key_fails_its_own_job_and_stands_in_no_file(project: Project)
     assert done.returncode == 1
     assert_no_file_holds_the_key(project, done.stdout + done.stderr)
     log = (project.folder / "results/demo/logs/run_inference/served.log").read_text()
-    assert "the key was refused" in log and "Traceback" not in log
+    assert "the key was rejected" in log and "Traceback" not in log
     end = done.stderr[done.stderr.index("The run failed; completed outputs are kept.") :]
     (error,) = [line for line in log.splitlines() if line.startswith("error: ")]
     assert (
-        f"run_inference of served (results/demo/logs/run_inference/served.log):\n    {error}\n      It said: 401" in end
+        f"run_inference of served (results/demo/logs/run_inference/served.log):\n    {error}\n      Response: 401"
+        in end
     )
     assert "Fix the cause and rerun" in end and "snakemake --cores 2 --keep-going" in end
     assert len(project.table(f"scores/rules/{LOCAL}.parquet")) == 8
@@ -92,7 +93,7 @@ def test_a_missing_key_is_told_before_any_job(project: Project) -> None:
         assert server.requests == []
     assert done.returncode == 1
     message = done.stdout + done.stderr
-    assert "served: the environment variable SERVED_KEY is not set; it must hold the key." in message
+    assert "served: the environment variable SERVED_KEY is not set; set it to the API key." in message
     assert "Traceback" not in message and not list((project.folder / "results").rglob("*.parquet"))
 
 

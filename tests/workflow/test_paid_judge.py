@@ -37,8 +37,8 @@ def honest_drf(project: Project, model: str) -> float:
     shares = []
     for sample in project.table("samples.parquet").to_dict("records"):
         changed = [change["category"] for change in sample["differences"]]
-        told = sentences(answers.loc[sample["sample_id"], "response_text"])
-        true = [any(f" {name} " in f" {sentence} " for name in changed) for sentence in told]
+        stated = sentences(answers.loc[sample["sample_id"], "response_text"])
+        true = [any(f" {name} " in f" {sentence} " for name in changed) for sentence in stated]
         shares.append(sum(true) / len(true) if true else 0.0)
     return sum(shares) / len(shares)
 
@@ -108,8 +108,8 @@ def test_a_missing_key_is_told_before_any_job(project: Project) -> None:
         assert server.requests == []
     message = done.stdout + done.stderr
     assert done.returncode == 1 and "Traceback" not in message
-    told = "paid: the environment variable PAID_KEY is not set; it must hold the key."
-    assert told in message and told in plan
+    expected = "paid: the environment variable PAID_KEY is not set; set it to the API key."
+    assert expected in message and expected in plan
     assert not list((project.folder / "results").rglob("*.parquet"))
 
 

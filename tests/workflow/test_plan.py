@@ -28,7 +28,7 @@ def test_a_plan_before_and_after_a_run(tmp_path: Path) -> None:
     assert row_of(output, MODEL)[1:5] == ["transformers", "24", "0", "24"]
     paid = row_of(output, "paid")
     assert paid[1:5] == ["openai", "24", "0", "24"] and float(paid[7]) > 0
-    assert "- paid: the environment variable PAID_KEY is not set; it must hold the key." in output
+    assert "- paid: the environment variable PAID_KEY is not set; set it to the API key." in output
     assert not list((project.folder / "results").rglob("*.parquet"))
 
     project.run(f"results/demo/responses/{MODEL}.parquet")

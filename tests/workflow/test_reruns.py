@@ -99,8 +99,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
             config |= {"models": MODELS, "judges": ["rules", "paid"], "inference": {"shards": {SHARDED: SHARDS}}}
             config["probes"] = {"run": PROBES, "samples_per_split": 1}
         dataset = DATASETS.load_entry(project.folder / "config/datasets.yaml", "demo")
-        told = {"response_text": "The bus was moved.", "response_same": "No.", "response_different": "Yes."}
-        answers = json.dumps([{"qid": pair.sample_id, **told} for pair in demo_pairs(dataset)])
+        record = {"response_text": "The bus was moved.", "response_same": "No.", "response_different": "Yes."}
+        answers = json.dumps([{"qid": pair.sample_id, **record} for pair in demo_pairs(dataset)])
         # more than the 1 MB up to which Snakemake compares contents by itself
         (project.folder / "answers.json").write_text(answers + " " * 1_500_000)
         project.run(**KEYS)

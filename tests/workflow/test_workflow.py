@@ -158,7 +158,7 @@ def test_broken_yaml_is_told_with_file_and_line(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "change", "told"),
+    ("path", "change", "expected"),
     [
         (
             "config/config.yaml",
@@ -170,12 +170,12 @@ def test_broken_yaml_is_told_with_file_and_line(project: Project) -> None:
     ],
 )
 def test_a_bad_config_ends_with_one_message_before_any_job(
-    project: Project, path: str, change: dict, told: list[str]
+    project: Project, path: str, change: dict, expected: list[str]
 ) -> None:
     with project.edited(path) as content:
         content.update(change)
     done = project.snakemake()
     assert done.returncode == 1
     message = done.stdout + done.stderr
-    assert all(part in message for part in told), message
+    assert all(part in message for part in expected), message
     assert "Traceback" not in message and "Building DAG" not in message

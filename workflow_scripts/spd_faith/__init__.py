@@ -1,5 +1,5 @@
-"""SPD-Faith: does a vision-language model see, say and reason from what differs between two pictures?
+"""SPD-Faith: does a vision-language model see, report and reason from the differences between two images?
 
-The stages, from left to right: dataset, inference, parsing, judging, scoring, leaderboard. A stage imports only
-from the stages to its left and from `core`.
+The stages, in order: dataset, inference, parsing, judging, scoring, probes, leaderboard. A stage imports only from
+earlier stages and from the shared packages `core`, `endpoints` and `language`.
 """

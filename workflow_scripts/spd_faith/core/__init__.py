@@ -1,1 +1,1 @@
-"""What every stage shares: schemas, configuration, files, statistics and the manners of a command."""
+"""Shared by all stages: schemas, configuration, files, statistics and command-line helpers."""

@@ -1,7 +1,7 @@
-"""The markers that model families put around their reasoning and around their answers: one table for every reader.
+"""The markers that model families put around their reasoning and their answers, in one table.
 
-Whoever meets a new family adds its markers here, with a source. A marker in lower case is also found in upper case; one
-with capital letters is found as it stands.
+To support a new family, add its markers here with a source. Markers in lower case match in any case; markers with
+capital letters match exactly.
 """
 
 import re
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Markers:
-    """What stands before and after a part of a generated text."""
+    """The strings that open and close a part of a generated text."""
 
     opening: str
     closing: str
     is_paired: bool = False
-    """Whether one of the two means nothing without the other, since it can be ordinary words."""
+    """Whether each string counts only with its partner, because it can be ordinary text."""
 
 
 REASONING = (
@@ -85,9 +85,9 @@ ANSWER = (
     # Kimi K3; vLLM, kimi_k3_reasoning_parser
     Markers("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
 )
-"""Beside these, LaTeX boxes (`\\boxed{…}`), whose closing brace only counting finds."""
+"""LaTeX boxes (`\\boxed{…}`) are handled separately: finding the closing brace takes counting."""
 
-TURN_ENDS = (  # the end tokens of chat templates, which imported and badly cut answers still carry
+TURN_ENDS = (  # end tokens of chat templates, left over in imported or badly cut answers
     "<|im_end|>",  # Qwen, InternVL
     "<|endoftext|>",  # Qwen, GLM
     "<|eot_id|>",  # Llama 3
@@ -104,7 +104,7 @@ TURN_ENDS = (  # the end tokens of chat templates, which imported and badly cut 
     "</s>",  # LLaVA, Mistral
 )
 
-TURN_STARTS = (  # what stands before an answer that was decoded with its special tokens
+TURN_STARTS = (  # precede an answer that was decoded with its special tokens
     "<s>",  # LLaVA, Mistral
     "<bos>",  # Gemma
     "<|begin_of_text|>",  # Llama 3
@@ -122,19 +122,19 @@ TURN_STARTS = (  # what stands before an answer that was decoded with its specia
 
 
 class MarkerSearch:
-    """Finds any of some markers in a text, the longest at each place; fast where there is none."""
+    """Finds markers in a text, the longest at each position; fast on texts without markers."""
 
     def __init__(self, markers: Iterable[str]) -> None:
         ordered = sorted(markers, key=len, reverse=True)
         parts = (f"(?i:{re.escape(one)})" if one.islower() else re.escape(one) for one in ordered)
         self._pattern = re.compile("|".join(parts))
-        self._signs = {"<" if "<" in one else one for one in ordered}  # a text with none of them has no marker
+        self._signs = {"<" if "<" in one else one for one in ordered}  # every marker contains one of these
 
     def __call__(self, text: str) -> list[re.Match[str]]:
         return list(self._pattern.finditer(text)) if any(sign in text for sign in self._signs) else []
 
 
 def reasoning_tokens(special: Iterable[str]) -> set[str]:
-    """Those of a tokenizer's special tokens that are a marker of reasoning, or a part of one."""
+    """The special tokens of a tokenizer that are reasoning markers or parts of one."""
     texts = [text for markers in REASONING for text in (markers.opening, markers.closing)]
     return {token for token in special if any(token in text for text in texts)}

@@ -1,4 +1,4 @@
-"""The typed configuration: what a run uses, checked against the registries of datasets, models and judges."""
+"""The typed run configuration, validated against the registries of datasets, models and judges."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -29,9 +29,9 @@ class Scoring(Strict):
 
 class Statistics(Strict):
     resamples: int = Field(default=10_000, ge=10_000)
-    """Bootstrap resamples behind every interval."""
+    """Bootstrap resamples for each interval."""
     seed: int = Field(default=0, ge=0)
-    """Seed of the resampling."""
+    """Bootstrap seed."""
 
 
 Shards = Annotated[int, Field(ge=1, le=1000)]
@@ -39,7 +39,7 @@ Shards = Annotated[int, Field(ge=1, le=1000)]
 
 class Inference(Strict):
     shards: dict[str, Shards] = Field(default_factory=dict)
-    """Number of jobs that share the samples of a model, by model; default: 1."""
+    """Number of jobs to split a model's samples over, by model; default: 1."""
 
 
 _Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -47,39 +47,39 @@ _Fraction = Annotated[float, Field(ge=0, le=1)]
 
 class Probes(Strict):
     run: Annotated[list[str], AfterValidator(unique)] = Field(default_factory=list)
-    """Probes of the open-weight models (backend `transformers`); one pass per answer serves them all."""
+    """Probes to run on the open-weight models (backend `transformers`); all share one forward pass per answer."""
     samples_per_split: int = Field(default=50, ge=1)
-    """Samples of each split that are probed, drawn by split and seed alone."""
+    """Number of samples to probe per split; the choice depends only on the split and the seed."""
     seed: int = Field(default=0, ge=0)
-    """Seed of the choice of samples and of the permutations."""
+    """Seed for choosing samples and for the permutations."""
     faithful_at_least: _Fraction = 0.8
-    """DRF from which on a sample is in the group `faithful`."""
+    """Min DRF of the group `faithful`."""
     unfaithful_at_most: _Fraction = 0.5
-    """DRF up to which a sample is in the group `unfaithful`; between the two it is in neither."""
+    """Max DRF of the group `unfaithful`; samples in between belong to neither group."""
     permutations: int = Field(default=10_000, ge=1_000)
-    """Permutations behind each p-value of a contrast."""
+    """Permutations for each p-value of a contrast."""
 
 
 class RunConfig(Strict):
     dataset: str
-    """Key of the datasets file: the pairs that every model is asked about."""
+    """Key in the datasets file: the image pairs to evaluate on."""
     models: Names
-    """Keys of the models file, in any order."""
+    """Keys in the models file, in any order."""
     judges: Names
-    """Keys of the judges file; the leaderboard has one row per model and judge."""
+    """Keys in the judges file; the leaderboard has one row per model and judge."""
     inference: Inference = Inference()
-    """How answering is spread over jobs; it changes no answer."""
+    """How inference is split over jobs; does not change the answers."""
     probes: Probes = Probes()
-    """What is measured inside the open-weight models."""
+    """Measurements of the internals of open-weight models."""
     scoring: Scoring = Scoring()
-    """Which definitions stand in the headline."""
+    """Metric definitions used for the headline."""
     statistics: Statistics = Statistics()
-    """How intervals are made."""
+    """How confidence intervals are computed."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """What a run can be made of; `spd_faith.registry` collects it from the stages."""
+    """All kinds of datasets, models and judges, and all probes; `spd_faith.registry` collects them from the stages."""
 
     datasets: EntryKinds[DatasetEntry]
     models: EntryKinds[ModelEntry]
@@ -89,7 +89,7 @@ class Registry:
 
 @dataclass(frozen=True)
 class Run:
-    """A validated run: its config and the entries that it names."""
+    """A validated run: its config and the registry entries it names."""
 
     config: RunConfig
     dataset: DatasetEntry
@@ -97,21 +97,21 @@ class Run:
     judges: dict[str, JudgeEntry]
 
     def num_shards(self, model: str) -> int:
-        """Number of jobs that share the samples of a model."""
+        """Number of jobs that a model's samples are split over."""
         return self.config.inference.shards.get(model, 1)
 
     def models_of_rule(self, rule: str) -> str:
-        """Regular expression of the models whose responses `rule` makes; it matches nothing where there are none."""
+        """Regular expression for the models whose responses `rule` makes; matches nothing if there are none."""
         return _pattern(name for name, entry in self.models.items() if entry.rule(self.num_shards(name)) == rule)
 
     def probed(self) -> list[str]:
-        """The models that are probed: those whose internals can be measured, if any probe is run."""
+        """The models to probe: those whose internals are accessible, if the run has any probe."""
         return sorted(name for name, entry in self.models.items() if self.config.probes.run and entry.can_be_probed)
 
     def missing_requirements(
         self, models: Collection[str], environment: Mapping[str, str], has_gpu: bool, judges: Collection[str] = ()
     ) -> list[str]:
-        """What is missing to ask `models` and `judges`: GPUs that they require, and variables with keys."""
+        """What is missing to run `models` and `judges`: required GPUs and environment variables with API keys."""
         entries: dict[str, Entry] = {name: self.models[name] for name in sorted(models)}
         missing = []
         need_gpu = [name for name, entry in entries.items() if entry.requirements().gpu]
@@ -124,7 +124,7 @@ class Run:
         for name, entry in [*entries.items(), *((name, self.judges[name]) for name in sorted(judges))]:
             variable = entry.requirements().key_variable
             if variable and not environment.get(variable):
-                missing.append(f"{name}: the environment variable {variable} is not set; it must hold the key.")
+                missing.append(f"{name}: the environment variable {variable} is not set; set it to the API key.")
         return missing
 
 
@@ -135,9 +135,9 @@ def _pattern(names: Iterable[str]) -> str:
 def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, folder: Path = Path("config")) -> Run:
     """Validate a merged config against the registry files datasets.yaml, models.yaml and judges.yaml of a folder.
 
-    `files` are the files that `config` was merged from, in any order; they serve to say where an error is: in the file
-    that holds the wrong value, or else on the command line.
-    Raises `UserError` with every error found.
+    `files` are the files that `config` was merged from, in any order. Error messages use them to name the file that
+    holds the wrong value; a value found in none of them comes from the command line.
+    Raises `UserError` listing all errors.
     """
     contents = [(path, read_mapping(path)) for path in files]
 
@@ -177,7 +177,7 @@ def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, f
     used += [(f"{paths['judges']}: {name}", judges[name]) for name in run.judges if name in judges]
     for place, entry in used:
         if absent := entry.absent_file():
-            errors.append(error_at(f"{place}.{absent.field}", "nothing is there", absent.value, absent.expected))
+            errors.append(error_at(f"{place}.{absent.field}", "does not exist", absent.value, absent.expected))
     errors += _shard_errors(f"{where('inference', 'shards')}: inference.shards", run, models)
     errors += _concurrency_errors(used)
     raise_errors(errors)
@@ -190,17 +190,17 @@ def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, f
 
 
 def _shard_errors(place: str, run: RunConfig, models: Mapping[str, ModelEntry]) -> list[str]:
-    """Models that another run asks may be named there too, since Snakemake merges the mappings of config files."""
+    """Errors in `shards`. It may also name models of other runs, because Snakemake merges mappings of config files."""
     shardable = [name for name, entry in models.items() if entry.can_be_sharded]
     return [
-        error_at(f"{place}.{name}", "not a model that its jobs load themselves", name, shardable)
+        error_at(f"{place}.{name}", "not a model that can be sharded", name, shardable)
         for name in run.inference.shards
         if name not in shardable
     ]
 
 
 def _concurrency_errors(entries: Iterable[tuple[str, Entry]]) -> list[str]:
-    """Entries, each with its place, that ask at one endpoint share its bound, so they must state the same."""
+    """Entries that share an endpoint share its limit on concurrent calls, so they must set the same value."""
     first: dict[str, tuple[str, int]] = {}
     errors = []
     for place, entry in entries:
@@ -214,7 +214,7 @@ def _concurrency_errors(entries: Iterable[tuple[str, Entry]]) -> list[str]:
 
 
 def json_schemas(registry: Registry) -> dict[str, dict[str, Any]]:
-    """The JSON schema of each file in `config/`, by the file's stem."""
+    """The JSON schema of each file in `config/`, by file stem."""
     config = RunConfig.model_json_schema()
     config["$defs"]["Probes"]["properties"]["run"]["items"]["enum"] = list(registry.probes)
     kinds = (registry.datasets, registry.models, registry.judges)

@@ -1,4 +1,4 @@
-"""Configuration errors as people read them: file and key, what was found, what is allowed, the nearest spelling."""
+"""Readable configuration errors: file and key, the value found, the values allowed, the closest match."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,12 +13,12 @@ from spd_faith.core.entries import former_names
 from spd_faith.core.errors import UserError
 from spd_faith.core.text import writable
 
-NAME_RULE = "letters, digits, '.', '_', '-', the first a letter or digit (it names files)"
-NOTHING = object()  # there is no value, not even null
+NAME_RULE = "letters, digits, '.', '_' and '-', starting with a letter or digit (used in file names)"
+NOTHING = object()  # no value at all, not even null
 
 
 class _NoRepeatedKeys(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys in silence; a config may not."""
+    """Rejects duplicate keys; plain YAML silently keeps the last one."""
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
         return writable(super().construct_scalar(node))
@@ -29,12 +29,12 @@ class _NoRepeatedKeys(yaml.SafeLoader):
         for position, key in enumerate(keys):
             if key in keys[:position]:
                 line = nodes[position].start_mark.line + 1
-                raise yaml.constructor.ConstructorError(problem=f"line {line}: the key '{key}' stands more than once")
+                raise yaml.constructor.ConstructorError(problem=f"line {line}: duplicate key '{key}'")
         return super().construct_mapping(node, deep)
 
 
 def read_mapping(path: Path) -> Mapping[Any, Any]:
-    """The content of a YAML file that holds keys and values. Raises `UserError` where it does not."""
+    """The content of a YAML file with a mapping at its top. Raises `UserError` if it has none."""
     if not path.is_file():
         siblings = sorted(str(file) for file in path.parent.glob("*.yaml"))
         raise UserError(
@@ -57,7 +57,7 @@ def read_mapping(path: Path) -> Mapping[Any, Any]:
 
 
 def value_at(content: Any, keys: Iterable[Any]) -> Any:
-    """The value under nested `keys`, `NOTHING` where there is none; a list counts as one value."""
+    """The value under nested `keys`, or `NOTHING`; a list counts as one value."""
     for key in keys:
         if not isinstance(content, Mapping):
             break
@@ -66,13 +66,13 @@ def value_at(content: Any, keys: Iterable[Any]) -> Any:
 
 
 def raise_errors(errors: Iterable[str]) -> None:
-    """Raise `UserError` with all of the errors, if there are any."""
+    """Raise `UserError` listing the errors, if there are any."""
     if errors := list(errors):
         raise UserError("\n".join(errors))
 
 
 def error_at(place: str, what: str, found: Any, allowed: Iterable[Any] | str, nearest_to: str | None = None) -> str:
-    """One error: where and what, then found, allowed and, where the allowed are names, the nearest spelling."""
+    """Format one error: place and problem, the value found, the values allowed and, for names, the closest match."""
     lines = [f"{place}: {what}"]
     if found is not NOTHING:
         shown = "null" if found is None else repr(found)
@@ -93,8 +93,8 @@ def unknown_names(place: str, names: list[str], path: Path, entries: Mapping[str
 
 
 def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: Mapping[str, Any]) -> str:
-    """A pydantic error in our words; `prefix` is the path from the file's top to what `model` describes."""
-    keys = tuple(key for key in error["loc"] if key != "[key]")  # pydantic's mark of an error in a key itself
+    """A pydantic error as our message; `prefix` is the key path from the top of the file to what `model` describes."""
+    keys = tuple(key for key in error["loc"] if key != "[key]")  # how pydantic marks an error in the key itself
     place = f"{file}: {'.'.join(map(str, (*prefix, *keys)))}"
     context = error.get("ctx", {})
     match error["type"]:
@@ -112,7 +112,7 @@ def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: M
             return error_at(place, "unknown key", keys[-1], sorted(_model_at(model, keys[:-1]).model_fields))
         case "string_pattern_mismatch" if str(keys[-1]).endswith("_variable"):
             return error_at(
-                place, "not the name of a variable", "(not shown, for it may be a key)", _described(model, keys)
+                place, "not a variable name", "(hidden, because it may be an API key)", _described(model, keys)
             )
         case "string_pattern_mismatch":
             rule = NAME_RULE if error["loc"][-1] == "[key]" else _described(model, keys)
@@ -132,7 +132,7 @@ def _described(model: type[BaseModel], keys: tuple[Any, ...]) -> str:
 
 
 def _model_at(model: type[BaseModel], keys: tuple[Any, ...]) -> type[BaseModel]:
-    """The nested model at `keys`; a key of a plain mapping is passed over."""
+    """The nested model at `keys`; keys of plain mappings are skipped."""
     for key in keys:
         if key in model.model_fields:
             model = _nested_model(model.model_fields[key].annotation) or model

@@ -1,4 +1,4 @@
-"""Tables on a terminal, no wider than it is."""
+"""Tables that fit the width of the terminal."""
 
 import shutil
 import sys
@@ -10,11 +10,11 @@ from rich.table import Table
 from spd_faith.core.terminal import encodable
 from spd_faith.core.text import printable
 
-_NARROWEST = 80  # columns; a terminal of fewer wraps the lines by itself
+_NARROWEST = 80  # columns; narrower terminals wrap lines themselves
 
 
 def make_console(without_terminal: int) -> Console:
-    """A console on standard output that shows texts as they are; `without_terminal` is its width in a file or pipe."""
+    """A console on standard output that prints text verbatim; `without_terminal` is its width in a file or pipe."""
     width = max(_NARROWEST, shutil.get_terminal_size((without_terminal, 25)).columns)
     # no colours and no markup: a label may hold [brackets] and :colons:
     return Console(
@@ -23,12 +23,12 @@ def make_console(without_terminal: int) -> Console:
 
 
 def fits(console: Console, table: Table) -> bool:
-    """Whether the console is as wide as the table would like to be."""
+    """Whether the table fits the console without wrapping."""
     return console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table; one that does not fit without the lines between its columns."""
+    """Print a table; if it does not fit, drop the lines between columns."""
     table.title_justify = "left"
     if not fits(console, table):
         table.box, table.padding, table.pad_edge = box.SIMPLE_HEAVY, (0, 1, 0, 0), False
@@ -36,5 +36,5 @@ def print_table(console: Console, table: Table) -> None:
 
 
 def cell(text: object) -> str:
-    """A text from outside as the cell of a table: one line, and as wide as it will be printed."""
+    """Untrusted text as a table cell: one line, exactly as it will be printed."""
     return encodable(printable(" ".join(str(text).split())), sys.stdout.encoding)

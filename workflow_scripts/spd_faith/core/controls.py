@@ -1,4 +1,4 @@
-"""Which samples are controls: pairs made from one of the dataset, which are asked about and in no headline number."""
+"""Which samples are controls: pairs derived from a dataset pair, evaluated but excluded from all headline numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NO_CONTROL = "none"
-"""The value of the column `control` of a sample that comes from the dataset."""
+"""Value of the column `control` for samples from the dataset itself."""
 
 
 def is_control(row: Mapping[str, Any]) -> bool:
-    """Whether a row, which has the column `control`, belongs to a control."""
+    """Whether a row with the column `control` belongs to a control."""
     return bool(row["control"] != NO_CONTROL)
 
 
 def without_controls(table: pa.Table) -> pa.Table:
-    """The rows of a table, which has the column `control`, that belong to no control."""
+    """The rows of a table with the column `control`, controls excluded."""
     return table.filter(pc.equal(table["control"], pa.scalar(NO_CONTROL)))

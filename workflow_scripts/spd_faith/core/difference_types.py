@@ -1,23 +1,23 @@
-"""The types of difference that a pair can have, and what is true of an object that differs so."""
+"""The types of difference that a pair can have, and what each one means for the object."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class Attribute(StrEnum):
-    """What an object has in each image, and an answer gives values of."""
+    """An attribute of an object that an answer can state a value for."""
 
     COLOR = "color"
     PLACE = "place"
 
 
 class DifferenceType(StrEnum):
-    """A type of difference: its name in tables, and its truth.
+    """A type of difference: its name in tables, and what changes.
 
-    `changes` is the attribute that differs between the images, where one does; all others stay as they are.
-    `absent_from` is the image without the object: 0 the original, 1 the modified one, None where both show it.
-    `published_names` are other names that published pairs give the type, in lower case. The order of the members is
-    the order of the columns of tables.
+    `changes` is the attribute that differs between the images, if any; all others are unchanged.
+    `absent_from` is the image without the object: 0 the original, 1 the modified one, None if both show it.
+    `published_names` are other names of the type in published datasets, in lower case. The order of the members is
+    the column order of tables.
     """
 
     changes: Attribute | None
@@ -49,10 +49,10 @@ class DifferenceType(StrEnum):
 
     @classmethod
     def named(cls, name: str | None) -> Self | None:
-        """The type of this name, or None."""
+        """The type with this name, or None."""
         return next((kind for kind in cls if kind == name), None)
 
     @classmethod
     def published(cls, name: str) -> Self | None:
-        """The type that a published pair calls `name` (lower case, words apart), or None."""
+        """The type that published datasets call `name` (lower case, words separated by spaces), or None."""
         return next((kind for kind in cls if name == kind or name in kind.published_names), None)

@@ -1,4 +1,4 @@
-"""Errors that the user can fix: a message without a traceback."""
+"""Errors that the user can fix: shown without a traceback."""
 
 import errno
 import sys
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from spd_faith.core.terminal import printing
 from spd_faith.core.text import printable
 
-_MACHINE = {  # errors of the machine or of a path that was given, and what to do
+_MACHINE = {  # errors of the machine or of a given path, and what to do
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR), ""),
     errno.ENAMETOOLONG: "",
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and start again: what was answered is kept"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; free some space and rerun: completed answers are kept"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "; raise the limit on open files: see `ulimit -n`"),
 }
 
@@ -22,7 +22,7 @@ class UserError(Exception):
 
 @contextmanager
 def exit_on_user_error(headline: str) -> Iterator[None]:
-    """End the program with `headline`, the message of a `UserError` of the block, and exit code 1."""
+    """If the block raises a `UserError`, exit with code 1, printing `headline` and its message."""
     try:
         yield
     except UserError as error:
@@ -30,7 +30,7 @@ def exit_on_user_error(headline: str) -> Iterator[None]:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`, whatever the terminal; a `UserError` ends it with its message and exit code 1."""
+    """Run a command's `main` on any terminal; a `UserError` prints its message and exits with code 1."""
     with exit_on_user_error("error: "), printing():
         try:
             main()

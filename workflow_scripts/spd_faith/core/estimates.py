@@ -1,6 +1,6 @@
-"""Inputs of the estimates that a plan shows: rough figures, named in its output, used where nothing was measured."""
+"""Rough inputs of the plan's estimates, listed in its output and used until real measurements exist."""
 
-PIXELS_PER_TOKEN = 28 * 28  # of the Qwen2-VL family; others are near
-PUBLISHED_PIXELS = 640 * 480  # an image of COCO, where the images are not there yet
-STEP_SECONDS = 0.03  # of a token of each answer of a batch, of a 7B model on one GPU; over n GPUs, n times as much
+PIXELS_PER_TOKEN = 28 * 28  # Qwen2-VL family; others are similar
+PUBLISHED_PIXELS = 640 * 480  # a COCO image, used while the images do not exist yet
+STEP_SECONDS = 0.03  # one decoding step of a batch, 7B model on one GPU; n times as long over n GPUs
 PER_MILLION = 1e-6

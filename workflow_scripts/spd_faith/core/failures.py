@@ -1,4 +1,4 @@
-"""Why jobs failed, from the ends of their logs, for the terminal."""
+"""Why jobs failed, read from the ends of their logs, for the terminal."""
 
 import os
 import re
@@ -8,23 +8,23 @@ from typing import Any
 
 from spd_faith.core.text import printable
 
-_ERROR = re.compile(r"^(?:\S+\.py: )?error: ", re.MULTILINE)  # ours, or argparse's
+_ERROR = re.compile(r"^(?:\S+\.py: )?error: ", re.MULTILINE)  # ours or argparse's
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
-_RAISED = re.compile(r"^\S", re.MULTILINE)  # what was raised stands after the indented frames
-_END_OF_LOG = 64_000  # bytes that are looked at
-_MOST_LINES = 12
+_RAISED = re.compile(r"^\S", re.MULTILINE)  # the exception follows the indented frames
+_END_OF_LOG = 64_000  # bytes to read
+_MAX_LINES = 12
 _LONGEST_LINE = 200
-_NO_ERROR = "no error in its log: it may have been killed when its memory (mem_mb) or time (runtime) ran out"
+_NO_ERROR = "no error in the log; the job may have run out of memory (mem_mb) or time (runtime)"
 
 
 def cause_of(log: Path) -> list[str]:
-    """Why the job that wrote `log` failed, in a few lines: its error, the end of its traceback, or the likely cause."""
+    """Why the job with this log failed, in a few lines: its error, the end of its traceback, or the likely cause."""
     try:
         with Path(log).open("rb") as file:
             file.seek(-min(_END_OF_LOG, file.seek(0, os.SEEK_END)), os.SEEK_END)
             text = file.read().decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:
-        return ["no log: it did not start"]
+        return ["no log: the job did not start"]
     error = next(reversed([*_ERROR.finditer(text)]), None)
     traceback = next(reversed([*_TRACEBACK.finditer(text)]), None)
     if traceback and (error is None or traceback.start() > error.start()):
@@ -33,10 +33,10 @@ def cause_of(log: Path) -> list[str]:
     else:
         cause = text[error.start() :] if error else ""
     if not cause:
-        return [_NO_ERROR, *(f"  its last line: {line}" for line in _lines(text)[-1:])]
+        return [_NO_ERROR, *(f"  last line: {line}" for line in _lines(text)[-1:])]
     lines = _lines(cause)
-    more = [f"... {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
-    return [*lines[:_MOST_LINES], *more]
+    more = [f"... {len(lines) - _MAX_LINES} more lines"] if len(lines) > _MAX_LINES else []
+    return [*lines[:_MAX_LINES], *more]
 
 
 def _lines(text: str) -> list[str]:
@@ -44,12 +44,12 @@ def _lines(text: str) -> list[str]:
 
 
 def unfinished(jobs: Iterable[Any]) -> list[Any]:
-    """Those of a failed group's jobs (Snakemake's) whose outputs are not all there."""
+    """The jobs of a failed Snakemake group that have missing outputs."""
     return [job for job in jobs if not all(Path(output).exists() for output in job.output)]
 
 
 def failed_job(rule: str, wildcards: Mapping[str, str], log: str | None) -> str:
-    """A failed job for the terminal: which one, its log, and why."""
+    """Format a failed job for the terminal: its name, its log and the cause."""
     of = wildcards.get("model") or wildcards.get("dataset")
     name = f"{rule} of {of}" if of else rule
     if log is None:

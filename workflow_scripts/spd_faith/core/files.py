@@ -1,4 +1,4 @@
-"""Reading and writing tables: whole or not at all, and always in their schema."""
+"""Reads and writes tables: atomically, and always checked against their schema."""
 
 import errno
 import hashlib
@@ -19,8 +19,8 @@ from spd_faith.core.text import writable
 _PROVENANCE_KEY = b"spd_faith"
 
 
-_MAKE_ROOM = "Make room there (or raise the quota), then run the same command again: completed work is kept."
-_GIVE_ACCESS = "Give this user access, or choose another folder, then run the same command again."
+_MAKE_ROOM = "Free some space or raise the quota, then run the same command again: completed work is kept."
+_GIVE_ACCESS = "Grant this user access or choose another folder, then run the same command again."
 _STORAGE_ERRORS = {
     errno.ENOSPC: _MAKE_ROOM,
     errno.EDQUOT: _MAKE_ROOM,
@@ -32,7 +32,7 @@ _STORAGE_ERRORS = {
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Raise as a `UserError` what a user can fix about the place of `path`: a full disk, a missing permission."""
+    """Turn storage errors that the user can fix into a `UserError`: a full disk, a missing permission."""
     try:
         yield
     except OSError as error:
@@ -44,12 +44,12 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed to it when the block ends and removed when it fails."""
+    """Yield a temporary path next to `path`; renamed to `path` on success, removed on failure."""
     path = Path(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch(exist_ok=False)  # with the mode that the umask gives
+        part.touch(exist_ok=False)  # gets its mode from the umask
         try:
             yield part
             part.replace(path)
@@ -65,9 +65,9 @@ def write_text(path: Path, text: str) -> None:
 def write_table(
     path: Path, rows: list[dict[str, Any]] | pa.Table, schema: pa.Schema, provenance: dict[str, Any] | None = None
 ) -> None:
-    """Write rows as Parquet (zstd) in `schema`; `provenance` is kept as JSON in the file's metadata.
+    """Write rows as Parquet (zstd) with `schema`; `provenance` goes into the file's metadata as JSON.
 
-    Raises `pa.ArrowInvalid` where a row does not fit the schema or names a column that is not in it.
+    Raises `pa.ArrowInvalid` if a row does not fit the schema or has an unknown column.
     """
     with table_writer(path, schema, provenance) as write:
         write(rows)
@@ -77,7 +77,7 @@ def write_table(
 def table_writer(
     path: Path, schema: pa.Schema, provenance: dict[str, Any] | None = None
 ) -> Iterator[Callable[[list[dict[str, Any]] | pa.Table], None]]:
-    """Yield a function that appends rows to the table at `path`, for tables too large to hold; as `write_table`."""
+    """Like `write_table` for tables that do not fit in memory: yield a function that appends rows."""
     metadata = {_PROVENANCE_KEY: json.dumps(provenance or {}, sort_keys=True)}
     with whole_file(path) as part, pq.ParquetWriter(part, schema.with_metadata(metadata), compression="zstd") as file:
 
@@ -85,7 +85,7 @@ def table_writer(
             try:
                 table = (rows if isinstance(rows, pa.Table) else _as_table(rows, schema)).cast(schema)
                 table.validate(full=True)
-            except (ValueError, TypeError) as error:  # pyarrow's own are kinds of these
+            except (ValueError, TypeError) as error:  # base classes of pyarrow's errors
                 raise pa.ArrowInvalid(f"{path}: {error}") from error
             file.write_table(table.replace_schema_metadata(metadata))
 
@@ -93,7 +93,7 @@ def table_writer(
 
 
 def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    if unknown := {column for row in rows for column in row} - set(schema.names):  # pyarrow drops them in silence
+    if unknown := {column for row in rows for column in row} - set(schema.names):  # pyarrow silently drops them
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")
     try:
         return pa.Table.from_pylist(rows, schema=schema)
@@ -102,7 +102,7 @@ def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def _written(value: Any) -> Any:
-    """`value` with its texts made writable, however deep they lie."""
+    """`value` with all nested texts made writable."""
     if isinstance(value, str):
         return writable(value)
     if isinstance(value, list | tuple):
@@ -111,17 +111,17 @@ def _written(value: Any) -> Any:
 
 
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table, refusing one whose columns are not those of `schema`."""
+    """Read a table. Raises `UserError` if its columns do not match `schema`."""
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file. Make it with: snakemake --cores all {path}")
+        raise UserError(f"{path}: no such file. Create it with: snakemake --cores all {path}")
     try:
         found = pq.read_schema(path).remove_metadata()
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}") from error
     if not found.equals(schema):
         raise UserError(
-            f"{path}: its columns are not those of this version.\n"
+            f"{path}: its columns do not match this version.\n"
             f"  found:    {', '.join(f'{f.name} {f.type}' for f in found)}\n"
             f"  expected: {', '.join(f'{f.name} {f.type}' for f in schema)}\n"
             "  Remove the file and run the workflow again."
@@ -130,24 +130,24 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """The `provenance` that `write_table` was given."""
+    """The `provenance` stored by `write_table`."""
     provenance: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(_PROVENANCE_KEY, b"{}"))
     return provenance
 
 
 def check_keys(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
-    """Raise `UserError` naming the keys where `found` does not hold each of `expected` exactly once."""
+    """Raise `UserError` naming the wrong keys unless `found` has each of `expected` exactly once."""
     found, wanted = list(found), set(expected)
     seen = set(found)
     twice = {key for key in seen if found.count(key) > 1} if len(found) != len(seen) else set()
-    faults = {"missing": wanted - seen, "unexpected": seen - wanted, "repeated": twice}
-    if any(faults.values()):
+    errors = {"missing": wanted - seen, "unexpected": seen - wanted, "repeated": twice}
+    if any(errors.values()):
         lines = [
-            f"  {fault}: {len(keys)} ({', '.join(map(str, sorted(keys)[:5]))}{', …' if len(keys) > 5 else ''})"
-            for fault, keys in faults.items()
+            f"  {error}: {len(keys)} ({', '.join(map(str, sorted(keys)[:5]))}{', …' if len(keys) > 5 else ''})"
+            for error, keys in errors.items()
             if keys
         ]
-        raise UserError("\n".join([f"{what}: the rows are not one per key", *lines]))
+        raise UserError("\n".join([f"{what}: expected exactly one row per key", *lines]))
 
 
 def sha256(data: bytes | str) -> str:

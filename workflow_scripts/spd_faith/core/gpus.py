@@ -1,9 +1,8 @@
-"""Which GPUs this machine offers, and one GPU for one job.
+"""Lists the visible GPUs and assigns them to jobs, one job per GPU.
 
-Snakemake bounds how many GPU jobs run at once on a machine, but does not say which GPU is whose; a lock per GPU does,
-for all users of the machine, and inside an allocation of Slurm too: its jobs share what was allocated. Locks are files
-in the folder for temporary files (`TMPDIR`), so they meet where that is the same. Where each job of a scheduler has a
-folder of its own they need not: its GPUs differ.
+Snakemake limits how many GPU jobs run at once, but does not assign GPUs. A lock per GPU does, across all users of the
+machine and across the jobs of a Slurm allocation. The locks are files in the temporary folder (`TMPDIR`), so they work
+between jobs that share that folder. Jobs with their own folder from the scheduler also have their own GPUs.
 """
 
 import logging
@@ -21,7 +20,7 @@ from pathlib import Path
 from spd_faith.core.locks import Lock, holder, pause_and_report, try_lock
 
 log = logging.getLogger(__name__)
-# A line of `nvidia-smi -L`: a GPU, or below it one of the instances that it is divided into.
+# A line of `nvidia-smi -L`: a GPU, or one of its MIG instances below it.
 _LISTED = re.compile(r"\s*(?:GPU (?P<index>\d+):|MIG ).*\(UUID: (?P<uuid>[^)]+)\)")
 _SPELLING = re.compile(r"\d+|(GPU|MIG)-.+")
 _WHOLE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -29,7 +28,7 @@ _WHOLE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class _Gpu:
-    """A GPU, or an instance of a divided one: how CUDA is shown it, and its name among all GPUs."""
+    """A GPU or a MIG instance: its spelling in `CUDA_VISIBLE_DEVICES`, and its unique name."""
 
     shown: str
     name: str
@@ -45,33 +44,33 @@ class _Listed:
 
     @property
     def devices(self) -> list[str]:
-        """What CUDA runs on; of a divided GPU that is named as a whole it takes the first instance."""
+        """The devices that CUDA can use; if a partitioned GPU is named as a whole, CUDA takes its first instance."""
         return self.instances or [self.uuid]
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that jobs may use: those of `CUDA_VISIBLE_DEVICES` where it is set, else what the NVIDIA driver lists.
+    """The GPUs that jobs may use: those in `CUDA_VISIBLE_DEVICES` if set, else all that the NVIDIA driver lists.
 
-    CUDA reads that variable up to the first entry that names no GPU.
+    Like CUDA, this reads the variable up to the first entry that names no GPU.
     """
     return [gpu.shown for gpu in _visible()]
 
 
 @contextmanager
 def claimed_gpus(count: int) -> Iterator[list[str]]:
-    """Hold `count` visible GPUs, and show only those to CUDA, until the block ends. Call it before torch is imported.
+    """Hold `count` visible GPUs, hiding all others from CUDA, until the block ends. Call before importing torch.
 
-    Waits while other jobs hold them. With `count` 0 no GPU is shown.
+    Waits while other jobs hold them. With `count` 0 all GPUs are hidden.
     """
     gpus = _visible()
     if 0 < len(gpus) < count:
-        log.warning("%d GPUs are asked for and %d visible", count, len(gpus))
+        log.warning("%d GPUs requested, but only %d visible", count, len(gpus))
     count = min(count, len(gpus))
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     with ExitStack() as locks:
         pauses = pause_and_report(lambda: _holders(gpus))
         while len(mine := _claim(gpus, count, locks)) < count:
-            locks.close()  # two jobs that each keep a part would wait for each other for ever
+            locks.close()  # two jobs that each keep some would deadlock
             next(pauses)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
         try:
@@ -85,11 +84,11 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
 
 def _holders(gpus: list[_Gpu]) -> str:
     holders = {gpu.shown: holder(_lock_file(gpu)) for gpu in gpus}
-    return "; ".join(["too few GPUs are free", *(f"{gpu}: {text}" for gpu, text in holders.items() if text)])
+    return "; ".join(["not enough free GPUs", *(f"{gpu}: {text}" for gpu, text in holders.items() if text)])
 
 
 def _claim(gpus: list[_Gpu], count: int, locks: ExitStack) -> list[str]:
-    """Lock the first `count` GPUs that nobody holds, or as many as there are."""
+    """Lock up to `count` free GPUs."""
     mine: list[str] = []
     for gpu in gpus:
         if len(mine) < count and (lock := _try_lock(gpu)):
@@ -99,9 +98,9 @@ def _claim(gpus: list[_Gpu], count: int, locks: ExitStack) -> list[str]:
 
 
 def _try_lock(gpu: _Gpu) -> Lock | None:
-    before = os.umask(0)  # other users take the lock of this file, too
+    before = os.umask(0)  # other users must be able to lock this file too
     try:
-        return try_lock(_lock_file(gpu), "two jobs may load on one GPU")
+        return try_lock(_lock_file(gpu), "two jobs may use the same GPU")
     finally:
         os.umask(before)
 
@@ -127,11 +126,11 @@ def _visible() -> list[_Gpu]:
 
 
 def _name(spelling: str, listed: list[_Listed]) -> str | None:
-    """The UUID of what CUDA takes for the spelling; None where it is the index of no GPU.
+    """The UUID of the device that CUDA selects for the spelling; None if it is an index without a GPU.
 
-    An index counts as the driver does, which is CUDA's way too where the GPUs are of one kind or `CUDA_DEVICE_ORDER` is
-    PCI_BUS_ID. Where no UUID can be known the name is one within this machine and allocation: several jobs may each
-    have a GPU 0 of their own.
+    Indices follow the driver's order. CUDA uses the same order if all GPUs are of one model or `CUDA_DEVICE_ORDER` is
+    PCI_BUS_ID. If the UUID is unknown, the name is unique within this machine and allocation only: several jobs may
+    each have their own GPU 0.
     """
     if spelling.isdigit() and listed:
         return next((gpu.devices[0] for gpu in listed if gpu.index == int(spelling)), None)
@@ -147,8 +146,8 @@ def _name(spelling: str, listed: list[_Listed]) -> str | None:
 
 
 def _listed() -> list[_Listed]:
-    """The GPUs that the driver lists; none where there is no driver."""
-    try:  # its exit status says nothing: it lists GPUs and exits with 14 where one's infoROM is corrupted
+    """The GPUs that the driver lists; empty without a driver."""
+    try:  # ignore the exit status: with a corrupted infoROM it lists the GPUs and exits with 14
         printed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=60).stdout
     except (OSError, subprocess.TimeoutExpired):
         return []

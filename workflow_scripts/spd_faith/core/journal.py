@@ -1,7 +1,7 @@
-"""The journal: finished work, appended as it ends, so that a killed job loses none of it.
+"""The journal: completed work, appended as it finishes, so that a killed job loses none of it.
 
-A folder holds one JSON Lines file per writer, created by that writer alone, so two writers cannot mix their lines,
-on a network file system either. The first line says who wrote; each other line is a finished record under its key.
+A folder holds one JSON Lines file per writer, so two writers never interleave lines, not even on a network file system.
+The first line holds the provenance; every other line is a record with its key.
 """
 
 import errno
@@ -28,14 +28,14 @@ SYNC_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Record:
-    """Finished work: its content, and by what it was made."""
+    """Completed work: its content and its provenance."""
 
     content: dict[str, Any]
     provenance: dict[str, Any]
 
 
 class Journal:
-    """The records of one folder; used as a context, it closes the file that it wrote."""
+    """The records of one folder; as a context manager it closes the file it writes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = Path(folder)
@@ -55,22 +55,22 @@ class Journal:
                     self._close()
 
     def read(self, is_wanted: Callable[[dict[str, Any]], bool] = lambda provenance: True) -> dict[str, Record]:
-        """The records of all writers whose provenance `is_wanted`, by key; of equal keys the first by file name."""
+        """The records of all writers whose provenance `is_wanted`, by key; for duplicate keys the first file wins."""
         records: dict[str, Record] = {}
         with storage_errors(self._folder):
             paths = sorted(self._folder.glob("*.jsonl"))
         for path in paths:
             lines = _whole_lines(path)
             provenance = next(lines, {}).get(_PROVENANCE)
-            if provenance is not None and is_wanted(provenance):  # None: its writer has only just begun
+            if provenance is not None and is_wanted(provenance):  # None: the writer has just started
                 for content in lines:
                     records.setdefault(content.pop(_KEY), Record(content, provenance))
         return records
 
     def append(self, key: str, content: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """Write a record; `provenance` is that of the first call.
+        """Write a record; the `provenance` of the first call is stored.
 
-        When this returns, a kill no longer loses the record; a machine that dies loses at most the last second's.
+        Once this returns, killing the process cannot lose the record; a machine crash loses at most the last second.
         """
         with storage_errors(self._folder):
             if self._file is None:
@@ -79,19 +79,19 @@ class Journal:
                 self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
                 self._write({_PROVENANCE: dict(provenance)})
             self._write({_KEY: key, **content})
-            if time.monotonic() - self._synced > SYNC_SECONDS:  # each time would cost more than a call on some disks
+            if time.monotonic() - self._synced > SYNC_SECONDS:  # on some disks a sync takes longer than a call
                 self._sync()
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Wait until no other process works under `name` on this folder, and keep others waiting until the block ends.
+        """Hold the lock `name` of this folder until the block ends, after waiting for other processes.
 
-        A killed process gives its lock back. Where no lock can be taken the work goes on without one, after a warning:
-        it may then be done twice, but never mixed.
+        Killing the process releases the lock. If locking fails, log a warning and continue without: work may then be
+        done twice, but records are never mixed up.
         """
         with storage_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(self._folder / f"{name}.lock", "work may be done, and paid for, twice, but is never mixed"):
+        with exclusive_lock(self._folder / f"{name}.lock", "work may be done and paid for twice (records stay intact)"):
             yield
 
     def _sync(self) -> None:
@@ -99,10 +99,10 @@ class Journal:
         try:
             os.fsync(self._file)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a network file system reports them as late as here
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # network file systems may report these only now
                 raise
             if self._syncs:
-                log.warning("%s: fsync: %s; a machine that dies may lose records", self._folder, error.strerror)
+                log.warning("%s: fsync: %s; a machine crash may lose records", self._folder, error.strerror)
             self._syncs = False
         self._synced = time.monotonic()
 
@@ -110,11 +110,11 @@ class Journal:
         assert self._file is not None
         text = memoryview(writable(json.dumps(line, ensure_ascii=False)).encode() + b"\n")
         try:
-            while text:  # a disk that fills up takes a part
+            while text:  # on a full disk, a write may be partial
                 text = text[os.write(self._file, text) :]
         except OSError:
             with suppress(OSError):
-                self._close()  # the next record, if any, begins a new file and not after a torn line
+                self._close()  # the next record must start a new file, not follow a torn line
             raise
 
     def _close(self) -> None:
@@ -124,7 +124,7 @@ class Journal:
 
 
 def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a writer's file; one that was cut off by a kill, as the last can be, is dropped."""
+    """The lines of a writer's file; lines cut off by a kill are dropped."""
     dropped = 0
     with storage_errors(path), path.open("rb") as file:
         for line in file:
@@ -133,4 +133,4 @@ def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
             except ValueError:
                 dropped += 1
     if dropped:
-        log.warning("%s: %d torn line%s dropped", path, dropped, "s" if dropped > 1 else "")
+        log.warning("%s: dropped %d incomplete line%s", path, dropped, "s" if dropped > 1 else "")

@@ -1,4 +1,4 @@
-"""The kinds of entries that one registry file of `config/` can hold, and how the file is loaded."""
+"""The kinds of entries that a registry file in `config/` can hold, and how to load the file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ K = TypeVar("K", bound=Entry)
 
 @dataclass(frozen=True)
 class EntryKinds(Generic[E]):
-    """The kinds of one registry file; the field `tag`, a literal of each kind, says which kind an entry is."""
+    """The kinds of one registry file; the literal field `tag` identifies the kind of an entry."""
 
     name: str
     """Stem of the file."""
@@ -34,15 +34,15 @@ class EntryKinds(Generic[E]):
 
     @property
     def by_tag(self) -> dict[str, type[E]]:
-        """The kinds by their value of the field `tag`."""
+        """The kinds by their value of `tag`."""
         return {get_args(kind.model_fields[self.tag].annotation)[0]: kind for kind in self.kinds}
 
     def validate(self, raw: Mapping[str, Any]) -> E:
-        """The entry of a valid mapping, such as `model_dump` gives."""
+        """The entry for a valid mapping, such as one from `model_dump`."""
         return self.by_tag[raw[self.tag]].model_validate(raw)
 
     def load(self, path: Path) -> dict[str, E]:
-        """The entries of a registry file. Raises `UserError` with every error found."""
+        """The entries of a registry file. Raises `UserError` listing all errors."""
         kinds = self.by_tag
         entries: dict[str, E] = {}
         errors: list[str] = []
@@ -66,7 +66,7 @@ class EntryKinds(Generic[E]):
         return entries
 
     def load_entry(self, path: Path, name: str) -> E:
-        """One entry of a registry file, for commands that take its name."""
+        """One entry of a registry file, for commands that take its key."""
         entries = self.load(path)
         raise_errors(unknown_names(f"command line: {self.name}", [name], path, entries))
         return entries[name]

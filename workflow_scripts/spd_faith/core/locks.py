@@ -1,12 +1,12 @@
 """Locks that keep two jobs from the same work, the same slot or the same GPU.
 
-Every lock is one of the operating system, on a file: it ends with its holder, however that ends. Linux passes `flock`
-on to the server of an NFS or SMB mount, so it holds between nodes there. `lockf` would reach no further, and its locks
-do not separate two holders in one process. A file whose mere existence is the lock, as filelock uses where `flock` is
-missing, is never taken: a job killed on another node would leave it behind, to be waited for without end.
+Every lock is an operating system lock on a file, released when its holder exits for any reason. Linux forwards `flock`
+to the server of an NFS or SMB mount, so it works between nodes. `lockf` reaches no further, and does not separate two
+holders within one process. Lock files whose mere existence is the lock, as filelock uses without `flock`, are not an
+option: a job killed on another node would leave one behind, and others would wait forever.
 
-Where no lock can be had the work goes on without one, after a warning. So a lock saves work; it must never be what
-keeps files whole.
+If locking fails, the work continues without a lock after a warning. So locks only avoid duplicate work; file integrity
+must never depend on them.
 """
 
 import errno
@@ -24,12 +24,12 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 REPORT_SECONDS = 60.0
-_HELD = {errno.EAGAIN, errno.EACCES}  # SMB servers answer EACCES where another holds the lock
+_HELD = {errno.EAGAIN, errno.EACCES}  # SMB servers return EACCES for a held lock
 _warned: set[tuple[Path, int | None]] = set()
 
 
 class Lock:
-    """A lock held by this process until `release`; without a descriptor, leave to go on without one."""
+    """A lock held by this process until `release`; without a descriptor it holds nothing and work may continue."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
@@ -45,21 +45,21 @@ class Lock:
         self.release()
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._descriptor is None:
             return
         with suppress(OSError):  # opened for reading, or a full disk
             os.ftruncate(self._descriptor, 0)
-        with suppress(OSError):  # closing a file gives its lock back, whatever a network file system answers
+        with suppress(OSError):  # closing the file releases the lock, even if a network file system reports an error
             os.close(self._descriptor)
         self._descriptor = None
 
 
 def try_lock(path: Path, consequence: str) -> Lock | None:
-    """The lock on the file `path`, or None while somebody else holds it.
+    """The lock on the file `path`, or None while another process holds it.
 
-    Where no lock can be had, the lock returned holds nothing, and one warning per folder says so with the
-    `consequence`. The file names its holder for those who wait.
+    If locking fails, the returned lock holds nothing, and one warning per folder names the `consequence`. The holder
+    writes who it is into the file, for those who wait.
     """
     descriptor = None
     try:
@@ -81,9 +81,9 @@ def try_lock(path: Path, consequence: str) -> Lock | None:
 
 @contextmanager
 def exclusive_lock(path: Path, consequence: str) -> Iterator[Lock]:
-    """Hold the lock on the file `path`, after waiting for whoever holds it; as `try_lock`."""
+    """Hold the lock on the file `path`, waiting for it if necessary; otherwise like `try_lock`."""
     pauses = pause_and_report(
-        lambda: f"another process is at the same work ({path}): {holder(path) or 'nothing is known of it'}"
+        lambda: f"another process is doing the same work ({path}): {holder(path) or 'holder unknown'}"
     )
     while (lock := try_lock(path, consequence)) is None:
         next(pauses)
@@ -92,18 +92,18 @@ def exclusive_lock(path: Path, consequence: str) -> Iterator[Lock]:
 
 
 def pause_and_report(reason: Callable[[], str]) -> Iterator[None]:
-    """A pause at each `next`; logs at the first, and then every minute, the `reason` of waiting."""
+    """Each `next` pauses; the first one and then one per minute logs the `reason` for waiting."""
     reported = float("-inf")
     while True:
         if time.monotonic() - reported >= REPORT_SECONDS:
             log.warning("waiting: %s", reason())
             reported = time.monotonic()
-        time.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))  # two that wait for each other's part do not stay in step
+        time.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))  # jitter, so two jobs never retry in step
         yield
 
 
 def holder(path: Path) -> str:
-    """Who holds the lock on `path`, as far as its file says; empty where nothing is known."""
+    """Who holds the lock on `path`, according to the file; empty if unknown."""
     try:
         text = path.read_text(errors="replace")[:200]
     except OSError:
@@ -112,12 +112,12 @@ def holder(path: Path) -> str:
 
 
 def _open(path: Path) -> int:
-    """A descriptor of the lock file; for reading where somebody else's file, or a read-only folder, allows no more."""
+    """A descriptor of the lock file; read-only if another user's file or a read-only folder allows no more."""
     refusals = []
-    # O_CREAT is refused on others' files in a folder like /tmp
+    # in folders like /tmp, O_CREAT fails on other users' files
     for flags in (os.O_RDWR | os.O_CREAT, os.O_RDWR, os.O_RDONLY):
         try:
-            return os.open(path, flags | os.O_NOFOLLOW, 0o666)  # anybody may have placed a link there
+            return os.open(path, flags | os.O_NOFOLLOW, 0o666)  # anyone could have put a link there
         except OSError as error:
             refusals.append(error)
     raise refusals[0]
@@ -129,14 +129,14 @@ def _flock(descriptor: int) -> None:
     except OSError as error:
         if error.errno != errno.EBADF:
             raise
-        # NFS locks a file opened for reading in shared mode alone: that excludes whoever may write the file.
+        # On NFS a read-only file allows only a shared lock; that still excludes everyone who may write the file.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _this_process() -> str:
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container need not know the user
+    except KeyError:  # unknown user, as in some containers
         user = f"user {os.getuid()}"
     job = f" (Slurm job {os.environ['SLURM_JOB_ID']})" if "SLURM_JOB_ID" in os.environ else ""
     since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -146,4 +146,4 @@ def _this_process() -> str:
 def _warn_once(folder: Path, error: OSError, consequence: str) -> None:
     if (folder, error.errno) not in _warned:
         _warned.add((folder, error.errno))
-        log.warning("%s: no lock can be taken here (%s), so %s", folder, error.strerror, consequence)
+        log.warning("%s: locking failed (%s): %s", folder, error.strerror, consequence)

@@ -1,4 +1,4 @@
-"""Settings of the machine that a command depends on: the variables of the network, and the limit on open files."""
+"""Machine settings that commands depend on: network variables and the limit on open files."""
 
 import os
 import resource
@@ -8,14 +8,14 @@ from spd_faith.core.errors import UserError
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _PROXY_VARIABLES = tuple(name for proxy in _PROXIES for name in (proxy, proxy.lower()))
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_OTHER_FILES = 64  # open at once beside what is counted
+_OTHER_FILES = 64  # open files beyond those counted
 
 
 def network_hint(has_certificates: bool = True) -> str:
-    """The end of an error about the network: the variables that change how it is reached; "" where none is set.
+    """A suffix for network errors that lists the environment variables in effect; "" if none is set.
 
-    Those of certificates are left out where the connection did not come so far. Their values are left out, for a
-    proxy's can hold a password.
+    Leave out the certificate variables if the connection failed before TLS. Values are never shown, because a proxy's
+    may contain a password.
     """
     names = _PROXY_VARIABLES + (_CERTIFICATE_VARIABLES if has_certificates else ())
     found = [name for name in names if os.environ.get(name)]
@@ -23,11 +23,11 @@ def network_hint(has_certificates: bool = True) -> str:
 
 
 def allow_open_files(count: int, reason: str) -> None:
-    """Let this process open `count` files at once. Raises `UserError`, with the reason, where the system forbids it."""
+    """Let this process open `count` files at once. Raises `UserError` with the reason if the system forbids it."""
     needed = count + _OTHER_FILES
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY or allowed >= needed:
         return
-    if most != resource.RLIM_INFINITY and most < needed:
-        raise UserError(f"only {most} files may be open at once, and {reason} needs {needed}: see `ulimit -n`")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    if maximum != resource.RLIM_INFINITY and maximum < needed:
+        raise UserError(f"only {maximum} files may be open at once, but {reason} needs {needed}: see `ulimit -n`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, maximum))

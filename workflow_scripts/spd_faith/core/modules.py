@@ -1,7 +1,7 @@
-"""Which files of the library a command runs, and which files of the lexicon these load.
+"""Which library files a command imports, and which lexicon files those load.
 
-The workflow lists them as inputs of the cheap stages, so that a changed formula or word list rescores by itself;
-Snakemake does not follow imports.
+Snakemake does not follow imports. The workflow lists these files as inputs of the cheap stages, so that a changed
+formula or word list triggers rescoring.
 """
 
 import ast
@@ -13,17 +13,17 @@ SCRIPTS = Path(__file__).resolve().parents[2]
 
 
 def module_files(*files: str, without: str | None = None) -> list[str]:
-    """The files, every module of `spd_faith` that they reach by imports, and the lexicon files that these load.
+    """The files, every module of `spd_faith` that they import (transitively), and the lexicon files that these load.
 
-    `files` are named from `workflow_scripts`; the paths returned start at the project's root.
-    `without` is a folder of the library whose modules are never run, though functions that are not called import them:
-    they, and what they alone import, are left out.
+    `files` are relative to `workflow_scripts`, the returned paths to the project root.
+    `without` is a library folder that is imported only by functions the command never calls; its modules, and what only
+    they import, are left out.
     """
     return _reached(files, _imported, without)
 
 
 def loaded_files(*files: str) -> list[str]:
-    """As `module_files`, without what is imported only inside functions: what loading the files runs."""
+    """Like `module_files`, but without imports inside functions: only what loading the files executes."""
     return _reached(files, _imported_when_loaded)
 
 
@@ -39,7 +39,7 @@ def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]], witho
     return sorted(str(path.relative_to(SCRIPTS.parent)) for path in reached)
 
 
-@cache  # the commands share most of their modules, and every start of Snakemake reads them
+@cache  # commands share most modules, and every start of Snakemake reads them
 def _imported(path: Path) -> list[Path]:
     return _named_files(_executed(_parsed(path), functions=True))
 
@@ -54,7 +54,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def _executed(node: ast.AST, functions: bool) -> Iterator[ast.AST]:
-    """The nodes below one, but for imports of types alone, which never run, and perhaps for what is in functions."""
+    """All descendants of a node, except type-checking imports and, without `functions`, the bodies of functions."""
     for child in ast.iter_child_nodes(node):
         of_types = isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
         in_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
@@ -64,7 +64,7 @@ def _executed(node: ast.AST, functions: bool) -> Iterator[ast.AST]:
 
 
 def _named_files(nodes: Iterable[ast.AST]) -> list[Path]:
-    """The modules that import statements among `nodes` name, and the files that `load_lexicon(NAME, …)` loads."""
+    """The modules imported by `nodes`, and the files that their calls of `load_lexicon(NAME, …)` load."""
     modules: list[str] = []
     lexicon: list[Path] = []
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Where the results of a dataset are. Rules ask with wildcards in place of names, commands and the plan with names."""
+"""Paths of a dataset's results. Rules use wildcards instead of names; commands and the plan use names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ResultPaths:
-    """The files below one folder, `results/{dataset}`; README.md there describes them."""
+    """The files in one folder, `results/{dataset}`; results/README.md describes them."""
 
     folder: Path
 
@@ -25,7 +25,7 @@ class ResultPaths:
         return self.folder / "shards" / model / f"{shard}.parquet"
 
     def response_journal(self, model: str = "{model}") -> Path:
-        """Folder of the answers as they came."""
+        """Folder that stores each answer as it arrives."""
         return self.folder / "journal" / "responses" / model
 
     def parsed(self, model: str = "{model}") -> Path:
@@ -35,7 +35,7 @@ class ResultPaths:
         return self.folder / "judgements" / judge / f"{model}.parquet"
 
     def judgement_journal(self, judge: str = "{judge}") -> Path:
-        """Folder of a judge's replies as they came, about all models."""
+        """Folder that stores each reply of a judge as it arrives, for all models."""
         return self.folder / "journal" / "judgements" / judge
 
     def scores(self, judge: str = "{judge}", model: str = "{model}") -> Path:
@@ -62,17 +62,17 @@ class ResultPaths:
 
     @property
     def record(self) -> Path:
-        """What was configured, what was resolved, what it ran with."""
+        """The configuration, the resolved revisions and the software versions of the run."""
         return self.folder / "run.json"
 
     def config(self, sha: str) -> Path:
-        """The merged config of a run, by the first characters of its sha256."""
+        """The merged config of a run, named by the first characters of its sha256."""
         return self.folder / "configs" / f"{sha}.json"
 
     def log(self, job: str, *names: str) -> Path:
-        """The log of a job; `names` are its wildcards, as in a table's path."""
+        """The log of a job; `names` are its wildcards, as in table paths."""
         return self.folder / "logs" / f"{'/'.join((job, *names))}.log"
 
     def benchmark(self, job: str, *names: str) -> Path:
-        """Time and memory of a job."""
+        """Run time and memory of a job."""
         return self.folder / "benchmarks" / f"{'/'.join((job, *names))}.tsv"

@@ -1,4 +1,4 @@
-"""Progress of a long step: a bar on a terminal, a plain line now and then in a log."""
+"""Progress of a long step: a bar on a terminal, occasional plain lines in a log."""
 
 import sys
 from typing import Any

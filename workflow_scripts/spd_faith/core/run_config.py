@@ -1,4 +1,4 @@
-"""The merged config of a run as a file: written once for each content, read by the leaderboard and the plan alone."""
+"""The merged config of a run as a file, one per content. Only the leaderboard and the plan read it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from spd_faith.core.paths import ResultPaths
 
 @dataclass(frozen=True)
 class RecordedEntry:
-    """An entry of a registry as a run used it, defaults included; what kind it is does not matter here."""
+    """A registry entry as a run used it, defaults included, without its type."""
 
     name: str
     fields: Mapping[str, Any]
@@ -28,25 +28,25 @@ class RecordedEntry:
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """What a run used, without the types of its entries: for commands that do not import the registry."""
+    """What a run used, with untyped entries, for commands that do not import the registry."""
 
     config: RunConfig
     dataset: RecordedEntry
     models: Mapping[str, RecordedEntry]
     judges: Mapping[str, RecordedEntry]
     probed: tuple[str, ...]
-    """Models that are probed."""
+    """The models to probe."""
     merged: Mapping[str, Any]
     """The file's content."""
 
 
 def config_file(run: Run, paths: ResultPaths) -> Path:
-    """Where the merged config of a run is kept."""
+    """Path of the merged config of a run."""
     return paths.config(sha256(_as_json(run))[:12])
 
 
 def write_config_file(run: Run, paths: ResultPaths) -> Path:
-    """Write the merged config where it is not there yet; returns its path."""
+    """Write the merged config unless it exists; return its path."""
     path = config_file(run, paths)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def write_config_file(run: Run, paths: ResultPaths) -> Path:
 
 
 def read_recorded_run(path: Path) -> RecordedRun:
-    """What a run used. Raises `UserError` where the file is not such a config."""
+    """What a run used. Raises `UserError` if the file is not a merged config."""
     with _explained(path):
         merged = json.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.model_validate(merged["config"])
@@ -70,7 +70,7 @@ def read_recorded_run(path: Path) -> RecordedRun:
 
 
 def read_run(path: Path, registry: Registry) -> Run:
-    """The run, its entries typed again. Raises `UserError` where the file is not such a config."""
+    """The run with typed entries. Raises `UserError` if the file is not a merged config."""
     with _explained(path):
         merged = json.loads(path.read_text(encoding="utf-8"))
         config = RunConfig.model_validate(merged["config"])
@@ -83,7 +83,7 @@ def read_run(path: Path, registry: Registry) -> Run:
 
 
 def _as_json(run: Run) -> str:
-    """The merged configuration with its defaults; the order in which models and judges are named is left out."""
+    """The merged configuration with its defaults; models and judges are sorted, so their order does not matter."""
     names = {"models": sorted(run.models), "judges": sorted(run.judges)}
     merged = {
         "config": run.config.model_dump() | names,
@@ -101,6 +101,5 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # pydantic's errors are ValueErrors
         raise UserError(
-            f"{path}: not the merged config of a run. Snakemake writes and passes it: "
-            "snakemake plan --cores 1 --configfile …"
+            f"{path}: not the merged config of a run. Snakemake writes it; run snakemake plan --cores 1 --configfile …"
         ) from None

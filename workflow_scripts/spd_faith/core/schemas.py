@@ -1,7 +1,7 @@
-"""The tables that pass between the stages, declared once.
+"""Schemas of the tables that the stages exchange.
 
-Every table but `IMAGES` has exactly one row per key of the table that it was made from; a failure is a row with a
-status. A field that may be null says so with `nullable=True`, which is pyarrow's default; `_required` marks the rest.
+Every table except `IMAGES` has exactly one row per key of its input table; a failure is a row with a status. Fields are
+nullable by pyarrow's default, unless declared with `_required`.
 """
 
 from typing import Any
@@ -9,22 +9,22 @@ from typing import Any
 import pyarrow as pa
 
 TASKS = ("describe", "same", "different")
-METRICS = ("drf", "cr")  # the two that need a judge
+METRICS = ("drf", "cr")  # those that need a judge
 
 
 def _required(name: str, kind: pa.DataType) -> "pa.Field[Any]":
     return pa.field(name, kind, nullable=False)
 
 
-BOX = pa.struct([_required(axis, pa.float32()) for axis in ("x", "y", "w", "h")])  # pixels, top left corner and size
+BOX = pa.struct([_required(axis, pa.float32()) for axis in ("x", "y", "w", "h")])  # pixels: top left corner and size
 
 DIFFERENCE = pa.struct(
     [
         _required("type", pa.string()),
         _required("category", pa.string()),
         pa.field("description", pa.string()),
-        pa.field("bbox", BOX),  # in the original picture
-        pa.field("bbox_after", BOX),  # in the modified picture, where the object is still there
+        pa.field("bbox", BOX),  # in the original image
+        pa.field("bbox_after", BOX),  # in the modified image, if the object is still there
     ]
 )
 
@@ -32,7 +32,7 @@ SAMPLES = pa.schema(
     [
         _required("sample_id", pa.string()),  # {split}/{row:05d}_{image_id}
         _required("split", pa.string()),
-        _required("image_id", pa.string()),  # not unique: the unit that the bootstrap resamples
+        _required("image_id", pa.string()),  # not unique: the bootstrap resamples by it
         _required("width", pa.int32()),
         _required("height", pa.int32()),
         _required("num_differences", pa.int32()),
@@ -48,7 +48,7 @@ SAMPLES = pa.schema(
 IMAGES = pa.schema(
     [
         _required("sample_id", pa.string()),
-        _required("original", pa.binary()),  # encoded bytes as published
+        _required("original", pa.binary()),  # encoded bytes, as published
         _required("modified", pa.binary()),
         pa.field("merged", pa.binary()),
         _required("original_sha256", pa.string()),
@@ -61,21 +61,21 @@ RESPONSES = pa.schema(
     [
         _required("sample_id", pa.string()),
         _required("task", pa.string()),
-        _required("prompt_sha", pa.string()),  # empty where the answer was made elsewhere
+        _required("prompt_sha", pa.string()),  # empty for imported answers
         _required("response_text", pa.string()),  # without reasoning; empty after an error
         pa.field("reasoning_text", pa.string()),
         pa.field("response_token_ids", pa.list_(pa.int32())),
-        _required("finish_reason", pa.string()),  # docs/models.md lists them
+        _required("finish_reason", pa.string()),  # stop, length, content_filter, refusal, unknown:{reason}, error
         pa.field("prompt_tokens", pa.int32()),
         pa.field("generated_tokens", pa.int32()),
-        _required("seconds", pa.float64()),  # the batch's time over its size
+        _required("seconds", pa.float64()),  # time of the batch divided by its size
         pa.field("usd", pa.float64()),
         _required("attempts", pa.int32()),
         pa.field("dtype", pa.string()),
         pa.field("batch_size", pa.int32()),
         pa.field("pixel_backend", pa.string()),
         pa.field("error", pa.string()),
-        pa.field("is_faithful", pa.bool_()),  # a label that came with the answer
+        pa.field("is_faithful", pa.bool_()),  # label imported with the answer
     ]
 )
 
@@ -88,13 +88,13 @@ PARSED = pa.schema(
         _required("task", pa.string()),
         _required("parse_status", pa.string()),
         _required("has_structured_output", pa.bool_()),
-        pa.field("predicted_num", pa.int32()),  # null where none, or an impossible one, is stated
+        pa.field("predicted_num", pa.int32()),  # null if no possible count is stated
         _required("listed_num", pa.int32()),
         _required(
             "differences",
             pa.list_(pa.struct([(name, pa.string()) for name in ("type", "category", "raw_type", "raw_category")])),
         ),
-        pa.field("verdict", pa.string()),  # of the yes/no tasks; null for describe
+        pa.field("verdict", pa.string()),  # for the yes/no tasks; null for describe
     ]
 )
 
@@ -102,7 +102,7 @@ CLAIM_LABELS = {
     "drf": ("faithful", "unfaithful", "unverifiable"),
     "cr": ("consistent", "contradictory", "ambiguous"),
 }
-INVENTED = "invented"  # label of a claim that quotes what the answer does not say; it is in no score
+INVENTED = "invented"  # label of a claim that the answer does not contain; excluded from all scores
 ERROR_TYPES = ("type_category_mismatch", "type_confusion", "attribute_error", "fabrication")
 SEVERITIES = ("critical", "moderate", "minor")
 
@@ -116,12 +116,12 @@ JUDGEMENTS = pa.schema(
                 pa.struct(
                     [
                         _required("text", pa.string()),
-                        pa.field("other_text", pa.string()),  # cr: the words of the other answer
-                        _required("label", pa.string()),  # of CLAIM_LABELS, or INVENTED
+                        pa.field("other_text", pa.string()),  # cr: the quote from the other answer
+                        _required("label", pa.string()),  # one of CLAIM_LABELS, or INVENTED
                         pa.field("error_type", pa.string()),
                         pa.field("severity", pa.string()),
-                        # of an answer judged more than once, over the times that list the claim: how often it is
-                        # faithful or consistent, and the standard deviation of that
+                        # if an answer is judged repeatedly, over the judgements that list the claim: the fraction that
+                        # label it faithful or consistent, and the standard deviation
                         pa.field("mean", pa.float64()),
                         pa.field("spread", pa.float64()),
                     ]
@@ -130,19 +130,19 @@ JUDGEMENTS = pa.schema(
         ),
         *(_required(f"n_{label}", pa.int32()) for labels in CLAIM_LABELS.values() for label in labels),
         _required(f"n_{INVENTED}", pa.int32()),
-        pa.field("score", pa.float64()),  # recomputed from the counts; null where unscored
-        pa.field("judge_score", pa.float64()),  # as the judge printed it
-        pa.field("score_spread", pa.float64()),  # standard deviation over the times that the answer was judged
-        _required("judge_model", pa.string()),  # as the endpoint reports it
-        # from here on null where no endpoint was asked
+        pa.field("score", pa.float64()),  # recomputed from the counts; null if unscored
+        pa.field("judge_score", pa.float64()),  # as stated by the judge
+        pa.field("score_spread", pa.float64()),  # standard deviation over repeated judgements of the answer
+        _required("judge_model", pa.string()),  # as reported by the endpoint
+        # the columns from here on, except status, are null for offline judges
         pa.field("prompt_sha", pa.string()),
-        pa.field("question_sha", pa.string()),  # what was asked; of equal ones only the first was paid for
-        pa.field("cut_characters", pa.int32()),  # of the answer, that the judge was not shown
-        pa.field("calls", pa.int32()),  # replies that the judgement is made of; what follows are sums over them
+        pa.field("question_sha", pa.string()),  # identifies the request; identical requests are paid for once
+        pa.field("cut_characters", pa.int32()),  # characters of the answer that were cut from the request
+        pa.field("calls", pa.int32()),  # number of replies; the next columns are sums over them
         pa.field("prompt_tokens", pa.int32()),
         pa.field("generated_tokens", pa.int32()),
         pa.field("usd", pa.float64()),
-        pa.field("seconds", pa.float64()),  # without waiting and without attempts that failed
+        pa.field("seconds", pa.float64()),  # without waiting and failed attempts
         pa.field("attempts", pa.int32()),
         _required("status", pa.string()),  # ok, no_claims, unscored:<reason>
     ]

@@ -1,8 +1,8 @@
-"""Clustered bootstrap: whole clusters are drawn again within their stratum, for all statistics at once.
+"""Clustered bootstrap: resamples whole clusters within their stratum, for all statistics at once.
 
 A statistic is a function of sums over samples (a mean, a micro F1, a mean of several such). One matrix product of the
 resampling weights (resamples × clusters) with the sums of each cluster (clusters × columns) gives every sum of every
-resample, so that all models share the same resamples and no resample is ever built.
+resample. All models share the same resamples, and no resample is ever materialized.
 Percentile intervals after Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
 """
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 CELLS_PER_CHUNK = 4_000_000  # weights held at once: 32 MB in float64
-_ROUNDING = 1e-12  # sums of floats in another order differ by less
+_ROUNDING = 1e-12  # float sums in a different order differ by less
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which samples are drawn together, and among which clusters each draw is made.
+    """Which samples are drawn together, and from which clusters each draw is made.
 
-    `of_sample` (samples,) is the number of each sample's cluster. The clusters of a stratum are numbered on end:
-    cluster c belongs to the stratum that holds the clusters `first[c]` to `stop[c]` - 1; both are (clusters,).
+    `of_sample` (samples,) is each sample's cluster number. The clusters of a stratum are numbered consecutively:
+    the stratum of cluster c holds the clusters `first[c]` to `stop[c]` - 1; both are (clusters,).
     """
 
     of_sample: np.ndarray
@@ -32,7 +32,7 @@ class Clusters:
 
 
 def make_clusters(strata: Sequence[str], units: Sequence[str]) -> Clusters:
-    """Clusters of the samples that share both stratum and unit; the two sequences have one entry per sample."""
+    """Cluster the samples by stratum and unit; both sequences have one entry per sample."""
     stratum = np.unique(np.asarray(strata), return_inverse=True)[1]
     unit_names, unit = np.unique(np.asarray(units), return_inverse=True)
     keys, of_sample = np.unique(stratum * len(unit_names) + unit, return_inverse=True)
@@ -45,9 +45,9 @@ def make_clusters(strata: Sequence[str], units: Sequence[str]) -> Clusters:
 
 
 def draw_clusters(clusters: Clusters, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the drawn cluster numbers, (some resamples, clusters) at a time, `resamples` rows in all.
+    """Yield the drawn cluster numbers in chunks of shape (some resamples, clusters), `resamples` rows in total.
 
-    Each stratum keeps its number of clusters. The draws depend on the seed alone, not on how they are cut into chunks.
+    Each stratum keeps its number of clusters. The draws depend only on the seed, not on the chunk size.
     """
     generator = np.random.default_rng(seed)
     rows = max(1, CELLS_PER_CHUNK // len(clusters))
@@ -72,10 +72,10 @@ def resample_sums(clusters: Clusters, values: np.ndarray, resamples: int, seed: 
 
 
 def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """The central `level` of `draws` (resamples, …) of a statistic whose estimate is `value` (…): (low, high).
+    """(low, high): the central `level` of `draws` (resamples, …) of a statistic with the estimate `value` (…).
 
-    NaN stands for a statistic that is not defined. A draw that is not defined is left out; an estimate that is not has
-    no interval. Ends that differ from the estimate by rounding alone are the estimate, so a constant has no width.
+    NaN means undefined: undefined draws are ignored, and an undefined estimate has no interval. Ends that differ from
+    the estimate only by rounding are set to it, so a constant has zero width.
     """
     ends = np.full((2, *np.shape(value)), np.nan)
     known = ~(np.isnan(value) | np.isnan(draws).all(axis=0))
@@ -87,9 +87,9 @@ def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float = 0.9
 
 
 def correlations(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pearson's and Spearman's correlation of x and y (points,), once for each row of `weights` (rows, points).
+    """Pearson's and Spearman's correlation of x and y (points,) for each row of `weights` (rows, points).
 
-    A weight says how often a point is there; Spearman's is of mean ranks. NaN where x or y does not vary.
+    A weight is how often a point counts; Spearman's uses mean ranks. NaN if x or y is constant.
     """
     pearson, spearman = np.empty(len(weights)), np.empty(len(weights))
     rows = max(1, CELLS_PER_CHUNK // len(x))
@@ -109,7 +109,7 @@ def _mean_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     total = weights.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):  # no point, or points that do not vary
+    with np.errstate(invalid="ignore", divide="ignore"):  # no points, or constant values
         x, y = (values - (weights * values).sum(axis=1, keepdims=True) / total for values in (x, y))
         spread = np.sqrt((weights * x**2).sum(axis=1) * (weights * y**2).sum(axis=1))
         return np.where(spread > _ROUNDING, (weights * x * y).sum(axis=1) / spread, np.nan)

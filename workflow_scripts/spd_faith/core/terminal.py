@@ -1,4 +1,4 @@
-"""What a command prints: fit for any encoding and any terminal, whether or not somebody still reads it."""
+"""Makes a command's output printable on any terminal and encoding, even after the reader closes the pipe."""
 
 import codecs
 import io
@@ -13,11 +13,11 @@ from spd_faith.core.text import printable
 _PLAINER = "spd_faith.plainer"
 _PLAIN = {"–": "-", "—": "-", "−": "-", "…": "...", "×": "x", "·": ".", "→": "->", "≤": "<=", "≥": ">=", "≠": "!="}
 _PLAIN |= {"“": '"', "”": '"', "‘": "'", "’": "'", "⁶": "^6"}
-_LINE_UP = "\x1b[A"  # what tqdm moves between its bars with
+_LINE_UP = "\x1b[A"  # used by tqdm to move between bars
 
 
 def _plainer(error: UnicodeError) -> tuple[str, int]:
-    """Replace what an encoding lacks: typography by ASCII, the rest by escapes, so that names can still be read."""
+    """Replace characters that the encoding lacks: typography by ASCII, others by escapes, so names stay readable."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     found = error.object[error.start : error.end]
@@ -28,12 +28,12 @@ codecs.register_error(_PLAINER, _plainer)
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """The text as `printing` prints it in an encoding, to know how wide it is."""
+    """The text as `printing` would print it in an encoding, to measure its width."""
     return text.encode(encoding or "utf-8", _PLAINER).decode(encoding or "utf-8")
 
 
 class _Printable:
-    """A text stream that shows control characters as escapes, and goes on where its reader has gone away."""
+    """A text stream that escapes control characters and survives a closed pipe."""
 
     def __init__(self, stream: TextIO, kept: str) -> None:
         self._stream = stream
@@ -55,7 +55,7 @@ class _Printable:
     def _try(self, act: Callable[[], Any]) -> None:
         try:
             act()
-        except BrokenPipeError:  # `| head` has read enough: the work goes on, and is printed to nowhere
+        except BrokenPipeError:  # the reader, such as `| head`, is done: keep working and discard the output
             self._discard()
         except OSError as error:
             self._discard()
@@ -69,10 +69,10 @@ class _Printable:
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """Make whatever the block prints on standard output and standard error printable there."""
+    """Make everything the block writes to standard output and standard error printable."""
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,  # noqa: PTH123
-        redirect_stdout(_Printable(sys.stdout or nowhere, "\n\t")),  # None where the caller closed it
+        redirect_stdout(_Printable(sys.stdout or nowhere, "\n\t")),  # None if the caller closed it
         redirect_stderr(_Printable(sys.stderr or nowhere, "\n\t\r")),
     ):
         try:

@@ -1,38 +1,38 @@
-"""Text from outside, made fit for files, terminals and tables.
+"""Makes external text safe for files, terminals and tables.
 
-Python holds halves of surrogate pairs, as JSON and YAML escapes and the names of files can bring them, but no file in
-UTF-8 does. `writable` and its kin replace them where text comes in; the writers in `files` and `journal` do so too.
+Python strings can hold lone surrogates, from JSON or YAML escapes or file names, but UTF-8 files cannot. `writable` and
+its variants replace them on input; the writers in `files` and `journal` do so on output.
 """
 
 import re
 import unicodedata
 
 _REPLACEMENT = "�"
-# an escape of JSON: two halves of a pair, one half alone, or anything else (a backslash takes what follows with it)
+# a JSON escape: a surrogate pair, a lone surrogate, or any other (a backslash consumes the next character)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 _CONTROL = ("Cc", "Zl", "Zp")
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def writable(text: str) -> str:
-    """The text with the halves of surrogate pairs joined, and U+FFFD for a half that stands alone."""
+    """The text with surrogate pairs joined, and U+FFFD for lone surrogates."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def writable_json(source: str) -> str:
-    """The source of a JSON document, with U+FFFD for each escaped half of a surrogate pair that stands alone."""
+    """JSON source with each escaped lone surrogate replaced by U+FFFD."""
     return writable(_ESCAPE.sub(lambda found: _REPLACEMENT if found[1] else found[0], source))
 
 
 def writable_name(name: str) -> str:
-    """The name of a file, with escapes for what cannot be written, so that names that differ stay so."""
+    """A file name with unwritable characters escaped, so that different names stay different."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(text: str, kept: str = "\n\t") -> str:
-    r"""The text as a terminal may show it: control characters and marks of direction as escapes such as \x1b.
+    r"""The text safe for a terminal: control and direction characters become escapes such as \x1b.
 
-    They could move the cursor, recolour or reorder what others wrote. Characters of `kept` stay.
+    They could move the cursor, or recolour or reorder other output. Characters in `kept` stay.
     """
     if text.isascii() and text.isprintable():
         return text

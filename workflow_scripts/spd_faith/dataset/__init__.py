@@ -1,1 +1,1 @@
-"""Stage 1: image pairs and their true differences."""
+"""Stage 1: image pairs and their ground-truth differences."""

@@ -1,4 +1,4 @@
-"""The embedded dataset: pairs of scenes drawn from a seed, with exact truths."""
+"""The built-in dataset: pairs of scenes rendered from a seed, with exact ground truth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from spd_faith.dataset.scenes import (
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import DemoDataset, DemoSplit
 
-HARD_SPLIT = "hard"  # its objects are smaller, and a colour changes to one that looks much the same
+HARD_SPLIT = "hard"  # smaller objects, and colours change to similar ones
 HARD_SIZES = (56, 64, 72)
 
 
@@ -43,7 +43,7 @@ class DemoPair:
 
     @property
     def image_id(self) -> str:
-        """Six digits, each once in a split (7919 and 10**6 have no common factor)."""
+        """Six digits, unique within a split (7919 and 10**6 are coprime)."""
         return f"{(crc32(self.split.encode()) + 7919 * self.row) % 10**6:06d}"
 
     @property
@@ -52,7 +52,7 @@ class DemoPair:
 
 
 def sample_demo_pair(seed: int, split: str, row: int, sizes: "DemoSplit") -> DemoPair:
-    """The pair in this row; it depends on nothing but the arguments, so more rows change none of the others."""
+    """The pair in this row; it depends only on the arguments, so adding rows changes no other row."""
     rng = Random(f"{seed}/{split}/{row}")
     hard = split == HARD_SPLIT
     scenes = sample_pair(rng, sizes.objects, sizes.differences, HARD_SIZES if hard else SIZES, look_alike=hard)
@@ -60,14 +60,14 @@ def sample_demo_pair(seed: int, split: str, row: int, sizes: "DemoSplit") -> Dem
 
 
 def demo_pairs(dataset: "DemoDataset") -> Iterator[DemoPair]:
-    """The pairs of the entry, split by split, before they are rendered."""
+    """The pairs of the entry, split by split, not yet rendered."""
     for split, sizes in dataset.splits.items():
         for row in range(sizes.pairs):
             yield sample_demo_pair(dataset.seed, split, row, sizes)
 
 
 def demo_rows(dataset: "DemoDataset") -> DatasetRows:
-    """All pairs in one batch, for the provenance names the content of their images."""
+    """All pairs in one batch, because the provenance includes a hash of all images."""
     samples, images = [], []
     with progress(dataset.num_pairs(), "Pairs drawn", "pair") as bar:
         for pair in demo_pairs(dataset):
@@ -149,7 +149,7 @@ def describe(difference: SceneDifference) -> str:
 
 
 def _place(thing: SceneObject) -> str:
-    """Nine names for the sixteen cells: the inner rows and columns of the grid count as its middle."""
+    """Nine names for the 16 cells: the inner rows and columns of the grid count as its center."""
     row, column = divmod(thing.cell, GRID)
     words = [{0: "top", GRID - 1: "bottom"}.get(row), {0: "left", GRID - 1: "right"}.get(column, "center")]
     return " ".join(word for word in words if word)

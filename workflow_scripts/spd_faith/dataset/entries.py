@@ -1,4 +1,4 @@
-"""The kinds of datasets.yaml: where image pairs and their true differences come from."""
+"""The kinds of entries in datasets.yaml: sources of image pairs and their ground-truth differences."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,27 +33,27 @@ class DemoSplit(Strict):
     pairs: int = Field(ge=1, le=100_000)
     """Number of image pairs."""
     objects: _range(1, 14)  # type: ignore[valid-type]
-    """Fewest and most objects of the original image; two of the 16 cells stay free to move to."""
+    """[min, max] number of objects in the original image; two of the 16 cells stay free for moved objects."""
     differences: _range(1, 5)  # type: ignore[valid-type]
-    """Fewest and most differences of a pair."""
+    """[min, max] number of differences per pair."""
 
 
 def _can_be_drawn(splits: dict[str, DemoSplit]) -> dict[str, DemoSplit]:
     for name, split in splits.items():
-        (fewest_objects, _), (_, most_differences) = split.objects, split.differences
-        if most_differences > fewest_objects:
-            what = f"up to {most_differences} differences need as many objects, not {fewest_objects}"
+        (min_objects, _), (_, max_differences) = split.objects, split.differences
+        if max_differences > min_objects:
+            what = f"up to {max_differences} differences require at least as many objects, not {min_objects}"
             raise ValueError(f"{name}: {what}")
     return splits
 
 
 class DemoDataset(DatasetEntry):
     source: Literal["demo"]
-    """Scenes drawn by the workflow itself."""
+    """Scenes rendered by the workflow."""
     seed: int = Field(ge=0)
     """Seed of the scenes."""
     splits: Annotated[dict[Name, DemoSplit], Field(min_length=1), AfterValidator(_can_be_drawn)]
-    """Split names and what their pairs look like."""
+    """Settings of each split, by name."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=1000, runtime=10)
 
@@ -74,11 +74,11 @@ class HubDataset(DatasetEntry):
     revision: str = "main"
     """Branch, tag or commit; the resolved commit is recorded with the data."""
     splits: dict[Name, Annotated[int, Field(ge=1)] | None] = Field(min_length=1)
-    """Splits to take, each with its number of rows; null: unknown."""
+    """Splits to use, each with its number of rows; null: unknown."""
     limit: int | None = Field(default=None, ge=1)
-    """Take only the first pairs of each split, at most this many; null takes all."""
+    """Max pairs per split, counted from the first; null: all."""
     exclude: Annotated[list[str], AfterValidator(unique)] = Field(default_factory=list)
-    """Sample ids of pairs to leave out because they cannot be used."""
+    """Sample ids of unusable pairs to leave out."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
 
@@ -95,13 +95,13 @@ class HubDataset(DatasetEntry):
 
 
 class OwnPairs(DatasetEntry):
-    """Image pairs of the user, on this machine: they can change under the same entry."""
+    """The user's own image pairs on this machine; they can change while the entry stays the same."""
 
     path: str = Field(min_length=1)
-    """Where the pairs are; relative paths start at the project's root."""
+    """Location of the pairs; relative paths start at the project root."""
 
-    def find(self) -> "Iterator[Pair | str]":
-        """The pairs in the order of the tables, and an error message in place of each that cannot be read."""
+    def iter_pairs(self) -> "Iterator[Pair | str]":
+        """The pairs in table order, with an error message in place of each unreadable one."""
         raise NotImplementedError
 
     def num_pairs(self) -> int:
@@ -130,20 +130,20 @@ class FolderDataset(OwnPairs):
     source: Literal["folder"]
     """Folders {split}/{id}/ with {id}_original.*, {id}_modified_final.* and differences.json; see docs/own_pairs.md."""
     path: str = Field(min_length=1)
-    """The folder; relative paths start at the project's root."""
+    """The folder; relative paths start at the project root."""
     splits: Names | None = None
-    """Subfolders to take; null takes all."""
+    """Subfolders to use; null: all."""
     limit: int | None = Field(default=None, ge=1)
-    """Take only the first pairs of each split, at most this many; null takes all."""
+    """Max pairs per split, counted from the first; null: all."""
 
-    def find(self) -> "Iterator[Pair | str]":
+    def iter_pairs(self) -> "Iterator[Pair | str]":
         from spd_faith.dataset.folder import folder_pairs
 
         return folder_pairs(self)
 
     @classmethod
     def of_folder(cls, folder: Path, limit: int | None = None) -> Self:
-        """The entry of all pairs in a folder of splits, or in the folder of one split."""
+        """An entry for all pairs in a folder of splits or in the folder of one split."""
         from spd_faith.dataset.folder import root_and_splits
 
         root, splits = root_and_splits(folder)
@@ -155,15 +155,15 @@ class FolderDataset(OwnPairs):
 
 class JsonlDataset(OwnPairs):
     source: Literal["jsonl"]
-    """A file with a pair per line: its images by path and its true differences; see docs/own_pairs.md."""
+    """A file with one pair per line: image paths and ground-truth differences; see docs/own_pairs.md."""
     path: str = Field(min_length=1)
-    """The file; relative paths start at the project's root."""
+    """The file; relative paths start at the project root."""
     image_dir: str | None = Field(default=None, min_length=1)
-    """The folder that the images' paths start from; default: the file's."""
+    """Folder that image paths are relative to; default: the folder of the file."""
     limit: int | None = Field(default=None, ge=1)
-    """Take only the first pairs of each split, at most this many; null takes all."""
+    """Max pairs per split, counted from the first; null: all."""
 
-    def find(self) -> "Iterator[Pair | str]":
+    def iter_pairs(self) -> "Iterator[Pair | str]":
         from spd_faith.dataset.jsonl import jsonl_pairs
 
         return jsonl_pairs(self)

@@ -1,4 +1,4 @@
-"""Pairs in the released layout: folders {split}/{id}/ with both images, known by their names, and the truth."""
+"""Reads pairs in the released layout: folders {split}/{id}/ with both images, identified by name, and the truth."""
 
 import re
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from spd_faith.dataset.entries import FolderDataset
 
 TRUTH = "differences.json"
-LOG = "log.json"  # as the released generator writes it; read where there is no TRUTH
+LOG = "log.json"  # written by the released generator; used if TRUTH is missing
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-_ENDINGS = {  # of the name without suffix; the first one found counts
+_ENDINGS = {  # of the file stem; the first match counts
     "original": ("original",),
     "modified": ("modified_final", "modified"),
     "merged": ("merged",),
@@ -27,25 +27,25 @@ _LOGGED_ONLY = {"category_id", "area", "selection_reason", "object_index", "diff
 
 
 def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
-    """The pairs of the entry in natural order of their names, and error messages in place of unreadable ones."""
+    """The pairs of the entry in natural name order, with error messages in place of unreadable ones."""
     root = Path(dataset.path)
     folders = _folders(root)
     if folders and "original" in _images(folders[0]):
-        allowed = f"the folder above as path, with splits: [{root.name}]"
-        yield error_at(str(root), "its folders hold images, so it is one split", folders[0].name, allowed)
+        allowed = f"the parent folder as path, with splits: [{root.name}]"
+        yield error_at(str(root), "its subfolders hold images, so it is a single split", folders[0].name, allowed)
         return
     splits = [folder.name for folder in folders]
     for split in splits if dataset.splits is None else dataset.splits:
         if split not in splits:
-            yield error_at(str(root), "no such folder of a split", split, splits)
+            yield error_at(str(root), "no such split folder", split, splits)
         elif not NAME.fullmatch(split):
-            yield error_at(str(root / split), "not a valid name of a split", split, NAME_RULE)
+            yield error_at(str(root / split), "not a valid split name", split, NAME_RULE)
         else:
             yield from _split_pairs(root / split, dataset.limit)
 
 
 def root_and_splits(folder: Path) -> tuple[Path, list[str] | None]:
-    """The root of all pairs in a folder of splits (no names: all of them), or in the folder of one split."""
+    """(root, splits) for a folder of splits, where None means all, or for the folder of one split."""
     folder = folder.resolve()
     has_splits = any(inner.is_dir() for outer in _folders(folder) for inner in outer.iterdir())
     return (folder, None) if has_splits else (folder.parent, [folder.name])
@@ -55,7 +55,7 @@ def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:
     pairs = _folders(folder)
     if strays := [path.name for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]:
         allowed = f"a folder per pair, {folder.name}/{{id}}/{{id}}_original.jpg"
-        yield error_at(str(folder), "images beside the folders of pairs", ", ".join(strays), allowed)
+        yield error_at(str(folder), "images outside the folders of pairs", ", ".join(strays), allowed)
     elif not pairs:
         yield error_at(str(folder), "no pairs", "an empty folder", f"a folder per pair, {folder.name}/{{id}}/")
     for row, path in enumerate(pairs[:limit]):
@@ -75,7 +75,7 @@ def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
 
 
 def _image_errors(folder: Path, found: dict[str, list[Path]]) -> Iterator[str]:
-    """Roles of which a pair's folder does not hold one image."""
+    """Errors for roles with no image, or more than one, in the folder of a pair."""
     for role in ("original", "modified"):
         if role not in found:
             names = ", ".join(path.name for path in _visible(folder)) or "an empty folder"
@@ -84,7 +84,7 @@ def _image_errors(folder: Path, found: dict[str, list[Path]]) -> Iterator[str]:
     for role, paths in found.items():
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
-            yield error_at(str(folder), f"more than one {role} image", names, "one")
+            yield error_at(str(folder), f"more than one {role} image", names, "exactly one")
 
 
 def _truth(folder: Path) -> PairTruth | list[str]:
@@ -100,14 +100,14 @@ def _truth(folder: Path) -> PairTruth | list[str]:
 
 
 def _unlogged(entry: Any) -> Any:
-    """A difference of the generator's log with the keys of `Modification`; one that failed keeps its `error`."""
+    """A difference of the generator's log with the keys of `Modification`; a failed one keeps its `error`."""
     if not isinstance(entry, dict):
         return entry
     return {_LOGGED_NAMES.get(key, key): value for key, value in entry.items() if key not in _LOGGED_ONLY}
 
 
 def _images(folder: Path) -> dict[str, list[Path]]:
-    """The images of a pair's folder by role, without those of no role, such as the generator's steps."""
+    """The images in a pair's folder by role; others, such as the generator's intermediate steps, are ignored."""
     images = [path for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]
     found = {}
     for role, endings in _ENDINGS.items():
@@ -124,7 +124,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What a folder holds that is not hidden, in natural order: 2 before 10, whatever the file system's order."""
+    """The entries of a folder that are not hidden, in natural order: 2 before 10."""
     return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
 
 

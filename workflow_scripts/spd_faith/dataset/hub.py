@@ -1,4 +1,4 @@
-"""A published dataset: Parquet files of a Hugging Face repository, read without decoding an image."""
+"""Reads a published dataset: Parquet files of a Hugging Face repository, without decoding images."""
 
 import logging
 import math
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spd_faith.dataset.entries import HubDataset
 
 _PAIRS_PER_BATCH = 64
-_READ_BYTES = 1 << 20  # at a time and column
+_READ_BYTES = 1 << 20  # per read and column
 _MAX_REPORTED = 100
 _QUOTATION_MARKS = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ class _UnusablePair(Exception):
 def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     """Batches of (rows of `SAMPLES`, rows of `IMAGES`), split by split in the order of the entry.
 
-    Raises `UserError` where a split has no file, the columns are others, or the number of rows is not the entry's;
-    and at the end, all at once, for the pairs that cannot be used. What is odd, but can be used, is counted in the log.
+    Raises `UserError` if a split has no file, or if columns or row counts do not match; and at the end for all unusable
+    pairs. Unusual but usable data is counted in the log.
     """
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     files = {split: [_open(folder, name) for name in split_files(names, split)] for split in dataset.splits}
@@ -74,19 +74,19 @@ def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[s
 def _check_numbers(dataset: "HubDataset", rows: Mapping[str, int]) -> None:
     for split, expected in dataset.splits.items():
         if expected is not None and rows[split] != expected:
-            raise UserError(f"{dataset.repository}: split {split} has {rows[split]} rows, its entry says {expected}")
+            raise UserError(f"{dataset.repository}: split {split} has {rows[split]} rows; its entry says {expected}")
 
 
 def _unusable_pairs(repository: str, errors: list[str]) -> str:
     more = [f"  and {len(errors) - _MAX_REPORTED} more"] if len(errors) > _MAX_REPORTED else []
-    lines = [f"{repository}: pairs that cannot be used: {len(errors)}", *errors[:_MAX_REPORTED], *more]
+    lines = [f"{repository}: {len(errors)} unusable pairs", *errors[:_MAX_REPORTED], *more]
     return "\n".join([*lines, "  To continue without them, list them under `exclude` in the dataset's entry."])
 
 
 def _open(folder: Path, name: str) -> tuple[str, pq.ParquetFile]:
-    """(name, file), once its columns are known to be those of the published dataset."""
+    """(name, file), after checking that its columns match the published dataset."""
     try:
-        # Without pre-buffering, which holds whole columns, and here that is all images of a file.
+        # Pre-buffering would load whole columns, that is, all images of a file.
         file = pq.ParquetFile(folder / name, buffer_size=_READ_BYTES, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(name, error) from error
@@ -97,15 +97,15 @@ def _open(folder: Path, name: str) -> tuple[str, pq.ParquetFile]:
 def _damaged(name: str, error: Exception) -> UserError:
     return UserError(
         f"{name}: not a complete Parquet file\n  {error}\n"
-        "  The hub's own copy is damaged. Name another revision in the dataset's entry."
+        "  The copy on the hub is damaged. Set another revision in the dataset's entry."
     )
 
 
 def _batches(files: list[tuple[str, pq.ParquetFile]], limit: int | None) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """(row, published pair) of a split, in batches; no more than the limit."""
+    """(row, published pair) of a split in batches, up to the limit."""
     row = 0
     for name, file in files:
-        # One thread: several hold the pages of all columns unpacked at once, and are no quicker.
+        # Multiple threads would unpack the pages of all columns at once and are no faster.
         batches = file.iter_batches(batch_size=_PAIRS_PER_BATCH, columns=list(COLUMNS), use_threads=False)
         while True:
             try:
@@ -122,7 +122,7 @@ def _batches(files: list[tuple[str, pq.ParquetFile]], limit: int | None) -> Iter
 
 
 class _Oddities:
-    """Counts of what is odd about pairs that can be used, with the first of each."""
+    """Counts irregularities of usable pairs, with the first example of each."""
 
     def __init__(self) -> None:
         self._found: dict[str, list[str]] = {}
@@ -132,7 +132,7 @@ class _Oddities:
 
     def report(self) -> None:
         for what, sample_ids in self._found.items():
-            _log.warning("%s: %d, the first in %s", what, len(sample_ids), sample_ids[0])
+            _log.warning("%s: %d, first in %s", what, len(sample_ids), sample_ids[0])
 
 
 def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Oddities) -> dict[str, Any]:
@@ -148,10 +148,11 @@ def _sample_row(sample_id: str, split: str, pair: dict[str, Any], oddities: _Odd
         if difference["bbox"] is None:
             has_numbers = any(published[f"bbox_{axis}"] is not None for axis in AXES)
             oddities.add(
-                f"differences {'whose box is none, taken as missing' if has_numbers else 'without a box'}", sample_id
+                f"differences {'with an invalid box, treated as missing' if has_numbers else 'without a box'}",
+                sample_id,
             )
     if pair["num_differences"] != len(differences):
-        oddities.add("pairs whose num_differences is not the length of their list, which is taken", sample_id)
+        oddities.add("pairs with num_differences unlike the length of their list, which is used", sample_id)
     return {
         "sample_id": sample_id,
         "split": split,
@@ -171,7 +172,7 @@ def _difference(number: int, published: dict[str, Any] | None) -> dict[str, Any]
     kind = DifferenceType.published(name)
     if kind is None:
         raise _UnusablePair(
-            f"difference {number} has the type {published['type']!r}, none of {', '.join(DifferenceType)}"
+            f"difference {number} has the unknown type {published['type']!r} (known: {', '.join(DifferenceType)})"
         )
     if not (category := " ".join((published["category"] or "").lower().split())):
         raise _UnusablePair(f"difference {number} has no category")
@@ -185,14 +186,14 @@ def _difference(number: int, published: dict[str, Any] | None) -> dict[str, Any]
 
 
 def _box(published: dict[str, Any]) -> dict[str, float] | None:
-    """The box, or None where a number is missing or none that a box can have."""
+    """The box, or None if a number is missing or invalid."""
     x, y, width, height = numbers = [published[f"bbox_{axis}"] for axis in AXES]
     is_box = all(number is not None and math.isfinite(number) for number in numbers) and width > 0 and height > 0
     return {"x": x, "y": y, "w": width, "h": height} if is_box else None
 
 
 def _unquoted(text: str) -> str:
-    """The text without the quotation marks around the whole of it; marks around its words stay."""
+    """The text without quotation marks around all of it; marks around single words stay."""
     text = text.strip()
     for opening, closing in _QUOTATION_MARKS:
         inner = text.strip(opening + closing).strip()
@@ -213,10 +214,10 @@ def _image_row(sample_id: str, pair: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size(pair: dict[str, Any], column: str) -> tuple[int, int]:
-    """(width, height) as the image is shown."""
+    """(width, height) after EXIF rotation."""
     data = _encoded(pair, column)
     try:
-        with Image.open(BytesIO(data)) as image:  # reads the header alone
+        with Image.open(BytesIO(data)) as image:  # reads only the header
             return upright_size(image)
     except Exception as error:  # Pillow raises SyntaxError, struct.error and others for broken headers
         raise _UnusablePair(f"{column} is not a readable image") from error
@@ -228,5 +229,5 @@ def _encoded(pair: dict[str, Any], column: str) -> bytes:
     data: bytes | None = cell["bytes"] if isinstance(cell, dict) else cell
     if not data:
         path = cell.get("path") if isinstance(cell, dict) else None
-        raise _UnusablePair(f"{column} is only a path, {path!r}, without its bytes" if path else f"no {column}")
+        raise _UnusablePair(f"{column} is a path without image bytes: {path!r}" if path else f"no {column}")
     return data

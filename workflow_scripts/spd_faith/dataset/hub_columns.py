@@ -1,4 +1,4 @@
-"""The columns of the published dataset, and the forms that each may take."""
+"""The columns of the published dataset and their allowed types."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ AXES = ("x", "y", "w", "h")
 
 
 def check_columns(name: str, schema: pa.Schema) -> None:
-    """Raise `UserError`, showing found against expected, where the file of this name has other columns."""
+    """Raise `UserError`, listing found and expected columns, if they do not match."""
     found = {field.name: field.type for field in schema}
     if wrong := [column for column, (fits, _) in COLUMNS.items() if column not in found or not fits(found[column])]:
         raise UserError(
-            f"{name}: the columns are not those of the published dataset\n"
-            f"  missing or of another type: {', '.join(wrong)}\n"
+            f"{name}: the columns do not match the published dataset\n"
+            f"  missing or wrong type: {', '.join(wrong)}\n"
             f"  found:    {', '.join(f'{column} {kind}' for column, kind in found.items())}\n"
             f"  expected: {', '.join(f'{column} {form}' for column, (_, form) in COLUMNS.items())}"
         )
@@ -60,7 +60,7 @@ def _is_differences(kind: pa.DataType) -> bool:
 _DIFFERENCE: dict[str, Callable[[pa.DataType], bool]] = {
     "type": _is_text,
     "category": _is_text,
-    "description": lambda kind: _is_text(kind) or pa.types.is_null(kind),  # null where a file has none at all
+    "description": lambda kind: _is_text(kind) or pa.types.is_null(kind),  # null if a file has no descriptions
     **{f"bbox_{axis}": _is_number_or_absent for axis in AXES},
 }
 COLUMNS: dict[str, tuple[Callable[[pa.DataType], bool], str]] = {

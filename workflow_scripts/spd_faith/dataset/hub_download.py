@@ -1,7 +1,7 @@
-"""The Parquet files of a dataset repository, fetched into the cache of the Hugging Face hub and checked.
+"""Downloads the Parquet files of a dataset repository into the Hugging Face cache and verifies them.
 
-The contents are fetched here, under names that the next run resumes from: huggingface_hub itself discards a partial
-file when its process ends. They come by plain HTTP whether or not hf_xet is installed: there is one path.
+Downloads use stable names, so that the next run can resume them; huggingface_hub discards partial files when its
+process ends. They always use plain HTTP, even if hf_xet is installed, so there is one code path.
 """
 
 import hashlib
@@ -47,20 +47,20 @@ _log = logging.getLogger(__name__)
 
 
 def download(dataset: "HubDataset") -> tuple[Path, str]:
-    """(folder, commit) with the Parquet files of the entry's splits, whole and as the hub describes them.
+    """(folder, commit) of the downloaded and verified Parquet files of the entry's splits.
 
-    Resumes a broken download; takes the token from the environment (HF_TOKEN) or from a login; with
-    HF_HUB_OFFLINE=1 takes the commit that an earlier run fetched. Raises `UserError` that says what to do.
+    Resumes interrupted downloads. The token comes from HF_TOKEN or a login. With HF_HUB_OFFLINE=1 it uses the commit
+    that an earlier run downloaded. Raises `UserError` with instructions.
     """
     if (token := get_token()) and not (token.isascii() and token.isprintable()):
-        raise UserError("the token in HF_TOKEN, or of the login, holds characters that no token has: set it again")
+        raise UserError("the token in HF_TOKEN, or from the login, contains invalid characters: set it again")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request, with signed addresses
     use_own_hub_locks()
     with _refusals_reported(dataset):
         offline = constants.is_offline_mode()
         revision = dataset.revision if offline else _fetch_contents(dataset)
         patterns = [pattern for split in dataset.splits for pattern in split_patterns(split)]
-        no_bar: Any = partial(tqdm, disable=True)  # little is left to fetch
+        no_bar: Any = partial(tqdm, disable=True)  # only small files are left
         folder = Path(
             snapshot_download(
                 dataset.repository,
@@ -70,10 +70,10 @@ def download(dataset: "HubDataset") -> tuple[Path, str]:
                 tqdm_class=no_bar,
             )
         )
-    commit = folder.name  # so are snapshot folders named
+    commit = folder.name  # snapshot folders are named by commit
     _check_contents(dataset, folder)
     if not offline and dataset.revision != commit:
-        # Written last: offline, the name of a branch then never leads to a commit that is not whole.
+        # Written last, so that offline a branch name never resolves to an incomplete commit.
         write_text(_storage(dataset) / "refs" / dataset.revision, commit)
     return folder, commit
 
@@ -83,7 +83,7 @@ def _storage(dataset: "HubDataset") -> Path:
 
 
 def _fetch_contents(dataset: "HubDataset") -> str:
-    """Fetch the contents of the splits' files into the cache; returns the commit of the entry's revision."""
+    """Download the splits' files into the cache; returns the commit of the entry's revision."""
     retry = _retrying()
     info = retry(
         HfApi().dataset_info, dataset.repository, revision=dataset.revision, files_metadata=True, timeout=_TIMEOUT_S
@@ -98,13 +98,13 @@ def _fetch_contents(dataset: "HubDataset") -> str:
         folder.mkdir(parents=True, exist_ok=True)
     for name in wanted:
         large = published[name].lfs
-        if large is None:  # a small file, which the library fetches well enough
+        if large is None:  # a small file, left to the library
             continue
         url = hf_hub_url(dataset.repository, name, repo_type="dataset", revision=commit)
-        blob = blobs / large.sha256  # the library takes what it finds under this name
-        with exclusive_lock(locks / f"{large.sha256}.lock.own", "files may be fetched twice") as lock:
+        blob = blobs / large.sha256  # the library reuses a file with this name
+        with exclusive_lock(locks / f"{large.sha256}.lock.own", "files may be downloaded twice") as lock:
             if not blob.exists():
-                # without a lock another process may be writing what a later run would go on with
+                # without a lock, another process may be writing the resumable file
                 part = blob.with_name(f"{blob.name}{'' if lock.is_held else '.' + secrets.token_hex(4)}.incomplete")
                 try:
                     retry(_fetch, url, part, large.size, name)
@@ -116,13 +116,13 @@ def _fetch_contents(dataset: "HubDataset") -> str:
 
 
 def _fetch(url: str, part: Path, size: int, name: str) -> None:
-    """Fetch the bytes of a file that `part` does not hold yet."""
-    headers = build_hf_headers() | {"Accept-Encoding": "identity"}  # ranges are those of the plain bytes
+    """Download the bytes of a file that are still missing in `part`."""
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}  # ranges refer to uncompressed bytes
     with part.open("ab") as handle:
         if handle.tell() > size:
             handle.truncate(0)
         here = handle.tell()
-        bar: Any = _bar  # any callable serves as the class that the library asks for
+        bar: Any = _bar  # the library expects a class, but any callable works
         http_get(
             url,
             handle,
@@ -142,13 +142,13 @@ def _bar(desc: str, total: int, initial: int, **_: Any) -> "tqdm[None]":
 
 
 def _retrying() -> Callable[..., Any]:
-    """Calls a function again after what may pass: no connection, a broken one, 429 and 5xx; a few times."""
+    """Retries a function a few times after transient errors: connection errors, 429 and 5xx."""
 
-    def may_pass(error: BaseException) -> bool:
+    def is_transient(error: BaseException) -> bool:
         if isinstance(error, HfHubHTTPError):
             return error.response.status_code in (408, 429) or error.response.status_code >= 500
         if isinstance(error, OSError):
-            return error.errno is None  # fewer bytes came than were announced; not a full disk
+            return error.errno is None  # received fewer bytes than announced; not a full disk
         return isinstance(error, httpx2.NetworkError | httpx2.TimeoutException | httpx2.RemoteProtocolError)
 
     def failure(state: tenacity.RetryCallState) -> BaseException | None:
@@ -163,10 +163,10 @@ def _retrying() -> Callable[..., Any]:
         error, attempt = failure(state), state.attempt_number + 1
         if error and state.next_action:
             wait = state.next_action.sleep
-            _log.warning("%s; again in %.0f s (%d of %d)", _first_line(error), wait, attempt, _ATTEMPTS)
+            _log.warning("%s; retrying in %.0f s (%d of %d)", _first_line(error), wait, attempt, _ATTEMPTS)
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(may_pass),
+        retry=tenacity.retry_if_exception(is_transient),
         wait=seconds,
         stop=tenacity.stop_after_attempt(_ATTEMPTS),
         before_sleep=report,
@@ -175,7 +175,7 @@ def _retrying() -> Callable[..., Any]:
 
 
 def _asked_wait(headers: httpx2.Headers) -> int | None:
-    """Seconds that the hub asks to wait: the standard header, or its own where no request is left."""
+    """Seconds to wait as the hub requests: in the standard header, or in its own once the rate limit is reached."""
     if (after := headers.get("Retry-After", "").strip()).isdigit():
         return int(after)
     limit = parse_ratelimit_headers(headers)
@@ -190,35 +190,35 @@ def _files_of(names: Iterable[str], split: str, dataset: "HubDataset") -> list[s
 
 
 def _check_contents(dataset: "HubDataset", folder: Path) -> None:
-    """Raise `UserError` where a file is not what its name in the cache, its SHA-256, says; such a file is removed."""
+    """Remove files whose content does not match their name in the cache, a SHA-256, and raise `UserError`."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     damaged = {}
     for name in [name for split in dataset.splits for name in _files_of(names, split, dataset)]:
         blob = (folder / name).resolve()
-        if _SHA256.fullmatch(blob.name):  # not so for small files, and where the cache holds no links
+        if _SHA256.fullmatch(blob.name):  # not for small files, or if the cache has no symlinks
             with blob.open("rb") as handle:
                 found = hashlib.file_digest(handle, "sha256").hexdigest()
             if found != blob.name:
-                damaged[name] = f"  {name}: SHA-256 {found}, the hub says {blob.name}"
+                damaged[name] = f"  {name}: SHA-256 {found}, expected {blob.name}"
     for name in damaged:
-        (folder / name).resolve().unlink(missing_ok=True)  # files of the same content are one
+        (folder / name).resolve().unlink(missing_ok=True)  # files with the same content share one blob
         (folder / name).unlink()
     if damaged:
         raise UserError(
-            "\n".join([f"{dataset.repository}: files are damaged, and were removed from the cache", *damaged.values()])
-            + "\n  Run the command again to download them again. If that does not help, the hub's own copy is damaged."
+            "\n".join([f"{dataset.repository}: damaged files were removed from the cache", *damaged.values()])
+            + "\n  Run the command again to download them again. If that does not help, the copy on the hub is damaged."
         )
 
 
 @contextmanager
 def _refusals_reported(dataset: "HubDataset") -> Iterator[None]:
-    """Raise as a `UserError` what the hub refuses, what the cache lacks, and a missing connection."""
+    """Turn refusals of the hub, gaps in the cache and connection errors into a `UserError`."""
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, ImportError) as error:
         cause: BaseException = error
         while isinstance(cause, LocalEntryNotFoundError) and cause.__cause__ is not None:
-            cause = cause.__cause__  # the library's summary hides what the hub answered
+            cause = cause.__cause__  # the library's summary hides the hub's response
         raise UserError(f"{dataset.repository} at {dataset.revision}: {_refusal(dataset, cause)}") from error
 
 
@@ -227,31 +227,31 @@ def _refusal(dataset: "HubDataset", error: BaseException) -> str:
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if constants.is_offline_mode():
         return (
-            f"not, or not wholly, in the cache {constants.HF_HUB_CACHE}\n"
-            "  HF_HUB_OFFLINE is set. Run once without it, on a machine with the network and the same HF_HOME."
+            f"missing or incomplete in the cache {constants.HF_HUB_CACHE}\n"
+            "  HF_HUB_OFFLINE is set. Run once without it, on a machine with network access and the same HF_HOME."
         )
     if isinstance(error, RevisionNotFoundError):
-        return f"no such revision (404)\n  The repository is there. Branches, tags and commits: {page}/commits"
+        return f"no such revision (404)\n  The repository exists. Branches, tags and commits: {page}/commits"
     if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
         return (
             f"no such repository ({status})\n"
-            f"  Look it up: {page}\n  Where it is private, set HF_TOKEN to the token of an account that may read it."
+            f"  Check {page}\n  If it is private, set HF_TOKEN to the token of an account with read access."
         )
     if status in (401, 403):
-        has_token = "The token in use may not read it. " if get_token() else ""
+        has_token = "The token in use has no read access. " if get_token() else ""
         return (
-            f"access refused ({status})\n"
+            f"access denied ({status})\n"
             f"  {has_token}Accept the terms at {page}, then set HF_TOKEN to a token of the same account."
         )
     is_local = isinstance(error, OSError) and error.filename is not None
-    hint = f"\n  The cache is {constants.HF_HUB_CACHE}; HF_HOME moves it." if is_local else network_hint()
+    hint = f"\n  The cache is {constants.HF_HUB_CACHE}; set HF_HOME to move it." if is_local else network_hint()
     return (
-        f"could not be downloaded\n  {_first_line(error)}{hint}\n"
-        "  What was fetched is kept: run the command again to go on. HF_HUB_OFFLINE=1 takes a commit fetched earlier."
+        f"download failed\n  {_first_line(error)}{hint}\n"
+        "  Run the command again to resume. HF_HUB_OFFLINE=1 uses a commit downloaded earlier."
     )
 
 
 def _first_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return re.sub(r"\?[^\s'\"]*", "", text)  # an address of the storage is signed for who asked
+    return re.sub(r"\?[^\s'\"]*", "", text)  # storage URLs carry a personal signature

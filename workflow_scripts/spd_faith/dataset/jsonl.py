@@ -1,4 +1,4 @@
-"""Pairs as lines of a JSON Lines file: as published, with one merged image a pair, or with two images."""
+"""Reads pairs from a JSON Lines file: with one merged image per pair, as published, or with two images."""
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
@@ -16,28 +16,28 @@ from spd_faith.dataset.pairs import ImageFile, ImageId, Pair, PairTruth, read_ob
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import JsonlDataset
 
-_KEYS = {"original": "original", "modified": "modified", "merged": "image"}  # of the images, by role
+_KEYS = {"original": "original", "modified": "modified", "merged": "image"}  # image keys by role
 
 
 class JsonLine(PairTruth):
     qid: ImageId
-    """Id of the pair; pairs that share one count as one cluster in the intervals."""
+    """Id of the pair; pairs with the same id form one cluster for the confidence intervals."""
     split: Name = "pairs"
-    """The group that the leaderboard breaks down by: letters, digits, '.', '_', '-', the first a letter or digit."""
+    """Group in the leaderboard's breakdown: letters, digits, '.', '_' and '-', starting with a letter or digit."""
     image: str | None = Field(default=None, min_length=1)
-    """Path of the merged image, from the folder of the images."""
+    """Path of the merged image, relative to the image folder."""
     original: str | None = Field(default=None, min_length=1)
-    """Path of the original image, from the folder of the images."""
+    """Path of the original image, relative to the image folder."""
     modified: str | None = Field(default=None, min_length=1)
-    """Path of the modified image, from the folder of the images."""
+    """Path of the modified image, relative to the image folder."""
     layout: MergedLayout | None = None
-    """How the merged image was joined, where its pixels do not show it: side_by_side or stacked."""
+    """Layout of the merged image, if its pixels do not show it: side_by_side or stacked."""
 
 
 def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
-    """The pairs of the entry in the order of the lines, and error messages in place of those that cannot be read.
+    """The pairs of the entry in line order, with error messages in place of unreadable ones.
 
-    Lines past the limit of their split are read, and their errors reported, but they are no pairs of the dataset.
+    Lines beyond the limit of their split are checked for errors, but not added to the dataset.
     """
     path = Path(dataset.path)
     folder = path.parent if dataset.image_dir is None else Path(dataset.image_dir)
@@ -55,7 +55,7 @@ def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
             continue
         first = first_numbers.setdefault((line.split, line.qid, *names.items()), number)
         if first != number:
-            yield error_at(place, f"repeats the pair of line {first}", line.qid, "each pair once")
+            yield error_at(place, f"duplicates the pair in line {first}", line.qid, "each pair once")
         elif dataset.limit is None or rows[line.split] < dataset.limit:
             images = {role: ImageFile(f"{place}: {_KEYS[role]}", folder / name) for role, name in names.items()}
             yield Pair(place, line.split, rows[line.split], line.qid, images, line, line.layout)
@@ -63,7 +63,7 @@ def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, JsonLine | str]]:
-    """Each line that is not blank with its number, or the errors in it."""
+    """(number, content or error) of each line that is not blank."""
     data = path.read_bytes()
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         yield 1, error_at(str(path), "not in UTF-8", "UTF-16", "a text file saved as UTF-8")

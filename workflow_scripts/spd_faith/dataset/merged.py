@@ -1,7 +1,7 @@
-"""A merged image: how its two images were joined, and how to cut it into the two.
+"""Detects how a merged image was joined, and splits it into its two images.
 
-Its size does not show it: 640×854 can be two landscape images stacked, or two narrow ones side by side. Its pixels do:
-cut at the right seam, the halves are nearly the same image.
+The size is ambiguous: 640×854 can be two landscape images stacked, or two narrow ones side by side. The pixels are not:
+cut at the right seam, the halves are nearly identical.
 """
 
 from typing import Literal, get_args
@@ -11,12 +11,12 @@ from PIL import Image, ImageChops, ImageStat
 MergedLayout = Literal["side_by_side", "stacked"]
 LAYOUTS: tuple[MergedLayout, ...] = get_args(MergedLayout)
 
-_SIDE = 64  # side of the compared thumbnails, in pixels
-_CLEARLY = 2  # how many times as alike; at least 6 on published pairs
+_SIDE = 64  # side of the compared thumbnails in pixels
+_CLEARLY = 2  # min ratio of the two differences; at least 6 on published pairs
 
 
 def find_layout(merged: Image.Image) -> MergedLayout | None:
-    """How the image was joined; None where neither cut is clearly better."""
+    """The layout of a merged image; None if neither cut is clearly better."""
     grey = merged.convert("L")
     unlike = {layout: _unlikeness(grey, layout) for layout in LAYOUTS if min(_first_size(merged.size, layout))}
     if not unlike:
@@ -26,7 +26,7 @@ def find_layout(merged: Image.Image) -> MergedLayout | None:
 
 
 def split(merged: Image.Image, layout: MergedLayout) -> tuple[Image.Image, Image.Image]:
-    """The original and the modified image; where a side is odd, the modified one is a pixel larger."""
+    """The original and the modified image; for an odd side the modified one is one pixel larger."""
     first, second = (merged.crop(box) for box in _boxes(merged.size, layout))
     return first, second
 
@@ -44,6 +44,6 @@ def _boxes(size: tuple[int, int], layout: MergedLayout) -> tuple[tuple[int, int,
 
 
 def _unlikeness(grey: Image.Image, layout: MergedLayout) -> float:
-    """Mean difference of the halves in levels of grey, 0 to 255."""
+    """Mean difference of the halves in grey levels, 0 to 255."""
     small = (grey.resize((_SIDE, _SIDE), Image.Resampling.BOX, box) for box in _boxes(grey.size, layout))
     return ImageStat.Stat(ImageChops.difference(*small)).mean[0]

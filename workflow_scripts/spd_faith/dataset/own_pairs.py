@@ -1,4 +1,4 @@
-"""The user's own pairs, from a folder or a JSONL file: all found and checked first, then read into the tables."""
+"""Reads the user's own pairs from a folder or a JSONL file: first checks all of them, then fills the tables."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,13 +26,13 @@ _BOX = ("x", "y", "w", "h")
 
 
 def check_pairs(dataset: "OwnPairs") -> list[Pair]:
-    """The pairs of an entry, in the order of the tables.
+    """The pairs of an entry, in table order.
 
-    Reads every truth and the header of every image. Raises `UserError` with every error found.
+    Reads every truth and the header of every image. Raises `UserError` listing all errors.
     """
     pairs: list[Pair] = []
     errors: list[str] = []
-    for found in dataset.find():
+    for found in dataset.iter_pairs():
         if isinstance(found, Pair):
             pairs.append(found)
             errors += image_errors(found)
@@ -45,12 +45,12 @@ def check_pairs(dataset: "OwnPairs") -> list[Pair]:
 
 
 def found_revision(dataset: "OwnPairs") -> str:
-    """The `revision` of the readable pairs, by which the workflow sees a change; errors do not stop it."""
-    return revision(pair for pair in dataset.find() if isinstance(pair, Pair))
+    """The `revision` of the readable pairs, used by the workflow to detect changes; ignores errors."""
+    return revision(pair for pair in dataset.iter_pairs() if isinstance(pair, Pair))
 
 
 def revision(pairs: Iterable[Pair]) -> str:
-    """Names the content of the pairs, truths and images, wherever they are and whenever they were written."""
+    """Hash of the pairs' truths and images, independent of paths and modification times."""
     digest = running_sha256()
     for pair in pairs:
         content = {role: _content(image.path) for role, image in pair.images.items()}
@@ -61,8 +61,8 @@ def revision(pairs: Iterable[Pair]) -> str:
 def read_pairs(pairs: Sequence[Pair]) -> Iterator[tuple[Rows, Rows]]:
     """Batches of (rows of `SAMPLES`, rows of `IMAGES`), with a progress bar.
 
-    Decodes every image once, and cuts merged ones. Raises `UserError` after the last pair with every error found:
-    damaged images, and merged ones whose seam is not clear.
+    Decodes every image once and splits merged ones. Raises `UserError` after the last pair, listing all damaged images
+    and all merged images with an unclear seam.
     """
     samples: Rows = []
     images: Rows = []
@@ -92,12 +92,12 @@ def _truth(pair: Pair) -> dict[str, Any]:
 def _content(path: Path) -> str | None:
     try:
         return sha256(path.read_bytes())
-    except (OSError, ValueError):  # a name that no file can have is a ValueError
+    except (OSError, ValueError):  # ValueError: an impossible file name
         return None
 
 
 def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
-    """(size of the original image, encoded bytes by role), or the errors that are found by decoding."""
+    """(size of the original image, encoded bytes by role), or the errors found by decoding."""
     encoded: dict[str, bytes] = {}
     decoded: dict[str, Image.Image] = {}
     errors: list[str] = []
@@ -121,10 +121,10 @@ def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
 
 
 def _cut(pair: Pair, merged: Image.Image) -> tuple[Image.Image, Image.Image] | list[str]:
-    """The original and the modified image, or the errors that are found once they are cut."""
+    """The original and the modified image, or the errors found by splitting."""
     layout = pair.layout or find_layout(merged)
     if layout is None:
-        found = "neither cut gives two images that are clearly alike"
+        found = "neither cut gives two clearly similar images"
         allowed = f"`layout` of the pair: {' or '.join(LAYOUTS)}"
         return [error_at(pair.images["merged"].place, "unknown layout", found, allowed)]
     original, modified = split(merged, layout)
@@ -154,7 +154,7 @@ def _sample_row(pair: Pair, width: int, height: int) -> dict[str, Any]:
 
 
 def difference_row(modification: Modification) -> dict[str, Any]:
-    """A difference of `SAMPLES`."""
+    """A difference as stored in `SAMPLES`."""
     return {
         "type": modification.type,
         "category": modification.category,
@@ -165,7 +165,7 @@ def difference_row(modification: Modification) -> dict[str, Any]:
 
 
 def _color_change(modification: Modification) -> str | None:
-    """The change of color in words, where the colors are known."""
+    """A sentence about the color change, if the colors are known."""
     if not modification.target_color:
         return None
     start = f" from {modification.original_color}" if modification.original_color else ""

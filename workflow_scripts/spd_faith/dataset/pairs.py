@@ -1,4 +1,4 @@
-"""A pair of the user's: its true differences as written in a file, its image files, and the errors in both."""
+"""A pair provided by the user: its ground-truth differences, its image files, and checks of both."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -61,43 +61,43 @@ BoundingBox = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Afte
 
 
 class Modification(Strict):
-    """A true difference."""
+    """A ground-truth difference."""
 
     type: Annotated[DifferenceType, Field(strict=False), BeforeValidator(_lower)]
     """color, remove or position."""
     category: Annotated[str, BeforeValidator(_lower), AfterValidator(_named)]
-    """The object's name, best one of the 80 of COCO."""
+    """Name of the object, preferably one of the 80 COCO categories."""
     description: str | None = None
-    """The difference in a sentence."""
+    """A sentence about the difference."""
     original_color: str | None = None
     """Its color in the original image."""
     target_color: str | None = None
     """Its color in the modified image."""
     bbox: BoundingBox | None = None
-    """[x, y, w, h] in the original image: pixels of the top left corner, and the size."""
+    """[x, y, w, h] in the original image: top left corner and size in pixels."""
     bbox_after: BoundingBox | None = None
-    """[x, y, w, h] in the modified image, where the object is still there."""
+    """[x, y, w, h] in the modified image, if the object is still there."""
 
 
 class PairTruth(Strict):
-    """What is known of a pair, with the keys of the published JSONL."""
+    """The ground truth of a pair, with the keys of the published JSONL."""
 
     modifications: Annotated[list[Modification], AfterValidator(_some)]
-    """The true differences, at least one: recall and F1 are undefined for identical images."""
+    """The ground-truth differences, at least one: recall and F1 are undefined for identical images."""
     question: str | None = None
-    """The question that the pair was published with; kept, not asked."""
+    """The question published with the pair; stored, but not asked."""
     is_faithful: Annotated[bool | None, BeforeValidator(_label)] = None
     """1 or true, 0 or false; -1 or null if unknown."""
 
 
 class ImageFile(NamedTuple):
-    place: str  # what an error calls it
+    place: str  # location for error messages
     path: Path
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair whose images are not opened yet. `images` has original and modified, or merged, or all three."""
+    """A pair whose images are not opened yet. `images` holds original and modified, or merged, or all three."""
 
     place: str
     split: str
@@ -117,7 +117,7 @@ class _RepeatedKey(ValueError):
 
 
 def _without_repeats(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The items as a dictionary. Raises `_RepeatedKey`, where `json` would silently keep the last value."""
+    """The items as a dictionary. Raises `_RepeatedKey` for duplicates; `json` would silently keep the last value."""
     content = dict(items)
     if len(content) < len(items):
         names = [name for name, _ in items]
@@ -127,13 +127,13 @@ def _without_repeats(items: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def read_object(data: bytes, place: str) -> dict[str, Any] | list[str]:
     """The JSON object in `data`, or the error in it."""
-    allowed = "one JSON object, {…}, with no comma before or after its last brace"
+    allowed = "one JSON object, {…}, without a comma before or after its last brace"
     try:
         content = json.loads(writable_json(data.decode("utf-8-sig")), object_pairs_hook=_without_repeats)
     except UnicodeDecodeError as error:
         return [error_at(place, "not in UTF-8", f"byte {data[error.start]:#x} at {error.start + 1}", "text in UTF-8")]
     except _RepeatedKey as error:
-        return [error_at(place, "repeated key", str(error), "each key once")]
+        return [error_at(place, "duplicate key", str(error), "each key once")]
     except json.JSONDecodeError as error:
         found = f"{error.msg} at line {error.lineno}, column {error.colno}"
         return [error_at(place, "not valid JSON", found, allowed)]
@@ -151,7 +151,7 @@ def read_strict(model: type[Content], content: Any, place: str) -> Content | lis
 
 
 def image_errors(pair: Pair) -> Iterator[str]:
-    """Errors that are found without decoding: missing files, files that are no images, boxes outside their image."""
+    """Errors found without decoding: missing files, files that are not images, boxes outside their image."""
     sizes = {role: size_or_error(image.path) for role, image in pair.images.items()}
     for role, size in sizes.items():
         if isinstance(size, str):
@@ -165,7 +165,7 @@ def image_errors(pair: Pair) -> Iterator[str]:
 
 
 def box_errors(pair: Pair, original: Size, modified: Size) -> Iterator[str]:
-    """Boxes that lie outside the original or the modified image, of these sizes, by more than a pixel."""
+    """Errors for boxes that exceed the original or the modified image, of these sizes, by more than a pixel."""
     for number, difference in enumerate(pair.truth.modifications):
         for key, box, size in (("bbox", difference.bbox, original), ("bbox_after", difference.bbox_after, modified)):
             if box and not _inside(box, size):
@@ -180,9 +180,9 @@ def _inside(box: list[float], size: Size) -> bool:
 
 
 def size_or_error(path: Path) -> Size | str:
-    """(width, height) of an image file as it is shown, or what is wrong with the file.
+    """(width, height) of an image file after EXIF rotation, or what is wrong with the file.
 
-    Reads the header and the end of the file; a file that does not end as its format does is decoded.
+    Reads the header and the end of the file; decodes the file only if its end marker is missing.
     """
     try:
         if path.is_dir():
@@ -202,7 +202,7 @@ def size_or_error(path: Path) -> Size | str:
 
 
 def _is_complete(path: Path, image_format: str | None) -> bool:
-    """Whether the file ends as its format does; one that does not may still be complete."""
+    """Whether the file has the end marker of its format; without it, the file may still be complete."""
     with path.open("rb") as file:
         start = file.read(12)
         size = file.seek(0, SEEK_END)

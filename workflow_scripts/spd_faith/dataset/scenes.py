@@ -1,4 +1,4 @@
-"""Pairs of scenes that differ in known ways: objects on a 4×4 grid, drawn at 448×448 pixels."""
+"""Pairs of scenes with known differences: objects on a 4×4 grid, rendered at 448×448 pixels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ DRAWN_TYPES = (DifferenceType.COLOR, DifferenceType.REMOVE, DifferenceType.POSIT
 GRID = 4
 CELL = 112  # pixels
 SIDE = GRID * CELL
-SIZES = (72, 80, 88)  # pixels; with a jitter in steps of 4, sprites fall on whole pixels at a quarter of the size too
+SIZES = (72, 80, 88)  # pixels; jitter in steps of 4 keeps sprites on whole pixels at a quarter of the size
 JITTER = (-8, -4, 0, 4, 8)
 
 TINTS = ((236, 236, 236), (238, 230, 212), (214, 226, 240), (222, 236, 218), (240, 222, 226), (205, 208, 214))
 LIGHTS = ("plain", "vertical", "horizontal", "diagonal")
 
-LOOK_ALIKES = {  # the nearest colours, which a person still tells apart at a glance
+LOOK_ALIKES = {  # the most similar colours that people still distinguish at a glance
     "red": ("orange", "pink"),
     "orange": ("red", "yellow"),
     "yellow": ("orange",),
@@ -41,7 +41,7 @@ PixelBox = tuple[int, int, int, int]  # x, y, width, height
 
 @dataclass(frozen=True)
 class Background:
-    """Light that runs from one tint to another."""
+    """A gradient between two tints."""
 
     light: str
     start: tuple[int, int, int]
@@ -53,8 +53,8 @@ class SceneObject:
     category: str
     color: str
     size: int  # pixels
-    cell: int  # row by row from the top left
-    dx: int  # pixels from the middle of the cell
+    cell: int  # index, row by row from the top left
+    dx: int  # offset from the cell's center in pixels
     dy: int
 
     @property
@@ -70,7 +70,7 @@ class SceneObject:
 class SceneDifference:
     type: DifferenceType
     before: SceneObject
-    after: SceneObject | None  # None where it was removed
+    after: SceneObject | None  # None if it was removed
 
     @property
     def category(self) -> str:
@@ -79,7 +79,7 @@ class SceneDifference:
 
 @dataclass(frozen=True)
 class ScenePair:
-    """Two scenes before one background; differences by type, then category."""
+    """Two scenes with the same background; differences are sorted by type, then category."""
 
     background: Background
     original: tuple[SceneObject, ...]
@@ -94,17 +94,17 @@ def sample_pair(
     sizes: Sequence[int] = SIZES,
     look_alike: bool = False,
 ) -> ScenePair:
-    """Draw a pair; `objects` and `differences` are the fewest and the most, and no category occurs twice.
+    """Sample a pair; `objects` and `differences` are (min, max), and no category occurs twice.
 
-    With `look_alike` a colour changes to one of the nearest. Raises `UserError` for more objects than a scene holds, or
-    more differences than objects.
+    With `look_alike` colours change to similar ones. Raises `UserError` for more objects than a scene can hold, or more
+    differences than objects.
     """
     if objects[1] > len(CATEGORIES) or objects[0] < 1:
         raise UserError(f"objects {list(objects)}: a scene holds 1 to {len(CATEGORIES)} objects, one per category.")
     if differences[1] > objects[0]:
         raise UserError(
-            f"differences {list(differences)}, objects {list(objects)}: an object differs in one way at most, so "
-            "the most differences may not exceed the fewest objects."
+            f"differences {list(differences)}, objects {list(objects)}: each object has at most one difference, so "
+            "max differences must not exceed min objects."
         )
     categories = rng.sample(CATEGORIES, rng.randint(*objects))
     cells = rng.sample(range(GRID * GRID), GRID * GRID)
@@ -115,7 +115,7 @@ def sample_pair(
         SceneObject(category, rng.choice(list(COLORS)), rng.choice(sizes), cell, rng.choice(JITTER), rng.choice(JITTER))
         for category, cell in zip(categories, cells, strict=False)
     )
-    free_cells = cells[len(categories) :]  # free in the original image: nothing moves to where another object was
+    free_cells = cells[len(categories) :]  # free in the original image: nothing moves to another object's place
     found = []
     for before in rng.sample(original, rng.randint(*differences)):
         kind = rng.choice([kind for kind in DRAWN_TYPES if free_cells or kind.changes != Attribute.PLACE])
@@ -135,7 +135,7 @@ def sample_pair(
 @lru_cache(maxsize=8)  # 2 MB each
 def _render_background(background: Background) -> npt.NDArray[np.int32]:
     steps = np.arange(SIDE, dtype=np.int32)
-    share = {
+    fraction = {
         "plain": np.zeros((SIDE, SIDE), np.int32),
         "vertical": np.broadcast_to(2 * steps[:, None], (SIDE, SIDE)),
         "horizontal": np.broadcast_to(2 * steps[None, :], (SIDE, SIDE)),
@@ -143,13 +143,13 @@ def _render_background(background: Background) -> npt.NDArray[np.int32]:
     }[background.light][..., None]
     whole = 2 * (SIDE - 1)
     start, end = np.array(background.start, np.int32), np.array(background.end, np.int32)
-    pixels = (start * (whole - share) + end * share + whole // 2) // whole
+    pixels = (start * (whole - fraction) + end * fraction + whole // 2) // whole
     pixels.setflags(write=False)
     return pixels
 
 
 def render(background: Background, objects: Iterable[SceneObject]) -> Pixels:
-    """The image, (448, 448, 3), in whole-number arithmetic."""
+    """The image, (448, 448, 3), in integer arithmetic."""
     pixels = _render_background(background).copy()
     for thing in objects:
         patch = _patch(pixels, thing)
@@ -158,7 +158,7 @@ def render(background: Background, objects: Iterable[SceneObject]) -> Pixels:
 
 
 def visible_box(background: Background, thing: SceneObject) -> PixelBox:
-    """The tight box of the pixels that show the object."""
+    """Tight bounding box of the visible object."""
     behind = _patch(_render_background(background), thing)
     shown = (_drawn_over(behind, thing) != behind).any(axis=2)
     rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))

@@ -1,7 +1,7 @@
 """Small images of COCO objects, drawn by code in any of eight colours.
 
-Only additions, multiplications, divisions and comparisons decide which of the 4×4 points inside a pixel belong to a
-shape, and what follows is integer arithmetic, so a sprite has the same pixels on every machine.
+Which of the 4×4 points of a pixel belong to a shape depends only on additions, multiplications, divisions and
+comparisons; the rest is integer arithmetic. So a sprite has the same pixels on every machine.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ FULL_COVERAGE = SUBPIXELS**2
 Mask = npt.NDArray[np.bool_]
 Point = tuple[float, float]
 
-BODY = "body"  # takes the colour of the object
+BODY = "body"  # painted in the object's colour
 _FIXED_INKS = {
     "dark": (50, 50, 55),
     "white": (250, 250, 250),
@@ -42,7 +42,7 @@ _INKS = [BODY, *_FIXED_INKS]
 
 
 class _Canvas:
-    """A square of side 1, (0, 0) at the top left; a later shape covers an earlier one."""
+    """A unit square with (0, 0) at the top left; later shapes cover earlier ones."""
 
     def __init__(self, size: int) -> None:
         points = size * SUBPIXELS
@@ -64,7 +64,7 @@ class _Canvas:
         inside: Mask = (self.x >= left) & (self.x <= right) & (self.y >= top) & (self.y <= bottom)
         if not radius:
             return inside
-        # Beyond the inner rectangle the distance to it decides.
+        # Outside the inner rectangle, its distance decides.
         across = np.maximum(np.maximum(left + radius - self.x, self.x - right + radius), 0)
         down = np.maximum(np.maximum(top + radius - self.y, self.y - bottom + radius), 0)
         rounded: Mask = across * across + down * down <= radius * radius
@@ -236,7 +236,7 @@ def _ink_map(category: str, size: int) -> npt.NDArray[np.uint8]:
 
 @cache
 def sprite(category: str, color: str, size: int) -> npt.NDArray[np.int32]:
-    """The object as (size, size, 4): summed red, green and blue of the covered points, and how many of 16 they are."""
+    """The object as (size, size, 4): red, green and blue summed over the covered points, and their number of 16."""
     palette = np.array([(0, 0, 0, 0), *((*rgb, 1) for rgb in (COLORS[color], *_FIXED_INKS.values()))], np.int32)
     points = palette[_ink_map(category, size)].reshape(size, SUBPIXELS, size, SUBPIXELS, 4)
     summed: npt.NDArray[np.int32] = points.sum(axis=(1, 3), dtype=np.int32)

@@ -1,4 +1,4 @@
-"""The tables of a dataset, written batch by batch: the images of a whole one may not fit into memory."""
+"""Writes the tables of a dataset batch by batch, because all images may not fit into memory."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ def write_dataset(
 ) -> int:
     """Write the tables of samples and images, both with `provenance`; returns the number of pairs.
 
-    `batches` holds (rows of `SAMPLES`, rows of `IMAGES`); where it raises, neither table is written.
+    `batches` yields (rows of `SAMPLES`, rows of `IMAGES`); if it raises, neither table is written.
     """
     sample_rows: Rows = []
     with table_writer(images, IMAGES, dict(provenance)) as write_images:

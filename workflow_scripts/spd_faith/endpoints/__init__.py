@@ -1,1 +1,1 @@
-"""The client of servers that speak OpenAI's chat completions: calls, retries, spending, bounds."""
+"""A client for servers with OpenAI's chat completions API: calls, retries, spending and concurrency limits."""

@@ -1,6 +1,6 @@
-"""What calls have cost, kept over restarts: a call is written down before it is made, and again when it has ended.
+"""The cost of calls, kept across restarts: each call is recorded before it starts and again when it ends.
 
-A call that was killed on its way has no end and counts with its bound, for the endpoint may have charged it.
+A call that was killed has no end record. It counts with its max cost, because the endpoint may have charged it.
 """
 
 import secrets
@@ -12,7 +12,7 @@ _END = "/end"
 
 
 class Charges:
-    """The calls of one entry in a folder; used as a context, as the journal that it is kept in."""
+    """The calls of one entry, stored in a folder; a context manager like the journal behind it."""
 
     def __init__(self, folder: Path) -> None:
         self._journal = Journal(folder)
@@ -25,18 +25,18 @@ class Charges:
         self._journal.__exit__(*exception)
 
     def spent_usd(self) -> float:
-        """The cost of all calls that ended, and the bounds of those that did not, in US dollars."""
+        """The cost of all completed calls plus the max cost of all others, in US dollars."""
         records = self._journal.read()
         calls = [call for call in records if not call.endswith(_END)]
         costs: list[float] = [records.get(call + _END, records[call]).content["usd"] for call in calls]
         return sum(costs)
 
-    def begin(self, most_usd: float) -> str:
-        """Write down a call that is about to be made and costs at most so much; its name, for `end`."""
+    def begin(self, max_usd: float) -> str:
+        """Record a call that is about to start, with its max cost; returns its id for `end`."""
         call = secrets.token_hex(8)
-        self._journal.append(call, {"usd": most_usd}, {})
+        self._journal.append(call, {"usd": max_usd}, {})
         return call
 
     def end(self, call: str, usd: float) -> None:
-        """Write down what the call has cost."""
+        """Record the actual cost of the call."""
         self._journal.append(call + _END, {"usd": usd}, {})

@@ -1,8 +1,8 @@
-"""A client of an OpenAI-compatible endpoint: what fails for a while is asked again, what costs is counted and bounded.
+"""A client for OpenAI-compatible endpoints: retries transient failures, counts cost and enforces its limit.
 
-Each call that brings no answer is of one kind (`endpoint_failures.Kind`). Here the kinds are counted: a question that
-is refused, or that failed in all its attempts, is a row with its error, and a job in which nothing else happens any
-more ends with a `UserError`, since going on would only turn a wrong entry or an outage into rows of failures.
+Each failed call is of one kind (`failures.Kind`). A question that is refused, or that fails in all its attempts,
+becomes a row with an error. After too many of them in a row the job stops with a `UserError`: continuing would only
+turn a wrong entry or an outage into rows of failures.
 """
 
 import asyncio
@@ -32,24 +32,24 @@ from spd_faith.endpoints.slots import Slots
 from spd_faith.endpoints.spending import Charge, Spending
 
 log = logging.getLogger(__name__)
-for _http_library in ("httpx", "httpx2"):  # they write a line per call
+for _http_library in ("httpx", "httpx2"):  # they log a line per call
     logging.getLogger(_http_library).setLevel(logging.WARNING)
 
-_KEY = re.compile(r"[!-~]+")  # what a header can carry
+_KEY = re.compile(r"[!-~]+")  # characters allowed in a header
 FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
 LONGEST_RETRY_AFTER_SECONDS = 120.0
-_QUESTIONS_IN_A_ROW = 10  # that fail until the job ends
-_FRACTION_IN_A_ROW = 0.02  # of the answers, where that is more: with so many failures there is no rank anyway
-_DOUBTFUL_CALLS = 3  # until the job ends, where no call ended otherwise
-_LONGEST_REASON = 48  # characters that are kept of how an answer ended
-_LONGEST_ERROR = 400  # characters of what a server says
-_SHORTEST_SECRET = 6  # a shorter key is a placeholder ("EMPTY") and may stand in an answer
-_NOTHING_LOST = "  Nothing is lost: what was answered is kept; start again, and only what is missing is asked."
+_QUESTIONS_IN_A_ROW = 10  # failures in a row that stop the job
+_FRACTION_IN_A_ROW = 0.02  # the same as a fraction of the answers, if larger; with so many failures there is no rank
+_DOUBTFUL_CALLS = 3  # doubtful failures that stop the job if no call has succeeded
+_LONGEST_REASON = 48  # characters to keep of a finish reason
+_LONGEST_ERROR = 400  # characters to keep of a server's error
+_SHORTEST_SECRET = 6  # shorter keys are placeholders ("EMPTY") and may occur in answers
+_NOTHING_LOST = "  Nothing is lost: completed answers are kept. Run again to ask only the missing questions."
 
 
 class Endpoint:
-    """Asks the models of one entry. Bound to the event loop of its first call; close it in that loop."""
+    """Calls the models of one entry. Bound to the event loop of its first call; close it in that loop."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Endpoint:
         answered: int = 0,
         needs: str = "",
     ) -> None:
-        """`address` is where to ask, see `address_of`; `spent_usd` counts towards `max_usd`; `slots` is the folder that
-        bounds calls over jobs; `charges` keeps what is spent for a later start.
+        """`address` is the URL to call, see `address_of`; `spent_usd` counts towards `max_usd`; `slots` is the folder
+        that limits concurrent calls across jobs; `charges` keeps the spending across restarts.
 
-        `answered` is how many questions of the job an earlier start answered: so many refusals in a row may be about
-        the questions that it left. `needs` says what the caller needs of an endpoint, for the error where all is
-        refused.
+        `answered` is the number of questions of this job that earlier runs answered. The remaining ones may be the
+        refused ones, so that many refusals in a row are tolerated. `needs` states what the caller requires of an
+        endpoint, for the error message if all questions are refused.
 
-        Raises `UserError` where no header can carry the key, or the machine's settings do not allow to connect.
+        Raises `UserError` if the key does not fit in a header or the machine's settings prevent connections.
         """
         self._entry = entry
         self._address = address.rstrip("/")
@@ -82,30 +82,30 @@ class Endpoint:
         self._failed_in_a_row = 0
         self._refused_in_a_row = 0
         self._doubtful_calls = 0
-        self._undecided: set[asyncio.Task[Any] | None] = set()  # whose first call has not ended
+        self._undecided: set[asyncio.Task[Any] | None] = set()  # tasks whose first call has not ended
         self._unknown_reasons: set[str] = set()
         self._stop_reason: UserError | None = None
         self._stopped = asyncio.Event()
         if key is not None and not _KEY.fullmatch(key):
             raise UserError(
-                f"{entry.key_variable}: not a key: it is empty, or holds blanks, line ends or odd characters"
+                f"{entry.key_variable}: not a valid API key: empty, or with spaces, line breaks or non-ASCII characters"
             )
-        # the client would take these from the environment, whatever endpoint they were meant for
+        # otherwise the client takes these from the environment, even if they are meant for another endpoint
         self._headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
         if key is None:
             self._headers["Authorization"] = openai.Omit()
-        allow_open_files(2 * entry.concurrency, f"`concurrency: {entry.concurrency}`")  # a connection and a lock each
+        allow_open_files(2 * entry.concurrency, f"`concurrency: {entry.concurrency}`")  # connection and lock
         try:
             self._client = openai.AsyncOpenAI(
                 base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
             )
-        except Exception as error:  # of many kinds: the client reads proxies and certificates from the environment
+        except Exception as error:  # many types: the client reads proxies and certificates from the environment
             what = f"{type(error).__name__}: {error}{network_hint()}"
             raise UserError(f"{self._address}: cannot set up a connection\n  {what}") from None
 
     @property
     def spent_usd(self) -> float:
-        """What counts towards `max_usd` so far."""
+        """The spending so far that counts towards `max_usd`."""
         return self._spending.spent_usd
 
     async def close(self) -> None:
@@ -115,22 +115,22 @@ class Endpoint:
     async def ask(
         self,
         messages: list[dict[str, Any]],
-        most_prompt_tokens: int,
+        max_prompt_tokens: int,
         asked: EndpointModel,
         fields: Mapping[str, Any] = MappingProxyType({}),
     ) -> Reply:
-        """The reply of the model `asked` to chat messages, whose tokens are at most `most_prompt_tokens`.
+        """The reply of the model `asked` to chat messages of at most `max_prompt_tokens` tokens.
 
-        `fields` are request fields of this question alone; they stand over the entry's.
-        Raises `UserError` where nothing more is to be asked; every later call then raises it too.
+        `fields` are request fields for this question only; they override the entry's.
+        Raises `UserError` once the job must stop; every later call then raises it too.
         """
-        most_usd = 0.0
+        max_usd = 0.0
         if asked.prices:
-            most_usd = asked.prices.usd(most_prompt_tokens, self._entry.max_new_tokens)
+            max_usd = asked.prices.usd(max_prompt_tokens, self._entry.max_new_tokens)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._entry.attempts),
             wait=_wait,
-            retry=retry_if_exception(_is_asked_again),
+            retry=retry_if_exception(_is_retried),
             sleep=self._pause,
             before_sleep=self._log_failed_attempt,
             reraise=True,
@@ -142,7 +142,7 @@ class Endpoint:
                 attempts = attempt.retry_state.attempt_number
                 with attempt:
                     try:
-                        reply = await self._attempt(messages, most_usd, asked, fields)
+                        reply = await self._attempt(messages, max_usd, asked, fields)
                     finally:
                         self._undecided.discard(asyncio.current_task())
         except CallFailure as failure:
@@ -155,10 +155,10 @@ class Endpoint:
         return replace(reply, attempts=attempts)
 
     async def _attempt(
-        self, messages: list[dict[str, Any]], most_usd: float, asked: EndpointModel, fields: Mapping[str, Any]
+        self, messages: list[dict[str, Any]], max_usd: float, asked: EndpointModel, fields: Mapping[str, Any]
     ) -> Reply:
-        """The reply of one call. Raises `CallFailure`, or `UserError` where it ends the job."""
-        async with self._spending.reserved(most_usd) as charge, self._slots.held():
+        """The reply of one call. Raises `CallFailure`, or `UserError` if the job must stop."""
+        async with self._spending.reserved(max_usd) as charge, self._slots.held():
             if self._stop_reason:
                 raise self._stop_reason
             self._spending.begin(charge)
@@ -180,9 +180,9 @@ class Endpoint:
     async def _body(
         self, messages: list[dict[str, Any]], asked: EndpointModel, fields: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The body of an answer. Raises `CallFailure`."""
+        """The body of a response. Raises `CallFailure`."""
         try:
-            async with asyncio.timeout(self._entry.timeout):  # the client's own is for each read alone
+            async with asyncio.timeout(self._entry.timeout):  # the client's own timeout applies to each read
                 raw = await self._client.chat.completions.with_raw_response.create(
                     model=asked.model,
                     messages=messages,  # type: ignore[arg-type]  # openai has a typed dictionary for each role
@@ -200,20 +200,20 @@ class Endpoint:
             _check_redirect(error.response)
             said = body_text(error.response.content, error.response.charset_encoding or "utf-8")
             raise status_failure(error.status_code, error.response.headers, said) from None
-        except UnicodeError as error:  # the client reads an error in the charset that its header names
-            raise CallFailure(f"an error that cannot be decoded: {error}") from None
+        except UnicodeError as error:  # the client decodes errors with the charset in their header
+            raise CallFailure(f"cannot decode the server's error: {error}") from None
 
     def _read(self, body: dict[str, Any], charge: Charge, asked: EndpointModel) -> Reply:
-        """The reply in a body, with what it cost. Raises `CallFailure` where there is none."""
+        """The reply in a body, with its cost. Raises `CallFailure` if there is none."""
         prompt_tokens, generated_tokens = read_usage(body)
         usd = None
         if asked.prices and prompt_tokens is not None and generated_tokens is not None:
             usd = charge.usd = asked.prices.usd(prompt_tokens, generated_tokens)
         reply = read_reply(body)
-        reason = self._scrubbed(reply.finish_reason)[:_LONGEST_REASON]  # a key that is cut first is not found
+        reason = self._scrubbed(reply.finish_reason)[:_LONGEST_REASON]  # scrub first: a truncated key would not match
         if reason.startswith("unknown:") and reason not in self._unknown_reasons:
             self._unknown_reasons.add(reason)
-            log.warning("finish_reason %s: not a reason that is known; such answers count as whole", reason)
+            log.warning("finish_reason %s: unknown; such answers count as complete", reason)
         return replace(
             reply,
             text=self._scrubbed(reply.text),
@@ -226,22 +226,22 @@ class Endpoint:
         )
 
     def _is_doubtful(self) -> bool:
-        """Whether all calls of the job ended in a way that seems to concern all its questions.
+        """Whether all calls so far failed in a way that seems to affect the whole job.
 
-        While the first call of another question is in flight that is not known: a gateway's bad node answers faster
-        than a model.
+        Undecided while the first call of another question is in flight: a gateway's bad node responds faster than a
+        model.
         """
         decided = self._undecided <= {asyncio.current_task()}
         return decided and not self._answers and self._doubtful_calls >= _DOUBTFUL_CALLS
 
     def _count_failure(self, failure: CallFailure, attempts: int, asked: EndpointModel) -> None:
-        """Count a question without an answer. Raises `UserError` where too many are in a row."""
+        """Count a failed question. Raises `UserError` after too many in a row."""
         log.warning("a question failed after %d attempts: %s", attempts, self._shown(failure))
         answers = self._answered_before + self._answers
         if failure.kind is Kind.REFUSED:
             self._refused_in_a_row += 1
             if self._refused_in_a_row >= max(_QUESTIONS_IN_A_ROW, answers):
-                none = "" if answers else ", and none was answered"
+                none = "" if answers else " and none was answered"
                 raise self._stop(f"{self._refused_in_a_row} questions in a row were refused{none}", failure, asked)
         else:
             self._failed_in_a_row += 1
@@ -250,11 +250,11 @@ class Endpoint:
                 raise self._stop(what, failure, asked)
 
     def _stop(self, what: str, failure: CallFailure, asked: EndpointModel) -> UserError:
-        """Let no call start any more; the error to raise."""
+        """Prevent further calls; returns the error to raise."""
         hints = [failure.hint]
         if failure.kind is Kind.REFUSED:
             hints = [hint_for(self._shown(failure)), self._needs]
-        lines = [f"It said: {self._shown(failure)}", *hints, self._to_check(asked)]
+        lines = [f"Response: {self._shown(failure)}", *hints, self._to_check(asked)]
         error = "\n".join([f"{self._address}: {what}", *(f"  {line}" for line in lines if line), _NOTHING_LOST])
         self._stop_reason = self._stop_reason or UserError(self._scrubbed(error))
         self._stopped.set()
@@ -262,11 +262,11 @@ class Endpoint:
 
     def _to_check(self, asked: EndpointModel) -> str:
         key = self._entry.key_variable
-        held = f"the key in {key}" if key else "whether a key is needed (key_variable)"
-        return f"Check base_url, the model {asked.model}, {held}, and the account."
+        held = f"the key in {key}" if key else "whether a key is required (key_variable)"
+        return f"Check base_url, the model {asked.model}, {held} and the account."
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before an attempt, no longer than anything may be asked."""
+        """Wait before an attempt; return early if the job stops."""
         try:
             await asyncio.wait_for(self._stopped.wait(), seconds)
         except TimeoutError:
@@ -277,7 +277,7 @@ class Endpoint:
         failure = state.outcome.exception()
         assert isinstance(failure, CallFailure)
         wait = state.next_action.sleep
-        log.info("attempt %d: %s; again in %.1f s", state.attempt_number, self._shown(failure), wait)
+        log.info("attempt %d: %s; retrying in %.1f s", state.attempt_number, self._shown(failure), wait)
 
     def _shown(self, failure: CallFailure) -> str:
         return writable(self._scrubbed(str(failure)))[:_LONGEST_ERROR]
@@ -289,48 +289,48 @@ class Endpoint:
 
 
 def address_of(entry: EndpointEntry, environment: Mapping[str, str]) -> str:
-    """Where to ask an entry: its `base_url`, or what `base_url_variable` holds. Raises `UserError` if that is none."""
+    """The URL of an entry: `base_url`, or the value of `base_url_variable` if set. Raises `UserError` if invalid."""
     moved = environment.get(entry.base_url_variable) if entry.base_url_variable else None
     address = moved or entry.base_url
     try:
         parts = urlsplit(address)
         is_written = address.isprintable() and " " not in address
         is_address = is_written and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # of the port, or of brackets
+    except ValueError:  # invalid port or brackets
         is_address = False
     if not is_address:
         place = entry.base_url_variable if moved else "base_url"
-        raise UserError(f"{place}: not an address such as http://localhost:8000/v1: {address!r}")
+        raise UserError(f"{place}: not a valid URL: {address!r} (example: http://localhost:8000/v1)")
     return address
 
 
 def _written_forms(key: str | None) -> list[str]:
-    """The ways in which a server may write a key that it echoes, the longest first."""
+    """The forms in which a server may echo a key, longest first."""
     if key is None or len(key) < _SHORTEST_SECRET:
         return []
     return sorted({key, json.dumps(key)[1:-1], repr(key)[1:-1], quote(key, safe="")}, key=len, reverse=True)
 
 
 def _check_redirect(response: Any) -> None:
-    """Raise `CallFailure` where a redirect made the question a plain GET."""
+    """Raise `CallFailure` if a redirect turned the request into a GET."""
     if response.request.method != "POST":
         parts = urlsplit(str(response.url))
         to = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         raise CallFailure(
             f"{response.history[0].status_code}: moved to {to}",
             Kind.FATAL,
-            "it sends questions elsewhere",
+            "it redirects requests",
             hint=f"If that is the API, set base_url to {to.removesuffix('/').removesuffix('/chat/completions')}.",
             charged=False,
         )
 
 
-def _is_asked_again(failure: BaseException) -> bool:
+def _is_retried(failure: BaseException) -> bool:
     return isinstance(failure, CallFailure) and failure.kind in (Kind.TRANSIENT, Kind.DOUBTFUL)
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the server asked for, else exponential; both with jitter."""
+    """Seconds until the next attempt: as the server requests, else exponential backoff; both with jitter."""
     failure = state.outcome.exception() if state.outcome else None
     asked = failure.retry_after if isinstance(failure, CallFailure) else None
     if asked is None:

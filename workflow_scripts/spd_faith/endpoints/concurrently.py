@@ -1,4 +1,4 @@
-"""Many calls at a time, for callers that are not asynchronous themselves."""
+"""Concurrent calls for synchronous callers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -11,12 +11,11 @@ Outcome = TypeVar("Outcome")
 def concurrently(
     runner: asyncio.Runner, items: Iterable[Item], work: Callable[[Item], Coroutine[Any, Any, Outcome]], limit: int
 ) -> Iterator[tuple[Item, Outcome]]:
-    """Each item with the outcome of its `work`, as soon as that is there, in any order.
+    """Yield each item with the outcome of its `work` as soon as it is ready, in any order.
 
-    At most `limit` items are held at a time, and `items` is read no further than that. The runner's loop turns only
-    while an outcome is waited for, in the caller's own thread. Where `work` or `items` raises, no item more is taken,
-    what is under way is finished and yielded, and then the first exception is raised. A caller that goes away ends what
-    is under way.
+    At most `limit` items are in flight, and `items` is read lazily. The runner's loop runs in the caller's thread, only
+    while waiting for an outcome. If `work` or `items` raises, no further item is started; running items finish and are
+    yielded, then the first exception is raised. Closing the generator cancels running items.
     """
     waiting = iter(items)
     exhausted = False

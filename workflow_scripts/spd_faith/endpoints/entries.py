@@ -1,4 +1,4 @@
-"""What every entry declares that is asked at an endpoint which speaks OpenAI's chat completions: models and judges."""
+"""Fields shared by models and judges behind an endpoint with OpenAI's chat completions API."""
 
 from typing import Annotated, Any, Literal
 
@@ -25,75 +25,75 @@ def _further_fields(request: dict[str, Any]) -> dict[str, Any]:
 
 
 RequestFields = Annotated[dict[str, Any], AfterValidator(_further_fields)]
-"""Fields of a request that an entry may add: none that other keys or the workflow set."""
+"""Extra request fields of an entry, except those that other keys or the workflow set."""
 
 
 class Prices(Strict):
-    """What an endpoint charges, in US dollars per million tokens."""
+    """Prices of an endpoint, in US dollars per million tokens."""
 
     input: float = Field(ge=0)
-    """Of the prompt, images included."""
+    """Price of prompt tokens, images included."""
     output: float = Field(ge=0)
-    """Of the answer, reasoning included."""
+    """Price of answer tokens, reasoning included."""
     source: str = Field(min_length=1)
     """Where the prices are published."""
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    """When they were read there, as 2026-11-24."""
+    """Date of the prices, for example 2026-11-24."""
 
     def usd(self, prompt_tokens: float, generated_tokens: float) -> float:
-        """US dollars of a call."""
+        """Cost of a call in US dollars."""
         return (prompt_tokens * self.input + generated_tokens * self.output) * PER_MILLION
 
 
 class EndpointModel(Strict):
-    """A model at an endpoint, and what it costs."""
+    """A model at an endpoint, and its prices."""
 
     model: str = Field(min_length=1)
-    """The model's name at the endpoint; a dated snapshot where there is one."""
+    """Name of the model at the endpoint; a dated snapshot if there is one."""
     prices: Annotated[Prices | None, NOT_IDENTITY] = None
-    """What the endpoint charges; null: unknown, or free."""
+    """Prices of the endpoint; null: unknown or free."""
     image_tokens: Annotated[int | None, NOT_IDENTITY, Formerly("picture_tokens")] = Field(default=None, ge=1)
-    """Max tokens that the endpoint counts for one image, where they are more than its pixels let expect."""
+    """Max tokens that the endpoint counts per image, if more than the number of pixels suggests."""
 
     def cost_usd(self, prompt_tokens: float, generated_tokens: float) -> float | None:
-        """US dollars for so many tokens; None where the prices are unknown."""
+        """Cost of these tokens in US dollars; None if the prices are unknown."""
         return None if self.prices is None else self.prices.usd(prompt_tokens, generated_tokens)
 
 
 class SentImages(Strict):
-    """How images are sent to an endpoint, as base64."""
+    """How images are sent to an endpoint (base64-encoded)."""
 
     format: Literal["jpeg", "png"] = "jpeg"
-    """`png` loses nothing, `jpeg` (quality 95, colours at full resolution) is smaller."""
+    """`png` is lossless; `jpeg` (quality 95, no chroma subsampling) is smaller."""
     max_side: int = Field(default=1024, ge=28)
-    """A longer side is reduced to this many pixels."""
+    """Max length of the longer side in pixels; larger images are downscaled."""
 
 
 class EndpointEntry(Entry):
-    """An entry that is asked over HTTP, at an endpoint that speaks OpenAI's chat completions."""
+    """An entry behind an endpoint with OpenAI's chat completions API."""
 
     base_url: str = Field(pattern=r"^https?://[^\s@]+$")
-    """Address of the endpoint, up to and without /chat/completions."""
+    """URL of the endpoint, without /chat/completions."""
     base_url_variable: Annotated[str | None, NOT_IDENTITY] = Field(default=None, pattern=VARIABLE_PATTERN)
-    """Environment variable that, where it is set, replaces `base_url`: for a server that moves from node to node."""
+    """Environment variable that overrides `base_url` if set, for a server that moves between nodes."""
     key_variable: Annotated[str | None, NOT_IDENTITY] = Field(default=None, pattern=VARIABLE_PATTERN)
-    """Environment variable that holds the key; null: the endpoint asks for none. Never the key itself."""
+    """Environment variable that holds the API key; null: no key required. Never the key itself."""
     max_new_tokens: int = Field(ge=1, le=131_072)
-    """Longest answer in tokens, reasoning included; a longer one is cut and marked `length`."""
+    """Max tokens of an answer, reasoning included; longer answers are cut and marked `length`."""
     length_field: Annotated[Literal["max_tokens", "max_completion_tokens"], NOT_IDENTITY] = "max_tokens"
-    """The request field that carries `max_new_tokens`."""
+    """Request field that carries `max_new_tokens`."""
     request: RequestFields = Field(default_factory=lambda: {"temperature": 0})
-    """Further fields of each request."""
+    """Extra fields of each request."""
     generation: int = Field(default=1, ge=1)
-    """Raise it to generate the answers again on purpose."""
+    """Increase to generate the answers again."""
     max_usd: Annotated[float | None, NOT_IDENTITY] = Field(default=None, gt=0)
-    """Stop before the answers of this entry cost more than this many US dollars; needs `prices`."""
+    """Max cost of this entry in US dollars; it stops before exceeding it. Requires `prices`."""
     concurrency: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1, le=1000)
-    """Calls in flight at the endpoint, over all jobs and entries that ask there."""
+    """Max concurrent calls at the endpoint, over all jobs and entries that use it."""
     timeout: Annotated[float, NOT_IDENTITY] = Field(default=180.0, gt=0)
-    """Seconds after which a call has failed."""
+    """Timeout of a call in seconds."""
     attempts: Annotated[int, NOT_IDENTITY] = Field(default=6, ge=1)
-    """Calls per question before its failure is final."""
+    """Max calls per question, retries included."""
     resources: Annotated[Resources, NOT_IDENTITY] = Resources()
     """What a scheduler reserves."""
 

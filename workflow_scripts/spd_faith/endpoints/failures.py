@@ -1,7 +1,7 @@
-"""Why a call to an endpoint failed, and so what becomes of its question: each failure is of one kind.
+"""Classifies failed calls to an endpoint; the kind decides how the client handles the question.
 
-Servers agree neither on statuses nor on bodies, so the kind comes from tables: of words and codes first, of statuses
-next. What is in no table is the question's own failure (other 4xx) or asked again (all else).
+Servers agree on neither statuses nor bodies, so the kind is looked up in tables: first by words and codes, then by
+status. Of the rest, other 4xx count as refused and everything else is retried.
 """
 
 import json
@@ -18,22 +18,22 @@ from spd_faith.core.machine import network_hint
 
 
 class Kind(Enum):
-    """What becomes of the question, and of those after it."""
+    """How to handle the question and the rest of the job."""
 
     FILTERED = auto()
-    """A content filter took the question: that is an answer, and is kept."""
+    """Blocked by a content filter: counts as an answer and is kept."""
     REFUSED = auto()
-    """It is not asked again now. Many in a row end the job."""
+    """Not retried in this run. Many in a row stop the job."""
     TRANSIENT = auto()
-    """It is asked again, up to `attempts`. Many questions in a row that fail so end the job."""
+    """Retried, up to `attempts`. Many failed questions in a row stop the job."""
     DOUBTFUL = auto()
-    """Transient where an answer came before; where every call ends so, it concerns the whole job and ends it."""
+    """Transient after a successful call; if every call fails this way, it affects the whole job and stops it."""
     FATAL = auto()
-    """No question can pass: the job ends."""
+    """No question can succeed: stops the job."""
 
 
 class CallFailure(Exception):
-    """A call that brought no answer; the text is what the server said, at any length and with whatever it echoes."""
+    """A call without an answer; the text is the server's, neither truncated nor scrubbed."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class CallFailure(Exception):
         timed_out: bool = False,
         charged: bool = True,
     ) -> None:
-        """`problem` and `hint` are for the message that ends a job; `retry_after` is the wait in seconds that the
-        server asked for; `charged` says whether the call may have been charged.
+        """`problem` and `hint` are for the message that stops a job; `retry_after` is the wait in seconds that the
+        server requested; `charged` is whether the call may have been charged.
         """
         super().__init__(said)
         self.kind = kind
@@ -59,11 +59,11 @@ class CallFailure(Exception):
         self.seconds = 0.0
 
 
-_PROXY_HINT = "HTTPS_PROXY and HTTP_PROXY name the proxy, NO_PROXY the hosts that are reached without it."
-_PAGE_HINT = f"Is base_url the address of the API (often ending in /v1), or does a proxy answer? {_PROXY_HINT}"
+_PROXY_HINT = "HTTPS_PROXY and HTTP_PROXY set the proxy, NO_PROXY the hosts to reach without it."
+_PAGE_HINT = f"Is base_url the URL of the API (often ending in /v1), or does a proxy respond? {_PROXY_HINT}"
 
-# What an error says of itself, codes in brackets; the first row that fits. Codes and sentences as vendors document them
-# or as their users report them.
+# By the text of an error, with codes in brackets; the first match wins. Codes and sentences come from vendors'
+# documentation or users' reports.
 _BY_WORDS = (
     (
         re.compile(
@@ -99,53 +99,53 @@ _BY_WORDS = (
     (
         re.compile(r"PerDay|-per-day|daily (?:limit|quota)"),  # Gemini's quotaId; OpenRouter
         Kind.FATAL,
-        "the quota of the day is used up",
+        "the daily quota is used up",
     ),
 )
 _BY_STATUS = {
-    401: (Kind.DOUBTFUL, "the key was refused"),
+    401: (Kind.DOUBTFUL, "the key was rejected"),
     402: (Kind.FATAL, "the account has no credit"),
-    404: (Kind.DOUBTFUL, "no such address or model"),
-    407: (Kind.DOUBTFUL, "the proxy asks for a name and a password"),
+    404: (Kind.DOUBTFUL, "no such URL or model"),
+    407: (Kind.DOUBTFUL, "the proxy requires a username and password"),
     408: (Kind.TRANSIENT, ""),
     409: (Kind.TRANSIENT, ""),
     425: (Kind.TRANSIENT, ""),
     429: (Kind.TRANSIENT, ""),
     499: (Kind.TRANSIENT, ""),  # a gateway's "client closed request"; Gemini's CANCELLED
 }
-_PERHAPS_CHARGED = {408, 499, 504, 520, 522, 524}  # a gateway gave up; the model may have answered behind it
+_PERHAPS_CHARGED = {408, 499, 504, 520, 522, 524}  # a gateway gave up, but the model may have answered
 _WEB_PAGE = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-_PAGE_HEAD = 20_000  # characters of a web page that are searched for what it is
+_PAGE_HEAD = 20_000  # characters of a web page to search
 
-# the names and words of an exception and of those that caused it; the first row that fits
+# by the names and texts of an exception and its causes; the first match wins
 _BY_CAUSE = (
     (
         r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError",
         Kind.FATAL,
         "its certificate is not trusted",
-        "Set SSL_CERT_FILE to a file with the certificate of the authority that signed it; behind a proxy that opens"
-        " connections, that is the proxy's.",
+        "Set SSL_CERT_FILE to a file with the certificate of the authority that signed it; behind a proxy that"
+        " intercepts TLS, that is the proxy's.",
     ),
     (
         r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|UNKNOWN_PROTOCOL|HTTP_REQUEST",
         Kind.DOUBTFUL,
         "it does not speak TLS",
-        "Does base_url begin with http:// rather than https://?",
+        "Should base_url start with http:// instead of https://?",
     ),
-    (r"ProxyError", Kind.DOUBTFUL, "the proxy makes no connection", _PROXY_HINT),
+    (r"ProxyError", Kind.DOUBTFUL, "the proxy cannot connect", _PROXY_HINT),
     (
         r"gaierror|Name or service not known|nodename nor servname|Temporary failure in name resolution",
         Kind.DOUBTFUL,
         "its host name is unknown",
         f"Is base_url right? {_PROXY_HINT}",
     ),
-    (r"UnsupportedProtocol|TooManyRedirects|LocalProtocolError", Kind.DOUBTFUL, "it cannot be asked", ""),
+    (r"UnsupportedProtocol|TooManyRedirects|LocalProtocolError", Kind.DOUBTFUL, "it cannot be called", ""),
 )
 _NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}
 
-# words of a refusal → what to change in the entry; the first row that fits
+# text of a refusal → what to change in the entry; the first match wins
 _HINTS = (
     (
         r"max_(?:completion_)?tokens.*(?:support|recogni[sz]ed|unknown|unexpected|instead|extra|permitted)"
@@ -154,40 +154,40 @@ _HINTS = (
     ),
     (
         r"context.{0,20}(?:length|window)|too many tokens|tokens?.{0,10}(?:limit|length|too long)|max_model_len",
-        "Lower max_new_tokens or pictures.max_side, or serve the model with a longer context.",
+        "Lower max_new_tokens or images.max_side, or serve the model with a longer context.",
     ),
     (
         r"at most \d+ images?|(?:number of|multiple|single|one) images?\b",
-        "Set image_layout: merged, which sends one image; vLLM takes two with --limit-mm-per-prompt.",
+        "Set image_layout: merged, which sends one image; vLLM accepts two with --limit-mm-per-prompt.",
     ),
     (
         r"^413|image.{0,80}(?:large|size|dimension|exceed|pixels)|(?:entity|payload|body).{0,20}large",
-        "Lower pictures.max_side, or set pictures.format: jpeg.",
+        "Lower images.max_side, or set images.format: jpeg.",
     ),
-    (r"image|multimodal|vision", "Does the model take images?"),
+    (r"image|multimodal|vision", "Does the model accept images?"),
 )
-_NO_HINT = "Check the fields under request (default: temperature: 0), length_field, max_new_tokens and pictures."
+_NO_HINT = "Check the fields under request (default: temperature: 0), length_field, max_new_tokens and images."
 
 
 def hint_for(said: str) -> str:
-    """What to change in an entry whose questions are refused with these words."""
+    """What to change in an entry whose questions are refused with this message."""
     found = (hint for pattern, hint in _HINTS if re.search(pattern, said, re.IGNORECASE | re.DOTALL))
     return next(found, _NO_HINT)
 
 
 def is_web_page(text: str) -> bool:
-    """Whether HTML came, which no API sends."""
+    """Whether the text is HTML, which no API sends."""
     return bool(_WEB_PAGE.match(text[:_PAGE_HEAD]))
 
 
 def page_failure(status: int, text: str) -> CallFailure:
-    """The failure where HTML came in place of JSON: of a gateway, a firewall, a login page."""
-    kind, problem = _BY_STATUS.get(status, (Kind.DOUBTFUL, "a web page came in place of an answer"))
+    """The failure for HTML in place of JSON: from a gateway, a firewall, a login page."""
+    kind, problem = _BY_STATUS.get(status, (Kind.DOUBTFUL, "received a web page instead of an answer"))
     return CallFailure(f"{status}: {_page_title(text)}", kind, problem, hint=_PAGE_HINT, charged=status == 200)
 
 
 def status_failure(status: int, headers: Mapping[str, str], text: str) -> CallFailure:
-    """The failure that an error status amounts to."""
+    """The failure for an error status."""
     body = _json_or_none(text)
     if status in (403, 404) and is_web_page(text):
         return page_failure(status, text)
@@ -207,7 +207,7 @@ def status_failure(status: int, headers: Mapping[str, str], text: str) -> CallFa
 
 
 def connection_failure(error: openai.APIConnectionError) -> CallFailure:
-    """The failure where no answer came through."""
+    """The failure for a broken connection."""
     cause = error.__cause__ or error
     words = " ".join(f"{type(one).__name__} {one}" for one in _causes(error))
     settings = network_hint(has_certificates=re.search("ssl|certificate", words, re.IGNORECASE) is not None)
@@ -223,11 +223,11 @@ def connection_failure(error: openai.APIConnectionError) -> CallFailure:
 
 
 def reported_failure(error: Any) -> CallFailure:
-    """The failure that an error in a body under status 200 amounts to; some name its status (OpenRouter)."""
+    """The failure for an error in a body with status 200; some include the actual status (OpenRouter)."""
     code = error.get("code") if isinstance(error, dict) else None
     try:
         status = int(code)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):  # of infinity
+    except (TypeError, ValueError, OverflowError):  # OverflowError: infinity
         status = 500
     failure = status_failure(status if 400 <= status < 600 else 500, {}, json.dumps({"error": error}))
     failure.charged = True
@@ -250,7 +250,7 @@ def _json_or_none(text: str) -> Any:
 
 
 def _error_objects(body: Any) -> list[dict[str, Any]]:
-    """The body and the error in it, as far as they are objects; Gemini sends a list of one body."""
+    """The error in the body and the body itself, if they are objects; Gemini sends a list with one body."""
     if isinstance(body, list):
         body = body[0] if body else None
     error = body.get("error") if isinstance(body, dict) else None
@@ -258,7 +258,7 @@ def _error_objects(body: Any) -> list[dict[str, Any]]:
 
 
 def _message(body: Any) -> str:
-    """What an error says in words; OpenRouter keeps the words of the vendor behind it in `metadata.raw`."""
+    """The text of an error; OpenRouter keeps the vendor's own text in `metadata.raw`."""
     for one in _error_objects(body):
         said = next((one[name] for name in ("message", "error", "detail", "msg") if one.get(name)), None)
         if said:
@@ -270,7 +270,7 @@ def _message(body: Any) -> str:
 
 
 def _codes(body: Any) -> Iterator[Any]:
-    """What an error calls itself: its code, type or status, the inner error's code (Azure), a flag (OpenRouter)."""
+    """The codes of an error: its code, type or status, the inner error's code (Azure), a flag (OpenRouter)."""
     for one in _error_objects(body):
         inner, metadata = one.get("innererror"), one.get("metadata")
         yield from (one[name] for name in ("code", "type", "status") if one.get(name) is not None)
@@ -286,7 +286,7 @@ def _page_title(text: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str], said: str) -> float | None:
-    """Seconds that a server asks to wait: in a header, or in words ("try again in 1m2.5s")."""
+    """Seconds to wait as the server requests, in a header or in text ("try again in 1m2.5s")."""
     named = [
         _seconds(headers.get("retry-after-ms", ""), 0.001),
         _seconds(headers.get("retry-after", "")),
@@ -317,7 +317,7 @@ def _seconds_until(date: str) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    """Seconds of "6m0s", "1.5s", "20ms"."""
+    """Seconds in "6m0s", "1.5s", "20ms"."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
     units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
     return sum(float(number) * units[unit] for number, unit in parts) if parts else None

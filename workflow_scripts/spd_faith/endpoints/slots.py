@@ -1,7 +1,7 @@
-"""A bound on calls in flight at an endpoint, over all processes of a run.
+"""Limits concurrent calls at an endpoint, across all processes of a run.
 
-A slot is a lock file. The operating system gives a lock back when its process ends, however it ends, so a killed job
-takes no slot with it.
+A slot is a lock file. The operating system releases a lock when its process exits for any reason, so a killed job
+frees its slots.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ POLL_SECONDS = 0.05
 
 
 class Slots:
-    """`count` slots of the endpoint at `address`, shared by all processes that name the same `folder`."""
+    """`count` slots of the endpoint at `address`, shared by all processes that use the same `folder`."""
 
     def __init__(self, folder: Path, address: str, count: int) -> None:
         self._folder = Path(folder) / sha256(address)[:16]
@@ -28,9 +28,9 @@ class Slots:
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Hold a slot for the length of the block, waiting for one to be free.
+        """Hold a slot during the block, waiting for a free one.
 
-        Where no lock can be taken the bound holds in each process alone, after a warning.
+        If locking fails, a warning is logged and the limit holds per process only.
         """
         while (slot := self._take()) is None:
             await asyncio.sleep(POLL_SECONDS * random.uniform(0.5, 1.5))
@@ -45,7 +45,7 @@ class Slots:
         for number in range(self._count):
             if number in self._mine:
                 continue
-            if lock := try_lock(self._folder / f"{number}.lock", "jobs do not share their bound on calls in flight"):
+            if lock := try_lock(self._folder / f"{number}.lock", "the limit on calls holds per process only"):
                 self._mine.add(number)
                 return number, lock
         return None

@@ -1,9 +1,9 @@
-"""What calls cost, and a limit in dollars that is never passed.
+"""Counts the cost of calls and enforces a limit in US dollars.
 
-What a call will cost is not known before it ends, but there is a bound: the prompt's tokens are bounded by its text and
-pictures, the answer's by the request. A call starts only where its bound still fits under the limit beside what is
-spent and the bounds of the calls in flight; when it ends, the bound gives way to what the endpoint counted. A call that
-may have been charged though no count came back is charged its bound.
+The cost of a call is unknown until it ends, but it has an upper bound: the prompt's tokens are limited by its text and
+images, the answer's by the request. A call starts only if the spending, the bounds of all calls in flight and its own
+bound stay within the limit. When it ends, the actual cost replaces the bound. A call that may have been charged, but
+returned no token count, is charged its bound.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from spd_faith.endpoints.charges import Charges
 log = logging.getLogger(__name__)
 
 
-def most_text_tokens(text: str) -> int:
-    """No fewer tokens than an endpoint counts for a text: one per two bytes, and the chat template's own."""
+def max_text_tokens(text: str) -> int:
+    """Upper bound of the tokens of a text: one per two bytes, plus those of the chat template."""
     return 256 + len(text.encode()) // 2
 
 
-def most_image_tokens(width: int, height: int, known: int | None = None) -> int:
-    """No fewer tokens than an endpoint counts for a picture of so many pixels; `known` are the most that it counts.
+def max_image_tokens(width: int, height: int, known: int | None = None) -> int:
+    """Upper bound of the tokens of an image of this size; `known` is the endpoint's own maximum, if configured.
 
-    A megapixel is bounded by 7,500 tokens. Patches of 28 × 28 pixels make 1,340 of it, tiles of 448 × 448 (InternVL)
+    The bound of a megapixel is 7,500 tokens. Patches of 28 × 28 pixels make 1,340 of it, tiles of 448 × 448 (InternVL)
     2,560, LLaVA-OneVision's tiles 7,290.
     """
     return known or 2048 + width * height // 192
@@ -34,18 +34,18 @@ def most_image_tokens(width: int, height: int, known: int | None = None) -> int:
 
 @dataclass
 class Charge:
-    """What a call is charged when it ends, in US dollars: nothing where it was not begun, its bound until it is set."""
+    """Cost of a call in US dollars: 0 before it begins, then its bound until the actual cost is set."""
 
-    most: float
+    bound: float
     usd: float = 0.0
     call: str | None = None
 
 
 class Spending:
-    """Dollars spent under a limit; None is no limit. Calls run in one event loop."""
+    """Spending under a limit in US dollars; None is no limit. Calls run in one event loop."""
 
     def __init__(self, max_usd: float | None, spent_usd: float, charges: Charges | None = None) -> None:
-        """`charges` keeps what is spent for a later start."""
+        """`charges` keeps the spending across restarts."""
         self.spent_usd = spent_usd
         self._charges = charges
         self._limit = float("inf") if max_usd is None else max_usd
@@ -54,20 +54,20 @@ class Spending:
         self._undercount = 1.0
 
     @asynccontextmanager
-    async def reserved(self, most_usd: float) -> AsyncIterator[Charge]:
-        """Reserve `most_usd` for a call, and charge what the block sets.
+    async def reserved(self, max_usd: float) -> AsyncIterator[Charge]:
+        """Reserve `max_usd` for a call, and charge the cost that the block sets.
 
-        Waits where only the bounds of calls in flight stand in the way. Raises `UserError` where the call does not fit
-        and nothing is in flight.
+        Waits as long as calls in flight hold reservations. Raises `UserError` if the call does not fit and nothing is
+        in flight.
         """
         raised = self._undercount
-        charge = Charge(most_usd * raised)
+        charge = Charge(max_usd * raised)
         async with self._ended:
-            while self.spent_usd + sum(self._bounds) + charge.most > self._limit:
+            while self.spent_usd + sum(self._bounds) + charge.bound > self._limit:
                 if not self._bounds:
-                    raise self._exhausted(charge.most)
+                    raise self._exhausted(charge.bound)
                 await self._ended.wait()
-            self._bounds.append(charge.most)
+            self._bounds.append(charge.bound)
         try:
             yield charge
         finally:
@@ -76,26 +76,26 @@ class Spending:
                 self._ended.notify_all()
 
     def begin(self, charge: Charge) -> None:
-        """Say that the call is made now."""
-        charge.usd = charge.most
-        if self._charges and charge.most:
-            charge.call = self._charges.begin(charge.most)
+        """Mark the call as started."""
+        charge.usd = charge.bound
+        if self._charges and charge.bound:
+            charge.call = self._charges.begin(charge.bound)
 
     def _settle(self, charge: Charge, raised: float) -> None:
-        self._bounds.remove(charge.most)
+        self._bounds.remove(charge.bound)
         self.spent_usd += charge.usd
         if self._charges and charge.call:
             self._charges.end(charge.call, charge.usd)
-        if charge.usd > charge.most:  # an endpoint that counts otherwise than any that the bounds were made for
-            log.warning("a call cost $%.6f, more than its bound of $%.6f; bounds are raised", charge.usd, charge.most)
-            # calls in flight together were bounded alike, so the greatest counts and they do not add up
-            self._undercount = max(self._undercount, raised * charge.usd / charge.most)
+        if charge.usd > charge.bound:  # this endpoint counts more tokens than the bounds assume
+            log.warning("a call cost $%.6f, more than its bound of $%.6f; raising bounds", charge.usd, charge.bound)
+            # concurrent calls used the same factor, so take the maximum instead of multiplying
+            self._undercount = max(self._undercount, raised * charge.usd / charge.bound)
 
-    def _exhausted(self, most_usd: float) -> UserError:
+    def _exhausted(self, max_usd: float) -> UserError:
         return UserError(
             f"max_usd: ${self.spent_usd:.4f} of ${self._limit:.4f} is spent, and the next call can cost up to"
-            f" ${most_usd:.4f}.\n"
-            f"  To go on, set max_usd to more than {self.spent_usd + most_usd:.4f} (each further call needs as much"
-            " again at most) and start again.\n"
-            "  Nothing is lost: what was answered is kept, and only what is missing will be asked."
+            f" ${max_usd:.4f}.\n"
+            f"  To continue, set max_usd above {self.spent_usd + max_usd:.4f} (each further call can cost as much"
+            " again) and run again.\n"
+            "  Nothing is lost: completed answers are kept, and only the missing questions will be asked."
         )

@@ -1,1 +1,1 @@
-"""Stage 2: the answers of a model to the three tasks."""
+"""Stage 2: a model's answers to the three tasks."""

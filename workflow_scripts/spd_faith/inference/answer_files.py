@@ -1,9 +1,9 @@
-"""Files of answers made elsewhere, read into one form.
+"""Reads files of answers generated elsewhere into one common form.
 
-A record holds the answers about one sample, in the benchmark's README's words (`qid`, `response_text`, `predicted_num`,
-`structured_output`, `is_faithful`) or in those of its released evaluation (`sample_id`, `ground_truth`,
-`model_response`, `parsed_response`, `response_same`, `response_different`; files {"model", "responses": [...]}; seen in
-eval/*.py of github.com/Johanson-colab/SPD-Faith-Bench at commit 0060864). Keys of both may stand together.
+A record holds the answers about one sample, with the keys of the benchmark's README (`qid`, `response_text`,
+`predicted_num`, `structured_output`, `is_faithful`) or of its released evaluation (`sample_id`, `ground_truth`,
+`model_response`, `parsed_response`, `response_same`, `response_different`; files {"model", "responses": [...]}; see
+eval/*.py of github.com/Johanson-colab/SPD-Faith-Bench at commit 0060864). A record may mix both.
 """
 
 import json
@@ -26,7 +26,7 @@ from spd_faith.core.schemas import TASKS
 from spd_faith.core.text import writable, writable_json
 from spd_faith.inference.reasoning import split_reasoning
 
-LONGEST_TEXT = 1_000_000  # characters; what is longer is no answer
+LONGEST_TEXT = 1_000_000  # characters; longer texts are not answers
 _FAITHFUL = {1: True, 0: False, -1: None}  # True and False are 1 and 0
 _ID_KEYS = ("sample_id", "qid")
 _ANSWER_KEYS = (
@@ -35,36 +35,36 @@ _ANSWER_KEYS = (
 )
 _ALLOWED_FILE = 'a list of records, one record, or {"model": …, "responses": [records]}'
 _OPENING = re.compile(r"[{\[]")
-_MOST_OPENINGS = 200  # places of a text where JSON may begin
+_MAX_OPENINGS = 200  # positions to try as the start of JSON
 
 
 @dataclass(frozen=True)
 class GivenList:
-    """A describe answer as somebody parsed it; `entries` or `number` is None where none was found."""
+    """A describe answer as parsed elsewhere; `entries` or `number` is None if none was found."""
 
     entries: list[Any] | None
     number: int | float | None
-    has_list: bool  # what the released evaluation goes by
+    has_list: bool  # criterion of the released evaluation
 
 
 @dataclass(frozen=True)
 class GivenAnswers:
-    """The answers about one sample, as a record holds them."""
+    """The answers about one sample, as stored in a record."""
 
-    place: str  # how a fault names the record
+    place: str  # location of the record for error messages
     id: str
     split: str | None
-    texts: Mapping[str, str]  # by task, as given; a task without a text is not in it
-    listed: GivenList | None  # None where the record says nothing of how `describe` was parsed
+    texts: Mapping[str, str]  # by task, as given; tasks without a text are missing
+    listed: GivenList | None  # None if the record has no parsed `describe` answer
     is_faithful: bool | None
     ground_truth: Mapping[str, Any] | None  # holds `modifications`
 
     @cached_property
     def answers(self) -> dict[str, tuple[str, str | None]]:
-        """(answer, reasoning) of each task that was answered.
+        """(answer, reasoning) of each answered task.
 
-        Where `describe` was parsed elsewhere and its text holds no list of its own, the list follows the text as JSON,
-        so that it is read like any answer.
+        If `describe` was parsed elsewhere and its text contains no list, the list is appended as JSON, so that it is
+        parsed like any answer.
         """
         found = {task: split_reasoning(text) for task, text in self.texts.items()}
         if self.listed:
@@ -80,50 +80,50 @@ class GivenAnswers:
 @dataclass(frozen=True)
 class AnswerFile:
     path: Path
-    model: str  # what the file calls it, else the file's name
+    model: str  # model name in the file, else the file's name
     sha256: str
     records: list[GivenAnswers]
 
 
 def read_answer_file(path: Path) -> AnswerFile:
-    """The answers of a .json, .jsonl or .parquet file. Raises `UserError` with the faults of all records at once."""
+    """The answers in a .json, .jsonl or .parquet file. Raises `UserError` listing the errors of all records."""
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file of answers")
+        raise UserError(f"{path}: no such answers file")
     if path.suffix.lower() not in _READERS:
-        raise UserError(error_at(str(path), "unknown kind of file", path.suffix or path.name, _READERS))
+        raise UserError(error_at(str(path), "unknown file type", path.suffix or path.name, _READERS))
     content = path.read_bytes()
     found = _READERS[path.suffix.lower()](path, content)
-    faults = list(found.faults)
-    if not found.records and not faults:
-        faults.append(error_at(str(path), "no answers", "an empty file", _ALLOWED_FILE))
+    errors = list(found.errors)
+    if not found.records and not errors:
+        errors.append(error_at(str(path), "no answers", "an empty file", _ALLOWED_FILE))
     read = [_record(place, value) for place, value in found.records]
-    faults += [told for record in read if isinstance(record, list) for told in record]
-    raise_errors(faults)
+    errors += [error for record in read if isinstance(record, list) for error in record]
+    raise_errors(errors)
     records = [record for record in read if isinstance(record, GivenAnswers)]
     return AnswerFile(path, found.model or _shared_model(found.records) or path.name, sha256(content), records)
 
 
 def one_answer_each(records: Iterable[tuple[str, GivenAnswers]]) -> dict[tuple[str, str], GivenAnswers]:
-    """(sample id, task): the record that answers it, of (sample id, record) pairs.
+    """The record that answers each (sample id, task), from (sample id, record) pairs.
 
-    Raises `UserError` naming every pair that more than one record answers.
+    Raises `UserError` listing all questions with more than one answer.
     """
     answered: dict[tuple[str, str], GivenAnswers] = {}
-    faults = []
+    errors = []
     for sample_id, record in records:
         for task in record.answers:
             first = answered.setdefault((sample_id, task), record)
             if first is not record:
-                faults.append(
-                    error_at(f"{record.place}: {task}", f"answered before, at {first.place}", record.id, "once")
+                errors.append(
+                    error_at(f"{record.place}: {task}", f"already answered at {first.place}", record.id, "once")
                 )
-    raise_errors(faults)
+    raise_errors(errors)
     return answered
 
 
 def _shared_model(records: Iterable[tuple[str, Any]]) -> str | None:
-    """The model that every record names, if it is one."""
+    """The model that all records name, if they agree."""
     named = {str(record.get("model") or "") for _, record in records}
     return named.pop() if len(named) == 1 else None
 
@@ -135,11 +135,11 @@ def _shared_model(records: Iterable[tuple[str, Any]]) -> str | None:
 class _Content:
     model: str | None
     records: list[tuple[str, Any]]  # place and content
-    faults: list[str]
+    errors: list[str]
 
 
 def _read_json(path: Path, content: bytes) -> _Content:
-    value = _decoded(str(path), content, ".jsonl, where it has one JSON object per line")
+    value = _decoded(str(path), content, ".jsonl, if it has one JSON object per line")
     model = None
     if isinstance(value, dict) and isinstance(value.get("responses"), list):
         model, value = value.get("model"), value["responses"]
@@ -153,15 +153,15 @@ def _read_json(path: Path, content: bytes) -> _Content:
 
 
 def _read_lines(path: Path, content: bytes) -> _Content:
-    records, faults = [], []
+    records, errors = [], []
     for number, line in enumerate(content.split(b"\n"), start=1):
         place = f"{path}: line {number}"
         if line.strip(b"\xef\xbb\xbf \t\r"):
             try:
                 records.append((place, _decoded(place, line, "one JSON object per line")))
             except UserError as error:
-                faults.append(str(error))
-    return _Content(None, records, faults)
+                errors.append(str(error))
+    return _Content(None, records, errors)
 
 
 def _read_parquet(path: Path, content: bytes) -> _Content:
@@ -171,7 +171,7 @@ def _read_parquet(path: Path, content: bytes) -> _Content:
         table = file.read(columns=[name for name in (*_Record.model_fields, "model") if name in names])
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(error_at(str(path), "not a Parquet file", str(error), "a Parquet table")) from None
-    for what, keys in (("no column with the samples' ids", _ID_KEYS), ("no column with answers", _ANSWER_KEYS)):
+    for what, keys in (("no column with sample ids", _ID_KEYS), ("no column with answers", _ANSWER_KEYS)):
         if not set(keys) & set(names):
             raise UserError(error_at(str(path), what, ", ".join(names), keys))
     records = [(f"{path}: row {number}", row) for number, row in enumerate(table.to_pylist(), start=1)]
@@ -195,7 +195,7 @@ def _decoded(place: str, content: bytes, allowed: str) -> Any:
         found = f"{error.msg} at line {error.lineno}, column {error.colno}" if content.strip() else "an empty file"
         raise UserError(error_at(place, "not valid JSON", found, f"valid JSON; or {allowed}")) from None
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
-        raise UserError(error_at(place, "not JSON that can be read", str(error), f"valid JSON; or {allowed}")) from None
+        raise UserError(error_at(place, "unreadable JSON", str(error), f"valid JSON; or {allowed}")) from None
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def _label(value: Any) -> bool | None:
 
 
 def _entries(value: Any) -> list[Any] | None:
-    """A list of differences; also one inside an object, a single difference, or any of these as a string of JSON."""
+    """A list of differences; may also be nested in an object, a single difference, or any of these as a JSON string."""
     if isinstance(value, str):
         value = _from_string(value)
     if isinstance(value, dict):
@@ -260,7 +260,7 @@ def _from_string(text: str) -> Any:
 
 
 def _without_nulls(entry: Any) -> Any:
-    """Tables give every key to every entry, null where it had none."""
+    """Drop null values: tables give every key to every entry."""
     return {key: value for key, value in entry.items() if value is not None} if isinstance(entry, dict) else entry
 
 
@@ -284,7 +284,7 @@ def _truth(value: Any) -> dict[str, Any] | None:
         raise ValueError("not an object")
     modifications = value.get("modifications")
     if modifications is not None and not isinstance(modifications, list):
-        raise ValueError("its modifications are no list")
+        raise ValueError("its modifications are not a list")
     return value if modifications is not None else None
 
 
@@ -295,19 +295,19 @@ def _modifications(value: Any) -> list[Any] | None:
 
 
 _Name = Annotated[Any, BeforeValidator(_name)]
-_ALLOWED_TEXT = f"a text of at most {LONGEST_TEXT:,} characters, or null where there is no answer"
+_ALLOWED_TEXT = f"a text of at most {LONGEST_TEXT:,} characters, or null if there is no answer"
 _Text = Annotated[Any, BeforeValidator(_text), Field(description=_ALLOWED_TEXT)]
 
 
 class _Record(BaseModel):
-    """The keys that are read; others are left alone."""
+    """The keys that are read; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
     sample_id: _Name = None
-    """the id of a sample: a text, or a whole number"""
+    """the id of a sample: a text or an integer"""
     qid: _Name = None
-    """the id of a sample: a text, or a whole number"""
+    """the id of a sample: a text or an integer"""
     split: _Name = None
     """the name of the sample's split"""
     response_text: _Text = None
@@ -315,13 +315,13 @@ class _Record(BaseModel):
     response_same: _Text = None
     response_different: _Text = None
     predicted_num: Annotated[Any, BeforeValidator(_number)] = None
-    """a number, or null where the model stated none"""
+    """a number, or null if the model stated none"""
     structured_output: Annotated[Any, BeforeValidator(_entries)] = None
-    """a list of {"type": …, "category": …}, or null where there is none"""
+    """a list of {"type": …, "category": …}, or null if there is none"""
     parsed_response: Annotated[Any, BeforeValidator(_parsed)] = None
     """{"has_structured_output": …, "structured_output": a list of {"type": …, "category": …}}"""
     is_faithful: Annotated[Any, BeforeValidator(_label)] = None
-    """1 or true, 0 or false; -1 or null where it is not known"""
+    """1 or true, 0 or false; -1 or null if unknown"""
     ground_truth: Annotated[Any, BeforeValidator(_truth)] = None
     """{"modifications": a list of {"type": …, "category": …}}"""
     modifications: Annotated[Any, BeforeValidator(_modifications)] = None
@@ -329,25 +329,25 @@ class _Record(BaseModel):
 
 
 def _record(place: str, content: Any) -> GivenAnswers | list[str]:
-    """A record in the one form, or its faults."""
+    """A record in the common form, or its errors."""
     if not isinstance(content, dict):
         return [error_at(place, "not a record", content, "an object with the id of a sample and answers")]
     keys = ", ".join(content) or "nothing"
-    faults = []
+    errors = []
     if not any(content.get(key) is not None for key in _ID_KEYS):
-        faults.append(error_at(place, "no id of a sample", keys, _ID_KEYS))
+        errors.append(error_at(place, "no sample id", keys, _ID_KEYS))
     if not set(_ANSWER_KEYS) & set(content):
-        faults.append(error_at(place, "no answer", keys, _ANSWER_KEYS))
+        errors.append(error_at(place, "no answer", keys, _ANSWER_KEYS))
     try:
         given = _Record.model_validate(content)
     except ValidationError as error:
-        return faults + [explain(place, (), _Record, told) for told in error.errors()]
+        return errors + [explain(place, (), _Record, details) for details in error.errors()]
     if given.response_text is not None and given.model_response is not None:
-        faults.append(error_at(place, "two answers to one task", "response_text, model_response", "one of them"))
+        errors.append(error_at(place, "two answers to one task", "response_text, model_response", "one of them"))
     if given.parsed_response is not None and given.structured_output is not None:
-        faults.append(error_at(place, "two lists of one answer", "structured_output, parsed_response", "one of them"))
-    if faults:
-        return faults
+        errors.append(error_at(place, "two lists for one answer", "structured_output, parsed_response", "one of them"))
+    if errors:
+        return errors
     texts = zip(TASKS, (_described(given), given.response_same, given.response_different), strict=True)
     truth = {"modifications": given.modifications} if given.modifications is not None else None
     return GivenAnswers(
@@ -376,9 +376,9 @@ def _listed(given: _Record) -> GivenList | None:
 
 
 def _holds_list(text: str) -> bool:
-    """Whether a text holds whole JSON that lists or counts something."""
+    """Whether a text contains complete JSON with a list or a count."""
     at, decoder = 0, json.JSONDecoder()
-    for _ in range(_MOST_OPENINGS):
+    for _ in range(_MAX_OPENINGS):
         opening = _OPENING.search(text, at)
         if not opening:
             break

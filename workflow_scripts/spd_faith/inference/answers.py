@@ -1,4 +1,4 @@
-"""The outcome of a question, and what an engine that answers questions offers."""
+"""The outcome of a question, and the interface of engines that answer questions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ _LONGEST_ERROR = 500
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a question; the fields are columns of `RESPONSES`."""
+    """The outcome of a question; the fields are columns of `RESPONSES`."""
 
     response_text: str
     reasoning_text: str | None
     response_token_ids: list[int] | None
-    finish_reason: str  # stop, length, content_filter, refusal, error, unknown:{what the server said}
+    finish_reason: str  # stop, length, content_filter, refusal, unknown:{reason}, error
     prompt_tokens: int | None
     generated_tokens: int | None
     seconds: float
@@ -27,7 +27,7 @@ class Answer:
 
 
 def failed(error: str, attempts: int = 1, seconds: float = 0.0, usd: float | None = None) -> Answer:
-    """The outcome of a question that could not be answered; `error` says why."""
+    """The outcome of a question without an answer; `error` is the reason."""
     return Answer(
         response_text="",
         reasoning_text=None,
@@ -45,39 +45,39 @@ def failed(error: str, attempts: int = 1, seconds: float = 0.0, usd: float | Non
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where answers come from; kept in the journal and with the table of responses."""
+    """Where answers come from; stored in the journal and with the table of responses."""
 
     model: str
     dtype: str | None
-    """Number format of the weights; None where an endpoint does not say."""
+    """Data type of the weights; None for endpoints."""
     pixel_backend: str
-    """What resized the images."""
+    """The package that resized the images."""
     engine: Mapping[str, str]
-    """What the engine says of itself: its device or address, the versions of its packages."""
+    """Details of the engine: its device or URL, and package versions."""
     revision: str
-    """What really answered: a commit, or the name that an endpoint answered under."""
+    """The resolved model version: a commit, or the model name in an endpoint's responses."""
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored: one flat object."""
+        """The stored form: one flat object."""
         named = {"model": self.model, "dtype": self.dtype, "pixel_backend": self.pixel_backend}
         return {**named, **self.engine, "revision": self.revision}
 
 
 class Answerer(Protocol):
-    """An engine that answers questions, ready to be asked."""
+    """An engine that is ready to answer questions."""
 
     @property
     def provenance(self) -> Provenance:
-        """Of the answers; its revision is known once the first answer is there."""
+        """Provenance of the answers; its revision is known after the first answer."""
         ...
 
     def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
-        """Whether journalled answers of that provenance (`Provenance.to_json`) came from what is asked here."""
+        """Whether journaled answers with this provenance (`Provenance.to_json`) came from the same model."""
         ...
 
     def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
-        """Each question with its outcome, as soon as that is there, in any order; questions are read as needed.
+        """Yield each question with its outcome as soon as it is ready, in any order; reads questions lazily.
 
-        `num_answered` is how many questions of the job were answered before.
+        `num_answered` is the number of questions of the job that were answered earlier.
         """
         ...

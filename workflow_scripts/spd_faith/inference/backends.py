@@ -1,4 +1,4 @@
-"""What answers for an entry, opened when there is something to ask. Importing this module imports no engine."""
+"""Opens the engine of an entry on demand. Importing this module imports no engine."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_checkpoint(entry: TransformersModel, threads: int, device: "Device | None" = None) -> Iterator["Checkpoint"]:
-    """The loaded checkpoint, on GPUs that no other job of this machine holds meanwhile.
+    """The loaded checkpoint, with exclusive use of its GPUs among the jobs of this machine.
 
-    `threads` are torch's, on the CPU. Raises `UserError` where the checkpoint cannot be loaded.
+    `threads` is torch's number of CPU threads. Raises `UserError` if the checkpoint cannot be loaded.
     """
     with claimed_gpus(entry.resources.gpu):
         import torch
@@ -44,7 +44,7 @@ def open_checkpoint(entry: TransformersModel, threads: int, device: "Device | No
 def open_transformers(
     entry: TransformersModel, threads: int, device: "Device | None" = None
 ) -> Iterator["TransformersAnswerer"]:
-    """What answers with the checkpoint that `open_checkpoint` loads."""
+    """An engine for the checkpoint loaded by `open_checkpoint`."""
     with open_checkpoint(entry, threads, device) as checkpoint:
         from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
@@ -55,13 +55,13 @@ def open_transformers(
 def open_openai(
     entry: OpenAIModel, ledger: Path, slots: Path, environment: Mapping[str, str] = os.environ
 ) -> Iterator["OpenAIAnswerer"]:
-    """A client of the entry's endpoint.
+    """A client for the entry's endpoint.
 
-    The folder `ledger` keeps what calls cost for a later start; the folder `slots` bounds calls over jobs.
-    Raises `UserError` where the variable that should hold the key is not set.
+    The folder `ledger` keeps the cost of calls across restarts; the folder `slots` limits concurrent calls across jobs.
+    Raises `UserError` if the environment variable for the API key is not set.
     """
     if entry.key_variable and not environment.get(entry.key_variable):
-        raise UserError(f"{entry.model}: no key; set the environment variable {entry.key_variable}")
+        raise UserError(f"{entry.model}: no API key; set the environment variable {entry.key_variable}")
     from spd_faith.inference.openai_answerer import OpenAIAnswerer
 
     key = environment[entry.key_variable] if entry.key_variable else None
@@ -71,16 +71,16 @@ def open_openai(
 
 @dataclass(frozen=True)
 class Job:
-    """What a job that asks a model gives its engine."""
+    """What an inference job passes to its engine."""
 
     journal: Path
-    """Folder of the answers, and of what an engine keeps beside them."""
+    """Folder for the answers and the engine's own records."""
     slots: Path
-    """Folder that bounds calls over jobs."""
+    """Folder that limits concurrent calls across jobs."""
     threads: int = 1
     """CPU threads of torch."""
     device: "Device | None" = None
-    """None: the entry decides."""
+    """None: chosen by the entry."""
 
 
 Opened = AbstractContextManager[Answerer]
@@ -91,7 +91,7 @@ _OPENERS: Mapping[type[ModelEntry], Callable[[Any, Job], Opened]] = {
 
 
 def open_answerer(name: str, entry: ModelEntry, job: Job) -> Opened:
-    """What answers for the entry called `name`. Raises `UserError` where nothing does."""
+    """The engine of the entry `name`. Raises `UserError` if it has none."""
     if type(entry) not in _OPENERS:
-        raise UserError(f"{name}: the backend {entry.backend} answers nothing; see import_responses.py")
+        raise UserError(f"{name}: the backend {entry.backend} cannot run a model; use import_responses.py")
     return _OPENERS[type(entry)](entry, job)

@@ -1,4 +1,4 @@
-"""Questions answered in batches; one that fails costs its own answer alone."""
+"""Answers questions in batches; a failing question affects only its own answer."""
 
 import logging
 import time
@@ -17,16 +17,16 @@ from spd_faith.inference.reasoning import split_reasoning
 log = logging.getLogger(__name__)
 
 Shown = tuple[str, Image.Image, Image.Image]
-"""A prompt's text, the original and the modified image."""
+"""The prompt text, the original image and the modified image."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What a model generated for one prompt."""
+    """A model's output for one prompt."""
 
     text: str
     token_ids: list[int]
-    """They end with the end token where one was generated."""
+    """Includes the end token, if one was generated."""
     prompt_tokens: int
     finished: bool
 
@@ -37,10 +37,10 @@ Generate = Callable[[list[Shown]], list[Generation]]
 def answer_in_batches(
     questions: Iterable[Question], generate: Generate, batch_size: int
 ) -> Iterator[tuple[Question, Answer]]:
-    """Each question with its outcome. A batch holds up to `batch_size` pairs, each with all questions about it that
-    follow each other; these show the same two pictures as objects.
+    """Yield each question with its outcome. A batch holds up to `batch_size` pairs, each with all consecutive questions
+    about it; these share the same two image objects.
 
-    Where a batch fails it is halved until the question that fails stands alone. One batch is held at a time.
+    If a batch fails, it is halved until the failing question is isolated. One batch is in memory at a time.
     """
     batch: list[tuple[Question, Shown]] = []
     pairs = 0
@@ -49,7 +49,7 @@ def answer_in_batches(
         try:
             images = decode(asked[0].original), decode(asked[0].modified)
         except ValueError as error:
-            yield from ((question, failed(f"picture: {error}")) for question in asked)
+            yield from ((question, failed(f"image: {error}")) for question in asked)
             continue
         batch += [(question, (question.text, *images)) for question in asked]
         pairs += 1
@@ -75,7 +75,7 @@ def _answer(batch: list[tuple[Question, Shown]], generate: Generate) -> Iterator
         for (question, _), generated in list(zip(batch, generations, strict=True)):
             yield question, _answered(generated, seconds, len(batch))
         return
-    # out of the handler, where the error would still hold the failed batch's tensors
+    # outside the handler, where the exception would keep the failed batch's tensors alive
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
         yield from _answer(half, generate)

@@ -1,4 +1,4 @@
-"""A checkpoint that the Auto classes of transformers know, loaded from a folder or from the Hugging Face hub."""
+"""Loads a checkpoint with the Auto classes of transformers, from a folder or the Hugging Face hub."""
 
 import logging
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from spd_faith.inference.prompt_builder import PromptBuilder
 
 log = logging.getLogger(__name__)
 LOCAL = "local"
-"""The revision of a folder."""
+"""Revision of a local folder."""
 _LOADING_ERRORS = (
     *(OSError, ValueError, ImportError, RuntimeError, KeyError, TypeError, AttributeError),
     *(SafetensorError, StrictDataclassError),
@@ -43,17 +43,17 @@ Device = Literal["cpu", "cuda"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded model with its processor and how it decodes."""
+    """A loaded model with its processor and decoding settings."""
 
     entry: TransformersModel
     model: PreTrainedModel
-    """In evaluation mode, never with eager attention."""
+    """In evaluation mode; never uses eager attention."""
     processor: ProcessorMixin
-    """Padding on the left."""
+    """Pads on the left."""
     family: Family
     decoding: Decoding
     revision: str
-    """The resolved commit on the hub, or `LOCAL`."""
+    """Resolved commit on the hub, or `LOCAL`."""
     device: Device
 
     @property
@@ -63,30 +63,30 @@ class Checkpoint:
 
     @property
     def dtype(self) -> str:
-        """Number format of the weights and activations."""
+        """Data type of the weights and activations."""
         return str(self.model.dtype).removeprefix("torch.")
 
     def prompt_builder(self) -> PromptBuilder:
-        """What builds its prompts."""
+        """A builder for its prompts."""
         return PromptBuilder(self.entry, self.processor, self.family)
 
     def provenance(self, pixel_backend: str) -> Provenance:
-        """Of what it answers and of what is measured of it, about images that `pixel_backend` resized."""
+        """Provenance of its answers and measurements, with images resized by `pixel_backend`."""
         versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         engine = {"device": self.device, **versions}
         return Provenance(self.entry.model, self.entry.dtype, pixel_backend, engine, self.revision)
 
 
 def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> Checkpoint:
-    """Load the processor and the weights of `entry`; `device` None follows the entry.
+    """Load the processor and the weights of `entry`; with `device` None the entry decides.
 
-    Raises `UserError` that names the part which is missing or does not fit, before the weights are read if it can.
+    Raises `UserError` naming the missing or unsupported part, if possible before reading the weights.
     """
     device = _device(entry, device)
     if entry.dtype == "float32":
         _compute_in_ieee_float32()
     commit = _commit_of(entry)
-    if commit:  # so that all parts are of one commit, though the branch may move meanwhile
+    if commit:  # load all parts from one commit, even if the branch moves meanwhile
         entry = entry.model_copy(update={"revision": commit})
     config = _load_config(entry)
     family = family_of(config.model_type)
@@ -94,7 +94,7 @@ def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> C
     try:
         processor = load_processor(entry.model, entry.revision)
     except _LOADING_ERRORS as error:
-        raise UserError(f"{entry.model}: the processor could not be loaded\n  {error}") from error
+        raise UserError(f"{entry.model}: cannot load the processor\n  {error}") from error
     decoding = greedy_decoding(entry, config, processor.tokenizer, family.end_tokens)
     model = _load_model(entry, config, decoding.config, device)
     return Checkpoint(entry, model, processor, family, decoding, commit or LOCAL, device)
@@ -105,37 +105,37 @@ def _device(entry: TransformersModel, asked_for: Device | None) -> Device:
     on_gpu = has_cuda and (entry.resources.gpu > 0 or entry.requires_gpu)
     device: Device = asked_for or ("cuda" if on_gpu else "cpu")
     if entry.requires_gpu and device == "cpu":
-        raise UserError(f"{entry.model}: requires_gpu is set, and this job has no GPU (resources.gpu sets it)")
+        raise UserError(f"{entry.model}: requires_gpu is set, but this job has no GPU (set resources.gpu)")
     if device == "cuda" and not has_cuda:
-        raise UserError(f"{entry.model}: cuda was asked for, and this job has no GPU (resources.gpu sets it)")
+        raise UserError(f"{entry.model}: cuda was requested, but this job has no GPU (set resources.gpu)")
     return device
 
 
 def _compute_in_ieee_float32() -> None:
-    """Turn off TF32, which keeps 10 bits of a number's 23: by default cuDNN's convolutions use it for float32."""
+    """Turn off TF32, which keeps 10 of 23 mantissa bits; cuDNN's convolutions use it for float32 by default."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _check_family(entry: TransformersModel, family: Family, model_type: str) -> None:
     if entry.pixel_budget and not family.takes_pixel_budget:
-        raise UserError(f"{entry.model}: models of the type {model_type} take no pixel_budget; leave it out")
+        raise UserError(f"{entry.model}: models of type {model_type} do not support pixel_budget; remove it")
     if entry.image_layout == "pair" and not family.sees_pairs:
         log.warning("%s was trained on one image per prompt; consider image_layout: merged", entry.model)
 
 
 def _commit_of(entry: TransformersModel) -> str | None:
-    """The commit that a branch or tag stands for on the hub, or did when it was last downloaded; None of a folder."""
+    """The commit of a branch or tag on the hub, or as of the last download; None for a local folder."""
     try:
         commit: str | None = extract_commit_hash(cached_file(entry.model, "config.json", revision=entry.revision), None)
         return commit
-    except Exception as error:  # of many kinds: an HTTP library's own, where a variable of proxies is wrong
+    except Exception as error:  # many types: for example the HTTP library's own, if a proxy variable is invalid
         raise _config_error(entry, error) from error
 
 
 def _config_error(entry: TransformersModel, error: Exception) -> UserError:
     hint = "" if Path(entry.model).exists() else network_hint()
-    return UserError(f"{entry.model}: its config could not be loaded\n  {error}{hint}")
+    return UserError(f"{entry.model}: cannot load the config\n  {error}{hint}")
 
 
 def _load_config(entry: TransformersModel) -> PretrainedConfig:
@@ -147,8 +147,8 @@ def _load_config(entry: TransformersModel) -> PretrainedConfig:
         raise _config_error(entry, error) from error
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise UserError(
-            f"{entry.model}: transformers has no model class that answers with text about images for the type"
-            f" {config.model_type}. Serve such a checkpoint through an endpoint instead."
+            f"{entry.model}: transformers has no image-text-to-text model class for the type {config.model_type}."
+            " Serve the checkpoint through an endpoint instead."
         )
     use_plain_forward(entry.model, config)
     return config
@@ -173,8 +173,8 @@ def _load_model(
             output_loading_info=True,
         )
     except _LOADING_ERRORS as error:
-        raise UserError(f"{entry.model}: the weights could not be loaded\n  {error}") from error
-    if missing := sorted(loading["missing_keys"]):  # transformers fills them with noise and goes on
-        raise UserError(f"{entry.model}: the weights lack {len(missing)} tensors, the first is {missing[0]}")
+        raise UserError(f"{entry.model}: cannot load the weights\n  {error}") from error
+    if missing := sorted(loading["missing_keys"]):  # transformers would initialize them randomly
+        raise UserError(f"{entry.model}: the weights are missing {len(missing)} tensors, first {missing[0]}")
     model.train(False)
     return model

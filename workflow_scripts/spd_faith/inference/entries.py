@@ -1,4 +1,4 @@
-"""The kinds of models.yaml: what answers the questions."""
+"""The kinds of entries in models.yaml: what answers the questions."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -15,29 +15,29 @@ ImageLayout = Literal["pair", "merged"]
 
 class TransformersModel(ModelEntry):
     backend: Literal["transformers"]
-    """Loaded in this process through the Auto classes of transformers."""
+    """Loaded in this process with the Auto classes of transformers."""
     model: str = Field(min_length=1)
     """Local folder, or id on the Hugging Face hub."""
     revision: str | None = None
-    """Branch, tag or commit on the hub; `main` where nobody looked one up. Not for local folders."""
+    """Branch, tag or commit on the hub; default: main. Not for local folders."""
     dtype: Literal["float32", "bfloat16", "float16"]
-    """Number format of the weights and activations."""
+    """Data type of the weights and activations."""
     attention: Literal["sdpa", "flash_attention_2"] = "sdpa"
-    """Attention implementation. Never eager: it changes the answers of real checkpoints and runs out of memory."""
+    """Attention implementation. No eager: it changes the answers of real checkpoints and runs out of memory."""
     image_layout: ImageLayout = "pair"
-    """Two images, or one: side by side when width ≤ height, else stacked."""
+    """`pair`: two images; `merged`: one, side by side if width ≤ height, else stacked."""
     pixel_budget: PixelBudget | None = None
-    """Pixels per image, for processors that take a budget; null keeps the processor's own."""
+    """Pixels per image, for processors with a pixel budget; null: the processor's default."""
     max_new_tokens: int = Field(ge=1, le=32_768)
-    """Longest answer in tokens; a longer one is cut and marked `length`."""
+    """Max tokens of an answer; longer answers are cut and marked `length`."""
     generation: int = Field(default=1, ge=1)
-    """Raise it to generate the answers again on purpose."""
+    """Increase to generate the answers again."""
     requires_gpu: Annotated[bool, NOT_IDENTITY] = False
     """The model requires a GPU."""
     device_map: Annotated[Literal["auto"] | None, NOT_IDENTITY] = None
-    """`auto` spreads the layers over all GPUs of the job (accelerate)."""
+    """`auto` splits the layers over all GPUs of the job (accelerate)."""
     batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
-    """Pairs at a time, each with all questions about it."""
+    """Pairs per batch, each with all questions about it."""
 
     can_be_probed: ClassVar[bool] = True
     can_be_sharded: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class TransformersModel(ModelEntry):
         if num_gpus and self.resources.gpu > num_gpus:
             advice.append(f"requests {self.resources.gpu} GPUs, but {num_gpus} are visible here.")
         if not Path(self.model).exists() and not self._is_cached():
-            advice.append(f"{self.model} is not in the cache; it is downloaded on first use.")
+            advice.append(f"{self.model} is not in the cache; it will be downloaded on first use.")
         return advice
 
     def _is_cached(self) -> bool:
@@ -77,13 +77,13 @@ class TransformersModel(ModelEntry):
 
 class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):
     backend: Literal["openai"]
-    """Asked over HTTP, at any endpoint that speaks OpenAI's chat completions."""
+    """Called over HTTP, at any endpoint with OpenAI's chat completions API."""
     image_layout: ImageLayout = "pair"
-    """Two images, or one: side by side when width ≤ height, else stacked."""
+    """`pair`: two images; `merged`: one, side by side if width ≤ height, else stacked."""
     images: Annotated[SentImages, Formerly("pictures")] = SentImages()
     """How images are sent."""
 
-    @field_validator("max_usd")  # the fields of EndpointModel come before it
+    @field_validator("max_usd")  # runs after the fields of EndpointModel
     @classmethod
     def _can_be_enforced(cls, max_usd: float | None, info: ValidationInfo) -> float | None:
         if max_usd is not None and info.data.get("prices", ...) is None:
@@ -99,9 +99,9 @@ class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):
 
 class ResponsesFileModel(ModelEntry):
     backend: Literal["responses_file"]
-    """Answers made elsewhere, read from a file."""
+    """Answers generated elsewhere, read from a file."""
     path: str = Field(min_length=1)
-    """JSON, JSONL or Parquet; relative paths start at the project's root."""
+    """JSON, JSONL or Parquet; relative paths start at the project root."""
 
     asks_questions: ClassVar[bool] = False
 

@@ -1,6 +1,6 @@
-"""What each model family needs to be told; all else is the same for every checkpoint that the Auto classes know.
+"""Special cases of model families; all other checkpoints of the Auto classes share the default behaviour.
 
-Adding a family is adding a row to `FAMILIES`, and only where it needs one: a family that is not listed gets `Family()`.
+To support a family with special needs, add a row to `FAMILIES`. Families that are not listed get `Family()`.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Family:
-    """The peculiarities of a model type.
+    """The special cases of a model type.
 
-    What needs no row is found from the checkpoint: a processor that crops gets squares of its crop size
-    (`processors.crop_side`), and the spans of a prompt come from its own chat template and tokenizer (`spans`).
+    Everything else is derived from the checkpoint: a processor that crops gets squares of its crop size
+    (`processors.crop_side`), and the spans of a prompt come from its chat template and tokenizer (`spans`).
     """
 
     sees_pairs: bool = True
-    """Trained on several pictures in one prompt; else `image_layout: merged` is the layout to use."""
+    """Trained on several images per prompt; if not, use `image_layout: merged`."""
     takes_pixel_budget: bool = False
-    """Resizes a picture to a number of pixels that may be chosen, by the processor's argument `size`."""
+    """Resizes images to a configurable number of pixels, with the processor's argument `size`."""
     uses_qwen_vl_utils: bool = False
-    """Its authors prepare pictures with the package qwen-vl-utils (which needs torchvision)."""
+    """Its authors preprocess images with the package qwen-vl-utils (which requires torchvision)."""
     processor_arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """Further arguments of each call of the processor."""
+    """Extra arguments for each call of the processor."""
     end_tokens: tuple[str, ...] = ()
-    """Tokens that end an answer beside those of the checkpoint's generation config."""
+    """Tokens that end an answer, in addition to those of the checkpoint's generation config."""
     answers_in_rows: bool = False
-    """Answers questions about the same pictures in one row (`row_generation`); tested for each that says so."""
+    """Can answer questions about the same images in one row (`row_generation`); tested for each such family."""
 
 
 _QWEN = Family(takes_pixel_budget=True, uses_qwen_vl_utils=True, answers_in_rows=True)
@@ -38,8 +38,8 @@ FAMILIES: Mapping[str, Family] = {
     "qwen2_5_vl": _QWEN,
     "qwen3_vl": _QWEN,
     "qwen3_vl_moe": _QWEN,
-    # Its processor tiles every picture unless told not to. Some of its language models came with another end token
-    # than the one that closes a turn of its chat template.
+    # Its processor tiles every image by default. The end token of some of its language models differs from the token
+    # that closes a turn in its chat template.
     "internvl": Family(
         processor_arguments={"crop_to_patches": False}, end_tokens=("<|im_end|>",), answers_in_rows=True
     ),
@@ -49,5 +49,5 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def family_of(model_type: str) -> Family:
-    """The family of a `config.model_type`."""
+    """The family for a `config.model_type`."""
     return FAMILIES.get(model_type, Family())

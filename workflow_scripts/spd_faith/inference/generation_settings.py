@@ -1,8 +1,8 @@
-"""Greedy decoding, stated in full, and what becomes of the generation settings that come with a checkpoint.
+"""Fully specified greedy decoding, and how the generation settings of a checkpoint are handled.
 
-`generate` of transformers takes each setting that a caller leaves out from the checkpoint's `generation_config.json`.
-Here nothing is left out, and this module alone reads that file: a setting is honoured where it says how an answer ends,
-and otherwise overridden and named in the log.
+`generate` of transformers takes every setting that the caller omits from the checkpoint's `generation_config.json`.
+Here no setting is omitted, and only this module reads that file: settings that define how an answer ends are honoured,
+all others are overridden and logged.
 """
 
 import json
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _FILE = "generation_config.json"
 
 HONOURED = object()
-"""Stands in the table beside a setting whose value is the checkpoint's."""
+"""Marks a setting in the table whose value comes from the checkpoint."""
 
 SETTINGS: Mapping[str, Any] = {
     # how an answer ends
@@ -37,11 +37,11 @@ SETTINGS: Mapping[str, Any] = {
     "max_time": None,
     # special tokens
     "bos_token_id": HONOURED,
-    "pad_token_id": HONOURED,  # as the tokenizer has it; padding is never attended to
+    "pad_token_id": HONOURED,  # from the tokenizer; padding is never attended to
     "decoder_start_token_id": HONOURED,
     "forced_bos_token_id": None,
     "forced_eos_token_id": None,
-    # the likeliest token, and one answer
+    # the most likely token, and one answer
     "do_sample": False,
     "num_beams": 1,
     "num_beam_groups": 1,
@@ -61,7 +61,7 @@ SETTINGS: Mapping[str, Any] = {
     "typical_p": 1.0,
     "epsilon_cutoff": 0.0,
     "eta_cutoff": 0.0,
-    # scores as the model gives them
+    # unmodified scores
     "repetition_penalty": 1.0,
     "encoder_repetition_penalty": 1.0,
     "no_repeat_ngram_size": 0,
@@ -76,7 +76,7 @@ SETTINGS: Mapping[str, Any] = {
     "renormalize_logits": False,
     "remove_invalid_values": False,
     "token_healing": False,
-    # one model, one token a step
+    # one model, one token per step
     "is_assistant": False,
     "num_assistant_tokens": 20,
     "num_assistant_tokens_schedule": "constant",
@@ -99,24 +99,24 @@ SETTINGS: Mapping[str, Any] = {
     "continuous_batching_config": None,
     "compile_config": None,
     "disable_compile": True,
-    # token ids alone come back
+    # return only token ids
     "return_dict_in_generate": False,
     "output_attentions": False,
     "output_hidden_states": False,
     "output_scores": False,
     "output_logits": False,
 }
-"""Each setting of `generate`: the value that is used whatever a checkpoint sets, or `HONOURED`."""
+"""Each setting of `generate`: the value used regardless of the checkpoint, or `HONOURED`."""
 
 _NO_SETTINGS = ("transformers_version", "_from_model_config", "_commit_hash")
 
 _FORWARD = {"use_cache": True, "return_dict": True, "output_attentions": False, "output_hidden_states": False}
-"""Fields of a model's config that change what a pass of the model returns, and what they are here."""
+"""Fields of a model's config that change what a forward pass returns, and the values used here."""
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """Greedy decoding up to an end that the checkpoint defines."""
+    """Greedy decoding up to an end defined by the checkpoint."""
 
     config: GenerationConfig
     end_tokens: list[int]
@@ -124,14 +124,14 @@ class Decoding:
 
     @property
     def max_new_tokens(self) -> int:
-        """Tokens of the longest answer."""
+        """Max tokens of an answer."""
         longest: int = self.config.max_new_tokens
         return longest
 
     def cut(self, ids: list[int], decode: Callable[[list[int]], str]) -> tuple[list[int], bool]:
-        """The ids of an answer up to its end, and whether it has one.
+        """(token ids up to the end of the answer, whether it has an end).
 
-        It ends with its first end token, or before that with the token that completes a stop string.
+        An answer ends with its first end token or with the token that completes a stop string, whichever is first.
         """
         end = next((number for number, token in enumerate(ids) if token in self.end_tokens), None)
         kept = ids if end is None else ids[: end + 1]
@@ -148,17 +148,15 @@ class Decoding:
 def greedy_decoding(
     entry: TransformersModel, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, of_family: Sequence[str]
 ) -> Decoding:
-    """How the entry's checkpoint answers; `of_family` are tokens that end an answer whatever the checkpoint sets.
+    """Decoding of the entry's checkpoint; `of_family` are end tokens in addition to those of the checkpoint.
 
-    What the checkpoint sets in vain is named in the log. The tokenizer is made to pad and to keep special tokens whole.
-    Raises `UserError` where the settings cannot be read.
+    Logs the settings of the checkpoint that are not used. Configures the tokenizer to pad and to keep special tokens
+    whole. Raises `UserError` if the settings cannot be read.
     """
     settings = read_settings(entry.model, entry.revision, config)
     if found := overridden(settings):
         listed = ", ".join(f"{name}={short(value)}" for name, value in found.items())
-        log.warning(
-            "%s: decoding is greedy; generation settings of the checkpoint that are not used: %s", entry.model, listed
-        )
+        log.warning("%s: decoding is greedy; ignoring generation settings of the checkpoint: %s", entry.model, listed)
     end_tokens = _end_tokens(entry.model, settings.get("eos_token_id"), tokenizer, of_family)
     _prepare_tokenizer(entry.model, tokenizer, end_tokens)
     positions = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
@@ -170,7 +168,7 @@ def greedy_decoding(
     own = {
         "eos_token_id": end_tokens or None,
         "pad_token_id": tokenizer.pad_token_id,
-        "stop_strings": None,  # `cut` looks for them
+        "stop_strings": None,  # handled by `cut`
         "max_new_tokens": entry.max_new_tokens,
         "bos_token_id": settings.get("bos_token_id"),
         "decoder_start_token_id": settings.get("decoder_start_token_id"),
@@ -182,9 +180,9 @@ def greedy_decoding(
 
 
 def read_settings(model: str, revision: str | None, config: PretrainedConfig) -> dict[str, Any]:
-    """The generation settings of a checkpoint; of an old one without a file for them, those in its config.
+    """The generation settings of a checkpoint; old checkpoints without a file for them have them in the config.
 
-    Raises `UserError` where the file is damaged.
+    Raises `UserError` if the file is damaged.
     """
     missing = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
     file = cached_file(model, _FILE, revision=revision, **missing)
@@ -197,17 +195,14 @@ def read_settings(model: str, revision: str | None, config: PretrainedConfig) ->
     try:
         settings = json.loads(Path(file).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{model}: {_FILE} is not JSON; download the checkpoint again\n  {error}") from error
+        raise UserError(f"{model}: {_FILE} is not valid JSON; download the checkpoint again\n  {error}") from error
     if not isinstance(settings, dict):
-        raise UserError(f"{model}: {_FILE} holds no JSON object; download the checkpoint again")
+        raise UserError(f"{model}: {_FILE} is not a JSON object; download the checkpoint again")
     return settings
 
 
 def overridden(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a checkpoint's settings that are not used, though they ask for something else than what is used.
-
-    Settings that this module does not know are among them.
-    """
+    """The settings of a checkpoint that are ignored and differ from the values used, unknown settings included."""
     return {
         name: value
         for name, value in sorted(settings.items())
@@ -220,12 +215,12 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def use_plain_forward(model: str, config: PretrainedConfig) -> None:
-    """Let a pass of the model return what it does by default, whatever a checkpoint's config asks for."""
+    """Make a forward pass return its default outputs, whatever the checkpoint's config requests."""
     parts = {"": config} | {f"{name}.": getattr(config, name, None) for name in config.sub_configs}
     for part, values in parts.items():
         for name, value in _FORWARD.items():
             if getattr(values, name, value) != value:
-                log.warning("%s: %s%s=%r of its config is not used", model, part, name, getattr(values, name))
+                log.warning("%s: ignoring %s%s=%r of its config", model, part, name, getattr(values, name))
                 setattr(values, name, value)
 
 
@@ -233,26 +228,26 @@ def _end_tokens(model: str, configured: Any, tokenizer: PreTrainedTokenizerBase,
     configured = configured if isinstance(configured, list) else [configured]
     known = [token for token in configured if type(token) is int and 0 <= token < len(tokenizer)]
     if strange := [token for token in configured if token is not None and token not in known]:
-        log.warning("%s: eos_token_id: no tokens of its tokenizer, and not used: %s", model, strange)
+        log.warning("%s: eos_token_id: ignoring values unknown to the tokenizer: %s", model, strange)
     if not known and tokenizer.eos_token_id is not None:
         known = [tokenizer.eos_token_id]
     vocabulary = tokenizer.get_vocab()
     known += [vocabulary[token] for token in of_family if token in vocabulary]
     if not known:
-        log.warning("%s: no token ends an answer (eos_token_id), so each goes on up to max_new_tokens", model)
+        log.warning("%s: no end token (eos_token_id); every answer runs to max_new_tokens", model)
     return sorted({*known})
 
 
 def _stop_strings(model: str, configured: Any) -> list[str]:
     configured = configured if isinstance(configured, list) else [configured]
     if strange := [text for text in configured if text is not None and not (isinstance(text, str) and text)]:
-        log.warning("%s: stop_strings: no texts, and not used: %s", model, strange)
+        log.warning("%s: stop_strings: ignoring values that are not texts: %s", model, strange)
     return [text for text in configured if isinstance(text, str) and text]
 
 
 def _prepare_tokenizer(model: str, tokenizer: PreTrainedTokenizerBase, end_tokens: Sequence[int]) -> None:
     tokenizer.split_special_tokens = False
-    if tokenizer.pad_token_id is None:  # padding is never attended to, so any token serves
+    if tokenizer.pad_token_id is None:  # padding is never attended to, so any token works
         if not end_tokens:
             raise UserError(f"{model}: its tokenizer has neither a pad_token nor an eos_token; set one of them")
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(end_tokens[0])

@@ -1,4 +1,4 @@
-"""Greedy answers of a loaded checkpoint to questions about image pairs."""
+"""Generates greedy answers of a loaded checkpoint to questions about image pairs."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -19,7 +19,7 @@ from spd_faith.inference.spans import PromptTokens
 
 
 class Generator:
-    """Answers prompts in rows that share the images of a pair, or else in batches of one question a pair."""
+    """Answers prompts in rows that share the images of a pair, or else in batches with one question per pair."""
 
     def __init__(self, checkpoint: Checkpoint, builder: PromptBuilder) -> None:
         self._model = checkpoint.model
@@ -29,16 +29,16 @@ class Generator:
         self._silent = silent_tokens({number: token.content for number, token in added.items() if token.special})
         self.answers_in_rows = (
             checkpoint.family.answers_in_rows
-            and checkpoint.entry.attention == "sdpa"  # takes a mask for each question
+            and checkpoint.entry.attention == "sdpa"  # supports a mask per question
             and attends_to_all(checkpoint.model)
         )
         """Whether questions about the same images share a row."""
 
     @torch.inference_mode()
     def generate(self, questions: Sequence[Shown]) -> list[Generation]:
-        """Answer the questions, those about the same images (the same two objects) in one row.
+        """Answer the questions; those about the same images (the same two objects) share one row.
 
-        Where the model cannot do that, a left-padded batch holds one question about each image pair.
+        If the model does not support that, each left-padded batch holds one question per image pair.
         """
         groups = group_by_image_pair(questions)
         found = self._found_in_rows(questions, groups)
@@ -51,7 +51,7 @@ class Generator:
         return [found[number] for number in range(len(questions))]
 
     def _found_in_rows(self, questions: Sequence[Shown], groups: list[list[int]]) -> dict[int, Generation] | None:
-        """The answers by the questions' numbers; None where the questions share no images or cannot share a row."""
+        """The answers by question number; None if the questions share no images or cannot share a row."""
         if len(groups) == len(questions) or not self.answers_in_rows:
             return None
         inputs, prompts = self._builder.build_groups([[questions[number] for number in group] for group in groups])
@@ -63,7 +63,7 @@ class Generator:
         return found
 
     def _begin_with_images(self, prompts: list[PromptTokens]) -> bool:
-        """Whether what the prompts begin with alike includes all of their images."""
+        """Whether the common prefix of the prompts includes all of their images."""
         image_token = self._builder.image_token_id
         shared = tokens_in_common([prompt.token_ids for prompt in prompts])
         return all(int((prompt.token_ids == image_token).nonzero()[-1]) < shared - 1 for prompt in prompts)

@@ -1,4 +1,4 @@
-"""Pictures as a model gets them: decoded, upright, RGB, laid out as a pair or merged into one."""
+"""Prepares images for a model: decodes them as upright RGB and composes them as a pair or as one merged image."""
 
 import io
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ Rectangle = tuple[int, int, int, int]  # left, top, width, height
 
 
 def decode(encoded: bytes) -> Image.Image:
-    """An encoded picture as upright RGB, on white where it is transparent. Raises `ValueError` if it cannot be read."""
+    """Decode an image as upright RGB, with transparency on white. Raises `ValueError` if it cannot be read."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             return _opaque(ImageOps.exif_transpose(image))
-    except Exception as error:  # Pillow's decoders tell of broken bytes by SyntaxError, struct.error and others
+    except Exception as error:  # for broken bytes Pillow raises SyntaxError, struct.error and others
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
@@ -25,38 +25,38 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if image.mode.startswith("I;16"):  # converting 16 bits of grey would clip them at 255
+    if image.mode.startswith("I;16"):  # convert() would clip 16-bit grey at 255
         image = image.point(lambda level: level / 256).convert("L")
     return image.convert("RGB")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the pictures of a pair lie on one picture that a model is shown; in pixels."""
+    """Positions in pixels of the pair's images on one image shown to the model."""
 
     size: Size
     places: Mapping[int, Rectangle]
-    """Of the pair's first picture (0), second (1), or both."""
+    """Position of the pair's first image (0), its second (1), or both."""
 
 
 def alone(size: Size, number: int) -> Layout:
-    """A picture of the pair as it is."""
+    """One image of the pair, unchanged."""
     return Layout(size, {number: (0, 0, *size)})
 
 
 def alone_on_square(size: Size, number: int, side: int) -> Layout:
-    """A picture of the pair, scaled to fit a square and centred on it."""
+    """One image of the pair, scaled to fit a square and centred on it."""
     width, height = _fit(size, max(size), side)
     return Layout((side, side), {number: ((side - width) // 2, (side - height) // 2, width, height)})
 
 
 def merged(size: Size) -> Layout:
-    """Side by side when width ≤ height, else stacked; both pictures get the size of the first."""
+    """Side by side if width ≤ height, else stacked; both images get the size of the first."""
     return _joined(size, _is_side_by_side(size))
 
 
 def merged_on_square(size: Size, side: int) -> Layout:
-    """The pair laid out as by `merged`, scaled to fit a square and centred on it."""
+    """The pair composed as by `merged`, scaled to fit a square and centred on it."""
     small = _joined(_fit(size, max(merged(size).size), side), _is_side_by_side(size))
     right, down = ((side - length) // 2 for length in small.size)
     places = {
@@ -66,9 +66,9 @@ def merged_on_square(size: Size, side: int) -> Layout:
 
 
 def compose(layout: Layout, pair: tuple[Image.Image, Image.Image]) -> Image.Image:
-    """The image that the model is shown, grey where no image of the pair is.
+    """The image shown to the model, with a grey background.
 
-    Each image is resized by itself, so that neither the other image nor the grey bleeds over its border.
+    Each image is resized separately, so that neither the other image nor the background bleeds over its border.
     """
     shown = Image.new("RGB", layout.size, _GREY)
     for number, (left, top, width, height) in layout.places.items():
@@ -77,7 +77,7 @@ def compose(layout: Layout, pair: tuple[Image.Image, Image.Image]) -> Image.Imag
 
 
 def merge(original: Image.Image, modified: Image.Image) -> Image.Image:
-    """One image of two."""
+    """Merge two images into one."""
     return compose(merged(original.size), (original, modified))
 
 
@@ -93,7 +93,7 @@ def _joined(size: Size, side_by_side: bool) -> Layout:
 
 
 def _fit(size: Size, longest: int, side: int) -> Size:
-    """`size` scaled by side / longest, rounded down, so that two of them side by side never exceed the side."""
+    """`size` scaled by side / longest, rounded down, so that two images next to each other never exceed the side."""
     width, height = size
     return max(1, width * side // longest), max(1, height * side // longest)
 

@@ -1,4 +1,4 @@
-"""Answers made elsewhere as the responses of a model: matched to the samples, one row per sample and task."""
+"""Turns answers generated elsewhere into responses of a model: one row per sample and task."""
 
 import logging
 from collections import defaultdict
@@ -16,45 +16,45 @@ from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answe
 from spd_faith.inference.answers import Answer, failed
 
 log = logging.getLogger(__name__)
-_NAMED = 10  # names in a list that a person reads
-NOT_ASKED = ""  # prompt_sha: nobody knows which prompt was answered
+_MAX_NAMES = 10  # names to list in messages
+NOT_ASKED = ""  # prompt_sha: the prompt is unknown
 
 
 @dataclass(frozen=True)
 class ImportedResponses:
-    rows: list[dict[str, Any]]  # of `RESPONSES`
+    rows: list[dict[str, Any]]  # rows of `RESPONSES`
     unknown: list[str]  # ids in the file that are not in the dataset
-    ambiguous: list[str]  # ids in the file that more than one sample bears
+    ambiguous: list[str]  # ids in the file that match more than one sample
     missing: list[tuple[str, str]]  # (sample, task) without an answer
-    texts: dict[tuple[str, str], str]  # of (sample, task), as the file holds them
+    texts: dict[tuple[str, str], str]  # by (sample, task), as in the file
 
     def counts(self) -> dict[str, Any]:
-        """How many ids and answers went astray, and the first of their names."""
+        """The numbers of unmatched ids and missing answers, with the first names of each."""
         missing = [f"{sample_id} ({task})" for sample_id, task in self.missing]
         lists = {"unknown": self.unknown, "ambiguous": self.ambiguous, "missing": missing}
-        return {name: {"count": len(names), "first": names[:_NAMED]} for name, names in lists.items()}
+        return {name: {"count": len(names), "first": names[:_MAX_NAMES]} for name, names in lists.items()}
 
 
 def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
-    """The answers of a file about the rows of `samples`, which has sample_id, split, image_id and control.
+    """The answers in a file about `samples`, which has sample_id, split, image_id and control.
 
-    A record's id is a sample_id, or an image_id that one sample bears: of the record's split if it names one; controls
-    are found by sample_id alone. Raises `UserError` where two records answer one question, or none is of the dataset.
+    A record's id is a sample_id, or an image_id that matches one sample (of the record's split, if given); controls
+    match by sample_id only. Raises `UserError` if two records answer one question, or if no record matches the dataset.
     """
-    find = SampleFinder(samples.select(["sample_id", "split", "image_id", "control"]).to_pylist())
+    samples_of = SampleFinder(samples.select(["sample_id", "split", "image_id", "control"]).to_pylist())
     sample_ids = [str(sample_id) for sample_id in samples["sample_id"].to_pylist()]
     found: list[tuple[str, GivenAnswers]] = []
     unknown: list[str] = []
     ambiguous: list[str] = []
     for record in file.records:
-        named = find(record)
+        named = samples_of(record)
         if len(named) == 1:
             found.append((named[0], record))
         else:
             (ambiguous if named else unknown).append(record.id)
     if not found:
         expected = ", ".join(sample_ids[:3])
-        what = f"none of its {len(file.records)} records is about a sample of the dataset"
+        what = f"none of its {len(file.records)} records matches a sample of the dataset"
         raise UserError(
             error_at(str(file.path), what, ", ".join([*unknown, *ambiguous][:3]), f"ids such as {expected}")
         )
@@ -66,7 +66,7 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
 
 
 class SampleFinder:
-    """Finds samples by the id of a record; `samples` have sample_id, split, image_id and control."""
+    """Looks up samples by the id of a record; `samples` have sample_id, split, image_id and control."""
 
     def __init__(self, samples: Iterable[Mapping[str, Any]]) -> None:
         self._ids = set()
@@ -78,14 +78,14 @@ class SampleFinder:
                     self._by_image[split, sample["image_id"]].append(sample["sample_id"])
 
     def __call__(self, record: GivenAnswers) -> list[str]:
-        """The samples that a record may be about."""
+        """The samples that a record matches."""
         return [record.id] if record.id in self._ids else self._by_image.get((record.split, record.id), [])
 
 
 def response_rows(
     keys: Iterable[tuple[str, str]], answered: Mapping[tuple[str, str], GivenAnswers]
 ) -> list[dict[str, Any]]:
-    """Rows of `RESPONSES`, one for each of `keys`, which are (sample id, task)."""
+    """Rows of `RESPONSES`, one per (sample id, task) in `keys`."""
     rows = []
     for sample_id, task in keys:
         record = answered.get((sample_id, task))
@@ -113,16 +113,16 @@ def _answer(record: GivenAnswers, task: str) -> Answer:
     )
 
 
-def tell(imported: ImportedResponses, samples: int) -> None:
-    """Log what was found, and what was not."""
+def log_import(imported: ImportedResponses, samples: int) -> None:
+    """Log the number of imported answers, and what is missing or unmatched."""
     found = len(imported.rows) - len(imported.missing)
     log.info("%d answers about %d samples", found, samples)
     meanings = {
         "unknown": "ids in the file are not in the dataset",
-        "ambiguous": "ids in the file are borne by more than one sample; give `split` too, or the whole sample_id",
-        "missing": "answers are not in the file; each has a row with its error, and scores 0",
+        "ambiguous": "ids in the file match more than one sample; add `split`, or use the full sample_id",
+        "missing": "answers are missing in the file; each gets a row with an error and scores 0",
     }
-    for name, told in imported.counts().items():
-        if told["count"]:
-            more = ", …" if told["count"] > len(told["first"]) else ""
-            log.warning("%d %s: %s%s", told["count"], meanings[name], ", ".join(told["first"]), more)
+    for name, summary in imported.counts().items():
+        if summary["count"]:
+            more = ", …" if summary["count"] > len(summary["first"]) else ""
+            log.warning("%d %s: %s%s", summary["count"], meanings[name], ", ".join(summary["first"]), more)

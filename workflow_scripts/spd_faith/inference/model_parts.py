@@ -1,4 +1,4 @@
-"""The parts of a loaded model, with the types that transformers leaves out."""
+"""The parts of a loaded model, with types that transformers does not declare."""
 
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ def text_decoder(model: PreTrainedModel) -> nn.Module:
 
 
 def output_head(model: PreTrainedModel) -> nn.Linear:
-    """The layer that turns the last states into logits."""
+    """The layer that maps the last hidden states to logits."""
     return cast(nn.Linear, cast(Any, model).get_output_embeddings())
 
 
@@ -22,7 +22,7 @@ def text_config(config: PretrainedConfig) -> PretrainedConfig:
 
 
 def attends_to_all(model: PreTrainedModel) -> bool:
-    """Whether each layer of the decoder attends to all previous tokens, not only to a window of the last ones."""
+    """Whether every decoder layer attends to all previous tokens, without a sliding window."""
     config = text_config(model.config)
     kinds = getattr(config, "layer_types", None)
     return set(kinds) == {"full_attention"} if kinds else getattr(config, "sliding_window", None) is None

@@ -1,4 +1,4 @@
-"""Models that people name to a command: by key, by folder or by id."""
+"""Resolves the model that a user names on the command line: a key, a folder or a hub id."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ _REFERENCE_MODELS = Path("resources/models")
 
 
 def named_model(name: str, models_file: Path) -> TransformersModel:
-    """The entry of a key of the models file, or of a local folder or an id on the Hugging Face hub.
+    """The entry for a key in the models file, a local folder or an id on the Hugging Face hub.
 
-    The registry's entry counts where it has one of that folder or id, else a plain one. Raises `UserError` where there
-    is no such model, or it does not run in this process.
+    For a folder or id, uses the registry's entry if there is one, else a default entry. Raises `UserError` if there is
+    no such model, or if it does not run in this process.
     """
     entries = MODELS.load(models_file)
     keys = [key for key, entry in entries.items() if name in (key, getattr(entry, "model", None))]
@@ -32,5 +32,5 @@ def _plain_entry(name: str) -> TransformersModel:
 
 
 def is_reference_model(entry: TransformersModel) -> bool:
-    """Whether its attention and maps were trained to point at what differs, which whoever shows them says."""
+    """Whether the model was trained to attend to the differences, which must be stated next to its maps."""
     return Path(entry.model).resolve().parent == _REFERENCE_MODELS.resolve()

@@ -1,4 +1,4 @@
-"""Engine `openai`: any endpoint that speaks OpenAI's chat completions."""
+"""Engine `openai`: any endpoint with OpenAI's chat completions API."""
 
 import asyncio
 import base64
@@ -15,18 +15,18 @@ from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import most_image_tokens, most_text_tokens
+from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
 from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.images import decode, merge
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
 
-_JPEG = {"quality": 95, "subsampling": 0}  # a recoloured object must not lose its colour to subsampling
+_JPEG = {"quality": 95, "subsampling": 0}  # chroma subsampling could hide a colour change
 
 
 class OpenAIAnswerer:
-    """Asks a model at an endpoint, several questions at a time."""
+    """Asks a model at an endpoint several questions concurrently."""
 
     def __init__(
         self,
@@ -37,8 +37,8 @@ class OpenAIAnswerer:
         environment: Mapping[str, str] = os.environ,
         charges: Charges | None = None,
     ) -> None:
-        """`spent_usd` counts towards the entry's `max_usd`, and `charges` keeps what is added to it; `slots` is the
-        folder that bounds calls over jobs.
+        """`spent_usd` counts towards the entry's `max_usd`, and `charges` records further spending; `slots` is the
+        folder that limits concurrent calls across jobs.
         """
         self._entry = entry
         self._key = key
@@ -50,23 +50,23 @@ class OpenAIAnswerer:
 
     @property
     def provenance(self) -> Provenance:
-        """The revision is the name that the endpoint last answered under, often a dated snapshot; the entry's before.
+        """The revision is the model name in the last response, often a dated snapshot; before that, the entry's.
 
-        Images were sent with the longer side of so many pixels at most, in that format.
+        The pixel backend states the max side and the format of the images sent.
         """
         sent = f"sent {self._entry.images.max_side} {self._entry.images.format}"
         engine = {"endpoint": self._entry.base_url, "openai": version("openai")}
         return Provenance(self._entry.model, None, sent, engine, self._served)
 
     def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
-        """Always: what an endpoint serves is known only from answers, and paid ones are not thrown away for it."""
+        """Always true: only the answers show what an endpoint serves, and paid answers are never discarded."""
         return True
 
     def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
-        """Each question with its outcome, as soon as it is there; no more than `concurrency` are held at a time.
+        """Yield each question with its outcome as soon as it is ready; at most `concurrency` are in flight.
 
-        Raises `UserError`, after the outcomes of all calls in flight, where nothing more is to be asked: no such key or
-        model, an outage, refusals alone, `max_usd`.
+        Raises `UserError`, after yielding the outcomes of all calls in flight, if the job must stop: an invalid key or
+        model, an outage, only refusals, `max_usd`.
         """
         with asyncio.Runner() as runner:
             endpoint = Endpoint(
@@ -86,14 +86,14 @@ class OpenAIAnswerer:
         try:
             images = self._compose(decode(question.original), decode(question.modified))
         except ValueError as error:
-            return failed(f"picture: {error}", attempts=0)
+            return failed(f"image: {error}", attempts=0)
         content = [
             *(image_part(image, self._entry.images.format) for image in images),
             {"type": "text", "text": question.text},
         ]
         known = self._entry.image_tokens
-        most_tokens = most_text_tokens(question.text) + sum(most_image_tokens(*one.size, known) for one in images)
-        reply = await endpoint.ask([{"role": "user", "content": content}], most_tokens, self._entry)
+        max_tokens = max_text_tokens(question.text) + sum(max_image_tokens(*one.size, known) for one in images)
+        reply = await endpoint.ask([{"role": "user", "content": content}], max_tokens, self._entry)
         self._served = reply.model or self._served
         return _as_answer(reply)
 
@@ -104,7 +104,7 @@ class OpenAIAnswerer:
 
 
 def image_part(image: Image.Image, format: str) -> dict[str, Any]:
-    """A picture as a part of a message, encoded as `jpeg` or `png`."""
+    """An image as part of a message, encoded as `jpeg` or `png`."""
     file = io.BytesIO()
     image.save(file, format=format, **(_JPEG if format == "jpeg" else {}))
     url = f"data:image/{format};base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -112,7 +112,7 @@ def image_part(image: Image.Image, format: str) -> dict[str, Any]:
 
 
 def reduced(image: Image.Image, max_side: int) -> Image.Image:
-    """The picture, with no side longer than `max_side` pixels."""
+    """The image, downscaled if a side is longer than `max_side` pixels."""
     longest = max(image.size)
     if longest <= max_side:
         return image
@@ -123,7 +123,7 @@ def reduced(image: Image.Image, max_side: int) -> Image.Image:
 def _as_answer(reply: Reply) -> Answer:
     if reply.error is not None:
         return failed(reply.error, reply.attempts, reply.seconds, reply.usd)
-    text, within = split_reasoning(reply.text)  # some servers send reasoning apart and leave some in the text too
+    text, within = split_reasoning(reply.text)  # some servers send reasoning separately but also leave some in the text
     parts = dict.fromkeys(part for part in (reply.reasoning, within) if part is not None)
     return Answer(
         response_text=text,

@@ -1,4 +1,4 @@
-"""Processors of any family, with and without torchvision."""
+"""Loads processors of any family, with or without torchvision."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
-    """The processor of a checkpoint, padding on the left.
+    """The processor of a checkpoint, padding on the left, without its video part.
 
-    No video is ever shown here, and transformers refuses to load a processor whose video part is missing: without
-    torchvision always, with it where the checkpoint has no settings for one. So that part is left out. Images are
-    prepared with torchvision where it imports, else with PIL.
-    Raises `UserError` where the checkpoint lacks a part that questions about images need.
+    Videos are not used here, and transformers refuses to load a processor without its video part: always without
+    torchvision, and with it if the checkpoint has no video settings. Images are preprocessed with torchvision if it is
+    available, else with PIL.
+    Raises `UserError` if the checkpoint is missing a part required for questions about images.
     """
     from transformers import AutoProcessor
     from transformers.utils.import_utils import is_torchvision_available
@@ -25,16 +25,16 @@ def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
     auto_class: Any = AutoProcessor
     with without_video_processors():
         processor = auto_class.from_pretrained(model, revision=revision, trust_remote_code=False, **backend)
-    for part in ("tokenizer", "image_processor"):  # AutoProcessor falls back to whichever part there is
+    for part in ("tokenizer", "image_processor"):  # AutoProcessor falls back to whatever part exists
         if not hasattr(processor, part):
             raise UserError(
-                f"{model}: no processor for text with images: {type(processor).__name__} has no {part}"
+                f"{model}: no processor for images and text: {type(processor).__name__} has no {part}"
                 " (is there a preprocessor_config.json or processor_config.json?)"
             )
     if not processor.chat_template:
         raise UserError(f"{model}: the processor has no chat template (chat_template.jinja)")
     if getattr(processor, "image_token", None) is None:
-        raise UserError(f"{model}: {type(processor).__name__} names no image token")
+        raise UserError(f"{model}: {type(processor).__name__} has no image token")
     processor.tokenizer.padding_side = "left"
     loaded: ProcessorMixin = processor
     return loaded
@@ -42,7 +42,7 @@ def load_processor(model: str, revision: str | None = None) -> "ProcessorMixin":
 
 @contextmanager
 def without_video_processors() -> Iterator[None]:
-    """Let processors be built and loaded without their video part."""
+    """Allow building and loading processors without their video part."""
     from transformers import ProcessorMixin
 
     base: Any = ProcessorMixin
@@ -60,9 +60,9 @@ def without_video_processors() -> Iterator[None]:
 
 
 def crop_side(image_processor: Any) -> int | None:
-    """Side in pixels of the square that an image processor cuts from the middle of an image; None if it cuts none.
+    """Side in pixels of an image processor's center crop; None if it does not crop.
 
-    One that lays a grid of tiles over an image (LLaVA-NeXT) crops the tiles, which are squares of that side already.
+    Processors that tile images (LLaVA-NeXT) crop the tiles, which already have this size; they count as not cropping.
     """
     if not getattr(image_processor, "do_center_crop", False) or getattr(image_processor, "image_grid_pinpoints", None):
         return None

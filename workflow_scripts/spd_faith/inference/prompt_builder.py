@@ -1,4 +1,4 @@
-"""Questions about image pairs as inputs of a model: composed images, the chat template, token ids, their spans."""
+"""Turns questions about image pairs into model inputs: composed images, chat template, token ids, spans."""
 
 import math
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from spd_faith.inference.spans import Message, PromptSpans, PromptText, PromptTo
 
 
 class PromptBuilder:
-    """Builds the prompts of one checkpoint with its processor; needs no weights."""
+    """Builds the prompts of one checkpoint with its processor; does not need the weights."""
 
     def __init__(self, entry: TransformersModel, processor: ProcessorMixin, family: Family) -> None:
-        """`entry` decides the layout of the images and their pixel budget."""
+        """`entry` sets the image layout and the pixel budget."""
         self.processor: Any = processor  # transformers does not type its parts
         self._entry = entry
         self._family = family
@@ -36,21 +36,21 @@ class PromptBuilder:
 
     @property
     def pad_token_id(self) -> int:
-        """The token that fills up shorter prompts."""
+        """The padding token."""
         return cast(int, self.tokenizer.pad_token_id)
 
     @property
     def image_token_id(self) -> int:
-        """The token that stands for each part of an image."""
+        """The placeholder token for image patches."""
         return cast(int, self.tokenizer.convert_tokens_to_ids(self.processor.image_token))
 
     def decode(self, token_ids: list[int]) -> str:
-        """The text of tokens, special ones included."""
+        """The text of the tokens, special ones included."""
         return cast(str, self.tokenizer.decode(token_ids))
 
     @property
     def pixel_backend(self) -> str:
-        """Which package resizes images; their pixels differ by up to 0.17 standard deviations."""
+        """The package that resizes images; between packages, pixels differ by up to 0.17 standard deviations."""
         if self._square or not is_torchvision_available():
             return "pil"
         return "qwen_vl_utils" if self._family.uses_qwen_vl_utils else "torchvision"
@@ -63,15 +63,16 @@ class PromptBuilder:
     def build_groups(self, groups: Sequence[Sequence[Shown]]) -> tuple[BatchFeature, list[list[PromptTokens]]]:
         """The model's inputs for the first question of each group, left-padded, and the prompts of all questions.
 
-        The questions of a group are about the same images, which are prepared once.
-        Raises `UserError` where the processor does not say how it expands images.
+        The questions of a group share their images, which are preprocessed once.
+        Raises `UserError` if the processor does not report how it expands images.
         """
         messages = [self._message(group[0]) for group in groups]
         rendered = [self._render([message]) for message in messages]
         inputs = self._process(rendered, messages, return_text_replacement_offsets=True)
         all_expansions = inputs.pop("text_replacement_offsets", [])
         if [len(expansions) for expansions in all_expansions] != [len(_images_of(message)) for message in messages]:
-            raise UserError(f"{self._entry.model}: {type(self.processor).__name__} does not say how it expands images")
+            name = type(self.processor).__name__
+            raise UserError(f"{self._entry.model}: {name} does not report how it expands images")
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
         rows = zip(groups, messages, rendered, inputs["input_ids"], lengths, all_expansions, strict=True)
         prompts = []
@@ -87,13 +88,13 @@ class PromptBuilder:
         return PromptTokens(message, text, torch.tensor(self._tokenize(text)["input_ids"]))
 
     def spans(self, prompt: PromptTokens) -> PromptSpans:
-        """Where the parts of a prompt are. Raises `UserError` where its chat template changes them."""
+        """The spans of a prompt's parts. Raises `UserError` if its chat template changes them."""
         parts = locate(prompt.message, self._render)
         offsets = self._tokenize(prompt.text, return_offsets_mapping=True)["offset_mapping"]
         return prompt_spans(prompt.token_ids.tolist(), offsets, prompt.text, parts, self.image_token_id)
 
     def layouts(self, original: Size, modified: Size) -> list[Layout]:
-        """How a pair of these sizes is shown, image by image; on squares where the processor would crop to one."""
+        """The layout of each image for a pair of these sizes; squares if the processor would crop to one."""
         merge = self._entry.image_layout == "merged"
         if self._square and merge:
             return [merged_on_square(original, self._square)]
@@ -113,7 +114,7 @@ class PromptBuilder:
 
     def _special_tokens(self, prompt: str) -> dict[str, Any]:
         begin = self.tokenizer.bos_token
-        # where the template wrote the first one, the tokenizer would write it again
+        # if the template added the BOS token, the tokenizer must not add it again
         return {"add_special_tokens": False} if begin and prompt.startswith(begin) else {}
 
     # ---- images ------------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ class PromptBuilder:
     def _process(self, prompts: list[str], messages: list[Message], **more: Any) -> BatchFeature:
         images: list[Any] = [_images_of(message) for message in messages]
         arguments: dict[str, Any] = {"return_attention_mask": True, **self._family.processor_arguments, **more}
-        if self._square:  # they have the size already
+        if self._square:  # already resized
             arguments |= {"do_resize": False, "do_center_crop": False}
         elif self.pixel_backend == "qwen_vl_utils":
             images = [self._resized_by_qwen_vl_utils(message) for message in messages]
@@ -146,10 +147,10 @@ class PromptBuilder:
         return process_vision_info([message], image_patch_size=self.processor.image_processor.patch_size)[0]
 
     def _pixel_limits(self, size: Size) -> dict[str, int]:
-        """What qwen-vl-utils reads beside an image of that size: the entry's budget, else the processor's own.
+        """Arguments of qwen-vl-utils for an image of this size: the entry's pixel budget, else the processor's.
 
-        It rounds a side of a long, thin image down to nothing (0.0.14); such an image gets the size that the processor
-        itself would choose, which keeps one token across.
+        For long, thin images it rounds a side down to 0 (0.0.14); these get the size that the processor itself would
+        choose, which keeps at least one token per side.
         """
         if not self._family.uses_qwen_vl_utils:
             return {}
@@ -158,7 +159,7 @@ class PromptBuilder:
         limits: dict[str, int] = self._entry.pixel_budget.model_dump() if self._entry.pixel_budget else own
         token_side = image_processor.patch_size * image_processor.merge_size
         whole_tokens = [max(1, round(side / token_side)) * token_side for side in size]
-        is_reduced = math.prod(whole_tokens) > limits["max_pixels"]  # the pixels themselves may be few enough
+        is_reduced = math.prod(whole_tokens) > limits["max_pixels"]  # rounding up to whole tokens may exceed the limit
         if is_reduced and min(size) * math.sqrt(limits["max_pixels"] / (size[0] * size[1])) < token_side:
             height, width = smart_resize(size[1], size[0], factor=token_side, **limits)
             return {"resized_height": height, "resized_width": width}

@@ -1,7 +1,7 @@
-"""Questions about the same images: what their prompts begin with alike, and how to read that once.
+"""Groups questions about the same images, so that the common prefix of their prompts is processed once.
 
-Their prompts begin alike: system turn, images, the first words. Whoever reads several of them as one row reads that
-once, and then what each prompt has of its own.
+The prompts share the system turn, the images and the first words. Processing several as one row means processing this
+prefix once, and then the rest of each prompt.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from spd_faith.inference.batches import Shown
 
 
 def group_by_image_pair(questions: Sequence[Shown]) -> list[list[int]]:
-    """The numbers of the questions, together where the images are the same two objects."""
+    """Question numbers, grouped by image pair (the same two objects)."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for number, (_, original, modified) in enumerate(questions):
         groups[id(original), id(modified)].append(number)
@@ -22,16 +22,16 @@ def group_by_image_pair(questions: Sequence[Shown]) -> list[list[int]]:
 
 
 def tokens_in_common(prompts: Sequence[torch.Tensor]) -> int:
-    """How many tokens all prompts begin with; less than any has, for an answer begins at a prompt's last token."""
+    """Length of the common prefix in tokens; shorter than any prompt, because generation needs its last token."""
     shortest = min(map(len, prompts)) - 1
     beginnings = torch.stack([prompt[:shortest] for prompt in prompts])
     return int((beginnings == beginnings[0]).all(dim=0).long().cumprod(dim=0).sum())
 
 
 def pad_on_the_right(inputs: BatchFeature, kept: Sequence[int], width: int, padding: int) -> None:
-    """Turn what has one value a token from left padding to right padding: of each prompt the first tokens, `kept`.
+    """Convert per-token inputs from left to right padding, keeping the first `kept` tokens of each prompt.
 
-    Rows that are not generated from by `generate` are padded so: every model counts positions from a row's first token.
+    Outside of `generate`, rows need right padding: every model counts positions from the first token of a row.
     """
     before = inputs["attention_mask"]
     starts = (before.shape[1] - before.sum(dim=1)).tolist()

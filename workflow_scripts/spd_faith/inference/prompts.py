@@ -1,4 +1,4 @@
-"""The prompts: one text file per task, the published question in its first line."""
+"""The prompts: one text file per task, with the published question in the first line."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Prompt:
 
 
 def task_of(question: str) -> str:
-    """The task that a question in someone's own words belongs to; `describe` where it is no question of yes or no."""
+    """The task that a free-form question belongs to; `describe` unless it is a yes/no question."""
     words = set(re.findall(r"[a-z]+", question.lower()))
     if words & {"how", "what", "which", "describe", "list", "where", "find", "many"}:
         return "describe"
@@ -31,7 +31,7 @@ def task_of(question: str) -> str:
 
 
 def opens_with(prompt: str, question: str) -> bool:
-    """Whether a prompt opens with that question, give or take case, marks and the articles."""
+    """Whether a prompt starts with this question, ignoring case, punctuation and articles."""
     published, asked = (
         [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
         for text in (prompt.partition("\n")[0], question)
@@ -45,7 +45,7 @@ def load_prompts(folder: Path, tasks: Sequence[str] = TASKS) -> dict[str, Prompt
     for task in tasks:
         path = Path(folder) / f"{task}.txt"
         if not path.is_file():
-            raise UserError(f"{path}: no such prompt. Every task ({', '.join(tasks)}) needs one.")
+            raise UserError(f"{path}: no such prompt. Every task ({', '.join(tasks)}) requires one.")
         try:
             text = path.read_text(encoding="utf-8").strip()
         except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Questions to a model, and the keys under which their answers are kept."""
+"""Questions to a model, and the keys of their answers in the journal."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ _PAIRS_PER_BATCH = 16
 
 
 class QuestionId(NamedTuple):
-    """What a question is known by within a dataset."""
+    """Identifies a question within a dataset."""
 
     sample_id: str
     task: str
@@ -23,7 +23,7 @@ class QuestionId(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What a model is asked: a prompt's text and an image pair, encoded as published."""
+    """A question to a model: the prompt text and an image pair, encoded as published."""
 
     sample_id: str
     task: str
@@ -39,7 +39,7 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionKey:
-    """A question to one model, without its images; `key` is the sha256 of all that decides its answer."""
+    """A question to one model, without its images; `key` is the sha256 of everything that determines the answer."""
 
     sample_id: str
     task: str
@@ -55,9 +55,9 @@ class QuestionKey:
 def question_keys(
     images: Iterable[Mapping[str, str]], prompts: Mapping[str, Prompt], identity: Mapping[str, Any]
 ) -> list[QuestionKey]:
-    """The questions about each pair, task by task; `pictures` has sample_id, original_sha256 and modified_sha256.
+    """The questions about each pair, task by task; `images` has sample_id, original_sha256 and modified_sha256.
 
-    Equal keys mean equal questions: the same model and settings (`identity`), prompt and pictures.
+    Equal keys mean equal questions: the same model and settings (`identity`), prompt and images.
     """
     pairs = list(images)
     return [
@@ -73,7 +73,7 @@ def _key(identity: Mapping[str, Any], prompt: Prompt, pair: Mapping[str, str]) -
 
 
 def read_questions(images: Path, asked: Iterable[QuestionId], prompts: Mapping[str, Prompt]) -> Iterator[Question]:
-    """The questions `asked`, with their images from the table of images, a few pairs in memory at a time."""
+    """The questions `asked` with their images from the images table; only a few pairs are in memory at a time."""
     tasks: dict[str, list[str]] = {}
     for sample_id, task in asked:
         tasks.setdefault(sample_id, []).append(task)

@@ -1,4 +1,4 @@
-"""A thinking model's reasoning, separated from its answer."""
+"""Separates a thinking model's reasoning from its answer."""
 
 import re
 from collections import defaultdict
@@ -13,15 +13,15 @@ _BY_TEXT = {markers.opening.lower(): (markers, True) for markers in REASONING} |
 }
 _BEFORE_A_BLOCK = re.compile(r"(?:\A|\n|[.!?…>\]▷])\s*(?:<\|start\|>assistant)?\Z")
 _ON_ITS_OWN_LINE = re.compile(r"\n[ \t]*\Z")
-_LOOKED_BACK = 64  # characters before a marker that decide whether it opens a block
-_LONGEST_MENTION = 20  # characters between markers that a sentence only speaks of: "<think> and </think>"
+_LOOKED_BACK = 64  # characters before a marker to check whether it opens a block
+_LONGEST_MENTION = 20  # characters between markers that are only mentioned: "<think> and </think>"
 _WORD = re.compile(r"\S")
 _TURN_MARKS = re.compile(r"(?:<\|end\|>|<\|start\|>assistant)+\s*\Z")  # before harmony's next message
 _QUOTES = "\"'`“”‘’"
 
 
 class _Mark(NamedTuple):
-    """A marker in a text; `partner` is the closing one of an opening one, None where there is none."""
+    """A marker in a text; `partner` is the closing marker of an opening one, if any."""
 
     start: int
     end: int
@@ -31,11 +31,11 @@ class _Mark(NamedTuple):
 
 
 def split_reasoning(text: str) -> tuple[str, str | None]:
-    """(answer, reasoning) of a generated text; reasoning is None where there is none.
+    """(answer, reasoning) of a generated text; reasoning is None if there is none.
 
-    Reasoning stands between the markers of a family, anywhere in the text. The opening one may be missing, since chat
-    templates write it into the prompt. A text that ends before its reasoning does has no answer behind it. Markers
-    between quotation marks, and those that a sentence only speaks of, are words.
+    Reasoning is enclosed by the markers of a family, anywhere in the text. The opening marker may be missing, because
+    chat templates put it into the prompt. If the closing marker is missing, the text was cut off and no answer follows.
+    Markers in quotation marks, and markers that a sentence only mentions, are plain text.
     """
     answer: list[str] = []
     reasoning: list[str] = []
@@ -63,31 +63,31 @@ def split_reasoning(text: str) -> tuple[str, str | None]:
     if not reasoning:
         return text, None
     answer.append(text[at:])
-    told = [part for part in (_TURN_MARKS.sub("", part).strip() for part in reasoning) if part]
-    return "\n".join(part for part in answer if part.strip()).lstrip(), "\n\n".join(told)
+    parts = [part for part in (_TURN_MARKS.sub("", part).strip() for part in reasoning) if part]
+    return "\n".join(part for part in answer if part.strip()).lstrip(), "\n\n".join(parts)
 
 
 def find_reasoning_marker(text: str) -> int | None:
-    """Where the first marker of reasoning stands in a text; None where there is none."""
+    """Position of the first reasoning marker in a text, or None."""
     return next((mark.start for mark in _marks(text) if not mark.markers.is_paired), None)
 
 
 def is_quoted(text: str, start: int, end: int) -> bool:
-    """Whether a part of a text stands between quotation marks."""
+    """Whether a part of a text is in quotation marks."""
     return start > 0 and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES
 
 
 def silent_tokens(special: Mapping[int, str]) -> set[int]:
-    """The special tokens, by id, that decoding leaves out: all that are no part of a marker of reasoning.
+    """Ids of the special tokens to drop when decoding: all except reasoning markers and their parts.
 
-    A family whose markers are special tokens would else have its reasoning and its answer decoded as one text.
+    Otherwise, reasoning and answer would run together for families whose markers are special tokens.
     """
     kept = reasoning_tokens(special.values())
     return {number for number, token in special.items() if token not in kept}
 
 
 def _marks(text: str) -> list[_Mark]:
-    """The markers of a text in their order, each opening one with the closing one that ends it."""
+    """The markers of a text in order, each opening marker with its closing one."""
     found = [match for match in _find_markers(text) if not is_quoted(text, *match.span())]
     marks: list[_Mark] = []
     ends: dict[Markers, list[_Mark]] = defaultdict(list)  # from the last one to the first
@@ -109,7 +109,7 @@ def _marks(text: str) -> list[_Mark]:
 
 
 def _balanced(marks: list[_Mark]) -> dict[int, int]:
-    """Which closing marker balances which opening one, by their numbers."""
+    """Maps the number of each balanced opening marker to that of its closing marker."""
     pairs: dict[int, int] = {}
     opened: dict[Markers, list[int]] = defaultdict(list)
     for number, mark in enumerate(marks):
@@ -125,7 +125,7 @@ def _opens_a_block(text: str, mark: _Mark, at: int) -> bool:
 
 
 def _is_cut_off(text: str, mark: _Mark, at: int) -> bool:
-    """Whether a marker that nothing closes begins reasoning that the text ends in."""
+    """Whether an opening marker without a closing one starts reasoning that runs to the end of the text."""
     return _is_first(text, mark, at) or bool(_ON_ITS_OWN_LINE.search(_before(text, mark)))
 
 

@@ -1,4 +1,4 @@
-"""Responses of a model: what the journal lacks is asked, and every question gets its row."""
+"""Responses of a model: asks the questions missing in the journal, and makes a row for every question."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,23 +18,23 @@ Read = Callable[[Iterable[QuestionId]], Iterator[Question]]
 
 @dataclass(frozen=True)
 class Failure:
-    """A question that was asked and not answered."""
+    """A question that was asked without getting an answer."""
 
     answer: Answer
     provenance: Provenance
 
     def content(self) -> dict[str, Any]:
-        """The columns of `RESPONSES` but for those of the question."""
+        """The columns of `RESPONSES`, except those of the question."""
         made_with = {"dtype": self.provenance.dtype, "pixel_backend": self.provenance.pixel_backend}
         return asdict(self.answer) | made_with
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What came of questions to one model, by their keys."""
+    """The outcomes of questions to one model, by key."""
 
     answered: Mapping[str, Record]
-    """Journalled answers, also to other questions."""
+    """Journaled answers, also to other questions."""
     failures: Mapping[str, Failure] = field(default_factory=dict)
 
     def rows(self, asked: Iterable[QuestionKey]) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ class Outcomes:
 
 
 def missing_questions(asked: Iterable[QuestionKey], answered: Mapping[str, Record]) -> list[QuestionKey]:
-    """Those of `asked` that have no answer yet; of questions with equal keys the first."""
+    """The questions of `asked` without an answer; of questions with equal keys only the first."""
     missing: dict[str, QuestionKey] = {}
     for question in asked:
         if question.key not in answered:
@@ -67,11 +67,11 @@ def missing_questions(asked: Iterable[QuestionKey], answered: Mapping[str, Recor
 
 
 def ask_missing(asked: Sequence[QuestionKey], read: Read, answerer: Answerer, journal: Journal, what: str) -> Outcomes:
-    """Ask those of `asked` that the journal lacks, and append each answer to it as it comes.
+    """Ask the questions of `asked` that are missing in the journal, and append each answer as it arrives.
 
-    `read` turns them into questions with images; `what` is the title of the progress. A failure is not in the journal,
-    so that a later run asks again. Raises `UserError` where not one was answered, now or before: then the error is not
-    with the samples.
+    `read` turns them into questions with images; `what` is the title of the progress bar. Failures are not journaled,
+    so that a later run asks again. Raises `UserError` if no question was answered, now or before: then the samples are
+    not the cause.
     """
     answered = journal.read(answerer.is_of_same_model)
     missing = missing_questions(asked, answered)
@@ -94,13 +94,13 @@ def ask_missing(asked: Sequence[QuestionKey], read: Read, answerer: Answerer, jo
 def _report(failures: Mapping[str, Failure], num_asked: int, num_answered: int) -> None:
     if failures and len(failures) == num_asked and not num_answered:
         first = next(iter(failures.values())).answer.error
-        raise UserError(f"not one of {len(failures)} questions was answered; the first failed with\n  {first}")
+        raise UserError(f"none of {len(failures)} questions was answered; the first error was\n  {first}")
     if failures:
         log.warning("%d of %d questions failed; each has a row with its error", len(failures), num_asked)
 
 
 def joint_provenance(provenances: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """One provenance of several; where they differ in a value, all the values, separated by commas."""
+    """Merge provenances into one; different values are joined with commas."""
     values: dict[str, list[Any]] = {}
     for provenance in provenances:
         for name, value in provenance.items():

@@ -1,9 +1,9 @@
-"""Greedy answers to several questions about the same pictures, generated side by side in one row.
+"""Generates greedy answers to several questions about the same images in parallel, in one row.
 
-Reading two pictures takes as long as writing an answer, and each token of an answer looks at all of them again. Here
-the shared beginning of the prompts is read once, and kept once. Then each step of the decoder reads the next token of
-every question of a row: the attention lets it see the shared beginning and its own question, at the position that it
-has in its own prompt. So three answers take the steps of the longest, and little more than the time of that one.
+Prefilling two images takes as long as generating an answer, and every generated token attends to all of them. Here the
+common prefix of the prompts is processed and cached once. Then each decoder step processes the next token of every
+question in a row: it attends to the prefix and its own question, at the position it has in its own prompt. So three
+answers take as many steps as the longest one, and little more time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,17 +19,17 @@ from spd_faith.inference.model_parts import output_head, text_decoder
 from spd_faith.inference.prompt_groups import pad_on_the_right, tokens_in_common
 
 Groups = Sequence[Sequence[torch.Tensor]]
-"""The token ids of prompts, without padding; those of a group begin with the same pictures."""
+"""Token ids of prompts, without padding; the prompts of a group start with the same images."""
 
 
 @torch.inference_mode()
 def generate_in_rows(
     model: PreTrainedModel, inputs: BatchFeature, groups: Groups, end_tokens: Sequence[int], padding: int, longest: int
 ) -> list[list[torch.Tensor]]:
-    """The token ids of each answer, on the CPU, up to `longest`; what follows an end token belongs to no answer.
+    """The token ids of each answer, on the CPU, up to `longest`; ignore everything after an end token.
 
-    `inputs` are the model's, on its device, for the first prompt of each group, padded on the left.
-    The decoder must attend to all tokens before, and count up positions of text by one a token.
+    `inputs` are the model's inputs for the first prompt of each group, left-padded, on its device.
+    The decoder must attend to all previous tokens, and text positions must increase by one per token.
     """
     shared = [tokens_in_common(group) for group in groups]
     pad_on_the_right(inputs, shared, max(shared), padding)
@@ -48,7 +48,7 @@ def generate_in_rows(
 
     answers = own.new_full((longest, *own.shape[:2]), padding)
     ends = torch.tensor(end_tokens, dtype=torch.long, device=model.device)
-    asked = torch.arange(questions)  # those of which an answer goes on
+    asked = torch.arange(questions)  # questions with unfinished answers
     finished = ~is_own[..., -1].to(model.device)
     for step in range(longest):
         tokens = output_head(model)(states).float().argmax(dim=-1).to(model.device)
@@ -67,9 +67,9 @@ def generate_in_rows(
 
 @contextmanager
 def _last_positions(model: PreTrainedModel, lengths: Sequence[int]) -> Iterator[list[torch.Tensor]]:
-    """Holds, once the decoder ran within the block, the position of each row's last token; rows have `lengths`.
+    """Yields a list that receives the position of each row's last token when the decoder runs; rows have `lengths`.
 
-    That token is text, which has the same position along each axis.
+    The last token is text, so its position is the same along all axes.
     """
     ends = torch.tensor(lengths) - 1
     found = []
@@ -89,9 +89,9 @@ def _last_positions(model: PreTrainedModel, lengths: Sequence[int]) -> Iterator[
 
 
 def _after(groups: Groups, shared: Sequence[int], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What each prompt has after the shared tokens, padded on the left, and which of it is no padding.
+    """(tokens after the common prefix, left-padded; mask of real tokens).
 
-    Both rows × questions × tokens. A group with fewer questions than others is filled up with padding.
+    Both are rows × questions × tokens. Groups with fewer questions are padded.
     """
     longest = max(len(prompt) - begin for group, begin in zip(groups, shared, strict=True) for prompt in group)
     own = torch.full((len(groups), max(map(len, groups)), longest), padding)
@@ -104,9 +104,9 @@ def _after(groups: Groups, shared: Sequence[int], padding: int) -> tuple[torch.T
 
 
 def _visible(beginnings: torch.Tensor, is_own: torch.Tensor) -> torch.Tensor:
-    """What each token after the beginnings may look at: rows × questions × tokens × (beginning and these tokens).
+    """Attention mask of the tokens after the prefixes: rows × questions × tokens × (prefix and these tokens).
 
-    Padding looks at the beginning, for attention to nothing is undefined.
+    Padding attends to the prefix, because attention to nothing is undefined.
     """
     rows, questions, width = is_own.shape
     before = beginnings[:, None, None].expand(-1, questions, width, -1)
@@ -119,7 +119,7 @@ def _visible(beginnings: torch.Tensor, is_own: torch.Tensor) -> torch.Tensor:
 def _decode(
     model: PreTrainedModel, tokens: torch.Tensor, positions: torch.Tensor, visible: torch.Tensor, cache: Any
 ) -> torch.Tensor:
-    """The last states of the tokens (rows × tokens), written behind those of the cache."""
+    """The last hidden states of the tokens (rows × tokens), which are appended to the cache."""
     read = text_decoder(model)(
         input_ids=tokens,
         position_ids=positions,

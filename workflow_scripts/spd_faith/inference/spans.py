@@ -1,8 +1,8 @@
-"""Where the parts of a prompt stand among its tokens: the system turn, each picture, the user's text.
+"""Locates the parts of a prompt among its tokens: the system turn, each image, the user's text.
 
-Nothing is searched by token id or by the markers of a family. The system turn is what the chat template puts before a
-user's turn, found by rendering the turn once more later in a conversation; pictures and text are followed from the
-rendered prompt through the processor's expansion of the pictures to the tokens by their offsets.
+This does not search for token ids or markers of a family. The system turn is what the chat template puts before the
+user's turn, found by rendering that turn again later in a conversation. Images and text are tracked from the rendered
+prompt through the processor's image expansion to the tokens, by their offsets.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 _ANSWER = {"role": "assistant", "content": [{"type": "text", "text": "Yes."}]}
 Characters = tuple[int, int]
 Message = dict[str, Any]
-"""A message as chat templates take it: `role`, and `content` as a list of parts."""
+"""A message in the format of chat templates: `role`, and `content` as a list of parts."""
 
 
 @dataclass(frozen=True)
 class PromptSpans:
     """Token positions, counted from the first token of the prompt.
 
-    The markers of a turn belong to the system turn where it is the system's, and to no span where it is the user's.
+    The turn markers of the system turn belong to it; those of the user's turn belong to no span.
     """
 
     system: range
-    """The system turn with its markers, without a token that begins the text; empty where there is none."""
+    """The system turn with its markers, without a BOS token; empty if there is none."""
     images: tuple[range, ...]
-    """The image tokens of each picture in the order shown; one range where the pictures are merged."""
+    """The image tokens of each image in the order shown; a single range for merged images."""
     user_text: range
     """The user's question."""
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """A picture's placeholder, in characters of the rendered prompt and of the prompt that the model reads."""
+    """An image's placeholder, as characters of the rendered prompt and of the prompt that the model reads."""
 
     placeholder: Characters
     expanded: Characters
@@ -45,7 +45,7 @@ class Expansion:
 
 @dataclass(frozen=True)
 class PromptText:
-    """A prompt as the chat template renders it, and as the tokenizer gets it: with pictures expanded."""
+    """A prompt as the chat template renders it, and as the tokenizer gets it, with images expanded."""
 
     rendered: str
     expanded: str
@@ -64,14 +64,14 @@ class PromptTokens:
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the parts of a rendered prompt stand, in characters."""
+    """Character positions of the parts of a rendered prompt."""
 
     system: Characters
     user_text: Characters
 
 
 def expand(rendered: str, replacements: Iterable[tuple[str, str]]) -> PromptText:
-    """The prompt with the placeholders of its pictures replaced, each (placeholder, what stands for it) in turn."""
+    """The prompt with its image placeholders replaced, each (placeholder, replacement) in order."""
     expanded, images, rest = "", [], 0
     for placeholder, replacement in replacements:
         begin = rendered.index(placeholder, rest)
@@ -85,7 +85,7 @@ def expand(rendered: str, replacements: Iterable[tuple[str, str]]) -> PromptText
 def locate(message: Message, render: Callable[[list[Message], bool], str]) -> Parts:
     """The parts of one user message's prompt; `render` is a chat template: (messages, add_generation_prompt) -> text.
 
-    Raises `UserError` where the template renders a turn otherwise later in a conversation, or changes its text.
+    Raises `UserError` if the template renders a turn differently later in a conversation, or changes its text.
     """
     prompt = render([message], True)
     begun = render([message, _ANSWER], False)
@@ -95,14 +95,14 @@ def locate(message: Message, render: Callable[[list[Message], bool], str]) -> Pa
     question = "".join(part["text"] for part in message["content"] if part["type"] == "text")
     place = turn.find(question)
     if not (longer.startswith(begun) and turn and question and start >= 0 and place >= 0):
-        raise UserError("the chat template changes a turn or its text, so the parts of a prompt cannot be told apart")
+        raise UserError("the chat template changes a turn or its text, so the parts of a prompt cannot be located")
     return Parts((0, start), (start + place, start + place + len(question)))
 
 
 def prompt_spans(
     token_ids: Sequence[int], offsets: Sequence[Characters], text: PromptText, parts: Parts, image_token_id: int
 ) -> PromptSpans:
-    """The spans of a prompt; `offsets` are the characters that each token covers in the expanded prompt."""
+    """The spans of a prompt; `offsets` are the character ranges of its tokens in the expanded prompt."""
 
     def expanded(place: int) -> int:
         gains = [one.expanded[1] - one.placeholder[1] for one in text.images if one.placeholder[1] <= place]

@@ -1,4 +1,4 @@
-"""Engine `transformers`: a loaded checkpoint answers in this process, greedily and in batches."""
+"""Engine `transformers`: a checkpoint loaded in this process, with greedy decoding in batches."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from spd_faith.inference.questions import Question
 
 
 class TransformersAnswerer:
-    """A loaded checkpoint with what builds its prompts and what generates its answers."""
+    """A loaded checkpoint with its prompt builder and its generator."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -20,17 +20,17 @@ class TransformersAnswerer:
 
     @property
     def provenance(self) -> Provenance:
-        """Model, commit, number format, device and versions."""
+        """Model, commit, data type, device and versions."""
         return self.checkpoint.provenance(self.builder.pixel_backend)
 
     def is_of_same_model(self, provenance: Mapping[str, Any]) -> bool:
-        """Whether answers of that provenance came from the same commit; a branch may have moved since.
+        """Whether answers with this provenance came from the same commit; a branch may have moved since.
 
-        Early journals of version 0.1 say `LOCAL` for a model of the hub, too: transformers 5 did not keep its commit.
-        They are of the same entry, and are not thrown away for it.
+        Early journals of version 0.1 have `LOCAL` for hub models too, because transformers 5 did not keep their commit.
+        They belong to the same entry, so they are kept.
         """
         return provenance.get("revision") in (self.checkpoint.revision, LOCAL)
 
     def answer(self, questions: Iterable[Question], num_answered: int = 0) -> Iterator[tuple[Question, Answer]]:
-        """Each question with its outcome, batch by batch of the entry's size."""
+        """Yield each question with its outcome, in batches of the entry's size."""
         return answer_in_batches(questions, self.generator.generate, self.checkpoint.entry.batch_size)

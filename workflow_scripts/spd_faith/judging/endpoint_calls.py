@@ -20,7 +20,7 @@ from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import most_image_tokens, most_text_tokens
+from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
 from spd_faith.inference.images import decode
 from spd_faith.inference.openai_answerer import image_part, reduced
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
@@ -129,7 +129,7 @@ class _Asker:
         form = self._judgements.entry.images
         assert form
         small = reduced(decode(image), form.max_side)
-        return image_part(small, form.format), most_image_tokens(*small.size, model.image_tokens)
+        return image_part(small, form.format), max_image_tokens(*small.size, model.image_tokens)
 
     async def _ask(
         self, request: JudgeRequest, turns: Sequence[Turn], images: Sequence[tuple[dict[str, Any], int]]
@@ -140,8 +140,8 @@ class _Asker:
             text = {"type": "text", "text": request.material}
             messages[1]["content"] = [*(part for part, _ in images), text]
         fields = self._judgements.fields(request)
-        form_tokens = most_text_tokens(json.dumps(fields["response_format"]))
-        max_tokens = form_tokens + sum(most_text_tokens(text) for _, text in texts) + sum(n for _, n in images)
+        form_tokens = max_text_tokens(json.dumps(fields["response_format"]))
+        max_tokens = form_tokens + sum(max_text_tokens(text) for _, text in texts) + sum(n for _, n in images)
         return await self._endpoint.ask(messages, max_tokens, self._judgements.model(request.metric), fields)
 
 

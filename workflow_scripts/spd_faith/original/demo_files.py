@@ -26,8 +26,8 @@ def read_images(paths: list[Path], layout: MergedLayout | None) -> tuple[Image.I
         return images[0], images[1]
     if (found := layout or find_layout(images[0])) is None:
         raise UserError(
-            f"{paths[0]}: cannot tell how its two images were joined; give --layout {' or '.join(LAYOUTS)},"
-            " or name the two images"
+            f"{paths[0]}: cannot detect how its two images were joined; set --layout {' or '.join(LAYOUTS)},"
+            " or pass the two images separately"
         )
     return split(images[0], found)
 
@@ -38,7 +38,7 @@ def _read(path: Path) -> Image.Image:
     try:
         return decode(path.read_bytes())
     except ValueError as error:
-        raise UserError(f"{path}: not an image that can be read\n  {error}") from error
+        raise UserError(f"{path}: not a readable image\n  {error}") from error
 
 
 def save_answer(folder: Path, original: Image.Image, modified: Image.Image, answer: dict[str, Any]) -> None:
