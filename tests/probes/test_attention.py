@@ -69,4 +69,4 @@ def test_attention_is_that_of_a_loop(kind, window):
         "user": expected[:, 6:9].sum(1),
         "answer": expected[:, 9:].sum(1),
     }
-    torch.testing.assert_close(found.shares, torch.stack([shares[name] for name in SEGMENTS], dim=1), **close)
+    torch.testing.assert_close(found.fractions, torch.stack([shares[name] for name in SEGMENTS], dim=1), **close)

@@ -502,7 +502,7 @@ def test_the_command_runs_no_module_that_its_rule_does_not_list(folder):
 
 def test_the_command_says_what_is_wrong(folder):
     for wrong, message in (
-        (("--permutations", "0"), "--permutations 0: at least 1"),
+        (("--permutations", "0"), "--permutations 0: must be at least 1"),
         (("--faithful-at-least", "0.4"), "unfaithful_at_most"),
         (("--probes", str(folder / "none")), "no table of a probe"),
     ):

@@ -216,7 +216,7 @@ def test_layers_and_tokens_of_images_are_the_models_own(load):
         layers = model.config.get_text_config().num_hidden_layers
         for by_layer in (
             found.by_layer["layer_changes"],
-            found.attention_shares,
+            found.attention_fractions,
             found.image_attention,
             found.hidden.icr,
         ):
@@ -237,7 +237,7 @@ def test_every_measure_sees_either_image(load, name, layout, changed):
     here, there = (one_pass(probed, question, answer) for question in (QUESTIONS[0], other))
     pairs = {
         "layer_changes": (here.by_layer["layer_changes"], there.by_layer["layer_changes"]),
-        "attention_shares": (here.attention_shares, there.attention_shares),
+        "attention_fractions": (here.attention_fractions, there.attention_fractions),
         "image_attention": (here.image_attention, there.image_attention),
         "mean_states": (here.hidden.mean_states, there.hidden.mean_states),
         "prompt_states": (here.hidden.prompt_states, there.hidden.prompt_states),

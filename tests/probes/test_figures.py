@@ -376,9 +376,9 @@ def test_the_published_score_is_drawn_by_layer():
 
 
 def test_merged_images_have_no_second_one():
-    assert "merged with picture 1" in {text.get_text() for text, _ in shown_texts(draw("tiny", "attention_by_layer"))}
+    assert "merged with image 1" in {text.get_text() for text, _ in shown_texts(draw("tiny", "attention_by_layer"))}
     legend = draw("tiny", "attention_of_sample").legends[0]
-    assert "picture 2" not in {text.get_text() for text in legend.get_texts()}
+    assert "image 2" not in {text.get_text() for text in legend.get_texts()}
 
 
 def test_mean_and_interval_leave_out_what_is_missing():
@@ -406,7 +406,7 @@ def test_all_of_a_line_is_in_sight_though_panels_share_their_axis():
     low = probe_tables(ids(4))["generation_attention"]
     frame = low.to_pandas().assign(picture_1=0.95, picture_2=0.01, user=0.01, answer=0.01, system=0.01, sink=0.01)
     figure = attention_by_step({"low": low, "high": type(low).from_pandas(frame, schema=low.schema)}, "describe")
-    line = next(line for label, line in lines_of(figure.axes[1]).items() if label.startswith("picture 1"))
+    line = next(line for label, line in lines_of(figure.axes[1]).items() if label.startswith("image 1"))
     assert max(line.get_ydata()) < figure.axes[1].get_ylim()[1]
     assert figure.axes[0].get_ylim()[0] == 0
 
@@ -458,7 +458,7 @@ def test_effect_sizes_tell_how_many_samples_they_are_of():
     assert any("unfaithful (n = 20) − faithful (n = 20)" in text for text in told)
 
 
-@pytest.mark.parametrize(("tested", "words"), [(True, "a dot: FDR ≤ 5%"), (False, "not tested")])
+@pytest.mark.parametrize(("tested", "words"), [(True, "dot: FDR ≤ 5%"), (False, "not tested")])
 def test_effect_sizes_tell_whether_anything_was_tested(tested, words):
     rows = pd.DataFrame(case("full")[2]).assign(q_value=0.5 if tested else None)
     assert words in effect_sizes(MODEL, rows, FAITHFULNESS).get_supxlabel()
@@ -614,7 +614,7 @@ def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path, caplog):
     del drawings["overlays"]
     assert write_figures(drawings, tmp_path, drawn.append) == {}
     assert not (tmp_path / "not_drawn.txt").exists()
-    with pytest.raises(UserError, match="not one of 1 figures could be drawn"):
+    with pytest.raises(UserError, match="none of 1 figures could be drawn"):
         write_figures({"overlays": pages}, tmp_path / "other", drawn.append)
 
 
@@ -724,7 +724,7 @@ def test_maps_of_the_first_measured_answer_of_a_split_are_drawn_too(probed, tmp_
 def test_figures_are_drawn_of_a_model_whose_tokens_have_no_known_places(probed, tmp_path):
     done = draw_probes(with_maps(probed, tmp_path / "probes", status="unsupported"), tmp_path / "figures")
     assert done.returncode == 0, done.stderr
-    assert "no maps at all to draw" in done.stderr
+    assert "no maps to draw" in done.stderr
     assert (tmp_path / "figures" / "contact_sheet.png").exists()
     assert not list((tmp_path / "figures").glob("overlays*"))
 
@@ -732,7 +732,7 @@ def test_figures_are_drawn_of_a_model_whose_tokens_have_no_known_places(probed, 
 def test_a_sample_that_was_not_probed_is_named(probed, tmp_path):
     done = draw_probes(probed, tmp_path, "--sample-id", "easy/77777_7")
     assert done.returncode == 1
-    assert "easy/77777_7: not among the probed samples" in done.stderr
+    assert "easy/77777_7: this sample was not probed" in done.stderr
 
 
 def test_models_are_drawn_beside_each_other(probed, tmp_path):

@@ -446,8 +446,8 @@ def test_the_command_draws_chosen_samples(probed, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--sample-id", "easy/9"], "no maps of easy/9, describe: not probed"),
-        (["--task", "same"], "no maps at all, same"),
+        (["--sample-id", "easy/9"], "no maps for easy/9, describe: not probed"),
+        (["--task", "same"], "no maps for same"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(probed, tmp_path, arguments, told):

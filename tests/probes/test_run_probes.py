@@ -100,7 +100,7 @@ def test_one_run_writes_every_table_with_a_row_for_every_unit(folder, asked):
     done = run(folder, "--batch-size", "2", "--samples-per-split", "10", "--seed", "4")
     assert done.returncode == 0, done.stderr
     assert "tiny-qwen2-vl: 9/9 answers" in done.stderr
-    assert "failed: 3 of 9 answers, each with a row that says so" in done.stderr
+    assert "failed: 3 of 9 answers; their rows have this status" in done.stderr
     assert set(PROBES) <= {path.stem for path in (folder / "probes").iterdir()}
     tables = {name: read_table(probe.path_in(folder / "probes"), probe.schema) for name, probe in PROBES.items()}
     first, damaged, third = (sample["sample_id"] for sample in samples)
@@ -171,7 +171,7 @@ def test_a_model_behind_an_endpoint_is_refused(folder):
     fields = {"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "far", "max_new_tokens": 5}
     (folder / "models.yaml").write_text(yaml.safe_dump({"far": fields}))
     done = run(folder, "--models-file", folder / "models.yaml", model="far")
-    check_refused(done, folder, "far: only a model of the backend transformers can be probed")
+    check_refused(done, folder, "far: probes require a model with the backend transformers")
 
 
 def test_answers_to_another_prompt_are_refused(folder):
@@ -179,7 +179,7 @@ def test_answers_to_another_prompt_are_refused(folder):
     prompts.mkdir()
     for task in TASKS:
         (prompts / f"{task}.txt").write_text("Say no.")
-    check_refused(run(folder, "--prompts", prompts), folder, "answered to another prompt", "Run inference again")
+    check_refused(run(folder, "--prompts", prompts), folder, "answered with a different prompt", "Run inference again")
 
 
 # ---- answers that cannot be measured ---------------------------------------------------------------------------------
@@ -235,11 +235,11 @@ def test_an_answer_to_a_prompt_of_another_length_is_not_measured(load, asked):
     answer = asked[3][asked[2][1].sample_id, "same"]
     found = outcomes(load, asked, {1: SavedAnswer(answer.token_ids, answer.prompt_tokens + 1)})
     assert found[1].status == "failed"
-    assert f"has {answer.prompt_tokens} tokens now and had {answer.prompt_tokens + 1}" in found[1].error
+    assert f"has {answer.prompt_tokens} tokens now but had {answer.prompt_tokens + 1}" in found[1].error
 
 
 def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
-    with pytest.raises(UserError, match="not one of 2 answers could be measured"):  # noqa: SIM117
+    with pytest.raises(UserError, match="none of 2 answers could be measured"):  # noqa: SIM117
         with write_probes(tmp_path, start_probes(["layer_changes", "hidden_similarity"], {}, None), {}) as write:
             for task in ("same", "different"):
                 write("a", task, Unmeasured("float32", "failed", "out of memory"))

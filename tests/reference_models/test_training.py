@@ -92,7 +92,7 @@ def weight_names(folder: Path) -> set[str]:
 
 def test_resuming_without_a_checkpoint_is_told(tmp_path: Path):
     trainer = Trainer(qwen2_vl, PROMPTS, RECIPE)
-    with pytest.raises(UserError, match="no checkpoint to resume from"):
+    with pytest.raises(UserError, match="no such file to resume from"):
         trainer.load_state(tmp_path / "none.pt")
 
 
@@ -181,7 +181,7 @@ def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch:
     ("flags", "told"),
     [
         ("--early-step 2", "between 0 and --steps 2"),
-        ("--stop-early", "where is told by --early-step"),
+        ("--stop-early", "requires --early-step"),
     ],
 )
 def test_command_refuses(flags: str, told: str, monkeypatch: pytest.MonkeyPatch):
