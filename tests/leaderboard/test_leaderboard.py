@@ -119,7 +119,7 @@ def test_a_model_that_finds_everything_has_ones(live: pd.DataFrame) -> None:
     assert good["n"] == 4 and good["n_json"] == 4 and good["n_no_response"] == 0
 
 
-def test_overall_of_the_poor_model_by_hand(live: pd.DataFrame) -> None:
+def test_overall_of_the_poor_model(live: pd.DataFrame) -> None:
     # DQR 1/3, DS 1/2; of TF1 the color matches: 2·1/(1+3); no category, no claim
     poor = live.set_index("model").loc["poor"]
     assert [poor[metric] for metric in HEADLINE_AND_OVERALL[:-1]] == pytest.approx([0, 1 / 2, 0, 1 / 3, 1 / 2, 0])
@@ -285,7 +285,7 @@ def test_without_probes_there_is_no_such_section(
     assert "Internals of open-weight models" not in page_of(aggregated, live, published)
 
 
-def test_the_csv_has_shares_as_percentages_and_ratios_as_they_are(opened: pd.DataFrame) -> None:
+def test_the_csv_has_fractions_as_percentages_and_unscaled_ratios(opened: pd.DataFrame) -> None:
     rows = csv_of(opened[opened["judge"] == "hand"])
     good = rows.loc["good"]
     assert (good["tam_hit"], good["tam_hit_low"], good["tam_chance"]) == (100, 100, 25)

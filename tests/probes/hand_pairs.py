@@ -1,4 +1,4 @@
-"""Drawn pairs as people hold them: lines with merged pictures, folders, and answers made elsewhere."""
+"""Drawn pairs as people hold them: lines with merged images, folders, and answers made elsewhere."""
 
 import json
 
@@ -8,7 +8,7 @@ from spd_faith.inference.images import decode, merge
 
 
 def save_drawn_pairs(folder, count):
-    """`folder`/pairs.jsonl with pictures in `folder`/pictures/merged, and `folder`/released/multi_diff/{id}/.
+    """`folder`/pairs.jsonl with images in `folder`/images/merged, and `folder`/released/multi_diff/{id}/.
 
     Every third pair is labelled unfaithful, every third faithful, the others are not known. Ids in order of the pairs.
     """
@@ -26,9 +26,9 @@ def save_drawn_pairs(folder, count):
             name = role if role == "merged" else f"{names[-1]}{role}"
             image.save(of_pair / f"{name}.png")
         merge(*images).save(folder / "pictures" / "merged" / f"{names[-1]}.png")
-        told = [{"type": one["type"], "category": one["category"]} for one in differences]
-        (of_pair / "log.json").write_text(json.dumps({"differences": told}))
-        line = {"qid": names[-1], "image": f"merged/{names[-1]}.png", "modifications": told}
+        listed = [{"type": one["type"], "category": one["category"]} for one in differences]
+        (of_pair / "log.json").write_text(json.dumps({"differences": listed}))
+        line = {"qid": names[-1], "image": f"merged/{names[-1]}.png", "modifications": listed}
         line |= {"is_faithful": (0, 1, -1)[number % 3], "question": "Are the two pictures the same?"}
         lines.append(json.dumps(line | {"layout": "side_by_side"}))  # some scenes are too plain to tell
     (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")

@@ -83,7 +83,7 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
         "answer": rows[..., prompt:].sum(-1),
     }
     expected["user"] = 1 - sum(expected.values())
-    # as the released code has it for one picture: before it, on it, behind it, in the prompt alone
+    # as the released code has it for one image: before it, on it, behind it, in the prompt alone
     first, last = images[0], images[-1]
     seen = rows[..., images].sum(-1)
     before, behind = rows[..., :first].sum(-1), rows[..., first:prompt].sum(-1) - seen
@@ -91,10 +91,10 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
     expected["published_visual"] = seen / (before + seen + behind)
     expected["published_user"] = behind / (before + seen + behind)
     assert last < prompt
-    shares = columns_of_fractions(found.attention_fractions)
-    assert set(shares) == set(expected)
+    fractions = columns_of_fractions(found.attention_fractions)
+    assert set(fractions) == set(expected)
     for column, values in expected.items():
-        torch.testing.assert_close(shares[column].double(), values, atol=LARGEST_DIFFERENCE, rtol=0, msg=column)
+        torch.testing.assert_close(fractions[column].double(), values, atol=LARGEST_DIFFERENCE, rtol=0, msg=column)
     torch.testing.assert_close(found.image_attention.double(), rows[..., images], atol=LARGEST_DIFFERENCE, rtol=0)
     assert found.greedy_agreement == 1
 
@@ -111,7 +111,7 @@ def test_nor_do_questions_that_share_the_images_of_a_row(load, name, layout):
     probed = load(name, layout)
     words = ("Same?", "Sam, how many differences are there?", "Different?")
     questions = [(text, *QUESTIONS[1][1:]) for text in words]
-    questions.insert(1, QUESTIONS[0])  # of other pictures, in a row of its own
+    questions.insert(1, QUESTIONS[0])  # of other images, in a row of its own
     answers = [text_ids(count, seed) for seed, count in enumerate((23, 31, 1, 40))]
     batch = check_each_alone(probed, questions, answers)
     assert [row.row for row in batch.rows] == [0, 1, 0, 0]
@@ -205,7 +205,7 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
     states = slice(-len(answer), None)
     for number, parts in enumerate(layers):
         at_answer = {key: values[states].numpy() for key, values in parts.items()}
-        if not name.startswith("qwen3"):  # which adds features of the pictures between layers
+        if not name.startswith("qwen3"):  # which adds features of the images between layers
             np.testing.assert_array_equal(parts["x"], output.hidden_states[number][0])
         x, attention, network = at_answer["x"], at_answer["attention"], at_answer["network"]
         expected = [mean_over_states(measure, x, attention, network) for measure in MEASURES.values()]
@@ -361,7 +361,7 @@ class Shapes(TorchDispatchMode):
 @pytest.mark.parametrize("name", [*FAMILIES, *UNGATED])
 def test_nothing_is_made_of_heads_times_tokens_times_tokens_or_of_the_vocabulary_over_the_prompt(load, name):
     probed = load(name)
-    answer = text_ids(30)  # few enough that its rows of attention are told from those of all tokens
+    answer = text_ids(30)  # short, so that its attention rows can be distinguished from those of all tokens
     batch = probed.prepared(QUESTIONS[:2], [answer, answer])
     tokens, vocabulary = batch.token_ids.shape[1], len(probed.model.get_output_embeddings().weight)
     with Shapes() as shapes:

@@ -61,7 +61,7 @@ def test_pairs_come_in_the_order_of_the_answers_with_the_truth_that_stands_there
     assert [pair.image_id for pair in pairs_named_by_answers(file.records, tmp_path, limit=2)] == ["b", "a"]
 
 
-def test_all_faults_of_images_and_truths_are_told_at_once(tmp_path):
+def test_all_errors_of_images_and_truths_are_reported_at_once(tmp_path):
     save_merged(tmp_path, "b.png")
     (tmp_path / "c.png").write_bytes(b"no picture")
     file = answers(

@@ -100,12 +100,12 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
         ),
     ],
 )
-def test_what_cannot_be_probed_is_told_before_anything_is_loaded(told, flags, words):
+def test_what_cannot_be_probed_is_reported_before_anything_is_loaded(told, flags, words):
     message = told(flags)
     assert all(word in message for word in words), message
 
 
-def test_all_faults_of_the_flags_are_told_at_once(told):
+def test_all_errors_of_the_flags_are_reported_at_once(told):
     message = told(
         "--probes layer_changes --model m --in-file-path {0}/no.jsonl --image-dir {0}/none"
         " --comparison-result {0}/no.json --max_samples 0 --output_file {0}/o.csv"
@@ -272,7 +272,7 @@ def test_maps_are_drawn_for_the_first_answer_of_a_split(drawn, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_layer_that_the_model_lacks_is_told(drawn, tmp_path):
+def test_a_missing_layer_is_reported(drawn, tmp_path):
     command = [
         sys.executable,
         ROOT / "workflow_scripts" / "probe.py",
@@ -321,5 +321,5 @@ def test_saved_answers_are_probed_as_their_texts(of_lines, drawn, tmp_path):
         assert list(row.response_token_ids) == list(generated[row.sample_id, row.task])[:-1]
     groups = pd.read_parquet(tmp_path / "out" / "groups.parquet").set_index(["contrast", "sample_id"])
     reasons = groups.loc["faithfulness"]["reason"].to_list()
-    assert reasons == ["drf_unscored", "answer_label", *["drf_unscored"] * 3]  # nobody told the true differences
+    assert reasons == ["drf_unscored", "answer_label", *["drf_unscored"] * 3]  # the true differences are unknown
     assert groups.loc["consistency"]["reason"].to_list() == ["verdict_unclear", *["verdicts"] * 4]

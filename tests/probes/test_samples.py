@@ -68,7 +68,7 @@ def test_an_answer_to_another_prompt_is_refused():
         saved_answers(rows, ["a"], PROMPTS)
 
 
-def test_a_sample_without_a_response_is_told():
+def test_a_sample_without_a_response_is_reported():
     rows = [response("a", task) for task in ("describe", "same")]
     with pytest.raises(UserError, match=r"are missing 1 questions .* \('a', 'different'\)"):
         saved_answers(rows, ["a"], PROMPTS)

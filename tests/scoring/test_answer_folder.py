@@ -151,7 +151,7 @@ def test_the_readmes_form_with_truths_from_elsewhere(tmp_path, truths):
     assert found["type_level"]["overall"]["f1"] == pytest.approx(2 / 5)
 
 
-def test_a_truth_that_is_not_there_or_could_be_two_is_told(tmp_path):
+def test_a_missing_or_ambiguous_truth_is_reported(tmp_path):
     lines = [{"qid": "7", "split": split, "image": "7.jpg", "modifications": BEDROOM} for split in ("easy", "hard")]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     save(tmp_path / "in/a_responses.json", [readme(), readme("8")])
@@ -180,19 +180,19 @@ def test_models_and_definitions_can_be_chosen(tmp_path):
     assert list(summary(tmp_path).index) == ["a", "b"]  # other.json is not named like the rest
 
 
-def test_the_faults_of_all_files_are_told_at_once_and_nothing_is_written(tmp_path):
+def test_errors_in_all_files_are_reported_at_once_and_nothing_is_written(tmp_path):
     save(
         tmp_path / "in/a_responses.json", [readme(), released("8", ground_truth={"modifications": [{"type": "Size"}]})]
     )
     save(tmp_path / "in/b_responses.json", [released(model_response=1)], "b")
     message = refused(COMMAND, "--input_dir", tmp_path / "in", "--output_dir", tmp_path / "out")
-    for told in (
+    for expected in (
         "a_responses.json: record 1: no truth",
         "a_responses.json: record 2: ground_truth: modifications.0: type: unknown value\n  found:   'size'",
         "a_responses.json: record 2: ground_truth: modifications.0: category: missing key",
         "b_responses.json: record 1: model_response: not a text",
     ):
-        assert told in message, message
+        assert expected in message, message
     assert not (tmp_path / "out").exists()
 
 
@@ -205,7 +205,7 @@ def test_a_bad_file_ends_the_command_with_its_message(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "expected"),
     [
         (["--input_dir", "in"], "--input_dir and --output_dir go together"),
         (["--input_dir", "nowhere", "--output_dir", "out"], "--input_dir: no such folder"),
@@ -218,10 +218,10 @@ def test_a_bad_file_ends_the_command_with_its_message(tmp_path):
         (["--parsed", "p"], "--samples and --parsed are needed"),
     ],
 )
-def test_flags_that_do_not_go_together_are_told(tmp_path, flags, told):
+def test_incompatible_flags_are_reported(tmp_path, flags, expected):
     save(tmp_path / "in/a_responses.json", [readme()])
     places = [tmp_path / flag if flag in ("in", "out", "nowhere") else flag for flag in flags]
-    assert told in refused(COMMAND, *places)
+    assert expected in refused(COMMAND, *places)
 
 
 def test_a_folder_without_answers_says_what_is_there(tmp_path):

@@ -84,16 +84,19 @@ class Grounding(AnswerProbe):
         _over(
             "grounding_ratio",
             "Grounding ratio",
-            "attention density on what differs, divided by the density where other pairs differ",
+            "attention density on what differs, relative to where other pairs differ",
             "other_sample",
         ),
         _over(
-            "grounding_over_random", "over random boxes", "the same, divided by random boxes of the same size", "random"
+            "grounding_over_random",
+            "over random boxes",
+            "the same, relative to random boxes of the same size",
+            "random",
         ),
         _over(
             "grounding_over_unchanged",
             "over unchanged objects",
-            "the same, divided by unchanged objects",
+            "the same, relative to unchanged objects",
             "unchanged",
         ),
     )

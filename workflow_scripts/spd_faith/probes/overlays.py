@@ -130,7 +130,7 @@ def word_overlays(images: Images, rasters: Sequence[Raster], words: Sequence[Wor
 @styled
 def _word_overlay(pair: "_Pair", rasters: Sequence[Raster], word: WordMap) -> Figure:
     figure = without_layout(_ALONE.width, _CAPTION + pair.height + _MARGIN, _ALONE.dots)
-    _draw_word(figure, (_MARGIN, 0), _ALONE.panel, pair, rasters, word, beside=" beside the images")
+    _draw_word(figure, (_MARGIN, 0), _ALONE.panel, pair, rasters, word, outside=" outside the images")
     return figure
 
 
@@ -231,8 +231,8 @@ def _page(
     words: Sequence[WordMap],
     notes: Sequence[str],
 ) -> Figure:
-    any_beside = any(_lies_beside(word, rasters) for word in words)
-    legend = f"{_LEGEND} (*: which lies beside the images)." if any_beside else f"{_LEGEND}."
+    any_outside = any(_lies_outside(word, rasters) for word in words)
+    legend = f"{_LEGEND} (*: outside the images)." if any_outside else f"{_LEGEND}."
     legend = " ".join(
         [
             legend if words else "The answer has no content words.",
@@ -256,7 +256,7 @@ def _page(
     )
     _draw_boxes(figure, next(corners), grid.panel, pair, differences)
     for word, corner in zip(words, corners, strict=False):
-        _draw_word(figure, corner, grid.panel, pair, rasters, word, beside="*")
+        _draw_word(figure, corner, grid.panel, pair, rasters, word, outside="*")
     return figure
 
 
@@ -327,11 +327,11 @@ def _draw_word(
     pair: _Pair,
     rasters: Sequence[Raster],
     word: WordMap,
-    beside: str,
+    outside: str,
 ) -> None:
-    """Colours from 0 to the map's highest value. The caption gives it, with `beside` if it lies outside the images."""
+    """Colours from 0 to the map's highest value. The caption gives it, with `outside` if it lies outside the images."""
     highest = word.highest
-    value = "no value" if np.isnan(highest) else f"{highest:.2f}{beside if _lies_beside(word, rasters) else ''}"
+    value = "no value" if np.isnan(highest) else f"{highest:.2f}{outside if _lies_outside(word, rasters) else ''}"
     shown = _show(figure, corner, panel, pair, pair.pale, _caption(word.text, value, panel, round(figure.dpi)), "black")
     if not highest > 0:  # nothing to colour; also false for nan
         return
@@ -364,7 +364,7 @@ def _caption(text: str, value: str, panel: float, dots: int) -> str:
     return next(one for one in cut if text_width(one, _SMALL, dots) <= panel)
 
 
-def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:
+def _lies_outside(word: WordMap, rasters: Sequence[Raster]) -> bool:
     """Whether the maximum lies outside the images only: on the grey around merged ones, or at the end of a row."""
     values = np.nan_to_num(word.values)
     shown = [

@@ -34,7 +34,8 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
     for axes, task in zip(panels, contrast.tasks, strict=True):
         image = _draw_effects(axes, rows[rows["task"].isin((task, ""))], lines)
         axes.set_title(task)
-    panels[0].set_yticks(range(len(lines)), [measure.replace("_", " ") for _, measure in lines], fontsize=6.5)
+    names = [measure.replace("_", " ").replace("picture", "image") for _, measure in lines]
+    panels[0].set_yticks(range(len(lines)), names, fontsize=6.5)
     for probe in lines.unique("probe"):
         (places,) = np.nonzero(lines.get_level_values("probe") == probe)
         for axes in panels:

@@ -51,7 +51,7 @@ NO_ANSWERS = "no measured answers"
 
 def read_steps(path: Path, schema: pa.Schema, task: str) -> pa.Table:
     """The columns that these figures need from a table of the probe, at half the memory of all columns."""
-    read_table(path, schema, columns=["layer"])  # refuses another kind of table
+    read_table(path, schema, columns=["layer"])  # checks the schema
     columns = ["sample_id", "task", "layer", "token", *SEGMENTS]
     return pq.read_table(path, columns=columns, filters=[("task", "==", task)])
 

@@ -18,7 +18,7 @@ _PANELS = {  # title, label of the y axis
     "score": ("score, as published", "score"),
 }
 _FORMS = {"simple": "", "relative": "", "original": ", nats"}
-_LACKING = dict.fromkeys(("icr_original", "icr_original_divergence"), "no values: answers\nof under 20 tokens")
+_EMPTY_TEXTS = dict.fromkeys(("icr_original", "icr_original_divergence"), "no values: answers\nof under 20 tokens")
 
 
 @styled
@@ -39,7 +39,7 @@ def hidden_similarity(model: str, values: pd.DataFrame, groups: pd.DataFrame, co
     title(figure, model, "“the same?” beside “different?”", f"{contrast.group} against {contrast.reference}")
     panels = figure.subplots(5, 2)
     for axes, (measure, (name, label)) in zip(panels.flat, named.items(), strict=True):
-        draw_by_layer(axes, measures.get(measure), both, lacking=_LACKING.get(measure, NO_VALUES))
+        draw_by_layer(axes, measures.get(measure), both, empty_text=_EMPTY_TEXTS.get(measure, NO_VALUES))
         axes.set_title(name)
         axes.set_ylabel(label)
     legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
