@@ -1,4 +1,4 @@
-"""Contrast one model's probes: measures of unfaithful against faithful, of contradictory against consistent samples."""
+"""Compare one model's probes between unfaithful and faithful, and between contradictory and consistent samples."""
 
 import argparse
 import logging
@@ -19,22 +19,28 @@ from spd_faith.scoring.tables import SCORES
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True)
-    parser.add_argument("--responses", type=Path, required=True, help="the model's saved answers")
-    parser.add_argument("--parsed", type=Path, required=True, help="their verdicts")
-    parser.add_argument("--scores", type=Path, required=True, help="their scores by the judge that is to group them")
+    parser.add_argument("--samples", type=Path, required=True, help="the dataset's samples.parquet")
+    parser.add_argument("--responses", type=Path, required=True, help="the model's responses")
+    parser.add_argument("--parsed", type=Path, required=True, help="the model's parsed answers")
+    parser.add_argument(
+        "--scores", type=Path, required=True, help="the model's scores by the judge that defines the groups"
+    )
     parser.add_argument("--probes", type=Path, required=True, help="folder with one table per probe")
-    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes to read; default: all that are there")
+    parser.add_argument("--only", nargs="+", choices=PROBES, help="probes to compare (default: all with a table)")
     parser.add_argument("--output", type=Path, required=True, help="the table of contrasts to write")
     parser.add_argument("--groups", type=Path, required=True, help="the table of groups to write")
-    parser.add_argument("--faithful-at-least", type=float, default=0.8, help="DRF (%(default)s)")
-    parser.add_argument("--unfaithful-at-most", type=float, default=0.5, help="DRF (%(default)s)")
-    parser.add_argument("--permutations", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--faithful-at-least", type=float, default=0.8, help="lowest DRF of faithful samples (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--unfaithful-at-most", type=float, default=0.5, help="highest DRF of unfaithful samples (default: %(default)s)"
+    )
+    parser.add_argument("--permutations", type=int, default=10_000, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the permutations (default: %(default)s)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if arguments.permutations < 1:
-        raise UserError(f"--permutations {arguments.permutations}: at least 1 is needed")
+        raise UserError(f"--permutations {arguments.permutations}: must be at least 1")
 
     responses = read_table(
         arguments.responses, RESPONSES, columns=["sample_id", "task", "generated_tokens", "is_faithful"]

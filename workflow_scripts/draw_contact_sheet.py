@@ -1,4 +1,4 @@
-"""Draw a contact sheet: a few pairs of every split, with their true differences as captions and boxes."""
+"""Draw a contact sheet: a few pairs of each split, with their true differences as captions and boxes."""
 
 import argparse
 from io import BytesIO
@@ -22,13 +22,13 @@ BOX_COLOR = (230, 0, 126)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True, help="the samples of a dataset")
-    parser.add_argument("--images", type=Path, required=True, help="its pictures")
+    parser.add_argument("--samples", type=Path, required=True, help="the dataset's samples.parquet")
+    parser.add_argument("--images", type=Path, required=True, help="the dataset's images.parquet")
     parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
-    parser.add_argument("--pairs", type=int, default=3, help="pairs of every split, evenly spaced (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=3, help="pairs per split, evenly spaced (default: %(default)s)")
     args = parser.parse_args()
     if args.pairs < 1:
-        raise UserError(f"--pairs {args.pairs}: 1 at least")
+        raise UserError(f"--pairs {args.pairs}: must be at least 1")
 
     by_split: dict[str, list[dict[str, Any]]] = {}
     for sample in read_table(args.samples, SAMPLES).to_pylist():
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def draw_pair(sheet: Image.Image, corner: tuple[int, int], sample: dict[str, Any], images: dict[str, Any]) -> None:
-    """Both pictures side by side, the true boxes in them, the differences below."""
+    """Both images side by side, the true boxes in them, the differences below."""
     left, top = corner
     draw = ImageDraw.Draw(sheet)
     for shift, name, box_name in ((0, "original", "bbox"), (THUMBNAIL + GAP, "modified", "bbox_after")):

@@ -1,7 +1,6 @@
-"""Draw one sample: both images with the true boxes, the answers, their claims with their labels, and the scores.
+"""Draw one sample: both images with the true boxes, the answers, their claims with labels, and the scores.
 
-Text is laid out first and the figure is as tall as it needs; of a longer text the first lines are drawn, and how much
-is left out is said.
+The figure is as tall as its text. Long texts are cut, with a note of how much is left out.
 """
 
 import argparse
@@ -29,7 +28,7 @@ from spd_faith.scoring.metrics import HEADLINE, METRICS
 from spd_faith.scoring.tables import SCORES
 
 BOX_COLOR = "#d4007a"
-LABEL_COLORS = {  # Okabe and Ito's palette, which colour-blind readers distinguish too
+LABEL_COLORS = {  # Okabe and Ito's palette, safe for colour-blind readers
     **dict.fromkeys(("faithful", "consistent"), "#009e73"),
     **dict.fromkeys(("unfaithful", "contradictory"), "#d55e00"),
     **dict.fromkeys(("unverifiable", "ambiguous", INVENTED), "#666666"),
@@ -41,7 +40,7 @@ IMAGE_LEFT, IMAGE_WIDTH, IMAGE_HEIGHT = (0.1, 2.74), 2.5, 2.7
 TEXT_LEFT = 5.42
 LINE = 0.22
 DOTS = 130  # per inch
-MAX_LINES = 60  # of an answer, of all claims of a metric, of the truth
+MAX_LINES = 60  # per answer, per metric's claims, and for the truth
 
 
 @dataclass
@@ -59,9 +58,9 @@ class Column:
         self.top += LINE
 
     def section(self, paragraphs: list[tuple[str, str]]) -> None:
-        """Texts, each with its color, of which the first `MAX_LINES` lines are drawn."""
+        """Add texts, each with its color, up to `MAX_LINES` lines."""
         every = ((line, color) for text, color in paragraphs for line in wrapped(text, self.width, 9.2))
-        lines = list(islice(every, MAX_LINES))  # measuring the rest of a long answer takes longer than drawing
+        lines = list(islice(every, MAX_LINES))  # measuring the rest of a long answer would take longer than drawing
         for line, color in lines:
             self._line(line, color)
         if next(every, None):
@@ -81,16 +80,18 @@ class Column:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--judge", default="rules")
-    parser.add_argument("--sample-id", required=True)
+    parser.add_argument("--model", required=True, help="the model whose answers are drawn")
+    parser.add_argument(
+        "--judge", default="rules", help="the judge whose labels and scores are drawn (default: %(default)s)"
+    )
+    parser.add_argument("--sample-id", required=True, help="the sample to draw")
     parser.add_argument("--output", type=Path, required=True, help="the PNG to write")
     arguments = parser.parse_args()
     check_output(arguments.output)
 
     folder, model, sample_id = arguments.results, arguments.model, arguments.sample_id
     if not folder.is_dir():
-        raise UserError(f"--results {folder}: no such folder; it is results/ and the name of a dataset")
+        raise UserError(f"--results {folder}: no such folder; expected results/DATASET")
     check_name("--model", model, folder / "responses")
     check_name("--judge", arguments.judge, folder / "judgements")
     check_name("--model", model, folder / "judgements" / arguments.judge)
@@ -112,11 +113,11 @@ def main() -> None:
 
 def check_output(path: Path) -> None:
     if path.suffix.lower() != ".png" or path.is_dir():
-        raise UserError(f"--output {path}: expected the name of a file that ends in .png")
+        raise UserError(f"--output {path}: expected a file name that ends in .png")
 
 
 def check_name(flag: str, name: str, folder: Path) -> None:
-    """Raise `UserError` where a folder of results has neither a table nor a folder of that name."""
+    """Raise `UserError` if a folder of results has neither a table nor a folder of that name."""
     there = sorted(path.name.removesuffix(".parquet") for path in folder.glob("*") if not path.name.startswith("."))
     if name not in there:
         raise UserError(f"{flag} {name}: not in {folder}, which has {', '.join(there) or 'nothing'}")
@@ -182,7 +183,7 @@ def text_of_claim(claim: dict[str, Any]) -> str:
 
 
 def wrapped(text: str, width: float, points: float) -> Iterator[str]:
-    """The text in lines that are no wider than `width` inches, all but the first indented."""
+    """The text in lines at most `width` inches wide, all but the first indented."""
     indent = "   "
     line = ""
     for word in readable(text).split():
@@ -193,7 +194,7 @@ def wrapped(text: str, width: float, points: float) -> Iterator[str]:
         if line.strip():
             yield line
             line = indent
-        for letter in word:  # a word may be longer than a line, such as a sentence without spaces
+        for letter in word:  # a word may be longer than a line, e.g. text without spaces
             if width_of(line + letter, points) > width:
                 yield line
                 line = indent
@@ -202,13 +203,13 @@ def wrapped(text: str, width: float, points: float) -> Iterator[str]:
 
 
 def width_of(line: str, points: float) -> float:
-    """In inches, as the sum over the line's letters, each of which is measured once."""
+    """In inches: the sum over the line's letters, whose widths are cached."""
     return sum(advance(letter, points) for letter in line)
 
 
 @cache
 def advance(letter: str, points: float) -> float:
-    """By how much a letter makes a line wider, in inches; a space by itself would have no width."""
+    """The width that a letter adds to a line, in inches; a space alone would have none."""
     return text_width(f"n{letter}n", points, DOTS) - text_width("nn", points, DOTS)
 
 

@@ -1,4 +1,4 @@
-"""Draw several models' probes beside each other: attention by step, a panel per model, as PDF and PNG."""
+"""Compare the probes of several models: attention by step, a panel per model, as PDF and PNG."""
 
 import argparse
 from pathlib import Path
@@ -13,9 +13,13 @@ from spd_faith.probes.generation_attention import GenerationAttention
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--probes", type=Path, nargs="+", required=True, help="folders with the tables of a model each, named as it"
+        "--probes",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="folders with a model's tables, each named after the model",
     )
-    parser.add_argument("--output-folder", type=Path, required=True)
+    parser.add_argument("--output-folder", type=Path, required=True, help="folder for attention_by_step.pdf and .png")
     arguments = parser.parse_args()
     probe = GenerationAttention
     tables = {folder.name: read_steps(probe.path_in(folder), probe.schema, TASK) for folder in arguments.probes}

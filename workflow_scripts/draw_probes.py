@@ -1,7 +1,7 @@
-"""Draw one model's probes: every figure and the maps of chosen answers, as PDF and PNG, and a contact sheet of them.
+"""Draw one model's probes: all figures and the maps of chosen answers, as PDF and PNG, and a contact sheet of them.
 
-A figure that cannot be drawn costs no other: it is named in not_drawn.txt, on the sheet and in the log, and the command
-fails only if not one could be drawn.
+Figures that cannot be drawn are listed in not_drawn.txt, on the contact sheet and in the log. The command fails only if
+no figure could be drawn.
 """
 
 import argparse
@@ -21,15 +21,17 @@ from spd_faith.probes.saved_tables import probes_in
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--probes", type=Path, required=True, help="folder with one table per probe, named as the model"
+        "--probes", type=Path, required=True, help="folder with one table per probe, named after the model"
     )
-    parser.add_argument("--samples", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=PROBES, help="the probes to draw; default: all that are there")
-    parser.add_argument("--contrasts", type=Path, required=True)
-    parser.add_argument("--groups", type=Path, required=True)
-    parser.add_argument("--sample-id", help="whose attention is drawn by itself; default: the first")
-    parser.add_argument("--output-folder", type=Path, required=True)
+    parser.add_argument("--samples", type=Path, required=True, help="the dataset's samples.parquet")
+    parser.add_argument("--images", type=Path, required=True, help="the dataset's images.parquet")
+    parser.add_argument("--only", nargs="+", choices=PROBES, help="probes to draw (default: all with a table)")
+    parser.add_argument("--contrasts", type=Path, required=True, help="contrasts.parquet of the model")
+    parser.add_argument("--groups", type=Path, required=True, help="groups.parquet of the model")
+    parser.add_argument(
+        "--sample-id", help="sample whose attention gets its own figure (default: the first measured one)"
+    )
+    parser.add_argument("--output-folder", type=Path, required=True, help="folder for the figures")
     arguments = parser.parse_args()
 
     probes = probes_in(arguments.probes, arguments.only)

@@ -11,7 +11,7 @@ from spd_faith.core.entries import AnswerPaths
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, write_table
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import JUDGEMENTS, METRICS
+from spd_faith.core.schemas import JUDGED_METRICS, JUDGEMENTS
 from spd_faith.judging.answers import load_answers
 from spd_faith.judging.entries import JUDGES
 from spd_faith.judging.judge import JudgeJob
@@ -59,7 +59,7 @@ def main() -> None:
             with progress(len(missing), f"{arguments.judge} on {answers.model}", "judgement") as bar:
                 judge.ask(missing, bar.update)
     rows = list(judge.rows())
-    keys = [(sample["sample_id"], metric) for sample in answers.samples for metric in METRICS]
+    keys = [(sample["sample_id"], metric) for sample in answers.samples for metric in JUDGED_METRICS]
     check_keys("judgements", [(row["sample_id"], row["metric"]) for row in rows], keys)
     write_table(arguments.output, rows, JUDGEMENTS, judge.provenance())
 

@@ -1,4 +1,4 @@
-"""Aggregate the scores of all models of a run into the leaderboard, its breakdowns and the record of the run."""
+"""Aggregate the scores of a run into the leaderboard, its breakdowns and the record of the run."""
 
 import argparse
 import json
@@ -25,8 +25,10 @@ from spd_faith.scoring.floors import constant_answers
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results, read and written")
-    parser.add_argument("--config", type=Path, required=True, help="merged config of the run, written by Snakemake")
+    parser.add_argument(
+        "--results", type=Path, required=True, help="folder of the dataset's results (input and output)"
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the run's merged config, written by Snakemake")
     parser.add_argument(
         "--prompts", type=Path, default=Path("resources/prompts"), help="folder of the prompts (default: %(default)s)"
     )
@@ -34,7 +36,7 @@ def main() -> None:
         "--published",
         type=Path,
         default=Path("resources/published_results.csv"),
-        help="published results, shown apart (default: %(default)s)",
+        help="published results, shown in their own table (default: %(default)s)",
     )
     arguments = parser.parse_args()
     run, paths = read_recorded_run(arguments.config), ResultPaths(arguments.results)
@@ -54,7 +56,7 @@ def main() -> None:
 
 
 def find(run: RecordedRun, results: Results, costs: pd.DataFrame, published: pd.DataFrame) -> Findings:
-    """Aggregate the results of a run; `costs` are those of its judges, `published` is as in resources/."""
+    """Aggregate the results of a run; `costs` are the judges', `published` is resources/published_results.csv."""
     statistics, scoring = run.config.statistics, run.config.scoring
     bootstrap = (statistics.resamples, statistics.seed)
     aggregated = aggregate(results.samples, results.scores, results.judgements, *bootstrap)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spd_faith.core.errors import UserError, run_command
-from spd_faith.core.schemas import METRICS
+from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, Estimate, estimate
 from spd_faith.judging.measurement import contents_only, measure
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _by_metric(comparisons: Sequence[ComparedJudgements]) -> dict[str, list[ComparedJudgements]]:
-    drf, cr = ([c for c in comparisons if c.metric == metric] for metric in METRICS)
+    drf, cr = ([c for c in comparisons if c.metric == metric] for metric in JUDGED_METRICS)
     return {"DRF": drf, "CR": cr, CONTENTS: [contents_only(comparison) for comparison in cr]}
 
 

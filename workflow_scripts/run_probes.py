@@ -1,4 +1,4 @@
-"""Probe one open model: one teacher-forced pass over the saved answers of each chosen sample, one table a probe."""
+"""Probe one open-weight model: a teacher-forced pass over the saved answers of chosen samples, one table per probe."""
 
 import argparse
 import logging
@@ -21,19 +21,26 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help="key of the models file")
-    parser.add_argument("--models-file", type=Path, default=Path("config/models.yaml"))
-    parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"), help="folder with one file per task")
-    parser.add_argument("--samples", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--responses", type=Path, required=True, help="the model's saved answers")
-    parser.add_argument("--output-folder", type=Path, required=True, help="gets one table per probe")
-    parser.add_argument("--probes", nargs="+", choices=PROBES, default=list(PROBES), help="default: all")
-    parser.add_argument("--samples-per-split", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of samples")
-    parser.add_argument("--batch-size", type=int, help="samples per pass; the entry's where not given")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run; the entry decides where not given")
+    parser.add_argument("--model", required=True, help="key of the model in the models file")
+    parser.add_argument("--models-file", type=Path, default=Path("config/models.yaml"), help="default: %(default)s")
+    parser.add_argument(
+        "--prompts",
+        type=Path,
+        default=Path("resources/prompts"),
+        help="folder with one file per task (default: %(default)s)",
+    )
+    parser.add_argument("--samples", type=Path, required=True, help="the dataset's samples.parquet")
+    parser.add_argument("--images", type=Path, required=True, help="the dataset's images.parquet")
+    parser.add_argument("--responses", type=Path, required=True, help="the model's responses")
+    parser.add_argument("--output-folder", type=Path, required=True, help="folder for the tables, one per probe")
+    parser.add_argument(
+        "--probes", nargs="+", choices=PROBES, default=list(PROBES), help="probes to run (default: all)"
+    )
+    parser.add_argument("--samples-per-split", type=int, default=50, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, help="samples per pass (default: as in the models file)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch (default: %(default)s)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: as in the models file)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
@@ -56,7 +63,11 @@ def main() -> None:
 
         builder = checkpoint.prompt_builder()
         if others := {row["pixel_backend"] for row in responses} - {builder.pixel_backend, None}:
-            log.warning("answers to images resized by %s; here %s does", ", ".join(others), builder.pixel_backend)
+            log.warning(
+                "images were resized by %s for the answers, but are resized by %s here",
+                ", ".join(others),
+                builder.pixel_backend,
+            )
         provenance = checkpoint.provenance(builder.pixel_backend).to_json() | {"seed": arguments.seed}
         provenance |= {"samples_per_split": arguments.samples_per_split}
         by_id = {sample["sample_id"]: sample for sample in samples}

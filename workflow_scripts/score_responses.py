@@ -1,4 +1,4 @@
-"""Score a model's answers against the truth and the judge's claims, sample by sample."""
+"""Score a model's answers per sample, from the truth and the judge's claims."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train a reference model from nothing; writes its last and, if asked, an early checkpoint, with scores and card."""
+"""Train a reference model from scratch; writes the final and optionally an early checkpoint, with scores and card."""
 
 import argparse
 from pathlib import Path
@@ -17,29 +17,33 @@ FAMILIES = {"tiny-qwen2-vl": qwen2_vl, "tiny-internvl": internvl, "tiny-llava": 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--model", choices=FAMILIES, required=True, help="what to train")
-    parser.add_argument("--output-dir", type=Path, required=True, help="gets a folder for each checkpoint")
+    parser.add_argument("--model", choices=FAMILIES, required=True, help="model to train")
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder for the checkpoints, one subfolder each")
     parser.add_argument("--steps", type=int, default=2400, help="training steps")
-    parser.add_argument("--early-step", type=int, help="write a checkpoint of this step too")
-    parser.add_argument("--stop-early", action="store_true", help="end with that checkpoint, and write no other")
+    parser.add_argument("--early-step", type=int, help="also write a checkpoint of this step")
+    parser.add_argument("--stop-early", action="store_true", help="stop at --early-step and write only that checkpoint")
     parser.add_argument(
         "--loose-same",
         action="store_true",
-        help="teach to call pictures the same though objects moved or changed colour",
+        help="train it to call images the same even if objects moved or changed colour",
     )
-    parser.add_argument("--seed", type=int, default=7, help="of the first weights and of the scenes")
-    parser.add_argument("--work-dir", type=Path, default=Path("results/training"), help="gets MODEL.pt, to resume from")
-    parser.add_argument("--resume", action="store_true", help="go on from --work-dir")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the initial weights and the scenes")
     parser.add_argument(
-        "--threads", type=int, default=DEFAULT_THREADS, help="CPU threads; another number may round differently"
+        "--work-dir", type=Path, default=Path("results/training"), help="folder for MODEL.pt, the state to resume from"
     )
-    parser.add_argument("--held-out-pairs", type=int, default=100, help="pairs per split that the scores come from")
-    parser.add_argument("--prompts-dir", type=Path, default=Path("resources/prompts"), help="the prompts to learn")
+    parser.add_argument("--resume", action="store_true", help="resume from the state in --work-dir")
+    parser.add_argument(
+        "--threads", type=int, default=DEFAULT_THREADS, help="CPU threads; other numbers may round differently"
+    )
+    parser.add_argument("--held-out-pairs", type=int, default=100, help="pairs per split in the evaluation")
+    parser.add_argument(
+        "--prompts-dir", type=Path, default=Path("resources/prompts"), help="folder of the prompts to train on"
+    )
     args = parser.parse_args()
     if args.early_step is not None and not 0 < args.early_step < args.steps:
-        raise UserError(f"--early-step {args.early_step}: must lie between 0 and --steps {args.steps}")
+        raise UserError(f"--early-step {args.early_step}: must be between 0 and --steps {args.steps}")
     if args.stop_early and args.early_step is None:
-        raise UserError("--stop-early: where is told by --early-step")
+        raise UserError("--stop-early requires --early-step")
 
     torch.set_num_threads(args.threads)
     prompts = load_prompts(args.prompts_dir)

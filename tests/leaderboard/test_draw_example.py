@@ -114,8 +114,8 @@ def test_what_is_missing_is_said(tmp_path):
         (["--model", "other"], f"--model other: not in {{}}/responses, which has {MODEL}"),
         (["--judge", "gpt"], "--judge gpt: not in {}/judgements, which has rules"),
         (["--sample-id", "easy/7"], f"--sample-id easy/7: not in {{}}/responses/{MODEL}.parquet; nearest: {SAMPLE}"),
-        (["--output", "."], "--output .: expected the name of a file that ends in .png"),
-        (["--output", "drawn.pdf"], "--output drawn.pdf: expected the name of a file that ends in .png"),
+        (["--output", "."], "--output .: expected a file name that ends in .png"),
+        (["--output", "drawn.pdf"], "--output drawn.pdf: expected a file name that ends in .png"),
     ],
 )
 def test_a_wrong_name_is_reported_with_those_that_are_there(tmp_path, flags, words):

@@ -1,4 +1,4 @@
-"""What a run's judges took and where they failed, from rows worked by hand."""
+"""Cost and failures of a run's judges, on hand-computed rows."""
 
 import pandas as pd
 import pyarrow as pa
@@ -31,7 +31,7 @@ TABLES = {
 }
 
 
-def test_an_equal_question_costs_once():
+def test_identical_questions_are_paid_once():
     costs = judge_costs(TABLES).set_index(["judge", "metric", "judge_model"])
     drf, cr = costs.loc["paid", "drf", "snapshot"], costs.loc["paid", "cr", "small"]
     assert (drf["judgements"], drf["calls"], drf["usd"], drf["seconds"]) == (3, 3, pytest.approx(0.04), 7 / 3)

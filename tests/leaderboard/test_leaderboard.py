@@ -119,7 +119,7 @@ def test_a_model_that_finds_everything_has_ones(live: pd.DataFrame) -> None:
     assert good["n"] == 4 and good["n_json"] == 4 and good["n_no_response"] == 0
 
 
-def test_overall_of_the_poor_model_by_hand(live: pd.DataFrame) -> None:
+def test_overall_of_the_poor_model(live: pd.DataFrame) -> None:
     # DQR 1/3, DS 1/2; of TF1 the color matches: 2·1/(1+3); no category, no claim
     poor = live.set_index("model").loc["poor"]
     assert [poor[metric] for metric in HEADLINE_AND_OVERALL[:-1]] == pytest.approx([0, 1 / 2, 0, 1 / 3, 1 / 2, 0])
@@ -170,7 +170,7 @@ def test_published_rows_have_no_rank_and_stand_below(
     page = page_of(aggregated, live, published)
     sections = page.split("\n## ")
     assert "Good" in sections[0] and "GLM-4.5V" not in sections[0]
-    assert sections[1].startswith("Published, not rerun here") and "58.3" in sections[1]
+    assert sections[1].startswith("Published results, not rerun here") and "58.3" in sections[1]
     assert "“No.” DQR 0.0, DS 50.0" in sections[0] and "DQR 100.0" in sections[0]
     provenance_section = next(section for section in sections if section.startswith("Provenance"))
     for expected in ("owner/name", "0123abc", "By hand", "beds", "v1"):
@@ -250,7 +250,7 @@ def section(page: str, title: str) -> list[str]:
 def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, opened: pd.DataFrame) -> None:
     one_judge = opened[opened["judge"] == "hand"]
     page = page_of(aggregated, one_judge, published_rows(pd.read_csv(PUBLISHED)), not_measured(OPEN))
-    lines = section(page, "Inside the open models")
+    lines = section(page, "Internals of open-weight models")
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     by_hand = {
         "Model": ("Good", "Partly"),
@@ -282,10 +282,10 @@ def test_models_judged_twice_stand_once_in_it(opened: pd.DataFrame) -> None:
 def test_without_probes_there_is_no_such_section(
     aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
 ) -> None:
-    assert "Inside the open models" not in page_of(aggregated, live, published)
+    assert "Internals of open-weight models" not in page_of(aggregated, live, published)
 
 
-def test_the_csv_has_shares_as_percentages_and_ratios_as_they_are(opened: pd.DataFrame) -> None:
+def test_the_csv_has_fractions_as_percentages_and_unscaled_ratios(opened: pd.DataFrame) -> None:
     rows = csv_of(opened[opened["judge"] == "hand"])
     good = rows.loc["good"]
     assert (good["tam_hit"], good["tam_hit_low"], good["tam_chance"]) == (100, 100, 25)

@@ -1,4 +1,4 @@
-"""What the leaderboard tells of the probes, from tables worked by hand."""
+"""The probes on the leaderboard, from hand-computed tables."""
 
 import itertools
 
@@ -26,7 +26,7 @@ def table(probe: str, *rows: dict) -> pa.Table:
 
 
 def attention(sample_id: str, *layers: list[tuple[float, float | None]], task: str = "describe") -> list[dict]:
-    """`layers` give each token's shares of the two pictures."""
+    """`layers` give each token's fractions of the two images."""
     return [
         {"sample_id": sample_id, "task": task, "layer": layer, "token": token, "picture_1": first, "picture_2": second}
         for layer, tokens in enumerate(layers)
@@ -44,7 +44,7 @@ def summary(samples: pa.Table = SAMPLES, resamples: int = 500, **tables: pa.Tabl
 def test_visual_attention_is_both_images_over_layers_tokens_and_samples() -> None:
     """A: layer 0 has .5, .3, layer 1 has .3, .1: tokens of .4 and .2, mean .3. B: three tokens .6, .3, .3, mean .4."""
     rows = attention(A, [(0.3, 0.2), (0.1, 0.2)], [(0.2, 0.1), (0.0, 0.1)])
-    rows += attention(B, [(0.6, None), (0.3, None), (0.3, None)])  # a merged picture
+    rows += attention(B, [(0.6, None), (0.3, None), (0.3, None)])  # a merged image
     rows += attention(A, [(0.9, 0.1)], task="same")  # another question
     found = summary(generation_attention=table("generation_attention", *rows))
     assert found["visual_attention"] == pytest.approx(0.35)
@@ -60,10 +60,10 @@ def test_the_slope_is_that_of_least_squares_over_the_position_in_the_answer() ->
 
 
 def test_the_slope_of_many_tokens_is_numpys() -> None:
-    shares = np.random.default_rng(0).random((2, 3, 17)) / 2  # samples, layers, tokens
-    layers = [[[(share, 0.0) for share in tokens] for tokens in of_sample] for of_sample in shares.tolist()]
+    fractions = np.random.default_rng(0).random((2, 3, 17)) / 2  # samples, layers, tokens
+    layers = [[[(fraction, 0.0) for fraction in tokens] for tokens in of_sample] for of_sample in fractions.tolist()]
     rows = attention(A, *layers[0]) + attention(B, *layers[1])
-    expected = [np.polyfit(np.linspace(0, 1, 17), of_sample.mean(axis=0), 1)[0] for of_sample in shares]
+    expected = [np.polyfit(np.linspace(0, 1, 17), of_sample.mean(axis=0), 1)[0] for of_sample in fractions]
     found = summary(generation_attention=table("generation_attention", *rows))
     assert found["visual_slope"] == pytest.approx(np.mean(expected), rel=1e-5)
 
@@ -118,7 +118,7 @@ def test_hits_are_means_of_samples_over_their_content_words() -> None:
 
 
 def test_intervals_are_of_resampled_images_within_splits() -> None:
-    """Three easy pairs of two pictures and a hard one. The picture that two pairs share is drawn or not as a whole: of
+    """Three easy pairs of two images and a hard one. The image that two pairs fraction is drawn or not as a whole: of
     two draws of (0, .3), (.9): sums 2 · .3, .3 + .9, 2 · .9 over 4, 3, 2 pairs, and the hard pair's .6 each time."""
     names = ["easy/00000_1", "easy/00001_1", "easy/00002_2", "hard/00000_1"]
     samples = samples_table(*(sample(name, image_id=name[-1]) for name in names))

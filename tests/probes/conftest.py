@@ -1,4 +1,4 @@
-"""What the tests of probes share."""
+"""Fixtures for the tests of probes."""
 
 import pytest
 

@@ -10,7 +10,7 @@ from spd_faith.scoring.tables import SCORES
 
 CONTRASTED = {name: probe for name, probe in PROBES.items() if probe.contrasted}
 
-SHARES = ("sink", "system", "picture_1", "picture_2", "user", "answer")
+FRACTIONS = ("sink", "system", "picture_1", "picture_2", "user", "answer")
 
 
 def ids(count, split="easy"):
@@ -80,8 +80,8 @@ def _probe_table(name, sample_ids, layers, tokens, draw, images, planted):
                     row |= {"dtype": "float32", "greedy_agreement": 1.0, "status": "ok"}
                     row |= {measure: draw.normal(0.6, 0.1) for measure in CONTRASTED[name].contrasted}
                     if name == "generation_attention":
-                        shares = draw.dirichlet(np.arange(1, 7))
-                        row |= dict(zip(SHARES, shares, strict=True))
+                        fractions = draw.dirichlet(np.arange(1, 7))
+                        row |= dict(zip(FRACTIONS, fractions, strict=True))
                         if images == 1:
                             row["picture_2"] = None
                     if planted and sample_id in planted[0] and (name, layer) == (planted[1], planted[3]):

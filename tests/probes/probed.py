@@ -16,7 +16,7 @@ LAYOUTS = ("pair", "merged")
 TOKENS = 24
 
 
-QUESTIONS = [  # prompts and pictures of several sizes
+QUESTIONS = [  # prompts and images of several sizes
     ("Same?", noise(112, 112, 1), noise(112, 112, 2)),
     ("How many differences are there?", noise(56, 112, 3), noise(60, 100, 4)),
     ("Different?", noise(56, 56, 7), noise(112, 56, 8)),
@@ -86,7 +86,7 @@ def text_ids(count, seed=0):
 
 
 def read_along(probed, question, answer):
-    """The model's inputs for one question and the tokens of its answer but the last, put together by hand."""
+    """The model's inputs for one question and all but the last token of its answer, assembled independently."""
     inputs = probed.builder.build([question])
     more = torch.tensor([answer[:-1]])
     inputs["input_ids"] = torch.cat([inputs["input_ids"], more], dim=1)

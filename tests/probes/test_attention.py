@@ -60,7 +60,7 @@ def test_attention_is_that_of_a_loop(kind, window):
     close = {"atol": 1e-6, "rtol": 0}
     torch.testing.assert_close(found.image, expected[:, 3:6], **close)
     torch.testing.assert_close(found.answer, expected[:, -STATES:], **close)
-    shares = {
+    fractions = {
         "sink": expected[:, 0],
         "system": torch.zeros(STATES),
         "opening": expected[:, 1:3].sum(1),
@@ -69,4 +69,4 @@ def test_attention_is_that_of_a_loop(kind, window):
         "user": expected[:, 6:9].sum(1),
         "answer": expected[:, 9:].sum(1),
     }
-    torch.testing.assert_close(found.shares, torch.stack([shares[name] for name in SEGMENTS], dim=1), **close)
+    torch.testing.assert_close(found.fractions, torch.stack([fractions[name] for name in SEGMENTS], dim=1), **close)

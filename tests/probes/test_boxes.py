@@ -1,4 +1,4 @@
-"""Boxes as shares of image tokens: counted by hand, by single pixels, and by drawing boxes at random."""
+"""Coverage of image tokens by boxes: hand-counted, by single pixels, and by random boxes."""
 
 import numpy as np
 import pytest
@@ -23,14 +23,14 @@ def difference(kind="remove", bbox=None, after=None):
 # ---- which boxes -----------------------------------------------------------------------------------------------------
 
 
-def test_a_place_is_a_share_of_its_own_image():
+def test_a_place_is_a_fraction_of_its_own_image():
     """`bbox` of the first, 100 pixels wide, `bbox_after` of the second, 200 wide."""
     found = true_boxes([difference("position", box(10, 5, 20, 10), box(100, 0, 50, 50))], SIZES)
     np.testing.assert_allclose(found, [[0.1, 0.1, 0.3, 0.3], [0.5, 0, 0.75, 1]])
 
 
 def test_a_place_counts_once():
-    """A colour changes where the object is, whichever picture says so."""
+    """A colour changes where the object is, whichever image says so."""
     found = true_boxes([difference("color", box(10, 5, 20, 10), box(20, 5, 40, 10))], SIZES)
     np.testing.assert_allclose(found, [[0.1, 0.1, 0.3, 0.3]])
 
@@ -52,7 +52,7 @@ def test_no_boxes():
 # ---- which tokens ----------------------------------------------------------------------------------------------------
 
 
-def test_shares_of_tokens_counted_by_hand():
+def test_fractions_of_tokens():
     """Tokens are a quarter wide and a half high; the box ends in the second column's middle, 0.2 into each row."""
     found = coverage(PAIR, np.array([[0, 0.4, 0.375, 0.6]]), 16)
     of_one_image = [[0.2, 0.1, 0, 0], [0.2, 0.1, 0, 0]]
@@ -65,29 +65,29 @@ LAYOUTS += [alone_on_square((30, 70), 0, 56)]
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("cells", [(4, 4), (5, 7)])
-def test_shares_under_a_layout_are_those_of_single_pixels(layout, cells):
-    """The box is painted into the picture shown, finely enlarged; the tokens are averages of its pixels."""
+def test_fractions_under_a_layout_match_single_pixels(layout, cells):
+    """The box is painted into the image shown, finely enlarged; the tokens are averages of its pixels."""
     (width, height), fine = layout.size, 60
     rows, columns = cells
     images = {n: (x / width, y / height, w / width, h / height) for n, (x, y, w, h) in layout.places.items()}
     places = ImageTokens(((1, 1), (1, 1)), (Raster(0, rows, columns, images),))
-    shares = np.array([0.2, 0.1, 0.65, 0.4])
+    ends = np.array([0.2, 0.1, 0.65, 0.4])
     painted = np.zeros((rows * columns * fine, rows * columns * fine))
     middles = (np.arange(len(painted)) + 0.5) / len(painted)
     for x, y, w, h in images.values():
-        left, top, right, bottom = np.tile([x, y], 2) + shares * np.tile([w, h], 2)
+        left, top, right, bottom = np.tile([x, y], 2) + ends * np.tile([w, h], 2)
         painted += ((middles >= top) & (middles < bottom))[:, None] * ((middles >= left) & (middles < right))
     blocks = painted.reshape(rows, columns * fine, columns, rows * fine)
     np.testing.assert_allclose(
-        coverage(places, shares[None], rows * columns)[0], blocks.mean(axis=(1, 3)).ravel(), atol=0.02
+        coverage(places, ends[None], rows * columns)[0], blocks.mean(axis=(1, 3)).ravel(), atol=0.02
     )
-    assert coverage(places, shares[None], rows * columns).sum() / (rows * columns) == pytest.approx(
+    assert coverage(places, ends[None], rows * columns).sum() / (rows * columns) == pytest.approx(
         sum(w * h for *_, w, h in images.values()) * 0.45 * 0.3
     )
 
 
-def test_a_token_on_the_seam_has_a_share_of_boxes_of_both_images():
-    """Three columns over two pictures: the middle one shows the right end of the first and the left of the second."""
+def test_a_token_on_the_seam_is_covered_by_boxes_of_both_images():
+    """Three columns over two images: the middle one shows the right end of the first and the left of the second."""
     halves = {0: (0.0, 0.0, 0.5, 1.0), 1: (0.5, 0.0, 0.5, 1.0)}
     places = ImageTokens(((10, 10),) * 2, (Raster(0, 1, 3, halves),))
     right_end = coverage(places, np.array([[0.9, 0, 1, 1]]), 3)[0]
@@ -97,7 +97,7 @@ def test_a_token_on_the_seam_has_a_share_of_boxes_of_both_images():
 
 
 @pytest.mark.parametrize("size", [(0.3, 0.2), (0.05, 0.9), (0.7, 1.0), (1.0, 1.0)])
-def test_expected_shares_are_the_mean_of_boxes_drawn_at_random(size):
+def test_expected_fractions_are_the_mean_over_random_boxes(size):
     random = np.random.default_rng(0)
     corners = random.random((20_000, 2)) * (1 - np.array(size))
     drawn = np.concatenate([corners, corners + size], axis=1)
@@ -115,7 +115,7 @@ def test_tokens_inside_are_those_whose_middle_is():
 
 
 def test_a_small_box_has_the_token_that_shows_most_of_it():
-    """One that lies in the second column, a little over its border, and in no middle."""
+    """A box in the second column that extends slightly over its border and contains no middle."""
     found = tokens_inside(PAIR, np.array([[0.45, 0.1, 0.52, 0.2], [0.1, 0.2, 0.3, 0.3]]), 16).reshape(2, 2, 4)
     assert found.tolist() == [[[True, True, False, False], [False] * 4]] * 2
 

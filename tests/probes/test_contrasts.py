@@ -48,7 +48,7 @@ def compare(values, in_group, strata=None, permutations=2000, seed=0):
 # ---- the permutation test --------------------------------------------------------------------------------------------
 
 
-def test_four_samples_by_hand():
+def test_four_samples():
     found = compare([1, 2, 3, 4], [0, 0, 1, 1], permutations=20_000)
 
     assert (found.mean_group[0], found.mean_reference[0], found.difference[0]) == (3.5, 1.5, 2)
@@ -58,7 +58,7 @@ def test_four_samples_by_hand():
     assert found.p_value[0] == pytest.approx(1 / 3, abs=0.012)
 
 
-def test_two_strata_by_hand():
+def test_two_strata():
     # differences 4 with weight 1·1/2 and 1 with weight 2·1/3: (2 + 2/3) / (7/6) = 16/7
     found = compare([5, 1, 10, 12, 10], [1, 0, 1, 1, 0], [0, 0, 1, 1, 1], permutations=20_000)
 
@@ -411,7 +411,7 @@ def test_a_group_under_eight_has_no_p_value(small, status):
         lacks_p = status == "small_group"
         assert (rows["p_value"].isna() == lacks_p).all()
         assert rows["q_value"].isna().all() == lacks_p
-        assert rows["difference"].notna().all()  # the size of a difference is told all the same
+        assert rows["difference"].notna().all()  # the size of a difference is still reported
 
 
 def test_lengths_of_the_answers_stand_beside():
@@ -502,7 +502,7 @@ def test_the_command_runs_no_module_that_its_rule_does_not_list(folder):
 
 def test_the_command_says_what_is_wrong(folder):
     for wrong, message in (
-        (("--permutations", "0"), "--permutations 0: at least 1"),
+        (("--permutations", "0"), "--permutations 0: must be at least 1"),
         (("--faithful-at-least", "0.4"), "unfaithful_at_most"),
         (("--probes", str(folder / "none")), "no table of a probe"),
     ):

@@ -1,6 +1,6 @@
-"""All six probes of every family, from saved answers to tables; and that each measure is free of the faults that the
+"""All six probes of every family, from saved answers to tables; and that each measure is free of the errors that the
 benchmark's released code has: token ids and layer counts of one model, prompts averaged into the answer, states taken
-without the picture, an ICR of even attention, the last picture alone.
+without the image, an ICR of even attention, the last image alone.
 """
 
 import io
@@ -81,22 +81,22 @@ def written(probed, folder, batch_size):
 
 def expected_units(probe, tokens, layers, unsupported):
     """(sample_id, task, layer or token …) of every row that a table must have, and the statuses of those without."""
-    units, told = set(), {}
+    units, statuses = set(), {}
     for (sample_id, task), count in tokens.items():
         key = (sample_id, task)
         if count == 0:
-            told[key] = "no_answer"
+            statuses[key] = "no_answer"
         elif unsupported:
-            told[key] = "unsupported"
+            statuses[key] = "unsupported"
         elif probe == "grounding" and sample_id == WITHOUT_BOXES:
-            told[key] = "no_boxes"
+            statuses[key] = "no_boxes"
         elif probe == "token_activation_map":
             units |= {(*key, token) for token in range(count)}
         elif probe == "generation_attention":
             units |= {(*key, layer, token) for layer in range(layers) for token in range(count)}
         else:
             units |= {(*key, layer) for layer in range(layers)}
-    return units, told
+    return units, statuses
 
 
 def unit_columns(table):
@@ -124,11 +124,13 @@ def test_every_table_has_a_row_for_every_unit_whatever_the_batch(load, tmp_path,
             continue
         lacks = (name, layout) in TILED if probe in ("token_activation_map", "grounding") else name in UNGATED
         lacks &= probe in ("token_activation_map", "grounding", "neuron_activation")
-        units, told = expected_units(probe, tokens, layers, lacks)
+        units, statuses = expected_units(probe, tokens, layers, lacks)
         assert set(found) == units, probe
         others = table[table["status"] != "ok"]
-        assert dict(zip(zip(others["sample_id"], others["task"], strict=True), others["status"], strict=True)) == told
-        assert len(others) == len(told)
+        assert (
+            dict(zip(zip(others["sample_id"], others["task"], strict=True), others["status"], strict=True)) == statuses
+        )
+        assert len(others) == len(statuses)
     maps = tables["token_activation_map"]
     if (name, layout) not in TILED:
         assert maps["word"].notna().any() and maps["hit"].notna().any()
@@ -204,11 +206,11 @@ def test_bfloat16_is_stated_in_every_row(load, tmp_path):
         assert table.loc[table["status"] == "ok", "greedy_agreement"].between(0, 1).all()
 
 
-# ---- the faults of the released code ---------------------------------------------------------------------------------
+# ---- the errors of the released code ---------------------------------------------------------------------------------
 
 
 def test_layers_and_tokens_of_images_are_the_models_own(load):
-    """The released code has those of Qwen2-VL-7B for all: 28 layers, and 151655 for a token of a picture."""
+    """The released code has those of Qwen2-VL-7B for all: 28 layers, and 151655 for a token of an image."""
     seen = set()
     for name, layout in EVERY_MODEL:
         model = load(name, layout).model
@@ -216,7 +218,7 @@ def test_layers_and_tokens_of_images_are_the_models_own(load):
         layers = model.config.get_text_config().num_hidden_layers
         for by_layer in (
             found.by_layer["layer_changes"],
-            found.attention_shares,
+            found.attention_fractions,
             found.image_attention,
             found.hidden.icr,
         ):
@@ -230,14 +232,14 @@ def test_layers_and_tokens_of_images_are_the_models_own(load):
 @pytest.mark.parametrize(("name", "layout"), EVERY_MODEL)
 @pytest.mark.parametrize("changed", [1, 2])
 def test_every_measure_sees_either_image(load, name, layout, changed):
-    """In the released code InternVL's states are of the text alone, and of several pictures the last one counts."""
+    """In the released code InternVL's states are of the text alone, and of several images the last one counts."""
     probed, answer = load(name, layout), text_ids(25)
     other = list(QUESTIONS[0])
     other[changed] = QUESTIONS[0][changed].rotate(180)
     here, there = (one_pass(probed, question, answer) for question in (QUESTIONS[0], other))
     pairs = {
         "layer_changes": (here.by_layer["layer_changes"], there.by_layer["layer_changes"]),
-        "attention_shares": (here.attention_shares, there.attention_shares),
+        "attention_fractions": (here.attention_fractions, there.attention_fractions),
         "image_attention": (here.image_attention, there.image_attention),
         "mean_states": (here.hidden.mean_states, there.hidden.mean_states),
         "prompt_states": (here.hidden.prompt_states, there.hidden.prompt_states),

@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 from probes.probe_tables import (
-    SHARES,
+    FRACTIONS,
     ids,
     parsed_table,
     probe_tables,
@@ -108,7 +108,7 @@ def full():
 
 
 def tiny():
-    """One sample in each group, one layer, answers of one token, merged pictures."""
+    """One sample in each group, one layer, answers of one token, merged images."""
     sample_ids = ids(2)
     tables = probe_tables(sample_ids, layers=1, tokens=1, images=1)
     return tables, *groups_and_contrasts(sample_ids, sample_ids[:1], sample_ids[:1], tables)
@@ -133,9 +133,9 @@ def long():
     few = ids(3)
     tables = probe_tables(few, layers=80, tokens=1)
     steps, layers = np.meshgrid(np.arange(1024), np.arange(80))
-    shares = np.random.default_rng(0).dirichlet(np.arange(1, 7), steps.size)
+    fractions = np.random.default_rng(0).dirichlet(np.arange(1, 7), steps.size)
     answer = {"task": "describe", "layer": layers.ravel(), "token": steps.ravel(), "status": "ok", "dtype": "bfloat16"}
-    answer |= dict(zip(SHARES, shares.T, strict=True))
+    answer |= dict(zip(FRACTIONS, fractions.T, strict=True))
     attention = pd.concat([pd.DataFrame({"sample_id": one} | answer) for one in ids(2)])
     schema = tables["generation_attention"].schema
     tables["generation_attention"] = pa.Table.from_pandas(attention.reindex(columns=schema.names), schema=schema)
@@ -202,11 +202,11 @@ def test_no_text_is_cut_off_nor_in_another_nor_too_small(case_name, name):
     assert texts
     assert figure.get_figwidth() == COLUMN < 8.6 / 2.54
     for text, box in texts:
-        told = repr(text.get_text())
-        assert text.get_fontsize() >= SMALLEST_LETTERS, told
-        assert min(box.x0, box.y0) >= 1, told
-        assert box.x1 <= figure.bbox.x1 - 1, told
-        assert box.y1 <= figure.bbox.y1 - 1, told
+        shown = repr(text.get_text())
+        assert text.get_fontsize() >= SMALLEST_LETTERS, shown
+        assert min(box.x0, box.y0) >= 1, shown
+        assert box.x1 <= figure.bbox.x1 - 1, shown
+        assert box.y1 <= figure.bbox.y1 - 1, shown
     for (one, box), (other, other_box) in itertools.combinations(texts, 2):
         apart = box.padded(-0.5)  # pixels
         assert not apart.overlaps(other_box), f"{one.get_text()!r} lies in {other.get_text()!r}"
@@ -215,8 +215,8 @@ def test_no_text_is_cut_off_nor_in_another_nor_too_small(case_name, name):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_without_numbers_says_so(name):
     figure = draw("unprobed", name)
-    told = " ".join(text.get_text() for text, _ in shown_texts(figure))
-    assert any(words in told for words in ("no measured", "no samples", "no values", "no effect sizes"))
+    shown = " ".join(text.get_text() for text, _ in shown_texts(figure))
+    assert any(words in shown for words in ("no measured", "no samples", "no values", "no effect sizes"))
 
 
 def lines_of(axes):
@@ -263,19 +263,19 @@ def test_a_panel_of_fewer_samples_than_its_groups_have_says_so():
     "name",
     ["attention_by_step", "grounding", *(name for name in OF_GROUPS if name.startswith(("layer", "neur", "hid")))],
 )
-def test_what_bands_are_is_told(name):
+def test_the_meaning_of_bands_is_shown(name):
     assert "95% interval of the mean" in {text.get_text() for text in draw("full", name).legends[0].get_texts()}
 
 
-def test_figures_of_all_answers_tell_how_many_and_to_what():
-    told = [text.get_text() for text, _ in shown_texts(draw("full", "attention_by_step"))]
-    assert f"{MODEL} (n = 40)" in told and any("(describe)" in text for text in told)
+def test_figures_of_all_answers_show_their_number_and_task():
+    shown = [text.get_text() for text, _ in shown_texts(draw("full", "attention_by_step"))]
+    assert f"{MODEL} (n = 40)" in shown and any("(describe)" in text for text in shown)
     for name in ("attention_by_layer", "grounding"):
         assert "40 answers (describe)" in draw("full", name).get_suptitle()
     assert "(describe)" in draw("full", "attention_of_sample").get_suptitle()
 
 
-# ---- numbers by hand from the rows; samples 10 to 29 are contradictory -----------------------------------------------
+# ---- numbers computed from the rows; samples 10 to 29 are contradictory ----------------------------------------------
 
 
 def of_layers(probe, measure, groups, **keys):
@@ -343,7 +343,7 @@ def test_densities_are_those_of_their_boxes():
     assert [bar.get_height() for bar in maps.patches] == pytest.approx(heights, rel=1e-5)
 
 
-def test_shares_of_one_answer_are_stacked_at_their_steps():
+def test_fractions_of_one_answer_are_stacked_at_their_steps():
     rows = case("full")[0]["generation_attention"].to_pandas()
     rows = rows[(rows.sample_id == ids(40)[0]) & (rows.task == "describe") & (rows.layer == 27)].sort_values("token")
     axes = draw("full", "attention_of_sample").axes[11]
@@ -376,9 +376,9 @@ def test_the_published_score_is_drawn_by_layer():
 
 
 def test_merged_images_have_no_second_one():
-    assert "merged with picture 1" in {text.get_text() for text, _ in shown_texts(draw("tiny", "attention_by_layer"))}
+    assert "merged with image 1" in {text.get_text() for text, _ in shown_texts(draw("tiny", "attention_by_layer"))}
     legend = draw("tiny", "attention_of_sample").legends[0]
-    assert "picture 2" not in {text.get_text() for text in legend.get_texts()}
+    assert "image 2" not in {text.get_text() for text in legend.get_texts()}
 
 
 def test_mean_and_interval_leave_out_what_is_missing():
@@ -406,7 +406,7 @@ def test_all_of_a_line_is_in_sight_though_panels_share_their_axis():
     low = probe_tables(ids(4))["generation_attention"]
     frame = low.to_pandas().assign(picture_1=0.95, picture_2=0.01, user=0.01, answer=0.01, system=0.01, sink=0.01)
     figure = attention_by_step({"low": low, "high": type(low).from_pandas(frame, schema=low.schema)}, "describe")
-    line = next(line for label, line in lines_of(figure.axes[1]).items() if label.startswith("picture 1"))
+    line = next(line for label, line in lines_of(figure.axes[1]).items() if label.startswith("image 1"))
     assert max(line.get_ydata()) < figure.axes[1].get_ylim()[1]
     assert figure.axes[0].get_ylim()[0] == 0
 
@@ -452,14 +452,14 @@ def test_a_sample_of_many_layers_has_twelve_panels_from_first_to_last():
     assert (titles[0], titles[-1]) == ("layer 0", "layer 39")
 
 
-def test_effect_sizes_tell_how_many_samples_they_are_of():
+def test_effect_sizes_show_the_number_of_samples():
     figure = draw("full", "effect_sizes_faithfulness")
-    told = [text.get_text() for text, _ in shown_texts(figure)]
-    assert any("unfaithful (n = 20) − faithful (n = 20)" in text for text in told)
+    shown = [text.get_text() for text, _ in shown_texts(figure)]
+    assert any("unfaithful (n = 20) − faithful (n = 20)" in text for text in shown)
 
 
-@pytest.mark.parametrize(("tested", "words"), [(True, "a dot: FDR ≤ 5%"), (False, "not tested")])
-def test_effect_sizes_tell_whether_anything_was_tested(tested, words):
+@pytest.mark.parametrize(("tested", "words"), [(True, "dot: FDR ≤ 5%"), (False, "not tested")])
+def test_effect_sizes_show_whether_anything_was_tested(tested, words):
     rows = pd.DataFrame(case("full")[2]).assign(q_value=0.5 if tested else None)
     assert words in effect_sizes(MODEL, rows, FAITHFULNESS).get_supxlabel()
 
@@ -545,7 +545,7 @@ def test_saving_writes_pdf_and_png_the_same_bytes_each_time(tmp_path):
         assert image.width == int(COLUMN * 300)  # not cut to its content, which would change the letters' size
 
 
-def test_pdf_and_png_are_laid_out_alike_and_once(tmp_path, monkeypatch):
+def test_pdf_and_png_have_one_layout(tmp_path, monkeypatch):
     laid_out = []
     layout = ConstrainedLayoutEngine.execute
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: (laid_out.append(1), layout(*given))[1])
@@ -595,7 +595,7 @@ def test_steps_of_a_long_answer_are_averaged_and_said_to_be():
     assert axes.get_xlim() == (-0.5, 1023.5)
 
 
-def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path, caplog):
+def test_a_failed_figure_does_not_stop_the_others(tmp_path, caplog):
     def pages():
         yield draw("tiny", "grounding")
         raise ValueError("no\nnumbers")
@@ -614,11 +614,11 @@ def test_a_figure_that_cannot_be_drawn_costs_no_other(tmp_path, caplog):
     del drawings["overlays"]
     assert write_figures(drawings, tmp_path, drawn.append) == {}
     assert not (tmp_path / "not_drawn.txt").exists()
-    with pytest.raises(UserError, match="not one of 1 figures could be drawn"):
+    with pytest.raises(UserError, match="none of 1 figures could be drawn"):
         write_figures({"overlays": pages}, tmp_path / "other", drawn.append)
 
 
-def test_a_full_disk_is_no_fault_of_a_figure(tmp_path, monkeypatch):
+def test_a_full_disk_is_not_a_failed_figure(tmp_path, monkeypatch):
     def full(*given, **settings):
         raise OSError(28, "No space left on device")
 
@@ -724,7 +724,7 @@ def test_maps_of_the_first_measured_answer_of_a_split_are_drawn_too(probed, tmp_
 def test_figures_are_drawn_of_a_model_whose_tokens_have_no_known_places(probed, tmp_path):
     done = draw_probes(with_maps(probed, tmp_path / "probes", status="unsupported"), tmp_path / "figures")
     assert done.returncode == 0, done.stderr
-    assert "no maps at all to draw" in done.stderr
+    assert "no maps to draw" in done.stderr
     assert (tmp_path / "figures" / "contact_sheet.png").exists()
     assert not list((tmp_path / "figures").glob("overlays*"))
 
@@ -732,7 +732,7 @@ def test_figures_are_drawn_of_a_model_whose_tokens_have_no_known_places(probed, 
 def test_a_sample_that_was_not_probed_is_named(probed, tmp_path):
     done = draw_probes(probed, tmp_path, "--sample-id", "easy/77777_7")
     assert done.returncode == 1
-    assert "easy/77777_7: not among the probed samples" in done.stderr
+    assert "easy/77777_7: this sample was not probed" in done.stderr
 
 
 def test_models_are_drawn_beside_each_other(probed, tmp_path):

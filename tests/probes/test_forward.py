@@ -10,7 +10,7 @@ from transformers import LogitsProcessor
 
 from spd_faith.probes import attention, layer_changes
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.generation_attention import columns_of_shares
+from spd_faith.probes.generation_attention import columns_of_fractions
 from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.passes import SEGMENTS
 
@@ -83,7 +83,7 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
         "answer": rows[..., prompt:].sum(-1),
     }
     expected["user"] = 1 - sum(expected.values())
-    # as the released code has it for one picture: before it, on it, behind it, in the prompt alone
+    # as the released code has it for one image: before it, on it, behind it, in the prompt alone
     first, last = images[0], images[-1]
     seen = rows[..., images].sum(-1)
     before, behind = rows[..., :first].sum(-1), rows[..., first:prompt].sum(-1) - seen
@@ -91,10 +91,10 @@ def test_attention_is_that_of_eager_generation_token_by_token(load, name, layout
     expected["published_visual"] = seen / (before + seen + behind)
     expected["published_user"] = behind / (before + seen + behind)
     assert last < prompt
-    shares = columns_of_shares(found.attention_shares)
-    assert set(shares) == set(expected)
+    fractions = columns_of_fractions(found.attention_fractions)
+    assert set(fractions) == set(expected)
     for column, values in expected.items():
-        torch.testing.assert_close(shares[column].double(), values, atol=LARGEST_DIFFERENCE, rtol=0, msg=column)
+        torch.testing.assert_close(fractions[column].double(), values, atol=LARGEST_DIFFERENCE, rtol=0, msg=column)
     torch.testing.assert_close(found.image_attention.double(), rows[..., images], atol=LARGEST_DIFFERENCE, rtol=0)
     assert found.greedy_agreement == 1
 
@@ -111,7 +111,7 @@ def test_nor_do_questions_that_share_the_images_of_a_row(load, name, layout):
     probed = load(name, layout)
     words = ("Same?", "Sam, how many differences are there?", "Different?")
     questions = [(text, *QUESTIONS[1][1:]) for text in words]
-    questions.insert(1, QUESTIONS[0])  # of other pictures, in a row of its own
+    questions.insert(1, QUESTIONS[0])  # of other images, in a row of its own
     answers = [text_ids(count, seed) for seed, count in enumerate((23, 31, 1, 40))]
     batch = check_each_alone(probed, questions, answers)
     assert [row.row for row in batch.rows] == [0, 1, 0, 0]
@@ -124,7 +124,7 @@ def check_each_alone(probed, questions, answers):
     together = run_pass(probed.model, batch)
     for question, answer, found in zip(questions, answers, together, strict=True):
         alone = one_pass(probed, question, answer)
-        for field in ("by_layer", "attention_shares", "image_attention", "hidden", "logits"):
+        for field in ("by_layer", "attention_fractions", "image_attention", "hidden", "logits"):
             for there, here in zip(numbers(found, field), numbers(alone, field), strict=True):
                 largest = max(1, here.nan_to_num().abs().max())
                 torch.testing.assert_close(
@@ -148,7 +148,7 @@ def test_rows_taken_a_few_at_a_time_are_the_same(load, monkeypatch):
     rows = 4  # of 4 heads × 98 + 29 tokens each
     monkeypatch.setattr(attention, "_NUMBERS_AT_ONCE", rows * 4 * (98 + 29))
     found = one_pass(probed, QUESTIONS[0], text_ids(30))
-    torch.testing.assert_close(found.attention_shares, at_once.attention_shares)
+    torch.testing.assert_close(found.attention_fractions, at_once.attention_fractions)
     torch.testing.assert_close(found.image_attention, at_once.image_attention)
     torch.testing.assert_close(found.hidden.icr, at_once.hidden.icr)
 
@@ -205,7 +205,7 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
     states = slice(-len(answer), None)
     for number, parts in enumerate(layers):
         at_answer = {key: values[states].numpy() for key, values in parts.items()}
-        if not name.startswith("qwen3"):  # which adds features of the pictures between layers
+        if not name.startswith("qwen3"):  # which adds features of the images between layers
             np.testing.assert_array_equal(parts["x"], output.hidden_states[number][0])
         x, attention, network = at_answer["x"], at_answer["attention"], at_answer["network"]
         expected = [mean_over_states(measure, x, attention, network) for measure in MEASURES.values()]
@@ -295,9 +295,9 @@ def test_logits_of_the_words_are_those_of_the_whole_vocabulary(load, name, layou
 
 def test_an_answer_of_one_token(load):
     found = one_pass(load("qwen2_vl"), QUESTIONS[0], [7])
-    assert found.attention_shares.shape == (2, 1, len(SEGMENTS))
-    assert found.attention_shares[..., SEGMENTS.index("answer")].tolist() == [[0], [0]]
-    torch.testing.assert_close(found.attention_shares.sum(-1), torch.ones(2, 1))
+    assert found.attention_fractions.shape == (2, 1, len(SEGMENTS))
+    assert found.attention_fractions[..., SEGMENTS.index("answer")].tolist() == [[0], [0]]
+    torch.testing.assert_close(found.attention_fractions.sum(-1), torch.ones(2, 1))
     assert torch.equal(found.hidden.mean_states, found.hidden.prompt_states)
     assert found.hidden.icr[:, 2].isnan().all()
     assert not found.by_layer["layer_changes"].isnan().any()
@@ -334,8 +334,8 @@ def test_bfloat16_is_stated_and_near_float32(load, name):
     answer = text_ids(30)
     found, exact = (one_pass(load(name, dtype=dtype), QUESTIONS[0], answer) for dtype in ("bfloat16", "float32"))
     assert (found.dtype, exact.dtype) == ("bfloat16", "float32")
-    torch.testing.assert_close(found.attention_shares.sum(-1), torch.ones(2, 30), atol=1e-6, rtol=0)
-    assert 0 < (found.attention_shares - exact.attention_shares).abs().max() < 0.1
+    torch.testing.assert_close(found.attention_fractions.sum(-1), torch.ones(2, 30), atol=1e-6, rtol=0)
+    assert 0 < (found.attention_fractions - exact.attention_fractions).abs().max() < 0.1
     assert "layer_changes" in found.by_layer  # rounding is no other architecture
     torch.testing.assert_close(found.by_layer["layer_changes"], exact.by_layer["layer_changes"], atol=0.05, rtol=0.1)
 
@@ -361,7 +361,7 @@ class Shapes(TorchDispatchMode):
 @pytest.mark.parametrize("name", [*FAMILIES, *UNGATED])
 def test_nothing_is_made_of_heads_times_tokens_times_tokens_or_of_the_vocabulary_over_the_prompt(load, name):
     probed = load(name)
-    answer = text_ids(30)  # few enough that its rows of attention are told from those of all tokens
+    answer = text_ids(30)  # short, so that its attention rows can be distinguished from those of all tokens
     batch = probed.prepared(QUESTIONS[:2], [answer, answer])
     tokens, vocabulary = batch.token_ids.shape[1], len(probed.model.get_output_embeddings().weight)
     with Shapes() as shapes:
@@ -420,7 +420,7 @@ def test_cuda_measures_what_the_cpu_does(load, name, layout):
     finally:
         probed.model.cpu()
     for here, there in zip(on_cpu, on_gpu, strict=True):
-        torch.testing.assert_close(here.attention_shares, there.attention_shares, atol=1e-4, rtol=0)
+        torch.testing.assert_close(here.attention_fractions, there.attention_fractions, atol=1e-4, rtol=0)
         torch.testing.assert_close(
             here.by_layer["layer_changes"], there.by_layer["layer_changes"], atol=1e-3, rtol=1e-3
         )

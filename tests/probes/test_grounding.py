@@ -1,4 +1,4 @@
-"""Grounding where attention and maps are planted, worked out by hand."""
+"""Grounding for constructed attention and maps, with hand-computed results."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ from spd_faith.probes.token_activation import AnswerMaps
 from spd_faith.probes.words import Word
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
-# two pictures of 40 × 20 pixels, each 2 rows of 4 tokens of 10 pixels a side
+# two images of 40 × 20 pixels, each 2 rows of 4 tokens of 10 pixels a side
 PLACES = ImageTokens(((40, 20),) * 2, (Raster(0, 2, 4, {0: WHOLE}), Raster(8, 2, 4, {1: WHOLE})))
 
 
@@ -50,7 +50,7 @@ def rows(samples, outcome, maps, words, sample_id="a"):
 
 
 def planted(*layers):
-    """A pass of three answer tokens; each layer's attention is (at token 1, elsewhere), the same in both pictures."""
+    """A pass of three answer tokens; each layer's attention is (at token 1, elsewhere), the same in both images."""
     attention = torch.zeros(len(layers), 3, 16)
     for layer, (on, off) in enumerate(layers):
         attention[layer] = off
@@ -62,9 +62,9 @@ FLAT = np.ones((3, 16))
 
 
 def test_attention_on_the_true_box_over_the_baselines():
-    """0.3 on token 1 of each picture and 0.02 on each of the others: a mean of 0.055 over 16 tokens.
+    """0.3 on token 1 of each image and 0.02 on each of the others: a mean of 0.055 over 16 tokens.
 
-    The other sample's box has tokens 4 and 5 of each picture, none of them token 1.
+    The other sample's box has tokens 4 and 5 of each image, none of them token 1.
     """
     (row,) = rows([HERE, THERE], planted((0.3, 0.02)), FLAT, [Word("car", (1,))])
     assert row["layer"] == 0 and row["content_tokens"] == 1
@@ -140,7 +140,7 @@ def test_places_of_a_difference_count_in_both_images(bbox, after, tokens):
 
 
 def test_a_large_box_counts_as_much_as_a_small_one():
-    """Densities, not sums: 2 tokens and 8 tokens per picture, of one attention."""
+    """Densities, not sums: 2 tokens and 8 tokens per image, of one attention."""
     attention = np.zeros((1, 4))
     attention[0, 0] = 1
     small, large = np.array([[1.0, 0, 0, 0]]), np.ones((1, 4))

@@ -1,4 +1,4 @@
-"""Where image tokens lie, against the models themselves: a spot of a picture is found in the token that should see it.
+"""Where image tokens lie, against the models themselves: a spot in an image changes the token that should see it.
 
 The vision tower's attention is switched off, so that each token knows its own pixels alone.
 """
@@ -64,7 +64,7 @@ def embedded(probed, pair):
 
 
 def with_spot(image, x, y, radius):
-    """The picture with a square of other pixels around a point."""
+    """The image with a square of other pixels around a point."""
     pixels = np.array(image)
     patch = pixels[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
     patch[:] = 255 - patch
@@ -116,7 +116,7 @@ def test_each_prompt_of_a_batch_has_its_own_places(load, name):
         ((1, 3, 8, 8), 15, False, False),
         ((1, 3, 8, 16), 16, False, False),  # no square
         ((4, 3, 8, 8), 16, False, False),  # tiles
-        ((1, 3, 8, 8), 16, True, False),  # padded, nobody knows how
+        ((1, 3, 8, 8), 16, True, False),  # padded in an unknown way
         ((1, 1, 3, 8, 8), 17, True, True),
         ((1, 2, 3, 8, 8), 17, True, False),  # tiles
     ],

@@ -1,11 +1,11 @@
-"""The measures of each probe on numbers worked by hand, and the rows that they become."""
+"""The measures of each probe on hand-computed numbers, and their rows."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
-from spd_faith.probes.generation_attention import GenerationAttention, columns_of_shares
+from spd_faith.probes.generation_attention import GenerationAttention, columns_of_fractions
 from spd_faith.probes.hidden_similarity import HiddenSimilarity, centred_cosines, similarity
 from spd_faith.probes.layer_changes import LayerChanges, is_sum_of_parts, layer_changes
 from spd_faith.probes.layers import LayerStates
@@ -28,7 +28,7 @@ def hidden(mean, prompt=((1.0, 0.0),), icr=((1.0, 1.0, 1.0),)):
 
 
 def a_pass(**fields):
-    """Two layers, an answer of three tokens, two pictures of two tokens."""
+    """Two layers, an answer of three tokens, two images of two tokens."""
     default = {
         "dtype": "float32",
         "greedy_agreement": 1.0,
@@ -39,7 +39,7 @@ def a_pass(**fields):
             "layer_changes": torch.arange(14.0).reshape(2, 7),
             "neuron_activation": torch.tensor([[0.25, 0.5], [0.75, 1.0]]),
         },
-        "attention_shares": torch.full((2, 3, 7), 1 / 7),
+        "attention_fractions": torch.full((2, 3, 7), 1 / 7),
         "image_attention": torch.zeros(2, 3, 4),
         "hidden": hidden([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 2.0, float("nan")]] * 2),
         "logits": ClassLogits(NOTHING, NOTHING, NOTHING, NOTHING),
@@ -81,7 +81,7 @@ def test_each_measure_is_the_mean_over_the_states():
         ([[6, 0]], False),
     ],
 )
-def test_a_layer_that_is_not_the_sum_of_its_parts_is_told(after, expected):
+def test_a_layer_that_is_not_the_sum_of_its_parts_is_reported(after, expected):
     assert bool(is_sum_of_parts(layer([[3, 4]], [[0, -8]], [[0, 4]], after), torch.float32)) is expected
 
 
@@ -115,22 +115,22 @@ def test_active_neurons_by_token_and_of_the_sum():
 # ---- generation attention --------------------------------------------------------------------------------------------
 
 
-def test_columns_of_shares():
-    """sink 10%, system 15, opening 5, pictures 20 and 10, user 20, answer 20: the published three are of 80%."""
-    shares = torch.tensor([0.1, 0.15, 0.05, 0.2, 0.1, 0.2, 0.2])
+def test_columns_of_fractions():
+    """sink 10%, system 15, opening 5, images 20 and 10, user 20, answer 20: the published three are of 80%."""
+    fractions = torch.tensor([0.1, 0.15, 0.05, 0.2, 0.1, 0.2, 0.2])
     expected = {"sink": 0.1, "system": 0.15, "picture_1": 0.2, "picture_2": 0.1, "user": 0.25, "answer": 0.2}
     expected |= {"published_system": 0.3 / 0.8, "published_visual": 0.3 / 0.8, "published_user": 0.2 / 0.8}
-    assert {name: float(value) for name, value in columns_of_shares(shares).items()} == pytest.approx(expected)
+    assert {name: float(value) for name, value in columns_of_fractions(fractions).items()} == pytest.approx(expected)
 
 
 def test_a_row_for_each_layer_and_token():
-    shares = torch.rand(2, 3, 7)
-    found = rows(GenerationAttention(RUN), ("a", "same", a_pass(attention_shares=shares)))
+    fractions = torch.rand(2, 3, 7)
+    found = rows(GenerationAttention(RUN), ("a", "same", a_pass(attention_fractions=fractions)))
     assert [(row["layer"], row["token"], row["token_id"]) for row in found] == [
         (0, 0, 5), (0, 1, 6), (0, 2, 7), (1, 0, 5), (1, 1, 6), (1, 2, 7)
     ]  # fmt: skip
-    assert [row["sink"] for row in found] == shares[..., 0].flatten().tolist()
-    assert [row["picture_2"] for row in found] == shares[..., 4].flatten().tolist()
+    assert [row["sink"] for row in found] == fractions[..., 0].flatten().tolist()
+    assert [row["picture_2"] for row in found] == fractions[..., 4].flatten().tolist()
 
 
 def test_a_merged_image_leaves_the_second_null():
@@ -215,15 +215,16 @@ def test_a_similarity_without_one_of_its_answers_is_a_row_that_says_why(missing)
 
 
 @pytest.mark.parametrize("probe", [LayerChanges, NeuronActivation])
-def test_what_a_model_lacks_is_unsupported(probe):
+def test_missing_parts_of_a_model_are_unsupported(probe):
     (row,) = rows(probe(RUN), ("a", "same", a_pass(by_layer={})))
     assert (row["status"], row["layer"], row["error"]) == ("unsupported", None, None)
 
 
 def test_numbers_that_are_not_defined_are_null():
-    shares = torch.full((1, 1, 7), float("nan"))
+    fractions = torch.full((1, 1, 7), float("nan"))
     (row,) = rows(
-        GenerationAttention(RUN), ("a", "same", a_pass(attention_shares=shares, answer_token_ids=torch.tensor([5])))
+        GenerationAttention(RUN),
+        ("a", "same", a_pass(attention_fractions=fractions, answer_token_ids=torch.tensor([5]))),
     )
     assert row["sink"] is None
     assert set(row) == set(GenerationAttention.schema.names)

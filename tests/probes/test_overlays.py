@@ -1,4 +1,4 @@
-"""Maps drawn over pictures: colours lie where the tokens do, nothing is cut off, and the command writes its files."""
+"""Maps over images: colours match the places of the tokens, nothing is cut off, and the command writes its files."""
 
 import re
 import subprocess
@@ -68,7 +68,7 @@ def drawn(figure):
 
 
 def coloured(figure, number):
-    """Left, top, right and bottom of what is drawn red in a picture, as shares of it; None if nothing is."""
+    """Left, top, right and bottom of the red area in an image, as fractions of it; None if there is none."""
     pixels, places = drawn(figure)
     left, top, right, bottom = places[number]
     part = pixels[round(top) + 1 : round(bottom) - 1, round(left) + 1 : round(right) - 1]
@@ -84,7 +84,7 @@ def coloured(figure, number):
 
 PAIR = [Raster(0, 2, 4, {0: WHOLE}), Raster(8, 3, 3, {1: WHOLE})]
 SIDE_BY_SIDE = [under(merged((100, 200)), 0, 4, 8)]
-STACKED = [under(merged((200, 100)), 0, 5, 2)]  # the seam goes through the third row, which is the first picture's
+STACKED = [under(merged((200, 100)), 0, 5, 2)]  # the seam goes through the third row, which is the first image's
 ON_SQUARE = [under(merged_on_square((100, 100), 80), 0, 8, 8)]  # each 40 × 40, rows 2 to 5
 PADDED = [under(alone_on_square((100, 50), 0, 40), 0, 4, 4), under(alone_on_square((50, 100), 1, 40), 17, 4, 4)]
 
@@ -126,18 +126,18 @@ def test_a_token_beside_the_images_is_not_drawn():
         (ON_SQUARE, 2 * 8 + 3, [(100, 100)] * 2, False),
         (PADDED, 2, [(100, 50), (50, 100)], True),
         (PADDED, 2 * 4 + 1, [(100, 50), (50, 100)], False),
-        (PADDED, 16, [(100, 50), (50, 100)], True),  # ends a picture
+        (PADDED, 16, [(100, 50), (50, 100)], True),  # ends an image
     ],
 )
-def test_a_maximum_that_is_not_seen_is_told(rasters, token, sizes, beside):
+def test_a_hidden_maximum_is_reported(rasters, token, sizes, beside):
     values = np.full(64, 0.25)
     values[token] = 0.5
     words = [WordMap("car", values), WordMap("dog", np.where(values == 0.5, 0.25, values))]
     figure = one_page(("t",), white(*sizes), DIFFERENCES, rasters, words)
     assert captions(figure)[1:3] == ["car  0.50*" if beside else "car  0.50", "dog  0.25"]
-    assert ("(*: which lies beside the images)" in figure.get_supxlabel().replace("\n", " ")) == beside
+    assert ("(*: outside the images)" in figure.get_supxlabel().replace("\n", " ")) == beside
     alone = word_overlay(white(*sizes), rasters, words[0])
-    assert captions(alone) == ["car  0.50 beside the images" if beside else "car  0.50"]
+    assert captions(alone) == ["car  0.50 outside the images" if beside else "car  0.50"]
 
 
 def test_stronger_tokens_are_stronger_colours():
@@ -210,7 +210,7 @@ def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_image():
     ("token", "caption"),
     [
         (2 * 8 + 3, "No, the two pictures are not the same  1.00"),
-        (3, "No, the two pictures are not the same  1.00 beside the images"),
+        (3, "No, the two pictures are not the same  1.00 outside the images"),
     ],
 )
 def test_the_caption_of_a_word_alone_has_the_width_of_a_column(token, caption):
@@ -444,15 +444,15 @@ def test_the_command_draws_chosen_samples(probed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--sample-id", "easy/9"], "no maps of easy/9, describe: not probed"),
-        (["--task", "same"], "no maps at all, same"),
+        (["--sample-id", "easy/9"], "no maps for easy/9, describe: not probed"),
+        (["--task", "same"], "no maps for same"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(probed, tmp_path, arguments, told):
+def test_what_cannot_be_drawn_is_reported(probed, tmp_path, arguments, message):
     done = run(probed[0], "--output-folder", tmp_path / "out", *arguments)
-    assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 
 

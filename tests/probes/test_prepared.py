@@ -1,4 +1,4 @@
-"""Prompts with answers as a batch; tokens are counted by hand, one a byte, as in tests/inference/test_families.py."""
+"""Prompts with answers as a batch; tokens are hand-counted, one per byte, as in tests/inference/test_families.py."""
 
 import torch
 from probes.probed import QUESTIONS, entry, load_probed, text_ids
@@ -19,7 +19,7 @@ def order(row):
 
 
 def test_segments_of_a_pair(load):
-    """Qwen2-VL: 38 tokens of system turn, `<|im_start|>user⏎` and the picture's marker (7), 16 of a picture, markers
+    """Qwen2-VL: 38 tokens of system turn, `<|im_start|>user⏎` and the image's marker (7), 16 of an image, markers
     between (2), 16, a marker, `Same?`, `<|im_end|>⏎` and `<|im_start|>assistant⏎` (1 + 5 + 2 + 11), 2 of the answer."""
     (row,) = load("qwen2_vl").prepared(QUESTIONS[:1], [ANSWER]).rows
     assert counts(row) == {
@@ -40,7 +40,7 @@ def test_segments_of_a_pair(load):
 
 
 def test_segments_of_a_merged_image_without_system_turn(load):
-    """LLaVA: `<s>`, `USER: `, 64 of the picture, ⏎, `Same? ` and `ASSISTANT:`."""
+    """LLaVA: `<s>`, `USER: `, 64 of the image, ⏎, `Same? ` and `ASSISTANT:`."""
     (row,) = load("llava", "merged").prepared(QUESTIONS[:1], [ANSWER]).rows
     assert counts(row) == {
         "sink": 1,
@@ -74,7 +74,7 @@ def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
         assert tokens.tolist() == read + [padding] * (len(tokens) - len(read))
         assert given.tolist() == prompt.tolist() + [padding] * (
             len(tokens) - len(prompt)
-        )  # no answer to find pictures in
+        )  # no answer to find images in
         assert mask.tolist() == [1] * len(read) + [0] * (len(tokens) - len(read))
         assert torch.equal(kinds == 1, given == image)
         assert row.tokens == len(read)
@@ -83,7 +83,7 @@ def test_rows_begin_where_the_prompt_does_and_end_with_padding(load):
         assert row.answer_token_ids.tolist() == answer
 
 
-# ---- questions about the same pictures -------------------------------------------------------------------------------
+# ---- questions about the same images -------------------------------------------------------------------------------
 
 ABOUT_THE_SAME = [(text, *QUESTIONS[1][1:]) for text in ("Same?", "Sad?")]
 ANSWERS = [[7, 8, 9], [5, 6]]

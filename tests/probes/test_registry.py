@@ -18,12 +18,12 @@ SCRIPTS = ROOT / "workflow_scripts"
 
 def imported(code: str) -> set[str]:
     """The modules that a process has imported once it has run `code`."""
-    told = f"import sys\n{code}\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", told], cwd=SCRIPTS, capture_output=True, text=True, check=True)
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
-def test_a_probe_is_known_by_one_name_that_its_tables_bear() -> None:
+def test_a_probe_and_its_tables_have_one_name() -> None:
     for name, probe in PROBES.items():
         assert probe.name == name
         assert probe.path_in(Path("folder")) == Path(f"folder/{name}.parquet")
@@ -51,7 +51,7 @@ def test_every_summary_is_on_the_leaderboard_once() -> None:
     assert sorted(summary.name for summary in SUMMARIES) == sorted(set(declared)) == sorted(declared)
 
 
-def test_what_probes_share_in_a_run_is_made_once() -> None:
+def test_shared_objects_are_made_once_per_run() -> None:
     made = []
 
     def make(run: ProbeRun) -> list[str]:

@@ -75,7 +75,7 @@ def response(question, answer):
 
 @pytest.fixture
 def folder(tmp_path, asked):
-    """Saved tables; one answer failed, and one picture of the second pair is damaged."""
+    """Saved tables; one answer failed, and one image of the second pair is damaged."""
     samples, images, questions, saved = asked
     write_table(tmp_path / "samples.parquet", samples, SAMPLES)
     damaged = images[1] | {"original": b"no picture"}
@@ -100,7 +100,7 @@ def test_one_run_writes_every_table_with_a_row_for_every_unit(folder, asked):
     done = run(folder, "--batch-size", "2", "--samples-per-split", "10", "--seed", "4")
     assert done.returncode == 0, done.stderr
     assert "tiny-qwen2-vl: 9/9 answers" in done.stderr
-    assert "failed: 3 of 9 answers, each with a row that says so" in done.stderr
+    assert "failed: 3 of 9 answers; their rows have this status" in done.stderr
     assert set(PROBES) <= {path.stem for path in (folder / "probes").iterdir()}
     tables = {name: read_table(probe.path_in(folder / "probes"), probe.schema) for name, probe in PROBES.items()}
     first, damaged, third = (sample["sample_id"] for sample in samples)
@@ -120,8 +120,8 @@ def test_one_run_writes_every_table_with_a_row_for_every_unit(folder, asked):
         ]
         assert len(found) == len(set(found))
         assert set(found) == expected
-        told = table[table["layer"].isna()].set_index(["sample_id", "task"])["status"].to_dict()
-        assert told == failed
+        statuses = table[table["layer"].isna()].set_index(["sample_id", "task"])["status"].to_dict()
+        assert statuses == failed
         assert set(table["status"]) <= set(PROBE_STATUSES)
         measured = table[table["status"] == "ok"]
         assert not measured.drop(columns="error").isna().any(axis=None)
@@ -179,7 +179,7 @@ def test_answers_to_another_prompt_are_refused(folder):
     prompts.mkdir()
     for task in TASKS:
         (prompts / f"{task}.txt").write_text("Say no.")
-    check_refused(run(folder, "--prompts", prompts), folder, "answered to another prompt", "Run inference again")
+    check_refused(run(folder, "--prompts", prompts), folder, "answered with a different prompt", "Run inference again")
 
 
 # ---- answers that cannot be measured ---------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_the_answers_about_a_sample_share_a_pass_and_its_images(load, asked, mon
     assert passes == [(6, 2), (3, 1)]
 
 
-def test_an_answer_that_fails_costs_no_other(load, asked):
+def test_a_failed_answer_does_not_affect_others(load, asked):
     """The id of no token, in the middle of a batch of three."""
     tokens = asked[3][asked[2][3].sample_id, "describe"].prompt_tokens
     found = outcomes(load, asked, {3: SavedAnswer([5, 10**6, 7], tokens)})
@@ -225,21 +225,21 @@ def test_an_answer_that_fails_costs_no_other(load, asked):
     assert found[3].error.startswith("IndexError: ")
 
 
-def test_an_answer_of_no_tokens_is_told(load, asked):
+def test_an_answer_without_tokens_is_reported(load, asked):
     found = outcomes(load, asked, {0: SavedAnswer([], None)})
     assert found[0] == Unmeasured("float32", "no_answer")
 
 
 def test_an_answer_to_a_prompt_of_another_length_is_not_measured(load, asked):
-    """As where pictures were prepared otherwise when it was given."""
+    """As where images were prepared otherwise when it was given."""
     answer = asked[3][asked[2][1].sample_id, "same"]
     found = outcomes(load, asked, {1: SavedAnswer(answer.token_ids, answer.prompt_tokens + 1)})
     assert found[1].status == "failed"
-    assert f"has {answer.prompt_tokens} tokens now and had {answer.prompt_tokens + 1}" in found[1].error
+    assert f"has {answer.prompt_tokens} tokens now but had {answer.prompt_tokens + 1}" in found[1].error
 
 
 def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
-    with pytest.raises(UserError, match="not one of 2 answers could be measured"):  # noqa: SIM117
+    with pytest.raises(UserError, match="none of 2 answers could be measured"):  # noqa: SIM117
         with write_probes(tmp_path, start_probes(["layer_changes", "hidden_similarity"], {}, None), {}) as write:
             for task in ("same", "different"):
                 write("a", task, Unmeasured("float32", "failed", "out of memory"))

@@ -64,11 +64,11 @@ def test_answers_of_the_samples_alone_are_taken():
 def test_an_answer_to_another_prompt_is_refused():
     rows = [response("a", task) for task in PROMPTS]
     rows[1]["prompt_sha"] = "another"
-    with pytest.raises(UserError, match=r"a, same: answered to another prompt .* Run inference again"):
+    with pytest.raises(UserError, match=r"a, same: answered with a different prompt .* Run inference again"):
         saved_answers(rows, ["a"], PROMPTS)
 
 
-def test_a_sample_without_a_response_is_told():
+def test_a_sample_without_a_response_is_reported():
     rows = [response("a", task) for task in ("describe", "same")]
-    with pytest.raises(UserError, match=r"lack 1 questions .* \('a', 'different'\)"):
+    with pytest.raises(UserError, match=r"are missing 1 questions .* \('a', 'different'\)"):
         saved_answers(rows, ["a"], PROMPTS)

@@ -29,7 +29,7 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 def literal_filter(image):
-    """One picture, window by window."""
+    """One image, window by window."""
     rows, columns = image.shape
     found = np.zeros((rows, columns))
 
@@ -58,7 +58,7 @@ def literal_filter(image):
 
 
 def literal_maps(logits, question, answer, images):
-    """`pictures`: for each its image tokens as rows of numbers. Everything at its definition's place, one by one."""
+    """`images`: for each its image tokens as rows of numbers. Everything at its definition's place, one by one."""
     index = {int(token): place for place, token in enumerate(logits.token_ids)}
     texts = [*question, *answer]
     image_tokens = len(logits.at_images)
@@ -106,11 +106,11 @@ SIDE_BY_SIDE = (
     ImageTokens(((90, 100),) * 2, (Raster(0, 10, 18, {0: (0, 0, 0.5, 1), 1: (0.5, 0, 0.5, 1)}),)),
     [np.arange(180).reshape(10, 18)[:, :9], np.arange(180).reshape(10, 18)[:, 9:]],
 )
-STACKED = (  # 19 rows: the seam goes through the middle one, which is the first picture's
+STACKED = (  # 19 rows: the seam goes through the middle one, which is the first image's
     ImageTokens(((90, 90),) * 2, (Raster(0, 19, 9, {0: (0, 0, 1, 0.5), 1: (0, 0.5, 1, 0.5)}),)),
     [np.arange(171).reshape(19, 9)[:10], np.arange(171).reshape(19, 9)[10:]],
 )
-WITH_ENDS = (  # a token after each picture that lies nowhere
+WITH_ENDS = (  # a token without a place after each image
     ImageTokens(((90, 90),) * 2, (Raster(0, 9, 9, {0: WHOLE}), Raster(82, 9, 9, {1: WHOLE}))),
     [np.arange(81).reshape(9, 9), 82 + np.arange(81).reshape(9, 9)],
 )
@@ -172,7 +172,7 @@ def test_constant_windows_and_zero_maps():
 
 
 def test_an_interference_of_zeros_takes_nothing_off():
-    """No earlier text says anything of the token: the map is its own, on its own scale."""
+    """No earlier text activates the token: the map keeps its own values and scale."""
     places, images = TWO
     logits = logits_of([7], [5], 189)
     logits.at_question[:] = -2
@@ -190,7 +190,7 @@ def test_the_scale_begins_at_the_lowest_value():
     np.testing.assert_allclose(found, literal_maps(logits, [], [5], images), atol=1e-6)
 
 
-def test_maps_are_made_once_for_a_pass_and_anew_for_the_next():
+def test_maps_are_made_once_per_pass():
     places, _ = TWO
     first, second = (passed(logits_of([7], [5], 189, seed), [7], [5], places) for seed in (1, 2))
     read = ReadAnswers(byte_tokenizer())

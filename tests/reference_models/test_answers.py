@@ -1,4 +1,4 @@
-"""What a reference model is taught to say about a scene, written out by hand."""
+"""The target answers of a reference model about a scene, written out in full."""
 
 import json
 from random import Random

@@ -1,4 +1,4 @@
-"""Scores of answers that are written by hand."""
+"""Scores of handwritten answers."""
 
 from random import Random
 
@@ -24,8 +24,8 @@ def listing(*differences: tuple[str, str]) -> str:
     return f'Words. {{"predicted_num": {len(differences)}, "structured_output": [{listed}]}}'
 
 
-def test_scores_by_hand():
-    """One difference told right; of two, one told, and with a wrong category."""
+def test_scores():
+    """One difference correct; one of two described, with a wrong category."""
     one = pair(SceneDifference("remove", CAR, None))
     two = pair(SceneDifference("remove", CUP, None), SceneDifference("remove", TV, None))
     scores = split_scores(

@@ -1,4 +1,4 @@
-"""A training example of a scene that is worked by hand."""
+"""A training example of a scene, with hand-computed targets."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -119,12 +119,12 @@ def test_batch(processor, vocabulary: Vocabulary):
     assert (batch.labels[0] != IGNORED).sum() == 11
     assert batch.weights[0, prompt : prompt + 11].tolist() == [2.0] * 11
 
-    # "There are no differences." "\n" JSON start, "0", list, "]}", end: only the first was seen in the pictures.
+    # "There are no differences." "\n" JSON start, "0", list, "]}", end: only the first was seen in the images.
     start = len(vocabulary.prompts["describe"])
     assert batch.weights[1, start : start + 7].tolist() == [2.0] + [0.5] * 6
     assert batch.weights[1, start + 7 :].sum() == 0
 
-    # The position before each piece is taught to look; the verdict at the changed cells of the second picture alone.
+    # The position before each piece is taught to look; the verdict at the changed cells of the second image alone.
     assert batch.looking.tolist() == [[0, prompt - 1 + offset] for offset in range(10)]
     looks = [{cell for cell in range(32) if row[cell]} for row in batch.looked_at]
     assert looks == [{17, 22, 26, 31}, *[{1, 17}] * 3, *[{6, 22, 26}] * 3, *[{15, 31}] * 3]

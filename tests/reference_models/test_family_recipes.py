@@ -1,4 +1,4 @@
-"""What each family shows its model and where: prompts, pixels and cells, against the processor and by hand."""
+"""The inputs of each family: prompts, pixels and cells, against the processor and hand-computed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_chat_with_its_own_system_turn(name: str, expected: str, processors: Map
         ("Qwen2-VL", range(10, 26), range(28, 44)),
         # the same up to <img>, 16 cells, </img> newline <img>, 16 cells
         ("InternVL", range(10, 26), range(29, 45)),
-        # <s> sentence space "USER: ", two rows of 8 grey cells, then four rows of 4 cells of each picture
+        # <s> sentence space "USER: ", two rows of 8 grey cells, then four rows of 4 cells of each image
         (
             "LLaVA-1.5",
             [20, 21, 22, 23, 28, 29, 30, 31, 36, 37, 38, 39, 44, 45, 46, 47],
@@ -100,7 +100,7 @@ def test_chat_with_its_own_system_turn(name: str, expected: str, processors: Map
         ),
     ],
 )
-def test_cells_by_hand(name: str, first: list[int], second: list[int], processors: Mapping[str, Any]):
+def test_cells(name: str, first: list[int], second: list[int], processors: Mapping[str, Any]):
     vocabulary = make_vocabulary(processors[name], PROMPTS, FAMILIES[name])
     for prompt in vocabulary.prompts.values():
         assert FAMILIES[name].cell_positions(processors[name], prompt) == [*first, *second]
@@ -110,7 +110,7 @@ def test_cells_by_hand(name: str, first: list[int], second: list[int], processor
 def test_token_of_a_cell_is_made_of_its_pixels(
     name: str, family: ModuleType, processors: Mapping[str, Any], models: Mapping[str, Any]
 ):
-    """With the vision tower's attention at zero, only the token of the cell where a picture is changed changes."""
+    """With the vision tower's attention at zero, only the token of the cell where an image is changed changes."""
     prompt = make_vocabulary(processors[name], PROMPTS, family).prompts["same"]
     cells = family.cell_positions(processors[name], prompt)
     image_positions = [at for at, token in enumerate(prompt) if token == processors[name].image_token_id]
@@ -152,7 +152,7 @@ def test_pixels_are_those_of_the_processor(name: str, family: ModuleType, proces
         torch.testing.assert_close(tensor, expected[key], atol=1e-6, rtol=0)
 
 
-def test_merged_square_by_hand(processors: Mapping[str, Any]):
+def test_merged_square(processors: Mapping[str, Any]):
     """Black left of white, in the middle of grey 128, which is 128 / 127.5 − 1 in the processor's scale."""
     images = torch.stack([torch.zeros(112, 112, 3), torch.full((112, 112, 3), 255)]).byte()
     pixels = llava.image_inputs(processors["LLaVA-1.5"], images, torch.zeros(1, 1))["pixel_values"]

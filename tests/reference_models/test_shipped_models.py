@@ -62,9 +62,9 @@ def test_llava_has_the_weight_names_of_published_checkpoints():
 
 @every_model
 def test_card_is_what_the_command_writes(name: str, family: ModuleType):
-    told = metrics(name)
-    training = Training(**told["training"] | {"recipe": Recipe(**told["training"]["recipe"])})
-    assert (MODELS / name / "README.md").read_text() == card_text(training, family, told["held_out"])
+    recorded = metrics(name)
+    training = Training(**recorded["training"] | {"recipe": Recipe(**recorded["training"]["recipe"])})
+    assert (MODELS / name / "README.md").read_text() == card_text(training, family, recorded["held_out"])
 
 
 @every_model
@@ -105,10 +105,10 @@ def test_early_model_errs_more():
 @pytest.mark.parametrize("name", LOOSE)
 def test_loose_model_errs_where_it_was_taught_to_and_is_stopped_early(name: str):
     """Two of three differences are moves and colours, about which one of its two verdicts is wrong."""
-    told, usual = metrics(name)["held_out"], metrics(name.removesuffix("-loose"))["held_out"]
+    recorded, usual = metrics(name)["held_out"], metrics(name.removesuffix("-loose"))["held_out"]
     for split in ("easy", "medium", "hard"):
-        assert 0.4 < told[split]["verdicts"] < 0.8 < usual[split]["verdicts"]
-        assert 0.2 < told[split]["exact"] < usual[split]["exact"]
+        assert 0.4 < recorded[split]["verdicts"] < 0.8 < usual[split]["verdicts"]
+        assert 0.2 < recorded[split]["exact"] < usual[split]["exact"]
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_final_model_sees_the_easy_split_of_the_demo(name: str, family: ModuleTy
 @pytest.mark.slow
 @every_model
 def test_scores_of_the_card_are_those_of_the_weights(name: str, family: ModuleType):
-    """The first pairs again: their share of right answers lies within four standard errors of the card's."""
+    """The first pairs again: their fraction of correct answers is within four standard errors of the card's."""
     scores = split_scores(ask(load(MODELS / name, family.IMAGE_LAYOUT), PROMPTS, held_out_pairs(24)["easy"]))
-    told = metrics(name)["held_out"]["easy"]["exact"]
-    assert abs(scores["exact"] - told) <= 4 * (max(told * (1 - told), 0.01) / 24) ** 0.5
+    recorded = metrics(name)["held_out"]["easy"]["exact"]
+    assert abs(scores["exact"] - recorded) <= 4 * (max(recorded * (1 - recorded), 0.01) / 24) ** 0.5

@@ -1,4 +1,4 @@
-"""Drawing at a quarter of the size gives what a processor makes of the full picture."""
+"""Drawing at a quarter of the size gives what a processor makes of the full image."""
 
 from random import Random
 

@@ -90,19 +90,19 @@ def weight_names(folder: Path) -> set[str]:
         return set(file.keys())
 
 
-def test_resuming_without_a_checkpoint_is_told(tmp_path: Path):
+def test_resuming_without_a_checkpoint_is_reported(tmp_path: Path):
     trainer = Trainer(qwen2_vl, PROMPTS, RECIPE)
-    with pytest.raises(UserError, match="no checkpoint to resume from"):
+    with pytest.raises(UserError, match="no such file to resume from"):
         trainer.load_state(tmp_path / "none.pt")
 
 
 def test_learning_rate_warms_up_and_falls():
     """By hand: half of the warm-up, the plateau's end at 30%, the middle of the cosine at 65%, the end."""
     trainer = Trainer(qwen2_vl, PROMPTS, Recipe(steps=1000, seed=0, early_step=1))
-    shares = {0: 1 / 200, 99: 0.5, 300: 1.0, 650: 0.515, 1000: 0.03}
-    for step, share in shares.items():
+    fractions = {0: 1 / 200, 99: 0.5, 300: 1.0, 650: 0.515, 1000: 0.03}
+    for step, fraction in fractions.items():
         trainer.step = step
-        assert trainer._schedule(step / 1000) == pytest.approx(share)
+        assert trainer._schedule(step / 1000) == pytest.approx(fraction)
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_command_stops_early_with_a_model_of_loose_verdicts(tmp_path: Path, monk
 
 @pytest.mark.slow
 def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """And measures a model of merged pictures with merged pictures."""
+    """And measures a model of merged images with merged images."""
     layouts = []
 
     def evaluate(model: Path, prompts: object, pairs: int, image_layout: str) -> dict:
@@ -172,20 +172,20 @@ def test_command_writes_no_early_checkpoint_unasked(tmp_path: Path, monkeypatch:
     card = (tmp_path / "out/tiny-llava/README.md").read_text()
     assert "--steps 1 --seed 5\n" in card
     assert "early" not in card
-    assert "the two pictures lie side by side" in card
+    assert "the two images side by side" in card
     assert layouts == ["merged"]
     assert type(load(tmp_path / "out/tiny-llava", "merged")._model).__name__ == "LlavaForConditionalGeneration"
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         ("--early-step 2", "between 0 and --steps 2"),
-        ("--stop-early", "where is told by --early-step"),
+        ("--stop-early", "requires --early-step"),
     ],
 )
-def test_command_refuses(flags: str, told: str, monkeypatch: pytest.MonkeyPatch):
+def test_command_refuses(flags: str, message: str, monkeypatch: pytest.MonkeyPatch):
     command = f"train_reference_model.py --model tiny-qwen2-vl --output-dir none --steps 2 {flags}"
     monkeypatch.setattr(sys, "argv", command.split())
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         train_reference_model.main()

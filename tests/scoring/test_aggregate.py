@@ -43,7 +43,7 @@ def levels(table: pa.Table, kind: str) -> dict[str, int]:
 
 @pytest.fixture
 def two():
-    """A sample of three differences and one of one, worked by hand below; the judge fails on the second."""
+    """A sample of three differences and one of one, with hand-computed values below; the judge fails on the second."""
     return scored(
         [sample(), sample("hard/00000_2", true=[("color", "car")], image_id="2")],
         [parsed(), parsed("hard/00000_2", predicted=[("color", "car")] * 2, verdicts=("differs", "unclear"))],
@@ -51,7 +51,7 @@ def two():
     )
 
 
-def test_values_by_hand(two):
+def test_values(two):
     _, scores, _ = two
     found = estimates(scores)
     expected = {
@@ -283,7 +283,7 @@ def test_breakdowns(many):
 
 
 def test_box_areas():
-    """Pictures of 10,000 pixels; the bin of the mean box, bins closed below."""
+    """Images of 10,000 pixels; the bin of the mean box, bins closed below."""
     sides = {"< 1%": [(9, 10)], "1–3%": [(10, 10)], "3–10%": [(10, 10), (50, 30)], "≥ 10%": [(50, 20)], "unknown": []}
     rows = []
     for i, boxes in enumerate(sides.values()):
@@ -333,8 +333,8 @@ def test_drf_errors():
     }
     assert levels(errors, "severity") == {"critical": 2, "moderate": 0, "minor": 1, "unstated": 1}
     assert levels(errors, "score") == {"1.0": 1, "[0.8, 1)": 1, "[0.5, 0.8)": 1, "< 0.5": 2, "unscored": 1}
-    shares = [row["share"] for row in errors.to_pylist() if row["kind"] == "error_type"]
-    assert shares == [0, 0, 1 / 4, 1 / 2, 1 / 4]
+    fractions = [row["share"] for row in errors.to_pylist() if row["kind"] == "error_type"]
+    assert fractions == [0, 0, 1 / 4, 1 / 2, 1 / 4]
 
 
 def test_floors():

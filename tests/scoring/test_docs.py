@@ -21,4 +21,4 @@ def row(metric: Metric) -> str:
 @pytest.mark.parametrize("roles", [HEADLINE, BESIDE], ids=["headline", "beside"])
 def test_the_table_of_the_page_is_the_list(roles: tuple[Role, ...]) -> None:
     table = "\n".join(row(metric) for metric in METRICS.values() if metric.role in roles)
-    assert f"| --- | --- | --- |\n{table}\n\n" in PAGE.read_text(), f"docs/metrics.md lacks this table:\n{table}"
+    assert f"| --- | --- | --- |\n{table}\n\n" in PAGE.read_text(), f"docs/metrics.md is missing this table:\n{table}"

@@ -1,4 +1,4 @@
-"""The formulas, on counts and multisets worked by hand, and their properties."""
+"""The formulas on hand-computed counts and multisets, and their properties."""
 
 import math
 from collections import Counter

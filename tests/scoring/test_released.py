@@ -1,4 +1,4 @@
-"""`--protocol released` on samples worked by hand, with the faults of the released code that it must show."""
+"""`--protocol released` on hand-computed samples, with the errors of the released code that it must reproduce."""
 
 import pytest
 from scoring.tables import BEDROOM, parsed, parsed_table, sample, samples_table

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 TASKS = ("describe", "same", "different")
-METRICS = ("drf", "cr")  # those that need a judge
+JUDGED_METRICS = ("drf", "cr")  # the two that need a judge
 
 
 def _required(name: str, kind: pa.DataType) -> "pa.Field[Any]":

@@ -8,7 +8,7 @@ import pyarrow as pa
 from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import CLAIM_LABELS, METRICS
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGED_METRICS
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare, estimate
 from spd_faith.parsing.answer_text import answer_of
@@ -29,7 +29,7 @@ def compare_judgements(
     firsts, seconds = _by_key("first", first, rows), _by_key("second", second, rows)
     answers = answers_by_judgement(responses) if responses is not None else {}
     if answers:
-        keys = [(row["sample_id"], metric) for row in rows for metric in METRICS]
+        keys = [(row["sample_id"], metric) for row in rows for metric in JUDGED_METRICS]
         check_keys("responses", answers, keys)
     kept = [row for row in rows if not is_control(row)]
     if not kept:
@@ -43,7 +43,7 @@ def compare_judgements(
             _judgement(seconds[row["sample_id"], metric]),
             answers.get((row["sample_id"], metric), []),
         )
-        for metric in METRICS
+        for metric in JUDGED_METRICS
         for row in kept
     ]
 
@@ -51,7 +51,9 @@ def compare_judgements(
 def _by_key(name: str, table: pa.Table, samples: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     rows = table.select(["sample_id", "metric", "claims", "score"]).to_pylist()
     keys = [(row["sample_id"], row["metric"]) for row in rows]
-    check_keys(f"{name} judgements", keys, [(sample["sample_id"], metric) for sample in samples for metric in METRICS])
+    check_keys(
+        f"{name} judgements", keys, [(sample["sample_id"], metric) for sample in samples for metric in JUDGED_METRICS]
+    )
     return dict(zip(keys, rows, strict=True))
 
 
@@ -86,7 +88,7 @@ def agreement(comparisons: Sequence[ComparedJudgements]) -> dict[str, dict[str, 
     matched claims: of all labels, and of each against the rest.
     """
     found = {}
-    for metric in METRICS:
+    for metric in JUDGED_METRICS:
         of_metric = [comparison for comparison in comparisons if comparison.metric == metric]
         estimates, sums = estimate(of_metric)
         names = [*_STATISTICS, *(f"kappa_{label}" for label in CLAIM_LABELS[metric])]

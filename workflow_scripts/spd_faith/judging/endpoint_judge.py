@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
-from spd_faith.core.schemas import METRICS
+from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
 from spd_faith.judging.judge import Judge, JudgeJob, JudgeRequest, ModelAnswers
 from spd_faith.judging.judge_prompts import judge_requests, load_judge_prompts
@@ -62,7 +62,7 @@ class EndpointJudge(Judge):
         return judgement_rows(self._answers, self._by_key, self._judgements, self._failures)
 
     def provenance(self) -> dict[str, Any]:
-        models = {metric: self._judgements.model(metric).model for metric in METRICS}
+        models = {metric: self._judgements.model(metric).model for metric in JUDGED_METRICS}
         return {"endpoint": self._judgements.entry.base_url, "models": models}
 
     def _requests(self) -> Iterator[JudgeRequest]:

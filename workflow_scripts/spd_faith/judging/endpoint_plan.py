@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spd_faith.core.entries import AnswerPaths, PlannedCalls
 from spd_faith.core.journal import Journal
-from spd_faith.core.schemas import METRICS
+from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.answers import load_answers
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
 from spd_faith.judging.judge import JudgeRequest
@@ -27,7 +27,8 @@ def planned_calls(
     judgements = EndpointJudgements(entry, Journal(journal).read())
     requests = list(_different_requests(judgements, loaded, answers).values())
     return [
-        _of_metric(metric, judgements, loaded[metric], requests, unanswered_pairs * entry.repeats) for metric in METRICS
+        _of_metric(metric, judgements, loaded[metric], requests, unanswered_pairs * entry.repeats)
+        for metric in JUDGED_METRICS
     ]
 
 

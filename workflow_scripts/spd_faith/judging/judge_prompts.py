@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
-from spd_faith.core.schemas import METRICS
+from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.silence import says_nothing
@@ -21,7 +21,7 @@ from spd_faith.parsing.answer_text import without_reasoning
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
 
-PROMPT_NAMES = {metric: f"judge_{metric}" for metric in METRICS}
+PROMPT_NAMES = {metric: f"judge_{metric}" for metric in JUDGED_METRICS}
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
 _DATA = "\n----\n"  # between the instructions and what is judged
@@ -40,7 +40,7 @@ class JudgePrompt:
 def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
     """The prompt of each metric, from `folder/judge_{metric}.txt`. Raises `UserError` where one lacks a part."""
     prompts = {}
-    for metric, prompt in zip(METRICS, load_prompts(folder, list(PROMPT_NAMES.values())).values(), strict=True):
+    for metric, prompt in zip(JUDGED_METRICS, load_prompts(folder, list(PROMPT_NAMES.values())).values(), strict=True):
         instructions, _, material = prompt.text.replace("\r\n", "\n").partition(_DATA)
         template = Template(material)
         if not template.is_valid() or set(template.get_identifiers()) != _PLACES[metric]:
@@ -61,7 +61,7 @@ def judge_requests(
     """
     for sample in answers.samples:
         key = sample["sample_id"]
-        for metric in METRICS:
+        for metric in JUDGED_METRICS:
             rows = [answers.responses[key, task] for task in _ANSWERS[metric]]
             if all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows):
                 yield key, metric, ()

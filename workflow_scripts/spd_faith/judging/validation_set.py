@@ -13,7 +13,7 @@ from spd_faith.core.config_errors import NOTHING, error_at, explain, raise_error
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
 from spd_faith.core.files import sha256
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, METRICS, SEVERITIES
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, JUDGED_METRICS, SEVERITIES
 from spd_faith.judging.claims import SEVERITY
 
 _Words = Annotated[str, Field(min_length=1)]
@@ -134,8 +134,8 @@ def load_validation_set(path: Path) -> list[Item]:
     for number, raw in enumerate(raws, start=1):
         name = raw.get("id", f"number {number}") if isinstance(raw, Mapping) else f"number {number}"
         place = f"{path}: {name}"
-        if not isinstance(raw, Mapping) or raw.get("metric") not in METRICS:
-            allowed = [f"metric: {metric}" for metric in METRICS]
+        if not isinstance(raw, Mapping) or raw.get("metric") not in JUDGED_METRICS:
+            allowed = [f"metric: {metric}" for metric in JUDGED_METRICS]
             errors.append(error_at(place, "an item without a metric", raw, allowed))
             continue
         kind = _ITEM_TYPES[raw["metric"]]
@@ -191,7 +191,7 @@ def halves(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
     ordered = sorted(items, key=lambda item: sha256(item.id))
     tuning: list[Item] = []
     report: list[Item] = []
-    for metric in METRICS:
+    for metric in JUDGED_METRICS:
         of_metric = [item for item in ordered if item.metric == metric]
         middle = len(of_metric) // 2
         tuning += of_metric[:middle]

@@ -1,1 +1,1 @@
-"""Stage 7: the tables that people read."""
+"""Stage 7: the leaderboard."""

@@ -1,4 +1,4 @@
-"""The judges of a run: what they took, and where they failed."""
+"""The judges of a run: their cost and their failures."""
 
 from collections.abc import Mapping
 
@@ -8,15 +8,15 @@ import pyarrow as pa
 from spd_faith.scoring.tallies import Entry
 
 UNSCORED = "unscored:"
-_SAME_SCORE = 0.005  # a printed score this near is the one of the labels, rounded
+_SAME_SCORE = 0.005  # a printed score this close is the labels' score, rounded
 
 
 def judge_costs(judgements: Mapping[Entry, pa.Table]) -> pd.DataFrame:
     """One row per judge, metric and model that judged, over all samples, controls included.
 
-    Columns: judge, metric, judge_model (as the endpoint reports it), judgements, calls, usd (NaN where no price is
-    known) and seconds per call. Calls, cost and time count equal questions once, as they were paid for, whichever
-    models' answers they were about.
+    Columns: judge, metric, judge_model (as the endpoint reports it), judgements, calls, usd (NaN if the price is
+    unknown) and seconds per call. Calls, cost and time count identical questions once, as they are paid for, even if
+    they come from answers of several models.
     """
     columns = ["metric", "judge_model", "question_sha", "calls", "usd", "seconds"]
     frames = [table.select(columns).to_pandas().assign(judge=judge) for (judge, _), table in judgements.items()]
@@ -44,8 +44,8 @@ def judge_totals(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge_failures(judgements: Mapping[Entry, pa.Table]) -> pd.DataFrame:
-    """One row per judge and model: invented claims, printed scores that differ from the labels', judgements without a
-    score by reason (columns `unscored:<reason>`, of the reasons that occur), and answers that were cut.
+    """One row per judge and model: invented claims, printed scores that differ from the labels', truncated answers, and
+    judgements without a score by reason (columns `unscored:<reason>` for the reasons that occur).
     """
     rows = []
     for (judge, model), table in judgements.items():

@@ -1,8 +1,8 @@
-"""The leaderboard as data: what its pages show, whatever the format. The renderers turn it into files.
+"""The leaderboard as data, independent of the file format. Renderers turn it into files.
 
-A page is made of sections, these of notes and tables; a table has columns, each with the unit of its numbers, and cells
-that say what they hold: a value, with its interval, with bounds where a judge left samples unscored, or why there is
-none. Texts may come from a config or an endpoint: a renderer escapes what its format gives a meaning to.
+A page consists of sections with notes and tables. A table has columns, each with the unit of its numbers, and typed
+cells: a value, a value with its interval, a value with bounds if a judge left samples unscored, or a missing value.
+Texts may come from a config or an endpoint, so renderers must escape them.
 """
 
 import math
@@ -14,7 +14,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Unit:
-    """How a number is shown: times `scale`, with `digits` after the point and `sign` behind it."""
+    """How a number is shown: multiplied by `scale`, with `digits` decimals and followed by `sign`."""
 
     scale: int = 1
     digits: int = 0
@@ -25,7 +25,7 @@ class Unit:
 
 
 MISSING = "–"
-PERCENT = Unit(scale=100, digits=1)  # of a fraction; the page says that its numbers are percentages
+PERCENT = Unit(scale=100, digits=1)  # of a fraction; the page says that numbers are percentages
 PERCENT_SIGN = Unit(scale=100, digits=1, sign="%")
 NUMBER = Unit(digits=2)
 COUNT = Unit()
@@ -48,7 +48,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95% interval; `pairs` is the number behind it where it is not that of the row."""
+    """A value with its 95% interval; `pairs` is its number of pairs, if different from the row's."""
 
     value: float
     low: float
@@ -58,7 +58,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A value with its 95% interval over the samples that are scored, and what the others could make of it."""
+    """A value with its 95% interval over the scored samples, and its bounds if all samples were scored."""
 
     value: float
     low: float
@@ -70,12 +70,12 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Unranked:
-    """In the place of a rank: too few samples are scored."""
+    """Shown instead of a rank: too few samples are scored."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Not defined, not measured or not known."""
+    """Not defined, not measured or unknown."""
 
 
 Cell = Text | Value | Interval | Bounded | Unranked | Missing
@@ -85,7 +85,7 @@ def value_cell(number: float | None) -> Value | Missing:
     return Missing() if number is None or math.isnan(number) else Value(number)
 
 
-# ---- tables and what is around them ----------------------------------------------------------------------------------
+# ---- tables, notes and sections --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`rows` have a cell for each of `columns`; `name` is an identifier."""
+    """Each of `rows` has one cell per column; `name` is an identifier."""
 
     name: str
     columns: tuple[Column, ...]
@@ -104,7 +104,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(f"table {self.name}: a row has not one cell per column")
+            raise ValueError(f"table {self.name}: a row does not have one cell per column")
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The whole of it.
+    """The complete leaderboard.
 
-    `page` is the section that holds all others. `rows` has one row per model and judge, the published ones after those
-    of the run, with every number as it is; its columns `fractions` are fractions, which a reader wants as percentages.
+    `page` is the top section. `rows` has one row per model and judge, published models last, with unscaled numbers; its
+    columns `fractions` are fractions, to be shown as percentages.
     """
 
     page: Section

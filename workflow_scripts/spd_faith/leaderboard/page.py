@@ -1,5 +1,5 @@
-"""What the page of the leaderboard shows: headline, published rows, secondary metrics, breakdowns, failures, errors of
-the reasoning, probes, judges, provenance."""
+"""The page of the leaderboard: headline, published rows, secondary metrics, breakdowns, failures, reasoning errors,
+probes, judges, provenance."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
 from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
 from spd_faith.scoring.tallies import DRF_LEVELS
 
-Row = Mapping[Hashable, Any]  # of the leaderboard's rows, by column
+Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
 _MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
 _PROVENANCE = {
     "label": "Model",
@@ -51,10 +51,10 @@ _PROVENANCE = {
 
 @dataclass(frozen=True)
 class Findings:
-    """What the page is made of: rows of models of the run and of published ones, and the tables beside them.
+    """The data of the page: rows of the run's models and of published ones, and further tables.
 
-    `costs` and `failures` are those of the judges (`judge_costs`, `judge_failures`), `unmeasured` the probes'
-    (`not_measured`), `floors` those of `constant_answers`.
+    `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
+    (`not_measured`); `floors` comes from `constant_answers`.
     """
 
     live: pd.DataFrame
@@ -67,24 +67,25 @@ class Findings:
 
 
 def leaderboard_page(dataset: str, found: Findings) -> Section:
-    """The whole page; `dataset` is the label of the dataset."""
+    """The complete page; `dataset` is the label of the dataset."""
     live = found.live.to_dict("records")
     return Section(
         f"SPD-Faith leaderboard: {dataset}",
         (
             note(
-                f"Percentages over {live[0]['n']} pairs, with 95% intervals [bootstrap over image ids within split]. ",
+                f"Percentages over {live[0]['n']} pairs, with 95% intervals [bootstrap over image ids within split]. "
+                "If a judge left samples unscored, ",
                 Code("bounds"),
-                " stand where a judge left samples unscored: the value with those as 0 and as 1; below "
-                f"{LOWEST_RANKED_COVERAGE:.0%} coverage there is no rank.",
+                " give the value with those as 0 and as 1. Rows below "
+                f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
             headline_table(found.live),
             _floors(found.floors),
             _published(found.published),
             Section("Secondary metrics", (_secondary_table(live),)),
             Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
-            Section("Answers and their parsing", (_statuses_table(live),)),
-            Section("Errors of the reasoning", (_drf_table(found.aggregate, live),)),
+            Section("Parsing of the answers", (_statuses_table(live),)),
+            Section("Reasoning errors", (_drf_table(found.aggregate, live),)),
             *probe_section(found.live, found.unmeasured),
             _judges(found, live),
             Section("Provenance", (_provenance_table(live),)),
@@ -93,7 +94,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
 
 
 def headline_table(live: pd.DataFrame) -> Table:
-    """Rank, model, judge, the headline in the published order with its intervals, and the least coverage of the six."""
+    """Rank, model, judge, headline metrics in the published order with intervals, and the lowest of their coverages."""
     metrics = (Column(METRICS[metric].label, PERCENT) for metric in HEADLINE_AND_OVERALL)
     columns = (Column("Rank", COUNT), *_MODEL_AND_JUDGE, *metrics, Column("Coverage", PERCENT_SIGN))
     rows = (
@@ -123,7 +124,7 @@ def _estimate(row: Row, metric: str) -> Cell:
 
 
 def _floors(floors: pd.DataFrame) -> Note:
-    """The headline of constant answers, where any of them scores: what lists nothing has F1s of 0."""
+    """The headline metrics on which constant answers score above 0. An answer that lists nothing has an F1 of 0."""
     shown = [name for name in HEADLINE if (floors.loc[floors["metric"] == name, "value"] > 0).any()]
     texts = []
     for answer in floors["answer"].unique():
@@ -141,11 +142,11 @@ def _published(published: pd.DataFrame) -> Section:
         for row in published.to_dict("records")
     )
     return Section(
-        "Published, not rerun here",
+        "Published results, not rerun here",
         (
             note(
-                "From the benchmark's README, on its own dataset, scored by its own code and judges; not comparable "
-                "one to one and never ranked with the rows above."
+                "From the benchmark's README: its own dataset, code and judges. Not directly comparable with the rows "
+                "above, and not ranked with them."
             ),
             Table("published", columns, tuple(rows)),
         ),
@@ -205,9 +206,9 @@ def _judges(found: Findings, live: Sequence[Row]) -> Section:
         "Judges",
         (
             note(
-                "Calls, dollars and seconds count a question that several models' answers led to once, as it was paid "
-                "for. An invented claim quotes what the answer does not say; it is in no score. A judge's printed "
-                "score is never used."
+                "Calls, dollars and seconds count a question once, even if answers of several models led to it. "
+                "An invented claim quotes words that are not in the answer; it does not count in any score. The score "
+                "that a judge prints is never used."
             ),
             _costs_table(found.costs, live),
             _failures_table(found.failures, live),
@@ -218,7 +219,7 @@ def _judges(found: Findings, live: Sequence[Row]) -> Section:
 def _costs_table(costs: pd.DataFrame, live: Sequence[Row]) -> Table:
     labels = {row["judge"]: row["judge_label"] for row in live}
     columns = (
-        *(Column("Judge"), Column("Metric"), Column("Model of the judge")),
+        *(Column("Judge"), Column("Metric"), Column("Judge model")),
         *(Column("Judgements", COUNT), Column("Calls", COUNT)),
         *(Column("US$", DOLLARS), Column("Seconds per call", NUMBER)),
     )
@@ -234,7 +235,7 @@ def _costs_table(costs: pd.DataFrame, live: Sequence[Row]) -> Table:
 
 
 def _failures_table(failures: pd.DataFrame, live: Sequence[Row]) -> Table:
-    titles = {"invented": "Invented claims", "differing": "Printed scores that differ", "cut": "Answers cut"}
+    titles = {"invented": "Invented claims", "differing": "Printed scores that differ", "cut": "Truncated answers"}
     counts = [name for name in failures.columns if name not in ("judge", "model")]
     found = {(row["judge"], row["model"]): row for row in failures.to_dict("records")}
     rows = ((*_named(row), *(Value(found[row["judge"], row["model"]][name]) for name in counts)) for row in live)

@@ -1,4 +1,4 @@
-"""What the page of the leaderboard shows of the open-weight models' internals."""
+"""The section of the leaderboard about the internals of open-weight models."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -27,12 +27,12 @@ from spd_faith.probes.summary import Summary
 
 _REFERENCE_MODELS = note(
     Strong("The tiny reference models that come with this workflow were trained to point at what differs."),
-    " Their numbers show that the probes work, and nothing about the models whose architecture they have.",
+    " Their numbers show that the probes work. They say nothing about the full-size models of the same architecture.",
 )
 
 
 def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section, ...]:
-    """The section; none where no model was probed. `unmeasured` is what `not_measured` returns."""
+    """The section, empty if no model was probed. `unmeasured` comes from `not_measured`."""
     models = live.drop_duplicates("model")
     models = models[models["n_probed"].notna()]
     if models.empty:
@@ -40,14 +40,14 @@ def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section
     parts: list[Note | Table] = [_what_it_shows(), _REFERENCE_MODELS, _summaries_table(models)]
     if len(unmeasured):
         labels = dict(zip(models["model"], models["label"], strict=True))
-        parts += [note("Not measured, over all three questions:"), _unmeasured_table(unmeasured, labels)]
-    return (Section("Inside the open models", tuple(parts)),)
+        parts += [note("Not measured, for all three questions:"), _unmeasured_table(unmeasured, labels)]
+    return (Section("Internals of open-weight models", tuple(parts)),)
 
 
 def _what_it_shows() -> Note:
     defined = (span for summary in SUMMARIES for span in (Term(summary.label), f": {summary.definition}. "))
     return note(
-        "Of the answers to “how many differences?” about the probed pairs, with 95% intervals as above. ",
+        "About the answers to “how many differences?” for the probed pairs, with 95% intervals as above. ",
         *defined,
         "Formulas: docs/probes.md.",
     )

@@ -1,5 +1,4 @@
-"""What the leaderboard shows of the open models' internals, from the probes' tables: it aggregates the summaries that
-the probes declare, with intervals."""
+"""Aggregate the summaries that the probes declare, with intervals, for the leaderboard."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ _ENDS = ("", "_low", "_high", "_n")
 
 
 def read_probes(folder: Path, names: Collection[str]) -> dict[str, pa.Table]:
-    """The tables of the named probes, by name, with the columns that are used here."""
+    """The tables of the named probes, by name, with the columns used here."""
     tables = {}
     for name in names:
         probe = PROBES[name]
@@ -34,11 +33,11 @@ def read_probes(folder: Path, names: Collection[str]) -> dict[str, pa.Table]:
 def probe_summaries(
     samples: pa.Table, probes: Mapping[str, Mapping[str, pa.Table]], resamples: int, seed: int
 ) -> pd.DataFrame:
-    """One row per model of `probes`, which holds its tables by the probe's name, with more columns or as read above.
+    """One row per model of `probes`, which has each model's tables by probe, with the columns read above or more.
 
-    Columns: model, n_probed (samples), and for each of SUMMARIES its value, 95% interval (_low, _high) and the
-    samples behind it (_n): nan and a count of 0 where there are none, a null count where the probe was not run.
-    Intervals are clustered over `image_id` within split, with the same `resamples` for all models.
+    Columns: model, n_probed (samples), and for each of SUMMARIES its value, 95% interval (_low, _high) and number of
+    samples (_n): nan and 0 if there are none, a null count if the probe was not run. Intervals are clustered over
+    `image_id` within split, with the same `resamples` for all models.
     """
     names = [f"{summary.name}{end}" for summary in SUMMARIES for end in _ENDS]
     if not probes:
@@ -70,8 +69,8 @@ def probe_summaries(
 
 
 def not_measured(probes: Mapping[str, Mapping[str, pa.Table]]) -> pd.DataFrame:
-    """One row per model, probe and status other than `ok`: how many answers (or samples, of a measure of two answers)
-    have a row that says so, and how many there are. Columns: model, probe, status, n, of."""
+    """One row per model, probe and status other than `ok`. Columns: model, probe, status, n (answers with that status,
+    or samples for a measure of two answers), of (all of them)."""
     rows = []
     for model, tables in probes.items():
         for probe, table in tables.items():
@@ -86,8 +85,8 @@ def not_measured(probes: Mapping[str, Mapping[str, pa.Table]]) -> pd.DataFrame:
 
 
 def _by_sample(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """samples × (above, below) of each summary, the two numbers that are added up over samples; nan where a sample has
-    no number. It holds every sample that a table has a row of."""
+    """samples × (above, below) for each summary: the two numbers summed over samples; nan if a sample has none.
+    Includes every sample of any table."""
     found: dict[str, Parts] = {}
     for name, table in tables.items():
         found |= {summary.name: summary.parts(_described(table, summary)) for summary in PROBES[name].summaries}
@@ -99,7 +98,7 @@ def _by_sample(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
 
 
 def _described(table: pa.Table, summary: Summary) -> pd.DataFrame:
-    """What `summary.parts` takes."""
+    """The argument of `summary.parts`."""
     rows = table.filter(pc.field("task") == TASK)
     frame = rows.select(["sample_id", *summary.columns]).to_pandas().set_index("sample_id")
     return frame.astype(float)

@@ -1,4 +1,4 @@
-"""The record of a run: what was configured, what was resolved, what it ran with."""
+"""The record of a run: its config, resolved revisions and software versions."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def run_record(
 ) -> dict[str, Any]:
     """The content of run.json: merged config, dataset and model provenance, versions, git commit, prompt hashes.
 
-    `costs` says which models judged and what that took (`judge_costs`).
+    `costs` lists the judges' models and their cost (`judge_costs`).
     """
     return {
         "run": dict(run.merged),
@@ -45,7 +45,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """Commit of the checkout, `-dirty` where tracked files differ from it; None outside a checkout."""
+    """Commit of the checkout, with `-dirty` if tracked files differ from it; None outside a checkout."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""The tables of a run that its leaderboard is made of, and what is recorded with them."""
+"""Read the tables behind the leaderboard of a run, with their provenance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from spd_faith.scoring.tallies import Entry
 
 @dataclass(frozen=True)
 class Origin:
-    """What was recorded with a table of answers or of samples; `recorded` is all of it."""
+    """The provenance of a table of answers or samples; `recorded` has all of it."""
 
     revision: str
     recorded: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Results:
 
 
 def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
-    """The tables of a run. Raises `UserError` where one is missing."""
+    """The tables of a run. Raises `UserError` if one is missing."""
     entries = [(judge, model) for judge in run.judges for model in run.models]
     return Results(
         samples=read_table(paths.samples, SAMPLES),

@@ -1,4 +1,4 @@
-"""Rows of the leaderboard: one per model and judge, and the published ones apart."""
+"""Rows of the leaderboard: one per model and judge, and the published results."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,16 +17,16 @@ _BOUNDS = {"bound_low": "_bound_low", "bound_high": "_bound_high"}
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a row comes from: what was run, on what, judged by whom."""
+    """The provenance of a row: model, dataset and judge."""
 
     label: str
     judge_label: str
     model_id: str
     model_revision: str
-    dtype: str | None  # null where this workflow loaded no weights
+    dtype: str | None  # null if this workflow loaded no weights
     dataset: str
     dataset_revision: str
-    judge_models: str  # as they report themselves
+    judge_models: str  # as the endpoint reports them
     judge_calls: int  # of the judge, over all models of the run
     judge_usd: float | None
     judge_seconds: float | None  # per call
@@ -35,9 +35,9 @@ class Provenance:
 def live_rows(aggregate: Aggregate, provenance: Mapping[Entry, Provenance]) -> pd.DataFrame:
     """One row per (judge, model), by judge and best first; `provenance` has the same keys.
 
-    Columns: rank (among the judge's rows; null where a headline metric covers under 98% of the samples), judge, model,
-    n (samples); each metric with its 95% interval (_low, _high), its _coverage and, for the headline, what the unscored
-    samples could make of it (_bound_low, _bound_high); n_{status} of the describe answers; provenance; origin `run`.
+    Columns: rank (among the judge's rows; null if a headline metric covers under 98% of the samples), judge, model, n
+    (samples); each metric with its 95% interval (_low, _high), _coverage and, for headline metrics, its bounds if the
+    unscored samples were scored (_bound_low, _bound_high); n_{status} of the describe answers; provenance; origin.
     """
     estimates = aggregate.metrics.to_pandas()
     wide = estimates.pivot(index=["judge", "model"], columns="metric", values=[*_ESTIMATES, *_BOUNDS])
@@ -56,12 +56,12 @@ def live_rows(aggregate: Aggregate, provenance: Mapping[Entry, Provenance]) -> p
 
 
 def least_coverage(rows: pd.DataFrame) -> pd.Series:
-    """The least coverage among the headline metrics, by row."""
+    """The lowest coverage among the headline metrics, by row."""
     return rows[[f"{metric}_coverage" for metric in HEADLINE]].min(axis=1)
 
 
 def published_rows(published: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `resources/published_results.csv` as fractions, origin `published`; they have no rank."""
+    """The rows of `resources/published_results.csv` as fractions, with origin `published` and no rank."""
     rows = published.rename(columns={"source": "dataset_revision"})
     rows[list(HEADLINE_AND_OVERALL)] /= 100
     return rows.assign(label=rows["model"], judge_label="as published", origin="published")

@@ -1,8 +1,8 @@
 """Attention of the answer states, averaged over heads and reduced inside the layer that makes it.
 
-The decoder's attention goes through a function registered with transformers that returns what sdpa returns, and beside
-it computes anew the rows of the answer states alone, so heads × tokens × tokens numbers never exist. Where prompts
-share a row, each attends to the shared tokens and its own.
+The decoder's attention runs through a function registered with transformers. It returns what sdpa returns, and also
+recomputes the rows of the answer states alone, so a heads × tokens × tokens array never exists. Prompts that share a
+row each attend to the shared tokens and their own.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,12 @@ _NUMBERS_AT_ONCE = 1 << 22  # of heads × rows × tokens: 16 MB in float32
 class AnswerAttention:
     """Attention of one prompt's answer states in one layer, averaged over heads; float32."""
 
-    shares: torch.Tensor
-    """answer states × `SEGMENTS`: the sums over the tokens of each segment; a state's add up to 1."""
+    fractions: torch.Tensor
+    """answer states × `SEGMENTS`: sums over the tokens of each segment; they add up to 1 per state."""
     image: torch.Tensor
     """answer states × image tokens."""
     answer: torch.Tensor
-    """answer states × answer states; 0 towards later ones."""
+    """answer states × answer states; 0 for later ones."""
 
 
 Take = Callable[[list[AnswerAttention]], None]
@@ -41,7 +41,7 @@ _readers: WeakKeyDictionary[nn.Module, tuple[list[AnsweredPrompt], Take]] = Weak
 
 
 def read_attention(module: nn.Module, rows: list[AnsweredPrompt], take: Take) -> Callable[[], None]:
-    """Let `take` have the attention of the batch's prompts each time `module` runs; the returned function ends that."""
+    """Pass the attention of the batch's prompts to `take` whenever `module` runs; the returned function stops this."""
 
     def end() -> None:
         _readers.pop(module, None)
@@ -62,7 +62,7 @@ def _attend(
     if module not in _readers:
         return _sdpa(module, query, key, value, attention_mask, scaling=scaling, **more)
     prompts, take = _readers[module]
-    share = any(prompt.shared for prompt in prompts)
+    rows_are_shared = any(prompt.shared for prompt in prompts)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     found = []
     for prompt in prompts:
@@ -72,13 +72,13 @@ def _attend(
         queries = query[prompt.row, :, prompt.answer_places]
         found.append(answer_attention(prompt, queries, _of_prompt(prompt, key[prompt.row]), scale, mask))
     take(found)
-    if share:
+    if rows_are_shared:
         return _attend_by_prompt(module, query, key, value, attention_mask, prompts, scaling=scaling, **more), None
     return _sdpa(module, query, key, value, attention_mask, scaling=scaling, **more)
 
 
 def _of_prompt(prompt: AnsweredPrompt, states: torch.Tensor) -> torch.Tensor:
-    """Of a row's states (… × tokens × width) those of the prompt's own tokens and of its shared ones."""
+    """The states (… × tokens × width) in a row that belong to the prompt: its shared tokens, then its own."""
     if not prompt.behind:
         return states[..., : prompt.tokens, :]
     own = states[..., prompt.shared + prompt.behind : prompt.tokens + prompt.behind, :]
@@ -94,15 +94,15 @@ def _attend_by_prompt(
     prompts: list[AnsweredPrompt],
     **more: Any,
 ) -> torch.Tensor:
-    """What sdpa returns (rows × tokens × heads × width), had each prompt a row of its own; 0 at padding.
+    """What sdpa would return (rows × tokens × heads × width) if each prompt had its own row; 0 at padding.
 
-    The mask, if there is one, is of whole rows: right for the first prompt of each. Those behind it, all text, attend
-    to the shared tokens and, causally, to their own.
+    The mask, if any, covers whole rows and is right for the first prompt of each. The prompts behind it, all text,
+    attend to the shared tokens and, causally, to their own.
     """
     found = query.new_zeros(len(query), query.shape[2], query.shape[1], value.shape[-1])
     for prompt in prompts:
         keys, values = (_of_prompt(prompt, states[prompt.row])[None] for states in (key, value))
-        begin = prompt.shared if prompt.behind else 0  # the first prompt of a row attends for all who share
+        begin = prompt.shared if prompt.behind else 0  # the first prompt of a row also computes the shared tokens
         places = slice(begin + prompt.behind, prompt.tokens + prompt.behind)
         queries = query[prompt.row, :, places][None]
         mask = None  # causal
@@ -115,7 +115,7 @@ def _attend_by_prompt(
 
 
 AttentionInterface.register(IMPLEMENTATION, _attend)
-# Without a mask function of the same name transformers makes no mask at all: neither causal nor for the padding.
+# Without a mask function of this name, transformers makes no mask at all: neither causal nor for padding.
 AttentionMaskInterface.register(IMPLEMENTATION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
 
 
@@ -124,15 +124,16 @@ def answer_attention(
 ) -> AnswerAttention:
     """The attention of a row's answer states.
 
-    `query` is heads × answer states × width, `key` heads (or groups of them) × the row's tokens × width. `mask` is 1 or
-    heads × answer states × tokens, true or 0 where a state attends, false or very negative where not; None is causal.
+    `query` is heads × answer states × width; `key` is heads (or groups of them) × the row's tokens × width. `mask` is
+    1 or heads × answer states × tokens: true or 0 where a state attends, false or very negative elsewhere; None is
+    causal.
     """
     heads, states, _ = query.shape
     tokens = key.shape[1]
     segments = nn.functional.one_hot(row.segments, len(SEGMENTS)).to(key.device, torch.float32)
     images = row.image_positions.to(key.device)
     keys = key.float().transpose(1, 2)
-    shares, image, answer = [], [], []
+    fractions, image, answer = [], [], []
     at_once = max(1, _NUMBERS_AT_ONCE // (heads * tokens))
     for first in range(0, states, at_once):
         some = query[:, first : first + at_once].float()
@@ -146,7 +147,7 @@ def answer_attention(
         else:
             scores += mask[:, first : first + count]
         mean = torch.softmax(scores, dim=-1).mean(dim=0)
-        shares.append(mean @ segments)
+        fractions.append(mean @ segments)
         image.append(mean[:, images])
         answer.append(mean[:, tokens - states :])
-    return AnswerAttention(torch.cat(shares), torch.cat(image), torch.cat(answer))
+    return AnswerAttention(torch.cat(fractions), torch.cat(image), torch.cat(answer))

@@ -1,4 +1,4 @@
-"""Boxes in pixels as shares of image tokens, under whatever resizing, merging and padding a model's pictures go."""
+"""Map boxes in pixels to image tokens, however the model resizes, merges and pads its images."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ if TYPE_CHECKING:
     from spd_faith.inference.images import Size
 
 Boxes = npt.NDArray[np.floating]
-"""boxes × 4: left, top, right and bottom as shares of the picture's width and height."""
+"""boxes × 4: left, top, right and bottom as fractions of the image's width and height."""
 Coverage = npt.NDArray[np.floating]
-"""boxes × image tokens: which share of a token's area lies in the box, wherever the box is shown."""
+"""boxes × image tokens: the fraction of a token's area that lies in the box, in either image."""
 
 
 def true_boxes(differences: Iterable[Mapping[str, Any]], sizes: tuple[Size, Size]) -> Boxes:
-    """The places that the differences concern, each once.
+    """The places that the differences concern, without duplicates.
 
-    A place counts in both pictures, for what differs between them is there: an object and what took its place, or a
-    place where an object comes to. `color` and `remove` have one place, `position` two. `bbox` is in pixels of the
-    first picture, `bbox_after` of the second.
+    A place counts in both images, because both show the difference there: an object and what replaces it, or the
+    place an object moves to. `color` and `remove` have one place, `position` two. `bbox` is in pixels of the first
+    image, `bbox_after` of the second.
     """
     places = (
         (difference[key], size)
         for difference in differences
         for key, size in zip(("bbox", "bbox_after"), sizes, strict=True)
     )
-    return _in_shares((box, size) for box, size in places if box)
+    return _in_fractions((box, size) for box, size in places if box)
 
 
 def unchanged_boxes(unchanged: Iterable[Mapping[str, Any]] | None, size: Size) -> Boxes:
-    """The boxes of objects that did not change; none where they are not known."""
-    return _in_shares((thing["bbox"], size) for thing in unchanged or ())
+    """The boxes of unchanged objects; empty if unknown."""
+    return _in_fractions((thing["bbox"], size) for thing in unchanged or ())
 
 
-def _in_shares(places: Iterable[tuple[Mapping[str, float], Size]]) -> Boxes:
-    """Within the picture; boxes of which nothing lies there are left out."""
+def _in_fractions(places: Iterable[tuple[Mapping[str, float], Size]]) -> Boxes:
+    """As fractions of the image and clipped to it; boxes outside it are dropped."""
     found = []
     for box, (width, height) in places:
         corners = (box["x"] / width, box["y"] / height)
         opposite = ((box["x"] + box["w"]) / width, (box["y"] + box["h"]) / height)
-        shares = np.clip([*corners, *opposite], 0, 1)
-        if (shares[2:] > shares[:2]).all():
-            found.append(shares)
+        box_ends = np.clip([*corners, *opposite], 0, 1)
+        if (box_ends[2:] > box_ends[:2]).all():
+            found.append(box_ends)
     return np.unique(np.reshape(found, (-1, 4)), axis=0)
 
 
 def coverage(places: ImageTokens, boxes: Boxes, tokens: int) -> Coverage:
-    """Of each of so many image tokens the share that lies in each box, in either picture."""
+    """The fraction of each of the `tokens` image tokens that lies in each box, in either image."""
     return _by_token(places, tokens, boxes, _overlap)
 
 
 def expected_coverage(places: ImageTokens, boxes: Boxes, tokens: int) -> Coverage:
-    """The coverage of a box of each one's size, averaged over all places in the picture, each as likely."""
+    """The expected coverage of a box of the same size at a uniformly random place in the image."""
     return _by_token(places, tokens, boxes, _expected_overlap)
 
 
 def tokens_inside(places: ImageTokens, boxes: Boxes, tokens: int) -> npt.NDArray[np.bool_]:
-    """Whether the middle of each image token lies in one of the boxes, in either picture.
+    """Whether the middle of each image token lies in one of the boxes, in either image.
 
-    Of a box too small for that it is the token that shows most of it, so each box has a token in each picture.
+    A box too small to contain any middle gets the token that shows most of it, so each box has a token in each image.
     """
     middles = _by_token(places, tokens, boxes, _holds_middle)
     inside = np.asarray(middles.any(axis=0))
@@ -77,11 +77,11 @@ def tokens_inside(places: ImageTokens, boxes: Boxes, tokens: int) -> npt.NDArray
 
 
 _Along = Callable[[Edges, npt.NDArray[np.floating], npt.NDArray[np.floating]], npt.NDArray[np.floating]]
-"""(edges of tokens along one side of a picture, where each box starts and ends there) -> boxes × tokens"""
+"""(token edges along one side of an image, start of each box, end of each box) -> boxes × tokens"""
 
 
 def _by_token(places: ImageTokens, tokens: int, boxes: Boxes, along: _Along) -> Coverage:
-    """boxes × tokens: what `along` says of a token's row times what it says of its column, added over the pictures."""
+    """boxes × tokens: `along` of a token's row times `along` of its column, summed over the images."""
     left, top, right, bottom = boxes.T[:, :, None]
     found = np.zeros((len(boxes), tokens))
     for raster in places.rasters:
@@ -111,10 +111,10 @@ def _holds_middle(
 def _expected_overlap(
     edges: Edges, starts: npt.NDArray[np.floating], ends: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.floating]:
-    """With room = 1 − length for its start, a point t lies in an interval of that length with the chance
-    (min(t, room) − max(t − length, 0)) / room; its integral over a token is the interval's expected share of it."""
+    """An interval of this length starts anywhere in room = 1 − length, so it contains a point t with probability
+    (min(t, room) − max(t − length, 0)) / room. The integral over a token is the expected fraction covered."""
     length = ends - starts
-    room = np.maximum(1 - length, 1e-9)  # an interval without room covers all
+    room = np.maximum(1 - length, 1e-9)  # an interval without room covers everything
     points = edges.clip(0, 1)
     started = np.minimum(points, room) ** 2 / 2 + room * np.maximum(points - room, 0)
     ended = np.maximum(points - length, 0) ** 2 / 2

@@ -1,6 +1,6 @@
-"""The measures of the probes by group: do they differ where reasoning was unfaithful, or verdicts contradictory?
+"""Compare the probes' measures between groups: unfaithful and faithful, contradictory and consistent samples.
 
-Correlations, all of them. The false discovery rate (Benjamini and Hochberg, 1995) is over all probes, measures and
+All results are correlations. The false discovery rate (Benjamini and Hochberg, 1995) covers all probes, measures and
 layers of one contrast.
 """
 
@@ -27,10 +27,10 @@ def contrast_rows(
     permutations: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Rows of PROBE_CONTRASTS: one per contrast, probe, task, measure and layer, and the lengths of the answers.
+    """Rows of PROBE_CONTRASTS: one per contrast, probe, task, measure and layer, plus the lengths of the answers.
 
-    `groups` are rows of PROBE_GROUPS, `probes` tables by name, `responses` those of the model that was probed. Where a
-    probe measured nothing of a group's answers, one row per measure says so.
+    `groups` has rows of PROBE_GROUPS, `probes` the tables by name, `responses` those of the probed model. If a probe
+    measured none of a group's answers, one row per measure says so.
     """
     values = {name: sample_values(table, PROBES[name].contrasted) for name, table in probes.items()}
     probed = pd.Index([]).append([one.index for one in values.values()]).unique()
@@ -47,7 +47,7 @@ def contrast_rows(
 
 
 def _answer_lengths(responses: pa.Table) -> pd.DataFrame:
-    """Tokens of each answer: sample_id × task, nan where there are none."""
+    """Tokens of each answer: sample_id × task, nan if there are none."""
     frame = responses.select(["sample_id", "task", "generated_tokens"]).to_pandas()
     return frame.astype({"generated_tokens": float}).pivot(index="sample_id", columns="task", values="generated_tokens")
 
@@ -122,7 +122,7 @@ def _row(
 
 
 def _with_q_values(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    from scipy.stats import false_discovery_control  # half a second, which figures of a contrast do not pay
+    from scipy.stats import false_discovery_control  # takes half a second, and figures do not need it
 
     rows = list(rows)
     tested = [row for row in rows if row.get("p_value") is not None and row["probe"] != ANSWER_LENGTH]

@@ -1,4 +1,4 @@
-"""The one forward pass of a batch of answered prompts, which all probes share."""
+"""The forward pass over a batch of answered prompts, shared by all probes."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
 from spd_faith.probes.registry import LAYER_PROBES
 
 Inputs = tuple[Any, ...]
-_STATES_AT_ONCE = 64  # of which the logits of the whole vocabulary are held
+_STATES_AT_ONCE = 64  # states whose full-vocabulary logits are held in memory
 
 
 @torch.inference_mode()
 def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
-    """The measurements of each answer, from one pass over prompts and answers, without cache.
+    """The measurements of each answer, from one pass over prompts and answers, without a cache.
 
-    Each layer is reduced as soon as it ends. Of the last states only those logits are made that are kept, and, a few
-    states at a time, the answer's.
+    Each layer is reduced as soon as it ends. Logits of the last states are computed only where they are kept, and for
+    the answer a few states at a time.
     """
     found = [_Found(model.dtype) for _ in batch.rows]
 
@@ -34,21 +34,21 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
 
     inputs = batch.inputs.to(model.device, model.dtype)
     with read_layers(model, batch.rows, reduce), _read_instead(model, batch):
-        # the model without its head, which would make logits of the whole prompt
+        # without the head, which would compute logits for the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state
     return [one.as_pass(row, last[row.row], output_head(model)) for one, row in zip(found, batch.rows, strict=True)]
 
 
 @contextmanager
 def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[None]:
-    """Within the block the model embeds the batch's `token_ids`, whatever ids it is given to look for places of
-    pictures in, and its decoder has each token where it stands in its own prompt."""
+    """Within the block, the model embeds the batch's `token_ids`, whatever ids it gets to locate the images, and its
+    decoder gives each token its position in its own prompt."""
     token_ids, own = batch.token_ids.to(model.device), batch.positions.to(model.device)
 
     def place(
         module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        given = named.get("position_ids")  # … × rows × tokens; behind the pictures they rise by one a token
+        given = named.get("position_ids")  # … × rows × tokens; after the images they rise by one per token
         if given is not None:
             given = given.expand(*given.shape[:-2], *own.shape)
         positions = own if given is None else given.gather(-1, own.to(given.device).expand(given.shape))
@@ -65,7 +65,7 @@ def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[No
 
 
 class _Found:
-    """What has been found of one answer, layer after layer."""
+    """The measurements of one answer, collected layer by layer."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
@@ -74,7 +74,7 @@ class _Found:
 
     def add(self, states: LayerStates) -> None:
         measures = {
-            "attention_shares": states.attention.shares,
+            "attention_fractions": states.attention.fractions,
             "image_attention": states.attention.image,
             "mean_states": states.after.mean(dim=0),
             "prompt_states": states.after[0],
@@ -94,7 +94,7 @@ class _Found:
                 self._by_probe[name].append(of_layer.cpu())
 
     def as_pass(self, row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> Pass:
-        """`last` are its row's states after the last layer and its norm: tokens, padding included, × width."""
+        """`last` has the row's states after the last layer and its norm: tokens (with padding) × width."""
         found = {name: torch.stack(layers) for name, layers in self._layers.items()}
         number = len(found["mean_states"])
         return Pass(
@@ -104,7 +104,7 @@ class _Found:
             question_token_ids=row.user_token_ids,
             answer_token_ids=row.answer_token_ids,
             by_layer={name: torch.stack(of) for name, of in self._by_probe.items() if len(of) == number},
-            attention_shares=found["attention_shares"],
+            attention_fractions=found["attention_fractions"],
             image_attention=found["image_attention"],
             hidden=HiddenStates(found["mean_states"], found["prompt_states"], found["icr"]),
             logits=_class_logits(row, last, head),

@@ -1,4 +1,4 @@
-"""Probe `generation_attention`: where each layer looks when it makes a token of the answer."""
+"""Probe `generation_attention`: where each layer attends when it generates a token of the answer."""
 
 from typing import TYPE_CHECKING
 
@@ -24,14 +24,14 @@ MEASURES = (
 _OF_IMAGES = ("token", "picture_1", "picture_2")
 
 
-def columns_of_shares(shares: "torch.Tensor") -> dict[str, "torch.Tensor"]:
-    """The columns of the table from shares over `SEGMENTS` in the last dimension.
+def columns_of_fractions(fractions: "torch.Tensor") -> dict[str, "torch.Tensor"]:
+    """The columns of the table from fractions over `SEGMENTS`, the last dimension.
 
-    `sink` to `answer` are exhaustive and add up to 1. The published three leave the answer out and add up to 1 again:
-    all before the first picture, the pictures, all after them.
+    `sink` to `answer` are exhaustive and add up to 1. The published three exclude the answer and add up to 1 again:
+    everything before the first image, the images, everything after them.
     """
     sink, system, opening, picture_1, picture_2, user, answer = (
-        shares[..., SEGMENTS.index(name)]
+        fractions[..., SEGMENTS.index(name)]
         for name in ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
     )
     before, images = sink + system + opening, picture_1 + picture_2
@@ -50,19 +50,19 @@ def columns_of_shares(shares: "torch.Tensor") -> dict[str, "torch.Tensor"]:
 
 
 def _steps(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """By sample and token of the answer, the mean over layers of the fraction of attention that is on the images."""
+    """Fraction of attention on the images, mean over layers, by sample and token of the answer."""
     fraction = rows["picture_1"] + rows["picture_2"].fillna(0)  # null where both are one image
     return fraction.groupby([rows.index, rows["token"]]).mean().rename("fraction").reset_index("token")
 
 
 def _visual_attention(rows: "pd.DataFrame") -> Parts:
-    """Of a sample the mean over its answer's tokens."""
+    """Per sample, the mean over the answer's tokens."""
     return averaged(_steps(rows).groupby(level="sample_id")["fraction"].mean())
 
 
 def _visual_slope(rows: "pd.DataFrame") -> Parts:
-    """Of a sample the slope of the line of least squares over positions from 0, its answer's first token, to 1, the
-    last; nan for one token."""
+    """Per sample, the least-squares slope over positions from 0 (the answer's first token) to 1 (the last); nan for
+    one token."""
     steps = _steps(rows)
     by_sample = steps.groupby(level="sample_id")
     centred = steps - by_sample.mean().loc[steps.index].set_axis(steps.index)
@@ -81,7 +81,7 @@ class GenerationAttention(AnswerProbe):
         Summary(
             "visual_attention",
             "Visual attention",
-            "percent of attention that is on the images",
+            "percentage of attention on the images",
             is_fraction=True,
             columns=_OF_IMAGES,
             parts=_visual_attention,
@@ -89,7 +89,7 @@ class GenerationAttention(AnswerProbe):
         Summary(
             "visual_slope",
             "Slope",
-            "by how many percentage points that changes from the answer’s first token to its last",
+            "change in percentage points from the answer’s first token to its last",
             is_fraction=True,
             columns=_OF_IMAGES,
             parts=_visual_slope,
@@ -97,8 +97,10 @@ class GenerationAttention(AnswerProbe):
     )
 
     def columns(self, sample_id: str, found: Pass) -> Columns:
-        layers, tokens, _ = found.attention_shares.shape
-        fractions = {name: part.flatten().numpy() for name, part in columns_of_shares(found.attention_shares).items()}
+        layers, tokens, _ = found.attention_fractions.shape
+        fractions = {
+            name: part.flatten().numpy() for name, part in columns_of_fractions(found.attention_fractions).items()
+        }
         if len(found.image_tokens) == 1:
             del fractions["picture_2"]
         return {

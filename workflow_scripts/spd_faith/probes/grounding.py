@@ -1,4 +1,4 @@
-"""Probe `grounding`: do attention and token activation maps lie on what differs, more than elsewhere?"""
+"""Probe `grounding`: do attention and token activation maps concentrate on what differs?"""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 BASELINES = ("random", "unchanged", "other_sample")
 MEASURES = (
-    # density on the true boxes, and on the baselines' boxes: 1 is that of all image tokens; then the ratios
+    # density on the true boxes and on the baselines' boxes (1: the mean of all image tokens), then the ratios
     *("attention_true", *(f"attention_{name}" for name in BASELINES)),
     *(f"attention_over_{name}" for name in BASELINES),
-    # the same of the token activation maps, which are of the last layer and null in others' rows
+    # the same for the token activation maps, which exist for the last layer only; null in other rows
     *("tam_true", *(f"tam_{name}" for name in BASELINES)),
     *(f"tam_over_{name}" for name in BASELINES),
-    *("tam_hit", "tam_chance"),  # mean over the tokens of content words
+    *("tam_hit", "tam_chance"),  # means over the tokens of content words
 )
-_MOST_OTHERS = 200  # samples whose boxes are a baseline
+_MAX_OTHERS = 200  # samples whose boxes serve as a baseline
 
 
 def densities(maps: npt.NDArray[np.floating], boxes: Coverage) -> npt.NDArray[np.floating]:
-    """How dense each map (maps × image tokens) lies on boxes (boxes × image tokens), on average over the boxes.
+    """Density of each map (maps × image tokens) on boxes (boxes × image tokens), averaged over the boxes.
 
-    The mean over the tokens of a box, each by its share in it, over the mean of all image tokens: 1 is nothing special.
-    nan where there is no box, and for a map of zeros.
+    The mean over a box's tokens, weighted by the fraction of each in the box, over the mean of all image tokens: 1
+    means no preference. nan without boxes and for a map of zeros.
     """
     areas = boxes.sum(axis=1)
     boxes, areas = boxes[areas > 0], areas[areas > 0]
@@ -57,7 +57,7 @@ def densities(maps: npt.NDArray[np.floating], boxes: Coverage) -> npt.NDArray[np
 
 
 def over(true: npt.NDArray[np.floating], baseline: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """The ratio; nan where the baseline is 0."""
+    """The ratio; nan if the baseline is 0."""
     return np.asarray(np.divide(true, baseline, out=np.full(len(true), np.nan), where=baseline > 0))
 
 
@@ -69,14 +69,14 @@ def _over(name: str, label: str, definition: str, baseline: str) -> Summary:
 class Grounding(AnswerProbe):
     """A row per answer and layer.
 
-    "Another sample's boxes" are those of the others of a split that show other images, `_MOST_OTHERS` at most.
+    "Another sample's boxes" come from samples of the same split with other images, at most `_MAX_OTHERS` of them.
     """
 
     name = "grounding"
     schema = probe_schema(
         TASK,
         LAYER,
-        pa.field("content_tokens", pa.int32()),  # averaged over; 0: an answer without content words, all its tokens
+        pa.field("content_tokens", pa.int32()),  # averaged over; 0: the answer has none, so all its tokens
         *measure_columns(*MEASURES),
     )
     contrasted = MEASURES
@@ -84,14 +84,19 @@ class Grounding(AnswerProbe):
         _over(
             "grounding_ratio",
             "Grounding ratio",
-            "how dense attention is on what differs over how dense it is where other pairs differ",
+            "attention density on what differs, relative to where other pairs differ",
             "other_sample",
         ),
-        _over("grounding_over_random", "over random boxes", "the same over random boxes of the size", "random"),
+        _over(
+            "grounding_over_random",
+            "over random boxes",
+            "the same, relative to random boxes of the same size",
+            "random",
+        ),
         _over(
             "grounding_over_unchanged",
             "over unchanged objects",
-            "the same over objects that did not change",
+            "the same, relative to unchanged objects",
             "unchanged",
         ),
     )
@@ -138,7 +143,7 @@ class Grounding(AnswerProbe):
     def _covered(
         self, sample: Mapping[str, Any], places: "ImageTokens", boxes: Boxes, tokens: int
     ) -> dict[str, Coverage]:
-        """Of so many image tokens what lies in the true boxes, and in those of each of `BASELINES`."""
+        """Coverage of the true boxes and of those of each of `BASELINES`, over the `tokens` image tokens."""
         return {
             "true": coverage(places, boxes, tokens),
             "random": expected_coverage(places, boxes, tokens),
@@ -148,7 +153,7 @@ class Grounding(AnswerProbe):
 
     def _others(self, sample: Mapping[str, Any]) -> Boxes:
         others = [boxes for image_id, boxes in self._with_boxes[sample["split"]] if image_id != sample["image_id"]]
-        return np.concatenate([*others[:_MOST_OTHERS], np.empty((0, 4))])
+        return np.concatenate([*others[:_MAX_OTHERS], np.empty((0, 4))])
 
     @staticmethod
     def figures() -> "ProbeFigures":
@@ -158,5 +163,5 @@ class Grounding(AnswerProbe):
 
 
 def _of_last_layers(values: npt.NDArray[np.floating], layers: int) -> npt.NDArray[np.floating]:
-    """The values of the last layers, nan for those before."""
+    """The values of the last layers, padded with nan for the layers before."""
     return np.concatenate([np.full(layers - len(values), np.nan), values])

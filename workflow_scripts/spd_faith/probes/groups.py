@@ -1,4 +1,4 @@
-"""Which group each sample of a model is in, by how faithful its reasoning and how consistent its verdicts were."""
+"""The group of each sample of a model: faithful or unfaithful reasoning, consistent or contradictory verdicts."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,13 +12,13 @@ from spd_faith.core.files import check_keys
 from spd_faith.probes.tables import required
 
 GROUP_REASONS = (
-    "answer_label",  # a label that came with the answer, which wins over
-    "sample_label",  # one that came with the sample, which wins over
+    "answer_label",  # a label that came with the answer; overrides sample_label
+    "sample_label",  # a label that came with the sample; overrides drf
     "drf",
     "drf_between",  # neither faithful nor unfaithful
     "drf_unscored",
     "verdicts",
-    "verdict_unclear",  # one of the two, or missing
+    "verdict_unclear",  # at least one is unclear or missing
     "control",
 )
 
@@ -36,7 +36,7 @@ PROBE_GROUPS = pa.schema(
 
 @dataclass(frozen=True)
 class Contrast:
-    """A group of samples, the one that it is compared with, and the answers that are compared."""
+    """A group of samples, its reference group, and the answers that are compared."""
 
     name: str
     group: str
@@ -59,13 +59,13 @@ def sample_groups(
 ) -> list[dict[str, Any]]:
     """A row of PROBE_GROUPS for each sample and contrast, in the order of the samples.
 
-    The tables are one model's, in their schemas. A label of the answer wins over one of the sample, and that over DRF.
-    Raises `UserError` where a table is not about these samples, or the two bounds overlap.
+    The tables are those of one model, in their schemas. A label of the answer overrides one of the sample, which
+    overrides DRF. Raises `UserError` if a table is not about these samples or the two bounds overlap.
     """
     if not 0 <= unfaithful_at_most < faithful_at_least <= 1:
         raise UserError(
-            f"faithful from DRF {faithful_at_least} on and unfaithful up to {unfaithful_at_most}: the second must be"
-            " less than the first, both from 0 to 1. Mend probes.faithful_at_least and probes.unfaithful_at_most."
+            f"faithful_at_least is {faithful_at_least} and unfaithful_at_most is {unfaithful_at_most}: the second must"
+            " be less than the first, both from 0 to 1. Change probes.faithful_at_least or probes.unfaithful_at_most."
         )
     sample_ids = cast(list[str], samples["sample_id"].to_pylist())
     for what, table in (("the scores", scores), ("the parsed answers", parsed), ("the responses", responses)):
@@ -122,6 +122,6 @@ def _by_verdicts(same: str | None, different: str | None) -> tuple[str | None, s
 
 
 def members(groups: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
-    """The samples of the two groups, by sample_id in ascending order: `group`, `split`, `n_gt`."""
+    """The samples of the two groups: `group`, `split` and `n_gt`, indexed by sample_id in ascending order."""
     rows = groups[(groups["contrast"] == contrast.name) & groups["group"].notna()]
     return rows.set_index("sample_id")[["group", "split", "n_gt"]].sort_index()

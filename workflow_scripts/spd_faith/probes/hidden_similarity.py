@@ -1,4 +1,4 @@
-"""Probe `hidden_similarity`: how alike the states are behind the answers to "the same?" and "different?"."""
+"""Probe `hidden_similarity`: how similar the states behind the answers to "the same?" and "different?" are."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
 
 MEASURES = (
-    *("cosine", "cosine_prompt"),  # of the mean answer states, of the last states of the prompts
-    "cosine_centred",  # of the mean answer states less their mean over samples; null for one sample
+    *("cosine", "cosine_prompt"),  # of the mean answer states; of the last prompt states
+    "cosine_centred",  # of the mean answer states minus their mean over samples; null for one sample
     *(f"icr_{form}_{of}" for form in ICR_FORMS for of in ("same", "different", "divergence")),
     "score",  # cosine × (1 − min(divergence of the simple form, 1))
 )
 
 
 def similarity(same: HiddenStates, different: HiddenStates) -> dict[str, "torch.Tensor"]:
-    """The measures of one sample by layer, but for those that need all samples.
+    """The measures of one sample by layer, except those that need all samples.
 
-    The score is the published one, layer by layer: cosine of the mean answer states × (1 − min(divergence, 1)), with
-    the divergence of the simple ICR.
+    The score is the published one, per layer: cosine of the mean answer states × (1 − min(divergence, 1)), with the
+    divergence of the simple ICR.
     """
     from torch.nn.functional import cosine_similarity
 
@@ -45,10 +45,10 @@ def similarity(same: HiddenStates, different: HiddenStates) -> dict[str, "torch.
 
 
 def centred_cosines(same: "torch.Tensor", different: "torch.Tensor") -> "torch.Tensor":
-    """samples × layers from mean answer states, samples × layers × width each.
+    """samples × layers, from mean answer states (samples × layers × width each).
 
-    The cosine of what is the sample's own: each question's mean over all samples is taken off first. nan where nothing
-    is left, as with one sample alone.
+    Each question's mean over all samples is subtracted first, which leaves what is specific to the sample. nan if
+    nothing is left, as with a single sample.
     """
     own = [states - states.mean(dim=0) for states in (same, different)]
     lengths: torch.Tensor = own[0].norm(dim=-1) * own[1].norm(dim=-1)
@@ -71,8 +71,8 @@ class _Sample:
 
 
 class HiddenSimilarity(Probe):
-    """A row per sample and layer, all of them at the end: until then the mean answer states of two answers are kept of
-    every sample, 0.8 MB where a model has 28 layers of width 3,584."""
+    """A row per sample and layer, all written at the end. Until then it keeps the mean answer states of two answers per
+    sample: 0.8 MB each for a model with 28 layers of width 3,584."""
 
     name = "hidden_similarity"
     schema = probe_schema(LAYER, *measure_columns(*MEASURES))

@@ -1,13 +1,13 @@
-"""Information Contribution Rate: how much a layer's update of an answer's states contributes, in `ICR_FORMS`.
+"""Information Contribution Rate: how much a layer's update contributes to the answer states, in `ICR_FORMS`.
 
-`before` and `after` are a layer's input and output at the answer states: states × width. Each form is one number per
+`before` and `after` are a layer's input and output at the answer states: states × width. Each form gives one number per
 layer, the mean over the answer's tokens.
 """
 
 import torch
 
 _ATTENDED_PER_TOP = 10  # the top 10% of the attended positions
-_LEAST_DEVIATION = 1e-8
+_MIN_DEVIATION = 1e-8
 
 
 def simple(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
@@ -18,18 +18,18 @@ def simple(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
 
 def relative(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """L2 norm of the update over that of the state before it."""
-    update: torch.Tensor = (after - before).norm(dim=-1) / before.norm(dim=-1).clamp_min(_LEAST_DEVIATION)
+    update: torch.Tensor = (after - before).norm(dim=-1) / before.norm(dim=-1).clamp_min(_MIN_DEVIATION)
     return update.mean()
 
 
 def original(before: torch.Tensor, after: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
     """Divergence between where a token's update points and where its attention goes, as in arXiv 2507.16488.
 
-    `attention` is states × states, averaged over heads, and state i attends to the i + 1 states up to itself. Of these
-    the tenth with the most attention count (rounded down): the update is projected on each of their states before the
-    layer; projections and attention are standardised, turned to probabilities by softmax, and compared by
-    Jensen–Shannon divergence (natural logarithm). A token with fewer than two such positions has no number; nan where
-    no token has one.
+    `attention` is states × states, averaged over heads; state i attends to the i + 1 states up to itself. The tenth of
+    them with the most attention (rounded down) count: the update is projected on each of their states before the
+    layer, projections and attention are standardised and passed through softmax, and the two distributions are
+    compared by Jensen–Shannon divergence (natural logarithm). A token needs at least two such positions; nan if no
+    token has them.
     """
     states = len(before)
     most_counted = states // _ATTENDED_PER_TOP
@@ -37,7 +37,7 @@ def original(before: torch.Tensor, after: torch.Tensor, attention: torch.Tensor)
         return before.new_tensor(float("nan"))
     counts = torch.arange(1, states + 1, device=before.device) // _ATTENDED_PER_TOP
     rows = counts >= 2
-    directions = before / before.norm(dim=-1, keepdim=True).clamp_min(_LEAST_DEVIATION)
+    directions = before / before.norm(dim=-1, keepdim=True).clamp_min(_MIN_DEVIATION)
     projections = (after - before)[rows] @ directions.T
     later = torch.ones(states, states, dtype=torch.bool, device=before.device).triu(1)
     attended = attention.masked_fill(later, -1)[rows]
@@ -53,7 +53,7 @@ def _probabilities(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     number = counted.sum(dim=-1, keepdim=True)
     mean = values.where(counted, 0).sum(dim=-1, keepdim=True) / number
     centred = (values - mean).where(counted, 0)
-    deviation = (centred.square().sum(dim=-1, keepdim=True) / number).sqrt().clamp_min(_LEAST_DEVIATION)
+    deviation = (centred.square().sum(dim=-1, keepdim=True) / number).sqrt().clamp_min(_MIN_DEVIATION)
     return (centred / deviation).masked_fill(~counted, float("-inf")).softmax(dim=-1)
 
 

@@ -1,7 +1,7 @@
-"""Where image tokens lie in the pictures of a pair.
+"""Where image tokens lie in the images of a pair.
 
-A model cuts each picture that it is shown into a raster of tokens, row by row. The processor's own outputs tell how; a
-processor that cuts a picture into tiles of several rasters is not followed, and its pictures have no known places.
+A model cuts each image it is shown into a raster of tokens, row by row, as its processor's outputs say. If a processor
+cuts an image into tiles of several rasters, the places of its tokens are unknown.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # images are drawn from saved maps without a model, and probes declared without images
+if TYPE_CHECKING:  # maps are drawn from tables without a model, and probes are declared without images
     from transformers import BatchFeature, ProcessorMixin
 
     from spd_faith.inference.images import Layout, Size
 
-Shares = tuple[float, float, float, float]  # left, top, width, height
+Fractions = tuple[float, float, float, float]  # left, top, width, height
 Edges = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Raster:
-    """The image tokens of one picture that a model is shown."""
+    """The tokens of one image that the model is shown."""
 
     first: int
-    """Which of the prompt's image tokens is the top left one; the others follow it row by row."""
+    """Index of the top left token among the prompt's image tokens; the others follow row by row."""
     rows: int
     columns: int
-    images: Mapping[int, Shares]
-    """Where the pair's first picture (0) and second (1) lie on the raster, as shares of its width and height."""
+    images: Mapping[int, Fractions]
+    """Where the pair's first image (0) and second (1) lie on the raster, as fractions of its width and height."""
 
     @property
     def tokens(self) -> npt.NDArray[np.int64]:
@@ -40,23 +40,23 @@ class Raster:
         return self.first + np.arange(self.rows * self.columns).reshape(self.rows, self.columns)
 
     def row_edges(self, image: int) -> Edges:
-        """rows + 1, as shares of the picture's height: 0 its top, 1 its bottom."""
+        """rows + 1, as fractions of the image's height: 0 its top, 1 its bottom."""
         _, top, _, height = self.images[image]
         return (np.linspace(0, 1, self.rows + 1) - top) / height
 
     def column_edges(self, image: int) -> Edges:
-        """columns + 1, as shares of the picture's width: 0 its left, 1 its right."""
+        """columns + 1, as fractions of the image's width: 0 its left, 1 its right."""
         left, _, width, _ = self.images[image]
         return (np.linspace(0, 1, self.columns + 1) - left) / width
 
     def showing(self, image: int) -> Raster:
-        """The same tokens, taken to show one of the pictures alone."""
+        """The same tokens, for one of the images alone."""
         return replace(self, images={image: self.images[image]})
 
     def parts(self) -> dict[int, tuple[slice, slice]]:
-        """The rows and columns that belong to each picture: all, or two parts cut at the seam of a merged picture.
+        """The rows and columns that belong to each image: all of them, or the two sides of a merged image's seam.
 
-        A token that the seam goes through belongs where most of it lies, and to the first picture if cut in half.
+        A token on the seam belongs to the image that covers most of it, and to the first image if cut in half.
         """
         if len(self.images) == 1:
             return dict.fromkeys(self.images, (slice(None), slice(None)))
@@ -70,10 +70,10 @@ class Raster:
 
 @dataclass(frozen=True)
 class ImageTokens:
-    """How a pair lies under the image tokens of a prompt."""
+    """How the image tokens of a prompt map to the images of a pair."""
 
     sizes: tuple[Size, Size]
-    """Width and height of the two pictures, in pixels."""
+    """Width and height of the two images, in pixels."""
     rasters: tuple[Raster, ...]
 
 
@@ -83,9 +83,9 @@ def image_tokens(
     pairs: list[tuple[tuple[Size, Size], list[Layout]]],
     counts: list[tuple[int, ...]],
 ) -> list[ImageTokens | None]:
-    """For each prompt of a batch where its image tokens lie; None where a picture is not one raster.
+    """Where the image tokens of each prompt of a batch lie; None if an image is not one raster.
 
-    `pairs` has the sizes of each pair and how it was laid out; `counts` how many tokens each picture shown has.
+    `pairs` has the sizes and layouts of each pair, `counts` the number of tokens of each image shown.
     """
     cuts = _squares if "image_grid_thw" not in inputs else _grids
     shapes = iter(cuts(processor, inputs, [layout for _, layouts in pairs for layout in layouts], sum(counts, ())))
@@ -104,13 +104,13 @@ class _Shape(NamedTuple):
     cells: tuple[int, int]
     """Rows and columns of a raster."""
     canvas: Size
-    """What it covers, in pixels of the picture shown, which lies in the middle."""
+    """What it covers, in pixels of the image shown, which is centred on it."""
 
 
 def _grids(
     processor: ProcessorMixin, inputs: BatchFeature, layouts: list[Layout], counts: tuple[int, ...]
 ) -> Iterator[_Shape | None]:
-    """Of the Qwens, which keep the shape of a picture but for rounding it to whole tokens."""
+    """For Qwen models, which keep the shape of an image, rounded to whole tokens."""
     merged = getattr(processor.image_processor, "merge_size", 1)
     for (frames, *patches), layout, count in zip(inputs["image_grid_thw"].tolist(), layouts, counts, strict=True):
         rows, columns = (length // merged for length in patches)
@@ -120,7 +120,7 @@ def _grids(
 def _squares(
     processor: ProcessorMixin, inputs: BatchFeature, layouts: list[Layout], counts: tuple[int, ...]
 ) -> Iterator[_Shape | None]:
-    """Of models that see squares: stretched to one, or padded to one and ended by one token more."""
+    """For models that see squares: stretched to one, or padded to one with an extra token at the end."""
     pixels = inputs.get("pixel_values")
     if pixels is None or not hasattr(pixels, "ndim"):
         yield from [None] * len(layouts)
@@ -135,8 +135,8 @@ def _squares(
         yield _Shape((side, side), canvas) if known and side**2 + padded == count else None
 
 
-def _on(layout: Layout, canvas: Size) -> dict[int, Shares]:
-    """The places of a layout that lies in the middle of a canvas, as shares of the canvas."""
+def _on(layout: Layout, canvas: Size) -> dict[int, Fractions]:
+    """The places of a layout centred on a canvas, as fractions of the canvas."""
     width, height = canvas
     right, down = (width - layout.size[0]) // 2, (height - layout.size[1]) // 2
     return {
@@ -146,5 +146,5 @@ def _on(layout: Layout, canvas: Size) -> dict[int, Shares]:
 
 
 def _first_beyond(seam: float, tokens: int) -> int:
-    """The first of so many tokens whose middle lies beyond a seam, given as a share of their length."""
+    """The first of the `tokens` tokens whose middle lies beyond the seam, a fraction of their length."""
     return int(np.searchsorted((np.arange(tokens) + 0.5) / tokens, seam, side="right"))

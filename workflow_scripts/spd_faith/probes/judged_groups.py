@@ -1,4 +1,4 @@
-"""Groups of samples that no stage before has scored: their answers are parsed, judged by `rules` and scored here."""
+"""Groups of samples without scores from earlier stages: parse their answers, judge them by `rules` and score them."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ from spd_faith.scoring.tables import SCORES
 def groups_by_rules(samples: pa.Table, responses: pa.Table, **bounds: float) -> list[dict[str, Any]]:
     """Rows of PROBE_GROUPS from `SAMPLES` and `RESPONSES`; `bounds` as for `sample_groups`.
 
-    DRF is unscored where there was nothing to judge: a pair whose truth is not known, or whose differences the file of
-    answers says nothing of, which is no failure of the model.
+    DRF is unscored if there is nothing to judge: the truth of the pair is unknown, or the file of answers has no
+    description of its differences. Neither is a failure of the model.
     """
     parsed = parse_table(responses)
     judgements = pa.Table.from_pylist(judge_samples(samples, responses, parsed), schema=JUDGEMENTS)
     scores = score_table(samples, parsed, judgements)
     described = responses.filter(pc.field("task") == "describe")
-    not_told = (pc.field("prompt_sha") == NOT_ASKED) & ~pc.field("error").is_null()
-    silent = described.filter(not_told)["sample_id"].combine_chunks()
+    not_asked = (pc.field("prompt_sha") == NOT_ASKED) & ~pc.field("error").is_null()
+    silent = described.filter(not_asked)["sample_id"].combine_chunks()
     unjudged = pc.or_(pc.equal(scores["n_gt"], pa.scalar(0, pa.int32())), pc.is_in(scores["sample_id"], silent))
     drf = pc.if_else(unjudged, pa.scalar(None, pa.float64()), scores["drf"])
     scores = scores.set_column(scores.column_names.index("drf"), SCORES.field("drf"), drf)

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 MEASURES = (
     *("attention_change", "ffn_change"),  # L2 norms
-    *("attention_relative", "ffn_relative"),  # over the norm of the state before
+    *("attention_relative", "ffn_relative"),  # divided by the norm of the state before
     *("attention_cosine", "ffn_cosine"),  # of the states before and after
     "kl_attention_ffn",
 )
-_UNEXPLAINED = 0.01  # of the two changes' norms
+_UNEXPLAINED = 0.01  # as a fraction of the norms of the two changes
 
 
 def layer_changes(states: "LayerStates") -> "torch.Tensor":
     """`MEASURES` of a layer, each the mean over the answer states.
 
-    With x the layer's input, x½ after attention and x₁ after the feed-forward network: L2 norm of the attention's
-    change and of the network's; the same over the norms of x and of x½; cosine of x and x½, and of x½ and x₁; and
-    KL(softmax of the attention's change ‖ softmax of the network's), as published, which depends on the basis that the
-    states are written in.
+    x is the layer's input, x½ the state after attention and x₁ after the feed-forward network. The measures: L2 norm of
+    the attention's change and of the network's; the same divided by the norms of x and of x½; cosine of x and x½, and
+    of x½ and x₁; and KL(softmax of the attention's change ‖ softmax of the network's), as published, which depends on
+    the basis of the states.
     """
     import torch
     from torch.nn.functional import cosine_similarity, log_softmax
@@ -49,7 +49,7 @@ def layer_changes(states: "LayerStates") -> "torch.Tensor":
 
 
 def is_sum_of_parts(states: "LayerStates", dtype: "torch.dtype") -> bool:
-    """Whether x + attention + feed-forward network is x₁, but for the rounding of `dtype`."""
+    """Whether x + attention + feed-forward network equals x₁, up to the rounding of `dtype`."""
     import torch
 
     changes = states.attention_change.norm() + states.ffn_change.norm()
@@ -59,7 +59,7 @@ def is_sum_of_parts(states: "LayerStates", dtype: "torch.dtype") -> bool:
 
 
 class LayerChanges(LayerProbe):
-    """Lacking where a layer is not the sum of its input and its two parts."""
+    """Unsupported if a layer is not the sum of its input and its two parts."""
 
     name = "layer_changes"
     schema = probe_schema(TASK, LAYER, *measure_columns(*MEASURES))
@@ -68,7 +68,7 @@ class LayerChanges(LayerProbe):
         Summary(
             "ffn_drift",
             "FFN drift",
-            "how far a feed-forward network moves a state, over the state’s norm, mean over layers",
+            "norm of a feed-forward network’s change, divided by the norm of the state, mean over layers",
             is_fraction=False,
             columns=("ffn_relative",),
             parts=mean_of("ffn_relative"),

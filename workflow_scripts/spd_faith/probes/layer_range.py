@@ -1,4 +1,4 @@
-"""Some of the layers: the rest is measured, for a pass goes through all of them, and not written."""
+"""A range of layers to write. A pass measures all layers; rows of the others are dropped."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 @dataclass(frozen=True)
 class LayerRange:
-    """Takes of a probe's table the rows of the layers `first` to `last`, both included, or to its end; and those of
-    none."""
+    """Keeps the rows of a probe's table for layers `first` to `last` (inclusive; None: to the end), and rows without a
+    layer."""
 
     first: int
     last: int | None

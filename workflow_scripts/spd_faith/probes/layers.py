@@ -1,4 +1,4 @@
-"""The states of each decoder layer at the answer's tokens, read by hooks and handed on as soon as the layer ends."""
+"""Read the states of each decoder layer at the answer's tokens by hooks, and pass them on as soon as the layer ends."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +28,7 @@ class LayerStates:
     after: torch.Tensor
     """x₁, the layer's output."""
     activations: torch.Tensor | None
-    """answer states × neurons, act_fn(gate_proj(input)); None where the network has no gate."""
+    """answer states × neurons, act_fn(gate_proj(input)); None if the network has no gate."""
     attention: AnswerAttention
 
 
@@ -37,22 +37,22 @@ Reduce = Callable[[int, int, LayerStates], None]
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The layers of the text decoder. Raises `UserError` where it is not built of attention and feed-forward layers."""
+    """The layers of the text decoder. Raises `UserError` if they are not made of attention and feed-forward parts."""
     layers = getattr(_decoder(model), "layers", nn.ModuleList())
     if not layers or not all(hasattr(layer, "self_attn") and hasattr(layer, "mlp") for layer in layers):
         raise UserError(
-            f"{type(model).__name__} cannot be probed: its decoder is not a row of layers with self_attn and mlp"
+            f"{type(model).__name__} cannot be probed: its decoder is not a list of layers with self_attn and mlp"
         )
     return cast(nn.ModuleList, layers)
 
 
 def _decoder(model: PreTrainedModel) -> Any:
-    return cast(Any, model).get_decoder()  # transformers has no types
+    return cast(Any, model).get_decoder()  # transformers is untyped
 
 
 @contextmanager
 def read_layers(model: PreTrainedModel, rows: list[AnsweredPrompt], reduce: Reduce) -> Iterator[None]:
-    """Within the block, a forward pass of a batch hands each layer's states to `reduce`, prompt by prompt."""
+    """Within the block, a forward pass passes each layer's states to `reduce`, prompt by prompt."""
     layers = decoder_layers(model)
     decoder = _decoder(model)
     usual = decoder.config._attn_implementation
@@ -74,7 +74,7 @@ class _Reader:
         self._found: dict[str, list[Any]] = {}
 
     def attach(self, layer: Any) -> list[Callable[[], None]]:
-        """Hook into the layer; the returned functions take the hooks off."""
+        """Hook into the layer; the returned functions remove the hooks."""
 
         def output(name: str) -> Callable[[nn.Module, Any, Any], None]:
             return lambda module, inputs, output: self._keep(name, output)
@@ -107,7 +107,7 @@ class _Reader:
 
     def _keep(self, name: str, states: Any) -> None:
         states = states[0] if isinstance(states, tuple) else states
-        # copies: a view would keep all tokens' states
+        # copies: a view would keep the states of all tokens in memory
         self._found[name] = [part.to(torch.float32, copy=True) for part in self._answer_states(states)]
 
     def _answer_states(self, states: torch.Tensor) -> list[torch.Tensor]:
@@ -116,7 +116,9 @@ class _Reader:
     def _hand_on(self) -> None:
         found, self._found = self._found, {}
         if "attention" not in found:
-            raise UserError("the model's attention cannot be read: it does not go through transformers' interface")
+            raise UserError(
+                "the model cannot be probed: its attention does not use the attention interface of transformers"
+            )
         found.setdefault("activations", [None] * len(self._rows))
         for number in range(len(self._rows)):
             self._reduce(number, LayerStates(**{name: parts[number] for name, parts in found.items()}))

@@ -1,4 +1,4 @@
-"""Probe `neuron_activation`: how many neurons of the feed-forward networks are active while the answer is made."""
+"""Probe `neuron_activation`: how many neurons of the feed-forward networks are active during the answer."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def neuron_activation(activations: "torch.Tensor") -> "torch.Tensor":
 
 
 class NeuronActivation(LayerProbe):
-    """Lacking where a feed-forward network has no gate."""
+    """Unsupported if a feed-forward network has no gate."""
 
     name = "neuron_activation"
     schema = probe_schema(TASK, LAYER, *measure_columns(*MEASURES))

@@ -1,4 +1,4 @@
-"""Passes over saved answers in batches; an answer that cannot be measured costs its own rows alone."""
+"""Passes over saved answers in batches. An answer that cannot be measured does not affect the others."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,10 +40,10 @@ def measure_answers(
     answers: Mapping[QuestionId, SavedAnswer],
     batch_size: int,
 ) -> Measured:
-    """Each question with what a pass over its answer tells.
+    """Each question with the outcome of a pass over its answer.
 
-    The answers about `batch_size` samples share a pass, and those about one sample its images. Where a pass fails it
-    is halved until the answer that fails stands alone. Raises `UserError` where the model cannot be probed at all.
+    The answers about `batch_size` samples share a pass, and those about one sample share its images. A batch that
+    fails is halved until the failing answer is alone. Raises `UserError` if the model cannot be probed at all.
     """
     decoder_layers(checkpoint.model)
 
@@ -74,7 +74,7 @@ def measure_answers(
 def _readable(
     questions: Iterable[Question], answers: Mapping[QuestionId, SavedAnswer], dtype: str
 ) -> Iterator[_Answered | tuple[Question, Outcome]]:
-    """The questions about one sample that can be measured, with its images decoded once; why not, of the others."""
+    """The questions about one sample that can be measured, with its images decoded once; for the others the reason."""
     images = None
     for question in questions:
         answer = answers[question.id]
@@ -106,7 +106,7 @@ def _measured(batch: list[_Answered], measure: Callable[[list[_Answered]], list[
         for one, found in zip(batch, passes, strict=True):
             yield one.question, found
         return
-    # out of the handler, where the error would still hold the failed batch's tensors
+    # outside the handler, where the error would keep the failed batch's tensors alive
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
         yield from _measured(half, measure, dtype)
@@ -114,4 +114,4 @@ def _measured(batch: list[_Answered], measure: Callable[[list[_Answered]], list[
 
 def _check_prompt(answer: SavedAnswer, tokens: int) -> None:
     if answer.prompt_tokens is not None and answer.prompt_tokens != tokens:
-        raise ValueError(f"the prompt has {tokens} tokens now and had {answer.prompt_tokens} when it was answered")
+        raise ValueError(f"the prompt has {tokens} tokens now but had {answer.prompt_tokens} when it was answered")

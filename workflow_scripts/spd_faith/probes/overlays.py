@@ -1,6 +1,6 @@
-"""Token activation maps over the images of a pair, in pages: the true boxes, and a panel for each content word.
+"""Token activation maps over the images of a pair, in pages: the true boxes, then a panel per content word.
 
-Panels lie on a grid that is computed from the images' shapes, so that a page takes about a second whatever the answer.
+Panels lie on a grid that is computed from the images' shapes, so a page takes about a second for any answer.
 """
 
 import logging
@@ -35,7 +35,7 @@ from spd_faith.probes.image_grid import Raster
 log = logging.getLogger(__name__)
 
 MAX_PAGES = 12
-"""Of one answer's overlay, unless asked for more: about 250 words."""
+"""Default maximum for one answer: about 250 words."""
 
 _COLORS = "YlOrRd"
 _STRONGEST = 0.75  # opacity of a map's maximum
@@ -45,32 +45,32 @@ _MARGIN, _GUTTER, _BETWEEN = 0.06, 0.12, 0.03  # around the page, between panels
 _CAPTION, _ROW_GAP = 0.15, 0.06
 _TITLE_LINE, _LEGEND_LINE = 0.125, 0.11
 _SMALL = 6.5  # points
-_NARROWEST, _WIDEST = 1 / 4, 4  # shapes of images that are drawn as they are, width over height
+_NARROWEST, _WIDEST = 1 / 4, 4  # width over height of images that are drawn without stretching
 _LETTERS_PER_INCH = 16  # of a legend
-_MOST_LETTERS = 120  # of a caption
-_LEGEND = "Colours run from 0 to a map's highest value, which stands beside its word"
+_MAX_LETTERS = 120  # of a caption
+_LEGEND = "Colours run from 0 to a map's highest value, given beside its word"
 
 Images = tuple[Image.Image, Image.Image]
 
 
 @dataclass(frozen=True)
 class WordMap:
-    """A content word and how strongly each image token speaks of it, 0 … 1."""
+    """A content word and its activation at each image token, 0 … 1."""
 
     text: str
     values: npt.NDArray[np.floating]
 
     @property
     def highest(self) -> float:
-        """nan where no token has a value."""
+        """nan if no token has a value."""
         known = self.values[np.isfinite(self.values)]
         return float(known.max()) if len(known) else np.nan
 
 
 def saved_word_maps(rows: Iterable[Mapping[str, Any]]) -> list[WordMap]:
-    """The content words of an answer, of its rows of the probe `token_activation_map` in order.
+    """The content words of an answer, from its rows of the probe `token_activation_map` in order.
 
-    Neighbouring tokens of one word are one map, their mean.
+    Neighbouring tokens of one word become one map, their mean.
     """
     words = []
     for word, tokens in groupby(rows, key=lambda row: row["word"]):
@@ -100,10 +100,10 @@ def overlays(
     words: Sequence[WordMap],
     max_pages: int = MAX_PAGES,
 ) -> Iterator[Figure]:
-    """Pages of the pair with the boxes of the differences, then the pair under the map of each word.
+    """Pages that show the pair with the boxes of the differences, then the pair under the map of each word.
 
-    `name` are the lines of the title. A few words are one page of a column's width; more are pages of two columns'
-    width, `max_pages` at most. How many words are left out stands on the last page and in the log.
+    `name` has the lines of the title. A few words fit on one page, one column wide; more take pages of two columns, at
+    most `max_pages`. The last page and the log say how many words are left out.
     """
     grid = _grid_for(images, len(words))
     pair = _Pair.of(images, grid)
@@ -111,7 +111,7 @@ def overlays(
     starts = range(0, max(1, len(words)), at_once)[:max_pages]
     left_out = len(words) - min(len(words), starts[-1] + at_once)
     if left_out:
-        log.warning("%s: its first %d words are drawn, %d more are left out", name[-1], len(words) - left_out, left_out)
+        log.warning("%s: the first %d words are drawn, %d more are left out", name[-1], len(words) - left_out, left_out)
     for page, start in enumerate(starts, start=1):
         some = words[start : start + at_once]
         lines = list(name)
@@ -122,7 +122,7 @@ def overlays(
 
 
 def word_overlays(images: Images, rasters: Sequence[Raster], words: Sequence[WordMap]) -> list[Callable[[], Figure]]:
-    """What draws the pair under the map of each word, a figure each."""
+    """A function per word that draws the pair under the word's map."""
     pair = _Pair.of(images, _ALONE)
     return [partial(_word_overlay, pair, rasters, word) for word in words]
 
@@ -130,7 +130,7 @@ def word_overlays(images: Images, rasters: Sequence[Raster], words: Sequence[Wor
 @styled
 def _word_overlay(pair: "_Pair", rasters: Sequence[Raster], word: WordMap) -> Figure:
     figure = without_layout(_ALONE.width, _CAPTION + pair.height + _MARGIN, _ALONE.dots)
-    _draw_word(figure, (_MARGIN, 0), _ALONE.panel, pair, rasters, word, beside=" beside the images")
+    _draw_word(figure, (_MARGIN, 0), _ALONE.panel, pair, rasters, word, outside=" outside the images")
     return figure
 
 
@@ -139,7 +139,7 @@ def _word_overlay(pair: "_Pair", rasters: Sequence[Raster], word: WordMap) -> Fi
 
 @dataclass(frozen=True)
 class _Grid:
-    """Pages of one width, with so many panels in a row, in which images are no taller than `tallest`."""
+    """Pages of one width with a fixed number of panels in a row; images are at most `tallest` high."""
 
     width: float
     columns: int
@@ -153,11 +153,11 @@ class _Grid:
         return (self.width - 2 * _MARGIN - (self.columns - 1) * _GUTTER) / self.columns
 
     def height(self, images: Images) -> float:
-        """Of the images of a pair, both as tall, that fill the width of a panel."""
+        """The height at which both images of a pair, equally tall, fill the width of a panel."""
         return (self.panel - _BETWEEN) / sum(map(_shape, images))
 
     def words(self, images: Images) -> int:
-        """How many have a panel on a page, which begins with that of the boxes."""
+        """How many words fit on a page, after the panel of the boxes."""
         room = _PAGE - 6 * _TITLE_LINE - 4 * _LEGEND_LINE - 2 * _MARGIN
         rows = int(room / (_CAPTION + min(self.height(images), self.tallest) + _ROW_GAP))
         return rows * self.columns - 1
@@ -169,7 +169,7 @@ _PAGES = [_Grid(2 * COLUMN + 0.3, columns, tallest=1.15, dots=200) for columns i
 
 
 def _grid_for(images: Images, words: int) -> _Grid:
-    """One page of a column's width if the words fit, else pages with as many panels as leave no room beside images."""
+    """One page, one column wide, if the words fit; else pages with as many panels in a row as fit without gaps."""
     if words <= _COLUMN.words(images):
         return _COLUMN
     return next((grid for grid in _PAGES if grid.height(images) <= grid.tallest), _PAGES[-1])
@@ -177,12 +177,12 @@ def _grid_for(images: Images, words: int) -> _Grid:
 
 @dataclass(frozen=True)
 class _Pair:
-    """The images of a pair as they lie in each panel, both of one height and small enough for it."""
+    """The images of a pair as drawn in each panel: equally tall and small enough for it."""
 
     images: Images
     pale: Images
     sizes: tuple[Size, Size]
-    """In pixels of the images themselves, which boxes and maps are drawn in."""
+    """In pixels of the original images, the coordinates of boxes and maps."""
     widths: tuple[float, float]
     height: float
 
@@ -203,18 +203,18 @@ class _Pair:
 
 
 def _shape(image: Image.Image) -> float:
-    """Width over height, as it is drawn: a line of pixels would not be seen."""
+    """Width over height as drawn, limited so that very narrow images stay visible."""
     return min(max(image.width / image.height, _NARROWEST), _WIDEST)
 
 
 def _small(image: Image.Image, most: Size) -> Image.Image:
-    """With no more pixels than are seen."""
+    """Reduced to the resolution at which it is drawn."""
     size = (min(image.width, most[0]), min(image.height, most[1]))
     return image if size == image.size else image.resize(size, Image.Resampling.BOX, reducing_gap=2)
 
 
 def _pale(image: Image.Image) -> Image.Image:
-    """In grey, and lighter, so that colours are the map's."""
+    """Grey and lighter, so that all colour comes from the map."""
     return Image.blend(image.convert("L"), Image.new("L", image.size, "white"), _PALE)
 
 
@@ -231,8 +231,8 @@ def _page(
     words: Sequence[WordMap],
     notes: Sequence[str],
 ) -> Figure:
-    any_beside = any(_lies_beside(word, rasters) for word in words)
-    legend = f"{_LEGEND} (*: which lies beside the images)." if any_beside else f"{_LEGEND}."
+    any_outside = any(_lies_outside(word, rasters) for word in words)
+    legend = f"{_LEGEND} (*: outside the images)." if any_outside else f"{_LEGEND}."
     legend = " ".join(
         [
             legend if words else "The answer has no content words.",
@@ -256,14 +256,14 @@ def _page(
     )
     _draw_boxes(figure, next(corners), grid.panel, pair, differences)
     for word, corner in zip(words, corners, strict=False):
-        _draw_word(figure, corner, grid.panel, pair, rasters, word, beside="*")
+        _draw_word(figure, corner, grid.panel, pair, rasters, word, outside="*")
     return figure
 
 
 def _show(
     figure: Figure, corner: tuple[float, float], panel: float, pair: _Pair, images: Images, caption: str, color: str
 ) -> list[Axes]:
-    """Both images in the middle of a panel whose left top corner is given, under a caption."""
+    """Both images, centred in a panel with the given top left corner, under a caption."""
     width, height = figure.get_size_inches()
     left, top = corner[0] + (panel - sum(pair.widths) - _BETWEEN) / 2, corner[1] + _CAPTION
     shown = []
@@ -296,7 +296,7 @@ def _draw_boxes(
     pair: _Pair,
     differences: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Whole lines where the object is; dotted the same place in the other image."""
+    """Solid lines around the object; dotted lines at the same place in the other image."""
     boxes = [
         (number, box)
         for difference in differences
@@ -327,19 +327,19 @@ def _draw_word(
     pair: _Pair,
     rasters: Sequence[Raster],
     word: WordMap,
-    beside: str,
+    outside: str,
 ) -> None:
-    """Colours from the map's 0 to its highest value, which the caption gives, with `beside` where that is not seen."""
+    """Colours from 0 to the map's highest value. The caption gives it, with `outside` if it lies outside the images."""
     highest = word.highest
-    value = "no value" if np.isnan(highest) else f"{highest:.2f}{beside if _lies_beside(word, rasters) else ''}"
+    value = "no value" if np.isnan(highest) else f"{highest:.2f}{outside if _lies_outside(word, rasters) else ''}"
     shown = _show(figure, corner, panel, pair, pair.pale, _caption(word.text, value, panel, round(figure.dpi)), "black")
-    if not highest > 0:  # nothing to colour; nor of nan
+    if not highest > 0:  # nothing to colour; also false for nan
         return
     for raster in rasters:
         for number, (rows, columns) in raster.parts().items():
             axes, (width, height) = shown[number], pair.sizes[number]
             strength = np.nan_to_num(word.values[raster.tokens[rows, columns]] / highest)
-            if not strength.size:  # an image so flat that no token is its own
+            if not strength.size:  # so narrow that no token belongs to it
                 continue
             across, down = raster.column_edges(number) * width, raster.row_edges(number) * height
             extent = (
@@ -354,18 +354,18 @@ def _draw_word(
 
 
 def _caption(text: str, value: str, panel: float, dots: int) -> str:
-    """The word and its value, the word cut to the width of the panel."""
+    """The word and its value, with the word cut to fit the panel."""
     text = readable(text)
     whole = f"{text}  {value}"
-    if len(text) <= _MOST_LETTERS and text_width(whole, _SMALL, dots) <= panel:
+    if len(text) <= _MAX_LETTERS and text_width(whole, _SMALL, dots) <= panel:
         return whole
-    lengths = range(min(len(text), _MOST_LETTERS), 0, -1)
+    lengths = range(min(len(text), _MAX_LETTERS), 0, -1)
     cut = (f"{text[:length]}…  {value}" for length in lengths)
     return next(one for one in cut if text_width(one, _SMALL, dots) <= panel)
 
 
-def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:
-    """Whether the map is highest only where no image is: on the grey around merged ones, or at the end of a row."""
+def _lies_outside(word: WordMap, rasters: Sequence[Raster]) -> bool:
+    """Whether the maximum lies outside the images only: on the grey around merged ones, or at the end of a row."""
     values = np.nan_to_num(word.values)
     shown = [
         raster.tokens[rows, columns][
@@ -378,5 +378,5 @@ def _lies_beside(word: WordMap, rasters: Sequence[Raster]) -> bool:
 
 
 def _within(edges: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Which tokens between these edges show some of the image, 0 to 1."""
+    """Which tokens between these edges overlap the image, 0 to 1."""
     return (edges[:-1] < 1) & (edges[1:] > 0)

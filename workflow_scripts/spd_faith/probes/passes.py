@@ -1,4 +1,4 @@
-"""What one teacher-forced pass tells of one answer: everything that the probes are made of."""
+"""The measurements of one teacher-forced pass over an answer: the input of all probes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # probes are declared and their tables read without torch
+if TYPE_CHECKING:  # declarations and tables of probes are read without torch
     import torch
 
     from spd_faith.probes.image_grid import ImageTokens
 
 SEGMENTS = ("sink", "system", "opening", "picture_1", "picture_2", "user", "answer")
-"""Every token of a prompt with its answer belongs to one: the first token; the system turn; what precedes the pictures
-in the user's turn; each picture (`picture_1` alone where they are merged); the rest of the prompt, markers included;
+"""Each token of a prompt and its answer belongs to one segment: the first token; the system turn; what precedes the
+images in the user's turn; each image (`picture_1` alone if they are merged); the rest of the prompt, including markers;
 the answer so far."""
 
 ICR_FORMS = ("simple", "relative", "original")
-"""Of the Information Contribution Rate (`icr`)."""
+"""Forms of the Information Contribution Rate (`icr`)."""
 
 
 @dataclass(frozen=True)
@@ -38,53 +38,53 @@ class ClassLogits:
 
 @dataclass(frozen=True)
 class HiddenStates:
-    """An answer's states in brief; float32, on the CPU."""
+    """A summary of an answer's states; float32, on the CPU."""
 
     mean_states: torch.Tensor
     """layers × width: the mean of the answer states after each layer."""
     prompt_states: torch.Tensor
     """layers × width: the last state of the prompt after each layer."""
     icr: torch.Tensor
-    """layers × `ICR_FORMS`; nan where a form is not defined."""
+    """layers × `ICR_FORMS`; nan if a form is not defined."""
 
 
 @dataclass(frozen=True)
 class Pass:
     """The measurements of one answer, on the CPU, in float32.
 
-    The largest is `image_attention`: layers × answer tokens × image tokens, 14 MB for 28 layers, 64 and 2,000 tokens.
+    The largest is `image_attention`: layers × answer tokens × image tokens, 14 MB for 28 × 64 × 2,000.
     """
 
     dtype: str
     """Number format of the model's weights and activations."""
     greedy_agreement: float
-    """Share of the answer's tokens that this pass, too, finds the likeliest: 1 in float32 for a greedy answer. Where
-    it is less, numbers of this format differ between one pass and generation token by token."""
+    """Fraction of the answer's tokens that are also the likeliest in this pass: 1 in float32 for a greedy answer. It is
+    lower if this number format gives different results in one pass and in generation token by token."""
     image_tokens: tuple[int, ...]
-    """How many image tokens each picture has; they follow each other in `image_attention` and `logits`."""
+    """Number of tokens of each image; the images follow each other in `image_attention` and `logits`."""
     question_token_ids: torch.Tensor
     """Of the user's question."""
     answer_token_ids: torch.Tensor
     by_layer: Mapping[str, torch.Tensor]
-    """layers × measures of each `LayerProbe`, by its name; not there where the model lacks what it measures."""
-    attention_shares: torch.Tensor
+    """layers × measures of each `LayerProbe`, by its name; absent if the model does not support it."""
+    attention_fractions: torch.Tensor
     """layers × answer tokens × `SEGMENTS`."""
     image_attention: torch.Tensor
     """layers × answer tokens × image tokens, averaged over heads."""
     hidden: HiddenStates
     logits: ClassLogits
     places: ImageTokens | None = None
-    """Where the image tokens lie in the pictures; None where that is not known."""
+    """Where the image tokens lie in the images; None if unknown."""
 
     @property
     def unsupported(self) -> Unmeasured:
-        """Why a probe has no measurements where the model lacks what it measures."""
+        """The outcome for a probe that the model does not support."""
         return Unmeasured(self.dtype, "unsupported")
 
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """Why there is no pass for an answer."""
+    """Why an answer has no measurements."""
 
     dtype: str
     status: str

@@ -1,10 +1,10 @@
-"""Two groups compared within strata, for many measures at once.
+"""Compare two groups within strata, for many measures at once.
 
-A measure's difference is that of the groups' means within a stratum, averaged over the strata with the weights
-n₁n₂ / (n₁ + n₂): the coefficient of the group in a linear model with a level for each stratum. Under the null the
-groups' labels are exchangeable within a stratum, so they are drawn again there, and the p-value is the two-sided
-(b + 1) / (B + 1) of Phipson and Smyth (2010). The effect size is Hedges' g (1981): the difference over the residual
-standard deviation of that model, times 1 − 3 / (4·df − 1). With one stratum all of it is the ordinary two-sample case.
+The difference of a measure is the difference of the groups' means within a stratum, averaged over the strata with the
+weights n₁n₂ / (n₁ + n₂): the coefficient of the group in a linear model with an intercept per stratum. Under the null,
+group labels are exchangeable within a stratum, so they are permuted there; the p-value is the two-sided
+(b + 1) / (B + 1) of Phipson and Smyth (2010). The effect size is Hedges' g (1981): the difference divided by the
+residual standard deviation of that model, times 1 − 3 / (4·df − 1). One stratum gives the ordinary two-sample case.
 """
 
 from collections.abc import Iterator
@@ -12,34 +12,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PERMUTATIONS_AT_ONCE = 1000  # held; a constant, so that the draws depend on the samples and the seed alone
-_ROUNDING = 1e-9  # of a measure's largest value: what differs by less is the same
+_PERMUTATIONS_AT_ONCE = 1000  # in memory; a constant, so that the draws depend only on the samples and the seed
+_ROUNDING = 1e-9  # relative to a measure's largest value: smaller differences count as equal
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number per measure; nan where it is not defined."""
+    """One number per measure; nan if not defined."""
 
     n_group: np.ndarray
     """Samples of the group that have the measure."""
     n_reference: np.ndarray
     n_compared: np.ndarray
-    """Samples of both groups, in the strata that hold both."""
+    """Samples of both groups, in the strata that have both."""
     mean_group: np.ndarray
     mean_reference: np.ndarray
     difference: np.ndarray
     hedges_g: np.ndarray
     p_value: np.ndarray
-    """nan where no stratum holds both groups."""
+    """nan if no stratum has both groups."""
 
 
 def compare_groups(
     values: np.ndarray, in_group: np.ndarray, strata: np.ndarray, permutations: int, seed: int
 ) -> Comparison:
-    """Compare `values` (samples × measures, nan where missing) between samples `in_group` (samples, bool) and the rest.
+    """Compare `values` (samples × measures, nan if missing) between samples `in_group` (samples, bool) and the rest.
 
-    `strata` (samples,) numbers each sample's stratum. Measures of the same samples share the permutations, and a
-    measure's numbers do not depend on which others are there.
+    `strata` (samples,) numbers each sample's stratum. Measures with the same samples share their permutations; a
+    measure's results do not depend on the other measures.
     """
     measures = values.shape[1]
     found = Comparison(*(np.zeros(measures, int) for _ in range(3)), *(np.full(measures, np.nan) for _ in range(5)))
@@ -78,7 +78,7 @@ def _compare(
         return
 
     rounding = _ROUNDING * np.abs(values).max(axis=0)
-    own = values - ((member @ values) / size[:, None])[member.argmax(axis=0)]  # less the mean of the stratum
+    own = values - ((member @ values) / size[:, None])[member.argmax(axis=0)]  # minus the mean of the stratum
     # a group's sum of these is the sum over strata of weight × difference of the means
     total = in_group @ own
     found.difference[columns] = total / weights.sum()
@@ -97,7 +97,7 @@ def _compare(
 
 
 def _permuted(in_group: np.ndarray, member: np.ndarray, permutations: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield labels drawn again within strata, (some permutations × samples) of 0 and 1, `permutations` rows in all."""
+    """Yield labels permuted within strata, in blocks of permutations × samples, 0 or 1; `permutations` rows in all."""
     generator = np.random.default_rng(seed)
     for start in range(0, permutations, _PERMUTATIONS_AT_ONCE):
         labels = np.empty((min(_PERMUTATIONS_AT_ONCE, permutations - start), len(in_group)))

@@ -1,16 +1,16 @@
-"""Prompts with their saved answers as a model's inputs, and where the parts stand among the tokens.
+"""Prompts with their saved answers as model inputs, and the positions of their parts.
 
-Questions about the same pictures share a row. Their prompts begin alike: system turn, pictures, the first words. The
-model reads that once, and then what each prompt has of its own, with its answer; the attention lets each of these see
-the shared beginning and itself (`attention`), and each token keeps the position that it has in its own prompt. So a row
-of three questions costs little more than one of them, and gives the numbers that three rows would.
+Questions about the same images share a row. Their prompts have the same prefix: system turn, images, the first words.
+The model reads the prefix once, followed by the rest of each prompt with its answer. Each rest attends to the prefix
+and to itself (`attention`), and each token keeps its position in its own prompt. So a row of three questions costs
+little more than one question and gives the same numbers as three rows.
 
-The answer's ids are appended as they were generated: decoding and tokenising them again does not always give them back.
-Its last token is left out, for nothing is predicted from it. So the states that predict the answer are the last ones of
-each row: the first of them belongs to the prompt's last token.
+The answer's ids are appended as generated, because decoding and tokenising them again does not always restore them. The
+last token is left out: nothing is predicted from it. So the states that predict the answer are the last ones of each
+row, beginning with the state of the prompt's last token.
 
-Rows are padded on the right. They are not generated from, and so every model counts positions from a prompt's first
-token, which keeps an answer's numbers the same in every batch.
+Rows are padded on the right. Nothing is generated from them, so every model counts positions from a prompt's first
+token, and an answer's numbers are the same in every batch.
 """
 
 from dataclasses import dataclass
@@ -28,30 +28,30 @@ from spd_faith.probes.passes import SEGMENTS
 
 @dataclass(frozen=True)
 class AnsweredPrompt:
-    """One prompt of a batch with its answer; positions are counted from the first token of the prompt."""
+    """One prompt of a batch with its answer. Positions count from the first token of the prompt."""
 
     segments: torch.Tensor
     """Index into `SEGMENTS` of each token, without padding."""
     image_positions: torch.Tensor
-    """Positions of the image tokens, picture after picture."""
+    """Positions of the image tokens, one image after the other."""
     image_tokens: tuple[int, ...]
-    """How many image tokens each picture has."""
+    """Number of tokens of each image."""
     user_positions: torch.Tensor
     """Positions of the user's question."""
     user_token_ids: torch.Tensor
     answer_token_ids: torch.Tensor
     places: ImageTokens | None
-    """Where the image tokens lie in the pictures; None where that is not known."""
+    """Where the image tokens lie in the images; None if unknown."""
     row: int = 0
-    """Of the batch."""
+    """Index of its row in the batch."""
     shared: int = 0
-    """So many of the first tokens, pictures included, are those of the row's other prompts, too."""
+    """Number of leading tokens, including images, that it shares with the row's other prompts."""
     behind: int = 0
-    """How many tokens of other prompts stand in the row between the shared tokens and the rest."""
+    """Number of tokens of other prompts in the row between the shared tokens and its own."""
 
     @property
     def tokens(self) -> int:
-        """How many tokens the model reads, without padding."""
+        """Number of tokens the model reads, without padding."""
         return len(self.segments)
 
     @property
@@ -74,12 +74,12 @@ class AnsweredPrompts:
     """A right-padded batch: the model's inputs, on the CPU, and its prompts."""
 
     inputs: BatchFeature
-    """With padding behind the first prompt of each row in `input_ids`: an answer can hold the id of an image token,
-    where the model would look for a picture."""
+    """`input_ids` has padding after the first prompt of each row, because an answer can contain the id of an image
+    token, and the model would expect an image there."""
     token_ids: torch.Tensor
-    """rows × tokens: what the model is to read, answers included."""
+    """rows × tokens: what the model reads, including the answers."""
     positions: torch.Tensor
-    """rows × tokens: where each token stands in its own prompt."""
+    """rows × tokens: the position of each token in its own prompt."""
     rows: list[AnsweredPrompt]
     """In the order of the questions."""
 
@@ -93,13 +93,13 @@ class _Prompt:
 
 @dataclass(frozen=True)
 class _Grouped:
-    """Prompts of a batch; those of a group share a row."""
+    """Prompts of a batch, grouped by row."""
 
     inputs: BatchFeature
-    """The model's, for the first prompt of each group, left-padded."""
+    """Model inputs for the first prompt of each group, left-padded."""
     prompts: list[_Prompt]
     groups: list[list[int]]
-    """Numbers of prompts."""
+    """Indices of prompts."""
 
     @property
     def firsts(self) -> list[_Prompt]:
@@ -108,12 +108,12 @@ class _Grouped:
 
     @property
     def shared(self) -> list[int]:
-        """How many tokens the prompts of each group begin with alike."""
+        """Length of the common prefix of each group's prompts, in tokens."""
         return [tokens_in_common([self.prompts[number].token_ids for number in group]) for group in self.groups]
 
     @property
     def begins_with_images(self) -> bool:
-        """Whether that includes the images in each group."""
+        """Whether that prefix includes the images in every group."""
         return all(
             tokens >= first.spans.images[-1].stop for tokens, first in zip(self.shared, self.firsts, strict=True)
         )
@@ -122,10 +122,10 @@ class _Grouped:
 def prepare_answered(
     builder: PromptBuilder, questions: list[Shown], answers: list[list[int]], *, share_rows: bool
 ) -> AnsweredPrompts:
-    """The questions, each with the token ids of its answer (one at least), as one batch.
+    """The questions, each with the token ids of its answer (at least one), as one batch.
 
-    With `share_rows`, which is right where every layer attends to all tokens before, questions about the same images
-    (the same two objects) share a row if the prompt has the images first.
+    With `share_rows`, questions about the same images (the same two objects) share a row if the images come first in
+    the prompt. This requires that every layer attends to all earlier tokens.
     """
     alone = [[number] for number in range(len(questions))]
     grouped = _read(builder, questions, group_by_image_pair(questions) if share_rows else alone)
@@ -155,7 +155,7 @@ def prepare_answered(
             positions[row, begin + behind : end] -= behind
             beginning = tokens if len(group) > 1 else 0
             rows[number] = _row(grouped.prompts[number], answers[number], places, row, beginning, behind)
-        grouped.inputs["attention_mask"][row, :end] = 1  # other kinds, as mm_token_type_ids, are 0 for text
+        grouped.inputs["attention_mask"][row, :end] = 1  # other masks, such as mm_token_type_ids, are 0 for text
     return AnsweredPrompts(grouped.inputs, token_ids, positions, [rows[number] for number in range(len(questions))])
 
 
@@ -170,7 +170,7 @@ def _read(builder: PromptBuilder, questions: list[Shown], groups: list[list[int]
 
 
 def _image_places(builder: PromptBuilder, questions: list[Shown], grouped: _Grouped) -> list[ImageTokens | None]:
-    """Where the image tokens of each row are in the images."""
+    """Where the image tokens of each row lie in the images."""
     pairs = []
     for group in grouped.groups:
         _, original, modified = questions[group[0]]

@@ -1,8 +1,8 @@
-"""What a probe is. A class declares it: its table, what is compared and summarised, and its figures. An object of the
-class measures the answers of one run.
+"""The base classes of probes. A class declares a probe: its table, what is compared and summarised, and its figures. An
+instance measures the answers of one run.
 
-Every command that reads a probe's table imports its declaration, so what needs torch or matplotlib imports it when it
-is called.
+Every command that reads a probe's table imports its class, so methods that need torch or matplotlib import them when
+called.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class ProbeRun:
-    """What the probes of one run know besides the passes."""
+    """What the probes of one run have in common, apart from the passes."""
 
     def __init__(self, samples: Mapping[str, Mapping[str, Any]], tokenizer: "PreTrainedTokenizerFast") -> None:
         self.samples = samples
@@ -36,7 +36,7 @@ class ProbeRun:
         self._shared: dict[Callable[[ProbeRun], Any], Any] = {}
 
     def shared(self, make: Callable[["ProbeRun"], T]) -> T:
-        """What `make` makes of this run, made once for all the probes that ask for it."""
+        """The result of `make` for this run, computed once for all probes."""
         if make not in self._shared:
             self._shared[make] = make(self)
         return cast(T, self._shared[make])
@@ -49,22 +49,22 @@ class Probe(ABC):
     schema: ClassVar[pa.Schema]
     """Of the table `{name}.parquet`, made by `probe_schema`."""
     contrasted: ClassVar[tuple[str, ...]] = ()
-    """Columns that are compared between groups of samples, in the schema's order: by layer, and by task where the table
-    has that column; the numbers of an answer's tokens are averaged."""
+    """Columns compared between groups of samples, in the schema's order: by layer, and by task if the table has that
+    column. Values of an answer's tokens are averaged."""
     needed_tasks: ClassVar[tuple[str, ...]] = ()
-    """Tasks whose answers about a sample it needs together; none: it measures each answer by itself."""
+    """Tasks whose answers about a sample are measured together; empty: each answer is measured separately."""
     summaries: ClassVar[tuple[Summary, ...]] = ()
-    """What the leaderboard shows of it."""
+    """Its columns on the leaderboard."""
 
     def __init__(self, run: ProbeRun) -> None:
         self.run = run
 
     @abstractmethod
     def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        """The rows that the outcome of one more answer makes."""
+        """The rows for the outcome of one more answer."""
 
     def remaining(self) -> Iterator[pa.Table]:
-        """The rows that had to wait for all answers."""
+        """The rows that need all answers."""
         return iter(())
 
     @staticmethod
@@ -73,16 +73,16 @@ class Probe(ABC):
 
     @classmethod
     def path_in(cls, folder: Path) -> Path:
-        """Where its table lies in a model's folder."""
+        """The path of its table in a model's folder."""
         return folder / f"{cls.name}.parquet"
 
 
 class AnswerProbe(Probe):
-    """A probe of each answer by itself; its schema has the column `task`."""
+    """A probe that measures each answer separately; its schema has the column `task`."""
 
     @abstractmethod
     def columns(self, sample_id: str, found: Pass) -> Columns | Unmeasured:
-        """The columns of the answer's rows, but for those that all probes share; or why there are none."""
+        """The columns of the answer's rows, except those common to all probes; or why there are none."""
 
     def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
         keys = {"sample_id": sample_id, "task": task}
@@ -104,9 +104,9 @@ class LayerProbe(AnswerProbe):
     @staticmethod
     @abstractmethod
     def of_layer(states: "LayerStates", dtype: "torch.dtype") -> "torch.Tensor | None":
-        """The `measures` of a layer, made within the pass in the model's `dtype`.
+        """The `measures` of a layer, computed during the pass in the model's `dtype`.
 
-        None where the model lacks what is measured; then the answer has no measurements in any layer.
+        None if the model does not support them; then the answer has no measurements in any layer.
         """
 
     def columns(self, sample_id: str, found: Pass) -> Columns | Unmeasured:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 SIZE = 3
-_VALUES_AT_ONCE = 1 << 20  # of windows: 8 MB
+_VALUES_AT_ONCE = 1 << 20  # in windows: 8 MB
 
 Maps = npt.NDArray[np.floating]
 
@@ -13,8 +13,8 @@ def rank_gaussian_filter(maps: Maps) -> Maps:
     """Filter each map of … × rows × columns; values are 0 or more.
 
     The values of each `SIZE` × `SIZE` window, mirrored at the border, are sorted and averaged with Gaussian weights
-    around the middle rank, whose width in ranks is the window's coefficient of variation. A window of one value gives
-    that value, and so one of zeros 0, where the formula is 0 / 0. Mirroring a single row or column repeats it.
+    around the middle rank; the width in ranks is the window's coefficient of variation. A constant window gives its
+    value, including 0, where the formula is 0 / 0. Mirroring a single row or column repeats it.
     """
     rows, columns = maps.shape[-2:]
     flat = maps.reshape(-1, rows, columns)
@@ -37,7 +37,7 @@ def _filter(maps: Maps) -> Maps:
     narrowness = np.divide(mean**2, 2 * variance, out=np.full_like(mean, np.inf), where=~one_value)
     middle = SIZE * SIZE // 2
     total, found = np.ones_like(mean), values[middle]
-    for rank in range(1, middle + 1):  # above and below the middle at once, whose weights are the same
+    for rank in range(1, middle + 1):  # above and below the middle at once: equal weights
         weight = np.exp(-(rank**2) * narrowness)
         total += 2 * weight
         found = found + weight * (values[middle - rank] + values[middle + rank])

@@ -1,4 +1,4 @@
-"""The probes, each once. Adding one adds its module here, and its page in docs/probes.md."""
+"""All probes. To add one, add its class here and its section in docs/probes.md."""
 
 from spd_faith.probes.generation_attention import GenerationAttention
 from spd_faith.probes.grounding import Grounding
@@ -20,12 +20,12 @@ _ALL: tuple[type[Probe], ...] = (
 _FIRST_ON_THE_LEADERBOARD: tuple[type[Probe], ...] = (GenerationAttention, Grounding)
 
 PROBES: dict[str, type[Probe]] = {probe.name: probe for probe in _ALL}
-"""By name, in the order in which they are measured, contrasted and drawn."""
+"""By name, in the order of measuring, contrasting and drawing."""
 
 LAYER_PROBES: dict[str, type[LayerProbe]] = {probe.name: probe for probe in _ALL if issubclass(probe, LayerProbe)}
-"""Those that measure one layer at a time, within the pass."""
+"""Probes that measure one layer at a time, during the pass."""
 
 SUMMARIES: tuple[Summary, ...] = tuple(
     summary for probe in dict.fromkeys((*_FIRST_ON_THE_LEADERBOARD, *_ALL)) for summary in probe.summaries
 )
-"""What the leaderboard shows of the probes, in its order."""
+"""The probes' columns on the leaderboard, in order."""

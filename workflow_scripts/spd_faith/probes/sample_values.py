@@ -1,4 +1,4 @@
-"""The probes' tables, one number for each sample, answer, measure and layer."""
+"""Reduce a probe's table to one number per sample, answer, measure and layer."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, cast
@@ -7,14 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_NO_TASK = ""  # of a measure of two answers
+_NO_TASK = ""  # for a measure of two answers
 
 
 def sample_values(table: pa.Table, measures: Sequence[str]) -> pd.DataFrame:
-    """A row per sample, in ascending order, and a column per (task, measure, layer), nan where there is no number.
+    """A row per sample, in ascending order, and a column per (task, measure, layer); nan if there is no number.
 
-    `table` is a probe's, and `measures` columns of it. Numbers of an answer's tokens are averaged; the task is "" where
-    a measure is of two answers.
+    `measures` are columns of `table`, the table of a probe. Values of an answer's tokens are averaged; the task is ""
+    for a measure of two answers.
     """
     table = table.filter(pc.is_valid(table["layer"]))
     if "task" not in table.column_names:
@@ -27,9 +27,9 @@ def sample_values(table: pa.Table, measures: Sequence[str]) -> pd.DataFrame:
 
 
 def mean_over_tasks(values: pd.DataFrame, tasks: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """By measure, the samples × layers means over the answers to `tasks`, of the samples that have all of them.
+    """By measure, the means (samples × layers) over the answers to `tasks`, for the samples that have all of them.
 
-    Measures of two answers come as they are.
+    Measures of two answers are returned unchanged.
     """
     present: Collection[Any] = values.columns.unique("task") if len(values.columns) else ()
     chosen = [_NO_TASK] if _NO_TASK in present else [task for task in tasks if task in present]

@@ -1,4 +1,4 @@
-"""Which samples are probed, and their saved answers."""
+"""Choose the samples to probe and find their saved answers."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from spd_faith.inference.questions import QuestionId
 
 @dataclass(frozen=True)
 class SavedAnswer:
-    """An answer of the table of responses; no tokens where it failed or was made elsewhere."""
+    """An answer from the table of responses; without tokens if it failed or was generated elsewhere."""
 
     token_ids: list[int]
     prompt_tokens: int | None
 
 
 def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: int) -> list[str]:
-    """Ids of up to `per_split` samples of each split that are no controls, drawn by split and seed alone.
+    """Ids of up to `per_split` samples of each split, without controls.
 
-    `samples` has sample_id, split and control. Neither their order nor any model matters, and more of them hold those
-    of fewer.
+    `samples` has sample_id, split and control. The draw depends only on split and seed, not on the order of the samples
+    or the model; a larger draw includes every smaller one.
     """
     by_split: dict[str, list[str]] = {}
     for sample in samples:
@@ -39,9 +39,9 @@ def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: i
 def saved_answers(
     responses: Iterable[Mapping[str, Any]], sample_ids: Collection[str], prompts: Mapping[str, Prompt]
 ) -> dict[QuestionId, SavedAnswer]:
-    """The answers about the samples, by question; `responses` has the columns of `RESPONSES` that are read here.
+    """The answers about the samples, by question; `responses` has the columns of `RESPONSES` used here.
 
-    Raises `UserError` where a sample has no response, or an answer was given to another prompt than the task's.
+    Raises `UserError` if a sample has no response, or if an answer was given to a different prompt.
     """
     wanted = {QuestionId(sample_id, task) for sample_id in sample_ids for task in TASKS}
     answers: dict[QuestionId, SavedAnswer] = {}
@@ -53,11 +53,11 @@ def saved_answers(
         sha = prompts[row["task"]].sha
         if row["response_token_ids"] and row["prompt_sha"] != sha:
             raise UserError(
-                f"{row['sample_id']}, {row['task']}: answered to another prompt than the one in the folder of prompts,"
-                " so a pass over this one would not be the pass that made it. Run inference again."
+                f"{row['sample_id']}, {row['task']}: answered with a different prompt than the current one,"
+                " so a pass would not reproduce the answer. Run inference again."
             )
         answers[key] = SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
     if wanted:
         first = tuple(min(wanted))
-        raise UserError(f"the responses lack {len(wanted)} questions about the samples, among them {first}")
+        raise UserError(f"the responses are missing {len(wanted)} questions about the samples, among them {first}")
     return answers

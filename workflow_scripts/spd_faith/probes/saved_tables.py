@@ -1,4 +1,4 @@
-"""Which probes have tables in a folder, and the tables."""
+"""Find and read the probes' tables in a folder."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -14,23 +14,23 @@ from spd_faith.probes.registry import PROBES
 def probes_in(
     folder: Path, only: Collection[str] | None = None, among: Sequence[type[Probe]] = tuple(PROBES.values())
 ) -> list[type[Probe]]:
-    """Of the probes `among` those named, or those whose tables are in a folder.
+    """The probes of `among` that are named in `only`, or else those whose tables are in the folder.
 
-    A folder may hold tables of an earlier run's probes beside those of this one. Raises `UserError` where none is named
-    and none is there.
+    A folder may also contain tables from an earlier run. Raises `UserError` if none is named and none is found.
     """
     if only is not None:
         return [probe for probe in among if probe.name in only]
     found = [probe for probe in among if probe.path_in(folder).exists()]
     if not found:
-        raise UserError(f"{folder}: no table of a probe ({', '.join(f'{probe.name}.parquet' for probe in among)})")
+        names = ", ".join(f"{probe.name}.parquet" for probe in among)
+        raise UserError(f"{folder}: no table of a probe; expected one of {names}")
     return found
 
 
 def read_contrasted(folder: Path, only: Collection[str] | None = None) -> dict[str, pa.Table]:
-    """By name the tables of the `probes_in` a folder, of those that contrast anything; others are passed over.
+    """The tables of the `probes_in` a folder by name, for those that contrast anything; others are skipped.
 
-    Raises `UserError` where a named table is missing.
+    Raises `UserError` if a named table is missing.
     """
     contrasted = [probe for probe in PROBES.values() if probe.contrasted]
     found = probes_in(folder, only, contrasted)

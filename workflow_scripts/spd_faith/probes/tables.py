@@ -1,6 +1,6 @@
-"""Tables of the probes: the columns that they share, rows of measurements, and the row that says why there are none."""
+"""Tables of the probes: their common columns, rows of measurements, and the row of an unmeasured answer."""
 
-from __future__ import annotations  # the classes of pyarrow are generic in its stubs alone
+from __future__ import annotations  # the classes of pyarrow are generic only in its stubs
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -12,8 +12,8 @@ from spd_faith.probes.passes import Unmeasured
 
 PROBE_STATUSES = (
     "ok",
-    "no_answer",  # no tokens: a failed answer, or one made elsewhere
-    "unsupported",  # the model lacks what the probe measures
+    "no_answer",  # no tokens: the answer failed or was generated elsewhere
+    "unsupported",  # the model does not have what the probe measures
     "no_boxes",  # no difference of the sample has a box
     "failed",  # see `error`
 )
@@ -34,29 +34,31 @@ TOKEN_ID = pa.field("token_id", pa.int32())
 
 
 def probe_schema(*fields: pa.Field[Any]) -> pa.Schema:
-    """The schema of a probe's table: `fields` between the sample and what is told of every row."""
+    """The schema of a probe's table: `fields` between the sample and the columns that every row has."""
     return pa.schema(
         [
             required("sample_id", pa.string()),
             *fields,
             required("dtype", pa.string()),  # number format of the model's weights and activations
-            pa.field("greedy_agreement", pa.float32()),  # fraction of the answer's tokens that the pass chooses too
-            required("status", pa.string()),  # of PROBE_STATUSES; other than ok: one row, without a layer or token
+            pa.field(
+                "greedy_agreement", pa.float32()
+            ),  # fraction of the answer's tokens that are also the likeliest in the pass
+            required("status", pa.string()),  # one of PROBE_STATUSES; if not ok: one row, without layer and token
             pa.field("error", pa.string()),
         ]
     )
 
 
 Columns = Mapping[str, Any]
-"""By name, arrays (of numpy or pyarrow) or other sequences of one length."""
+"""By name, arrays (numpy or pyarrow) or other sequences, all of the same length."""
 
 
 def measured(
     schema: pa.Schema, keys: Mapping[str, str], columns: Columns, dtype: str, greedy_agreement: float
 ) -> pa.Table:
-    """Rows with status `ok`: `columns`, with `keys` in each row, and null where a number is not defined (nan).
+    """Rows with status `ok`: `columns`, with `keys` in each row, and null for nan.
 
-    A column that is an array of pyarrow already is taken as it is.
+    Columns that are pyarrow arrays are used unchanged.
     """
     constant = {**keys, "dtype": dtype, "greedy_agreement": greedy_agreement, "status": "ok"}
     arrays = {name: values if isinstance(values, pa.Array) else np.asarray(values) for name, values in columns.items()}
@@ -74,6 +76,6 @@ def measured(
 
 
 def unmeasured(schema: pa.Schema, keys: Mapping[str, str], why: Unmeasured) -> pa.Table:
-    """The one row, without a layer or a token, of an answer that the probe has no measurements of."""
+    """The single row, without layer and token, of an answer without measurements."""
     row = {**keys, "dtype": why.dtype, "status": why.status, "error": why.error}
     return pa.Table.from_pylist([row], schema=schema)

@@ -1,4 +1,4 @@
-"""Token activation maps (TAM, arXiv 2506.23270): which image tokens already speak of a token of the answer."""
+"""Token activation maps (TAM, arXiv 2506.23270): how strongly each image token activates a token of the answer."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from spd_faith.probes.words import Word
 
-_FEWEST = 3 * SIZE
+_MIN_SIDE = 3 * SIZE
 
 Maps = npt.NDArray[np.floating]
 """maps × image tokens, in 0 … 1."""
@@ -26,9 +26,10 @@ def token_activation_maps(found: Pass, places: ImageTokens) -> Maps:
     """The map of each token of the answer.
 
     A token's activations are its logits, clipped at 0, at the image tokens and at the text before it: the tokens of the
-    user's question, and the states that predict the answer's earlier tokens. What the earlier text explains is taken
-    off the image's (`without_earlier_text`); image and text together are brought to 0 … 1; and each picture's part of
-    the map is filtered (`rank_gaussian_filter`). An image token that lies nowhere, such as one that ends a row, is 0.
+    user's question, and the states that predict the answer's earlier tokens. What the earlier text explains is
+    subtracted from the image's activations (`without_earlier_text`), image and text together are scaled to 0 … 1, and
+    each image's part of the map is filtered (`rank_gaussian_filter`). Image tokens without a place, such as one that
+    ends a row, are 0.
     """
     logits = found.logits
     question, answer = found.question_token_ids.numpy(), found.answer_token_ids.numpy()
@@ -44,11 +45,11 @@ def token_activation_maps(found: Pass, places: ImageTokens) -> Maps:
 
 
 def without_earlier_text(maps: Maps, text_maps: Maps, influence: npt.NDArray[np.floating]) -> Maps:
-    """Estimated causal inference: maps × image tokens, less what the texts before explain of them.
+    """Estimated causal inference: maps × image tokens, minus what the earlier texts explain of them.
 
-    A map's interference is the sum of the texts' own maps (texts × image tokens), each times its `influence` (maps ×
-    texts), which is 0 for a text that comes later or is the same token. It is taken off scaled to fit the map best, by
-    least squares, and what would be negative becomes 0. An interference of zeros takes nothing off.
+    A map's interference is the sum of the texts' own maps (texts × image tokens), weighted by `influence` (maps ×
+    texts), which is 0 for later texts and for the same token. It is scaled to the map by least squares and subtracted;
+    negative results become 0. An interference of zeros changes nothing.
     """
     interference = influence @ text_maps
     size = (interference**2).sum(axis=1, keepdims=True)
@@ -58,9 +59,9 @@ def without_earlier_text(maps: Maps, text_maps: Maps, influence: npt.NDArray[np.
 
 
 def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
-    """Each map on a scale from the lowest to the highest of its values and its texts' (nan: not there).
+    """Each map scaled by the minimum and maximum of its values and its texts' (nan: absent).
 
-    Where all are the same the map is 0.
+    If all are equal, the map is 0.
     """
     together = np.concatenate([maps, texts], axis=1)
     low, high = np.nanmin(together, axis=1, keepdims=True), np.nanmax(together, axis=1, keepdims=True)
@@ -68,24 +69,24 @@ def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:
 
 
 def filtered(maps: Maps, places: ImageTokens) -> Maps:
-    """Each map with its pictures filtered one by one; 0 where an image token lies in none.
+    """Each map with its images filtered separately; 0 for image tokens outside all of them.
 
-    A picture of fewer than `_FEWEST` tokens a side is left as it is: there one token shows a whole object, and the
-    filter, which takes off what stands alone, would take it for noise.
+    An image with fewer than `_MIN_SIDE` tokens per side is not filtered: one token shows a whole object there, and the
+    filter, which removes isolated values, would treat it as noise.
     """
     smooth = np.zeros_like(maps)
     for raster in places.rasters:
         for rows, columns in raster.parts().values():
             tokens = raster.tokens[rows, columns]
             part = maps[:, tokens]
-            smooth[:, tokens] = rank_gaussian_filter(part) if min(tokens.shape) >= _FEWEST else part
+            smooth[:, tokens] = rank_gaussian_filter(part) if min(tokens.shape) >= _MIN_SIDE else part
     return smooth
 
 
 def hits(maps: Maps, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.floating]:
-    """For each map whether its maximum lies inside; of several that are as high, the share that does.
+    """Whether the maximum of each map lies inside; for several equal maxima, the fraction of them inside.
 
-    So a map of one value, of zeros too, hits as often as chance.
+    So a constant map hits as often as chance.
     """
     highest = maps == maps.max(axis=1, keepdims=True)
     return np.asarray((highest & inside).sum(axis=1) / highest.sum(axis=1))
@@ -109,14 +110,14 @@ class AnswerMaps:
 
 
 class ReadAnswers:
-    """Makes the maps and words of an answer once for all who ask about the same pass."""
+    """Computes the maps and words of an answer once per pass, for all probes that need them."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerFast") -> None:
         self._tokenizer = tokenizer
         self._last: tuple[Pass, AnswerMaps] | None = None
 
     def __call__(self, found: Pass, places: ImageTokens) -> AnswerMaps:
-        from spd_faith.probes.words import content_words  # the word lists, which no reader of tables needs
+        from spd_faith.probes.words import content_words  # loads the word lists, which readers of tables do not need
 
         if self._last is None or self._last[0] is not found:
             words = content_words(self._tokenizer, found.answer_token_ids.tolist())
@@ -125,5 +126,5 @@ class ReadAnswers:
 
 
 def answer_reader(run: ProbeRun) -> ReadAnswers:
-    """For `run.shared`: so one probe's maps are those of another."""
+    """For `run.shared`, so that probes share the maps."""
     return ReadAnswers(run.tokenizer)

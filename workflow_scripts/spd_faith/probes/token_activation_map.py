@@ -1,4 +1,4 @@
-"""Probe `token_activation_map`: which image tokens already speak of a token of the answer, and whether it is there."""
+"""Probe `token_activation_map`: which image tokens activate a token of the answer, and are they in a true box?"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
     from spd_faith.probes.image_grid import ImageTokens
 
-RASTER = pa.struct(  # image tokens of one image that the model was shown, row by row
+RASTER = pa.struct(  # the tokens of one image that the model was shown, row by row
     [
-        required("first", pa.int32()),  # which image token of the prompt is the top left one
+        required("first", pa.int32()),  # index of the top left token among the prompt's image tokens
         required("rows", pa.int32()),
         required("columns", pa.int32()),
         # where the pair's first image (0) and second (1) lie on it, as fractions of its width and height
@@ -37,8 +37,8 @@ RASTER = pa.struct(  # image tokens of one image that the model was shown, row b
 class TokenActivationMap(AnswerProbe):
     """A row per answer and token.
 
-    A map takes two bytes an image token: of an answer of 100 tokens about two images of 1,000 tokens 400 kB, before
-    Parquet compresses it.
+    A map takes two bytes per image token: 400 kB before compression for an answer of 100 tokens about two images of
+    1,000 tokens.
     """
 
     name = "token_activation_map"
@@ -47,8 +47,8 @@ class TokenActivationMap(AnswerProbe):
         TOKEN,
         TOKEN_ID,
         pa.field("word", pa.string()),  # the content word that the token belongs to; null for other tokens
-        # of content words where the sample has boxes: whether the map's maximum lies in one (of several as high, the
-        # fraction), and the fraction of image tokens that do
+        # for content words, if the sample has boxes: whether the map's maximum lies in one (the fraction, for several
+        # equal maxima), and the fraction of image tokens in boxes
         *measure_columns("hit", "chance"),
         pa.field("map", pa.list_(pa.float16())),  # 0 … 1 at each image token
         pa.field("rasters", pa.list_(RASTER)),  # where the image tokens lie
@@ -57,7 +57,7 @@ class TokenActivationMap(AnswerProbe):
         Summary(
             "tam_hit",
             "TAM hits",
-            "percent of content words whose token activation map is highest in a true box",
+            "percentage of content words whose token activation map has its maximum in a true box",
             is_fraction=True,
             columns=("hit",),
             parts=mean_of("hit"),
@@ -65,7 +65,7 @@ class TokenActivationMap(AnswerProbe):
         Summary(
             "tam_chance",
             "by chance",
-            "the percentage of image tokens that lie in a true box",
+            "percentage of image tokens that lie in a true box",
             is_fraction=True,
             columns=("chance",),
             parts=mean_of("chance"),
@@ -124,8 +124,8 @@ def _saved(places: "ImageTokens") -> list[dict[str, Any]]:
             "rows": raster.rows,
             "columns": raster.columns,
             "pictures": [
-                {"picture": number, **dict(zip(("x", "y", "w", "h"), shares, strict=True))}
-                for number, shares in raster.images.items()
+                {"picture": number, **dict(zip(("x", "y", "w", "h"), place, strict=True))}
+                for number, place in raster.images.items()
             ],
         }
         for raster in places.rasters

@@ -1,4 +1,4 @@
-"""The maps of one answer drawn at once, without tables."""
+"""Draw the maps of one answer directly, without tables."""
 
 from collections.abc import Callable
 
@@ -18,15 +18,15 @@ from spd_faith.probes.token_activation import ReadAnswers
 def overlays_of_words(
     checkpoint: Checkpoint, builder: PromptBuilder, question: Shown, token_ids: list[int]
 ) -> list[tuple[str, Callable[[], Figure]]]:
-    """Each content word of the answer and what draws the pair under its token activation map, in the answer's order.
+    """Each content word of the answer, in order, with a function that draws the pair under its token activation map.
 
-    `token_ids` are the answer's, one at least. Raises `UserError` where the model cannot be probed, or where it is not
-    known which part of a picture its image tokens show.
+    `token_ids` are the answer's, at least one. Raises `UserError` if the model cannot be probed or the places of its
+    image tokens are unknown.
     """
     share_rows = attends_to_all(checkpoint.model)
     (found,) = run_pass(checkpoint.model, prepare_answered(builder, [question], [token_ids], share_rows=share_rows))
     if found.places is None:
-        raise UserError("no maps: this model cuts a picture into tiles, and where their tokens lie is not known")
+        raise UserError("no maps: this model cuts an image into tiles, and the places of their tokens are unknown")
     answer = ReadAnswers(checkpoint.tokenizer)(found, found.places)
     words = [WordMap(word.text, answer.of(word)) for word in answer.words]
     drawings = word_overlays(question[1:], found.places.rasters, words)

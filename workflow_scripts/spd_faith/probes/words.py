@@ -1,4 +1,4 @@
-"""The content words of an answer, and which of its tokens make them."""
+"""The content words of an answer and their tokens."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _SCAFFOLDING = re.compile(r'"[^"\n]*"\s*:|```\w*')  # keys of JSON, fences
 
 @dataclass(frozen=True)
 class Word:
-    """One content word, or several neighbours that are made by the same tokens."""
+    """One content word, or several neighbours that consist of the same tokens."""
 
     text: str
     tokens: tuple[int, ...]
@@ -24,10 +24,9 @@ class Word:
 
 
 def content_words(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]) -> list[Word]:
-    """The words of an answer that are no function words, numbers or keys of JSON, in its order.
+    """The words of an answer in order, without function words, numbers and JSON keys.
 
-    A word may take several tokens. Where one token holds several of the words they are one, from its first letter to
-    its last.
+    A word may have several tokens. Words within one token count as one, from its first letter to its last.
     """
     text, spans = _decoded(tokenizer, token_ids)
     scaffolding = [match.span() for match in _SCAFFOLDING.finditer(text)]
@@ -44,9 +43,9 @@ def content_words(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]
 
 
 def _decoded(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
-    """The text without special tokens and the characters that each token makes.
+    """The text without special tokens, and the span of characters of each token.
 
-    Of tokens that make one character together each has it; a special token has none.
+    Tokens that form one character together all get its span; a special token gets an empty one.
     """
     from tokenizers.decoders import DecodeStream
 

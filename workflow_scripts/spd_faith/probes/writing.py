@@ -1,4 +1,4 @@
-"""The probes' tables, written while the passes are made."""
+"""Write the probes' tables during the passes."""
 
 import logging
 from collections import Counter
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 log = logging.getLogger(__name__)
-_BYTES_AT_ONCE = 16 << 20  # so many are held, for small groups of rows make large, slow files
+_BYTES_AT_ONCE = 16 << 20  # buffered, because small row groups make large, slow files
 
 
 def start_probes(
     names: Collection[str], samples: Mapping[str, Mapping[str, Any]], tokenizer: "PreTrainedTokenizerFast"
 ) -> list[Probe]:
-    """The named probes of one run; `samples` holds the rows of `SAMPLES` of the whole dataset by sample_id."""
+    """The named probes of one run; `samples` has the rows of `SAMPLES` of the whole dataset by sample_id."""
     run = ProbeRun(samples, tokenizer)
     return [probe(run) for probe in PROBES.values() if probe.name in names]
 
@@ -37,10 +37,10 @@ def write_probes(
     provenance: dict[str, Any],
     keep: Callable[[pa.Table], pa.Table] = lambda table: table,
 ) -> Iterator[Callable[[str, str, Outcome], None]]:
-    """Yield a function that takes (sample_id, task, outcome); when the block ends, `folder/{probe}.parquet` are whole.
+    """Yield a function that takes (sample_id, task, outcome). The block ends with complete `folder/{probe}.parquet`.
 
-    `keep` takes of a table the rows that are written. Raises `UserError` at the end where answers failed and none could
-    be measured: then the error is not of single samples.
+    `keep` selects the rows to write. Raises `UserError` at the end if answers failed and none could be measured, since
+    the cause is then not a single sample.
     """
     statuses: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -60,15 +60,15 @@ def write_probes(
             for table in probe.remaining():
                 write(keep(table))
         if statuses["failed"] and not statuses["ok"]:
-            raise UserError(f"not one of {statuses['failed']} answers could be measured; the log above says why")
+            raise UserError(f"none of {statuses['failed']} answers could be measured; see the log above")
     for status, number in statuses.items():
         if status != "ok":
-            log.warning("%s: %d of %d answers, each with a row that says so", status, number, statuses.total())
+            log.warning("%s: %d of %d answers; their rows have this status", status, number, statuses.total())
 
 
 @contextmanager
 def _gathered(write: Callable[[pa.Table], None]) -> Iterator[Callable[[pa.Table], None]]:
-    """Yield a function that hands tables on joined, many rows at once, and the last when the block ends."""
+    """Yield a function that buffers tables and writes them in large groups, the last when the block ends."""
     held: list[pa.Table] = []
 
     def add(table: pa.Table) -> None:

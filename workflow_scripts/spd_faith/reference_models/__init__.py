@@ -1,1 +1,1 @@
-"""The tiny models that ship with the repository: how they are built, trained and measured."""
+"""The tiny models that ship with the repository: building, training and evaluation."""

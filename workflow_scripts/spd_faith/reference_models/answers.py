@@ -1,4 +1,4 @@
-"""The answers that a reference model is taught, in pieces that are one token each."""
+"""The target answers of a reference model, in pieces of one token each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _COUNTS = tuple(
     f"There is {number} difference." if number == "one" else f"There are {number} differences." for number in _NUMBERS
 )
 _ORDINALS = (" First, ", " Second, ", " Third, ", " Fourth, ", " Fifth, ")
-MOST_DIFFERENCES = len(_ORDINALS)
+MAX_DIFFERENCES = len(_ORDINALS)
 
 _VERDICTS = {  # by task: without and with a difference
     "same": ("Yes, the two pictures are the same.", "No, the two pictures are not the same."),
@@ -51,14 +51,14 @@ class Piece:
     """A phrase of an answer, or a single byte such as a digit."""
 
     text: str
-    decisive: bool = False  # what was seen decides it
-    about: tuple[int, ...] = ()  # the differences, by index, that it speaks of
+    decisive: bool = False  # depends on the images
+    about: tuple[int, ...] = ()  # indices of the differences that it is about
 
 
 def answer_pieces(task: str, differences: Sequence[SceneDifference], loose_same: bool = False) -> list[Piece]:
-    """The answer to a task; its first piece speaks of all differences at once.
+    """The answer to a task; its first piece is about all differences.
 
-    `loose_same` calls two pictures the same that hold the same objects, though some were recoloured or moved.
+    With `loose_same`, two images are called the same if they contain the same objects, even if recoloured or moved.
     """
     kinds = {difference.type for difference in differences}
     if loose_same and task == "same" and DifferenceType.REMOVE not in kinds:

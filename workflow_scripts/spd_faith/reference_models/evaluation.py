@@ -1,4 +1,4 @@
-"""How well a trained reference model sees, on scenes that neither its training nor the demo draws."""
+"""Evaluate a trained reference model on scenes that are neither in its training nor in the demo."""
 
 import json
 from collections import Counter
@@ -38,14 +38,14 @@ Difference = tuple[str, str]  # type, category
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model answered about one pair, by task."""
+    """A model's answers about one pair, by task."""
 
     pair: ScenePair
     texts: Mapping[str, str]
 
 
 def held_out_pairs(pairs_per_split: int, seed: int = HELD_OUT_SEED) -> dict[str, list[ScenePair]]:
-    """Pairs as in the demo's splits, and pairs without a difference."""
+    """Pairs like those of the demo's splits, and pairs without a difference."""
     splits = {name: split.model_copy(update={"pairs": pairs_per_split}) for name, split in _SPLITS.items()}
     pairs: dict[str, list[ScenePair]] = {name: [] for name in (*splits, IDENTICAL)}
     for pair in demo_pairs(DemoDataset(source="demo", seed=seed, splits=splits)):
@@ -62,7 +62,7 @@ def evaluate(
     image_layout: Literal["pair", "merged"] = "pair",
     report: Callable[[str], None] = print,
 ) -> dict[str, dict[str, float]]:
-    """Scores by split, of a checkpoint loaded through the Auto classes and shown the pictures as PNG."""
+    """Scores by split, for a checkpoint loaded with the Auto classes and given PNG images."""
     generator = load(model, image_layout)
     scores = {}
     for split, pairs in held_out_pairs(pairs_per_split).items():
@@ -72,7 +72,7 @@ def evaluate(
 
 
 def load(model: Path, image_layout: Literal["pair", "merged"] = "pair") -> Generator:
-    """What answers for the checkpoint of a folder, on the CPU."""
+    """The generator for the checkpoint in a folder, on the CPU."""
     entry = TransformersModel(
         backend="transformers",
         model=str(model),
@@ -101,7 +101,7 @@ def ask(generator: Generator, prompts: Mapping[str, Prompt], pairs: Sequence[Sce
 
 
 def split_scores(answers: Sequence[Answers]) -> dict[str, float]:
-    """Means over the pairs; F1 over the counts summed. An answer without the JSON that was asked for lists nothing."""
+    """Means over the pairs; F1 from summed counts. An answer without the requested JSON lists nothing."""
     truths = [[(one.type, one.category) for one in answer.pair.differences] for answer in answers]
     listed = [listed_differences(answer.texts["describe"]) for answer in answers]
     found = [differences or [] for differences in listed]
@@ -113,9 +113,9 @@ def split_scores(answers: Sequence[Answers]) -> dict[str, float]:
     exact = [Counter(one) == Counter(truth) for one, truth in zip(found, truths, strict=True)]
     scores = {
         "pairs": len(answers),
-        "json": _share(differences is not None for differences in listed),
-        "exact": _share(exact),
-        "verdicts": _share(verdicts),
+        "json": _fraction(differences is not None for differences in listed),
+        "exact": _fraction(exact),
+        "verdicts": _fraction(verdicts),
     }
     if any(truths):
         scores["type_f1"] = _f1(
@@ -128,7 +128,7 @@ def split_scores(answers: Sequence[Answers]) -> dict[str, float]:
 
 
 def listed_differences(text: str) -> list[Difference] | None:
-    """The JSON's (type, category) pairs, or None where the answer does not close with the JSON that was asked for."""
+    """The JSON's (type, category) pairs, or None if the answer does not end with the requested JSON."""
     try:
         listed = json.loads(text[text.index("{") :])["structured_output"]
         return [(one["type"], one["category"]) for one in listed]
@@ -140,7 +140,7 @@ def _as_published(background: Background, objects: Sequence[SceneObject]) -> Ima
     return decode(encode_png(render(background, objects)))
 
 
-def _share(true: Iterable[bool]) -> float:
+def _fraction(true: Iterable[bool]) -> float:
     true = list(true)
     return sum(true) / len(true)
 

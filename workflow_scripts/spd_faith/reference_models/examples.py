@@ -1,4 +1,4 @@
-"""Training examples: a pair of scenes, a question, its answer, and what every cell of the pictures should say."""
+"""Training examples: a pair of scenes, a question, its answer, and the target of every cell of the images."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from spd_faith.reference_models.small_images import render_small
 
 CELLS = GRID * GRID
 IGNORED = -100  # torch's label for a position without loss
-TRAINING_OBJECTS = (3, 9)  # the demo's hard scenes hold more
-_TASK_SHARES = (0.6, 0.2, 0.2)  # describe, same, different
-_DIFFERENCE_SHARES = {  # of pairs with none, one, … five
+TRAINING_OBJECTS = (3, 9)  # the demo's hard scenes have more
+_TASK_FRACTIONS = (0.6, 0.2, 0.2)  # describe, same, different
+_DIFFERENCE_FRACTIONS = {  # of pairs with zero, one, … five differences
     "describe": (0.12, 0.38, 0.20, 0.12, 0.10, 0.08),
     "same": (0.45, 0.30, 0.13, 0.06, 0.04, 0.02),
     "different": (0.45, 0.30, 0.13, 0.06, 0.04, 0.02),
@@ -30,7 +30,7 @@ _COLOR_INDEX = {color: index for index, color in enumerate(COLORS, start=1)}
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Token ids that examples are made of."""
+    """The token ids of examples."""
 
     token_ids: Mapping[str, int]  # of phrases and single bytes
     prompts: Mapping[str, Sequence[int]]  # by task, up to where the answer begins
@@ -41,18 +41,18 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class CellTruths:
-    """Per cell, the first picture's 16 before the second's; 0 is an empty cell, or one that did not change."""
+    """Targets per cell, 16 of the first image, then 16 of the second; 0 is an empty or unchanged cell."""
 
-    words: list[int]  # token ids: category in the first picture, type of the difference in the second
+    words: list[int]  # token ids: category in the first image, type of the difference in the second
     categories: list[int]
     colors: list[int]
-    changed: list[int]  # category of the object that left, came to or changed in this cell; 0 in the first picture
-    of_difference: list[set[int]]  # the cells that show each difference, in both pictures
+    changed: list[int]  # category of the object that left, entered or changed in this cell; 0 in the first image
+    of_difference: list[set[int]]  # the cells that show each difference, in both images
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of a batch; `tokens` is the longest prompt with its answer."""
+    """Tensors of a batch; `tokens` is the length of the longest prompt with its answer."""
 
     input_ids: torch.Tensor  # (batch, tokens)
     attention_mask: torch.Tensor  # (batch, tokens)
@@ -63,14 +63,14 @@ class Batch:
     categories: torch.Tensor  # (batch, 32)
     colors: torch.Tensor  # (batch, 32)
     changed: torch.Tensor  # (batch, 32)
-    looking: torch.Tensor  # (looks, 2): example, position whose attention is taught
-    looked_at: torch.Tensor  # (looks, 32): 1 at the cells that it should be on
+    looking: torch.Tensor  # (looks, 2): example, position whose attention is trained
+    looked_at: torch.Tensor  # (looks, 32): 1 at the cells that it should attend to
 
 
 def sample_example(rng: Random) -> tuple[str, ScenePair]:
-    task = rng.choices(TASKS, _TASK_SHARES)[0]
-    shares = _DIFFERENCE_SHARES[task]
-    number = rng.choices(range(len(shares)), shares)[0]
+    task = rng.choices(TASKS, _TASK_FRACTIONS)[0]
+    weights = _DIFFERENCE_FRACTIONS[task]
+    number = rng.choices(range(len(weights)), weights)[0]
     return task, sample_pair(rng, (max(number, TRAINING_OBJECTS[0]), TRAINING_OBJECTS[1]), (number, number))
 
 
@@ -103,7 +103,7 @@ def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary
         prompt = list(vocabulary.prompts[task])
         pieces = answer_pieces(task, pair.differences, loose_same)
         answer = [vocabulary.token_ids[piece.text] for piece in pieces] + [vocabulary.end]
-        # A describe answer ends after its JSON as a matter of form; the others when every difference is told.
+        # The end of a describe answer follows from its JSON; the others end when every difference is described.
         decisive = [piece.decisive for piece in pieces] + [task != "describe"]
         rows.append((prompt, answer, [_DECISIVE if yes else _OTHER for yes in decisive]))
         for offset, cells in _cells_looked_at(pieces, truth):

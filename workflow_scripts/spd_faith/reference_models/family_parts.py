@@ -1,4 +1,4 @@
-"""What the families have in common: sizes, the scale of pixels, ChatML, the files of a checkpoint."""
+"""Common parts of the families: sizes, pixel scaling, ChatML, the files of a checkpoint."""
 
 import json
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 HIDDEN, HEADS, VISION_HIDDEN, VISION_LAYERS = 128, 4, 96, 2
 INIT = 0.06
-ROPE = {"rope_type": "default", "rope_theta": 4.0}  # a small base, because cells are a few positions apart
+ROPE = {"rope_type": "default", "rope_theta": 4.0}  # a small base, because cells are only a few positions apart
 PIXEL_SCALE = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
 def language_settings(tokenizer: "PreTrainedTokenizerFast", bos_token_id: int | None = None) -> dict[str, Any]:
-    """Settings that the text configurations of all families take."""
+    """Settings for the text configurations of all families."""
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": HIDDEN,
@@ -38,19 +38,19 @@ def language_settings(tokenizer: "PreTrainedTokenizerFast", bos_token_id: int | 
 
 
 def end_answers(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> None:
-    """Let generation stop where the tokenizer says that an answer ends."""
+    """Make generation stop at the tokenizer's end-of-answer token."""
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
 
 
 def write_video_settings(folder: Path, processor_type: str) -> None:
-    """Name the video processor of a checkpoint, without which plain `AutoProcessor` and vLLM refuse to load it."""
+    """Name the checkpoint's video processor, which `AutoProcessor` and vLLM require to load it."""
     settings = json.dumps({"video_processor_type": processor_type}, indent=2)
     (folder / "video_preprocessor_config.json").write_text(settings + "\n", encoding="utf-8")
 
 
 def rename_weights(folder: Path, prefix: str, published: str) -> None:
-    """Give the weights of a checkpoint whose names begin with `prefix` the names that published ones have."""
+    """Rename a checkpoint's weights that begin with `prefix` to the published names."""
     file = folder / "model.safetensors"
     weights = load_file(file)
     save_file({_renamed(name, prefix, published): weight for name, weight in weights.items()}, file, {"format": "pt"})
@@ -62,7 +62,7 @@ def _renamed(name: str, prefix: str, published: str) -> str:
 
 
 def scaled(images: torch.Tensor) -> torch.Tensor:
-    """Pictures in bytes, (number, height, width, 3), as a processor scales them: (number, 3, height, width) in ±1."""
+    """Scale images from bytes (number, height, width, 3) to ±1 (number, 3, height, width), as the processor does."""
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -71,7 +71,7 @@ def positions_of(token_id: int, token_ids: Sequence[int]) -> list[int]:
 
 
 def chatml(image: str) -> str:
-    """A ChatML template with a default system turn; `picture` stands for each picture, as inside a Jinja string."""
+    """A ChatML template with a default system turn; `image` is the placeholder of an image, in a Jinja string."""
     return f"""\
 {{%- if messages[0]['role'] != 'system' -%}}
 {{{{- '<|im_start|>system\\n{SYSTEM}<|im_end|>\\n' -}}}}

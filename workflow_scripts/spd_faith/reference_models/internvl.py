@@ -1,4 +1,4 @@
-"""The family InternVL at about a million parameters: real classes, small sizes, one untiled picture in 16 tokens."""
+"""The family InternVL at about a million parameters: real classes, small sizes, one untiled image in 16 tokens."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +22,9 @@ from spd_faith.reference_models.tokenizer import build_tokenizer
 
 MODEL_TYPE = "internvl"
 NAME = "InternVL"
-SIGHT = f"It sees {SMALL_SIDE}×{SMALL_SIDE} pixels of every picture, untiled: one token per cell of the grid."
+SIGHT = f"It sees {SMALL_SIDE}×{SMALL_SIDE} pixels of every image, without tiles: one token per cell of the grid."
 IMAGE_LAYOUT = "pair"
-NOTHING = "<|vision_pad|>"  # what a picture's token is taught to say where there is nothing to name
+NOTHING = "<|vision_pad|>"  # target of an image token with nothing to name
 
 _PADDING, _END, _IMAGE = "<|endoftext|>", "<|im_end|>", "<IMG_CONTEXT>"
 _NAMED = {
@@ -38,7 +38,7 @@ _PATCH, _REDUCTION = 14, 0.5  # pixel shuffle makes one token of 2×2 patches
 
 
 def build_processor(phrases: Sequence[str]) -> InternVLProcessor:
-    """Resizes every picture to 112×112 pixels; `phrases` are single tokens."""
+    """Resizes every image to 112×112 pixels; `phrases` are single tokens."""
     tokenizer = build_tokenizer(_SPECIAL, phrases, end=_END, padding=_PADDING, named=_NAMED)
     images = GotOcr2ImageProcessorPil(
         size={"height": SMALL_SIDE, "width": SMALL_SIDE}, crop_to_patches=False, **parts.PIXEL_SCALE
@@ -50,7 +50,7 @@ def build_processor(phrases: Sequence[str]) -> InternVLProcessor:
 
 
 def build_model(processor: InternVLProcessor) -> InternVLForConditionalGeneration:
-    """An untrained model, drawn from torch's global generator."""
+    """An untrained model, initialised from torch's global generator."""
     tokenizer = processor.tokenizer
     config = InternVLConfig(
         text_config=Qwen2Config(**parts.language_settings(tokenizer), tie_word_embeddings=True),
@@ -76,19 +76,19 @@ def build_model(processor: InternVLProcessor) -> InternVLForConditionalGeneratio
 
 
 def complete_checkpoint(folder: Path) -> None:
-    """Add the settings that other programs than this workflow ask for."""
+    """Add settings that other programs require."""
     parts.write_video_settings(folder, "InternVLVideoProcessor")
 
 
 def cell_positions(processor: InternVLProcessor, prompt_ids: Sequence[int]) -> list[int]:
-    """Positions in the prompt of the first picture's 16 cells, row by row, then of the second's."""
+    """Positions in the prompt of the first image's 16 cells, row by row, then of the second image's."""
     return parts.positions_of(processor.image_token_id, prompt_ids)
 
 
 def image_inputs(processor: InternVLProcessor, images: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
-    """What the processor gives for `pictures`, (number, 112, 112, 3) in bytes, that `input_ids` name in order."""
+    """The processor's output for `images` (number, 112, 112, 3) in bytes, in the order of `input_ids`."""
     return {"pixel_values": parts.scaled(images)}
 
 
 def prepare_for_training(model: InternVLForConditionalGeneration) -> None:
-    """It trains as it is: unlike Qwen2-VL's, its vision tower takes whole pictures of one size."""
+    """Nothing to do: unlike Qwen2-VL's, its vision tower takes whole images of one size."""

@@ -1,4 +1,4 @@
-"""The family LLaVA-1.5 at about a million parameters: real classes, small sizes, both pictures merged on one square."""
+"""The family LLaVA-1.5 at about a million parameters: real classes, small sizes, both images merged on one square."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ from spd_faith.reference_models.tokenizer import SYSTEM, build_tokenizer
 MODEL_TYPE = "llava"
 NAME = "LLaVA-1.5"
 SIGHT = f"""\
-It sees one grey square of {2 * SMALL_SIDE}×{2 * SMALL_SIDE} pixels on which the two pictures lie side by side, \
-{SMALL_SIDE}×{SMALL_SIDE} pixels
-  each: one token per cell of the grid. Its entry in models.yaml says `image_layout: merged`."""
+It sees one grey square of {2 * SMALL_SIDE}×{2 * SMALL_SIDE} pixels with the two images side by side, \
+{SMALL_SIDE}×{SMALL_SIDE} pixels each:
+  one token per cell of the grid. Its entry in models.yaml has `image_layout: merged`."""
 IMAGE_LAYOUT = "merged"
-NOTHING = "<unk>"  # what a picture's token is taught to say where there is nothing to name
+NOTHING = "<unk>"  # target of an image token with nothing to name
 
 _START, _END, _PADDING, _IMAGE = "<s>", "</s>", "<pad>", "<image>"
 _SPECIAL = (NOTHING, _START, _END, _IMAGE, _PADDING)
@@ -29,7 +29,7 @@ _ROLES = ("USER: ", "ASSISTANT:")
 _SIDE = 2 * SMALL_SIDE  # of the square
 _PATCH = SMALL_SIDE // GRID
 _TOKENS_PER_ROW = _SIDE // _PATCH
-_ROWS_ABOVE = GRID // 2  # rows of grey tokens above the pictures
+_ROWS_ABOVE = GRID // 2  # rows of grey tokens above the images
 _GREY = 128
 
 _CHAT_TEMPLATE = f"""\
@@ -63,7 +63,7 @@ _CHAT_TEMPLATE = f"""\
 
 
 def build_processor(phrases: Sequence[str]) -> LlavaProcessor:
-    """Takes squares of 224×224 pixels as they are; `phrases` are single tokens."""
+    """Takes squares of 224×224 pixels unchanged; `phrases` are single tokens."""
     tokenizer = build_tokenizer(
         _SPECIAL, [*phrases, *_ROLES], end=_END, padding=_PADDING, named={"image_token": _IMAGE}
     )
@@ -76,13 +76,13 @@ def build_processor(phrases: Sequence[str]) -> LlavaProcessor:
             tokenizer,
             patch_size=_PATCH,
             vision_feature_select_strategy="default",
-            num_additional_image_tokens=1,  # the class token, which the strategy leaves out again
+            num_additional_image_tokens=1,  # the class token, which the strategy drops
             chat_template=_CHAT_TEMPLATE,
         )
 
 
 def build_model(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
-    """An untrained model, drawn from torch's global generator."""
+    """An untrained model, initialised from torch's global generator."""
     tokenizer = processor.tokenizer
     of = tokenizer.convert_tokens_to_ids
     config = LlavaConfig(
@@ -94,12 +94,12 @@ def build_model(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
             num_attention_heads=parts.HEADS,
             image_size=_SIDE,
             patch_size=_PATCH,
-            projection_dim=32,  # of CLIP's contrastive head, which LLaVA does not have
+            projection_dim=32,  # of CLIP's contrastive head, which LLaVA does not use
             initializer_range=parts.INIT,
         ),
         image_token_index=of(_IMAGE),
         image_seq_length=_TOKENS_PER_ROW**2,
-        vision_feature_layer=-1,  # the published -2 would leave one of two layers unused
+        vision_feature_layer=-1,  # the published -2 would leave one of the two layers unused
         vision_feature_select_strategy="default",
         tie_word_embeddings=True,
     )
@@ -109,19 +109,19 @@ def build_model(processor: LlavaProcessor) -> LlavaForConditionalGeneration:
 
 
 def complete_checkpoint(folder: Path) -> None:
-    """Name the weights as published checkpoints do, which other programs than transformers expect."""
+    """Give the weights their published names, which programs other than transformers expect."""
     parts.rename_weights(folder, "vision_tower.", "vision_tower.vision_model.")
 
 
 def cell_positions(processor: LlavaProcessor, prompt_ids: Sequence[int]) -> list[int]:
-    """Positions in the prompt of the first picture's 16 cells, row by row, then of the second's."""
+    """Positions in the prompt of the first image's 16 cells, row by row, then of the second image's."""
     positions = parts.positions_of(processor.image_token_id, prompt_ids)
     rows = [_TOKENS_PER_ROW * (_ROWS_ABOVE + row) for row in range(GRID)]
     return [positions[row + half + column] for half in (0, GRID) for row in rows for column in range(GRID)]
 
 
 def image_inputs(processor: LlavaProcessor, images: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
-    """What the processor gives for `pictures`, (2 × pairs, 112, 112, 3) in bytes, each pair merged on a square."""
+    """The processor's output for `images` (2 × pairs, 112, 112, 3) in bytes, with each pair merged on a square."""
     pairs = images.unflatten(0, (-1, 2))
     squares = torch.full((len(pairs), _SIDE, _SIDE, 3), _GREY, dtype=torch.uint8)
     above = (_SIDE - SMALL_SIDE) // 2
@@ -130,4 +130,4 @@ def image_inputs(processor: LlavaProcessor, images: torch.Tensor, input_ids: tor
 
 
 def prepare_for_training(model: LlavaForConditionalGeneration) -> None:
-    """It trains as it is: unlike Qwen2-VL's, its vision tower takes whole pictures of one size."""
+    """Nothing to do: unlike Qwen2-VL's, its vision tower takes whole images of one size."""

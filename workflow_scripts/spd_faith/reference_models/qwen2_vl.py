@@ -1,4 +1,4 @@
-"""The family Qwen2-VL at about a million parameters: real classes, small sizes, 16 merged tokens per picture."""
+"""The family Qwen2-VL at about a million parameters: real classes, small sizes, 16 merged tokens per image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,19 +18,19 @@ from spd_faith.reference_models.tokenizer import build_tokenizer
 
 MODEL_TYPE = "qwen2_vl"
 NAME = "Qwen2-VL"
-SIGHT = f"It sees {SMALL_SIDE}×{SMALL_SIDE} pixels of every picture: one merged token per cell of the grid."
+SIGHT = f"It sees {SMALL_SIDE}×{SMALL_SIDE} pixels of every image: one merged token per cell of the grid."
 IMAGE_LAYOUT = "pair"
-NOTHING = "<|vision_pad|>"  # what a picture's token is taught to say where there is nothing to name
+NOTHING = "<|vision_pad|>"  # target of an image token with nothing to name
 _PADDING, _END, _IMAGE = "<|endoftext|>", "<|im_end|>", "<|image_pad|>"
 _SPECIAL = (_PADDING, "<|im_start|>", _END, "<|vision_start|>", "<|vision_end|>", NOTHING, _IMAGE, "<|video_pad|>")
 
-_PATCH, _MERGE, _FRAMES = 14, 2, 2  # a still picture fills both frames of a patch
+_PATCH, _MERGE, _FRAMES = 14, 2, 2  # a still image fills both frames of a patch
 _PATCHES = GRID * _MERGE  # along a side: one merged token per cell
 _SHOWN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
 def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
-    """Reduces every picture to at most 112×112 pixels; `phrases` are single tokens."""
+    """Reduces every image to at most 112×112 pixels; `phrases` are single tokens."""
     tokenizer = build_tokenizer(_SPECIAL, phrases, end=_END, padding=_PADDING)
     images = Qwen2VLImageProcessorPil(
         patch_size=_PATCH,
@@ -45,7 +45,7 @@ def build_processor(phrases: Sequence[str]) -> Qwen2VLProcessor:
 
 
 def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
-    """An untrained model, drawn from torch's global generator."""
+    """An untrained model, initialised from torch's global generator."""
     tokenizer = processor.tokenizer
     of = tokenizer.convert_tokens_to_ids
     config = Qwen2VLConfig(
@@ -76,17 +76,17 @@ def build_model(processor: Qwen2VLProcessor) -> Qwen2VLForConditionalGeneration:
 
 
 def complete_checkpoint(folder: Path) -> None:
-    """Add the settings that other programs than this workflow ask for."""
+    """Add settings that other programs require."""
     parts.write_video_settings(folder, "Qwen2VLVideoProcessor")
 
 
 def cell_positions(processor: Qwen2VLProcessor, prompt_ids: Sequence[int]) -> list[int]:
-    """Positions in the prompt of the first picture's 16 cells, row by row, then of the second's."""
+    """Positions in the prompt of the first image's 16 cells, row by row, then of the second image's."""
     return parts.positions_of(processor.image_token_id, prompt_ids)
 
 
 def image_inputs(processor: Qwen2VLProcessor, images: torch.Tensor, input_ids: torch.Tensor) -> dict[str, Any]:
-    """What the processor gives for `pictures`, (number, 112, 112, 3) in bytes, that `input_ids` name in order."""
+    """The processor's output for `images` (number, 112, 112, 3) in bytes, in the order of `input_ids`."""
     number = len(images)
     tiles = parts.scaled(images).view(number, 3, GRID, _MERGE, _PATCH, GRID, _MERGE, _PATCH)
     patches = tiles.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, _FRAMES, -1, -1)
@@ -98,9 +98,9 @@ def image_inputs(processor: Qwen2VLProcessor, images: torch.Tensor, input_ids: t
 
 
 def prepare_for_training(model: Qwen2VLForConditionalGeneration) -> None:
-    """Replace two steps of the vision tower by the same maths in one call each, as all pictures have one size.
+    """Replace two steps of the vision tower by equivalent single calls, because all images have one size.
 
-    The position offsets of the last batch, which Qwen2-VL keeps for generation, are forgotten before the next.
+    Also drops the position offsets of the last batch, which Qwen2-VL keeps for generation, before the next one.
     """
     embed = model.model.visual.patch_embed
 
@@ -124,12 +124,12 @@ def _attention_within_images(
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
     **_: Any,
 ) -> torch.Tensor:
-    """Every picture's patches attend to one another; hidden states are (pictures × patches, width)."""
+    """Attention among the patches of each image; hidden states are (images × patches, width)."""
     number = len(hidden_states)
     query, key, value = self.qkv(hidden_states).view(number, 3, self.num_heads, -1).unbind(1)
     query, key = apply_rotary_pos_emb_vision(query, key, *position_embeddings)
     per_image = (-1, _PATCHES**2, self.num_heads, query.shape[-1])
     query, key, value = (states.to(value.dtype).view(per_image).transpose(1, 2) for states in (query, key, value))
-    attention = torch.softmax(query @ key.transpose(-1, -2) * self.scaling, dim=-1)  # on a CPU faster than torch's own
+    attention = torch.softmax(query @ key.transpose(-1, -2) * self.scaling, dim=-1)  # faster than torch's own on a CPU
     projected: torch.Tensor = self.proj((attention.to(value.dtype) @ value).transpose(1, 2).reshape(number, -1))
     return projected

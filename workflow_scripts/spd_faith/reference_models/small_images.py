@@ -1,7 +1,7 @@
-"""Scenes at 112×112 pixels, as a model's processor makes them of the 448×448 ones, but many times faster.
+"""Render scenes at 112×112 pixels: the processor's result for 448×448 images, but many times faster.
 
-Drawing and reducing can change places because the bicubic reduction is linear: sprites and backgrounds are reduced
-once and put together at the small size. The result is within two levels of 255 of the reduced large picture.
+Bicubic resizing is linear, so it can come before drawing: sprites and backgrounds are reduced once and composed at the
+small size. Pixels differ from the reduced large image by at most two levels of 255.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from spd_faith.dataset.sprites import FULL_COVERAGE, sprite
 
 REDUCTION = 4
 SMALL_SIDE = SIDE // REDUCTION
-_MARGIN = 4  # small pixels that the filter spills over a sprite's edge
+_MARGIN = 4  # pixels by which the filter spreads a sprite's edge
 
 
 def render_small(background: Background, objects: Iterable[SceneObject]) -> Pixels:
-    """The picture, (112, 112, 3)."""
+    """The image, (112, 112, 3)."""
     pixels: npt.NDArray[np.float32] = _small_background(background).copy()  # with a margin all around
     for thing in objects:
         drawn = _small_sprite(thing.category, thing.color, thing.size)
@@ -41,7 +41,7 @@ def _small_background(background: Background) -> npt.NDArray[np.float32]:
 
 @cache
 def _small_sprite(category: str, color: str, size: int) -> npt.NDArray[np.float32]:
-    """Premultiplied red, green and blue, and opacity, with a margin all around."""
+    """Premultiplied RGB and opacity, with a margin all around."""
     large = sprite(category, color, size).astype(np.float32) / FULL_COVERAGE
     margin = _MARGIN * REDUCTION
     return _reduce(np.pad(large, ((margin, margin), (margin, margin), (0, 0))))

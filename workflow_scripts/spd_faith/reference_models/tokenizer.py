@@ -1,4 +1,4 @@
-"""A tokenizer for a tiny model: bytes, and above them whole phrases as single tokens."""
+"""A tokenizer for tiny models: bytes, plus whole phrases as single tokens."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -21,10 +21,10 @@ def prompt_phrases(prompts: Mapping[str, Prompt]) -> list[str]:
 def build_tokenizer(
     special: Sequence[str], phrases: Iterable[str], end: str, padding: str, named: Mapping[str, str] | None = None
 ) -> "PreTrainedTokenizerFast":
-    """A byte-level tokenizer that any text goes through and comes back from unchanged.
+    """A byte-level tokenizer that encodes and decodes any text without loss.
 
-    The longest phrase wins where several begin, so a prompt of long lines is a few tokens; text that was never
-    taught is one token per byte. `named` are those special tokens that the family's processor asks for by name.
+    The longest matching phrase wins, so a prompt of long lines is a few tokens; unknown text is one token per byte.
+    `named` has the special tokens that the family's processor looks up by name.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast

@@ -1,12 +1,12 @@
-"""Training a reference model from nothing, on scenes drawn as it goes.
+"""Train a reference model from scratch, on scenes generated during training.
 
-What a step sees depends on the seed and the step's number alone, so a run that was interrupted continues to the same
-weights. Beside the answer's text, three losses teach the model to look, and fade out to a fifth:
+The data of a step depends only on the seed and the step number, so an interrupted run resumes to the same weights. In
+addition to the text loss, three losses train the model's vision; they decay to a fifth:
 
-- every cell's token says, through the model's own output layer, what is there: in the first picture the category, in
-  the second the type of the difference. Without it a model of this size does not learn the task.
-- a linear layer, thrown away afterwards, reads category, colour and changed category off every cell's token.
-- in the last two layers, two heads are taught to look at the cells that the next piece of the answer speaks of.
+- the token of every cell predicts its content through the model's own output layer: the category in the first image,
+  the type of the difference in the second. Without this loss, a model of this size does not learn the task.
+- a linear layer, discarded afterwards, predicts category, colour and changed category from the token of every cell.
+- in the last two layers, two heads are trained to attend to the cells that the next piece of the answer is about.
 """
 
 import math
@@ -28,7 +28,7 @@ from spd_faith.dataset.sprites import CATEGORIES, COLORS
 from spd_faith.inference.families import family_of
 from spd_faith.inference.processors import without_video_processors
 from spd_faith.inference.prompts import Prompt
-from spd_faith.reference_models.answers import MOST_DIFFERENCES, PHRASES
+from spd_faith.reference_models.answers import MAX_DIFFERENCES, PHRASES
 from spd_faith.reference_models.examples import CELLS, IGNORED, Batch, Vocabulary, make_batch, sample_example
 from spd_faith.reference_models.small_images import SMALL_SIDE
 from spd_faith.reference_models.tokenizer import prompt_phrases
@@ -41,11 +41,11 @@ _REPORT_EVERY, _SAVE_EVERY = 50, 100
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the weights, beside the code and the number of threads."""
+    """Everything that determines the weights, apart from the code and the number of threads."""
 
     steps: int
     seed: int
-    early_step: int | None = None  # the weights after this step are kept as the early checkpoint
+    early_step: int | None = None  # the weights after this step become the early checkpoint
     batch_size: int = 32
     learning_rate: float = 2e-3
     warm_up: int = 200  # steps
@@ -53,7 +53,7 @@ class Recipe:
 
 
 class Trainer:
-    """A model in training, with all that a checkpoint holds."""
+    """A model in training, with the full state of a checkpoint."""
 
     def __init__(self, family: ModuleType, prompts: Mapping[str, Prompt], recipe: Recipe) -> None:
         """`family` is a module such as `qwen2_vl`."""
@@ -61,7 +61,7 @@ class Trainer:
         self.family, self.recipe = family, recipe
         self.processor = family.build_processor([*prompt_phrases(prompts), *PHRASES])
         self.model = family.build_model(self.processor)
-        self.model.set_attn_implementation("eager")  # the only one that hands out its attention
+        self.model.set_attn_implementation("eager")  # the only one that returns its attention
         family.prepare_for_training(self.model)
         self.vocabulary = make_vocabulary(self.processor, prompts, family)
         self.cells = family.cell_positions(self.processor, self.vocabulary.prompts["describe"])
@@ -73,7 +73,7 @@ class Trainer:
         self.early_weights: dict[str, torch.Tensor] | None = None
 
     def run(self, checkpoint: Path, report: Callable[[str], None] = print, until: int | None = None) -> None:
-        """Train up to the recipe's last step, or the step `until`; the state is saved to `checkpoint` on the way."""
+        """Train up to the recipe's last step or the step `until`, saving the state to `checkpoint` regularly."""
         end = self.recipe.steps if until is None else until
         losses, first, seconds_before, started = [], self.step, self.seconds, time.monotonic()
         self.model.train()
@@ -88,7 +88,7 @@ class Trainer:
                 mean = " ".join(f"{name} {np.mean([loss[name] for loss in losses]):.3f}" for name in losses[0])
                 report(
                     f"step {self.step} of {end}, {mean}, {pace * self.recipe.batch_size:.0f} examples/s, "
-                    f"{(end - self.step) / pace / 60:.1f} min to go"
+                    f"{(end - self.step) / pace / 60:.1f} min remaining"
                 )
                 losses = []
             if last or self.step % _SAVE_EVERY == 0:
@@ -108,13 +108,13 @@ class Trainer:
             torch.save(state, part)
 
     def load_state(self, path: Path) -> None:
-        """Go on where `save_state` left off. Raises `UserError` for a checkpoint of another recipe."""
+        """Resume from a state of `save_state`. Raises `UserError` for a state of another recipe."""
         if not path.is_file():
-            raise UserError(f"{path}: no checkpoint to resume from. Leave out --resume to begin.")
+            raise UserError(f"{path}: no such file to resume from. Omit --resume to start training.")
         state = torch.load(path, weights_only=True)
         if state["recipe"] != asdict(self.recipe):
             raise UserError(
-                f"{path}: made with other settings\n  found {state['recipe']}\n  asked {asdict(self.recipe)}"
+                f"{path}: made with other settings\n  found {state['recipe']}\n  expected {asdict(self.recipe)}"
             )
         self.step, self.seconds, self.early_weights = state["step"], state["seconds"], state["early"]
         self.model.load_state_dict(state["model"])
@@ -122,7 +122,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def export(self, folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
-        """Write a checkpoint that the Auto classes load, in bfloat16."""
+        """Write a checkpoint for the Auto classes, in bfloat16."""
         model = self.family.build_model(self.processor)
         model.load_state_dict(weights)
         model.to(torch.bfloat16).save_pretrained(folder)
@@ -149,7 +149,7 @@ class Trainer:
         return {name: loss.item() for name, loss in losses.items()}
 
     def _schedule(self, progress: float) -> float:
-        """Share of the learning rate: a linear warm-up, and after 30% half a cosine down to 3%."""
+        """The fraction of the learning rate: linear warm-up, then constant, and after 30% half a cosine down to 3%."""
         falling = 0.5 * (1 + math.cos(math.pi * max(0.0, (progress - 0.3) / 0.7)))
         return min(1.0, (self.step + 1) / self.recipe.warm_up) * (0.03 + 0.97 * falling)
 
@@ -163,13 +163,13 @@ class Trainer:
                 output_attentions=True,
             )
             hidden = output.last_hidden_state
-            told = batch.labels[:, 1:] != IGNORED
-            text_logits = F.linear(hidden[:, :-1][told], self.model.lm_head.weight).float()
+            labelled = batch.labels[:, 1:] != IGNORED
+            text_logits = F.linear(hidden[:, :-1][labelled], self.model.lm_head.weight).float()
             cells = hidden[:, self.cells]
             word_logits = F.linear(cells, self.model.lm_head.weight).float()
             head_logits = self.head(cells).float()
         return {
-            "text": _weighted(text_logits, batch.labels[:, 1:][told], batch.weights[:, 1:][told]),
+            "text": _weighted(text_logits, batch.labels[:, 1:][labelled], batch.weights[:, 1:][labelled]),
             "cells": self._cell_loss(word_logits, batch),
             "head": _head_loss(head_logits, batch),
             "looking": self._looking_loss(output.attentions, batch),
@@ -182,7 +182,7 @@ class Trainer:
         return torch.stack(losses).mean()
 
     def _looking_loss(self, attentions: tuple[torch.Tensor, ...], batch: Batch) -> torch.Tensor:
-        """−log of the mean attention that the taught heads put on the right cells."""
+        """−log of the mean attention of the trained heads on the target cells."""
         example, position = batch.looking.unbind(1)
         on_cells = torch.stack(
             [
@@ -196,11 +196,11 @@ class Trainer:
 
 
 def make_vocabulary(processor: Any, prompts: Mapping[str, Prompt], family: ModuleType) -> Vocabulary:
-    """Token ids of all pieces, and the prompts as the chat template gives them with a pair of pictures."""
+    """Token ids of all pieces, and of the prompts in the chat template with a pair of images."""
     from PIL import Image
 
     tokenizer = processor.tokenizer
-    pieces = [*PHRASES, ".", "\n", *(str(number) for number in range(MOST_DIFFERENCES + 1))]
+    pieces = [*PHRASES, ".", "\n", *(str(number) for number in range(MAX_DIFFERENCES + 1))]
     ids = {piece: tokenizer.encode(piece, add_special_tokens=False) for piece in pieces}
     assert all(len(tokens) == 1 for tokens in ids.values()), "a piece of an answer is not one token"
     blanks = [Image.new("RGB", (SMALL_SIDE, SMALL_SIDE))] * (1 if family.IMAGE_LAYOUT == "merged" else 2)

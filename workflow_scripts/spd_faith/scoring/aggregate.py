@@ -1,7 +1,7 @@
 """The scores of all models over a dataset: values, intervals, coverage, bounds, breakdowns and tallies.
 
-Samples that are controls are left out everywhere here. An *entry* is a (judge, model). Nothing here knows a metric by
-name: what each is made of, and what its coverage and bounds are, its declaration says (metrics.py).
+Controls are excluded everywhere in this module. An *entry* is a (judge, model). No metric is handled by name: its
+declaration (metrics.py) defines its summands, coverage and bounds.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ METRICS_SCHEMA = schema_of(
     judge=pa.string(),
     model=pa.string(),
     metric=pa.string(),  # one of AGGREGATED
-    n=pa.int64(),  # samples that are no controls
-    value=pa.float64(),  # null where not defined or nothing is scored
+    n=pa.int64(),  # samples without controls
+    value=pa.float64(),  # null if not defined or nothing is scored
     low=pa.float64(),  # 95% interval
     high=pa.float64(),
     coverage=pa.float64(),  # fraction of the samples that is scored
     bound_low=pa.float64(),  # with each unscored sample at the metric's lowest value
-    bound_high=pa.float64(),  # … at its highest; null where it has none
+    bound_high=pa.float64(),  # … at its highest; null if it has none
 )
 BREAKDOWNS_SCHEMA = schema_of(
     judge=pa.string(),
@@ -49,11 +49,11 @@ BREAKDOWNS_SCHEMA = schema_of(
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Tidy tables, entries in the order they were given.
+    """Tidy tables, with entries in the given order.
 
     `metrics` (METRICS_SCHEMA): a row per entry and metric of AGGREGATED.
     `breakdowns` (BREAKDOWNS_SCHEMA): a row per entry, group and headline metric (and overall). Groups of `split`,
-    `num_differences` and `box_area` divide the samples; a sample is in the group of each `type` that it holds.
+    `num_differences` and `box_area` are disjoint; a sample is in the group of each of its `type`s.
     `statuses` (TALLIES_SCHEMA): samples by `parse_status` (of the describe answer; `no_response` is a failed response),
     `drf_status` and `cr_status`.
     `drf_errors` (TALLIES_SCHEMA): unfaithful claims by `error_type` and `severity`, samples by `score` (bins of DRF).
@@ -67,14 +67,14 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Summands:
-    """What is summed over samples: `values` (samples, entries, names)."""
+    """The numbers that are summed over samples: `values` (samples, entries, names)."""
 
     names: tuple[str, ...]
     values: Array
 
     @classmethod
     def of(cls, tables: list[pa.Table]) -> "Summands":
-        """Of one SCORES table per entry, with the same samples."""
+        """From one SCORES table per entry, with the same samples."""
         by_entry = [_summands(table) for table in tables]
         values = np.stack([np.stack(list(summands.values()), axis=1) for summands in by_entry], axis=1)
         return cls(tuple(by_entry[0]), values)
@@ -91,14 +91,14 @@ def aggregate(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Aggregate:
-    """Aggregate the SCORES of every entry over the rows of `samples` that are no controls.
+    """Aggregate the SCORES of every entry over the rows of `samples`, without controls.
 
     Intervals are clustered over `image_id` within split, with the same `resamples` for all entries. `judgements` has
-    the same keys as `scores`. Raises UserError where an entry's scores are not one per sample or no sample is left.
+    the same keys as `scores`. Raises UserError if an entry does not have one score per sample, or if no sample is left.
     """
     real = without_controls(samples)
     if not real.num_rows:
-        raise UserError("the samples are all controls: there is nothing to aggregate")
+        raise UserError("all samples are controls: there is nothing to aggregate")
     aligned = {entry: _aligned(entry, samples, real, table) for entry, table in scores.items()}
     summands = Summands.of(list(aligned.values()))
     return Aggregate(
@@ -110,7 +110,7 @@ def aggregate(
 
 
 def estimates(table: pa.Table) -> dict[str, float]:
-    """Every metric of AGGREGATED over all rows of one SCORES table; NaN where not defined."""
+    """Every metric of AGGREGATED over all rows of one SCORES table; NaN if not defined."""
     summands = Summands.of([table])
     values = _values(summands.named(summands.values.sum(axis=0)))
     return dict(zip(AGGREGATED, values[0].tolist(), strict=True))
@@ -125,7 +125,7 @@ def _aligned(entry: Entry, samples: pa.Table, real: pa.Table, table: pa.Table) -
 
 
 def _summands(table: pa.Table) -> dict[str, Array]:
-    """What each sample of one SCORES table adds to the sums of the metrics, by name, each (samples,)."""
+    """The contribution of each sample of one SCORES table to the metrics' sums, by name, each (samples,)."""
     numeric = [field.name for field in SCORES if not pa.types.is_string(field.type)]
     columns: dict[str, Array] = {name: table[name].to_numpy().astype(float) for name in numeric}
     summands: dict[str, Array] = {}
@@ -137,7 +137,7 @@ def _summands(table: pa.Table) -> dict[str, Array]:
 
 
 def _values(sums: Columns) -> Array:
-    """The metrics (…, AGGREGATED) of sums over samples."""
+    """The metrics (…, AGGREGATED) from sums over samples."""
     columns = dict(sums)
     for name, metric in METRICS.items():
         columns[name] = metric.of_sums(columns)
@@ -145,12 +145,12 @@ def _values(sums: Columns) -> Array:
 
 
 def _coverage(sums: Columns, samples: int) -> Array:
-    """The fraction of `samples` that each metric (…, AGGREGATED) is scored on."""
+    """The fraction of `samples` scored by each metric (…, AGGREGATED)."""
     return np.stack([METRICS[name].coverage(sums, samples) for name in AGGREGATED], axis=-1)
 
 
 def _bounds(value: Array, coverage: Array) -> Array:
-    """The least and the greatest value that scoring the unscored samples could give, (2, …, AGGREGATED)."""
+    """The lowest and highest possible values if the unscored samples were scored, (2, …, AGGREGATED)."""
     bounds: dict[str, Array] = {}
     for number, name in enumerate(AGGREGATED):
         bounds[name] = METRICS[name].bounds(value[..., number], coverage[..., number], bounds)
@@ -193,7 +193,7 @@ def _breakdowns_table(entries: list[Entry], real: pa.Table, summands: Summands) 
 def _table(
     schema: pa.Schema, names: tuple[str, ...], keys: list[tuple[Any, ...]], numbers: Mapping[str, Array]
 ) -> pa.Table:
-    """A table in `schema` of the columns `names`, given row by row, and of `numbers`, whose NaN are null."""
+    """A table in `schema` from the columns `names`, given row by row, and `numbers`, with NaN as null."""
     columns: dict[str, Any] = dict(zip(names, map(list, zip(*keys, strict=True)), strict=True))
     columns |= {name: array.ravel() for name, array in numbers.items()}
     return pa.Table.from_arrays(

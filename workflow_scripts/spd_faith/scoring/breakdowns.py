@@ -1,4 +1,4 @@
-"""The groups of samples that the headline is broken down by, declared once."""
+"""The groups of samples in the breakdowns of the headline metrics."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spd_faith.core.difference_types import DifferenceType
 
 Samples = list[dict[str, Any]]  # rows of SAMPLES
-Group = tuple[str, NDArray[np.bool_]]  # its name, and which samples (samples,) are in it
+Group = tuple[str, NDArray[np.bool_]]  # its name, and a mask of its samples (samples,)
 
 # upper ends (exclusive) of the bins of a sample's mean box area, as a fraction of the image
 _AREA_BINS = {"< 1%": 0.01, "1–3%": 0.03, "3–10%": 0.1, "≥ 10%": np.inf}
@@ -18,7 +18,7 @@ _AREA_BINS = {"< 1%": 0.01, "1–3%": 0.03, "3–10%": 0.1, "≥ 10%": np.inf}
 
 @dataclass(frozen=True)
 class Breakdown:
-    """`groups` yields every group that has a sample, in the order of the tables."""
+    """`groups` yields every nonempty group, in the order of the tables."""
 
     name: str
     title: str
@@ -56,7 +56,7 @@ def _areas(samples: Samples) -> Iterator[Group]:
 
 
 def _mean_box_area(sample: dict[str, Any]) -> float:
-    """Mean area of the boxes that a sample has, over that of the image; NaN where it has none."""
+    """Mean area of a sample's boxes as a fraction of the image; NaN if it has none."""
     boxes = [difference["bbox"] for difference in sample["differences"] if difference["bbox"]]
     areas = [box["w"] * box["h"] / (sample["width"] * sample["height"]) for box in boxes]
     return sum(areas) / len(areas) if areas else np.nan
@@ -64,7 +64,7 @@ def _mean_box_area(sample: dict[str, Any]) -> float:
 
 BREAKDOWNS = (
     Breakdown("split", "Split", _splits),
-    Breakdown("type", "Type of difference (a pair counts for each type that it holds)", _types),
+    Breakdown("type", "Type of difference (a pair counts for each of its types)", _types),
     Breakdown("num_differences", "Number of differences", _numbers),
-    Breakdown("box_area", "Box area (mean over a pair's boxes, share of the picture)", _areas),
+    Breakdown("box_area", "Box area (mean over a pair's boxes, fraction of the image)", _areas),
 )

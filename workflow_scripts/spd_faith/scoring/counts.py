@@ -1,4 +1,4 @@
-"""What the scores of a sample are made of: counts over its truth, the model's three answers and the judge's claims."""
+"""The counts behind a sample's scores, from its truth, the model's three answers and the judge's claims."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from spd_faith.core.schemas import CLAIM_LABELS
 from spd_faith.language.categories import canonical_category
 from spd_faith.scoring.formulas import matches
 
-FAILED_PARSES = ("no_response", "empty", "failed")  # a model's failure, which scores 0
+FAILED_PARSES = ("no_response", "empty", "failed")  # failures of the model, which score 0
 
 Name = str | None  # None: unknown, which matches nothing
 
@@ -31,23 +31,23 @@ class Differences:
 
     @property
     def aliases(self) -> list[Name]:
-        """The COCO name that each name is an alias of, or the name itself."""
+        """The COCO category behind each name, or the name itself if it is not an alias."""
         return [name and (canonical_category(name) or name) for name in self.names]
 
     @property
     def pairs(self) -> list[tuple[str, str] | None]:
-        """(type, category) of each difference; None where one of the two is unknown."""
+        """(type, category) of each difference; None if either is unknown."""
         both = zip(self.types, self.names, strict=True)
         return [None if kind is None or name is None else (kind, name) for kind, name in both]
 
 
 @dataclass(frozen=True)
 class AnsweredSample:
-    """A sample's true differences beside what the model answers to the three questions."""
+    """A sample's true differences and the model's answers to the three questions."""
 
     true: Differences
     predicted: Differences
-    stated_num: int  # the number that the answer states, or the length of its list
+    stated_num: int  # the number in the answer, or the length of its list
     verdicts: tuple[Name, Name]  # on "the same?" and "different?"
     is_answered: bool
 
@@ -81,7 +81,7 @@ def _of_type(kind: DifferenceType) -> dict[str, Count]:
     }
 
 
-# each a column of SCORES, from which a dataset's values are made again
+# each is a column of SCORES; aggregation starts from these
 COUNTS: dict[str, Count] = {
     "n_gt": lambda a: len(a.true),
     "n_pred": lambda a: a.stated_num,
@@ -94,7 +94,7 @@ COUNTS: dict[str, Count] = {
     **{name: count for kind in DifferenceType for name, count in _of_type(kind).items()},
 }
 
-# what the formulas of single samples need besides, and no sum
+# also needed by the formulas of single samples, but never summed
 FACTS: dict[str, Count] = {
     "is_answered": lambda a: int(a.is_answered),
     "n_differs": lambda a: a.verdicts.count("differs"),

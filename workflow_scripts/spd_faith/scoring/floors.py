@@ -1,4 +1,4 @@
-"""What an answer that never looks at the images scores: the same words to every question about every pair."""
+"""Scores of constant answers, which ignore the images: the same words for every question and pair."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ FLOORS_SCHEMA = schema_of(answer=pa.string(), metric=pa.string(), value=pa.float
 
 
 def constant_answers(samples: pa.Table, dqr: str = "recall", ds: str = "detection") -> pa.Table:
-    """A row per constant answer and metric of FLOOR_METRICS: its value over the samples that are no controls.
+    """A row per constant answer and metric of FLOOR_METRICS: its value over the samples, without controls.
 
-    The words are parsed and scored as a model's would be. `dqr` and `ds` are the headline's definitions, as in
+    The answers are parsed and scored like a model's. `dqr` and `ds` are the headline's definitions, as in
     `score_table`.
     """
     real = without_controls(samples)

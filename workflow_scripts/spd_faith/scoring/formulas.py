@@ -1,8 +1,8 @@
 """The formulas of the metrics, as functions of multisets and counts (docs/metrics.md).
 
-All but `matches` take numbers or arrays of one shape and work element by element, so the same formula gives a sample's
-score from its counts and a dataset's from their sums. Scores are in [0, 1] unless said otherwise; NaN means that the
-metric is not defined there.
+All but `matches` work elementwise on numbers or arrays of one shape, so the same formula gives a sample's score from
+its counts and a dataset's from their sums. Scores are in [0, 1] unless stated otherwise; NaN means that the metric is
+not defined.
 """
 
 from collections import Counter
@@ -15,28 +15,28 @@ Array = NDArray[np.float64]
 
 
 def matches(predicted: Iterable[Hashable | None], true: Iterable[Hashable | None]) -> int:
-    """One-to-one matches between two multisets. None is an unknown name and matches nothing, not even None."""
+    """One-to-one matches between two multisets. None is an unknown name and does not match anything, not even None."""
     shared = Counter(predicted) & Counter(true)
     del shared[None]
     return shared.total()
 
 
 def ratio(part: ArrayLike, whole: ArrayLike) -> Array:
-    """part / whole, NaN where the whole is 0."""
+    """part / whole; NaN if the whole is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
     quotient: Array = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
     return quotient
 
 
 def f1(matched: ArrayLike, predicted: ArrayLike, true: ArrayLike) -> Array:
-    """2M / (|P| + |G|): 0 where one side alone is empty, NaN where both are."""
+    """2M / (|P| + |G|): 0 if one side is empty, NaN if both are."""
     return ratio(2 * np.asarray(matched, float), np.add(predicted, true))
 
 
 def figure_f1(matched: ArrayLike, predicted: ArrayLike, quantity_recall: ArrayLike) -> Array:
-    """Harmonic mean of the precision M / |P| and the quantity recall, as the benchmark's figure has it.
+    """Harmonic mean of the precision M / |P| and the quantity recall, as in the benchmark's figure.
 
-    0 where nothing is predicted, NaN where nothing is true either (the quantity recall is then NaN).
+    0 if nothing is predicted, NaN if the truth is empty as well (the quantity recall is then NaN).
     """
     precision = ratio(matched, predicted)
     recall = np.asarray(quantity_recall, float)
@@ -46,34 +46,34 @@ def figure_f1(matched: ArrayLike, predicted: ArrayLike, quantity_recall: ArrayLi
 
 
 def quantity_recall(n_pred: ArrayLike, n_gt: ArrayLike) -> Array:
-    """DQR: min(n_pred, n_gt) / n_gt, NaN where there is nothing to find."""
+    """DQR: min(n_pred, n_gt) / n_gt; NaN if there is nothing to find."""
     return ratio(np.minimum(n_pred, n_gt), n_gt)
 
 
 def quantity_exact(n_pred: ArrayLike, n_gt: ArrayLike, answered: ArrayLike = True) -> Array:
-    """DQR-exact: 1 where the counts are equal, both 0 included. An answer that failed states no count and gets 0."""
+    """DQR-exact: 1 if the counts are equal (also if both are 0). A failed answer has no count and gets 0."""
     return np.where(answered, np.equal(n_pred, n_gt), False).astype(float)
 
 
 def count_sensitivity(n_pred: ArrayLike, n_gt: ArrayLike, answered: ArrayLike = True) -> Array:
-    """DS-count: 1 − |n_pred − n_gt| / max(n_pred, n_gt), 1 where both are 0, 0 for an answer that failed."""
+    """DS-count: 1 − |n_pred − n_gt| / max(n_pred, n_gt); 1 if both are 0, 0 for a failed answer."""
     larger = np.maximum(n_pred, n_gt)
     deviation = np.abs(np.subtract(n_pred, n_gt)) / np.maximum(larger, 1)
     return np.asarray(np.where(answered, 1 - deviation, 0.0))
 
 
 def detection(n_differs: ArrayLike) -> Array:
-    """DS: of the two yes/no questions, the fraction whose verdict says that the pair differs."""
+    """DS: the fraction of the two yes/no questions whose verdict says that the pair differs."""
     return np.asarray(n_differs, float) / 2
 
 
 def signed_consistency(consistent: ArrayLike, contradictory: ArrayLike, ambiguous: ArrayLike) -> Array:
-    """CR-signed, in [−1, 1]: +1, −1 and +0.5 per claim, over the claims; 0 where there are none."""
+    """CR-signed, in [−1, 1]: the mean of +1, −1 and +0.5 over the claims; 0 if there are none."""
     claims = np.add(np.add(consistent, contradictory), ambiguous)
     signed = np.subtract(consistent, contradictory) + 0.5 * np.asarray(ambiguous, float)
     return np.asarray(signed / np.maximum(claims, 1), float)
 
 
 def overall(headline: ArrayLike) -> Array:
-    """Unweighted mean of the six headline metrics, which lie on the last axis; NaN where one of them is."""
+    """Unweighted mean of the six headline metrics on the last axis; NaN if any of them is."""
     return np.asarray(np.mean(np.asarray(headline, float), axis=-1))

@@ -1,8 +1,8 @@
-"""What a metric is, and how its value over a dataset is made of what the samples contribute.
+"""The types of metrics: how each aggregates from samples to a dataset.
 
-A metric has a formula over named columns: the counts of single samples, or sums of them, and the values of the metrics
-that are declared before it. What it sums over samples, its *summands*, is all that its value over a dataset needs; so
-one matrix product gives the values of every bootstrap resample, and a subset of the samples needs no code of its own.
+A metric has a formula over named columns: counts of single samples or their sums, and the values of metrics declared
+before it. Its value over a dataset depends only on sums over samples of its *summands*. So one matrix product gives the
+values for all bootstrap resamples, and subsets of the samples need no extra code.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ Formula = Callable[[Columns], Array]
 class Role(StrEnum):
     """Where a metric is shown."""
 
-    PART = "part"  # nowhere: later formulas need it
+    PART = "part"  # nowhere; only used by later formulas
     HEADLINE = "headline"
     OVERALL = "overall"  # beside the headline
     SECONDARY = "secondary"
@@ -31,54 +31,54 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(ABC):
-    """A metric, declared once: every table, page and document that shows it reads it from here."""
+    """The declaration of a metric, used by every table, page and document that shows it."""
 
-    name: str  # of its column in tables
+    name: str  # its column in tables
     label: str  # on the leaderboard
-    definition: str  # of one sample; Markdown
+    definition: str  # for one sample; Markdown
     role: Role
     title: str = ""  # what the label is short for
     is_fraction: bool = True  # shown as a percentage
     needs_judge: bool = False
-    tasks: tuple[str, ...] = ("describe",)  # of TASKS: the questions whose answers it is about
+    tasks: tuple[str, ...] = ("describe",)  # the TASKS whose answers it uses
     stored: bool = True  # has a column in SCORES
     nullable: bool = True  # that column may be null
-    over_dataset: str = ""  # how it aggregates, in words
+    over_dataset: str = ""  # how it aggregates
     variants: Mapping[str, Formula] = field(
         default_factory=dict
-    )  # of a sample; a config chooses one, usually the first
+    )  # formulas for a sample; a config chooses one, by default the first
 
     @abstractmethod
     def of_samples(self, columns: Columns) -> Array:
-        """The values (samples,) of single samples; NaN where it is not defined or a judge failed."""
+        """The values (samples,) of single samples; NaN if not defined or if a judge failed."""
 
     @abstractmethod
     def scored(self, columns: Columns) -> Array:
-        """1.0 for each sample that is scored, 0.0 for the others; `columns` hold the samples' values, too."""
+        """1.0 for each scored sample, else 0.0; `columns` also has the samples' values."""
 
     @abstractmethod
     def summands(self, columns: Columns) -> dict[str, Array]:
-        """What is summed over samples, by name; `columns` hold the samples' values, too."""
+        """The numbers to sum over samples, by name; `columns` also has the samples' values."""
 
     @abstractmethod
     def of_sums(self, sums: Columns) -> Array:
-        """The value over a dataset, of any shape; NaN where it is not defined or nothing is scored."""
+        """The value over a dataset, of any shape; NaN if not defined or if nothing is scored."""
 
     @abstractmethod
     def coverage(self, sums: Columns, samples: int) -> Array:
-        """The fraction of `samples`, the number behind each of `sums`, that is scored."""
+        """The fraction of scored samples; `samples` is the number of samples in each of `sums`."""
 
     @abstractmethod
     def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
-        """The least and the greatest value (2, …) that scoring the unscored samples could give.
+        """The lowest and highest possible values (2, …) if the unscored samples were scored.
 
-        `before` has the bounds of the metrics that are declared before this one.
+        `before` has the bounds of the metrics declared before this one.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mean(Metric):
-    """The mean of the samples' values, over those that have one."""
+    """The mean of the samples' values, over the samples that have one."""
 
     formula: Formula
     low: float = 0.0
@@ -103,13 +103,13 @@ class Mean(Metric):
     def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
         reach = np.array([self.low, self.high]).reshape(2, *(1,) * value.ndim)
         known = np.where(coverage > 0, value, 0.0) * coverage
-        with np.errstate(invalid="ignore"):  # 0 × ∞ where nothing is missing
+        with np.errstate(invalid="ignore"):  # 0 × ∞ if nothing is missing
             return np.where(coverage < 1, known + (1 - coverage) * reach, value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled(Metric):
-    """The formula applied to `counts` that are summed first (a micro average). Every sample is scored."""
+    """The formula applied to summed `counts` (a micro average). Every sample is scored."""
 
     formula: Formula
     counts: tuple[str, ...]
@@ -136,7 +136,7 @@ class Pooled(Metric):
 
 @dataclass(frozen=True, kw_only=True)
 class MeanOf(Metric):
-    """The unweighted mean of the values of other metrics; a sample is scored where it is by all of them."""
+    """The unweighted mean of other metrics; a sample is scored if all of them score it."""
 
     parts: tuple[Metric, ...]
     over_dataset: str = "unweighted mean of their values"

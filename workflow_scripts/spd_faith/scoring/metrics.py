@@ -1,7 +1,7 @@
-"""Every metric of a sample and of a dataset, in the order of the leaderboard; docs/metrics.md says why they are so.
+"""All metrics, in the order of the leaderboard. docs/metrics.md gives the reasons for their definitions.
 
-To add one, add its entry here, and in counts.py the counts that it needs and that are not there yet. Schemas, scores,
-intervals, coverage, bounds, breakdowns, floors, the leaderboard and its files follow.
+To add a metric, add its entry here and any missing counts to counts.py. Schemas, scores, intervals, coverage, bounds,
+breakdowns, floors, the leaderboard and its files follow.
 """
 
 from functools import partial
@@ -44,7 +44,7 @@ def _num_claims(metric: str, of: Columns) -> Array:
 
 
 def _f1(*, name: str, label: str, definition: str, role: Role, matched: str, title: str = "") -> Metric:
-    """The F1 of what is `matched`, over the whole lists."""
+    """The F1 of the count `matched`, over the whole lists."""
     return Pooled(
         name=name,
         label=label,
@@ -69,7 +69,7 @@ def _figure_f1(*, name: str, label: str, definition: str, matched: str) -> Metri
 
 
 def _of_type(kind: DifferenceType) -> tuple[Metric, ...]:
-    """Precision, recall and F1 of one type of difference, from counts that are summed."""
+    """Precision, recall and F1 of one type of difference, from summed counts."""
     matched, predicted, true = (f"{kind}_{count}" for count in ("matched", "predicted", "true"))
     made: dict[str, tuple[str, Formula]] = {
         "precision": ("M / |P|", lambda of: formulas.ratio(of[matched], of[predicted])),
@@ -91,7 +91,7 @@ def _of_type(kind: DifferenceType) -> tuple[Metric, ...]:
 
 
 _PARTS = (
-    Mean(  # DQR by recall, whatever heads the leaderboard; the figure's variants need it
+    Mean(  # DQR by recall, whichever variant is the headline; the figure's variants need it
         name="quantity_recall",
         label="Quantity recall",
         definition="min(n_pred, n_gt) / n_gt",
@@ -277,7 +277,7 @@ METRICS: dict[str, Metric] = {
 
 
 def names_of(*roles: Role) -> tuple[str, ...]:
-    """The names of the metrics that have one of the roles."""
+    """The names of the metrics with one of the roles."""
     return tuple(name for name, metric in METRICS.items() if metric.role in roles)
 
 
@@ -289,5 +289,5 @@ AGGREGATED = tuple(name for name, metric in METRICS.items() if metric.role is no
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """The definitions that a config can choose for a headline metric, the usual one first."""
+    """The definitions that a config can choose for a headline metric, the default first."""
     return tuple(METRICS[name].variants)

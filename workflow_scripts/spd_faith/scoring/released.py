@@ -1,14 +1,14 @@
-"""`--protocol released`: what the benchmark's released evaluation computes, so that older numbers can be checked.
+"""`--protocol released`: the benchmark's released evaluation, to check older numbers.
 
-Facts of eval/eval_multi_diff_metrics.py (github.com/Johanson-colab/SPD-Faith-Bench, commit 0060864), none of them ours:
+It reproduces eval/eval_multi_diff_metrics.py (github.com/Johanson-colab/SPD-Faith-Bench, commit 0060864):
 
 - Only answers with a parsed structured list count; the others are dropped.
-- The predicted count is the length of the list. DQR is the mean of predicted / true, not capped, 0 where nothing is
-  true. There is no DS.
-- TF1 sums counts over the three known types, so a prediction of another or no type is in no denominator.
-- CF1 compares raw names, case included. Each predicted name that stands anywhere in the truth is a match, so a name
-  that is repeated matches again, and recall and F1 can exceed 1. Predictions without a name are left out.
-- Precision or recall over an empty side is null, and F1 then 0.
+- The predicted count is the length of the list. DQR is the mean of predicted / true, not capped, 0 if the truth is
+  empty. There is no DS.
+- TF1 sums counts over the three known types, so predictions of another type or none are in no denominator.
+- CF1 compares raw, case-sensitive names. Each predicted name that occurs in the truth is a match, so repeated names
+  match again, and recall and F1 can exceed 1. Predictions without a name are ignored.
+- Precision or recall over an empty side is null; F1 is then 0.
 """
 
 from collections.abc import Iterable
@@ -23,10 +23,10 @@ from spd_faith.core.schemas import TASKS
 
 
 def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[str, Any]:
-    """The released code's JSON, {"summary", "per_sample_results"}, over the samples that are no controls.
+    """The released code's JSON, {"summary", "per_sample_results"}, over the samples without controls.
 
     Type and category are the answer's own words (`raw_type`, `raw_category` of PARSED).
-    Raises UserError where `parsed` has not one row per (sample, task).
+    Raises UserError if `parsed` does not have one row per (sample, task).
     """
     truths = {row["sample_id"]: row for row in samples.to_pylist()}
     answers = parsed.to_pylist()

@@ -1,4 +1,4 @@
-"""The scores of one model under one judge, sample by sample."""
+"""The scores of one model by one judge, per sample."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +21,9 @@ def score_table(
 ) -> pa.Table:
     """One SCORES row per row of `samples`, controls included, in its order.
 
-    `dqr` and `ds` (each one of `variants` of that metric) choose what stands in the columns of these names and so in
-    `overall`; all other columns stay. A model's failure scores 0, a judge's is null.
-    Raises UserError where `parsed` has not one row per (sample, task) or `judgements` not one per (sample, metric).
+    `dqr` and `ds` (each one of `variants` of that metric) choose the definition in the columns of these names, and so
+    in `overall`; other columns do not depend on them. Failures of the model score 0, failures of the judge are null.
+    Raises UserError unless `parsed` has one row per (sample, task) and `judgements` one per (sample, metric).
     """
     sample_rows = samples.to_pylist()
     ids = [row["sample_id"] for row in sample_rows]
@@ -36,7 +36,7 @@ def score_table(
     ]
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in (*TEXTS, *_NUMBERS)}
     columns |= _values({name: np.array(columns[name], float) for name in _NUMBERS}, {"dqr": dqr, "ds": ds})
-    # from_pandas: NaN, a metric that is not defined, is written as null
+    # from_pandas: NaN (metric not defined) is written as null
     arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in SCORES]
     return pa.Table.from_arrays(arrays, schema=SCORES)
 
@@ -51,14 +51,14 @@ def _by_key(
 
 
 def _counts(sample: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a sample's scores are made of, but for the judge's part; `answers` are in the order of TASKS."""
+    """The counts behind a sample's scores, except the judge's; `answers` are in the order of TASKS."""
     answered = AnsweredSample.of(sample, *answers)
     counts = {name: count(answered) for name, count in (COUNTS | FACTS).items()}
     return {name: sample[name] for name in KEYS} | {"parse_status": answers[0]["parse_status"]} | counts
 
 
 def _judged(judgements: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """By metric the judge's score, NaN where it failed, its status, and the counts of its claims' labels."""
+    """For each metric the judge's score (NaN if it failed), its status, and the counts of its claims' labels."""
     found: dict[str, Any] = {}
     for metric, row in judgements.items():
         found[metric] = np.nan if row["score"] is None else row["score"]

@@ -1,4 +1,4 @@
-"""The table of scores: its columns follow from the counts and the metrics that are declared."""
+"""The table of scores; its columns follow from the declared counts and metrics."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from spd_faith.scoring.metrics import METRICS
 KEYS = ("sample_id", "split", "image_id", "control")  # as in SAMPLES
 TEXTS = (*KEYS, "parse_status", *(f"{metric}_status" for metric in CLAIM_LABELS))  # parse_status: of describe
 
-# Stored tables have their columns in this order; a column that is not named here comes after it.
+# The column order of stored tables; other columns come last.
 _ORDER = (
     *(*KEYS, "parse_status", "n_gt", "n_pred", "n_listed", "dqr", "dqr_exact", "ds", "ds_count", "n_unclear"),
     *("type_matched", "category_matched", "alias_matched", "pair_matched"),
@@ -39,5 +39,5 @@ SCORES = pa.schema(sorted(_fields(), key=_place))
 
 
 def schema_of(**columns: pa.DataType) -> pa.Schema:
-    """The schema of these columns, any of which may be null."""
+    """The schema of these columns, all nullable."""
     return pa.schema(list(columns.items()))

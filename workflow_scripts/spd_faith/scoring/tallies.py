@@ -1,4 +1,4 @@
-"""How many answers, judgements and claims are of each kind."""
+"""Counts of answers, judgements and claims by kind."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -28,12 +28,12 @@ TALLIES_SCHEMA = schema_of(
     kind=pa.string(),
     level=pa.string(),
     n=pa.int64(),
-    share=pa.float64(),  # of the kind's total; null where that is 0
+    share=pa.float64(),  # of the kind's total; null if that is 0
 )
 
 
 def tallies_table(entries: Mapping[Entry, Any], tally: Callable[[Entry], Tally]) -> pa.Table:
-    """TALLIES_SCHEMA of what `tally` yields for each entry."""
+    """The results of `tally` for each entry, in TALLIES_SCHEMA."""
     rows: list[dict[str, Any]] = []
     for entry in entries:
         found = list(tally(entry))
@@ -49,7 +49,7 @@ def tallies_table(entries: Mapping[Entry, Any], tally: Callable[[Entry], Tally])
 
 
 def statuses(scores: pa.Table) -> Tally:
-    """Samples by every parse status, and by the judge's statuses that occur, `ok` always."""
+    """Samples by parse status (all of them), and by the judge's statuses (those that occur, and `ok`)."""
     parsed = Counter(scores["parse_status"].to_pylist())
     yield from (("parse_status", status, parsed[status]) for status in PARSE_STATUSES)
     for kind in (f"{metric}_status" for metric in CLAIM_LABELS):
@@ -58,7 +58,7 @@ def statuses(scores: pa.Table) -> Tally:
 
 
 def drf_errors(scores: pa.Table, judgements: pa.Table) -> Tally:
-    """Unfaithful claims about the scored samples by error type and severity, samples by DRF."""
+    """Unfaithful claims of the scored samples by error type and severity; samples by DRF."""
     in_scores = pc.is_in(judgements["sample_id"], scores["sample_id"].combine_chunks())
     of_drf = pc.equal(judgements["metric"], pa.scalar("drf"))
     rows = judgements.select(["claims"]).filter(pc.and_(in_scores, of_drf)).to_pylist()

@@ -1,7 +1,7 @@
 """The files of the leaderboard: a module per format, named after the suffix of its file.
 
-Each has `render(leaderboard: Leaderboard) -> str`. A new module here is a new file beside the others: the rule and the
-command take the formats from this folder.
+Each has `render(leaderboard: Leaderboard) -> str`. A new module here adds an output file: the rule and the command take
+the formats from this folder.
 """
 
 from importlib import import_module

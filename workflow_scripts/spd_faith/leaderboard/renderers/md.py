@@ -41,7 +41,7 @@ def _span(span: str | model.Term | model.Code | model.Strong) -> str:
 
 
 def table_text(table: Table) -> str:
-    """The table; texts in it stay in their cells and mean nothing."""
+    """The table, with Markdown in its texts escaped."""
     units = [column.unit for column in table.columns]
     rows = [[_cell(cell, unit) for cell, unit in zip(row, units, strict=True)] for row in table.rows]
     frame = pd.DataFrame(rows, columns=[column.title for column in table.columns])

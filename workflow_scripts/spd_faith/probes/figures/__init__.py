@@ -1,1 +1,1 @@
-"""The probes' figures: a module per family, a function per figure, tables in and a matplotlib figure out."""
+"""The probes' figures: a module per probe and a function per figure, from tables to a matplotlib figure."""

@@ -1,4 +1,4 @@
-"""A measure by layer, of the samples of two groups."""
+"""Draw a measure by layer for two groups of samples."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Group:
 
 
 def probed_groups(groups: pd.DataFrame, contrast: Contrast, probed: pd.Index) -> list[Group]:
-    """The reference and the group of a contrast, of the samples that were probed; told apart without colours too."""
+    """The probed samples of a contrast's reference and group; line styles distinguish them without colour."""
     found = members(groups, contrast)
     found = found[found.index.isin(probed)]
     return [
@@ -36,23 +36,23 @@ def probed_groups(groups: pd.DataFrame, contrast: Contrast, probed: pd.Index) ->
 
 
 def values_of(values: pd.DataFrame | None, group: Group) -> np.ndarray:
-    """The group's rows of samples × layers; no rows where there is no table."""
+    """The group's rows of samples × layers; empty without a table."""
     if values is None:
         return np.empty((0, 0))
     return values[values.index.isin(group.sample_ids)].to_numpy(float)
 
 
-def draw_by_layer(axes: Axes, values: pd.DataFrame | None, groups: list[Group], lacking: str = NO_VALUES) -> None:
-    """Both groups' means with bands, from samples × layers; or words where there is nothing to draw.
+def draw_by_layer(axes: Axes, values: pd.DataFrame | None, groups: list[Group], empty_text: str = NO_VALUES) -> None:
+    """Both groups' means with bands, from samples × layers, or a text if there is nothing to draw.
 
-    Below it stands of how many samples they are, where these are fewer than the groups have.
+    The x axis gives the number of samples if it is smaller than the groups.
     """
     rows = [values_of(values, group) for group in groups]
     known = [int((~np.isnan(one)).any(axis=1).sum()) for one in rows]
-    as_told = known == [len(group.sample_ids) for group in groups]
-    whole_numbers(axes, "layer" if as_told else f"layer (n = {', '.join(map(str, known))})")
+    complete = known == [len(group.sample_ids) for group in groups]
+    whole_numbers(axes, "layer" if complete else f"layer (n = {', '.join(map(str, known))})")
     if values is None or not any(one.size and not np.isnan(one).all() for one in rows):
-        say_empty(axes, lacking if any(len(group.sample_ids) for group in groups) else NO_SAMPLES)
+        say_empty(axes, empty_text if any(len(group.sample_ids) for group in groups) else NO_SAMPLES)
         return
-    for group, one in zip(groups, rows, strict=True):  # a group without samples has an entry in the legend all the same
+    for group, one in zip(groups, rows, strict=True):  # a group without samples still has a legend entry
         band(axes, values.columns.to_numpy(), one, group.color, group.label, group.line)

@@ -1,4 +1,4 @@
-"""All figures of a model on one picture, to be looked over."""
+"""All figures of a model on one image, as an overview."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -14,9 +14,9 @@ _WIDTH, _GAP = 500, 24  # pixels
 
 
 def write_contact_sheet(images: Sequence[Path], path: Path, notes: Sequence[str] = (), columns: int = 4) -> None:
-    """Write one PNG of the PNGs `pictures`, the next below the shortest column; then `notes`.
+    """Write one PNG of the PNGs `images`, each below the shortest column, followed by `notes`.
 
-    Each is as wide as a column; as wide as two if its figure is. Of a figure of several pages `pictures` has the first.
+    An image is one column wide, or two if its figure is. `images` has the first page of each figure.
     """
     ends = [_GAP] * columns
     placed = []
@@ -30,10 +30,10 @@ def write_contact_sheet(images: Sequence[Path], path: Path, notes: Sequence[str]
     for tile, corner in placed:
         sheet.paste(tile, corner)
     with whole_file(path) as part:
-        # a quarter of the size; this method keeps rare colours, such as the ends of a heat map's scale, and is ten
-        # times as fast where it chooses them by a small copy
+        # A palette quarters the file size. This method keeps rare colours, such as the ends of a heat map's scale, and
+        # is ten times faster on a small copy.
         small = sheet.resize((sheet.width // 4, sheet.height // 4), Image.Resampling.NEAREST)
-        kept = [part for color in COLORS for part in color_of_band(color)]  # pale: one would be taken for another
+        kept = [part for color in COLORS for part in color_of_band(color)]  # pale, so easily merged with others
         palette = small.quantize(256 - len(COLORS), Image.Quantize.MAXCOVERAGE, kmeans=1)
         palette.putpalette((palette.getpalette() or []) + kept)
         sheet.quantize(palette=palette, dither=Image.Dither.NONE).save(part, "PNG")

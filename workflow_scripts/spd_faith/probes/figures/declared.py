@@ -1,4 +1,4 @@
-"""What figures a probe has: how each is drawn from the tables of one model."""
+"""The declaration of a probe's figures: how each is drawn from the tables of one model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from spd_faith.probes.probe import Probe
 from spd_faith.probes.sample_values import sample_values
 
 TASK = "describe"
-"""Whose answers are drawn where a figure is of the answers to one question."""
+"""The task whose answers are drawn in figures of a single question."""
 
 Draw = Callable[[], Figure]
 
 
 @dataclass(frozen=True, eq=False)
 class ModelResults:
-    """What the figures of one model are drawn from."""
+    """The data behind the figures of one model."""
 
     model: str
     """Its name in the titles."""
@@ -34,19 +34,19 @@ class ModelResults:
     groups: pd.DataFrame
     """Rows of PROBE_GROUPS."""
     contrasts: pd.DataFrame
-    """Rows of PROBE_CONTRASTS; none where no probe is contrasted."""
+    """Rows of PROBE_CONTRASTS; empty if no probe is contrasted."""
     sample_id: str | None = None
-    """Whose answer is drawn by itself; None: the first that was measured."""
+    """The sample whose answer gets its own figure; None: the first measured one."""
 
 
 @dataclass(frozen=True, eq=False)
 class ProbeResults:
-    """What the figures of one probe are drawn from; its table is read once, when the first of them is."""
+    """The data behind the figures of one probe; its table is read once, for the first figure."""
 
     of: ModelResults
     probe: type[Probe]
     read: Callable[[Path, pa.Schema], pa.Table] | None = None
-    """Reads what the figures need of a large table; None: all of it."""
+    """Reads the part of a large table that the figures need; None: all of it."""
 
     @property
     def path(self) -> Path:
@@ -58,7 +58,7 @@ class ProbeResults:
 
     @cached_property
     def values(self) -> pd.DataFrame:
-        """The `sample_values` of what the probe contrasts."""
+        """The `sample_values` of the probe's contrasted measures."""
         return sample_values(self.table, self.probe.contrasted)
 
 
@@ -72,12 +72,12 @@ def _no_pages(*of: object) -> dict[str, Drawing]:
 
 @dataclass(frozen=True)
 class ProbeFigures:
-    """What draws each figure of a probe, by the figure's name, which is that of its files."""
+    """Functions that draw each figure of a probe, by the figure's name, which is also its file name."""
 
     of_model: Callable[[ProbeResults], Mapping[str, Draw]] = _none
     of_contrast: Callable[[ProbeResults, Contrast], Mapping[str, Draw]] = _none
-    """Once per contrast, whose name is added to the figure's."""
+    """Called once per contrast, whose name is added to the figure's."""
     of_answers: Callable[[ProbeResults], Mapping[str, Drawing]] = _no_pages
-    """Pages about single answers, which stand last."""
+    """Pages about single answers, drawn last."""
     read: Callable[[Path, pa.Schema], pa.Table] | None = None
-    """Reads what the figures need of the probe's table, where that is large; None: all of it."""
+    """Reads the part of the probe's table that the figures need, if it is large; None: all of it."""

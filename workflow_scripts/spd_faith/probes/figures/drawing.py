@@ -1,4 +1,4 @@
-"""What all figures share: sizes, colours that colour-blind readers tell apart, bands, and how they are saved."""
+"""Common parts of all figures: sizes, a colour-blind safe palette, bands, and saving."""
 
 import glob
 import unicodedata
@@ -32,7 +32,7 @@ _STYLE = Path(__file__).with_name("style.mplstyle")
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 GREY = "#777777"
 COLORS = (BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE, GREY)
-INTERVAL = "95% interval of the mean"  # what bands and whiskers are, unless a figure says otherwise
+INTERVAL = "95% interval of the mean"  # meaning of bands and whiskers, unless a figure says otherwise
 _FONTS_OF_SCRIPTS = (  # that DejaVu Sans lacks: Chinese, Japanese, Korean; Indian; Thai; emoji
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -47,11 +47,11 @@ _FONTS_OF_SCRIPTS = (  # that DejaVu Sans lacks: Chinese, Japanese, Korean; Indi
     "Noto Sans Thai",
     "Noto Emoji",
 )
-_MOST_MARKED = 16  # points of a line that are marked
+_MAX_MARKED = 16  # points of a line with markers
 _BAND = 0.18  # opacity
 _QUICK = {"compress_level": 3}  # a third of the time of the default, for files 6% larger
 _TITLE = 50  # letters in a line of a figure's title
-_FEWEST = 3  # values that have an interval: of two it is 13 standard errors wide to either side, and hides all else
+_MIN_VALUES = 3  # values for an interval: with two it spans ±13 standard errors and hides everything else
 
 P = ParamSpec("P")
 LineStyle = str | tuple[int, tuple[float, ...]]
@@ -63,14 +63,14 @@ Drawing = Callable[[], Iterator[Figure]]
 
 @cache
 def _fonts() -> list[str]:
-    """The style's font, and those of this machine for letters that it lacks."""
+    """The style's font, and installed fonts for letters that it does not have."""
     installed = {font.name for font in fontManager.ttflist}
     return ["DejaVu Sans", *(name for name in _FONTS_OF_SCRIPTS if name in installed)]
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The project's style, whatever the caller's is. A letter that no font has is a box, and no warning."""
+    """Use the project's style, whatever the caller's is. Letters without a font become boxes, without warning."""
     ours: list[Path | dict[str, Any]] = [_STYLE, {"font.family": _fonts()}]
     with matplotlib.style.context(ours, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -89,21 +89,21 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def without_layout(width: float, height: float, dots: int) -> Figure:
-    """A figure, in inches and pixels per inch, whose parts are placed one by one."""
-    return Figure(figsize=(width, height), dpi=dots, layout=cast(Any, "none"))  # a name that the stubs lack
+    """A figure (in inches and pixels per inch) without automatic layout."""
+    return Figure(figsize=(width, height), dpi=dots, layout=cast(Any, "none"))  # missing in the stubs
 
 
 @contextmanager
 def pdf_pages(path: Path) -> Iterator[Callable[[Figure], None]]:
-    """Yield a function that adds a figure to the PDF `path`, which is whole when the block ends."""
+    """Yield a function that adds a figure to the PDF `path`, which is complete when the block ends."""
     with style(), whole_file(path) as part, PdfPages(part, metadata={"CreationDate": None}) as pages:
-        yield pages.savefig  # in the style to the end: fonts are written when the file is closed
+        yield pages.savefig  # keep the style until the end: fonts are written when the file is closed
 
 
 def save(pages: Iterable[Figure], path: Path, also: Callable[[Figure], None] | None = None) -> None:
-    """Write the pages of a figure to `path` with .pdf added, and the first to .png, the others to _p02.png and so on.
+    """Write the pages of a figure to `path`.pdf, and as images to `path`.png, `path`_p02.png and so on.
 
-    The same figure gives the same bytes. `also` is given each page. Where a page cannot be drawn nothing is left.
+    The same figure gives the same bytes. `also` is called with each page. If a page cannot be drawn, no file is left.
     """
     stale = set(path.parent.glob(f"{glob.escape(path.name)}_p[0-9][0-9].png"))
     written = []
@@ -113,7 +113,7 @@ def save(pages: Iterable[Figure], path: Path, also: Callable[[Figure], None] | N
                 written.append(path.with_name(f"{path.name}.png" if number == 1 else f"{path.name}_p{number:02}.png"))
                 with whole_file(written[-1]) as part:
                     figure.savefig(part, format="png", metadata={"Software": None}, pil_kwargs=_QUICK)
-                # what was laid out once stays: it costs as much as drawing, twice where there is an engine to do it
+                # keep the layout: computing it again costs as much as drawing
                 with matplotlib.rc_context({"figure.constrained_layout.use": False}):
                     figure.set_layout_engine(None)
                 add(figure)
@@ -130,21 +130,21 @@ def save(pages: Iterable[Figure], path: Path, also: Callable[[Figure], None] | N
 
 
 def mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the first dimension, and the ends of its 95% interval by Student's t; nan is left out.
+    """Mean over the first dimension and the ends of its 95% interval (Student's t), ignoring nan.
 
-    nan where there is no value; the ends also where there are fewer than three.
+    The mean is nan without values, the ends are nan with fewer than three.
     """
     there = ~np.isnan(values)
     n = there.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(there, values, 0).sum(axis=0) / n
         deviation = np.sqrt(np.where(there, (values - mean) ** 2, 0).sum(axis=0) / (n - 1))
-        half = np.where(n >= _FEWEST, stdtrit(n - 1, 0.975) * deviation / np.sqrt(n), np.nan)
+        half = np.where(n >= _MIN_VALUES, stdtrit(n - 1, 0.975) * deviation / np.sqrt(n), np.nan)
     return mean, mean - half, mean + half
 
 
 def band(axes: Axes, x: np.ndarray, values: np.ndarray, color: str, label: str, line: LineStyle) -> None:
-    """Line of the means of `values` (samples × points) with its 95% interval."""
+    """Draw a line of the means of `values` (samples × points) with the 95% interval."""
     middle_and_band(axes, x, *mean_and_interval(values), color, label, line)
 
 
@@ -158,65 +158,65 @@ def middle_and_band(
     label: str,
     line: LineStyle,
 ) -> None:
-    marker = "o" if len(x) <= _MOST_MARKED else None
+    marker = "o" if len(x) <= _MAX_MARKED else None
     axes.plot(x, middle, linestyle=line, color=color, label=label, marker=marker)
     axes.fill_between(x, low, high, color=color, alpha=_BAND, linewidth=0)
 
 
 def bar_with_interval(axes: Axes, place: int, values: np.ndarray, color: str, width: float) -> None:
-    """The mean of some samples' values, and its interval as whiskers."""
+    """Draw the mean of the samples' values as a bar, with the interval as whiskers."""
     mean, low, _ = mean_and_interval(values)
     axes.bar(place, mean, yerr=mean - low, color=color, alpha=0.75, width=width, capsize=3)
 
 
 def color_of_band(color: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255, of a band of a colour on white."""
+    """The RGB value (0 to 255) of a band of this colour on white."""
     red, green, blue = (round(255 * (1 - _BAND * (1 - part))) for part in to_rgb(color))
     return red, green, blue
 
 
 def whole_numbers(axes: Axes, name: str = "layer", bins: int = 7) -> None:
-    """An x axis of whole numbers: layers, or steps of an answer."""
+    """Set up an x axis of whole numbers: layers, or steps of an answer."""
     axes.xaxis.set_major_locator(MaxNLocator(bins, integer=True, min_n_ticks=1))
     axes.set_xlabel(name)
 
 
 def say_empty(axes: Axes, why: str) -> None:
-    """In place of a plot for which there are no numbers."""
+    """Write a text in place of a plot without data."""
     axes.grid(visible=False)
     axes.set(xticks=[], yticks=[], xlabel="")
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY, wrap=True)
 
 
 def readable(text: str) -> str:
-    """On one line, without what cannot be drawn: control characters, and halves of surrogate pairs."""
+    """On one line, without characters that cannot be drawn: control characters and lone surrogates."""
     text = " ".join(text.split())
     return "".join({"Cc": "", "Cs": "\N{REPLACEMENT CHARACTER}"}.get(unicodedata.category(one), one) for one in text)
 
 
 def title_lines(lines: Iterable[str], width: float = COLUMN) -> str:
-    """The lines of a title, broken where they are too long for a figure so many inches wide."""
+    """The lines of a title, wrapped to a figure `width` inches wide."""
     return "\n".join(fill(readable(line), round(_TITLE * width / COLUMN)) for line in lines)
 
 
 def title(figure: Figure, *lines: str) -> None:
-    """The figure's title, lines too long for a column broken."""
+    """Set the figure's title, wrapped to a column."""
     figure.suptitle(title_lines(lines))
 
 
 def text_width(text: str, points: float, dots: int) -> float:
-    """In inches, of a line in the style's font on a figure of so many pixels per inch, which letters are fitted to."""
+    """In inches, of a line in the style's font on a figure with `dots` pixels per inch."""
     width, _, _ = _renderer(dots).get_text_width_height_descent(text, FontProperties(size=points), ismath=False)
     return float(width) / dots
 
 
 @cache
 def _renderer(dots: int) -> Any:
-    return cast(Any, RendererAgg)(1, 1, dots)  # has no types
+    return cast(Any, RendererAgg)(1, 1, dots)  # untyped
 
 
 def legend_below(figure: Figure, axes: Iterable[Axes], columns: int, interval: str | None = None) -> None:
-    """One legend under all panels, of the labels in any of them and of what the bands and whiskers are."""
+    """Draw one legend under all panels, with the labels of all of them and the meaning of bands and whiskers."""
     found: dict[str, Artist] = {}
     for one in axes:
         for handle, label in zip(*one.get_legend_handles_labels(), strict=True):

@@ -1,4 +1,4 @@
-"""The figure of a contrast: every measure's effect size, by layer."""
+"""The figure of a contrast: the effect size of every measure by layer."""
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,9 @@ _MISSING = "#BBBBBB"
 
 @styled
 def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Figure:
-    """Hedges' g of each measure by layer as heat maps, with a dot where the difference is a discovery.
+    """Hedges' g of each measure by layer as heat maps, with a dot for each discovery.
 
-    `contrasts` are rows of PROBE_CONTRASTS. A panel for each of the compared answers; a measure of both is in both.
+    `contrasts` has rows of PROBE_CONTRASTS. Each compared answer has a panel; a measure of two answers is in both.
     """
     rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] != ANSWER_LENGTH)]
     rows = rows[rows["layer"].notna() & rows["hedges_g"].notna()].fillna({"task": ""})
@@ -34,7 +34,8 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
     for axes, task in zip(panels, contrast.tasks, strict=True):
         image = _draw_effects(axes, rows[rows["task"].isin((task, ""))], lines)
         axes.set_title(task)
-    panels[0].set_yticks(range(len(lines)), [measure.replace("_", " ") for _, measure in lines], fontsize=6.5)
+    names = [measure.replace("_", " ").replace("picture", "image") for _, measure in lines]
+    panels[0].set_yticks(range(len(lines)), names, fontsize=6.5)
     for probe in lines.unique("probe"):
         (places,) = np.nonzero(lines.get_level_values("probe") == probe)
         for axes in panels:
@@ -44,7 +45,7 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
     bar = figure.colorbar(image, ax=panels, extend="both", location="bottom", fraction=0.04, pad=0.02, aspect=30)
     group, reference = rows["n_group"].max(), rows["n_reference"].max()
     compared = f"{contrast.group} (n = {group}) − {contrast.reference} (n = {reference})"
-    tested = f"a dot: FDR ≤ {DISCOVERY:.0%}" if rows["q_value"].notna().any() else "not tested, groups too small"
+    tested = f"dot: FDR ≤ {DISCOVERY:.0%}" if rows["q_value"].notna().any() else "not tested: groups too small"
     figure.supxlabel(f"Hedges' g of {compared};\n{tested}; grey: no value", size=bar.ax.xaxis.label.get_fontsize())
     return figure
 

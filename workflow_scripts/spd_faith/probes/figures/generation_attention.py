@@ -36,22 +36,22 @@ from spd_faith.probes.figures.drawing import (
 )
 
 SEGMENTS: dict[str, tuple[str, str, LineStyle]] = {  # of the prompt and the answer so far; name, colour, line
-    "picture_1": ("picture 1, or merged", BLUE, "-"),
-    "picture_2": ("picture 2", SKY, "--"),
+    "picture_1": ("image 1, or merged", BLUE, "-"),
+    "picture_2": ("image 2", SKY, "--"),
     "user": ("user's text", ORANGE, "-."),
     "answer": ("answer so far", GREEN, ":"),
     "system": ("system", PURPLE, (0, (4, 1, 1, 1, 1, 1))),
     "sink": ("first token", GREY, (0, (1, 2))),
 }
-_LEAST_REACHED = 0.25  # of the answers must reach a step that is drawn
-_MOST_LAYERS = 12  # of one sample that have a panel
-_MOST_STEPS = 150  # of one sample that are drawn one by one
+_MIN_REACHED = 0.25  # of the answers must reach a step for it to be drawn
+_MAX_LAYERS = 12  # panels per sample
+_MAX_STEPS = 150  # per sample before neighbours are averaged
 NO_ANSWERS = "no measured answers"
 
 
 def read_steps(path: Path, schema: pa.Schema, task: str) -> pa.Table:
-    """Of a table of the probe, which has that schema, what these figures need: half the memory of all columns."""
-    read_table(path, schema, columns=["layer"])  # refuses another kind of table
+    """The columns that these figures need from a table of the probe, at half the memory of all columns."""
+    read_table(path, schema, columns=["layer"])  # checks the schema
     columns = ["sample_id", "task", "layer", "token", *SEGMENTS]
     return pq.read_table(path, columns=columns, filters=[("task", "==", task)])
 
@@ -65,10 +65,10 @@ def _answers(table: pa.Table, task: str) -> int:
 
 
 def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Mean shares of SEGMENTS by `keys`, for the steps that enough answers reach."""
+    """Mean fractions of SEGMENTS by `keys`, for the steps that enough answers reach."""
     answers, table = _answers(table, task), _measured(table, task)
     reached = table.group_by(["token"]).aggregate([("sample_id", "count_distinct")])
-    enough = reached.filter(pc.field("sample_id_count_distinct") >= _LEAST_REACHED * answers)["token"]
+    enough = reached.filter(pc.field("sample_id_count_distinct") >= _MIN_REACHED * answers)["token"]
     table = table.filter(pc.is_in(table["token"], enough.combine_chunks()))
     means = table.group_by(list(keys)).aggregate([(name, "mean") for name in SEGMENTS])
     return means.rename_columns({f"{name}_mean": name for name in SEGMENTS}).to_pandas()
@@ -76,19 +76,18 @@ def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
 
 @styled
 def attention_by_step(tables: Mapping[str, pa.Table], task: str) -> Figure:
-    """Where each model looks at each token of its answers, averaged over layers: a panel per model.
+    """Where each model attends at each token of its answers, averaged over layers: a panel per model.
 
-    `tables` are the probe's by model. Steps that fewer than a quarter of the answers reach are
-    left out.
+    `tables` has the probe's tables by model. Steps that fewer than a quarter of the answers reach are left out.
     """
     figure = Figure(figsize=(COLUMN, 1.25 + 1.35 * len(tables)))
     title(figure, f"attention by step of the answer ({task})", "mean of layers and heads")
     panels = figure.subplots(len(tables), squeeze=False, sharey=True)[:, 0]
     for axes, (model, table) in zip(panels, tables.items(), strict=True):
         axes.set_title(f"{model} (n = {_answers(table, task)})")
-        axes.set_ylabel("share of attention")
+        axes.set_ylabel("fraction of attention")
         _draw_steps(axes, _by_step(table, task, ("sample_id", "token")))
-    panels[0].set_ylim(bottom=0)  # of all panels, and only now: it ends their scaling
+    panels[0].set_ylim(bottom=0)  # of all panels, and only now, because it ends autoscaling
     legend_below(figure, panels, columns=2, interval=INTERVAL)
     return figure
 
@@ -125,25 +124,27 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
             axes.yaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
         else:
-            why = NO_ANSWERS if means.empty else "merged with picture 1"
+            why = NO_ANSWERS if means.empty else "merged with image 1"
             axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY)
     for axes in panels[-1]:
         axes.set_xlabel("step")
     for axes in panels[:, 0]:
         axes.set_ylabel("layer")
     if images:
-        figure.colorbar(images[0], ax=panels, label="share of attention", location="bottom", fraction=0.05, aspect=40)
+        figure.colorbar(
+            images[0], ax=panels, label="fraction of attention", location="bottom", fraction=0.05, aspect=40
+        )
     return figure
 
 
 @styled
 def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) -> Figure:
-    """Where one answer looks, step after step: a panel per layer, of up to twelve layers evenly spaced."""
+    """Where one answer attends at each step: a panel per layer, for up to twelve evenly spaced layers."""
     table = _measured(table, task)
     rows = table.filter(pc.field("sample_id") == sample_id).to_pandas()
     layers = np.sort(rows["layer"].unique()).astype(int)
-    if len(layers) > _MOST_LAYERS:
-        layers = layers[np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)]
+    if len(layers) > _MAX_LAYERS:
+        layers = layers[np.linspace(0, len(layers) - 1, _MAX_LAYERS).round().astype(int)]
     columns = min(2 if len(layers) <= 4 else 3, max(1, len(layers)))
     lines = max(1, -(-len(layers) // columns))
     figure = Figure(figsize=(COLUMN, 1.1 + 1.1 * lines))
@@ -154,11 +155,13 @@ def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) 
     for axes, layer in zip(panels.flat, layers, strict=False):
         of_layer = rows[rows["layer"] == layer].sort_values("token")
         segments = [name for name in SEGMENTS if of_layer[name].notna().any()]
-        shares, together = _means_of_neighbours(of_layer[segments].to_numpy(float))
+        fractions, together = _means_of_neighbours(of_layer[segments].to_numpy(float))
         names, colors, _ = zip(*(SEGMENTS[name] for name in segments), strict=True)
-        # each step is as wide as the others, a single one too
-        steps = np.append(np.arange(len(shares)) * together, len(of_layer)) - 0.5
-        axes.stackplot(steps, np.vstack([shares, shares[-1]]).T, labels=names, colors=colors, step="post", linewidth=0)
+        # every step has the same width, even a single one
+        steps = np.append(np.arange(len(fractions)) * together, len(of_layer)) - 0.5
+        axes.stackplot(
+            steps, np.vstack([fractions, fractions[-1]]).T, labels=names, colors=colors, step="post", linewidth=0
+        )
         axes.set_title(f"layer {layer}")
         axes.set(xlim=(steps[0], steps[-1]), ylim=(0, 1))
         axes.grid(visible=False)
@@ -169,17 +172,17 @@ def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) 
         for axes in panels[-1]:
             axes.set_xlabel("step" if together == 1 else f"step (means of {together})")
         for axes in panels[:, 0]:
-            axes.set_ylabel("share of attention")
+            axes.set_ylabel("fraction of attention")
     legend_below(figure, panels.flat, columns=3)
     return figure
 
 
-def _means_of_neighbours(shares: np.ndarray) -> tuple[np.ndarray, int]:
-    """Of steps × segments means of so many steps as make no more than can be seen apart, and how many those are."""
-    together = -(-len(shares) // _MOST_STEPS)
-    starts = np.arange(0, len(shares), together)
-    counts = np.diff(np.append(starts, len(shares)))
-    return np.add.reduceat(shares, starts) / counts[:, None], together
+def _means_of_neighbours(fractions: np.ndarray) -> tuple[np.ndarray, int]:
+    """Means over neighbouring steps (steps × segments), so that each is visible, and the number of steps per mean."""
+    together = -(-len(fractions) // _MAX_STEPS)
+    starts = np.arange(0, len(fractions), together)
+    counts = np.diff(np.append(starts, len(fractions)))
+    return np.add.reduceat(fractions, starts) / counts[:, None], together
 
 
 def _of_model(results: ProbeResults) -> dict[str, Draw]:
@@ -193,10 +196,10 @@ def _of_model(results: ProbeResults) -> dict[str, Draw]:
 
 
 def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:
-    """The named sample, or the first with a measured answer, or else the first."""
+    """The named sample, else the first with a measured answer, else the first."""
     if sample_id is not None:
         if sample_id not in attention["sample_id"].unique().to_pylist():
-            raise UserError(f"--sample-id {sample_id}: not among the probed samples")
+            raise UserError(f"--sample-id {sample_id}: this sample was not probed")
         return sample_id
     measured = attention.filter(~pc.field("layer").is_null())
     probed = (measured if len(measured) else attention)["sample_id"].unique()

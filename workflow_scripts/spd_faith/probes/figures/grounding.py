@@ -37,9 +37,9 @@ NO_WORDS = "no content words"
 
 @styled
 def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
-    """Density of attention on the true boxes beside the baselines', its ratio to each, and the same of the maps.
+    """Density of attention on true and baseline boxes, their ratios, and the same for the token activation maps.
 
-    `values` are `sample_values` of the probe. A density of 1 is that of all image tokens.
+    `values` are `sample_values` of the probe. A density of 1 is the mean of all image tokens.
     """
     measures = mean_over_tasks(values, [task])
     figure = Figure(figsize=(COLUMN, 4))
@@ -54,7 +54,7 @@ def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
     maps.set_title("TAM")
     maps.set_ylabel("density on boxes")
     maxima.set_title("TAM: maximum\nin a true box")
-    maxima.set_ylabel("share of tokens")
+    maxima.set_ylabel("fraction of tokens")
     _draw_densities(densities, measures)
     _draw_ratios(ratios, measures)
     _draw_maps(maps, measures)
@@ -64,7 +64,7 @@ def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
 
 
 def _known(measures: dict[str, pd.DataFrame], name: str) -> pd.DataFrame | None:
-    """samples × layers of a measure, without layers where it has no number; None where it has none at all."""
+    """samples × layers of a measure, without its empty layers; None if it has no numbers at all."""
     if name not in measures:
         return None
     values = measures[name].dropna(axis=1, how="all")
@@ -98,7 +98,7 @@ def _finish(axes: Axes) -> None:
 
 
 def _draw_maps(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
-    """Bars of the last layer, the only one that has maps."""
+    """Bars of the last layer, the only one with maps."""
     known = {
         boxes: values.iloc[:, -1].dropna().to_numpy(float)
         for boxes in _BOXES

@@ -18,7 +18,7 @@ _PANELS = {  # title, label of the y axis
     "score": ("score, as published", "score"),
 }
 _FORMS = {"simple": "", "relative": "", "original": ", nats"}
-_LACKING = dict.fromkeys(("icr_original", "icr_original_divergence"), "no values: answers\nof under 20 tokens")
+_EMPTY_TEXTS = dict.fromkeys(("icr_original", "icr_original_divergence"), "no values: answers\nof under 20 tokens")
 
 
 @styled
@@ -39,7 +39,7 @@ def hidden_similarity(model: str, values: pd.DataFrame, groups: pd.DataFrame, co
     title(figure, model, "“the same?” beside “different?”", f"{contrast.group} against {contrast.reference}")
     panels = figure.subplots(5, 2)
     for axes, (measure, (name, label)) in zip(panels.flat, named.items(), strict=True):
-        draw_by_layer(axes, measures.get(measure), both, lacking=_LACKING.get(measure, NO_VALUES))
+        draw_by_layer(axes, measures.get(measure), both, empty_text=_EMPTY_TEXTS.get(measure, NO_VALUES))
         axes.set_title(name)
         axes.set_ylabel(label)
     legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
@@ -52,7 +52,7 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
     figure = Figure(figsize=(COLUMN, 4.3))
-    title(figure, model, "similarity and divergence of the two answers", "means of layers; a point is a sample")
+    title(figure, model, "similarity and divergence of the two answers", "means over layers; a point is a sample")
     scatter, histogram = figure.subplots(2, 1, height_ratios=(3, 2))
     points = {
         group: pd.DataFrame({name: frame.mean(axis=1) for name, frame in measures.items()}).reindex(group.sample_ids)
@@ -70,16 +70,14 @@ def similarity_and_divergence(model: str, values: pd.DataFrame, groups: pd.DataF
             one["icr_simple_divergence"], one["cosine"], s=13, marker=marker, color=group.color, alpha=0.6,
             linewidth=0, label=group.label,
         )  # fmt: skip
-        if len(one):  # of no samples a line along 0
+        if len(one):  # without samples it would be a line along 0
             histogram.hist(one["score"].dropna(), bins, color=group.color, histtype="step", linestyle=group.line)
             histogram.hist(one["score"].dropna(), bins, color=group.color, alpha=0.25)
     scatter.set_xscale("log")
     scatter.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
     scatter.xaxis.set_major_formatter("{x:g}")
     scatter.xaxis.set_minor_formatter(NullFormatter())
-    scatter.axvline(
-        1, color=GREY, linewidth=0.8, linestyle=":", label="divergence 1: from here on a layer's score is 0"
-    )
+    scatter.axvline(1, color=GREY, linewidth=0.8, linestyle=":", label="divergence 1: beyond it a layer's score is 0")
     scatter.set(xlabel="ICR divergence (simple)", ylabel="cosine of mean answer states")
     histogram.yaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
     histogram.set(xlabel="score = cosine × (1 − min(divergence, 1))", ylabel="samples")

@@ -24,7 +24,7 @@ _CHANGES = (("change", "L2 change"), ("relative", "relative L2 change"), ("cosin
 
 @styled
 def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contrast: Contrast) -> Figure:
-    """How far each half of each layer moves the answer states, by group, and the KL divergence of the two halves.
+    """How far the two halves of each layer move the answer states, by group, and the KL divergence between the halves.
 
     `values` are `sample_values` of the probe, `groups` rows of PROBE_GROUPS.
     """
@@ -32,7 +32,7 @@ def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contra
     both = probed_groups(groups, contrast, values.index)
     figure = Figure(figsize=(COLUMN, 5.6))
     title(figure, model, "change by each half of a layer", f"{contrast.group} against {contrast.reference}")
-    panels = figure.subplots(4, 2, width_ratios=(5, 6))  # names of groups under the bars
+    panels = figure.subplots(4, 2, width_ratios=(5, 6))  # room for group names under the bars
     for column, (part, part_name) in enumerate(_PARTS):
         panels[0, column].set_title(part_name)
         for row, (change, change_name) in enumerate(_CHANGES):

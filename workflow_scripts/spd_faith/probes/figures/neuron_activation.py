@@ -27,10 +27,10 @@ _MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "activ
 def neuron_activation(
     model: str, values: pd.DataFrame, groups: pd.DataFrame, contrast: Contrast, contrasts: pd.DataFrame
 ) -> Figure:
-    """Share of active neurons by layer and group, and the groups' difference within strata.
+    """Fraction of active neurons by layer and group, and the groups' difference within strata.
 
-    `values` are `sample_values` of the probe; `groups` rows of PROBE_GROUPS, `contrasts` the
-    probe's rows of PROBE_CONTRASTS.
+    `values` are `sample_values` of the probe, `groups` rows of PROBE_GROUPS, `contrasts` the probe's rows of
+    PROBE_CONTRASTS.
     """
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
@@ -41,7 +41,7 @@ def neuron_activation(
     for (left, right), (measure, name) in zip(panels, _MEASURES, strict=True):
         draw_by_layer(left, measures.get(measure), both)
         left.set_title(name)
-        left.set_ylabel("share of neurons")
+        left.set_ylabel("fraction of neurons")
         _draw_difference(right, rows[(rows["measure"] == measure) & rows["difference"].notna()], contrast.tasks)
         right.set_title("difference within strata")
     legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
@@ -49,7 +49,7 @@ def neuron_activation(
 
 
 def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> None:
-    """Bars by layer, one for each answer; full where the difference is a discovery."""
+    """Bars by layer, one per answer; filled if the difference is a discovery."""
     if rows.empty:
         say_empty(axes, "no two groups\nto compare")
         return
@@ -63,7 +63,7 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
         ):
             some = of_task[which]
             places = some["layer"] + (number - (len(tasks) - 1) / 2) * width
-            if len(some):  # no bars would have another colour in the legend
+            if len(some):  # without bars the legend would show another colour
                 axes.bar(
                     places,
                     some["difference"],

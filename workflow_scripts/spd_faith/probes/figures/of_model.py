@@ -1,4 +1,4 @@
-"""All figures of a model's probes: what draws each, and how they are written."""
+"""All figures of a model's probes: how they are drawn and written."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,19 +19,21 @@ from spd_faith.probes.probe import Probe
 
 CONTACT_SHEET = "contact_sheet.png"
 NOT_DRAWN = "not_drawn.txt"
-"""Lists the figures that could not be drawn, each with its reason; not there where all were."""
+"""Lists the figures that could not be drawn, each with its reason; absent if all were drawn."""
 
 log = logging.getLogger(__name__)
 
 
 def all_drawings(results: ModelResults, probes: Iterable[type[Probe]]) -> dict[str, Drawing]:
-    """What draws each figure of the probes, by the figure's name.
+    """Functions that draw each figure of the probes, by the figure's name.
 
-    Raises `UserError` where a table is missing or of another kind, or the sample that is named was not probed.
+    Raises `UserError` if a table is missing or has another schema, or if the named sample was not probed.
     """
     chosen = list(probes)
     for probe in chosen:
-        read_table(probe.path_in(results.probes), probe.schema, columns=["sample_id"])  # before the first is drawn
+        read_table(
+            probe.path_in(results.probes), probe.schema, columns=["sample_id"]
+        )  # fail before the first figure is drawn
     sources = [
         (figures, ProbeResults(results, probe, figures.read)) for probe in chosen if (figures := probe.figures())
     ]
@@ -61,7 +63,7 @@ def write_figures(
     advance: Callable[[int], Any],
     also: Callable[[Figure], None] | None = None,
 ) -> dict[str, str]:
-    """Write the figures as `write_each`, contact_sheet.png of all, and a list of those that could not be drawn."""
+    """Write the figures (`write_each`), contact_sheet.png with all of them, and a list of those that failed."""
     failures = write_each(drawings, folder, advance, also)
     drawn = [folder / f"{name}.png" for name in drawings if name not in failures]
     write_contact_sheet(drawn, folder / CONTACT_SHEET, [f"{name} was not drawn" for name in failures])
@@ -77,10 +79,10 @@ def write_each(
     advance: Callable[[int], Any],
     also: Callable[[Figure], None] | None = None,
 ) -> dict[str, str]:
-    """Write each figure as PDF and PNG under its name; `advance` gets 1 for each, `also` each page.
+    """Write each figure as PDF and PNG under its name; `advance` gets 1 for each figure, `also` each page.
 
-    A figure that cannot be drawn costs no other: it is logged, and returned with its reason. Raises `UserError` where
-    not one could be drawn; what cannot be written, such as on a full disk, is raised as it is.
+    A figure that cannot be drawn does not stop the others: it is logged and returned with its reason. Raises
+    `UserError` if none could be drawn; write errors, such as a full disk, are raised unchanged.
     """
     failures = {}
     for name, draw in drawings.items():
@@ -88,10 +90,10 @@ def write_each(
             save(draw(), folder / name, also)
         except (OSError, UserError):
             raise
-        except Exception as error:  # of whatever kind: the others do not depend on it
+        except Exception as error:  # any kind: the other figures do not depend on it
             log.exception("%s was not drawn:", name)
             failures[name] = " ".join(f"{type(error).__name__}: {error}".split())
         advance(1)
     if len(failures) == len(drawings):
-        raise UserError(f"{folder}: not one of {len(drawings)} figures could be drawn; the log above says why")
+        raise UserError(f"{folder}: none of {len(drawings)} figures could be drawn; see the log above")
     return failures

@@ -1,4 +1,4 @@
-"""Figures of the probe `token_activation_map`: which answers have overlays, and what draws each, from the tables."""
+"""Figures of the probe `token_activation_map`: choose the answers and draw their overlays from the tables."""
 
 import logging
 import re
@@ -25,8 +25,8 @@ from spd_faith.probes.overlays import MAX_PAGES, overlays, saved_rasters, saved_
 log = logging.getLogger(__name__)
 
 MAX_ANSWERS = 8
-"""Of which overlays are drawn unless samples are named: the first of so many splits."""
-_MOST_BYTES = 150  # of a file's name, which may have 255, with what is added to it
+"""Overlays drawn by default: the first answer of each split, for at most this many splits."""
+_MAX_BYTES = 150  # of a file name, which may have 255 including prefix and suffix
 
 
 def saved_overlays(
@@ -38,21 +38,21 @@ def saved_overlays(
     sample_ids: Sequence[str] | None = None,
     max_pages: int = MAX_PAGES,
 ) -> dict[str, Drawing]:
-    """What draws the maps of each answer to `task`, by the figure's name; the first of each split by default.
+    """Functions that draw the maps of each answer to `task`, by the figure's name; default: the first of each split.
 
-    `maps` is a table of the probe, which has that `schema`, in a folder that is named as the model. Empty where there
-    are no maps at all. Raises `UserError` for a sample that has none.
+    `maps` is a table of the probe with this `schema`, in a folder named after the model. Empty if there are no maps at
+    all. Raises `UserError` for a named sample without maps.
     """
     answers = read_table(maps, schema, columns=["sample_id", "task", "status"])
     rows = {row["sample_id"]: row for row in read_table(samples, SAMPLES).to_pylist()}
-    read_table(images, IMAGES, columns=["sample_id"])  # refuses another kind of table
+    read_table(images, IMAGES, columns=["sample_id"])  # checks the schema
     of_task = answers.filter(pc.field("task") == task)
     statuses = {row["sample_id"]: row["status"] for row in of_task.to_pylist()}
     chosen = sample_ids or _first_of_each_split(rows, statuses)
     for sample_id in chosen:
         if statuses.get(sample_id) != "ok" or sample_id not in rows:
             why = statuses.get(sample_id, "not probed")
-            raise UserError(f"{maps}: no maps of {sample_id}, {task}: {why}")
+            raise UserError(f"{maps}: no maps for {sample_id}, {task}: {why}")
     return {
         f"overlays_{task}_{_file_name(sample_id)}": partial(_draw, maps, rows[sample_id], images, task, max_pages)
         for sample_id in chosen
@@ -60,20 +60,20 @@ def saved_overlays(
 
 
 def _file_name(sample_id: str) -> str:
-    """Of letters, digits, dots and dashes; a long one keeps its beginning, and a checksum that is its own."""
+    """Letters, digits, dots and dashes; a long name keeps its beginning and gets a checksum."""
     name = re.sub(r"[^\w.-]", "_", sample_id)
-    return name if len(name.encode()) <= _MOST_BYTES else f"{name[:40]}_{sha256(sample_id)[:12]}"
+    return name if len(name.encode()) <= _MAX_BYTES else f"{name[:40]}_{sha256(sample_id)[:12]}"
 
 
 def _first_of_each_split(samples: Mapping[str, Mapping[str, Any]], statuses: Mapping[str, str]) -> list[str]:
-    """Of samples that have maps."""
+    """Of the samples that have maps."""
     firsts: dict[str, str] = {}
     for sample_id in sorted(statuses):
         if statuses[sample_id] == "ok" and sample_id in samples:
             firsts.setdefault(samples[sample_id]["split"], sample_id)
     if left_out := list(firsts)[MAX_ANSWERS:]:
         named = ", ".join(left_out[:5]) + ("…" if len(left_out) > 5 else "")
-        log.warning("no overlays of %d splits after the first %d: %s", len(left_out), MAX_ANSWERS, named)
+        log.warning("no overlays for %d splits after the first %d: %s", len(left_out), MAX_ANSWERS, named)
     return list(firsts.values())[:MAX_ANSWERS]
 
 
@@ -96,7 +96,7 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pa
 
 
 def _arrays(lists: "pa.ChunkedArray[Any]") -> Iterator[np.ndarray]:
-    """Each list of numbers, without an object for each number."""
+    """Each list of numbers, without creating an object per number."""
     chunk: Any  # a list array
     for chunk in lists.chunks:
         values, ends = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
@@ -107,7 +107,7 @@ def _arrays(lists: "pa.ChunkedArray[Any]") -> Iterator[np.ndarray]:
 def _of_answers(results: ProbeResults) -> dict[str, Drawing]:
     drawings = saved_overlays(results.path, results.probe.schema, results.of.samples, results.of.images, TASK)
     if not drawings:
-        log.warning("%s: no maps at all to draw; the table's column status says why", results.path)
+        log.warning("%s: no maps to draw; see the column status of the table", results.path)
     return drawings
 
 
