@@ -118,7 +118,7 @@ def test_a_judge_without_a_journal_says_what_it_needs(tmp_path):
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr
 
-    assert "paid is shown images: --images is required" in message()
+    assert "--images is required: the judge paid sees images" in message()
     assert "--journal is required" in message("--images", str(tmp_path / "images.parquet"))
 
 

@@ -213,7 +213,7 @@ def test_a_prompt_that_lacks_a_part_is_told(folder, old, new):
     path = folder / "judge_drf.txt"
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(
-        UserError, match=r"judge_drf\.txt: below a line ---- it must hold \$answer, \$cut, \$mark, \$truth"
+        UserError, match=r"judge_drf\.txt: the text below the line ---- must contain \$answer, \$cut, \$mark, \$truth"
     ):
         load_judge_prompts(folder)
 

@@ -412,7 +412,7 @@ def test_the_limit_is_for_all_models_of_a_dataset(judged):
 def test_an_endpoint_that_takes_no_form_is_told_after_few_questions(judged):
     write_answers(judged.folder, "model", [answers_of(0)] * 4)
     refusing = FaultServer(lambda request: status(400, "response_format is not supported"))
-    with refusing as server, pytest.raises(UserError, match="not one of 8 judgements was made"):
+    with refusing as server, pytest.raises(UserError, match="all 8 judgements failed"):
         judged.run(server)
     assert len(server.requests) == 8
 

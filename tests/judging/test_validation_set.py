@@ -192,13 +192,16 @@ def test_of_an_odd_number_the_greater_part_is_to_report_on(tmp_path: Path) -> No
     ("fault", "told"),
     [
         (changed(ITEM, "The cat left", "claims", 1, "quote"), ["drf-1.claims.1.quote", "not found", "The cat left"]),
-        (changed(ITEM, "The cup", "claims", 1, "quote"), ["drf-1.claims.1.quote", "after those of the claim before"]),
+        (changed(ITEM, "The cup", "claims", 1, "quote"), ["drf-1.claims.1.quote", "after those of the previous claim"]),
         (changed(ITEM, "", "claims", 1, "quote"), ["drf-1.claims.1.quote"]),
         (changed(ITEM, "consistent", "claims", 0, "label"), ["drf-1.claims.0.label", "faithful"]),
         (changed(ITEM, "invented", "claims", 1, "error_type"), ["drf-1.claims.1.error_type", "fabrication"]),
         (changed(ITEM, "minor", "claims", 1, "severity"), ["drf-1.claims.1.severity", "critical"]),
         (changed(ITEM, None, "claims", 1, "severity"), ["drf-1.claims.1.severity", "critical"]),
-        (changed(ITEM, "minor", "claims", 0, "severity"), ["drf-1.claims.0.severity", "none without an error type"]),
+        (
+            changed(ITEM, "minor", "claims", 0, "severity"),
+            ["drf-1.claims.0.severity", "no severity without an error type"],
+        ),
         (changed(ITEM, None, "claims", 1, "error_type"), ["drf-1.claims.1.error_type", "does not fit the label"]),
         (changed(ITEM, "fabrication", "claims", 0, "error_type"), ["drf-1.claims.0.error_type", "does not fit"]),
         (changed(ITEM, "colour", "truth", "differences", 0, "type"), ["drf-1.truth.differences.0.type", "color"]),
@@ -229,7 +232,7 @@ def test_a_fault_is_told_with_its_item(tmp_path: Path, fault: Any, told: list[st
 
 def test_all_faults_are_told_at_once_and_an_id_may_not_stand_twice(tmp_path: Path) -> None:
     path = write(tmp_path, ITEM, ITEM, changed(PAIR, "faithful", "claims", 0, "label"))
-    with pytest.raises(UserError, match=r"drf-1: the id stands more than once(.|\n)*cr-1\.claims\.0\.label"):
+    with pytest.raises(UserError, match=r"drf-1: the id is used more than once(.|\n)*cr-1\.claims\.0\.label"):
         load_validation_set(path)
 
 

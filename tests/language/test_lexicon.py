@@ -32,7 +32,7 @@ def test_scalars_are_words_whatever_they_are_in_yaml(tmp_path):
         ("ways: {}", "left", "missing key"),
         ("left: a\nways: {}", "left", "expected a list of words or phrases, found a phrase"),
         ("left: [a, a]", "left", "'a' is listed twice"),
-        ("left: [[a]]\nways: {}", "left", "found something else"),
+        ("left: [[a]]\nways: {}", "left", "found an entry of another kind"),
         ("left: [a b]", "left", "more than one word"),
         ("left: [A]", "left", "lower case"),
         ("left: []\nways: {up: [don’t]}", "ways.up", "plain apostrophes"),

@@ -136,7 +136,7 @@ def test_what_is_missing_is_told(results, monkeypatch):
     (few,) = needs(results, {"X_KEY": "secret"}, gpus=2)
     assert few == "local: requests 3 GPUs, but 2 are visible here."
     (disk,) = needs(results, {"X_KEY": "secret"}, gpus=3, free=1000)
-    assert disk.startswith("Disk: the tables need about 0.0 GB; 0.0 GB are free here.")
+    assert disk.startswith("Disk: the tables need about 0.0 GB; only 0.0 GB are free.")
 
 
 def test_a_model_that_is_done_needs_nothing(results):

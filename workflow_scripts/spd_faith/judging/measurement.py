@@ -1,4 +1,4 @@
-"""The rules judge held against answers labelled by hand (`validation_set`)."""
+"""Compares the rules judge with manually labelled answers (`validation_set`)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from spd_faith.parsing.verdicts import verdict
 
 
 def measure(items: Sequence[Item]) -> list[ComparedJudgements]:
-    """Each item as the rules judge it (first) and as it is labelled (second); an item is a unit of its own."""
+    """Compare the rules (first) with the labels (second) for each item; each item is its own cluster."""
     return [
         compare(
             item.id,
@@ -29,7 +29,7 @@ def measure(items: Sequence[Item]) -> list[ComparedJudgements]:
 
 
 def contents_only(comparison: ComparedJudgements) -> ComparedJudgements:
-    """A comparison for `cr` without the claim about the verdicts, which every judgement opens with."""
+    """A `cr` comparison without the claim about the verdicts, which is the first of every judgement."""
     first, second = (replace(one, claims=one.claims[1:]) for one in (comparison.first, comparison.second))
     pairs = tuple((i - 1, j - 1) for i, j in comparison.pairs if i and j)
     return replace(comparison, first=first, second=second, pairs=pairs)
