@@ -1,4 +1,4 @@
-"""CR claims of pairs of answers, worked by hand in consistency_answers.yaml, and what must hold for any two answers."""
+"""CR claims of the answers in consistency_answers.yaml, and properties that hold for any two answers."""
 
 import pytest
 from hypothesis import given, settings
@@ -27,13 +27,13 @@ def test_claims_of_pair(worked):
 
 
 @pytest.mark.parametrize("worked", PAIRS, ids=range(len(PAIRS)))
-def test_order_of_the_two_answers_changes_no_count(worked):
+def test_swapping_the_answers_keeps_the_counts(worked):
     same, different = answers(worked)
     one, other = judge_consistency(same, different), judge_consistency(different, same)
     assert sorted(claim.label for claim in one) == sorted(claim.label for claim in other)
 
 
-def test_wrapped_answers_make_the_claims_of_plain_ones():
+def test_wrapped_answers_have_the_claims_of_plain_ones():
     same, different = "No. The clock is missing.", "Yes. The clock was removed, the traffic_light moved."
     plain = judge_consistency(Answer(same, "differs"), Answer(different, "differs"))
     wrapped = judge_consistency(
@@ -44,7 +44,7 @@ def test_wrapped_answers_make_the_claims_of_plain_ones():
     assert [claim.text for claim in plain] == ["No", "The clock is missing", "the traffic_light moved"]
 
 
-def test_a_pair_of_claims_quotes_both_answers():
+def test_a_claim_in_both_answers_quotes_both():
     claims = judge_consistency(
         Answer("No. The car is gone.", "differs"), Answer("Yes. The car was removed.", "differs")
     )

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "judging_rules.md"
 
 
 def rows(*headings: str) -> list[list[str]]:
-    """Cells of the tables under the sections whose titles start so."""
+    """The cells of the tables in the sections whose titles start with `headings`."""
     sections = PAGE.read_text(encoding="utf-8").split("\n## ")
     lines = [line for section in sections if section.startswith(headings) for line in section.splitlines()]
     tables = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
@@ -30,7 +30,7 @@ REASONING = rows("What counts", "DRF")
 CONSISTENCY = rows("CR")
 
 
-def test_page_has_its_tables():
+def test_the_page_has_its_tables():
     assert len(REASONING) == 53
     assert len(CONSISTENCY) == 13
 

@@ -1,4 +1,4 @@
-"""The figures of docs/scale.md are those that the plan gives."""
+"""The figures in docs/scale.md match the plan."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def work(run: Run) -> dict[str, ModelWork]:
 
 
 def row(name: str) -> list[str]:
-    """The cells after the first of a table row."""
+    """The cells of a table row after the first."""
     (cells,) = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", PAGE, re.MULTILINE)
     return cells.split(" | ")
 
@@ -56,9 +56,9 @@ def test_dollars(scaled: Path) -> None:
     run = run_of(scaled, models=ENDPOINTS, judges=["gpt-4o"])
     answers = work(run)
     for name, one in answers.items():
-        told = row(name)
+        cells = row(name)
         prices = run.models[name].prices
-        assert told == (
+        assert cells == (
             [f"{prices.input:.2f}", f"{prices.output:.2f}", f"{one.usd:.2f}"] if prices else ["?", "?", "?"]
         )
     drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), PROMPTS, PAIRS))
