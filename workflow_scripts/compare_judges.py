@@ -21,7 +21,6 @@ def main() -> None:
         type=Path,
         nargs=2,
         required=True,
-        metavar="JUDGEMENTS",
         help="judgements/{judge}/{model}.parquet of the two judges",
     )
     parser.add_argument(

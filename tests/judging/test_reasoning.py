@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from judging.worked_answers import TRUTHS, labelled, load, parsed, sample, split
 
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 
@@ -117,7 +117,7 @@ ENDLESS = (
 def test_very_long_answers_are_judged_quickly(phrase):
     start = time.perf_counter()
     judge_reasoning(TRUTHS["multi"], phrase * (20_000 // len(phrase)), NO_LIST)
-    judge_consistency(Answer(phrase * (20_000 // len(phrase)), "same"), Answer(phrase, "same"))
+    judge_consistency(YesNoAnswer(phrase * (20_000 // len(phrase)), "same"), YesNoAnswer(phrase, "same"))
     assert time.perf_counter() - start < 5
 
 

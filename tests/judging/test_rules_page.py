@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from judging.worked_answers import labelled, parsed, sample
 
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.parsing.verdicts import verdict
 
@@ -44,5 +44,5 @@ def test_reasoning_rule(rule, true, answer, claims):
 
 @pytest.mark.parametrize(("rule", "same", "different", "claims"), CONSISTENCY, ids=[row[0] for row in CONSISTENCY])
 def test_consistency_rule(rule, same, different, claims):
-    answers = Answer(same, verdict(same, "same")), Answer(different, verdict(different, "different"))
+    answers = YesNoAnswer(same, verdict(same, "same")), YesNoAnswer(different, verdict(different, "different"))
     assert ", ".join(labelled(judge_consistency(*answers))) == claims

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.language.assertions import CLASHES, Assertion, Kind
+from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
 from spd_faith.language.reading import read_assertions
@@ -17,12 +17,12 @@ _OPENING = re.compile(r"\w[^.!?\n]*")
 _MAX_QUOTED = 200  # characters of an opening
 
 
-class Answer(NamedTuple):
+class YesNoAnswer(NamedTuple):
     text: str
     verdict: str | None  # differs, same, unclear; None if not parsed
 
 
-def judge_consistency(same: Answer, different: Answer) -> list[Claim]:
+def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim]:
     """The claim about the verdicts, followed by the claims about the contents in either answer.
 
     Claims are in the order of the answer to "the same?", then those only in the answer to "different?". A claim in both
@@ -41,7 +41,7 @@ def judge_consistency(same: Answer, different: Answer) -> list[Claim]:
     return claims + [Claim(said.text, "ambiguous") for j, said in enumerate(theirs) if j not in met]
 
 
-def judge_verdicts(same: Answer, different: Answer) -> Claim:
+def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
     """The claim that every pair of answers has: whether the verdicts agree."""
     openings = [_OPENING.search(readable(answer_of(answer.text))) for answer in (same, different)]
     opening = [match.group().strip()[:_MAX_QUOTED] if match else "" for match in openings]
@@ -74,32 +74,32 @@ def _without_shared(assertions: Sequence[Assertion]) -> list[Assertion]:
         if at is None:
             kept.append(said)
         else:
-            kept[at] = replace(said, kind=Kind.SAMENESS, change=DifferenceType.REMOVE, image=None)
+            kept[at] = replace(said, kind=AssertionKind.SAMENESS, change=DifferenceType.REMOVE, image=None)
     return kept
 
 
 def _in_one_alone(said: Assertion, whole: Assertion, stated: list[Assertion]) -> Assertion:
     """Turn a state into a removal or an addition if two adjacent lists name its object for one image only."""
-    if said.kind != Kind.STATE or said.image is None:
+    if said.kind != AssertionKind.STATE or said.image is None:
         return said
-    if any(a.kind == Kind.DIFFERENCE and a.shares_object(said) for a in stated):
+    if any(a.kind == AssertionKind.DIFFERENCE and a.shares_object(said) for a in stated):
         return said  # asserted explicitly elsewhere
     other = [a for a in stated if _is_beside(a, said)]
     if len(other) != 1 or max(len(whole.objects), len(other[0].objects)) < 2 or said.shares_object(other[0]):
         return said
-    return replace(said, kind=Kind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
+    return replace(said, kind=AssertionKind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
 
 
 def _is_beside(other: Assertion, said: Assertion) -> bool:
     """Whether two states are in adjacent clauses, one per image."""
-    are_apart = other.kind == Kind.STATE and {other.image, said.image} == {0, 1}
+    are_apart = other.kind == AssertionKind.STATE and {other.image, said.image} == {0, 1}
     return are_apart and abs(other.span.clause - said.span.clause) == 1
 
 
 def _in_both(earlier: Assertion, said: Assertion) -> bool:
     """Whether two bare states name the same object, one per image."""
     return (
-        earlier.kind == said.kind == Kind.STATE
+        earlier.kind == said.kind == AssertionKind.STATE
         and earlier.bare
         and said.bare
         and {earlier.image, said.image} == {0, 1}
@@ -134,7 +134,7 @@ def _relation(one: Assertion, other: Assertion) -> str | None:
 
 def _compare_with_whole(whole: Assertion, said: Assertion) -> str | None:
     """Compare a difference with "no object was removed" or "everything else is the same"."""
-    return "disagree" if said.kind == Kind.DIFFERENCE and whole.change in (None, said.change) else None
+    return "disagree" if said.kind == AssertionKind.DIFFERENCE and whole.change in (None, said.change) else None
 
 
 def _compare_differences(one: Assertion, other: Assertion) -> str | None:
@@ -189,14 +189,14 @@ def _compare_states(one: Assertion, other: Assertion) -> str | None:
     return "equal" if agreed else "disagree"
 
 
-_ORDER = (Kind.DIFFERENCE, Kind.SAMENESS, Kind.STATE)
+_ORDER = (AssertionKind.DIFFERENCE, AssertionKind.SAMENESS, AssertionKind.STATE)
 _COMPARE = {
-    (Kind.DIFFERENCE, Kind.DIFFERENCE): _compare_differences,
-    (Kind.DIFFERENCE, Kind.SAMENESS): _compare_difference_and_sameness,
-    (Kind.DIFFERENCE, Kind.STATE): _compare_difference_and_state,
-    (Kind.SAMENESS, Kind.SAMENESS): _compare_samenesses,
-    (Kind.SAMENESS, Kind.STATE): _compare_sameness_and_state,
-    (Kind.STATE, Kind.STATE): _compare_states,
+    (AssertionKind.DIFFERENCE, AssertionKind.DIFFERENCE): _compare_differences,
+    (AssertionKind.DIFFERENCE, AssertionKind.SAMENESS): _compare_difference_and_sameness,
+    (AssertionKind.DIFFERENCE, AssertionKind.STATE): _compare_difference_and_state,
+    (AssertionKind.SAMENESS, AssertionKind.SAMENESS): _compare_samenesses,
+    (AssertionKind.SAMENESS, AssertionKind.STATE): _compare_sameness_and_state,
+    (AssertionKind.STATE, AssertionKind.STATE): _compare_states,
 }
 """By the kinds of both assertions, in the order of `_ORDER`."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 from spd_faith.judging.validation_set import Item, ReasoningItem
@@ -44,7 +44,7 @@ def _by_rules(item: Item) -> list[Claim]:
         parsed = parse_response("describe", item.answer, failed=False)
         return judge_reasoning(item.truth.model_dump(), item.answer, parsed)
     texts = {"same": item.answer.same, "different": item.answer.different}
-    return judge_consistency(*(Answer(text, verdict(text, task)) for task, text in texts.items()))
+    return judge_consistency(*(YesNoAnswer(text, verdict(text, task)) for task, text in texts.items()))
 
 
 def _labelled(item: Item) -> SampleJudgement:

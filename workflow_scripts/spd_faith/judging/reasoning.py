@@ -7,8 +7,8 @@ from typing import Any
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.truth import PairTruth, Point, TrueDifference, is_off_place, read_truth
-from spd_faith.language.assertions import Assertion, Kind, colors_clash, first_said
+from spd_faith.judging.truth import Point, SampleTruth, TrueDifference, is_off_place, read_truth
+from spd_faith.language.assertions import Assertion, AssertionKind, colors_clash, first_said
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.folding import fold
@@ -51,7 +51,7 @@ def _entries(parsed: dict[str, Any]) -> list[Assertion]:
     if not parsed["has_structured_output"]:
         return []
     if not parsed["differences"] and not parsed["predicted_num"]:
-        return [Assertion("no differences", Kind.SAMENESS)]
+        return [Assertion("no differences", AssertionKind.SAMENESS)]
     return [_entry(number, entry) for number, entry in enumerate(parsed["differences"])]
 
 
@@ -63,21 +63,21 @@ def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
     change: Change | None = DifferenceType.named(entry["type"])
     if change is None and entry["raw_type"]:
         change = FurtherChange.OTHER
-    return Assertion(text, Kind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
+    return Assertion(text, AssertionKind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
 
 
-def _judge(assertions: list[Assertion], truth: PairTruth) -> list[Claim]:
+def _judge(assertions: list[Assertion], truth: SampleTruth) -> list[Claim]:
     differences = _Differences(truth)
-    asserted = [assertion for assertion in assertions if assertion.kind == Kind.DIFFERENCE]
+    asserted = [assertion for assertion in assertions if assertion.kind == AssertionKind.DIFFERENCE]
     claims = []
     for assertion in assertions:
         outcome: Outcome | None
         match assertion.kind:
-            case Kind.DIFFERENCE:
+            case AssertionKind.DIFFERENCE:
                 outcome = differences.label(assertion)
-            case Kind.STATE:
+            case AssertionKind.STATE:
                 outcome = _label_of_state(assertion, truth)
-            case Kind.SAMENESS:
+            case AssertionKind.SAMENESS:
                 outcome = _label_of_sameness(assertion, truth, asserted)
         if outcome:
             label, error_type = outcome
@@ -92,7 +92,7 @@ def _unfaithful(error_type: str) -> Outcome:
 class _Differences:
     """Labels the difference claims of an answer in order; each true difference matches at most one."""
 
-    def __init__(self, truth: PairTruth) -> None:
+    def __init__(self, truth: SampleTruth) -> None:
         self._truth = truth
         self._open = list(truth.differences)
         self._earlier: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
@@ -143,14 +143,14 @@ class _Differences:
         return "type_category_mismatch" if of_type else "fabrication"
 
 
-def _label_of_state(said: Assertion, truth: PairTruth) -> Outcome:
+def _label_of_state(said: Assertion, truth: SampleTruth) -> Outcome:
     known, error_type = truth.holds(said)
     if known is None:
         return _UNVERIFIABLE
     return _FAITHFUL if known else ("unfaithful", error_type)
 
 
-def _label_of_sameness(said: Assertion, truth: PairTruth, asserted: list[Assertion]) -> Outcome:
+def _label_of_sameness(said: Assertion, truth: SampleTruth, asserted: list[Assertion]) -> Outcome:
     """`asserted` are the differences in the answer, which "everything else is the same" excludes."""
     if not said.objects:
         excepted = asserted if said.rest else []
@@ -166,11 +166,11 @@ def _weight(outcome: Outcome) -> int:
     return {"unfaithful": 2, "unverifiable": 1}.get(outcome[0], 0)
 
 
-def _names(said: Assertion, true: TrueDifference, truth: PairTruth) -> bool:
+def _names(said: Assertion, true: TrueDifference, truth: SampleTruth) -> bool:
     return said.change in (None, true.type) and any(true in truth.of(name) for name in said.objects)
 
 
-def _label_of_unchanged(name: str, said: Assertion, truth: PairTruth) -> Outcome:
+def _label_of_unchanged(name: str, said: Assertion, truth: SampleTruth) -> Outcome:
     """Whether the object stays the same, in the stated respect if any."""
     changed, unchanged = truth.of(name), truth.still(name)
     if bool(changed) == bool(unchanged):  # unknown, or ambiguous between two objects of that name

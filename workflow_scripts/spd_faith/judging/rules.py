@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spd_faith.judging.answers import as_answers
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.judge import Judge, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
@@ -39,10 +39,10 @@ def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> l
     return list(Rules(as_answers("", samples, responses, parsed)).rows())
 
 
-def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[Answer, Answer]:
+def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[YesNoAnswer, YesNoAnswer]:
     """The answers to "the same?" and "different?" with their verdicts."""
     same, different = (
-        Answer(answers.responses[key]["response_text"], answers.parsed[key]["verdict"])
+        YesNoAnswer(answers.responses[key]["response_text"], answers.parsed[key]["verdict"])
         for key in ((sample_id, "same"), (sample_id, "different"))
     )
     return same, different

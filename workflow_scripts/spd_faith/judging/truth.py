@@ -4,7 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
-from spd_faith.language.assertions import NOTHING_SAID, Assertion, Kind, Values, colors_clash, first_said, same_name
+from spd_faith.language.assertions import (
+    NOTHING_SAID,
+    Assertion,
+    AssertionKind,
+    Values,
+    colors_clash,
+    first_said,
+    same_name,
+)
 from spd_faith.language.categories import canonical_category, meant_categories
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.words import words_of
@@ -51,7 +59,7 @@ Known = tuple[bool | None, str | None]  # whether something is true (None: unkno
 
 
 @dataclass(frozen=True)
-class PairTruth:
+class SampleTruth:
     """The true differences of a sample in a fixed order, and the positions of unchanged objects."""
 
     differences: tuple[TrueDifference, ...]
@@ -133,7 +141,7 @@ def is_off_place(place: str | None, centre: Point | None, moved: Point = (0.0, 0
     return any(distance > _MARGIN and further >= 0 for distance, further in sides)
 
 
-def read_truth(sample: dict[str, Any]) -> PairTruth:
+def read_truth(sample: dict[str, Any]) -> SampleTruth:
     """The truth of a row of `SAMPLES`. Colors come from the descriptions, places from the boxes.
 
     A description may also state other differences. Each difference uses its own description, else another one's.
@@ -153,7 +161,7 @@ def read_truth(sample: dict[str, Any]) -> PairTruth:
         differences.append(_with_kept_color(true))
     unchanged = _unchanged(sample, size)
     texts = " ".join([*unchanged, *(f"{row['category']} {row['description'] or ''}" for row, _ in rows)])
-    return PairTruth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
+    return SampleTruth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
 
 
 def _true_difference(row: dict[str, Any], size: tuple[int, int]) -> TrueDifference:
@@ -181,7 +189,7 @@ def _unchanged(sample: dict[str, Any], size: tuple[int, int]) -> dict[str, list[
 
 def _described(description: str | None) -> list[Assertion]:
     """The differences that a description states."""
-    return [assertion for assertion in read_assertions(description or "") if assertion.kind == Kind.DIFFERENCE]
+    return [assertion for assertion in read_assertions(description or "") if assertion.kind == AssertionKind.DIFFERENCE]
 
 
 def _describing(true: TrueDifference, described: list[Assertion]) -> Assertion | None:

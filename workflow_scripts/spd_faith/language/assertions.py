@@ -13,7 +13,7 @@ Values = tuple[str | None, str | None]  # in the first and in the second image; 
 NOTHING_SAID: Values = (None, None)
 
 
-class Kind(StrEnum):
+class AssertionKind(StrEnum):
     """What is asserted: a difference, that something stays the same, or the state of one image."""
 
     DIFFERENCE = "difference"
@@ -58,7 +58,7 @@ class Assertion:
     """
 
     text: str
-    kind: Kind
+    kind: AssertionKind
     objects: tuple[str, ...] = ()
     change: Change | None = None
     image: int | None = None
@@ -84,7 +84,7 @@ class Assertion:
 
     def of(self, name: str) -> "Assertion":
         """The assertion about one of its objects."""
-        if self.kind != Kind.STATE or len(self.objects) < 2:
+        if self.kind != AssertionKind.STATE or len(self.objects) < 2:
             return replace(self, objects=(name,))
         color = dict(self.adjectives).get(name)
         return replace(self, objects=(name,), colors=on_side(self.side, color), adjectives=())
@@ -95,7 +95,7 @@ class Assertion:
 
     @property
     def whole(self) -> bool:
-        return self.kind == Kind.SAMENESS and not self.objects
+        return self.kind == AssertionKind.SAMENESS and not self.objects
 
     @property
     def side(self) -> int:

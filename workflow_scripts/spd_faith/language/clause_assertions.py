@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.language.asserted_changes import asserted_changes, lost_objects
-from spd_faith.language.assertions import NOTHING_SAID, Assertion, Kind
+from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
 from spd_faith.language.attributes import by_image
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
@@ -135,7 +135,7 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
         context = context._replace(image=clause.image)
     draft = Assertion(
         text,
-        Kind.DIFFERENCE,
+        AssertionKind.DIFFERENCE,
         subjects.names,
         colors=by_image(text, clause.colors, clause.images, subjects.mentions),
         places=by_image(text, clause.places, clause.images, ()),
@@ -171,7 +171,7 @@ def _assertions(
 
 def _likewise(clause: ReadClause, draft: Assertion, context: Context) -> list[Assertion]:
     """The assertions of "so was the tv", "the bed too", "the giraffe did not"."""
-    earlier = [one for one in context.asserted if one.kind != Kind.STATE]
+    earlier = [one for one in context.asserted if one.kind != AssertionKind.STATE]
     if earlier and not clause.same and _is_too(clause):
         different = {one.change: one for one in earlier}.values()
         return [
@@ -193,8 +193,8 @@ def _is_too(clause: ReadClause) -> bool:
 
 def _opposite(draft: Assertion, earlier: Assertion, clause: ReadClause) -> Assertion | None:
     """`draft` as the opposite of what was asserted of other objects before."""
-    if earlier.kind == Kind.DIFFERENCE:  # "the zebra moved, the giraffe did not"
-        return replace(draft, kind=Kind.SAMENESS, change=earlier.change)
+    if earlier.kind == AssertionKind.DIFFERENCE:  # "the zebra moved, the giraffe did not"
+        return replace(draft, kind=AssertionKind.SAMENESS, change=earlier.change)
     return None if clause.same else draft  # "the table is the same, the vase is not"
 
 

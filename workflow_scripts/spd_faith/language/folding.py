@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
-from spd_faith.language.assertions import CLASHES, Assertion, Kind, Values, colors_clash, may_be_same, places_clash
+from spd_faith.language.assertions import (
+    CLASHES,
+    Assertion,
+    AssertionKind,
+    Values,
+    colors_clash,
+    may_be_same,
+    places_clash,
+)
 from spd_faith.language.change_kinds import Change
 from spd_faith.language.layout import quoted
 
@@ -21,7 +29,7 @@ def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -
     kept: list[Assertion] = []
     before: list[Assertion] = []
     for said in _without_headings(assertions):
-        is_change = said.kind == Kind.DIFFERENCE and said.change
+        is_change = said.kind == AssertionKind.DIFFERENCE and said.change
         if not is_change and any(said.repeats(earlier) for earlier in before):
             continue
         before.append(said)
@@ -36,14 +44,14 @@ def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -
 def _sums_up(said: Assertion, earlier: Assertion) -> bool:
     """Whether an assertion such as "so it did not change" only sums up the one before."""
     return (
-        earlier.kind == said.kind == Kind.SAMENESS
+        earlier.kind == said.kind == AssertionKind.SAMENESS
         and said.change is None
         and said.objects == earlier.objects != ()
         and said.span.clause - earlier.span.last_clause == 1
     )
 
 
-_Topic = tuple[Kind, Change | None]
+_Topic = tuple[AssertionKind, Change | None]
 
 
 def _without_headings(assertions: Sequence[Assertion]) -> list[Assertion]:
@@ -64,8 +72,10 @@ def _topics_of(said: Assertion, topics: dict[str, set[_Topic]]) -> set[_Topic]:
 def _is_only_heading(said: Assertion, topics: set[_Topic]) -> bool:
     if said.heading and topics:
         return True
-    is_vague = said.kind == Kind.DIFFERENCE and said.change is None
-    return is_vague and any(kind == Kind.STATE or (kind == Kind.DIFFERENCE and change) for kind, change in topics)
+    is_vague = said.kind == AssertionKind.DIFFERENCE and said.change is None
+    return is_vague and any(
+        kind == AssertionKind.STATE or (kind == AssertionKind.DIFFERENCE and change) for kind, change in topics
+    )
 
 
 def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
@@ -76,14 +86,14 @@ def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
         return False
     if earlier.kind == said.kind:
         return {earlier.image, said.image} == {0, 1} and _contrast(earlier, said) is not None
-    state, difference = (earlier, said) if earlier.kind == Kind.STATE else (said, earlier)
+    state, difference = (earlier, said) if earlier.kind == AssertionKind.STATE else (said, earlier)
     return _is_side(state, difference)
 
 
 def _may_join(earlier: Assertion, said: Assertion) -> bool:
     """Whether each assertion is about one object, outside headings: a state, and a state or a difference."""
     kinds = {earlier.kind, said.kind}
-    if Kind.STATE not in kinds or Kind.SAMENESS in kinds or earlier.heading or said.heading:
+    if AssertionKind.STATE not in kinds or AssertionKind.SAMENESS in kinds or earlier.heading or said.heading:
         return False
     return len(earlier.objects) == len(said.objects) == 1
 
@@ -108,11 +118,13 @@ def _contrast(earlier: Assertion, said: Assertion) -> _Topic | None:
     """The topic that results from two states of an object, one per image."""
     colors, places = _filled(earlier.colors, said.colors), _filled(earlier.places, said.places)
     if colors[0] and colors[1]:
-        return (Kind.DIFFERENCE if colors_clash(colors[0], colors[1]) else Kind.SAMENESS), DifferenceType.COLOR
+        return (
+            AssertionKind.DIFFERENCE if colors_clash(colors[0], colors[1]) else AssertionKind.SAMENESS
+        ), DifferenceType.COLOR
     are_apart = bool(places[0] and places[1] and places_clash(places[0], places[1]))
     if are_apart or (earlier.spot and said.spot and earlier.spot != said.spot):
-        return Kind.DIFFERENCE, DifferenceType.POSITION
-    return (Kind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
+        return AssertionKind.DIFFERENCE, DifferenceType.POSITION
+    return (AssertionKind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
 
 
 def _filled(known: Values, more: Values) -> Values:
@@ -120,7 +132,7 @@ def _filled(known: Values, more: Values) -> Values:
 
 
 def _joined(earlier: Assertion, said: Assertion, text: str) -> Assertion:
-    whole, part = (earlier, said) if earlier.kind == Kind.DIFFERENCE else (said, earlier)
+    whole, part = (earlier, said) if earlier.kind == AssertionKind.DIFFERENCE else (said, earlier)
     contrast = _contrast(earlier, said) if earlier.kind == said.kind else None
     kind, change = contrast or (whole.kind, whole.change)
     return replace(

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion, Kind
+from spd_faith.language.assertions import Assertion, AssertionKind
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
@@ -45,7 +45,7 @@ _NO_NAMES = (
 class Listing(NamedTuple):
     """What a list asserts of its objects."""
 
-    kind: Kind
+    kind: AssertionKind
     change: Change | None = None
 
 
@@ -55,10 +55,10 @@ def listing_of(heading: str) -> Listing | None:
     if find_images(heading) and not changes:
         return None
     if find_sameness(heading) or _SIMILARITIES.search(heading):
-        return Listing(Kind.SAMENESS)
+        return Listing(AssertionKind.SAMENESS)
     if len(changes) == 1:
-        return Listing(Kind.DIFFERENCE, changes.pop())
-    return Listing(Kind.DIFFERENCE) if _DIFFERENCES.search(heading) else None
+        return Listing(AssertionKind.DIFFERENCE, changes.pop())
+    return Listing(AssertionKind.DIFFERENCE) if _DIFFERENCES.search(heading) else None
 
 
 def listed(clause: str, listing: Listing | None) -> tuple[int, list[Assertion]] | None:

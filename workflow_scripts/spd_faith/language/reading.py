@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion, Certainty, Kind, Span
+from spd_faith.language.assertions import Assertion, AssertionKind, Certainty, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
@@ -171,7 +171,7 @@ def _first_object(text: str) -> tuple[str, ...]:
 
 def _read_clause(text: str, context: Context, names_only: bool, is_heading: bool) -> tuple[_Parts, Context]:
     """The assertions of each part of a clause, and the context of the next clause."""
-    listing = Listing(Kind.DIFFERENCE) if names_only else context.listing
+    listing = Listing(AssertionKind.DIFFERENCE) if names_only else context.listing
     if context.image is None and (names := listed(text, listing)):
         return [names], context
     if is_heading and not find_objects(text):
@@ -187,7 +187,7 @@ def _is_excepted(
     parts: Sequence[tuple[int, list[Assertion]]], clause: Clause, following: Clause | None, plain: str
 ) -> bool:
     """Whether an exception follows the statement that the pair is the same ("…, but the car moved")."""
-    if len(parts) > 1 and any(one.kind == Kind.DIFFERENCE for _, found in parts for one in found):
+    if len(parts) > 1 and any(one.kind == AssertionKind.DIFFERENCE for _, found in parts for one in found):
         return True
     if following is None:
         return False

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, Kind, Span, Values
+from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values
 from spd_faith.language.attributes import one_image
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.colors import find_colors
@@ -93,8 +93,8 @@ def _contrast(plain: str, span: Span, name: str, before: str, after: str) -> Ass
     colors, places = ((_first_value(find(before)), _first_value(find(after))) for find in (find_colors, find_places))
     is_same = [word.text for word in words_of(before)] == [word.text for word in words_of(after)]
     change = _absence(before, after) or _changed_value(colors, places)
-    kind = Kind.DIFFERENCE if change or not is_same else Kind.SAMENESS
-    if kind == Kind.SAMENESS:
+    kind = AssertionKind.DIFFERENCE if change or not is_same else AssertionKind.SAMENESS
+    if kind == AssertionKind.SAMENESS:
         change = DifferenceType.COLOR if all(colors) else DifferenceType.POSITION if all(places) else None
     elif change is None:
         change = FurtherChange.OTHER
@@ -106,7 +106,7 @@ def _contrast(plain: str, span: Span, name: str, before: str, after: str) -> Ass
         colors=colors,
         places=places,
         span=span,
-        details=further_words(before) if kind == Kind.SAMENESS else frozenset(),
+        details=further_words(before) if kind == AssertionKind.SAMENESS else frozenset(),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, Kind, first_said, on_side
+from spd_faith.language.assertions import Assertion, AssertionKind, first_said, on_side
 from spd_faith.language.categories import is_part
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
@@ -90,7 +90,7 @@ def stays(text: str) -> bool:
 def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assertion]:
     """The samenesses that a clause asserts: one per object of `draft`, else one of the images or of the rest."""
     kept = first_said(draft.colors)
-    said = replace(draft, kind=Kind.SAMENESS, change=_respect_kept(clause), colors=(kept, kept), another=False)
+    said = replace(draft, kind=AssertionKind.SAMENESS, change=_respect_kept(clause), colors=(kept, kept), another=False)
     if not said.objects:
         return [replace(said, rest=is_rest, is_verdict=said.change is None and not is_rest)]
     what = _SAME_WHAT.search(clause.text)
@@ -124,7 +124,9 @@ def presence_in_both(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     kept = first_said(draft.colors)
     details = _details(clause)
     return [
-        replace(draft, kind=Kind.SAMENESS, objects=(name,), change=respect, colors=(kept, kept), details=details)
+        replace(
+            draft, kind=AssertionKind.SAMENESS, objects=(name,), change=respect, colors=(kept, kept), details=details
+        )
         for name in draft.objects
     ]
 
@@ -142,7 +144,7 @@ def state(clause: ReadClause, draft: Assertion, image: int | None) -> list[Asser
     return [
         replace(
             draft,
-            kind=Kind.STATE,
+            kind=AssertionKind.STATE,
             image=image,
             colors=on_side(side, first_said(draft.colors)),
             places=on_side(side, first_said(draft.places)),

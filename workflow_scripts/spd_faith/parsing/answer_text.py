@@ -36,14 +36,14 @@ _ODD = re.compile(f"[\\\\&<>]|{_INVISIBLE.pattern}|{_SPACE.pattern}")
 Span = tuple[int, int]
 
 
-class Answer(NamedTuple):
+class AnswerText(NamedTuple):
     """A text without its wrappers, and the contents of its last answer marker (None if there is none)."""
 
     text: str
     marked: str | None
 
 
-def read_answer(text: str) -> Answer:
+def read_answer(text: str) -> AnswerText:
     """The answer in a text. Explanations around a marker or box are kept, and so is its content."""
     text = _within_its_turn(without_reasoning(text))
     marked = _marked(text)
@@ -51,7 +51,7 @@ def read_answer(text: str) -> Answer:
     boxes, _ = _latex(searched)
     if boxes:
         marked = searched[slice(*boxes[-1])]
-    return Answer(_plain(text), _plain(marked).strip() or None if marked else None)
+    return AnswerText(_plain(text), _plain(marked).strip() or None if marked else None)
 
 
 def answer_of(text: str) -> str:
