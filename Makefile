@@ -1,19 +1,19 @@
-# Two commands: `make run` sets up and runs the default, `make test` sets up and runs the tests.
+# `make run` sets up the environment and runs the default, `make test` sets it up and runs the tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
-# The GPU file where an NVIDIA driver lists a GPU; one that fails says so on the standard output, too.
-# An environment made on a GPU machine stays one, for its torchvision would not import beside the torch of the other file.
+# GPU requirements if nvidia-smi lists a GPU (it prints its errors on stdout, too, hence the grep).
+# An environment made with them keeps them: its torchvision does not import with the torch of the CPU requirements.
 HAS_GPU = $(or $(wildcard $(VENV)/lib/python*/site-packages/torchvision),$(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU ' && echo yes))
 REQUIREMENTS = $(if $(HAS_GPU),envs/requirements-gpu.txt,envs/requirements.txt)
-# The versions of everything that these pins bring along
+# Pins of transitive dependencies
 CONSTRAINTS = $(subst requirements,constraints,$(REQUIREMENTS))
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
-# Two processes, each with the tests of a whole file, for its tests share what was made for the first of them
+# Each process runs whole files, because the tests of a file share fixtures
 PYTEST := python -m pytest -n 2 --dist loadfile
 
-# The environment of a GPU machine, which `make test-gpu-env` sets up beside the first and tries on the CPU
+# The environment of GPU machines, which `make test-gpu-env` sets up as well and tests on the CPU
 GPU_VENV := .venv-gpu
 
 .PHONY: run test fast-test coverage test-slurm test-gpu-env format lint constraints
@@ -23,23 +23,23 @@ run: $(VENV)/.run-installed
 
 test: $(VENV)/.test-installed lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -n 3 -m slow  # they start processes and wait for them
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -n 3 -m slow  # mostly waiting for processes that they start
 
 fast-test: $(VENV)/.test-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
 
-# Half as long again as the fast tests alone
+# Takes 1.5 times as long as the fast tests
 coverage: $(VENV)/.test-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env" --cov --cov-report=term
 
-# On a Slurm of its own, which it installs (Debian, as root), starts and stops.
+# Installs, starts and stops its own Slurm (Debian, as root).
 test-slurm: $(VENV)/.test-installed
 	tests/slurm/one_node.sh install
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm
 
 test-gpu-env: $(VENV)/.test-installed $(GPU_VENV)/.installed
 	CUDA_VISIBLE_DEVICES= PATH="$(CURDIR)/$(GPU_VENV)/bin:$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env" \
-		tests/inference tests/probes tests/reference_models
+		tests/inference tests/original tests/probes tests/reference_models
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m gpu_env
 
 lint: $(VENV)/.test-installed
@@ -54,13 +54,13 @@ format: $(VENV)/.test-installed
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-# After a change to a requirements file: both environments are made from scratch, and removed again.
+# After a change to a requirements file; builds both environments temporarily.
 constraints:
 	PYTHON="$(PYTHON)" envs/write_constraints.sh
 	PYTHON="$(PYTHON)" envs/write_constraints.sh -gpu
 
 %/.created:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SPD-Faith needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SPD-Faith requires Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $*
 	@touch $@
 

@@ -25,7 +25,7 @@ from spd_faith.registry import REGISTRY
 
 refused = "\nInvalid configuration; no jobs were started.\n\n"
 with exit_on_user_error(refused):
-    read_mapping(Path("config/config.yaml"))  # here, for Snakemake's own message names neither file nor line
+    read_mapping(Path("config/config.yaml"))  # checked here: Snakemake's own error names neither file nor line
 
 
 configfile: "config/config.yaml"
@@ -36,11 +36,12 @@ with exit_on_user_error(refused):
 
 results = ResultPaths(Path("results", run.config.dataset))
 paths = ResultPaths(Path("results/{dataset}"))  # for rules, with wildcards
-if workflow.is_main_process:  # the processes of the jobs need not do it again
+in_shell = ResultPaths(Path("results/{wildcards.dataset}"))
+if workflow.is_main_process:  # once, not again in each job's process
     with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):
         run.dataset.check()
     write_config_file(run, results)
-if workflow.local_exec and (gpus := visible_gpus()):  # no more GPU jobs at once than GPUs; a cluster bounds its own
+if workflow.local_exec and (gpus := visible_gpus()):  # at most one job per GPU; a cluster has its own limits
     workflow.register_resource("gpu", len(gpus))
 
 
@@ -60,9 +61,9 @@ include: "rules/probes.smk"
 include: "rules/leaderboard.smk"
 
 
-# The leaderboard comes first: where cores are few, figures and what they alone need wait for the jobs that it needs.
-for made in workflow.rules:
-    made.priority = 0 if made.name in ("contrast_probes", "draw_probes") else 1
+# The leaderboard comes first: if cores are few, figures and their contrasts wait for the jobs that it needs.
+for workflow_rule in workflow.rules:
+    workflow_rule.priority = 0 if workflow_rule.name in ("contrast_probes", "draw_probes") else 1
 
 
 rule all:
@@ -91,10 +92,10 @@ onstart:
         jobs = [job for job in workflow.dag.needrun_jobs() if "model" in job.wildcards.keys()]
         asked = {job.wildcards.model for job in jobs if job.rule.name.startswith("run_inference")}
         judges = {job.wildcards.judge for job in jobs if job.rule.name == "judge_responses"}
-        # On a cluster the jobs may find a GPU where this process has none.
-        gpus_matter = workflow.local_exec and not visible_gpus()
-        if missing := run.missing_requirements(asked, os.environ, has_gpu=not gpus_matter, judges=judges):
-            sys.exit("\nNothing was started.\n" + "\n".join(missing) + "\n")
+        # On a cluster, jobs may have a GPU although this process has none.
+        has_gpu = not workflow.local_exec or bool(visible_gpus())
+        if missing := run.missing_requirements(asked, os.environ, has_gpu=has_gpu, judges=judges):
+            sys.exit("\nMissing requirements; no jobs were started.\n\n" + "\n".join(missing) + "\n")
 
 
 onsuccess:
@@ -109,6 +110,6 @@ onerror:
         jobs = [job for one in failed for job in (unfinished(one.jobs) if one.is_group() else [one])]
         report = [f"\nThe run {'failed' if jobs else 'was stopped'}; completed outputs are kept."]
         report += [failed_job(job.rule.name, job.wildcards, next(iter(job.log), None)) for job in jobs]
-        report.append("Fix the cause and rerun; only what is missing is done:" if jobs else "To go on:")
+        report.append("Fix the cause and rerun; only what is missing is done:" if jobs else "To continue:")
         report.append(f"  {shlex.join(['snakemake', *sys.argv[1:]])}")
         print("\n".join(report), file=sys.stderr)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Write constraints.txt, or with the argument -gpu constraints-gpu.txt: every package of the environment at the version
-# that pip chooses today beside our pins. Started by `make constraints`; PYTHON names the interpreter.
+# Write constraints.txt, or constraints-gpu.txt with the argument -gpu: every package of the environment, at the version
+# that pip chooses today given our pins. Run by `make constraints`; PYTHON names the interpreter.
 #
-# Left out: the parts of versions that name a build (torch 2.13.0+cpu), and what only Linux with CUDA has, whose versions
-# torch itself pins; so one file serves every platform.
+# To work on every platform, the file omits local versions (torch 2.13.0+cpu) and the CUDA packages of Linux, which torch
+# itself pins.
 set -euo pipefail
 cd "$(dirname "$0")"
 part=${1:-}

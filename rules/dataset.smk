@@ -2,8 +2,8 @@
 
 REQUIRED INPUTS: none; the entry in datasets.yaml says where the pairs come from.
 OUTPUTS: results/{dataset}/samples.parquet, results/{dataset}/images.parquet
-The metadata of the samples name the content of the images. So jobs that read images depend on the samples, and take the
-table of images, which is too large to be compared, as `ancient`: a copied or touched one reruns nothing.
+The table of images is too large to compare by content. The metadata of the samples identify the images instead, so jobs
+that read images depend on the samples and take the images as `ancient`: copying or touching them reruns nothing.
 """
 
 

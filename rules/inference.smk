@@ -2,8 +2,8 @@
 
 REQUIRED INPUTS: results/{dataset}/{samples,images}.parquet, resources/prompts/{describe,same,different}.txt
 OUTPUTS: results/{dataset}/responses/{model}.parquet
-Runs again when the identity of the model's entry, a prompt or the dataset changes; never for a changed module. What was
-answered once stands in results/{dataset}/journal/responses/{model}/ and is not asked again, whatever becomes of the table.
+Reruns if the identity of the model's entry, a prompt or the dataset changes, never for a changed module. Answers are
+kept in results/{dataset}/journal/responses/{model}/: no question is asked twice, even if the table is deleted.
 """
 
 
@@ -34,7 +34,8 @@ rule run_inference:
     shell:
         "python workflow_scripts/run_inference.py --model {wildcards.model} --models-file config/models.yaml"
         " --prompts resources/prompts --samples {input.samples:q} --images {input.images:q}"
-        " --journal results/{wildcards.dataset}/journal/responses/{wildcards.model} --threads {threads} {params.shard}"
+        f" --journal {in_shell.response_journal('{wildcards.model}')}"
+        " --threads {threads} {params.shard}"
         " --output {output.responses:q} 2> {log:q}"
 
 

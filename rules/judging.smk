@@ -1,11 +1,11 @@
 """Stage 4, judging: the claims of each answer, labelled.
 
-REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/{responses,parsed}/{model}.parquet; what the judge's
-entry names (prompts, or data and modules of the rules) and, where it is shown images, results/{dataset}/images.parquet
+REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/{responses,parsed}/{model}.parquet; the files that
+the judge's entry names (prompts, or data and modules of the rules); if it sees images, results/{dataset}/images.parquet
 OUTPUTS: results/{dataset}/judgements/{judge}/{model}.parquet
-Runs again when the identity of the judge's entry, an answer or the dataset changes, and for a change in the files and
-modules that the entry names: all modules of the rules, none of a judge that is paid. What such a judge replied once is
-kept in results/{dataset}/journal/judgements/{judge}/, for all models, and is not paid for again.
+Reruns if the identity of the judge's entry, an answer or the dataset changes, or a file or module that the entry names:
+all modules of the rules judge, none of a paid judge. Replies of paid judges are kept for all models in
+results/{dataset}/journal/judgements/{judge}/ and never paid for twice.
 """
 
 

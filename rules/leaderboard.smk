@@ -5,7 +5,7 @@ results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,score
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
 results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
-The merged config is an input, for that is what it records; so a new label reruns this job alone.
+The merged config is an input because run.json records it. So a new label reruns only this job.
 """
 
 from spd_faith.leaderboard import renderers
@@ -14,32 +14,31 @@ from spd_faith.leaderboard import renderers
 rule make_leaderboard:
     input:
         config=config_file(run, results),
-        samples="results/{dataset}/samples.parquet",
-        responses=expand("results/{{dataset}}/responses/{model}.parquet", model=sorted(run.models)),
+        samples=paths.samples,
+        responses=expand(paths.responses(), model=sorted(run.models), allow_missing=True),
         tables=expand(
-            "results/{{dataset}}/{table}/{judge}/{model}.parquet",
-            table=["judgements", "scores"],
+            [paths.judgements(), paths.scores()],
             judge=sorted(run.judges),
             model=sorted(run.models),
+            allow_missing=True,
         ),
         probes=expand(
-            "results/{{dataset}}/probes/{model}/{probe}.parquet",
+            paths.probe(),
             model=run.probed(),
             probe=sorted(run.config.probes.run),
+            allow_missing=True,
         ),
         published="resources/published_results.csv",
         modules=module_files("make_leaderboard.py", without="probes/figures"),
         renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
-        leaderboard=multiext(
-            "results/{dataset}/leaderboard", ".parquet", *(f".{suffix}" for suffix in renderers.SUFFIXES)
-        ),
-        breakdowns="results/{dataset}/breakdowns.parquet",
-        record="results/{dataset}/run.json",
+        leaderboard=[paths.leaderboard(suffix) for suffix in ("parquet", *renderers.SUFFIXES)],
+        breakdowns=paths.breakdowns,
+        record=paths.record,
     log:
-        "results/{dataset}/logs/make_leaderboard.log",
+        paths.log("make_leaderboard"),
     benchmark:
-        "results/{dataset}/benchmarks/make_leaderboard.tsv"
+        paths.benchmark("make_leaderboard")
     localrule: True
     conda:
         "../envs/spd-faith.yaml"
@@ -48,5 +47,6 @@ rule make_leaderboard:
         mem_mb=4000,
         runtime=20,
     shell:
-        "python workflow_scripts/make_leaderboard.py --results results/{wildcards.dataset} --config {input.config:q}"
+        f"python workflow_scripts/make_leaderboard.py --results {in_shell.folder}"
+        " --config {input.config:q}"
         " --published {input.published:q} 2> {log:q}"

@@ -1,29 +1,29 @@
-"""Stage 6, probes: what goes on inside the open models while they answer.
+"""Stage 6, probes: the internals of open-weight models while they answer.
 
 REQUIRED INPUTS: results/{dataset}/{samples,images}.parquet, results/{dataset}/{responses,parsed}/{model}.parquet,
 results/{dataset}/scores/{judge}/{model}.parquet, resources/prompts/{describe,same,different}.txt
 OUTPUTS: results/{dataset}/probes/{model}/{probe}.parquet, results/{dataset}/probes/{model}/{groups,contrasts}.parquet,
 results/{dataset}/figures/{model}/
-Figures have a bound: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it costs"). A figure
-that cannot be drawn is listed in figures/{model}/not_drawn.txt, and the others are written. The leaderboard comes first:
-the Snakefile gives contrast_probes and draw_probes the lowest priority.
-A pass runs again when the model's identity, its answers, a prompt or the choice of samples changes; a new judge or
-threshold reruns the contrasts and figures alone. The groups are those of the first judge of the config.
+Passes rerun if the model's identity, its answers, a prompt or the choice of samples changes. A new judge or threshold
+reruns only contrasts and figures. Groups follow the first judge of the config.
+The number of figures is limited: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it
+costs"). A figure that cannot be drawn is listed in figures/{model}/not_drawn.txt; the others are still drawn.
+The leaderboard comes first: the Snakefile gives contrast_probes and draw_probes the lowest priority.
 """
 
 
 rule run_probes:
     input:
-        samples="results/{dataset}/samples.parquet",
-        images=ancient("results/{dataset}/images.parquet"),
-        responses="results/{dataset}/responses/{model}.parquet",
+        samples=paths.samples,
+        images=ancient(paths.images),
+        responses=paths.responses(),
         prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
     output:
-        expand("results/{{dataset}}/probes/{{model}}/{probe}.parquet", probe=sorted(run.config.probes.run)),
+        expand(paths.probe(), probe=sorted(run.config.probes.run), allow_missing=True),
     log:
-        "results/{dataset}/logs/run_probes/{model}.log",
+        paths.log("run_probes", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/run_probes/{model}.tsv"
+        paths.benchmark("run_probes", "{model}")
     conda:
         environment
     threads: lambda wildcards: run.models[wildcards.model].resources.threads
@@ -42,24 +42,25 @@ rule run_probes:
         " --prompts resources/prompts --samples {input.samples:q} --images {input.images:q}"
         " --responses {input.responses:q} --probes {params.probes} --samples-per-split {params.samples_per_split}"
         " --seed {params.seed} --threads {threads}"
-        " --output-folder results/{wildcards.dataset}/probes/{wildcards.model} 2> {log:q}"
+        f" --output-folder {in_shell.probes('{wildcards.model}')}"
+        " 2> {log:q}"
 
 
 rule contrast_probes:
     input:
-        samples="results/{dataset}/samples.parquet",
-        responses="results/{dataset}/responses/{model}.parquet",
-        parsed="results/{dataset}/parsed/{model}.parquet",
-        scores=f"results/{{dataset}}/scores/{run.config.judges[0]}/{{model}}.parquet",
+        samples=paths.samples,
+        responses=paths.responses(),
+        parsed=paths.parsed(),
+        scores=paths.scores(run.config.judges[0]),
         probes=rules.run_probes.output,
         modules=module_files("contrast_probes.py", without="probes/figures"),
     output:
-        contrasts="results/{dataset}/probes/{model}/contrasts.parquet",
-        groups="results/{dataset}/probes/{model}/groups.parquet",
+        contrasts=paths.probe(probe="contrasts"),
+        groups=paths.probe(probe="groups"),
     log:
-        "results/{dataset}/logs/contrast_probes/{model}.log",
+        paths.log("contrast_probes", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/contrast_probes/{model}.tsv"
+        paths.benchmark("contrast_probes", "{model}")
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
@@ -75,7 +76,8 @@ rule contrast_probes:
     shell:
         "python workflow_scripts/contrast_probes.py --samples {input.samples:q} --responses {input.responses:q}"
         " --parsed {input.parsed:q} --scores {input.scores:q}"
-        " --probes results/{wildcards.dataset}/probes/{wildcards.model} --only {params.probes}"
+        f" --probes {in_shell.probes('{wildcards.model}')}"
+        " --only {params.probes}"
         " --faithful-at-least {params.faithful_at_least} --unfaithful-at-most {params.unfaithful_at_most}"
         " --permutations {params.permutations} --seed {params.seed}"
         " --output {output.contrasts:q} --groups {output.groups:q} 2> {log:q}"
@@ -83,18 +85,18 @@ rule contrast_probes:
 
 rule draw_probes:
     input:
-        samples="results/{dataset}/samples.parquet",
-        images=ancient("results/{dataset}/images.parquet"),
+        samples=paths.samples,
+        images=ancient(paths.images),
         probes=rules.run_probes.output,
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,
         modules=module_files("draw_probes.py"),
     output:
-        figures=directory("results/{dataset}/figures/{model}"),
+        figures=directory(paths.figures()),
     log:
-        "results/{dataset}/logs/draw_probes/{model}.log",
+        paths.log("draw_probes", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/draw_probes/{model}.tsv"
+        paths.benchmark("draw_probes", "{model}")
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
@@ -105,5 +107,6 @@ rule draw_probes:
         probes=sorted(run.config.probes.run),
     shell:
         "python workflow_scripts/draw_probes.py --samples {input.samples:q} --images {input.images:q}"
-        " --probes results/{wildcards.dataset}/probes/{wildcards.model} --only {params.probes}"
+        f" --probes {in_shell.probes('{wildcards.model}')}"
+        " --only {params.probes}"
         " --contrasts {input.contrasts:q} --groups {input.groups:q} --output-folder {output.figures:q} 2> {log:q}"

@@ -8,16 +8,16 @@ OUTPUTS: results/{dataset}/scores/{judge}/{model}.parquet
 
 rule score_responses:
     input:
-        samples="results/{dataset}/samples.parquet",
-        parsed="results/{dataset}/parsed/{model}.parquet",
-        judgements="results/{dataset}/judgements/{judge}/{model}.parquet",
+        samples=paths.samples,
+        parsed=paths.parsed(),
+        judgements=paths.judgements(),
         modules=module_files("score_responses.py"),
     output:
-        scores="results/{dataset}/scores/{judge}/{model}.parquet",
+        scores=paths.scores(),
     log:
-        "results/{dataset}/logs/score_responses/{judge}/{model}.log",
+        paths.log("score_responses", "{judge}", "{model}"),
     benchmark:
-        "results/{dataset}/benchmarks/score_responses/{judge}/{model}.tsv"
+        paths.benchmark("score_responses", "{judge}", "{model}")
     group:
         scoring_group
     conda:

@@ -6,27 +6,18 @@ Without --model_path the registry's qwen2-vl-7b answers where a GPU is visible, 
 """
 
 import argparse
-import json
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PIL import Image
-
-from spd_faith.core.errors import UserError, run_command
-from spd_faith.core.files import whole_file, write_text
+from spd_faith.core.errors import run_command
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.dataset.merged import LAYOUTS, MergedLayout, find_layout, split
+from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.inference.backends import open_transformers
-from spd_faith.inference.images import decode
 from spd_faith.inference.named_models import is_reference_model, named_model
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 from spd_faith.inference.reasoning import split_reasoning
+from spd_faith.original.demo_files import read_images, save_answer, save_maps
 from spd_faith.parsing.table import parse_response
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DEFAULT_MODEL = "qwen2-vl-7b"
 REFERENCE_MODEL = "tiny-qwen2-vl"
@@ -43,7 +34,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, default=Path("resources/prompts"), help="folder of the prompts")
     arguments = parser.parse_args()
 
-    original, modified = _images(arguments.image_path, arguments.layout)
+    original, modified = read_images(arguments.image_path, arguments.layout)
     task = task_of(arguments.question)
     entry = named_model(arguments.model_path or _default_model(), arguments.models_file)
     asked = arguments.question
@@ -64,37 +55,14 @@ def main() -> None:
         print(f"Answer    {text}\nRead as   {_told(parsed)}")
         if arguments.save_dir:
             answer = {"model": entry.model, "question": asked, "answer": text} | parsed
-            _save(arguments.save_dir, original, modified, answer)
+            save_answer(arguments.save_dir, original, modified, answer)
+            print(f"Saved     {arguments.save_dir}")
             from spd_faith.probes.word_overlays import overlays_of_words
 
             shown = (asked, original, modified)
-            save_maps(
-                arguments.save_dir,
-                overlays_of_words(answerer.checkpoint, answerer.builder, shown, generation.token_ids),
-            )
-
-
-def _images(paths: list[Path], layout: MergedLayout | None) -> tuple[Image.Image, Image.Image]:
-    if len(paths) > 2:
-        raise UserError(f"--image_path: one merged image or two images, not {len(paths)}")
-    images = [_read(path) for path in paths]
-    if len(images) == 2:
-        return images[0], images[1]
-    if (found := layout or find_layout(images[0])) is None:
-        raise UserError(
-            f"{paths[0]}: cannot tell how its two images were joined; give --layout {' or '.join(LAYOUTS)},"
-            " or name the two images"
-        )
-    return split(images[0], found)
-
-
-def _read(path: Path) -> Image.Image:
-    if not path.is_file():
-        raise UserError(f"{path}: no such image")
-    try:
-        return decode(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path}: not an image that can be read\n  {error}") from error
+            maps = overlays_of_words(answerer.checkpoint, answerer.builder, shown, generation.token_ids)
+            save_maps(arguments.save_dir / "maps", maps)
+            print(f"Maps      {arguments.save_dir / 'maps'}")
 
 
 def _default_model() -> str:
@@ -110,25 +78,6 @@ def _told(parsed: dict[str, Any]) -> str:
     listed = [f"{one['type']} of {one['category']}" for one in parsed["differences"]]
     stated = "no count stated" if parsed["predicted_num"] is None else f"{parsed['predicted_num']} stated"
     return f"{stated}, {len(listed)} listed: {'; '.join(listed) or 'none'} ({parsed['parse_status']})"
-
-
-def _save(folder: Path, original: Image.Image, modified: Image.Image, answer: dict[str, Any]) -> None:
-    write_text(folder / "answer.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
-    original.save(folder / "original.png")
-    modified.save(folder / "modified.png")
-    print(f"Saved     {folder}")
-
-
-def save_maps(folder: Path, maps: list[tuple[str, Callable[[], "Figure"]]]) -> None:
-    """Draw each word's map to `folder`/maps, in files whose names keep the order."""
-    from spd_faith.probes.figures.drawing import style
-
-    digits = max(2, len(str(len(maps))))
-    for number, (word, draw) in enumerate(maps, start=1):
-        name = re.sub(r"\W+", "_", word)[:40]
-        with style(), whole_file(folder / "maps" / f"{number:0{digits}d}_{name}.png") as part:
-            draw().savefig(part, format="png")
-    print(f"Maps      {folder / 'maps'}")
 
 
 if __name__ == "__main__":

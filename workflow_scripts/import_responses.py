@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.errors import run_command
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES
 from spd_faith.inference.answer_files import read_answer_file
@@ -21,12 +21,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = MODELS.load_entry(arguments.models_file, arguments.model)
-    if not isinstance(entry, ResponsesFileModel):
-        raise UserError(
-            f"{arguments.models_file}: {arguments.model}: its backend is {entry.backend}, and this command imports "
-            "the answers of entries with `backend: responses_file`."
-        )
+    entry = MODELS.load_entry_of(ResponsesFileModel, arguments.models_file, arguments.model)
     samples = read_table(arguments.samples, SAMPLES, ["sample_id", "split", "image_id", "control"])
     file = read_answer_file(Path(entry.path))
     imported = import_responses(file, samples)

@@ -5,7 +5,7 @@ import logging
 from contextlib import ExitStack
 from pathlib import Path
 
-from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.errors import run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
@@ -37,9 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = MODELS.load_entry(arguments.models_file, arguments.model)
-    if not isinstance(entry, TransformersModel):
-        raise UserError(f"{arguments.model}: only a model of the backend transformers can be probed")
+    entry = MODELS.load_entry_of(TransformersModel, arguments.models_file, arguments.model)
     prompts = load_prompts(arguments.prompts)
     samples = read_table(arguments.samples, SAMPLES).to_pylist()
     images = read_table(arguments.images, IMAGES, columns=["sample_id"])["sample_id"].to_pylist()

@@ -5,7 +5,6 @@ import os
 import shlex
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.inference.images import decode, merge
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
+from spd_faith.original.demo_files import save_maps
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,7 +119,7 @@ def test_two_images_and_a_model_of_the_registry(folder):
         (["original.png"] * 3, "--image_path: one merged image or two images, not 3"),
         (["original.png"], "original.png: cannot tell how its two images were joined; give --layout"),
         (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
-        (["original.png", "modified.png", "--model_path", "gpt-4o"], "its entry is answered by openai"),
+        (["original.png", "modified.png", "--model_path", "gpt-4o"], "gpt-4o.backend: not what this command takes"),
     ],
 )
 def test_what_cannot_be_asked_is_told(folder, arguments, told):
@@ -134,8 +134,8 @@ def test_maps_are_numbered_in_the_order_of_the_answer(tmp_path):
         part.touch()
 
     words = [(f"word {number}", lambda: SimpleNamespace(savefig=savefig)) for number in range(1, 101)]
-    import_module("demo").save_maps(tmp_path, words)
-    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    save_maps(tmp_path, words)
+    names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"{number:03d}_word_{number}.png" for number in range(1, 101)]
 
 

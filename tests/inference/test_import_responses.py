@@ -151,7 +151,7 @@ def test_command(tmp_path):
         ({"backend": "responses_file", "path": "nowhere.json"}, "nowhere.json: no such file of answers"),
         (
             {"backend": "transformers", "model": "a/b", "dtype": "float32", "max_new_tokens": 5},
-            "theirs: its backend is transformers",
+            "theirs.backend: not what this command takes",
         ),
     ],
 )

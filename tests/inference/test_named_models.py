@@ -54,8 +54,8 @@ def test_what_has_no_entry_runs_as_it_can_here(named, name):
         ("mime", "nearest: mine"),
         ("{}/none/at/all", "no such model"),
         ("lost", "/nowhere'"),
-        ("far", "far: its entry is answered by openai"),
-        ("far-model", "far-model: its entry is answered by openai"),
+        ("far", "far.backend: not what this command takes"),
+        ("far-model", "far.backend: not what this command takes"),
     ],
 )
 def test_what_cannot_be_run_is_told(named, name, told):

@@ -171,7 +171,7 @@ def test_a_model_behind_an_endpoint_is_refused(folder):
     fields = {"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "far", "max_new_tokens": 5}
     (folder / "models.yaml").write_text(yaml.safe_dump({"far": fields}))
     done = run(folder, "--models-file", folder / "models.yaml", model="far")
-    check_refused(done, folder, "far: only a model of the backend transformers can be probed")
+    check_refused(done, folder, "far.backend: not what this command takes")
 
 
 def test_answers_to_another_prompt_are_refused(folder):

@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources")
 SAMPLES = "results/demo/samples.parquet"
-REFUSED = "No GPU is visible here, and these models cannot do without one: needy."
+REFUSED = "No GPU is visible here, and these models require one: needy."
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_refused_before_any_job(project):
         assert code == 1
         assert REFUSED in output
         assert "Traceback" not in output
-        assert not (project / "results").exists()
+        assert not (project / SAMPLES).exists()
 
 
 def test_a_plan_needs_no_gpu(project):
@@ -89,7 +89,7 @@ def test_with_a_gpu_the_jobs_start(project):
 
 
 def test_a_cluster_may_have_gpus_where_this_machine_has_none(project):
-    """Where no cluster is found nothing can be submitted; that is then the fault that is told."""
+    """Without a cluster nothing can be submitted, and that is the error reported."""
     (project / "slurm.conf").touch()
     code, output = snakemake(project, "--executor", "slurm", "--jobs", "1", SLURM_CONF=str(project / "slurm.conf"))
     assert code == 1

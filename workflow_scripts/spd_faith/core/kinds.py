@@ -17,8 +17,10 @@ from spd_faith.core.config_errors import (
     unknown_names,
 )
 from spd_faith.core.entries import NAME, Entry
+from spd_faith.core.errors import UserError
 
 E = TypeVar("E", bound=Entry, covariant=True)
+K = TypeVar("K", bound=Entry)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,15 @@ class EntryKinds(Generic[E]):
         entries = self.load(path)
         raise_errors(unknown_names(f"command line: {self.name}", [name], path, entries))
         return entries[name]
+
+    def load_entry_of(self, kind: type[K], path: Path, name: str) -> K:
+        """The same, for commands that take one kind of entries. Raises `UserError` where the entry is of another."""
+        entry: Entry = self.load_entry(path, name)
+        if not isinstance(entry, kind):
+            wanted = [tag for tag, one in self.by_tag.items() if issubclass(one, kind)]
+            found = getattr(entry, self.tag)
+            raise UserError(error_at(f"{path}: {name}.{self.tag}", "not what this command takes", found, wanted))
+        return entry
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON schema of the registry file."""

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,10 +43,7 @@ def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[s
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     files = {split: [_open(folder, name) for name in split_files(names, split)] for split in dataset.splits}
     rows = {split: sum(file.metadata.num_rows for _, file in of_split) for split, of_split in files.items()}
-    for split, expected in dataset.splits.items():
-        if expected is not None and rows[split] != expected:
-            raise UserError(f"{dataset.repository}: split {split} has {rows[split]} rows, its entry says {expected}")
-
+    _check_numbers(dataset, rows)
     errors, oddities, absent = [], _Oddities(), set(dataset.exclude)
     with progress(sum(min(n, dataset.limit or n) for n in rows.values()), "pairs", "pair") as bar:
         for split, of_split in files.items():
@@ -69,15 +66,21 @@ def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[s
                 bar.update(len(batch))
     oddities.report()
     if errors:
-        more = [f"  and {len(errors) - _MAX_REPORTED} more"] if len(errors) > _MAX_REPORTED else []
-        raise UserError(
-            "\n".join(
-                [f"{dataset.repository}: pairs that cannot be used: {len(errors)}", *errors[:_MAX_REPORTED], *more]
-            )
-            + "\n  To continue without them, list them under `exclude` in the dataset's entry."
-        )
+        raise UserError(_unusable_pairs(dataset.repository, errors))
     if absent and dataset.limit is None:
         raise UserError(f"{dataset.repository}: the entry excludes unknown pairs: {', '.join(sorted(absent))}")
+
+
+def _check_numbers(dataset: "HubDataset", rows: Mapping[str, int]) -> None:
+    for split, expected in dataset.splits.items():
+        if expected is not None and rows[split] != expected:
+            raise UserError(f"{dataset.repository}: split {split} has {rows[split]} rows, its entry says {expected}")
+
+
+def _unusable_pairs(repository: str, errors: list[str]) -> str:
+    more = [f"  and {len(errors) - _MAX_REPORTED} more"] if len(errors) > _MAX_REPORTED else []
+    lines = [f"{repository}: pairs that cannot be used: {len(errors)}", *errors[:_MAX_REPORTED], *more]
+    return "\n".join([*lines, "  To continue without them, list them under `exclude` in the dataset's entry."])
 
 
 def _open(folder: Path, name: str) -> tuple[str, pq.ParquetFile]:

@@ -84,11 +84,6 @@ class AnswerFile:
     sha256: str
     records: list[GivenAnswers]
 
-    @property
-    def tasks(self) -> set[str]:
-        """The tasks that at least one record answers."""
-        return {task for record in self.records for task in record.answers}
-
 
 def read_answer_file(path: Path) -> AnswerFile:
     """The answers of a .json, .jsonl or .parquet file. Raises `UserError` with the faults of all records at once."""

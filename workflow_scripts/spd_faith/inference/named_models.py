@@ -17,18 +17,18 @@ def named_model(name: str, models_file: Path) -> TransformersModel:
     is no such model, or it does not run in this process.
     """
     entries = MODELS.load(models_file)
-    known = [entry for key, entry in entries.items() if name in (key, getattr(entry, "model", None))]
-    if not known:
-        dtype, gpus = ("bfloat16", 1) if visible_gpus() else ("float32", 0)
-        plain = {"backend": "transformers", "model": name, "dtype": dtype, "max_new_tokens": 1024}
-        known = [TransformersModel.model_validate(plain | {"resources": {"gpu": gpus}})]
-    entry = known[0]
-    if not isinstance(entry, TransformersModel):
-        raise UserError(f"{name}: its entry is answered by {entry.backend}, and this command runs open models alone")
+    keys = [key for key, entry in entries.items() if name in (key, getattr(entry, "model", None))]
+    entry = MODELS.load_entry_of(TransformersModel, models_file, keys[0]) if keys else _plain_entry(name)
     if absent := entry.absent_file():
-        keys = [key for key, one in entries.items() if isinstance(one, TransformersModel)]
+        keys = [key for key, one in entries.items() if one.can_be_probed]
         raise UserError(error_at(name, "no such model", absent.value, [*keys, absent.expected], nearest_to=name))
     return entry
+
+
+def _plain_entry(name: str) -> TransformersModel:
+    dtype, gpus = ("bfloat16", 1) if visible_gpus() else ("float32", 0)
+    plain = {"backend": "transformers", "model": name, "dtype": dtype, "max_new_tokens": 1024}
+    return TransformersModel.model_validate(plain | {"resources": {"gpu": gpus}})
 
 
 def is_reference_model(entry: TransformersModel) -> bool:

@@ -53,8 +53,6 @@ def _requested(
     counts = count_labels(request.metric, (claim["label"] for claim in claims))
     score, status = score_counts(request.metric, counts) if scored else (None, _why_unscored(outcomes[0], failures))
     printed = [o.reading.judge_score for o in outcomes if o.reading and o.reading.judge_score is not None]
-    replies = [reply for outcome in outcomes for reply in outcome.replies]
-    models = sorted({reply["model"] for reply in replies if reply["model"]})
     return {
         "claims": claims + [claim.as_row() for claim in invented],
         **counts,
@@ -62,14 +60,20 @@ def _requested(
         "score": score,
         "judge_score": fmean(printed) if printed else None,
         "score_spread": pstdev(_score(request.metric, one) for one in scored) if len(scored) > 1 else None,
-        "judge_model": ", ".join(models) or judgements.model(request.metric).model,
         "prompt_sha": request.prompt_sha,
         "question_sha": judgements.key(request),
         "cut_characters": request.cut,
-        "calls": len(replies),
-        **{name: _sum(reply[name] for reply in replies) for name in _SUMS},
+        **_reply_columns(outcomes, judgements.model(request.metric).model),
         "status": status,
     }
+
+
+def _reply_columns(outcomes: Sequence[Outcome], model: str) -> dict[str, Any]:
+    """What the replies took, in all; `model` is the one that was asked, if no reply names another."""
+    replies = [reply for outcome in outcomes for reply in outcome.replies]
+    models = sorted({reply["model"] for reply in replies if reply["model"]})
+    sums = {name: _sum(reply[name] for reply in replies) for name in _SUMS}
+    return {"judge_model": ", ".join(models) or model, "calls": len(replies), **sums}
 
 
 def _claims(outcome: Outcome, invented: bool) -> list[Claim]:

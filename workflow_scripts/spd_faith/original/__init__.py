@@ -1,1 +1,1 @@
-"""The files of the original commands: their readers, writers and glue."""
+"""The files and flags of the benchmark's original commands: what reads and writes them, and what those commands run."""

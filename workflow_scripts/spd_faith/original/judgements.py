@@ -1,9 +1,9 @@
-"""Judgements by the rules as the JSON that the benchmark's released judging commands write.
+"""Judgements of the `rules` judge as the JSON of the benchmark's released judging commands.
 
-The keys are those of eval/eval_cot_faithfulness.py and eval/eval_consistency_rate.py of
-github.com/Johanson-colab/SPD-Faith-Bench at commit 0060864; `evaluation_method` names our judge in the place of theirs.
-What has no place in their form stands under a name of its own: `unverifiable_claims`, which are in no denominator, and
-`consistency_ratio`, the headline's CR, beside their signed `overall_consistency_rate`.
+The keys are those of eval/eval_cot_faithfulness.py and eval/eval_consistency_rate.py in
+github.com/Johanson-colab/SPD-Faith-Bench at commit 0060864; `evaluation_method` names our judge instead of theirs.
+Two keys are ours: `unverifiable_claims`, which are in no denominator, and `consistency_ratio`, the headline's CR,
+beside their signed `overall_consistency_rate`.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ _CONSISTENCY_BINS = {
 
 
 def judge_tables(tables: AnswerTables, metric: str) -> list[dict[str, Any]]:
-    """The rows of `JUDGEMENTS` of one metric, `drf` or `cr`, in the order of the samples."""
+    """The rows of `JUDGEMENTS` for one metric, `drf` or `cr`, in the order of the samples."""
     rows = judge_samples(tables.samples, tables.responses, tables.parsed)
     return [row for row in rows if row["metric"] == metric]
 
@@ -41,7 +41,7 @@ def judge_tables(tables: AnswerTables, metric: str) -> list[dict[str, Any]]:
 
 
 def reasoning_json(tables: AnswerTables, judgements: Iterable[Judgement]) -> dict[str, Any]:
-    """What eval_cot_faithfulness.py writes, from judgements of `drf`."""
+    """What eval_cot_faithfulness.py writes, given judgements of `drf`."""
     evaluations = {row["sample_id"]: _reasoning_evaluation(row) for row in judgements}
     details = [
         {
@@ -52,7 +52,7 @@ def reasoning_json(tables: AnswerTables, judgements: Iterable[Judgement]) -> dic
         }
         for sample_id, evaluation in evaluations.items()
     ]
-    return _whole(tables, _reasoning_summary(list(evaluations.values())), details)
+    return _result(tables, _reasoning_summary(list(evaluations.values())), details)
 
 
 def _reasoning_evaluation(row: Judgement) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _reasoning_summary(evaluations: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def consistency_json(tables: AnswerTables, judgements: Iterable[Judgement]) -> dict[str, Any]:
-    """What eval_consistency_rate.py writes for one model, from judgements of `cr`."""
+    """What eval_consistency_rate.py writes for one model, given judgements of `cr`."""
     evaluations = {row["sample_id"]: _consistency_evaluation(row) for row in judgements}
     details = [
         {
@@ -105,7 +105,7 @@ def consistency_json(tables: AnswerTables, judgements: Iterable[Judgement]) -> d
         }
         for sample_id, evaluation in evaluations.items()
     ]
-    return _whole(tables, _consistency_summary(list(evaluations.values())), details)
+    return _result(tables, _consistency_summary(list(evaluations.values())), details)
 
 
 def _consistency_evaluation(row: Judgement) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _consistency_summary(evaluations: list[dict[str, Any]]) -> dict[str, Any]:
 # ---- both ------------------------------------------------------------------------------------------------------------
 
 
-def _whole(tables: AnswerTables, summary: dict[str, Any], details: list[dict[str, Any]]) -> dict[str, Any]:
+def _result(tables: AnswerTables, summary: dict[str, Any], details: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "model": tables.file.model,
         "total_samples": len(details),
@@ -164,7 +164,7 @@ def _whole(tables: AnswerTables, summary: dict[str, Any], details: list[dict[str
 
 
 def _text(tables: AnswerTables, sample_id: str, task: str) -> str:
-    """An answer's text as the file holds it, empty where it holds none."""
+    """The text of an answer as in the file, empty if there is none."""
     record = tables.answered.get((sample_id, task))
     return record.texts.get(task, "") if record else ""
 

@@ -1,6 +1,6 @@
 """Training examples: a pair of scenes, a question, its answer, and what every cell of the pictures should say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -10,7 +10,7 @@ import torch
 from spd_faith.core.schemas import TASKS
 from spd_faith.dataset.scenes import GRID, ScenePair, sample_pair
 from spd_faith.dataset.sprites import CATEGORIES, COLORS
-from spd_faith.reference_models.answers import answer_pieces
+from spd_faith.reference_models.answers import Piece, answer_pieces
 from spd_faith.reference_models.small_images import render_small
 
 CELLS = GRID * GRID
@@ -94,7 +94,8 @@ def cell_truths(pair: ScenePair, vocabulary: Vocabulary) -> CellTruths:
 
 def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary, loose_same: bool = False) -> Batch:
     """`loose_same` as in `answer_pieces`."""
-    rows, images, truths, looking, looked_at = [], [], [], [], []
+    rows: list[tuple[list[int], list[int], list[float]]] = []
+    images, truths, looking, looked_at = [], [], [], []
     for index, (task, pair) in enumerate(examples):
         truth = cell_truths(pair, vocabulary)
         truths.append(truth)
@@ -105,12 +106,7 @@ def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary
         # A describe answer ends after its JSON as a matter of form; the others when every difference is told.
         decisive = [piece.decisive for piece in pieces] + [task != "describe"]
         rows.append((prompt, answer, [_DECISIVE if yes else _OTHER for yes in decisive]))
-        for offset, piece in enumerate(pieces):
-            if not piece.about:
-                continue
-            cells = set().union(*(truth.of_difference[number] for number in piece.about))
-            if offset == 0:  # only the second picture's cells can know whether anything differs
-                cells = {cell for cell in cells if cell >= CELLS}
+        for offset, cells in _cells_looked_at(pieces, truth):
             looking.append((index, len(prompt) + offset - 1))  # the position that predicts the piece
             looked_at.append([float(cell in cells) for cell in range(2 * CELLS)])
     length = max(len(prompt) + len(answer) for prompt, answer, _ in rows)
@@ -131,3 +127,12 @@ def make_batch(examples: Sequence[tuple[str, ScenePair]], vocabulary: Vocabulary
         looking=torch.tensor(looking, dtype=torch.long).view(-1, 2),
         looked_at=torch.tensor(looked_at).view(-1, 2 * CELLS),
     )
+
+
+def _cells_looked_at(pieces: Sequence[Piece], truth: CellTruths) -> Iterator[tuple[int, set[int]]]:
+    """(number of the piece, cells that it is about) of every piece that is about any."""
+    for offset, piece in enumerate(pieces):
+        if piece.about:
+            cells = set().union(*(truth.of_difference[number] for number in piece.about))
+            # only the second image's cells can know whether anything differs
+            yield offset, cells if offset else {cell for cell in cells if cell >= CELLS}

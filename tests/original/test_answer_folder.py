@@ -1,10 +1,10 @@
-"""score_differences.py on a folder of answer files, as the original's eval_multi_diff_metrics.py is used."""
+"""score_differences.py on a folder of answer files, used like the original's eval_multi_diff_metrics.py."""
 
 import json
 
 import pandas as pd
 import pytest
-from original_files import BEDROOM, LISTED, PROSE, read, readme, refused, released, run, save, succeed
+from original.answer_files import BEDROOM, LISTED, PROSE, read, readme, refused, released, run, save, succeed
 
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import SAMPLES
@@ -79,7 +79,7 @@ def test_the_original_json_of_the_worked_example(tmp_path):
     assert read(tmp_path / "out/all_models_comparison.json") == [expected]
 
 
-def test_the_original_json_goes_by_the_list_in_the_file_and_the_tables_by_the_text(tmp_path):
+def test_the_original_json_uses_the_list_in_the_file_and_the_tables_the_text(tmp_path):
     text = 'One. {"predicted_num": 1, "structured_output": [{"type": "remove", "category": "TV"}]}'
     unlisted = {"has_structured_output": False, "structured_output": LISTED}
     save(
@@ -95,7 +95,7 @@ def test_the_original_json_goes_by_the_list_in_the_file_and_the_tables_by_the_te
     assert (row["n"], row["dqr"], row["tf1"]) == pytest.approx((2, 1 / 3, 2 * 2 / (2 + 6)))
 
 
-def test_the_original_json_keeps_case_repeats_and_what_is_above_one(tmp_path):
+def test_the_original_json_keeps_case_duplicates_and_values_above_one(tmp_path):
     truth = {"modifications": [{"type": "color", "category": "TV"}, {"type": "remove", "category": "dog"}]}
     listed = [{"type": "Color", "category": "tv"}, *({"type": "color", "category": "TV"},) * 3, {"type": "color"}]
     record = released(ground_truth=truth, parsed_response={"has_structured_output": True, "structured_output": listed})
@@ -151,13 +151,13 @@ def test_the_readmes_form_with_truths_from_elsewhere(tmp_path, truths):
     assert found["type_level"]["overall"]["f1"] == pytest.approx(2 / 5)
 
 
-def test_a_truth_that_is_not_there_or_could_be_two_is_told(tmp_path):
+def test_a_missing_or_ambiguous_truth_is_reported(tmp_path):
     lines = [{"qid": "7", "split": split, "image": "7.jpg", "modifications": BEDROOM} for split in ("easy", "hard")]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     save(tmp_path / "in/a_responses.json", [readme(), readme("8")])
     flags = ["--input_dir", tmp_path / "in", "--output_dir", tmp_path / "out", "--data_dir", tmp_path / "pairs.jsonl"]
     message = refused(COMMAND, *flags)
-    assert "record 1: borne by 2 pairs" in message and "easy/00000_7, hard/00000_7" in message
+    assert "record 1: matches 2 pairs" in message and "easy/00000_7, hard/00000_7" in message
     assert "record 2: not a pair of" in message
     save(tmp_path / "in/a_responses.json", [readme(split="hard"), readme(split="easy")])
     score(tmp_path, "--data_dir", tmp_path / "pairs.jsonl")
@@ -174,25 +174,25 @@ def test_models_and_definitions_can_be_chosen(tmp_path):
     rows = summary(tmp_path)
     assert list(rows.index) == ["b", "c"]
     assert rows["dqr"].tolist() == [0, 0] and rows["ds"].tolist() == pytest.approx([2 / 3] * 2)
-    assert "As the released code" not in output
+    assert "Released code" not in output
     assert not list((tmp_path / "out").glob("*.json"))
     score(tmp_path)
-    assert list(summary(tmp_path).index) == ["a", "b"]  # other.json is not named like the rest
+    assert list(summary(tmp_path).index) == ["a", "b"]  # other.json does not end in _responses
 
 
-def test_the_faults_of_all_files_are_told_at_once_and_nothing_is_written(tmp_path):
+def test_the_errors_of_all_files_are_reported_at_once_and_nothing_is_written(tmp_path):
     save(
         tmp_path / "in/a_responses.json", [readme(), released("8", ground_truth={"modifications": [{"type": "Size"}]})]
     )
     save(tmp_path / "in/b_responses.json", [released(model_response=1)], "b")
     message = refused(COMMAND, "--input_dir", tmp_path / "in", "--output_dir", tmp_path / "out")
-    for told in (
+    for error in (
         "a_responses.json: record 1: no truth",
         "a_responses.json: record 2: ground_truth: modifications.0: type: unknown value\n  found:   'size'",
         "a_responses.json: record 2: ground_truth: modifications.0: category: missing key",
         "b_responses.json: record 1: model_response: not a text",
     ):
-        assert told in message, message
+        assert error in message, message
     assert not (tmp_path / "out").exists()
 
 
@@ -205,26 +205,26 @@ def test_a_bad_file_ends_the_command_with_its_message(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "error"),
     [
-        (["--input_dir", "in"], "--input_dir and --output_dir go together"),
+        (["--input_dir", "in"], "give both --input_dir and --output_dir"),
         (["--input_dir", "nowhere", "--output_dir", "out"], "--input_dir: no such folder"),
         (["--input_dir", "in", "--output_dir", "out", "--models", "b.json"], "no such file in"),
-        (["--input_dir", "in", "--output_dir", "out", "--json", "x.json"], "give --json alone"),
-        (["--input_dir", "in", "--output_dir", "out", "--samples", "s"], "do not go with --input_dir"),
+        (["--input_dir", "in", "--output_dir", "out", "--json", "x.json"], "--json takes no file name"),
+        (["--input_dir", "in", "--output_dir", "out", "--samples", "s"], "cannot be combined with --input_dir"),
         (["--input_dir", "in", "--output_dir", "out", "--data_dir", "nowhere"], "no such file or folder"),
-        (["--samples", "s", "--parsed", "p", "--models", "a"], "go with --input_dir"),
-        (["--samples", "s", "--parsed", "p", "--protocol", "released", "--json"], "needs the name of a file"),
-        (["--parsed", "p"], "--samples and --parsed are needed"),
+        (["--samples", "s", "--parsed", "p", "--models", "a"], "require --input_dir"),
+        (["--samples", "s", "--parsed", "p", "--protocol", "released", "--json"], "requires a file name"),
+        (["--parsed", "p"], "give --samples and --parsed"),
     ],
 )
-def test_flags_that_do_not_go_together_are_told(tmp_path, flags, told):
+def test_flags_that_cannot_be_combined_are_reported(tmp_path, flags, error):
     save(tmp_path / "in/a_responses.json", [readme()])
     places = [tmp_path / flag if flag in ("in", "out", "nowhere") else flag for flag in flags]
-    assert told in refused(COMMAND, *places)
+    assert error in refused(COMMAND, *places)
 
 
-def test_a_folder_without_answers_says_what_is_there(tmp_path):
+def test_the_error_for_a_folder_without_answers_lists_its_files(tmp_path):
     save(tmp_path / "in/answers.json", [readme()])
     message = refused(COMMAND, "--input_dir", tmp_path / "in", "--output_dir", tmp_path / "out")
     assert "no *_responses.json" in message and "answers.json" in message

@@ -1,4 +1,4 @@
-"""The command probe.py on lines and folders as the original's users hold them, with the original's flags."""
+"""probe.py on JSONL files, folders and saved answers, used like the original's commands."""
 
 import json
 import os
@@ -6,49 +6,51 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from dataset.own_files import line, write_lines, write_pair_folder
-from original_files import refused
+from original.answer_files import ROOT, refused
+from original.drawn_pairs import save_drawn_pairs
 from PIL import Image
-from probes.hand_pairs import save_drawn_pairs
-from probes.probed import ROOT
 
+import probe
 from spd_faith.core.files import read_provenance, read_table
-from spd_faith.core.schemas import (
-    RESPONSES,
-    TASKS,
-)
+from spd_faith.core.schemas import RESPONSES, TASKS
+from spd_faith.original.probe_pairs import read_probed_pairs
+from spd_faith.original.probe_settings import ProbeSettings
 from spd_faith.probes.registry import PROBES
 
 MODEL = "tiny-qwen2-vl-early"  # contradicts itself now and then
 
 
-def run(script, *arguments):
+def run_anyway(script, *arguments):
     command = [sys.executable, ROOT / "workflow_scripts" / script, *map(str, arguments)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, cwd=ROOT)
+
+
+def run(script, *arguments):
+    done = run_anyway(script, *arguments)
     assert done.returncode == 0, done.stderr
     return done
 
 
 def figures_of(folder):
-    """Names of the figures, each there as PDF and PNG."""
+    """Names of the figures, each saved as PDF and PNG."""
     found = {path.name for path in (folder / "figures").iterdir()} - {"contact_sheet.png"}
     names = {name.rsplit(".", 1)[0] for name in found}
     assert found == {f"{name}{kind}" for name in names for kind in (".pdf", ".png")}
     return names
 
 
-# ---- what is refused before anything is loaded -----------------------------------------------------------------------
+# ---- errors before anything is loaded --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch):
-    """The message that the command stops with; `{}` in a flag is a folder with pairs.jsonl, an answer and a picture."""
+def error(tmp_path, monkeypatch):
+    """The error message of the command; `{0}` in a flag is a folder with pairs.jsonl, an answer and an image."""
     monkeypatch.chdir(ROOT)
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (20, 10)).save(tmp_path / "pictures" / "7.png")
@@ -70,24 +72,24 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--probes layer_changes --model m --output_dir {0}/out", ["the pairs: not given", "--input_file FILE"]),
-        (f"{WHOLE} --multi-diff-dir {{0}} --output_dir {{0}}/out", ["the pairs: given twice"]),
-        (WHOLE, ["the results: nowhere to go", "--output_dir"]),
-        (f"{WHOLE} --output_dir {{0}}/pairs.jsonl", ["the results: not a folder", "pairs.jsonl"]),
-        (f"{WHOLE} --output_file {{0}}/o.json", ["--output_file: unknown kind of file", "allowed: .parquet"]),
-        (f"{WHOLE} --visualize-path {{0}}/o.svg", ["--output_pdf: unknown kind of file", "allowed: .pdf, .png"]),
+        ("--probes layer_changes --model m --output_dir {0}/out", ["pairs: missing", "--input_file FILE"]),
+        (f"{WHOLE} --multi-diff-dir {{0}} --output_dir {{0}}/out", ["pairs: given twice"]),
+        (WHOLE, ["results: no output given", "--output_dir"]),
+        (f"{WHOLE} --output_dir {{0}}/pairs.jsonl", ["results: not a folder", "pairs.jsonl"]),
+        (f"{WHOLE} --output_file {{0}}/o.json", ["--output_file: unknown file type", "allowed: .parquet"]),
+        (f"{WHOLE} --visualize-path {{0}}/o.svg", ["--output_pdf: unknown file type", "allowed: .pdf, .png"]),
         (
             f"{WHOLE} --probes layer_changes grounding --output_file {{0}}/o.parquet",
-            ["--output_file: one table for several probes", "layer_changes, grounding"],
+            ["--output_file: one file cannot hold several probes", "layer_changes, grounding"],
         ),
-        (f"{WHOLE} --output_dir {{0}}/out --max-samples 0", ["--max_samples: nothing to probe"]),
+        (f"{WHOLE} --output_dir {{0}}/out --max-samples 0", ["--max_samples: too small"]),
         (f"{WHOLE} --output_dir {{0}}/out --layer-start 3 --layer-end 2", ["no layers", "(3, 2)"]),
         (f"{WHOLE} --output_dir {{0}}/out --layer-start -1", ["no layers", "(-1, None)"]),
         (
             f"{WHOLE} --output_dir {{0}}/out --model tiny-qwen-vl",
             ["tiny-qwen-vl: no such model", "nearest: tiny-qwen2-vl"],
         ),
-        (f"{WHOLE} --output_dir {{0}}/out --model gpt-4o", ["gpt-4o: its entry is answered by openai"]),
+        (f"{WHOLE} --output_dir {{0}}/out --model gpt-4o", ["gpt-4o.backend: not what this command takes"]),
         (f"{WHOLE} --output_dir {{0}}/out --image_dir {{0}}", ["line 1: image: no such file", "7.png"]),
         (f"{WHOLE} --output_dir {{0}}/out --prompts {{0}}", ["describe.txt: no such prompt"]),
         (
@@ -100,13 +102,13 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
         ),
     ],
 )
-def test_what_cannot_be_probed_is_told_before_anything_is_loaded(told, flags, words):
-    message = told(flags)
+def test_errors_are_reported_before_anything_is_loaded(error, flags, words):
+    message = error(flags)
     assert all(word in message for word in words), message
 
 
-def test_all_faults_of_the_flags_are_told_at_once(told):
-    message = told(
+def test_all_errors_in_the_flags_are_reported_at_once(error):
+    message = error(
         "--probes layer_changes --model m --in-file-path {0}/no.jsonl --image-dir {0}/none"
         " --comparison-result {0}/no.json --max_samples 0 --output_file {0}/o.csv"
     )
@@ -114,47 +116,46 @@ def test_all_faults_of_the_flags_are_told_at_once(told):
         assert part in message
 
 
-def pairs_of(monkeypatch, *flags):
-    """Sample ids of the pairs that the flags name."""
-    command = import_module("probe")
+def settings_of(*flags):
+    """The settings that the command is given by the flags."""
     needed = ["--probes", "layer_changes", "--model", MODEL, "--output_dir", "nowhere"]
-    monkeypatch.setattr("sys.argv", ["probe.py", *needed, *map(str, flags)])
-    return [pair.sample_id for pair in command._pairs_and_answers(command._arguments())[0]]
+    return ProbeSettings(**vars(probe._parser().parse_args([*needed, *map(str, flags)])))
 
 
-def test_one_layer_is_a_range(monkeypatch):
-    command = import_module("probe")
-    flags = ["--probes", "layer_changes", "--model", MODEL, "--image_dir", "tests", "--output_dir", "nowhere"]
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("sys.argv", ["probe.py", *flags, "--layer-start", "2", "--layer-end", "2"])
-    assert command._faults(command._arguments()) == []
+def pairs_of(*flags):
+    """Sample ids of the pairs that the flags name."""
+    return [pair.sample_id for pair in read_probed_pairs(settings_of(*flags)).pairs]
 
 
-def test_images_of_lines_may_lie_elsewhere(tmp_path, monkeypatch):
+def test_one_layer_is_a_range():
+    settings_of("--image_dir", ROOT / "tests", "--layer-start", "2", "--layer-end", "2").check()
+
+
+def test_images_of_a_jsonl_file_can_be_in_another_folder(tmp_path):
     entry = write_lines(tmp_path / "pictures", line("7"))
     lines = Path(entry.path).rename(tmp_path / "pairs.jsonl")
     flags = ["--input-file", lines, "--image-dir", tmp_path / "pictures"]
-    assert pairs_of(monkeypatch, *flags) == ["pairs/00000_7"]
+    assert pairs_of(*flags) == ["pairs/00000_7"]
 
 
-def test_max_samples_counts_over_all_splits(tmp_path, monkeypatch):
+def test_max_samples_counts_over_all_splits(tmp_path):
     for split, name in (("easy", "1"), ("easy", "2"), ("hard", "1"), ("hard", "2")):
         write_pair_folder(tmp_path, split, name)
     first = ["easy/00000_1", "easy/00001_2", "hard/00000_1"]
-    assert pairs_of(monkeypatch, "--multi_diff_dir", tmp_path, "--max_samples", 3) == first
-    assert pairs_of(monkeypatch, "--image_dir", tmp_path, "--max_samples", 3) == first
+    assert pairs_of("--multi_diff_dir", tmp_path, "--max_samples", 3) == first
+    assert pairs_of("--image_dir", tmp_path, "--max_samples", 3) == first
 
 
-def test_max_samples_counts_pairs_that_are_answered(tmp_path, monkeypatch):
+def test_max_samples_counts_pairs_that_are_answered(tmp_path):
     for name in "1234":
         write_pair_folder(tmp_path, "easy", name)
     records = [{"qid": name, "response_same": "No."} for name in "432"]
     (tmp_path / "answers.json").write_text(json.dumps(records))
     flags = ["--image_dir", tmp_path / "easy", "--comparison_result", tmp_path / "answers.json"]
-    assert pairs_of(monkeypatch, *flags, "--max_samples", 2) == ["easy/00001_2", "easy/00002_3"]
+    assert pairs_of(*flags, "--max_samples", 2) == ["easy/00001_2", "easy/00002_3"]
 
 
-# ---- lines, as for analyze_layer_changes.py and neuron_activation.py -------------------------------------------------
+# ---- JSONL files, as for analyze_layer_changes.py and neuron_activation.py -------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +175,7 @@ def of_lines(drawn, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_lines_give_the_measures_the_table_and_the_figures(of_lines, drawn):
+def test_a_jsonl_file_gives_measures_table_and_figures(of_lines, drawn):
     output, done = of_lines
     table = read_table(output / "O.parquet", PROBES["layer_changes"].schema).to_pandas()
     expected = [f"pairs/{number:05d}_{name}" for number, name in enumerate(drawn[1][:9])]
@@ -198,7 +199,7 @@ def test_lines_give_the_measures_the_table_and_the_figures(of_lines, drawn):
 
 
 @pytest.mark.slow
-def test_labels_of_lines_win_over_the_judge(of_lines):
+def test_labels_in_the_file_win_over_the_judge(of_lines):
     groups = pd.read_parquet(of_lines[0] / "O" / "groups.parquet")
     found = groups[groups["contrast"] == "faithfulness"][["group", "reason"]].itertuples(index=False, name=None)
     for number, row in enumerate(found):
@@ -210,17 +211,17 @@ def test_labels_of_lines_win_over_the_judge(of_lines):
 
 @pytest.mark.slow
 def test_the_workflow_s_command_measures_the_same(of_lines, tmp_path):
-    """run_probes.py on the samples, pictures and answers that the run left."""
+    """run_probes.py on the samples, images and answers that the run wrote."""
     made = of_lines[0] / "O"
     flags = ["--samples", made / "samples.parquet", "--images", made / "images.parquet", "--model", MODEL]
     flags += ["--responses", made / "responses.parquet", "--output-folder", tmp_path, "--probes", "layer_changes"]
     run("run_probes.py", *flags)
     keys = ["sample_id", "task", "layer"]
-    by_rule, by_hand = (
+    by_rule, here = (
         pd.read_parquet(path).sort_values(keys, ignore_index=True)
         for path in (tmp_path / "layer_changes.parquet", of_lines[0] / "O.parquet")
     )
-    pd.testing.assert_frame_equal(by_rule, by_hand, check_exact=True)
+    pd.testing.assert_frame_equal(by_rule, here, check_exact=True)
 
 
 @pytest.mark.slow
@@ -236,7 +237,7 @@ def test_another_probe_asks_nothing_again(of_lines, drawn, tmp_path):
     pd.testing.assert_frame_equal(before.merge(after[["sample_id", "task"]])[after.columns], after)
     assert len(read_table(output / "O" / "neuron_activation.parquet", PROBES["neuron_activation"].schema)) == 4 * 3 * 4
     contrasts = pd.read_parquet(output / "O" / "contrasts.parquet")
-    assert set(contrasts["probe"]) == {"answer_length", "neuron_activation"}  # not the table of the run before
+    assert set(contrasts["probe"]) == {"answer_length", "neuron_activation"}  # without the table of the earlier run
     with Image.open(output / "V.png") as sheet:
         assert sheet.width == 4 * 500 + 5 * 24
 
@@ -267,22 +268,14 @@ def test_maps_are_drawn_for_the_first_answer_of_a_split(drawn, tmp_path):
     flags = ["--multi_diff_dir", folder / "released", "--max_samples", 2, "--output_pdf", tmp_path / "maps.pdf"]
     run("probe.py", "--probes", "token_activation_map", *flags, "--model", "tiny-qwen2-vl")
     assert figures_of(tmp_path / "maps") == {f"overlays_describe_multi_diff_00000_{names[0]}"}
-    assert not (tmp_path / "maps" / "contrasts.parquet").exists()  # no layers to contrast
+    assert not (tmp_path / "maps" / "contrasts.parquet").exists()  # nothing by layer to contrast
     assert len(re.findall(rb"/Type /Page\b", (tmp_path / "maps.pdf").read_bytes())) == 1
 
 
 @pytest.mark.slow
-def test_a_layer_that_the_model_lacks_is_told(drawn, tmp_path):
-    command = [
-        sys.executable,
-        ROOT / "workflow_scripts" / "probe.py",
-        "--probes",
-        "layer_changes",
-        "--layer-start",
-        "4",
-    ]
-    command += ["--model", "tiny-qwen2-vl", "--multi-diff-dir", drawn[0] / "released", "--output-dir", tmp_path / "o"]
-    done = subprocess.run([*command, "--max_samples", "1"], capture_output=True, text=True, timeout=120, cwd=ROOT)
+def test_a_layer_that_the_model_does_not_have_is_reported(drawn, tmp_path):
+    flags = ["--model", "tiny-qwen2-vl", "--multi-diff-dir", drawn[0] / "released", "--output-dir", tmp_path / "o"]
+    done = run_anyway("probe.py", "--probes", "layer_changes", "--layer-start", 4, "--max_samples", 1, *flags)
     assert done.returncode == 1
     assert "--layer_start: no such layer" in done.stderr and "0 to 3" in done.stderr
     assert "Traceback" not in done.stderr
@@ -293,7 +286,7 @@ def test_a_layer_that_the_model_lacks_is_told(drawn, tmp_path):
 
 @pytest.mark.slow
 def test_saved_answers_are_probed_as_their_texts(of_lines, drawn, tmp_path):
-    """Texts that the model generated: their tokens are the generated ones but the end token, and the pass agrees."""
+    """Texts that the model generated give the generated tokens without the end token, and the pass agrees."""
     made = read_table(of_lines[0] / "O" / "responses.parquet", RESPONSES).to_pandas()
     words = dict(zip(TASKS, ("model_response", "response_same", "response_different"), strict=True))
     records = {}
@@ -315,11 +308,11 @@ def test_saved_answers_are_probed_as_their_texts(of_lines, drawn, tmp_path):
     assert read_provenance(tmp_path / "out" / "hidden_similarity.parquet")["answers"].endswith("tokenised")
     probed = read_table(tmp_path / "out" / "responses.parquet", RESPONSES).to_pandas()
     generated = made.set_index(["sample_id", "task"])["response_token_ids"]
-    told = probed[probed["error"].isna()]
-    assert len(told) == 5 * 3 - 2
-    for row in told.itertuples():
+    answered = probed[probed["error"].isna()]
+    assert len(answered) == 5 * 3 - 2
+    for row in answered.itertuples():
         assert list(row.response_token_ids) == list(generated[row.sample_id, row.task])[:-1]
     groups = pd.read_parquet(tmp_path / "out" / "groups.parquet").set_index(["contrast", "sample_id"])
     reasons = groups.loc["faithfulness"]["reason"].to_list()
-    assert reasons == ["drf_unscored", "answer_label", *["drf_unscored"] * 3]  # nobody told the true differences
+    assert reasons == ["drf_unscored", "answer_label", *["drf_unscored"] * 3]  # the file states no truths
     assert groups.loc["consistency"]["reason"].to_list() == ["verdict_unclear", *["verdicts"] * 4]

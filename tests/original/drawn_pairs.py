@@ -1,4 +1,4 @@
-"""Drawn pairs as people hold them: lines with merged pictures, folders, and answers made elsewhere."""
+"""Generated pairs as a JSONL file with merged images, and as the released folders."""
 
 import json
 
@@ -8,9 +8,9 @@ from spd_faith.inference.images import decode, merge
 
 
 def save_drawn_pairs(folder, count):
-    """`folder`/pairs.jsonl with pictures in `folder`/pictures/merged, and `folder`/released/multi_diff/{id}/.
+    """Save `folder`/pairs.jsonl with images in `folder`/pictures/merged, and `folder`/released/multi_diff/{id}/.
 
-    Every third pair is labelled unfaithful, every third faithful, the others are not known. Ids in order of the pairs.
+    Labels of the pairs alternate: unfaithful, faithful, unknown. Returns the ids in order.
     """
     split = {"pairs": count, "objects": [6, 8], "differences": [1, 3]}
     dataset = DemoDataset.model_validate({"source": "demo", "seed": 5, "splits": {"multi_diff": split}})
@@ -26,10 +26,10 @@ def save_drawn_pairs(folder, count):
             name = role if role == "merged" else f"{names[-1]}{role}"
             image.save(of_pair / f"{name}.png")
         merge(*images).save(folder / "pictures" / "merged" / f"{names[-1]}.png")
-        told = [{"type": one["type"], "category": one["category"]} for one in differences]
-        (of_pair / "log.json").write_text(json.dumps({"differences": told}))
-        line = {"qid": names[-1], "image": f"merged/{names[-1]}.png", "modifications": told}
+        modifications = [{"type": one["type"], "category": one["category"]} for one in differences]
+        (of_pair / "log.json").write_text(json.dumps({"differences": modifications}))
+        line = {"qid": names[-1], "image": f"merged/{names[-1]}.png", "modifications": modifications}
         line |= {"is_faithful": (0, 1, -1)[number % 3], "question": "Are the two pictures the same?"}
-        lines.append(json.dumps(line | {"layout": "side_by_side"}))  # some scenes are too plain to tell
+        lines.append(json.dumps(line | {"layout": "side_by_side"}))  # cannot be detected in every scene
     (folder / "pairs.jsonl").write_text("\n".join(lines) + "\n")
     return names

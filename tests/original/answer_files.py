@@ -1,4 +1,4 @@
-"""Answer files as the benchmark's released commands read them, for the tests of ours of the same names."""
+"""Answer files as the benchmark's released commands read them, and helpers to run our commands on them."""
 
 import importlib
 import json
@@ -12,7 +12,8 @@ import pytest
 
 from spd_faith.core.errors import UserError
 
-SCRIPTS = Path(__file__).parents[1] / "workflow_scripts"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "workflow_scripts"
 
 # the worked example of the published figure: DQR 2/3, TF1 = CF1 = 2/5, one of its two claims is faithful
 BEDROOM = [
@@ -36,7 +37,7 @@ def released(sample_id: str = "7", **change: Any) -> dict[str, Any]:
 
 
 def readme(qid: str = "7", **change: Any) -> dict[str, Any]:
-    """A record of the README's form, which holds no truth."""
+    """A record of the README's form, which has no truth."""
     record = {"qid": qid, "predicted_num": 2, "structured_output": LISTED, "response_text": PROSE, "is_faithful": 0}
     return record | change
 
@@ -59,7 +60,7 @@ def succeed(script: str, *arguments: Any) -> str:
 
 
 def refused(script: str, *arguments: Any) -> str:
-    """The message that a command stops with; in this process, to be quick."""
+    """The error message of a command; run in this process, which is faster."""
     command = importlib.import_module(Path(script).stem)
     with patch("sys.argv", [script, *map(str, arguments)]), pytest.raises(UserError) as raised:
         command.main()

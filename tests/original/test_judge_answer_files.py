@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from original_files import BEDROOM, PROSE, read, readme, refused, released, save, succeed
+from original.answer_files import BEDROOM, PROSE, read, readme, refused, released, save, succeed
 
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import JUDGEMENTS
@@ -20,7 +20,7 @@ def yes_no(sample_id="7", same="No.", different="Yes.", **more):
 # ---- reasoning -------------------------------------------------------------------------------------------------------
 
 
-def test_reasoning_output_in_the_format_of_the_original(tmp_path):
+def test_reasoning_of_the_worked_example_as_the_original_writes_it(tmp_path):
     right = "The bedspread changed from orange to blue. The clock is gone. The TV is gone."
     wrong = "The chair moved to the left."
     records = [released("1"), released("2", model_response=right), released("3", model_response=wrong)]
@@ -75,7 +75,7 @@ def test_unverifiable_claims_are_counted_separately(tmp_path):
     assert evaluation["overall_faithfulness_score"] == 1
 
 
-def test_reasoning_as_a_table_of_the_first_records_in_the_readme_format(tmp_path):
+def test_reasoning_as_a_table_of_the_first_records_in_the_readmes_form(tmp_path):
     records = [readme(str(number), modifications=BEDROOM) for number in range(3)]
     path = save(tmp_path / "a.json", records)
     succeed(REASONING, "--responses_file", path, "--output_file", tmp_path / "f.parquet", "--max_samples", 2)
@@ -84,30 +84,30 @@ def test_reasoning_as_a_table_of_the_first_records_in_the_readme_format(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("records", "flags", "expected"),
+    ("records", "flags", "error"),
     [
         ([readme()], [], "record 1: no truth"),
         ([yes_no(ground_truth={"modifications": BEDROOM})], [], "no reasoning to judge"),
-        ([released()], ["--max_samples", "0"], "--max_samples: nothing to read"),
-        ([released()], ["--output_file", "f.txt"], "--output_file: unknown kind of file"),
+        ([released()], ["--max_samples", "0"], "--max_samples: too small"),
+        ([released()], ["--output_file", "f.txt"], "--output_file: unknown file type"),
         ([released(), released()], [], "record 2: describe: answered before"),
     ],
 )
-def test_reasoning_rejects(tmp_path, records, flags, expected):
+def test_reasoning_refuses(tmp_path, records, flags, error):
     path = save(tmp_path / "a.json", records)
     message = refused(REASONING, "--responses_file", path, "--output_file", tmp_path / "f.json", *flags)
-    assert expected in message, message
+    assert error in message, message
     assert not (tmp_path / "f.json").exists()
 
 
 # ---- consistency -----------------------------------------------------------------------------------------------------
 
 
-def test_consistency_output_in_the_format_of_the_original(tmp_path):
+def test_consistency_as_the_original_writes_it(tmp_path):
     records = [
         yes_no("1"),  # the verdicts agree: 1 claim, consistent
         yes_no("2", "Yes.", "Yes."),  # the same and different: 1 claim, contradictory
-        # verdicts agree, the bedspread is in both answers, the chair in one: 2 consistent, 1 ambiguous
+        # verdicts agree, the bedspread on both sides, the chair on one: 2 consistent, 1 ambiguous
         yes_no(
             "3", "No. The bedspread changed from orange to blue. The chair moved.", "Yes. The bedspread is now blue."
         ),
@@ -170,7 +170,7 @@ def test_consistency_of_several_models_as_tables(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "expected"),
+    ("files", "error"),
     [
         ({"a.json": [yes_no()], "x/a.json": [yes_no()]}, "the same file name\n  found:   'a'"),
         ({"a.json": [yes_no(model="m")], "b.json": [yes_no(model="m")]}, "the same model\n  found:   'm'"),
@@ -178,8 +178,8 @@ def test_consistency_of_several_models_as_tables(tmp_path):
         ({"a.json": [readme()]}, "no record has response_different or response_same"),
     ],
 )
-def test_consistency_rejects(tmp_path, files, expected):
+def test_consistency_refuses(tmp_path, files, error):
     paths = [save(tmp_path / name, records) for name, records in files.items()]
     message = refused(CONSISTENCY, "--response_files", *paths, "--output_dir", tmp_path / "out")
-    assert expected in message, message
+    assert error in message, message
     assert not (tmp_path / "out").exists()

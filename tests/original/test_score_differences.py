@@ -1,4 +1,4 @@
-"""The command `score_differences.py` on the workflow's tables; test_answer_folder.py has it on files of answers."""
+"""The command `score_differences.py` on the workflow's tables; test_answer_folder.py tests it on answer files."""
 
 import json
 from collections.abc import Callable
@@ -43,6 +43,6 @@ def test_tables_give_the_released_numbers(
     ("arguments", "named"),
     [(("--models", "a"), "--models"), (("--json",), "--json"), (("--input_dir", "d"), "output_dir")],
 )
-def test_refuses_what_does_not_go_together(run: Run, arguments: tuple[str, ...], named: str) -> None:
+def test_refuses_flags_that_cannot_be_combined(run: Run, arguments: tuple[str, ...], named: str) -> None:
     with pytest.raises(UserError, match=named):
         run(*arguments)

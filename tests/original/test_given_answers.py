@@ -1,18 +1,14 @@
-"""Answers made elsewhere, to be probed: whose pictures they are about, and their texts as tokens."""
+"""Answers to probe that were generated elsewhere: the pairs they belong to, and their texts as tokens."""
 
 import json
 
-import pyarrow as pa
 import pytest
 from dataset.own_files import CAR, scene
-from probes.probe_tables import ids, responses_table, samples_table
 from tiny_models import byte_tokenizer
 
 from spd_faith.core.errors import UserError
-from spd_faith.core.schemas import RESPONSES, SAMPLES
 from spd_faith.dataset.own_pairs import read_pairs
 from spd_faith.inference.answer_files import read_answer_file
-from spd_faith.inference.imported_responses import NOT_ASKED
 from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
@@ -20,9 +16,6 @@ from spd_faith.original.given_answers import (
     holds_images,
     pairs_named_by_answers,
 )
-from spd_faith.probes.judged_groups import groups_by_rules
-
-BOUNDS = {"faithful_at_least": 0.8, "unfaithful_at_most": 0.5}
 
 
 def answers(folder, *records):
@@ -41,29 +34,29 @@ def save_merged(folder, *names):
 # ---- pairs -----------------------------------------------------------------------------------------------------------
 
 
-def test_pairs_come_in_the_order_of_the_answers_with_the_truth_that_stands_there(tmp_path):
+def test_pairs_follow_the_order_of_the_answers_and_take_their_truth(tmp_path):
     save_merged(tmp_path, "b.png", "a.jpg", "c.webp")
-    told = {"modifications": [CAR | {"bbox": [1, 2, 3, 4], "confidence": 0.4}]}
+    truth = {"modifications": [CAR | {"bbox": [1, 2, 3, 4], "confidence": 0.4}]}
     file = answers(
         tmp_path,
         {"qid": "b", "response_same": "No."},
         {"qid": "a", "response_same": "No."},
-        {"qid": "b", "response_different": "Yes.", "ground_truth": told},
+        {"qid": "b", "response_different": "Yes.", "ground_truth": truth},
         {"qid": "c", "response_same": "No.", "split": "easy"},
     )
     pairs = pairs_named_by_answers(file.records, tmp_path)
     assert [pair.sample_id for pair in pairs] == ["pairs/00000_b", "pairs/00001_a", "easy/00002_c"]
     ((samples, images),) = read_pairs(pairs)
-    told = [[(one["type"], one["bbox"]) for one in row["differences"]] for row in samples]
-    assert told == [[("color", None)], [], []]
+    differences = [[(one["type"], one["bbox"]) for one in row["differences"]] for row in samples]
+    assert differences == [[("color", None)], [], []]
     assert [(row["width"], row["height"]) for row in samples] == [(60, 40)] * 3
     assert images[0]["merged"] == (tmp_path / "b.png").read_bytes()
     assert [pair.image_id for pair in pairs_named_by_answers(file.records, tmp_path, limit=2)] == ["b", "a"]
 
 
-def test_all_faults_of_images_and_truths_are_told_at_once(tmp_path):
+def test_all_errors_in_images_and_truths_are_reported_at_once(tmp_path):
     save_merged(tmp_path, "b.png")
-    (tmp_path / "c.png").write_bytes(b"no picture")
+    (tmp_path / "c.png").write_bytes(b"not an image")
     file = answers(
         tmp_path,
         {"qid": "a", "response_same": "No."},
@@ -72,7 +65,7 @@ def test_all_faults_of_images_and_truths_are_told_at_once(tmp_path):
     )
     with pytest.raises(UserError) as raised:
         pairs_named_by_answers(file.records, tmp_path)
-    for part in ("record 1: no merged picture of this id", "named a.jpg", "record 2: ground_truth", "grown", "c.png: "):
+    for part in ("record 1: no merged image for this id", "named a.jpg", "record 2: ground_truth", "grown", "c.png: "):
         assert part in str(raised.value)
 
 
@@ -88,7 +81,7 @@ def test_a_folder_holds_images_or_folders_of_pairs(tmp_path):
 
 @pytest.fixture
 def imported(tmp_path):
-    """Of three pairs: two answers and a label, none, one; and a record of another data set."""
+    """For three pairs: two answers and a label, no answer, one answer; and a record of another dataset."""
     save_merged(tmp_path, "a.png", "b.png", "c.png")
     file = answers(
         tmp_path,
@@ -106,18 +99,18 @@ def test_records_find_their_pairs(imported):
     assert imported.unknown == ["z"]
 
 
-def test_what_is_left_out_is_logged(caplog, tmp_path):
+def test_skipped_records_and_pairs_are_logged(caplog, tmp_path):
     save_merged(tmp_path, "a.png", "b.png")
     of_pairs = answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "ab"))
     pairs = pairs_named_by_answers(of_pairs.records, tmp_path)
     answers_about(pairs, answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "axyz")))
-    told = [record.getMessage() for record in caplog.records]
-    assert any(message.startswith("3 records of") for message in told)
-    assert any(message.startswith("1 pairs have no answer") for message in told)
+    messages = [record.getMessage() for record in caplog.records]
+    assert any(message.startswith("3 records of") for message in messages)
+    assert any(message.startswith("1 pairs have no answer") for message in messages)
 
 
 def test_texts_become_tokens_as_they_are_written(imported):
-    """A token a byte: reasoning is a part of what was generated; the list that a file holds apart is not."""
+    """One token per byte. Reasoning is part of what was generated; a list given separately in the file is not."""
     begins = byte_tokenizer(special=("<s>", "<pad>", "</s>"), end="</s>", padding="<pad>", begin="<s>")
     rows = answers_as_tokens(imported, {"pairs/00000_a", "pairs/00002_c"}, begins)
     assert [(row["sample_id"], row["task"]) for row in rows] == [
@@ -129,41 +122,8 @@ def test_texts_become_tokens_as_they_are_written(imported):
     texts = [row["response_token_ids"] and decode(row["response_token_ids"]) for row in rows]
     assert texts == ["<think>hm</think>One.", None, "No.", None, None, None]
     assert [row["generated_tokens"] for row in rows] == [21, None, 3, None, None, None]
-    assert [row["is_faithful"] for row in rows] == [False, None] * 3  # the sample's, whichever answer it came with
-    assert "structured_output" in rows[0]["response_text"]  # what is judged
-
-
-# ---- groups ----------------------------------------------------------------------------------------------------------
-
-
-def test_groups_are_by_label_then_by_the_rules_and_of_nothing_where_nothing_was_said():
-    samples, responses = samples_table(dict.fromkeys(ids(6))).to_pylist(), responses_table(ids(6)).to_pylist()
-    car = {"type": "color", "category": "car", "description": None, "bbox": None, "bbox_after": None}
-    for row in samples[:5]:
-        row["differences"] = [car]
-    samples[3]["is_faithful"] = True
-    right, wrong = "The color of the car has changed.", "The dog was removed."
-    error = {"error": "out of memory", "finish_reason": "error"}
-    described = [
-        {"response_text": right},
-        {"response_text": wrong},
-        error,  # the model's failure
-        {"response_text": wrong},
-        error | {"prompt_sha": NOT_ASKED},  # the file says nothing of it
-        {"response_text": right},  # of a pair whose truth is not known
-    ]
-    for row in responses:
-        row["prompt_sha"] = "asked"
-        if row["task"] == "describe":
-            row |= described[int(row["sample_id"].split("_")[1])]
-    found = groups_by_rules(
-        pa.Table.from_pylist(samples, schema=SAMPLES), pa.Table.from_pylist(responses, schema=RESPONSES), **BOUNDS
-    )
-    assert [(row["group"], row["reason"]) for row in found if row["contrast"] == "faithfulness"] == [
-        ("faithful", "drf"),
-        ("unfaithful", "drf"),
-        ("unfaithful", "drf"),
-        ("faithful", "sample_label"),
-        (None, "drf_unscored"),
-        (None, "drf_unscored"),
-    ]
+    assert [row["is_faithful"] for row in rows] == [
+        False,
+        None,
+    ] * 3  # the sample's label, from any answer
+    assert "structured_output" in rows[0]["response_text"]  # the text that is judged

@@ -1,0 +1,11 @@
+"""JSON files as the original's commands write them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spd_faith.core.files import write_text
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,112 @@
+"""What probe.py runs: write the pairs, ask the model or tokenise given answers, and measure."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spd_faith.core.config_errors import error_at
+from spd_faith.core.entries import identity
+from spd_faith.core.errors import UserError
+from spd_faith.core.files import read_table, write_table
+from spd_faith.core.journal import Journal
+from spd_faith.core.progress import progress
+from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
+from spd_faith.dataset.own_pairs import read_pairs, revision
+from spd_faith.dataset.tables import write_dataset
+from spd_faith.inference.answers import Answerer
+from spd_faith.inference.backends import open_transformers
+from spd_faith.inference.entries import TransformersModel
+from spd_faith.inference.named_models import is_reference_model
+from spd_faith.inference.prompts import Prompt
+from spd_faith.inference.questions import QuestionId, question_keys, read_questions
+from spd_faith.inference.responses import ask_missing
+from spd_faith.original.given_answers import answers_as_tokens
+from spd_faith.original.probe_pairs import ProbedPairs
+from spd_faith.original.probe_settings import ProbeSettings
+from spd_faith.probes.samples import SavedAnswer
+
+if TYPE_CHECKING:
+    from spd_faith.inference.checkpoint import Checkpoint
+    from spd_faith.inference.transformers_answerer import TransformersAnswerer
+
+Rows = list[dict[str, Any]]
+Prompts = Mapping[str, Prompt]
+
+log = logging.getLogger(__name__)
+
+
+def run_probes(settings: ProbeSettings, entry: TransformersModel, prompts: Prompts, probed: ProbedPairs) -> None:
+    """Write samples, images, responses and a table per probe to the folder of the results."""
+    folder, pairs, imported = settings.folder, probed.pairs, probed.imported
+    if any(pair.truth.question for pair in pairs):
+        log.info(
+            "the pairs' own questions are kept in samples.parquet; the model is asked the prompts of %s",
+            settings.prompts,
+        )
+    provenance = {"pairs": revision(pairs), "answers": "generated"}
+    if imported and settings.comparison_result:
+        provenance["answers"] = f"texts of {settings.comparison_result.name}, tokenised"
+    write_dataset(folder / "samples.parquet", folder / "images.parquet", read_pairs(pairs), provenance)
+    if is_reference_model(entry):
+        log.info("%s is a reference model: its attention and maps were trained to point", entry.model)
+    with open_transformers(entry, settings.threads, settings.device) as answerer:
+        _check_layers(settings.layer_start, answerer.checkpoint)
+        provenance |= answerer.provenance.to_json()
+        if imported:
+            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, answerer.checkpoint.tokenizer)
+        else:
+            rows = _ask(entry, prompts, folder, answerer)
+        write_table(folder / "responses.parquet", rows, RESPONSES, provenance)
+        _measure(settings, prompts, rows, answerer, provenance)
+
+
+def _check_layers(first: int, checkpoint: "Checkpoint") -> None:
+    """Check before anything is asked that the model can be probed and has the first layer."""
+    from spd_faith.probes.layers import decoder_layers
+
+    if first >= (layers := len(decoder_layers(checkpoint.model))):
+        raise UserError(error_at("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
+
+
+def _ask(entry: TransformersModel, prompts: Prompts, folder: Path, answerer: Answerer) -> Rows:
+    """Rows of `RESPONSES`. Answers of an earlier run in the same folder are taken from its journal."""
+    images = folder / "images.parquet"
+    shas = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
+    asked = question_keys(shas, prompts, identity(entry))
+    with Journal(folder / "journal") as journal, journal.alone("probe"):
+        read = partial(read_questions, images, prompts=prompts)
+        outcomes = ask_missing(asked, read, answerer, journal, "Answers")
+    return outcomes.rows(asked)
+
+
+def _measure(
+    settings: ProbeSettings,
+    prompts: Prompts,
+    responses: Rows,
+    answerer: "TransformersAnswerer",
+    provenance: dict[str, Any],
+) -> None:
+    """Write the table of each probe."""
+    from spd_faith.probes.layer_range import LayerRange
+    from spd_faith.probes.outcomes import measure_answers
+    from spd_faith.probes.writing import start_probes, write_probes
+
+    folder, checkpoint = settings.folder, answerer.checkpoint
+    samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
+    probes = start_probes(settings.probes, samples, checkpoint.tokenizer)
+    layers = LayerRange(settings.layer_start, settings.layer_end)
+    answers = {
+        QuestionId(row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
+        for row in responses
+    }
+    questions = read_questions(folder / "images.parquet", answers, prompts)
+    batch_size = checkpoint.entry.batch_size
+    with (
+        write_probes(folder, probes, provenance, layers) as write,
+        progress(len(answers), "Passes", "answer") as bar,
+    ):
+        for question, outcome in measure_answers(checkpoint, answerer.builder, questions, answers, batch_size):
+            write(question.sample_id, question.task, outcome)
+            bar.update(1)
