@@ -1,7 +1,7 @@
-"""Seconds and peak memory of the leaderboard's intervals: 12 models × 3,000 samples × 10,000 resamples.
+"""Time and peak memory of the leaderboard's intervals: 12 models × 3,000 samples × 10,000 resamples.
 
-Beside it, for a scale, a plain loop that builds one resample at a time and computes only the six headline metrics and
-their mean of each model with NumPy, timed over a few resamples. Run: python benchmarks/bench_bootstrap.py
+The baseline is a plain NumPy loop that builds one resample at a time and only computes the six headline metrics and
+their mean per model, timed over a few resamples. Run: python benchmarks/bench_bootstrap.py
 """
 
 import argparse
@@ -25,7 +25,7 @@ CLAIM = {"text": "the car", "label": "unfaithful", "error_type": "fabrication", 
 
 
 def random_samples(n: int, draw: np.random.Generator) -> pa.Table:
-    """Pairs of one to five differences; image ids repeat."""
+    """Pairs with one to five differences and repeated image ids."""
     rows = [
         {
             "sample_id": f"{SPLITS[i % 4]}/{i:05d}",
@@ -43,7 +43,7 @@ def random_samples(n: int, draw: np.random.Generator) -> pa.Table:
 
 
 def random_scores(samples: pa.Table, draw: np.random.Generator) -> pa.Table:
-    """A score table of random numbers: for the clock alone."""
+    """A score table of random numbers, used only for timing."""
     n = samples.num_rows
     columns = {name: samples[name] for name in ("sample_id", "split", "image_id", "control")}
     columns |= {"parse_status": ["json"] * n, "drf_status": ["ok"] * n, "cr_status": ["ok"] * n}
@@ -66,7 +66,7 @@ def judgements_of(samples: pa.Table) -> pa.Table:
 
 
 def plain_loop_seconds(samples: pa.Table, scores: dict[tuple[str, str], pa.Table], resamples: int) -> float:
-    """Seconds per resample of drawing clusters, gathering their samples and computing each model's metrics."""
+    """Seconds per resample to draw clusters, gather their samples and compute each model's metrics."""
     draw = np.random.default_rng(0)
     keys = np.array(
         [f"{s}/{i}" for s, i in zip(samples["split"].to_pylist(), samples["image_id"].to_pylist(), strict=True)]
@@ -90,10 +90,10 @@ def plain_loop_seconds(samples: pa.Table, scores: dict[tuple[str, str], pa.Table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=int, default=12)
-    parser.add_argument("--samples", type=int, default=3000)
-    parser.add_argument("--resamples", type=int, default=10_000)
-    parser.add_argument("--loop_resamples", type=int, default=30, help="resamples that the plain loop is timed over")
+    parser.add_argument("--models", type=int, default=12, help="number of models; default: 12")
+    parser.add_argument("--samples", type=int, default=3000, help="number of samples; default: 3000")
+    parser.add_argument("--resamples", type=int, default=10_000, help="number of resamples; default: 10000")
+    parser.add_argument("--loop_resamples", type=int, default=30, help="resamples of the plain loop; default: 30")
     args = parser.parse_args()
 
     draw = np.random.default_rng(0)
@@ -109,7 +109,8 @@ def main() -> None:
     print(f"{args.models} models × {args.samples} samples × {args.resamples} resamples, all metrics and tables:")
     print(f"  seconds      {seconds:.2f}")
     print(f"  peak memory  {peak:.0f} MB ({before:.0f} MB before)")
-    print(f"  plain loop   {loop:.0f} s, {loop / seconds:.0f} times as long, from {args.loop_resamples} resamples")
+    timed = f"extrapolated from {args.loop_resamples} resamples"
+    print(f"  plain loop   {loop:.0f} s, {loop / seconds:.0f} times as long ({timed})")
 
 
 if __name__ == "__main__":

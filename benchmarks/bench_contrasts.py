@@ -1,8 +1,8 @@
-"""Seconds and peak memory of the contrasts' permutation test: 400 samples × 1,120 measures × 10,000 permutations.
+"""Time and peak memory of the contrasts' permutation test: 400 samples × 1,120 measures × 10,000 permutations.
 
-That is a model of 28 layers with 40 measures each. Beside it, for a scale, a plain loop over permutations and measures
-that draws labels within strata and compares two means with NumPy, timed over a few of both; its statistic is the
-simpler one. Run: python benchmarks/bench_contrasts.py
+This corresponds to a model of 28 layers with 40 measures each. The baseline is a plain NumPy loop over permutations and
+measures that permutes labels within strata and compares two means (a simpler statistic), timed over a few of both.
+Run: python benchmarks/bench_contrasts.py
 """
 
 import argparse
@@ -17,13 +17,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from spd_faith.probes.permutation import compare_groups
 
-STRATA = 8  # three splits of one difference, one of two to five
+STRATA = 8  # three splits with one difference, and one with two to five
 
 
 def plain_loop_seconds(
     values: np.ndarray, in_group: np.ndarray, strata: np.ndarray, permutations: int, measures: int
 ) -> float:
-    """Seconds per permutation of one measure."""
+    """Seconds per permutation and measure."""
     draw = np.random.default_rng(0)
     start = time.perf_counter()
     for measure in range(measures):
@@ -41,11 +41,13 @@ def plain_loop_seconds(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=400)
-    parser.add_argument("--measures", type=int, default=1120)
-    parser.add_argument("--permutations", type=int, default=10_000)
-    parser.add_argument("--loop_permutations", type=int, default=200, help="that the plain loop is timed over")
-    parser.add_argument("--loop_measures", type=int, default=5, help="that the plain loop is timed over")
+    parser.add_argument("--samples", type=int, default=400, help="number of samples; default: 400")
+    parser.add_argument("--measures", type=int, default=1120, help="number of measures; default: 1120")
+    parser.add_argument("--permutations", type=int, default=10_000, help="number of permutations; default: 10000")
+    parser.add_argument(
+        "--loop_permutations", type=int, default=200, help="permutations of the plain loop; default: 200"
+    )
+    parser.add_argument("--loop_measures", type=int, default=5, help="measures of the plain loop; default: 5")
     args = parser.parse_args()
 
     draw = np.random.default_rng(0)
@@ -62,7 +64,7 @@ def main() -> None:
     print(f"  seconds      {seconds:.2f}")
     print(f"  peak memory  {peak:.0f} MB ({before:.0f} MB before)")
     timed = f"{args.loop_permutations} permutations of {args.loop_measures} measures"
-    print(f"  plain loop   {loop:.0f} s, {loop / seconds:.0f} times as long, from {timed}")
+    print(f"  plain loop   {loop:.0f} s, {loop / seconds:.0f} times as long (extrapolated from {timed})")
 
 
 if __name__ == "__main__":

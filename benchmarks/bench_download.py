@@ -1,8 +1,8 @@
-"""How long 3,000 published pairs take from the hub's cache to the tables: python benchmarks/bench_download.py
+"""Time and peak memory to convert 3,000 published pairs from the hub's cache to tables.
 
-Runs the real command, offline, on a repository that is written first: pictures of 150 kB that do not compress, all rows
-of a file in one row group, as Parquet writers make them by default. For scale, the same files are copied. The memory is
-the command's peak.
+Runs the real command offline on a generated repository: incompressible images of 150 kB, all rows of a file in one row
+group, as Parquet writers do by default. The baseline copies the same files.
+Run: python benchmarks/bench_download.py
 """
 
 import hashlib
@@ -29,7 +29,7 @@ LAYOUTS = {
 
 
 def write_repository(cache: Path, splits: dict[str, int]) -> None:
-    """A filled cache of the hub: contents by their SHA-256, a snapshot that leads to them, a branch."""
+    """Write a hub cache: blobs by SHA-256, a snapshot that links to them, a branch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     from PIL import Image
@@ -63,8 +63,8 @@ def write_repository(cache: Path, splits: dict[str, int]) -> None:
 
 
 def measure(folder: Path, splits: dict[str, int]) -> tuple[float, float, float]:
-    """(seconds of the command, seconds of a plain copy, peak of the command in MiB)."""
-    # In a process of its own: a child's peak is never below what its parent held when it started.
+    """(seconds of the command, seconds of a plain copy, peak memory of the command in MiB)."""
+    # In a separate process, because the peak of a child is at least the memory of its parent at the start.
     writer = multiprocessing.get_context("spawn").Process(target=write_repository, args=(folder, splits))
     writer.start()
     writer.join()
@@ -83,7 +83,7 @@ def measure(folder: Path, splits: dict[str, int]) -> tuple[float, float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"the command ended with {process.returncode}")
+        sys.exit(f"the command failed with exit code {process.returncode}")
     return time.perf_counter() - start, plain, usage.ru_maxrss / 1024
 
 
@@ -96,7 +96,7 @@ def main() -> None:
             f"peak {mib:.0f} MiB; a plain copy takes {plain:.1f} s, ratio {seconds / plain:.1f}"
         )
         if seconds > LIMIT_S or mib > LIMIT_MIB:
-            sys.exit(f"expected under {LIMIT_S} s and {LIMIT_MIB} MiB")
+            sys.exit(f"expected at most {LIMIT_S} s and {LIMIT_MIB} MiB")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Seconds and peak memory of drawing the maps of one answer, by its number of content words: 12, 91 and 1,024.
+"""Time and peak memory to draw the maps of an answer with 12, 91 and 1,024 content words.
 
-The images are 640 × 480, the maps of 17 × 23 tokens each; a page is drawn and written as PDF and PNG. What is measured
-is processor time, which other work on the machine does not stretch. The time must grow no faster than the panels do:
-91 words take at most 9 times as long as 12. Run: python benchmarks/bench_overlays.py
+The images have 640 × 480 pixels, the maps 17 × 23 tokens; each page is written as PDF and PNG. Measures CPU time, which
+does not depend on the load of the machine. The time may grow at most linearly with the panels: 91 words may take 9
+times as long as 12. Run: python benchmarks/bench_overlays.py
 """
 
 import resource
@@ -21,12 +21,12 @@ from spd_faith.probes.image_grid import Raster
 from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays
 
 SIZE, ROWS, COLUMNS = (640, 480), 17, 23
-MOST = 9
+MAX_RATIO = 9
 ROUNDS = 2
 
 
 def photograph(seed: int) -> Image.Image:
-    """Noise at several scales, which is as hard to compress as a photograph."""
+    """Noise at several scales, about as compressible as a photograph."""
     random, found = np.random.default_rng(seed), np.zeros((*SIZE[::-1], 3))
     for cells in (4, 16, 64, 480):
         noise = Image.fromarray(random.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
@@ -47,15 +47,15 @@ def seconds(words: int, folder: Path) -> float:
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        seconds(1, Path(folder))  # fonts are loaded once
+        seconds(1, Path(folder))  # load the fonts
         few, many = (min(seconds(words, Path(folder)) for _ in range(ROUNDS)) for words in (12, 91))
         longest = seconds(1024, Path(folder))
         megabytes = sum(path.stat().st_size for path in Path(folder).glob("1024*")) / 1e6
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"12 words: {few:.1f} s; 91 words: {many:.1f} s, {many / few:.1f} times")
+    print(f"12 words: {few:.1f} s; 91 words: {many:.1f} s, {many / few:.1f} times as long")
     print(f"1,024 words, {MAX_PAGES} pages: {longest:.1f} s, {megabytes:.0f} MB of files; peak memory {memory:.2f} GB")
-    if many / few > MOST:
-        sys.exit(f"expected {MOST} times at most")
+    if many / few > MAX_RATIO:
+        sys.exit(f"expected at most {MAX_RATIO} times as long")
 
 
 if __name__ == "__main__":

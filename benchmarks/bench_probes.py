@@ -1,24 +1,27 @@
-"""What a probe pass costs, against eager generation that hands out its attention and hidden states.
+"""Cost of a probe pass compared with eager generation that returns attention and hidden states.
 
-On the CPU a random Qwen2-VL of 12 layers, 512 wide, is asked the three questions about two images of 961 tokens each
-and answers with 64 tokens; on a GPU one of the published 7B size (`published_size.py`), images of 576 tokens, answers
-of 128, for there a small model measures how long launching kernels takes and nothing else. It answers by eager
-`generate` with `output_attentions` and `output_hidden_states`, nothing added; by the inference stage, which generates
-the answers about a pair side by side, and those of several pairs in a batch, here of its default size; and then the
-probe pass of a sample, over its three saved answers, from the images to the rows of all tables. Times are per answer.
-The pass must take at most 1/8 of the eager time (1/5 with that fast generation counted in) and 1/20 of its peak memory
-beyond the weights, for all that a way does at once; on the CPU it is measured in a process of its own. At the published
-size the bare forward pass takes 1/13 of eager's memory by itself, so there the bound is 1/8. (In a batch of three,
-eager generation took half as long again per answer.) For scale, the fast generation of one pair, and of one answer,
-alone; the pass over one answer, which shares its images with none; and what no probe can go below: the bare forward
-pass over one prompt, with nothing read. Then the pass over answers of other lengths: its cost grows with each token
-alike.
+Models: on the CPU, a random Qwen2-VL with 12 layers of width 512, two images of 961 tokens and answers of 64 tokens;
+on a GPU, one of the published 7B size (`published_size.py`), images of 576 tokens and answers of 128, because a small
+model would only measure kernel launches. Both are asked the three questions.
 
-The model of the CPU has the proportions of the reference model that it is made from: 16 heads of 32, each with its own
-keys and values, a feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. The published ones
-differ (Qwen2-VL-2B: heads of 128, six to a key, a network 5.8 times as wide, a vision tower of 32 layers of 1,280). A
-wider network and a larger tower cost both ways the same seconds, and fewer heads cost eager attention less, so both
-bring the ratio of times nearer to 1; `--heads`, `--key-value-heads` and `--ffn-width` show by how much.
+Methods, all timed per answer:
+- eager: `generate` with `output_attentions` and `output_hidden_states`. (A batch of three takes 1.5 times as long.)
+- fast: the inference stage, which generates the answers about a pair in parallel: for several pairs in a batch of the
+  default size, for one pair, and for one answer.
+- probes: the probe pass of a sample over its three saved answers, from images to the rows of all tables; also over one
+  answer, which shares its images with no other.
+- bare forward: the forward pass over one prompt without reading anything, the lower bound of any probe.
+
+Bounds: the probe pass takes at most 1/8 of the eager time (1/5 including fast generation) and 1/20 of its peak memory
+beyond the weights, measured on the CPU in a separate process. At the published size the bare forward pass alone takes
+1/13 of the eager memory, so the bound is 1/8 there. Finally, the pass over answers of other lengths shows that its cost
+is linear in the tokens.
+
+The CPU model has the proportions of the reference model: 16 heads of 32, each with its own keys and values, a
+feed-forward network twice as wide as the model, a vision tower of 2 layers of 96. Published models differ (Qwen2-VL-2B:
+heads of 128, six per key, a network 5.8 times as wide, a vision tower of 32 layers of 1,280). A wider network and a
+larger tower add the same seconds to both methods, and fewer heads make eager attention cheaper, so both move the time
+ratio towards 1; `--heads`, `--key-value-heads` and `--ffn-width` show by how much.
 Run: python benchmarks/bench_probes.py
 """
 
@@ -66,18 +69,18 @@ FAST = f"fast, {PAIRS} pairs"
 WAYS = ("eager", FAST, "fast, a pair", "fast, an answer", "probes", "probes, an answer", "bare forward")
 QUESTIONS = ("Are the two pictures the same?", "Are the two pictures different?", "How many differences are there?")
 TASKS = ("same", "different", "describe")
-AT_ONCE = {FAST: PAIRS * len(QUESTIONS), "fast, a pair": len(QUESTIONS), "probes": len(QUESTIONS)}  # answers; else one
+AT_ONCE = {FAST: PAIRS * len(QUESTIONS), "fast, a pair": len(QUESTIONS), "probes": len(QUESTIONS)}  # answers; else 1
 
 
 def save_model(folder: Path, heads: int, key_value_heads: int, ffn_width: int) -> None:
-    """A reference model made wider and deeper, with random weights."""
+    """Save a wider and deeper version of the reference model with random weights."""
     reference = ROOT / "resources/models/tiny-qwen2-vl"
     shutil.copytree(reference, folder, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
     config = AutoConfig.from_pretrained(reference)
     text = config.text_config
     text.hidden_size, text.intermediate_size = WIDTH, ffn_width
     text.num_attention_heads, text.num_key_value_heads = heads, key_value_heads
-    pairs = WIDTH // heads // 2  # of a head's dimensions, shared out as in the published models
+    pairs = WIDTH // heads // 2  # of a head's dimensions, divided as in the published models
     text.rope_parameters |= {"mrope_section": [pairs - 2 * (pairs * 3 // 8), pairs * 3 // 8, pairs * 3 // 8]}
     text.num_hidden_layers = 12
     text.layer_types = ["full_attention"] * text.num_hidden_layers
@@ -89,20 +92,20 @@ def save_model(folder: Path, heads: int, key_value_heads: int, ffn_width: int) -
 
 @dataclass(frozen=True)
 class Case:
-    """A model, and what it is asked."""
+    """A model and its inputs."""
 
     answerer: TransformersAnswerer
     side: int
-    """Pixels of an image."""
+    """Width and height of an image in pixels."""
     tokens: int
     """Tokens of an answer."""
     lengths: Sequence[int]
-    """Tokens of the answers whose pass is timed."""
+    """Tokens of the answers for which the pass is timed."""
     max_memory: float
-    """Of eager generation's, that a pass may take."""
+    """Bound of the pass, as a fraction of the memory of eager generation."""
 
     def questions(self) -> list[Shown]:
-        """All questions about one pair: the same two objects, by which it is known that they can be shared."""
+        """All questions about one pair, with the same image objects, which marks them as shareable."""
         random = np.random.default_rng(0)
         size = (self.side, self.side, 3)
         images = [Image.fromarray(random.integers(0, 256, size, dtype=np.uint8)) for _ in range(2)]
@@ -156,7 +159,7 @@ class Case:
 
 
 def small_case(folder: Path) -> Case:
-    """On the CPU, the model of a folder."""
+    """The model in a folder, on the CPU."""
     budget = {"min_pixels": 868 * 868, "max_pixels": 868 * 868}  # 31 × 31 tokens
     fields = {"model": str(folder), "dtype": "float32", "max_new_tokens": 64, "pixel_budget": budget}
     entry = TransformersModel.model_validate({"backend": "transformers", **fields})
@@ -165,21 +168,21 @@ def small_case(folder: Path) -> Case:
 
 
 def published_case() -> Case:
-    """On a GPU, the model of the published size."""
+    """The model of the published size, on a GPU."""
     answerer = TransformersAnswerer(published_size.published_checkpoint(max_new_tokens=128))
     return Case(answerer, side=published_size.SIDE, tokens=128, lengths=(128, 256, 512, 1024), max_memory=1 / 8)
 
 
 def peak_bytes(device: str, run: Callable[[], None]) -> int:
-    """The peak memory of a run beyond that before it: of tensors on a GPU, of the whole process on the CPU."""
-    run()  # loads libraries
+    """The peak memory that a run adds: of tensors on a GPU, of the whole process on the CPU."""
+    run()  # load libraries
     if device == "cuda":
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         run()
         return torch.cuda.max_memory_allocated() - before
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # begins the peak anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     run()
     return _resident("VmHWM") - before
 
@@ -190,7 +193,7 @@ def _resident(what: str) -> int:
 
 
 def seconds(runs: dict[Any, Callable[[], None]], device: str) -> dict[Any, float]:
-    """The quickest run of each, in turn, so that what else the machine does slows all alike."""
+    """The fastest run of each, interleaved so that other load on the machine affects all equally."""
     taken: dict[Any, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS + 1):  # the first warms up
         for name, run in runs.items():
@@ -203,16 +206,16 @@ def seconds(runs: dict[Any, Callable[[], None]], device: str) -> dict[Any, float
 
 
 def bytes_of(folder: Path, threads: int, way: str) -> int:
-    """`peak_bytes` on the CPU, in a process of its own."""
+    """`peak_bytes` on the CPU, in a separate process."""
     command = [sys.executable, __file__, "--way", way, "--folder", folder, "--threads", str(threads)]
-    # memory that is freed goes back to the system at once, and so does not count as held
+    # returns freed memory to the system at once, so that it does not count
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return int(done.stdout.splitlines()[-1])
 
 
 def compare(case: Case, bytes_of_way: Callable[[str], int]) -> bool:
-    """Print what each way takes; whether the pass keeps within bounds."""
+    """Print the cost of each method; whether the pass stays within its bounds."""
     device = case.answerer.checkpoint.device
     taken = seconds(case.ways(), device)
     for way, answers in AT_ONCE.items():
@@ -221,7 +224,7 @@ def compare(case: Case, bytes_of_way: Callable[[str], int]) -> bool:
     prompt = case.answerer.builder.build(case.questions()[:1])["input_ids"].shape[1]
     card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     billions = case.answerer.checkpoint.model.num_parameters() / 1e9
-    print(f"{card}, {billions:.2f} G parameters: {prompt} tokens of prompt, {case.tokens} of answer; per answer")
+    print(f"{card}, {billions:.2f} G parameters: {prompt} prompt tokens, {case.tokens} answer tokens; per answer")
     for way in WAYS:
         print(
             f"  {way:17} {taken[way]:7.3f} s, {held[way] / 1e6:8.1f} MB, 1/{taken['eager'] / taken[way]:.1f} of eager"
@@ -233,23 +236,26 @@ def compare(case: Case, bytes_of_way: Callable[[str], int]) -> bool:
     }
     bounds = MAX_TIME | {"memory": case.max_memory}
     for name, ratio in ratios.items():
-        print(
-            f"  of eager generation the pass takes 1/{1 / ratio:.1f} of the {name} (at most 1/{1 / bounds[name]:.0f})"
-        )
+        print(f"  the pass takes 1/{1 / ratio:.1f} of the {name} of eager generation (bound: 1/{1 / bounds[name]:.0f})")
     lengths = seconds({tokens: lambda tokens=tokens: case.probe(tokens=tokens) for tokens in case.lengths}, device)
-    print("  pass of a sample by tokens of answer:", ", ".join(f"{n}: {time:.3f} s" for n, time in lengths.items()))
+    print("  pass of a sample by answer tokens:", ", ".join(f"{n}: {time:.3f} s" for n, time in lengths.items()))
     return all(ratios[name] <= bounds[name] for name in bounds)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of torch")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="one of the two alone")
-    parser.add_argument("--heads", type=int, default=16)
-    parser.add_argument("--key-value-heads", type=int, default=16)
-    parser.add_argument("--ffn-width", type=int, default=2 * WIDTH)
-    parser.add_argument("--way", choices=WAYS, help="print the most bytes that one way holds, and nothing else")
-    parser.add_argument("--folder", type=Path, help="of the model, for --way")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of torch; default: 2")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="run on this device only; default: all available")
+    parser.add_argument("--heads", type=int, default=16, help="attention heads of the CPU model; default: 16")
+    parser.add_argument("--key-value-heads", type=int, default=16, help="key-value heads of the CPU model; default: 16")
+    parser.add_argument(
+        "--ffn-width",
+        type=int,
+        default=2 * WIDTH,
+        help=f"width of the CPU model's feed-forward network; default: {2 * WIDTH}",
+    )
+    parser.add_argument("--way", choices=WAYS, help="only print the peak memory of this method, in bytes")
+    parser.add_argument("--folder", type=Path, help="folder of the model for --way")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     logging.disable_progress_bar()
@@ -268,7 +274,7 @@ def main() -> None:
         case = published_case()
         within.append(compare(case, lambda way: peak_bytes("cuda", case.ways()[way])))
     if not all(within):
-        sys.exit("expected less")
+        sys.exit("above the bounds")
 
 
 if __name__ == "__main__":

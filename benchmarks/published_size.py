@@ -1,8 +1,8 @@
-"""A Qwen2-VL of the published 7B size with random weights, made on the device, for the benchmarks of a GPU.
+"""A Qwen2-VL of the published 7B size with random weights, created on the device, for GPU benchmarks.
 
-Sizes: `config.json` of Qwen/Qwen2-VL-7B-Instruct (8.29 G parameters). Its processor is that of the reference model,
-whose tokenizer writes the project's prompts in few tokens, so images are most of a prompt, as they are with the
-published one. Weights of no training answer as slowly as trained ones.
+The sizes are those in `config.json` of Qwen/Qwen2-VL-7B-Instruct (8.29 G parameters). The processor is the reference
+model's, whose tokenizer encodes the project's prompts in few tokens, so images are most of a prompt, as with the
+published tokenizer. Random weights are as slow as trained ones.
 """
 
 from copy import copy
@@ -42,10 +42,7 @@ def published_config() -> Qwen2VLConfig:
 
 
 def published_checkpoint(max_new_tokens: int, device: Literal["cpu", "cuda"] = "cuda") -> Checkpoint:
-    """Such a model in bfloat16, with the processor of the reference model.
-
-    Every answer has `max_new_tokens` tokens, for none ends it.
-    """
+    """The model in bfloat16 with the processor of the reference model; every answer has `max_new_tokens` tokens."""
     config = published_config()
     config._attn_implementation = "sdpa"
     before = torch.get_default_dtype()
@@ -64,7 +61,7 @@ def published_checkpoint(max_new_tokens: int, device: Literal["cpu", "cuda"] = "
 
 
 def endless(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint, no token of whose answers ends them before `max_new_tokens`."""
+    """The checkpoint without end tokens, so that every answer has `max_new_tokens` tokens."""
     config = copy(checkpoint.decoding.config)
     config.eos_token_id = None
     checkpoint.model.generation_config = config
@@ -72,7 +69,7 @@ def endless(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def shortened(checkpoint: Checkpoint, max_new_tokens: int) -> Checkpoint:
-    """The same model, whose answers end sooner."""
+    """The same model with shorter answers."""
     config = copy(checkpoint.decoding.config)
     config.max_new_tokens = max_new_tokens
     return replace(checkpoint, decoding=replace(checkpoint.decoding, config=config))

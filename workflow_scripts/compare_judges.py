@@ -1,4 +1,4 @@
-"""Compare two judges of one model's answers: how far they agree, and a page of where they do not."""
+"""Compare two judges of one model's answers: statistics of their agreement and a page of disagreements."""
 
 import argparse
 import json
@@ -15,14 +15,24 @@ from spd_faith.judging.disagreements import disagreement_page
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=Path, required=True, help="samples.parquet of the dataset")
+    parser.add_argument("--samples", type=Path, required=True, help="the dataset's samples (Parquet)")
     parser.add_argument(
-        "--judgements", type=Path, nargs=2, required=True, help="judgements/{judge}/{model}.parquet of the two judges"
+        "--judgements",
+        type=Path,
+        nargs=2,
+        required=True,
+        help="judgements/{judge}/{model}.parquet of the two judges",
     )
-    parser.add_argument("--responses", type=Path, help="the model's responses: claims are matched by their place, too")
-    parser.add_argument("--most", type=int, default=50, help="samples on the page of disagreements at most")
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder for agreement.json, agreement.csv, disagreements.html"
+        "--responses",
+        type=Path,
+        help="the model's responses (Parquet), to match claims by position and show the answers",
+    )
+    parser.add_argument(
+        "--max-samples", type=int, default=50, help="maximum samples on the page of disagreements; default: 50"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for agreement.json, agreement.csv and disagreements.html"
     )
     args = parser.parse_args()
 
@@ -45,7 +55,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     write_text(args.output / "agreement.csv", table.to_csv(index=False))
     truths = {row["sample_id"]: row["differences"] for row in samples.select(["sample_id", "differences"]).to_pylist()}
-    page = disagreement_page(comparisons, names, args.most, truths, answers)
+    page = disagreement_page(comparisons, names, args.max_samples, truths, answers)
     write_text(args.output / "disagreements.html", page)
     print(f"{names[0]} (first) and {names[1]} (second)")
     print(table.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
@@ -53,9 +63,9 @@ def main() -> None:
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
-    """The judges' names: of the folders that their judgements lie in, or the paths where those are one."""
+    """The names of the judgements' folders, or their paths if the names are equal."""
     if first.resolve() == second.resolve():
-        raise UserError(f"--judgements: {first} is given twice. Give the judgements of two judges.")
+        raise UserError(f"--judgements: {first} is given twice. Pass the judgements of two different judges.")
     names = first.parent.name, second.parent.name
     return names if names[0] != names[1] else (str(first), str(second))
 

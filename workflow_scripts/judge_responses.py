@@ -1,6 +1,6 @@
 """Judge one model's answers: reasoning (drf) and consistency (cr).
 
-What a judge is paid for is kept in its journal as it comes, and is never paid for again.
+Paid replies are stored in the judge's journal as they arrive and are never paid for twice.
 """
 
 import argparse
@@ -19,9 +19,12 @@ from spd_faith.judging.judge import JudgeJob
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--judge", required=True, help="key of the judges file")
+    parser.add_argument("--judge", required=True, help="name of the judge in the judges file")
     parser.add_argument(
-        "--judges-file", type=Path, default=Path("config/judges.yaml"), help="default: config/judges.yaml"
+        "--judges-file",
+        type=Path,
+        default=Path("config/judges.yaml"),
+        help="file that defines the judges; default: config/judges.yaml",
     )
     parser.add_argument(
         "--prompts",
@@ -29,28 +32,28 @@ def main() -> None:
         default=Path("resources/prompts"),
         help="folder with judge_{metric}.txt; default: resources/prompts",
     )
-    parser.add_argument("--samples", type=Path, required=True, help="samples.parquet of the dataset")
-    parser.add_argument("--images", type=Path, help="images.parquet; required where the judge is shown images")
+    parser.add_argument("--samples", type=Path, required=True, help="the dataset's samples (Parquet)")
+    parser.add_argument("--images", type=Path, help="the dataset's images (Parquet); required if the judge sees images")
     parser.add_argument("--responses", type=Path, required=True, help="the model's responses (Parquet)")
-    parser.add_argument("--parsed", type=Path, required=True, help="the same responses, parsed (Parquet)")
+    parser.add_argument("--parsed", type=Path, required=True, help="the parsed responses (Parquet)")
     parser.add_argument(
         "--journal",
         type=Path,
-        help="folder that keeps the judge's replies, of all models; required where replies are paid for",
+        help="folder for the judge's replies, shared by all models; required for judges with paid calls",
     )
     parser.add_argument(
         "--slots",
         type=Path,
         default=Path("results/.slots"),
-        help="folder that bounds calls over jobs; default: results/.slots",
+        help="folder that limits concurrent calls across jobs; default: results/.slots",
     )
-    parser.add_argument("--output", type=Path, required=True, help="where the judgements are written (Parquet)")
+    parser.add_argument("--output", type=Path, required=True, help="where to write the judgements (Parquet)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
     entry = JUDGES.load_entry(arguments.judges_file, arguments.judge)
     if entry.needs_images and not arguments.images:
-        raise UserError(f"{arguments.judge} is shown images: --images is required")
+        raise UserError(f"--images is required: the judge {arguments.judge} sees images")
     images = arguments.images if entry.needs_images else None
     answers = load_answers(AnswerPaths(arguments.samples, arguments.responses, arguments.parsed, images))
     job = JudgeJob(arguments.judge, arguments.prompts, images, arguments.journal, arguments.slots)

@@ -1,4 +1,4 @@
-"""Measure the rules judge on the labelled answers of resources/judge_validation."""
+"""Measure the rules judge on the labelled answers in resources/judge_validation."""
 
 import argparse
 import math
@@ -19,7 +19,7 @@ COLUMNS = {
     "recall": "Recall",
     "f1": "F1",
     "label_accuracy": "Label accuracy",
-    "outcome_accuracy": "Label and error type",
+    "outcome_accuracy": "Label and type",
     "score_error": "Score error",
     "pearson": "Pearson",
     "spearman": "Spearman",
@@ -34,20 +34,23 @@ def main() -> None:
         "--half",
         choices=("tuning", "further", "report"),
         default="report",
-        help="rules are tuned by the first and the further answers; numbers are reported on the last (default)",
+        help="part of the labelled answers: rules are tuned on tuning and further, numbers are reported on report;"
+        " default: report",
     )
-    parser.add_argument("--details", action="store_true", help="each item, claim by claim; not of the report half")
+    parser.add_argument(
+        "--details", action="store_true", help="print every item claim by claim; not for the report half"
+    )
     parser.add_argument(
         "--answers",
         type=Path,
         default=FOLDER,
-        help="folder of the labelled answers; default: resources/judge_validation",
+        help="folder with the labelled answers; default: resources/judge_validation",
     )
     args = parser.parse_args()
 
     if args.details and args.half == "report":
         raise UserError(
-            "--details: nobody looks at the report half, or the rules would be tuned to it.\n"
+            "--details is not available for the report half, so that no rule is tuned on it.\n"
             "  Use: --half tuning --details"
         )
     if args.half == "further":
@@ -60,7 +63,7 @@ def main() -> None:
     comparisons = measure(items)
     print(f"{VERSION} on the {name}, with 95% intervals\n")
     print(_table(_by_metric(comparisons)))
-    if args.half != "report":  # of that half only the whole is shown
+    if args.half != "report":  # of the report half only totals are shown
         manners = {item.id: f"{item.metric.upper()}: {item.manner}" for item in items}
         by_manner = {name: [c for c in comparisons if manners[c.key] == name] for name in sorted(set(manners.values()))}
         print(f"\n{_table(by_manner)}")

@@ -1,4 +1,4 @@
-"""Stage 3, parsing: a model's responses as lists of differences and verdicts."""
+"""Parse a model's responses into lists of differences and verdicts (stage 3)."""
 
 import argparse
 from collections import Counter
@@ -12,8 +12,8 @@ from spd_faith.parsing.table import parse_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--responses", type=Path, required=True, help="responses/{model}.parquet")
-    parser.add_argument("--output", type=Path, required=True, help="parsed/{model}.parquet")
+    parser.add_argument("--responses", type=Path, required=True, help="the model's responses (Parquet)")
+    parser.add_argument("--output", type=Path, required=True, help="where to write the parsed responses (Parquet)")
     arguments = parser.parse_args()
 
     responses = read_table(arguments.responses, RESPONSES)

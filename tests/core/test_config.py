@@ -371,13 +371,13 @@ CASES = {
     "a form of the reply": judge_case(
         "concurrency: 3", "request: {response_format: {type: json_object}}", "paid.request",
         "set by the workflow: response_format", "{'response_format': {'type': 'json_object'}}",
-        "Further fields of each request; repetition n is asked with n added to the seed.",
+        "Additional fields of each request; repetition n adds n to the seed.",
     ),
     "a limit in dollars and one model without prices": judge_case(
         "concurrency: 3", "max_usd: 3\n  models: {cr: {model: m, prices: {input: 1, output: 2, source: s, date: "
         '"2026-11-24"}}}', "paid.models", "max_usd cannot be enforced without the prices of both models",
         "{'cr': {'model': 'm', 'prices': {'input': 1, 'output': 2, 'source': 's', 'date': '2026-11-24'}}}",
-        "The model of each metric.",
+        "The model for each metric.",
     ),
     "a judge twice": judge_case(
         "  judge: rules\n", "  judge: rules\nrules: {judge: rules}\n", "", "not valid YAML",

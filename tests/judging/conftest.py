@@ -1,4 +1,4 @@
-"""What the tests of the judge at an endpoint share."""
+"""Fixtures for the tests of the endpoint judge."""
 
 import pytest
 from judging.paid_judge import Judged, answers_of, write_answers, write_pairs
@@ -13,7 +13,7 @@ def short_waits(monkeypatch):
 
 @pytest.fixture
 def judged(tmp_path, short_waits):
-    """The command in a folder with four pairs and the answers of `model` about them."""
+    """The command in a folder with four pairs and the answers of `model`."""
     write_pairs(tmp_path, 4)
     write_answers(tmp_path, "model", [answers_of(number) for number in range(4)])
     return Judged(tmp_path)

@@ -1,7 +1,6 @@
-"""A judge on loopback and what it is given: tables of answers, the real command, and labels by a small honest function.
+"""A local test judge and its inputs: answer tables, the real command, and a simple honest labelling function.
 
-The judge reads what stands between the marks, as it is told to, and labels each sentence: by the truth (drf) or by the
-other answer (cr).
+The judge labels each sentence between the fence marks, by the truth (drf) or by the other answer (cr).
 """
 
 import io
@@ -31,7 +30,7 @@ TRUTH = [{"type": "color", "category": "car", "description": "the car changed fr
 
 
 def material(request: Request) -> str:
-    """The first message of the user: what is to be judged."""
+    """The first user message, which has the material to judge."""
     content = request.body["messages"][1]["content"]
     return content if isinstance(content, str) else content[-1]["text"]
 
@@ -41,14 +40,14 @@ def metric_of(request: Request) -> str:
 
 
 def fenced(request: Request) -> list[str]:
-    """The answers, each from its first mark to its next."""
+    """The answers between their fence marks."""
     text = material(request)
     mark = re.search(r"bear the mark (\w+)", text)[1]
     return re.findall(rf"=== answer {mark} begins ===\n(.*?)\n?=== answer {mark} ends ===", text, re.DOTALL)
 
 
 def outside(request: Request) -> str:
-    """What stands outside the fences."""
+    """The text outside the fences."""
     text = material(request)
     for answer in fenced(request):
         text = text.replace(answer, "", 1)
@@ -56,7 +55,7 @@ def outside(request: Request) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Those that tell of a change."""
+    """The sentences that report a change."""
     parts = re.split(r"(?<=[.!?])\s+|\n", text.partition("{")[0])
     return [part for part in parts if re.search("changed|moved|removed", part)]
 
@@ -89,11 +88,11 @@ def honest(request: Request) -> str:
     return json.dumps({"claims": honest_claims(request)})
 
 
-# ---- what it is given ------------------------------------------------------------------------------------------------
+# ---- its inputs ------------------------------------------------------------------------------------------------------
 
 
 def answers_of(number: int) -> dict[str, str]:
-    """The answers about a pair: one true claim, one false one; two claims that agree and one that stands alone."""
+    """The answers about a pair: a true and a false claim; two claims that agree and one without a counterpart."""
     return {
         "describe": f"The car changed its color. The bench number {number} was removed.",
         "same": f"No. The car number {number} changed its color.",
@@ -108,7 +107,7 @@ def image(red: int, blue: int) -> bytes:
 
 
 def write_pairs(folder: Path, count: int) -> None:
-    """`count` pairs in which the color of the car changed."""
+    """Write `count` pairs in which the color of the car changed."""
     samples, images = [], []
     for row in range(count):
         key = {"sample_id": f"easy/{row:05d}_{row}"}
@@ -122,7 +121,7 @@ def write_pairs(folder: Path, count: int) -> None:
 
 
 def write_answers(folder: Path, model: str, answers: list[dict[str, str]], finish_reason: str = "stop") -> None:
-    """The tables of a model's answers, a dict by task for each pair."""
+    """Write the tables of a model's answers; `answers` has a dict by task for each pair."""
     responses, parsed = [], []
     for row, texts in enumerate(answers):
         for task in TASKS:
@@ -141,7 +140,7 @@ def fields_of(server: FaultServer, **changes: object) -> dict[str, object]:
 
 
 class Judged:
-    """The command in a folder; `rows` is what it wrote about a model, by sample number and metric."""
+    """Runs the command in a folder; `rows` reads its output by sample number and metric."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -172,7 +171,7 @@ class Judged:
     def start(
         self, server: FaultServer, model: str = "model", environment: dict[str, str] | None = None, **changes: object
     ) -> subprocess.Popen[str]:
-        """Run the command in a process of its own."""
+        """Run the command in a separate process."""
         command = [sys.executable, str(ROOT / "workflow_scripts/judge_responses.py")]
         return subprocess.Popen(
             command + self.arguments(server, model, **changes),
@@ -182,10 +181,10 @@ class Judged:
         )
 
     def finish(self, process: subprocess.Popen[str]) -> str:
-        """What the process told; it must succeed."""
-        _, told = process.communicate(timeout=120)
-        assert process.returncode == 0, told
-        return told
+        """The log of the process, which must succeed."""
+        _, log = process.communicate(timeout=120)
+        assert process.returncode == 0, log
+        return log
 
     def rows(self, model: str = "model") -> dict[tuple[int, str], dict]:
         rows = read_table(self.folder / f"judgements/{model}.parquet", JUDGEMENTS).to_pylist()

@@ -1,4 +1,4 @@
-"""Two judges of the same answers: the numbers, the page, and the command on real tables."""
+"""Comparing two judges of the same answers: the statistics, the page, and the command."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def judgement(sample_id: str, metric: str, claims: list[tuple], status: str | No
 
 
 def judgements(**changed: dict[str, Any]) -> pa.Table:
-    """Six samples judged alike, but for rows given by name: `drf_3=…`."""
+    """Six samples with equal judgements, except for rows given by name: `drf_3=…`."""
     rows = []
     for k in range(6):
         for metric, claims in (("drf", DRF), ("cr", CR)):
@@ -102,23 +102,23 @@ UNSCORED = judgement("easy/4", "cr", [], status="unscored:refused")
 ALONE = judgement("easy/1", "cr", [CR[0], ("The cup is red", "ambiguous")])
 
 
-def test_agreement_by_hand():
-    """Of 18 matched DRF claims one has two labels; of 12 and 12 CR claims 11 are matched."""
+def test_agreement_of_a_worked_example():
+    """18 DRF claims match, one of them with different labels; of 12 CR claims each, 11 match."""
     found = agreement(
         compare_judgements(samples(), judgements(), judgements(drf_3=OTHER_LABEL, cr_1=ALONE), responses())
     )
     drf, cr = found["drf"], found["cr"]
     assert drf["statistics"]["label_accuracy"]["value"] == pytest.approx(17 / 18)
-    # both faithful 12, both unfaithful 5, one apart: by chance (12·13 + 6·5) / 18² = 186/324
+    # both faithful 12, both unfaithful 5, one different: by chance (12·13 + 6·5) / 18² = 186/324
     assert drf["statistics"]["kappa"]["value"] == pytest.approx((17 / 18 - 186 / 324) / (1 - 186 / 324))
     assert drf["labels"]["unfaithful"] == {"faithful": 1, "unfaithful": 5, "unverifiable": 0}
     assert drf["statistics"]["kappa_unverifiable"]["value"] is None
     assert drf["statistics"]["score_error"]["value"] == pytest.approx((1 - 2 / 3) / 6)
-    assert cr["counts"]["claims_matched"] == 11  # the cup is matched with nothing
+    assert cr["counts"]["claims_matched"] == 11  # the cup has no match
     assert cr["statistics"]["f1"]["value"] == pytest.approx(2 * 11 / 24)
 
 
-def test_unscored_samples_and_controls_are_left_out_and_counted():
+def test_unscored_samples_and_controls_are_excluded_and_counted():
     found = agreement(compare_judgements(samples("identical"), judgements(), judgements(cr_4=UNSCORED)))["cr"]["counts"]
     assert found == {
         "samples": 5,
@@ -131,20 +131,20 @@ def test_unscored_samples_and_controls_are_left_out_and_counted():
     }
 
 
-def test_invented_claims_are_no_claims():
+def test_invented_claims_do_not_count():
     invented = judgement("easy/0", "drf", [*DRF, ("A cat flies", INVENTED)])
     found = agreement(compare_judgements(samples(), judgements(), judgements(drf_0=invented)))["drf"]
     assert found["counts"]["claims_of_second"] == 18
     assert found["statistics"]["f1"]["value"] == 1
 
 
-def test_a_table_of_other_samples_is_refused():
+def test_a_table_of_other_samples_is_rejected():
     with pytest.raises(UserError, match=r"second judgements[\s\S]*missing: 2"):
         compare_judgements(samples(), judgements(), judgements().slice(0, 10))
 
 
 def rows_of(page: str) -> list[list[list[str]]]:
-    """Of each sample on the page its heading and then its rows, as the texts of their cells."""
+    """The heading and rows of each sample on the page, as cell texts."""
     root = ElementTree.fromstring(re.sub(r"<!doctype html>|<meta[^>]*>", "", page))
     found = []
     for element in root.iter():
@@ -155,13 +155,13 @@ def rows_of(page: str) -> list[list[list[str]]]:
     return found
 
 
-def test_the_page_shows_the_greatest_disagreements_first_side_by_side():
+def test_the_page_shows_the_largest_disagreements_first():
     comparisons = compare_judgements(
         samples(), judgements(), judgements(drf_3=OTHER_LABEL, cr_1=ALONE, cr_4=UNSCORED), responses()
     )
     page = disagreement_page(comparisons, ("rules", "other"), 50, TRUTHS)
     assert "2 of 11 judgements differ" in page and "(1 more are unscored by a judge" in page
-    assert page.count("Truth: color car (&lt;red&gt; to blue)") == 1  # of the reasoning alone
+    assert page.count("Truth: color car (&lt;red&gt; to blue)") == 1  # only for the reasoning
     first, second = rows_of(page)
     assert first[0] == ["easy/1, CR rules 1.00 · other 0.50"]
     assert second[0] == ["easy/3, DRF rules 0.67 · other 1.00"]
@@ -177,7 +177,7 @@ def test_the_page_shows_the_greatest_disagreements_first_side_by_side():
     assert len(rows_of(disagreement_page(comparisons, ("rules", "other"), 1, TRUTHS))) == 1
 
 
-def test_another_error_type_is_a_disagreement():
+def test_a_different_error_type_is_a_disagreement():
     other = judgement("easy/2", "drf", DRF)
     other["claims"][1]["error_type"] = "type_confusion"
     page = disagreement_page(
@@ -187,7 +187,7 @@ def test_another_error_type_is_a_disagreement():
     assert sample[3] == ["≠", "unfaithful: fabrication|The dog is gone", "unfaithful: type confusion|The dog is gone"]
 
 
-def test_the_page_shows_answers_that_break_nothing():
+def test_the_page_escapes_answers():
     answers = {(f"easy/{k}", metric): ["a | b", "<script>&"] for k in range(6) for metric in ("drf", "cr")}
     page = disagreement_page(
         compare_judgements(samples(), judgements(), judgements(cr_1=ALONE)), ("<i>a", "b"), 50, TRUTHS, answers
@@ -229,7 +229,7 @@ def test_the_command_needs_no_responses(run_folder):
     assert "<blockquote>" not in (run_folder / "out" / "disagreements.html").read_text(encoding="utf-8")
 
 
-def test_one_judge_twice_is_refused(run_folder):
+def test_comparing_a_judge_with_itself_is_rejected(run_folder):
     done = compare(run_folder, "rules", "rules")
     assert done.returncode == 1 and "given twice" in done.stderr and "Traceback" not in done.stderr
     assert not (run_folder / "out").exists()

@@ -1,4 +1,4 @@
-"""Precision, recall, kappa and correlations of two judges, against numbers worked by hand and other formulas."""
+"""Precision, recall, kappa and correlations of two judges, checked against worked examples and other formulas."""
 
 import math
 from collections import Counter
@@ -15,7 +15,7 @@ F, U, Q = "faithful", "unfaithful", "unverifiable"
 
 
 def sample(number: int, labels: list[tuple[str, str]], scores=(1.0, 1.0), alone=(0, 0)) -> ComparedJudgements:
-    """One sample with a matched pair of claims for each pair of labels, and claims that one judge alone makes."""
+    """A sample with a matched pair of claims per pair of labels, and claims of only one judge."""
     judged = [
         SampleJudgement(
             tuple(
@@ -35,13 +35,13 @@ def value(comparisons: list[ComparedJudgements], name: str) -> float:
 
 
 def test_kappa_of_a_textbook_table():
-    """50 claims: 20 both yes, 15 both no, 5 and 10 apart. Agreement 0.7, by chance 0.5: kappa 0.4."""
+    """50 claims: 20 both yes, 15 both no, 5 and 10 different. Agreement 0.7, by chance 0.5: kappa 0.4."""
     pairs = [(F, F)] * 20 + [(F, U)] * 5 + [(U, F)] * 10 + [(U, U)] * 15
     comparisons = [sample(k, pairs[5 * k : 5 * k + 5]) for k in range(10)]
     assert value(comparisons, "kappa") == pytest.approx(0.4)
     assert value(comparisons, "kappa_faithful") == pytest.approx(0.4)
     assert value(comparisons, "kappa_unfaithful") == pytest.approx(0.4)
-    assert math.isnan(value(comparisons, "kappa_unverifiable"))  # neither judge ever says it
+    assert math.isnan(value(comparisons, "kappa_unverifiable"))  # neither judge uses it
 
 
 def naive_kappa(pairs: list[tuple[str, str]]) -> Fraction:
@@ -63,14 +63,14 @@ def test_kappa_against_its_definition_on_random_labels():
             assert estimates[f"kappa_{label}"].value == pytest.approx(float(naive_kappa(rest)))
 
 
-def test_claims_found_by_one_judge_alone():
-    """6 matched; the first judge makes 2 more, the second 4 more: 6/8, 6/10, 12/18."""
+def test_claims_of_only_one_judge():
+    """6 match; the first judge lists 2 more, the second 4 more: 6/8, 6/10, 12/18."""
     comparisons = [sample(0, [(F, F)] * 4, alone=(2, 1)), sample(1, [(U, F)] * 2, alone=(0, 3))]
     found = {name: value(comparisons, name) for name in ("precision", "recall", "f1", "label_accuracy")}
     assert found == pytest.approx({"precision": 0.75, "recall": 0.6, "f1": 2 / 3, "label_accuracy": 2 / 3})
 
 
-def test_another_error_type_is_another_outcome():
+def test_a_different_error_type_is_a_different_outcome():
     claims = [Claim("a", U, error_type="fabrication"), Claim("b", F)]
     other = [Claim("a", U, error_type="attribute_error"), Claim("b", F)]
     first, second = (SampleJudgement(tuple(made), 0.5) for made in (claims, other))
@@ -79,7 +79,7 @@ def test_another_error_type_is_another_outcome():
     assert value([comparison], "outcome_accuracy") == 0.5
 
 
-def test_a_sample_that_one_judge_left_unscored_counts_nowhere():
+def test_a_sample_unscored_by_one_judge_is_excluded():
     whole = [sample(0, [(F, F), (U, U)], (0.5, 0.5)), sample(1, [(U, F)], (0.0, 1.0))]
     left_out = sample(2, [], (None, 0.25), alone=(0, 3))
     with_it, sums = estimate([*whole, left_out], resamples=50)
@@ -98,22 +98,22 @@ def test_correlations_and_error_of_the_scores():
     assert value(comparisons, "score_error") == pytest.approx(2.0 / 7)  # 0.5 + 0 + 1 + 0 + 0.25 + 0.25 + 0
 
 
-def test_scores_that_do_not_vary_have_no_correlation():
+def test_constant_scores_have_no_correlation():
     comparisons = [sample(k, [(F, F)], (1.0, k / 4)) for k in range(4)]
     found = estimate(comparisons, resamples=20)[0]
     assert math.isnan(found["pearson"].value) and math.isnan(found["pearson"].low)
     assert math.isnan(found["spearman"].value)
 
 
-def test_full_agreement_has_no_width():
+def test_full_agreement_has_an_interval_of_width_zero():
     found = estimate([sample(k, [(F, F), (U, U)], (k / 9, k / 9)) for k in range(10)], resamples=200)[0]
     for name in ("f1", "label_accuracy", "kappa", "pearson", "spearman"):
         assert found[name] == pytest.approx((1, 1, 1)), name
     assert found["score_error"] == (0, 0, 0)
 
 
-def test_intervals_draw_whole_images():
-    """Three samples of one image agree, three of another do not: drawn by image, all or nothing is likely."""
+def test_intervals_resample_whole_images():
+    """Three samples of one image agree, three of another do not: resampled by image, all or nothing is likely."""
     halves = [sample(k, [(F, F)] if k < 3 else [(U, F)]) for k in range(6)]
     images = [
         ComparedJudgements(c.key, ("easy", "a" if k < 3 else "b"), c.metric, c.first, c.second, c.pairs)
@@ -145,7 +145,7 @@ def test_intervals_against_a_plain_loop():
         assert found[name][1:] == pytest.approx(np.quantile(draws, (0.025, 0.975)), abs=0.05)
 
 
-def test_two_metrics_are_not_mixed():
+def test_mixing_two_metrics_raises():
     drf = sample(0, [(F, F)])
     cr = ComparedJudgements("s1", ("", "s1"), "cr", SampleJudgement((), 1.0), SampleJudgement((), 1.0), ())
     with pytest.raises(ValueError):

@@ -1,4 +1,4 @@
-"""CR claims of pairs of answers, worked by hand in consistency_answers.yaml, and what must hold for any two answers."""
+"""CR claims of the answers in consistency_answers.yaml, and properties that hold for any two answers."""
 
 import pytest
 from hypothesis import given, settings
@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 from judging.worked_answers import labelled, load, split
 
 from spd_faith.core.schemas import CLAIM_LABELS
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.scores import count_labels, score_counts
 
 PAIRS = load("consistency_answers.yaml")
 
 
-def answers(worked: dict) -> tuple[Answer, Answer]:
+def answers(worked: dict) -> tuple[YesNoAnswer, YesNoAnswer]:
     verdicts = worked.get("verdicts", "differs differs").split()
-    return Answer(worked["same"], verdicts[0]), Answer(worked["different"], verdicts[1])
+    return YesNoAnswer(worked["same"], verdicts[0]), YesNoAnswer(worked["different"], verdicts[1])
 
 
 @pytest.mark.parametrize("worked", PAIRS, ids=[f"{k}-{pair['why'][:50]}" for k, pair in enumerate(PAIRS)])
@@ -27,26 +27,26 @@ def test_claims_of_pair(worked):
 
 
 @pytest.mark.parametrize("worked", PAIRS, ids=range(len(PAIRS)))
-def test_order_of_the_two_answers_changes_no_count(worked):
+def test_swapping_the_answers_keeps_the_counts(worked):
     same, different = answers(worked)
     one, other = judge_consistency(same, different), judge_consistency(different, same)
     assert sorted(claim.label for claim in one) == sorted(claim.label for claim in other)
 
 
-def test_wrapped_answers_make_the_claims_of_plain_ones():
+def test_wrapped_answers_have_the_claims_of_plain_ones():
     same, different = "No. The clock is missing.", "Yes. The clock was removed, the traffic_light moved."
-    plain = judge_consistency(Answer(same, "differs"), Answer(different, "differs"))
+    plain = judge_consistency(YesNoAnswer(same, "differs"), YesNoAnswer(different, "differs"))
     wrapped = judge_consistency(
-        Answer(f"◁think▷The car is gone.◁/think▷<answer>{same}</answer>", "differs"),
-        Answer(different.replace("_", r"\_").join((r"\boxed{\text{", "}}")) + "<|im_end|>", "differs"),
+        YesNoAnswer(f"◁think▷The car is gone.◁/think▷<answer>{same}</answer>", "differs"),
+        YesNoAnswer(different.replace("_", r"\_").join((r"\boxed{\text{", "}}")) + "<|im_end|>", "differs"),
     )
     assert wrapped == plain
     assert [claim.text for claim in plain] == ["No", "The clock is missing", "the traffic_light moved"]
 
 
-def test_a_pair_of_claims_quotes_both_answers():
+def test_a_claim_in_both_answers_quotes_both():
     claims = judge_consistency(
-        Answer("No. The car is gone.", "differs"), Answer("Yes. The car was removed.", "differs")
+        YesNoAnswer("No. The car is gone.", "differs"), YesNoAnswer("Yes. The car was removed.", "differs")
     )
     assert [(claim.text, claim.other_text) for claim in claims] == [
         ("No", "Yes"),
@@ -67,7 +67,7 @@ def test_a_pair_of_claims_quotes_both_answers():
     ],
 )
 def test_verdicts(same, different, label):
-    assert [claim.label for claim in judge_consistency(Answer("", same), Answer("", different))] == [label]
+    assert [claim.label for claim in judge_consistency(YesNoAnswer("", same), YesNoAnswer("", different))] == [label]
 
 
 SENTENCES = (
@@ -80,7 +80,7 @@ TEXTS = st.lists(st.sampled_from(SENTENCES.split("|")), max_size=6).map(" ".join
 @settings(max_examples=150, deadline=None)
 @given(TEXTS, TEXTS, *[st.sampled_from(["same", "differs", "unclear", None])] * 2)
 def test_any_pair_is_judged(same, different, verdict, other_verdict):
-    claims = judge_consistency(Answer(same, verdict), Answer(different, other_verdict))
+    claims = judge_consistency(YesNoAnswer(same, verdict), YesNoAnswer(different, other_verdict))
     labels = [claim.label for claim in claims]
     assert labels and set(labels) <= set(CLAIM_LABELS["cr"])
     assert all(claim.error_type is None for claim in claims)

@@ -1,4 +1,4 @@
-"""A thousand judgements of which a fifth meets a fault: all are made, each is paid for once, also over kills."""
+"""Fault injection: a thousand judgements, a fifth with a fault, are all made and paid for once, even after kills."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ PAIRS = 500
 JUDGEMENTS = 2 * PAIRS
 CONCURRENCY = 16
 LATE = 5.0  # seconds, longer than the timeout of the calls
-PAID = {  # what is charged, though one of them makes no judgement
+PAID = {  # charged, although the reply is useless
     "schema-breaking": reply('{"claims": [{"quote": "The car", "label": "good"}], "score": 1}'),
     "empty": reply(""),
 }
 FREE = {
     "429": status(429, retry_after_ms="20"),
     "500": status(500),
-    "slow": dripping(LATE),  # a call that is given up is in flight no more, and the server counts this one so
+    "slow": dripping(LATE),  # the server counts an aborted call as no longer in flight
     "dropped": dropped,
     "malformed": broken_json,
     "no choices": no_choices,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 class FaultyJudge:
-    """Plays a fault to a fifth of the questions when it first sees them; counts what it answered in full."""
+    """Injects a fault into the first request for a fifth of the questions; counts complete replies."""
 
     def __init__(self):
         self.played = Counter()
@@ -88,7 +88,7 @@ def test_every_judgement_is_made_and_paid_for_once(judged, short_waits):
     assert asked == JUDGEMENTS + judge.played.total()
 
 
-def test_kills_in_the_middle_cost_the_calls_in_flight_at_most(judged):
+def test_a_kill_costs_at_most_the_calls_in_flight(judged):
     judge, moments = FaultyJudge(), random.Random(3)
     kills = 3
     with serve(judge) as server:
@@ -100,7 +100,7 @@ def test_kills_in_the_middle_cost_the_calls_in_flight_at_most(judged):
             assert process.poll() is None, "it ended by itself: " + process.stderr.read()
             process.kill()
             process.communicate()
-            while server.in_flight:  # what the dead one left behind is not in flight any more
+            while server.in_flight:  # wait for the calls of the killed process to end
                 time.sleep(0.05)
         judged.finish(judged.start(server, concurrency=CONCURRENCY, timeout=4.0))
         assert server.most_in_flight <= CONCURRENCY

@@ -1,4 +1,4 @@
-"""What the kinds of judges say of their jobs: which files and modules judge again, and what is loaded for it."""
+"""The jobs of the kinds of judges: which files and modules rerun judging, and what is loaded."""
 
 import json
 import re
@@ -32,7 +32,7 @@ print(json.dumps({"modules": modules, "opened": opened}))
 
 @pytest.fixture(scope="module")
 def judged_by_rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """The modules that judging by rules loaded, and the files that it opened."""
+    """The modules that the rules judge loads and the files that it opens."""
     folder = tmp_path_factory.mktemp("judged")
     write_pairs(folder, 2)
     write_answers(folder, "model", [answers_of(number) for number in range(2)])
@@ -55,24 +55,24 @@ def below_root(files) -> set[str]:
     return {str(Path(file).resolve().relative_to(ROOT)) for file in files if Path(file).resolve().is_relative_to(ROOT)}
 
 
-def test_a_change_of_any_module_that_the_rules_run_judges_again(judged_by_rules):
+def test_a_change_in_any_module_of_the_rules_reruns_judging(judged_by_rules):
     loaded = below_root(file for file in judged_by_rules["modules"].values() if file)
     own = {file for file in loaded if file.startswith("workflow_scripts/") and not file.endswith("__init__.py")}
     assert "workflow_scripts/spd_faith/judging/consistency.py" in own
     assert own <= set(RULES.input_modules())
 
 
-def test_a_change_of_any_data_that_the_rules_read_judges_again(judged_by_rules):
+def test_a_change_in_any_data_of_the_rules_reruns_judging(judged_by_rules):
     read = {file for file in below_root(judged_by_rules["opened"]) if file.startswith("resources/")}
     assert read and read <= {*RULES.input_files(), *RULES.input_modules()}
 
 
-def test_judging_by_rules_loads_no_client_and_no_model(judged_by_rules):
+def test_the_rules_judge_loads_no_client_and_no_model(judged_by_rules):
     assert not HEAVY & set(judged_by_rules["modules"])
     assert "spd_faith.registry" not in judged_by_rules["modules"]
 
 
-def test_the_modules_of_the_rules_are_those_of_few_folders():
+def test_the_rules_use_modules_of_few_packages():
     modules = [file for file in RULES.input_modules() if file.endswith(".py")]
     folders = {str(Path(module).parent) for module in modules}
     library = "workflow_scripts/spd_faith"
@@ -83,7 +83,7 @@ def test_the_modules_of_the_rules_are_those_of_few_folders():
     assert f"{library}/judging/endpoint_judge.py" not in modules
 
 
-def test_no_module_judges_again_at_an_endpoint_but_its_prompts_do():
+def test_only_prompt_changes_rerun_an_endpoint_judge():
     assert PAID.input_modules() == []
     assert PAID.input_files() == ["resources/prompts/judge_drf.txt", "resources/prompts/judge_cr.txt"]
 
@@ -93,18 +93,18 @@ def test_every_input_exists(entry):
     assert [file for file in entry.input_files() + entry.input_modules() if not (ROOT / file).is_file()] == []
 
 
-def test_images_are_needed_where_they_are_shown():
+def test_images_are_required_if_they_are_sent():
     blind = PAID.model_copy(update={"images": None})
     assert [entry.needs_images for entry in (RULES, PAID, blind)] == [False, True, False]
 
 
-def test_the_kinds_are_loaded_without_tables_models_and_clients():
+def test_importing_the_kinds_loads_no_heavy_libraries():
     code = "import sys, spd_faith.judging.entries; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "workflow_scripts")
     assert not (HEAVY | {"pyarrow", "numpy", "scipy", "pandas"}) & set(loaded.stdout.split())
 
 
-def test_a_judge_without_a_journal_says_what_it_needs(tmp_path):
+def test_missing_options_are_reported(tmp_path):
     write_pairs(tmp_path, 1)
     write_answers(tmp_path, "model", [answers_of(0)])
     (tmp_path / "judges.yaml").write_text("paid: {judge: openai, base_url: 'https://x.org', max_new_tokens: 512}\n")
@@ -118,10 +118,10 @@ def test_a_judge_without_a_journal_says_what_it_needs(tmp_path):
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr
 
-    assert "paid is shown images: --images is required" in message()
+    assert "--images is required: the judge paid sees images" in message()
     assert "--journal is required" in message("--images", str(tmp_path / "images.parquet"))
 
 
-def test_the_page_names_the_version_of_the_rules():
+def test_the_docs_state_the_version_of_the_rules():
     page = (ROOT / "docs/judges.md").read_text(encoding="utf-8")
     assert set(re.findall(r"rules-\d+", page)) == {VERSION}

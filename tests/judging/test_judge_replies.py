@@ -1,4 +1,4 @@
-"""The form that a judge is held to, and what is made of its replies."""
+"""The reply format of judges, and how replies are read."""
 
 import html
 import json
@@ -38,7 +38,7 @@ def objects(schema):
 
 
 @pytest.mark.parametrize("metric", ["drf", "cr"])
-def test_the_form_is_what_strict_endpoints_take(metric):
+def test_the_schema_is_accepted_by_strict_endpoints(metric):
     asked = response_format(metric)
     assert asked["type"] == "json_schema" and asked["json_schema"]["strict"] is True
     schema = asked["json_schema"]["schema"]
@@ -51,7 +51,7 @@ def test_the_form_is_what_strict_endpoints_take(metric):
     assert "$ref" not in text and "$defs" not in text and "default" not in text and '"score"' not in text
 
 
-def test_labels_of_the_form():
+def test_labels_in_the_schema():
     claim = response_format("drf")["json_schema"]["schema"]["properties"]["claims"]["items"]["properties"]
     assert claim["label"]["enum"] == [
         "faithful", "unverifiable", "type_category_mismatch", "type_confusion", "attribute_error", "fabrication",
@@ -71,7 +71,7 @@ def test_labels_of_the_form():
         ("fabrication", ("unfaithful", "fabrication", "critical")),
     ],
 )
-def test_an_error_type_is_an_unfaithful_claim_of_its_severity(label, expected):
+def test_an_error_type_implies_unfaithful_and_a_severity(label, expected):
     (claim,) = read_reply("drf", drf("The clock", label), [ANSWER]).claims
     assert (claim.label, claim.error_type, claim.severity) == expected
 
@@ -86,7 +86,7 @@ def test_an_error_type_is_an_unfaithful_claim_of_its_severity(label, expected):
         "汽车变成了蓝色",
     ],
 )
-def test_a_quote_may_differ_in_case_marks_and_line_ends(quote):
+def test_a_quote_may_differ_in_case_punctuation_and_line_breaks(quote):
     assert read_reply("drf", drf(quote), [ANSWER]).claims == (Claim(quote, "faithful"),)
 
 
@@ -106,7 +106,7 @@ def test_a_quote_that_is_not_in_the_answer_is_invented(quote):
     assert read_reply("drf", drf(quote), [ANSWER]).claims == (Claim(quote, "invented"),)
 
 
-def test_an_unfaithful_claim_that_is_invented_has_no_error_type():
+def test_an_invented_claim_has_no_error_type():
     (claim,) = read_reply("drf", drf("The dog", "fabrication"), [ANSWER]).claims
     assert (claim.label, claim.error_type, claim.severity) == ("invented", None, None)
 
@@ -117,24 +117,24 @@ def test_an_unfaithful_claim_that_is_invented_has_no_error_type():
         ("The car is red, then blue", "the car moved", "contradictory", "contradictory"),
         ("The car is red", None, "ambiguous", "ambiguous"),
         (None, "the car moved", "ambiguous", "ambiguous"),
-        ("the car moved", None, "ambiguous", "invented"),  # it is in the other answer
-        ("The car is red", "the car is red", "consistent", "invented"),  # in one alone
+        ("the car moved", None, "ambiguous", "invented"),  # in the other answer
+        ("The car is red", "the car is red", "consistent", "invented"),  # in only one answer
     ],
 )
-def test_each_quote_of_a_consistency_claim_is_looked_for_in_its_own_answer(same, different, label, expected):
+def test_each_quote_of_a_consistency_claim_must_be_in_its_answer(same, different, label, expected):
     (claim,) = read_reply("cr", cr(same, different, label), [SAME, DIFFERENT]).claims
     quotes = [quote for quote in (same, different) if quote]
     assert (claim.label, claim.text, claim.other_text) == (expected, quotes[0], quotes[1] if len(quotes) > 1 else None)
 
 
-def test_a_printed_score_is_read_and_any_other_key_is_a_fault():
+def test_a_score_is_read_and_any_other_key_is_an_error():
     assert read_reply("drf", drf("The clock", score=0.4), [ANSWER]).judge_score == 0.4
     assert read_reply("drf", drf("The clock"), [ANSWER]).judge_score is None
     with pytest.raises(ReplyError, match="verdict: Extra inputs"):
         read_reply("drf", drf("The clock", verdict="good"), [ANSWER])
 
 
-def test_reasoning_before_a_reply_is_left_out_and_its_marks_in_a_quote_are_words():
+def test_reasoning_before_a_reply_is_ignored_but_its_markers_may_be_quoted():
     claim = Claim("The clock", "faithful")
     assert read_reply("drf", "<think>{}</think>\n" + drf("The clock"), [ANSWER]).claims == (claim,)
     assert read_reply("drf", "I look.</think>" + drf("The clock"), [ANSWER]).claims == (claim,)
@@ -144,20 +144,20 @@ def test_reasoning_before_a_reply_is_left_out_and_its_marks_in_a_quote_are_words
 
 
 @pytest.mark.parametrize("metric", ["drf", "cr"])
-def test_the_form_is_part_of_what_was_paid_for(metric):
-    """Every kept reply hangs on it: changed by chance, it would be paid for again."""
+def test_the_schema_is_part_of_stored_keys(metric):
+    """All stored replies depend on the schema; an accidental change would pay for them again."""
     golden = ROOT / "tests/golden/judge_prompts" / f"{metric}.json"
     assert response_format(metric) == json.loads(golden.read_text())
 
 
 @pytest.mark.parametrize("wrapped", ["```json\n{}\n```", "```\n{}```", "\n {} \n"])
-def test_marks_around_the_json_do_not_count(wrapped):
+def test_text_around_the_json_is_ignored(wrapped):
     reply = wrapped.replace("{}", drf("The clock"))
     assert read_reply("drf", reply, [ANSWER]).claims == (Claim("The clock", "faithful"),)
 
 
 @pytest.mark.parametrize(
-    ("metric", "reply", "told"),
+    ("metric", "reply", "expected"),
     [
         ("drf", "", "EOF while parsing"),
         ("drf", "The answer is faithful.", "Invalid JSON"),
@@ -173,10 +173,10 @@ def test_marks_around_the_json_do_not_count(wrapped):
         ("cr", cr(None, None, "ambiguous"), "a claim that is ambiguous needs a quote"),
     ],
 )
-def test_a_reply_out_of_form_is_a_fault_that_says_why(metric, reply, told):
+def test_an_invalid_reply_raises_an_error_with_the_reason(metric, reply, expected):
     with pytest.raises(ReplyError) as caught:
         read_reply(metric, reply, [SAME, DIFFERENT])
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 REPLY = drf("The clock")
@@ -217,7 +217,7 @@ LINES = json.dumps(json.loads(REPLY), indent=2)
         f"{REPLY}<|im_end|>",
     ],
 )
-def test_a_wrapped_reply_is_read_as_the_bare_one(reply):
+def test_a_wrapped_reply_equals_the_bare_one(reply):
     assert read_reply("drf", reply, [ANSWER]) == read_reply("drf", REPLY, [ANSWER])
 
 
@@ -227,26 +227,26 @@ def test_escaped_keys_of_a_consistency_claim_are_read():
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "expected"),
     [
-        (f"Here is the JSON:\n```json\n{REPLY[:-3]}\n```", "Invalid JSON"),  # what was cut off is not guessed
+        (f"Here is the JSON:\n```json\n{REPLY[:-3]}\n```", "Invalid JSON"),  # a cut reply is not completed
         (f"Here it is: {REPLY}".replace("faithful", "true"), "claims.0.label"),
         (f"Here it is: {REPLY}".replace('"about"', '"topic"'), "claims.0.about: Field required"),
         (f'{{"claims": {REPLY}}}', "claims: Input should be a valid array"),
         ("The answer is {faithful}.", "Invalid JSON"),
-        ("<think>" + REPLY, "EOF while parsing"),  # it never came to a reply
-        # an answer that says {"claims": []}, quoted in a reply that broke off or is damaged
+        ("<think>" + REPLY, "EOF while parsing"),  # no reply after the reasoning
+        # an answer with {"claims": []}, quoted in a reply that is cut off or damaged
         ('{"claims": [{"quote": "it says {\\"claims\\": []}', "Invalid JSON"),
         ('{"claims": [{"quote": "it says {"claims": []}", "label": "faithful", ', "Invalid JSON"),
     ],
 )
-def test_what_a_reply_says_is_held_to_the_form_however_it_is_wrapped(reply, told):
+def test_a_wrapped_reply_must_also_be_valid(reply, expected):
     with pytest.raises(ReplyError) as caught:
         read_reply("drf", reply, [ANSWER])
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
-def test_half_of_a_surrogate_pair_in_a_reply_is_no_word():
+def test_a_lone_surrogate_in_a_reply_is_not_a_word():
     half = REPLY.replace("The clock", "The clock \\ud83d")
     assert read_reply("drf", half, [ANSWER]).claims[0].label == "faithful"
     assert read_reply("drf", f"{REPLY}\ud83d", [ANSWER]) == read_reply("drf", REPLY, [ANSWER])
@@ -274,11 +274,11 @@ PIECES = [
 
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=20).map("".join))
 @settings(max_examples=200, deadline=None)
-def test_any_reply_is_a_reading_or_a_fault(reply):
+def test_any_reply_is_valid_or_raises_reply_error(reply):
     try:
         read_reply("drf", reply, [ANSWER])
-    except ReplyError as fault:
-        assert str(fault)
+    except ReplyError as error:
+        assert str(error)
 
 
 @pytest.mark.parametrize("unit", ["{", "[", '{"claims": [', '{\\"', "```", "<think>", '{"a": ', "x <think> "])

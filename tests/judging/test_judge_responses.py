@@ -1,4 +1,4 @@
-"""The table of judgements and its command."""
+"""The judgements table and its command."""
 
 import subprocess
 import sys
@@ -63,13 +63,13 @@ def test_a_failed_response_scores_zero(tables):
     assert (found["cr"]["score"], found["cr"]["n_ambiguous"], len(found["cr"]["claims"])) == (0.0, 1, 1)
 
 
-def test_a_missing_response_is_named(tables):
+def test_a_missing_response_is_reported(tables):
     samples, responses, parsed = tables
     with pytest.raises(UserError, match=r"missing: 1 \(\('easy/00001_car', 'different'\)\)"):
         judge_samples(samples, responses.slice(0, 5), parsed)
 
 
-def test_counts_refuse_a_label_of_the_other_metric():
+def test_counts_reject_a_label_of_the_other_metric():
     with pytest.raises(ValueError, match="consistent"):
         count_labels("drf", ["faithful", "consistent"])
 
@@ -86,7 +86,7 @@ def test_command(tables, tmp_path):
     assert read_table(output, JUDGEMENTS).num_rows == 4
 
 
-def test_command_names_a_missing_file(tmp_path):
+def test_command_reports_a_missing_file(tmp_path):
     flags = [f"--{name}={tmp_path / name}" for name in ("samples", "responses", "parsed", "output")]
     command = [sys.executable, COMMAND, "--judge", "rules", "--judges-file", JUDGES, *flags]
     run = subprocess.run(command, capture_output=True, text=True)

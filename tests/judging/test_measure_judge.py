@@ -1,4 +1,4 @@
-"""The measured numbers of the rules judge, and the command that prints them."""
+"""The measured quality of the rules judge, and the command that prints it."""
 
 import subprocess
 import sys
@@ -29,13 +29,13 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/judging_rules.md"])
-def test_the_pages_tell_the_numbers_that_the_command_prints(page):
+def test_the_docs_have_the_numbers_that_the_command_prints(page):
     printed = [line for line in run("--half", "report").stdout.splitlines() if line.startswith("|")]
-    assert len(printed) == 8  # a head of two lines, and two lines for each of DRF, CR, CR without the verdicts
+    assert len(printed) == 8  # a header of two lines, and two lines each for DRF, CR and CR without the verdicts
     assert "\n".join(printed) in Path(page).read_text(encoding="utf-8")
 
 
-def test_of_the_report_half_nothing_but_totals_is_told():
+def test_only_totals_are_printed_for_the_report_half():
     assert {line.split("|")[1].strip() for line in run().stdout.splitlines() if line.startswith("|")} == {
         *("", "---", "DRF", "CR", "CR without the verdicts")
     }
@@ -44,20 +44,20 @@ def test_of_the_report_half_nothing_but_totals_is_told():
     assert "--half tuning --details" in refused.stderr and "Traceback" not in refused.stderr
 
 
-def test_the_tuning_half_is_told_by_manner_and_claim():
+def test_the_tuning_half_is_printed_by_manner_and_claim():
     printed = run("--half", "tuning", "--details").stdout
     assert "| DRF: numbered |" in printed and "| CR: places |" in printed
     assert "cr-002: score 0.00, labelled 0.00\n  = contradictory: Yes / Yes" in printed
 
 
-def test_the_further_answers_are_told_by_claim_and_are_in_no_half():
+def test_the_further_answers_are_printed_by_claim_and_in_neither_half():
     printed = run("--half", "further", "--details").stdout
     assert "\n| DRF | 70 |" in printed and "\n| CR | 42 |" in printed and "\nfurther-cr-02: score 1.00" in printed
     assert "further-" not in run("--half", "tuning", "--details").stdout
 
 
-def test_a_drf_item_by_hand():
-    """Of three labelled claims the rules find two, one of them with another label, and one more: 2/3, 2/3, 1/2."""
+def test_a_drf_item():
+    """Of three labelled claims the rules find two, one with another label, and one more claim: 2/3, 2/3, 1/2."""
     item = ReasoningItem.model_validate(
         {
             "id": "a",
@@ -75,7 +75,7 @@ def test_a_drf_item_by_hand():
                 },
                 {"quote": "Mum's the word", "label": "unverifiable"},
             ],
-            "why": "made so that all is not well",
+            "why": "contains deliberate disagreements",
         }
     )
     (comparison,) = measure([item])
@@ -87,7 +87,7 @@ def test_a_drf_item_by_hand():
     assert found["score_error"] == pytest.approx(1 / 6)
 
 
-def test_a_cr_item_by_hand():
+def test_a_cr_item():
     item = ConsistencyItem.model_validate(
         {
             "id": "b",
@@ -109,7 +109,7 @@ def test_a_cr_item_by_hand():
     assert contents_only(comparison).labels() == comparison.labels()[1:]
 
 
-def test_the_contents_leave_out_the_verdicts_and_nothing_else():
+def test_contents_only_leaves_out_the_verdicts():
     judged = [
         SampleJudgement(tuple(Claim(text, "consistent") for text in texts), 1.0)
         for texts in (("v", "a", "b"), ("v", "b"))

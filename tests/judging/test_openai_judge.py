@@ -1,4 +1,4 @@
-"""The judge at an endpoint: what it is asked, what its replies amount to, and what is paid for."""
+"""The endpoint judge: its requests, the judgements from its replies, and its costs."""
 
 import io
 import json
@@ -33,7 +33,7 @@ SILENT = {"describe": "", "same": "No.", "different": "No."}
 
 
 def of_metric(metric, play):
-    """Play so to the questions of one metric."""
+    """Apply `play` to the requests of one metric."""
     return lambda request: play if metric_of(request) == metric else None
 
 
@@ -41,10 +41,10 @@ def claim(quote, label="faithful"):
     return {"quote": quote, "about": "", "reason": "", "label": label}
 
 
-# ---- what is asked ---------------------------------------------------------------------------------------------------
+# ---- requests --------------------------------------------------------------------------------------------------------
 
 
-def test_scores_are_those_of_the_labels(judged):
+def test_scores_are_computed_from_the_labels(judged):
     with FaultServer(answer=honest) as server:
         judged.run(server)
     rows = judged.rows()
@@ -69,7 +69,7 @@ def test_scores_are_those_of_the_labels(judged):
     assert drf["seconds"] > 0 and drf["judge_score"] is None and drf["score_spread"] is None
 
 
-def test_each_metric_has_its_model_its_form_and_both_images(judged):
+def test_each_metric_has_its_model_its_schema_and_both_images(judged):
     with FaultServer(answer=honest) as server:
         judged.run(server)
     by_metric = {metric: [r for r in server.requests if metric_of(r) == metric] for metric in ("drf", "cr")}
@@ -89,7 +89,7 @@ def test_each_metric_has_its_model_its_form_and_both_images(judged):
     assert sorted(map(list, by_pair.values())) == [[0], [1], [2], [3]]
 
 
-def test_images_are_sent_in_the_stated_format_no_larger_than_stated(judged):
+def test_images_are_sent_in_the_configured_format_and_size(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     for row, size in zip(table, [(100, 50), (30, 60), (20, 20), (50, 50)], strict=True):
         file = io.BytesIO()
@@ -103,23 +103,23 @@ def test_images_are_sent_in_the_stated_format_no_larger_than_stated(judged):
     assert {image.format for image in sent} == {"PNG"}
 
 
-def test_images_are_not_sent_where_the_endpoint_takes_none(judged):
+def test_images_are_not_sent_if_disabled(judged):
     (judged.folder / "images.parquet").unlink()
     with FaultServer(answer=honest) as server:
         judged.run(server, images=None)
     assert [request.images for request in server.requests] == [[]] * 8
 
 
-def test_images_that_are_to_be_sent_must_be_there(judged):
+def test_missing_images_are_an_error_if_they_are_sent(judged):
     (judged.folder / "images.parquet").unlink()
     with FaultServer() as server, pytest.raises(UserError, match=r"images\.parquet: no such file"):
         judged.run(server)
 
 
-# ---- what comes back -------------------------------------------------------------------------------------------------
+# ---- replies ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_reply_out_of_form_is_asked_again_once_with_the_fault_named(judged):
+def test_an_invalid_reply_is_requested_again_once_with_the_error(judged):
     def first_broken(request):
         messages = request.body["messages"]
         if metric_of(request) != "drf" or len(messages) > 2:
@@ -142,7 +142,7 @@ def test_a_reply_out_of_form_is_asked_again_once_with_the_fault_named(judged):
 
 
 @pytest.mark.parametrize("broken", ["", "not JSON", '{"claims": [{"quote": "x", "label": "faithful"}]}'])
-def test_a_reply_that_stays_out_of_form_leaves_its_row_unscored(judged, broken):
+def test_a_second_invalid_reply_leaves_its_row_unscored(judged, broken):
     with FaultServer(of_metric("drf", reply(broken)), answer=honest) as server:
         judged.run(server)
     assert len(server.requests) == 4 * 2 + 4
@@ -173,7 +173,7 @@ def test_a_reply_that_stays_out_of_form_leaves_its_row_unscored(judged, broken):
         "filtered reply (Gemini)", "truncated (Gemini)", "broken off", "timeout", "refused question",
     ],
 )  # fmt: skip
-def test_a_judges_failure_is_a_row_without_a_score(judged, play, reason, kept):
+def test_a_failed_judgement_is_a_row_without_a_score(judged, play, reason, kept):
     fails = {"on": True}
 
     def script(request):
@@ -184,7 +184,7 @@ def test_a_judges_failure_is_a_row_without_a_score(judged, play, reason, kept):
         row = judged.rows()[3, "cr"]
         assert (row["status"], row["score"], row["claims"]) == (f"unscored:{reason}", None, [])
         assert judged.rows()[3, "drf"]["score"] == 0.5
-        # a later run asks again for what did not come, and for nothing that was paid for
+        # a later run only requests missing replies
         fails["on"] = False
         asked = len(server.requests)
         judged.run(server, attempts=1)
@@ -192,7 +192,7 @@ def test_a_judges_failure_is_a_row_without_a_score(judged, play, reason, kept):
         assert (judged.rows()[3, "cr"]["status"] == "ok") is not kept
 
 
-def test_a_printed_score_is_kept_beside_the_one_of_the_labels(judged):
+def test_a_score_in_the_reply_is_stored_separately(judged):
     def printing(request):
         return json.dumps({"claims": honest_claims(request), "score": 0.4})
 
@@ -202,11 +202,11 @@ def test_a_printed_score_is_kept_beside_the_one_of_the_labels(judged):
     assert (row["score"], row["judge_score"]) == (0.5, 0.4)
 
 
-def test_invented_claims_are_counted_and_in_no_score(judged):
+def test_invented_claims_are_counted_but_not_scored(judged):
     def inventing(request):
         claims = honest_claims(request)
         if metric_of(request) == "drf":
-            claims.append(claim("the car changed from red to blue"))  # words of the truth
+            claims.append(claim("the car changed from red to blue"))  # quotes the truth
         else:
             claims.append({**claims[0], "quote_same": "The lamp is lit", "label": "contradictory"})
         return json.dumps({"claims": claims})
@@ -219,7 +219,7 @@ def test_invented_claims_are_counted_and_in_no_score(judged):
     assert (cr["n_invented"], cr["n_contradictory"], cr["score"]) == (1, 0, pytest.approx(2 / 3))
 
 
-def test_a_judge_that_only_invents_leaves_the_row_unscored(judged):
+def test_only_invented_claims_leave_the_row_unscored(judged):
     invented = reply(json.dumps({"claims": [claim("the car changed from red to blue")]}))
     with FaultServer(of_metric("drf", invented), answer=honest) as server:
         judged.run(server)
@@ -235,13 +235,13 @@ def test_an_answer_without_claims_scores_zero(judged):
     assert (row["status"], row["score"], row["calls"]) == ("no_claims", 0.0, 1)
 
 
-def test_reasoning_before_the_reply_is_told_from_it(judged):
+def test_reasoning_before_the_reply_is_ignored(judged):
     with FaultServer(answer=lambda request: "<think>{hm}</think>" + honest(request)) as server:
         judged.run(server)
     assert {row["status"] for row in judged.rows().values()} == {"ok"}
 
 
-def test_a_reply_with_words_around_its_json_is_paid_once(judged):
+def test_a_reply_with_text_around_its_json_is_paid_once(judged):
     def wordy(request):
         return f"Here is the JSON:\n```json\n{honest(request)}\n```\nAll claims are labelled."
 
@@ -252,7 +252,7 @@ def test_a_reply_with_words_around_its_json_is_paid_once(judged):
     assert len(server.requests) == 8
 
 
-def test_answers_that_say_nothing_are_judged_without_a_call(judged):
+def test_empty_answers_are_judged_without_a_call(judged):
     write_answers(judged.folder, "model", [SILENT, SILENT | {"describe": "None."}, SILENT | {"same": "Yes."}, SILENT])
     with FaultServer() as server:
         judged.run(server)
@@ -260,14 +260,14 @@ def test_answers_that_say_nothing_are_judged_without_a_call(judged):
     rows = judged.rows()
     drf, cr = rows[0, "drf"], rows[0, "cr"]
     assert (drf["status"], drf["score"], drf["claims"], drf["usd"]) == ("no_claims", 0.0, [], None)
-    assert [c["label"] for c in rows[1, "drf"]["claims"]] == ["unfaithful"]  # "no differences" where there is one
+    assert [c["label"] for c in rows[1, "drf"]["claims"]] == ["unfaithful"]  # "no differences" is wrong
     assert [(c["text"], c["other_text"], c["label"]) for c in cr["claims"]] == [("No", "No", "contradictory")]
     assert (cr["score"], rows[2, "cr"]["score"], rows[2, "cr"]["n_consistent"]) == (0.0, 1.0, 1)
     assert {row["judge_model"] for row in rows.values()} == {"rules-3"}
     assert {row["calls"] for row in rows.values()} == {None}
 
 
-def test_a_image_that_cannot_be_read_costs_its_own_row_alone_and_no_call(judged):
+def test_an_unreadable_image_fails_only_its_own_rows_without_a_call(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     table[1]["modified"] = b"no picture"
     write_table(judged.folder / "images.parquet", table, IMAGES)
@@ -279,7 +279,7 @@ def test_a_image_that_cannot_be_read_costs_its_own_row_alone_and_no_call(judged)
     assert set(statuses.values()) == {"ok"}
 
 
-# ---- what is paid for ------------------------------------------------------------------------------------------------
+# ---- costs -----------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_paid_for_twice(judged):
@@ -288,11 +288,11 @@ def test_nothing_is_paid_for_twice(judged):
         first = judged.rows()
         judged.run(server)
         assert len(server.requests) == 8 and judged.rows() == first
-        judged.run(server, concurrency=2, attempts=9, timeout=9.0)  # no identity
+        judged.run(server, concurrency=2, attempts=9, timeout=9.0)  # not part of the identity
         assert len(server.requests) == 8
 
 
-def test_another_model_pays_for_its_new_answers_alone(judged):
+def test_another_model_only_pays_for_its_new_answers(judged):
     answers = [answers_of(number) for number in range(4)]
     answers[2] = answers[2] | {"describe": "The bench number 7 was removed."}
     write_answers(judged.folder, "other", answers)
@@ -308,7 +308,7 @@ def test_another_model_pays_for_its_new_answers_alone(judged):
 
 
 @pytest.mark.parametrize(("images", "of_consistency"), [({"max_side": 1024}, 4), (None, 1)])
-def test_equal_answers_about_other_images_are_one_question_where_those_are_not_shown(judged, images, of_consistency):
+def test_equal_answers_about_other_images_are_one_request_without_images(judged, images, of_consistency):
     rows = read_table(judged.folder / "samples.parquet", SAMPLES).to_pylist()
     for number, row in enumerate(rows):
         row["differences"] = [TRUTH[0] | {"description": f"car {number}"}]
@@ -364,7 +364,7 @@ MODELS = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in (
         "prompt of a metric",
     ],
 )
-def test_a_change_pays_for_what_hangs_on_it(judged, change, entry, asked):
+def test_a_change_only_repeats_the_calls_that_depend_on_it(judged, change, entry, asked):
     with FaultServer(answer=honest) as server:
         judged.run(server)
         if change:
@@ -373,13 +373,13 @@ def test_a_change_pays_for_what_hangs_on_it(judged, change, entry, asked):
     assert len(server.requests) - 8 == asked
 
 
-def test_a_limit_in_dollars_stops_before_it_is_passed_and_the_next_start_goes_on(judged):
+def test_a_cost_limit_stops_the_job_before_it_is_exceeded_and_the_next_run_continues(judged):
     free = {"models": MODELS | {"cr": {"model": "asked-cr", "prices": PRICES | {"input": 0, "output": 0}}}}
     with FaultServer(answer=honest) as server:
         with pytest.raises(UserError, match=r"max_usd: \$0\.0000 of \$0\.0001 is spent") as caught:
             judged.run(server, max_usd=0.0001, concurrency=1, **free)
         assert server.requests == []
-        # the first call fits; what it cost leaves no room for another of its price
+        # after the first call, the remaining budget is too small for another one
         bound = float(re.search(r"can cost up to \$(\d\.\d+)", str(caught.value))[1])
         with pytest.raises(UserError, match=r"max_usd: \$0\.000[34] of"):
             judged.run(server, max_usd=bound + USD / 2, concurrency=1, **free)
@@ -389,18 +389,18 @@ def test_a_limit_in_dollars_stops_before_it_is_passed_and_the_next_start_goes_on
     assert len(server.requests) == 8
 
 
-def test_a_call_is_bounded_by_what_its_model_counts_for_a_image(judged):
+def test_the_cost_bound_of_a_call_uses_the_image_tokens_of_its_model(judged):
     def bound(**fields):
         models = {metric: {"model": "m", "prices": PRICES} | fields for metric in ("drf", "cr")}
         with FaultServer() as server, pytest.raises(UserError) as caught:
             judged.run(server, models=models, max_usd=0.0001, concurrency=1)
         return float(re.search(r"can cost up to \$(\d\.\d+)", str(caught.value))[1])
 
-    # 8 × 8 pixels are bounded by 2,048 tokens each, at 2.5 dollars a million
+    # an image of 8 × 8 pixels is bounded by 2,048 tokens, at $2.5 per million
     assert bound(image_tokens=25_501) - bound() == pytest.approx(2 * (25_501 - 2048) * 2.5e-6, abs=1e-4)
 
 
-def test_the_limit_is_for_all_models_of_a_dataset(judged):
+def test_the_cost_limit_covers_all_models_of_a_dataset(judged):
     write_answers(judged.folder, "other", [answers_of(number + 100) for number in range(4)])
     with FaultServer(answer=honest) as server:
         judged.run(server, max_usd=0.05)
@@ -409,10 +409,10 @@ def test_the_limit_is_for_all_models_of_a_dataset(judged):
     assert len(server.requests) == 8
 
 
-def test_an_endpoint_that_takes_no_form_is_told_after_few_questions(judged):
+def test_an_endpoint_without_schema_support_is_reported_early(judged):
     write_answers(judged.folder, "model", [answers_of(0)] * 4)
     refusing = FaultServer(lambda request: status(400, "response_format is not supported"))
-    with refusing as server, pytest.raises(UserError, match="not one of 8 judgements was made"):
+    with refusing as server, pytest.raises(UserError, match="all 8 judgements failed"):
         judged.run(server)
     assert len(server.requests) == 8
 
@@ -421,14 +421,14 @@ def test_ten_refusals_in_a_row_end_the_job(tmp_path, short_waits):
     write_pairs(tmp_path, 30)
     write_answers(tmp_path, "model", [answers_of(number) for number in range(30)])
     refusing = FaultServer(lambda request: status(400, "response_format is not supported"))
-    told = r"10 questions in a row were refused(.|\n)*response_format is not supported(.|\n)*strict true"
-    with refusing as server, pytest.raises(UserError, match=told):
+    message = r"10 questions in a row were refused(.|\n)*response_format is not supported(.|\n)*strict true"
+    with refusing as server, pytest.raises(UserError, match=message):
         Judged(tmp_path).run(server, concurrency=2)
     assert len(server.requests) <= 12
 
 
-def test_judgements_that_are_refused_at_every_start_are_rows(tmp_path, short_waits):
-    """Twelve flagged questions among forty: the second start asks them alone, one after the other."""
+def test_repeatedly_refused_judgements_are_unscored_rows(tmp_path, short_waits):
+    """Twelve of forty requests are flagged; the second run repeats only those."""
     write_pairs(tmp_path, 20)
     write_answers(tmp_path, "model", [answers_of(number) for number in range(20)])
     judged = Judged(tmp_path)
@@ -445,7 +445,7 @@ def test_judgements_that_are_refused_at_every_start_are_rows(tmp_path, short_wai
     assert (statuses.count("unscored:error"), statuses.count("ok")) == (12, 28)
 
 
-def test_a_missing_key_is_told_before_anything_is_asked(judged, monkeypatch):
+def test_a_missing_key_is_reported_before_any_call(judged, monkeypatch):
     monkeypatch.delenv("JUDGE_KEY", raising=False)
     with FaultServer() as server:
         with pytest.raises(UserError, match="set the environment variable JUDGE_KEY"):
@@ -453,7 +453,7 @@ def test_a_missing_key_is_told_before_anything_is_asked(judged, monkeypatch):
         assert server.requests == []
 
 
-def test_the_key_stands_in_no_file_and_no_message(judged, monkeypatch, caplog):
+def test_the_key_is_in_no_file_and_no_message(judged, monkeypatch, caplog):
     key = "sk-0123456789abcdef"
     monkeypatch.setenv("JUDGE_KEY", key)
     with FaultServer(of_metric("cr", echoing_headers(400)), answer=honest) as server:
@@ -464,11 +464,11 @@ def test_the_key_stands_in_no_file_and_no_message(judged, monkeypatch, caplog):
     assert len(files) > 8 and not [path for path in files if key.encode() in path.read_bytes()]
 
 
-# ---- an answer judged more than once ---------------------------------------------------------------------------------
+# ---- repeats ---------------------------------------------------------------------------------------------------------
 
 
 def undecided(request):
-    """The first judging calls the bench faithful, the second leaves it out, the third calls it a fabrication."""
+    """The first repeat labels the bench faithful, the second omits it, the third labels it a fabrication."""
     if metric_of(request) != "drf":
         return honest(request)
     car, bench = honest_claims(request)
@@ -476,7 +476,7 @@ def undecided(request):
     return json.dumps({"claims": [[car, bench | {"label": "faithful"}], [car], [car, bench]][seed]})
 
 
-def test_repeats_have_seeds_of_their_own_and_give_mean_and_spread(judged):
+def test_repeats_use_different_seeds_and_yield_mean_and_spread(judged):
     with FaultServer(answer=undecided) as server:
         judged.run(server, repeats=3)
     assert sorted(request.body["seed"] for request in server.requests) == sorted([0, 1, 2] * 8)
@@ -484,7 +484,7 @@ def test_repeats_have_seeds_of_their_own_and_give_mean_and_spread(judged):
     found = [(c["text"], c["label"], c["mean"], c["spread"]) for c in row["claims"]]
     assert found == [
         ("The car changed its color.", "faithful", 1.0, 0.0),
-        ("The bench number 0 was removed.", "faithful", 0.5, 0.5),  # of two labels once each, the first
+        ("The bench number 0 was removed.", "faithful", 0.5, 0.5),  # a tie between two labels: the first one
     ]
     assert row["score"] == 1.0
     assert row["score_spread"] == pytest.approx(math.sqrt(((1 - 5 / 6) ** 2 * 2 + (1 / 2 - 5 / 6) ** 2) / 3))
@@ -493,7 +493,7 @@ def test_repeats_have_seeds_of_their_own_and_give_mean_and_spread(judged):
     assert (cr["score"], cr["score_spread"], {c["spread"] for c in cr["claims"]}) == (pytest.approx(2 / 3), 0.0, {0.0})
 
 
-def test_a_label_is_that_of_most_judgings(judged):
+def test_labels_are_decided_by_majority(judged):
     with FaultServer(answer=lambda request: undecided_of_five(request)) as server:
         judged.run(server, repeats=5)
     car, bench = judged.rows()[0, "drf"]["claims"]
@@ -507,18 +507,18 @@ def undecided_of_five(request):
     car, bench = honest_claims(request)
     claims = [car, bench | {"label": "faithful"} if request.body["seed"] in (0, 3) else bench]
     if request.body["seed"] == 4:
-        claims.append(claim("number"))  # a claim that one judging in five lists
+        claims.append(claim("number"))  # listed by one repeat in five
     return json.dumps({"claims": claims})
 
 
-def test_more_repeats_pay_for_the_new_ones_alone(judged):
+def test_more_repeats_only_pay_for_the_new_ones(judged):
     with FaultServer(answer=undecided) as server:
         judged.run(server)
         judged.run(server, repeats=3)
     assert len(server.requests) == 8 * 3
 
 
-def test_repeats_without_a_seed_are_asked_all_the_same(judged):
+def test_repeats_work_without_a_seed(judged):
     with FaultServer(answer=honest) as server:
         judged.run(server, repeats=2, request={"temperature": 1})
     assert len(server.requests) == 8 * 2
@@ -526,7 +526,7 @@ def test_repeats_without_a_seed_are_asked_all_the_same(judged):
     assert judged.rows()[0, "drf"]["calls"] == 2
 
 
-def test_a_judging_that_fails_leaves_the_others(judged):
+def test_a_failed_repeat_does_not_affect_the_others(judged):
     def second_fails(request):
         return reply("", "length") if request.body["seed"] == 1 else None
 
@@ -536,10 +536,10 @@ def test_a_judging_that_fails_leaves_the_others(judged):
     assert (row["status"], row["score"], row["calls"]) == ("ok", 0.5, 3)
 
 
-# ---- jobs of one judge -----------------------------------------------------------------------------------------------
+# ---- concurrent jobs of one judge ------------------------------------------------------------------------------------
 
 
-def test_two_jobs_at_once_pay_once_for_equal_answers(judged):
+def test_two_concurrent_jobs_pay_once_for_equal_answers(judged):
     write_answers(judged.folder, "other", [answers_of(number) for number in range(4)])
     with FaultServer(answer=honest, seconds=0.2) as server:
         jobs = [judged.start(server, model, concurrency=2) for model in ("model", "other")]

@@ -1,4 +1,4 @@
-"""DRF claims of answers in many styles, worked by hand in reasoning_answers.yaml, and what must hold for any answer."""
+"""DRF claims of the answers in reasoning_answers.yaml, and properties that hold for any answer."""
 
 import random
 import time
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from judging.worked_answers import TRUTHS, labelled, load, parsed, sample, split
 
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 
@@ -27,7 +27,7 @@ def test_claims_of_answer(worked):
 
 
 def test_worked_example_of_the_figure():
-    """Six claims, three faithful: 3/6."""
+    """Three of six claims are faithful."""
     worked = ANSWERS[0]
     claims = judge_reasoning(TRUTHS["bedroom"], worked["answer"], parsed(worked["answer"]))
     counts = count_labels("drf", [claim.label for claim in claims])
@@ -36,12 +36,12 @@ def test_worked_example_of_the_figure():
 
 
 @pytest.mark.parametrize("worked", [a for a in ANSWERS if "status" in a or not a["claims"]], ids=lambda a: a["why"])
-def test_answers_without_a_claim_that_counts(worked):
+def test_answers_without_a_counted_claim(worked):
     claims = judge_reasoning(TRUTHS[worked["truth"]], worked["answer"], parsed(worked["answer"]))
     assert score_counts("drf", count_labels("drf", [claim.label for claim in claims])) == (0.0, "no_claims")
 
 
-def test_severity_follows_the_error():
+def test_severity_follows_from_the_error_type():
     answer = "The car changed from red to green. The dog moved. The bicycle was removed."
     claims = judge_reasoning(TRUTHS["multi"], answer, NO_LIST)
     assert [(claim.error_type, claim.severity) for claim in claims] == [
@@ -114,14 +114,14 @@ ENDLESS = (
 
 
 @pytest.mark.parametrize("phrase", ENDLESS.split("|"))
-def test_endless_answers_are_judged_in_no_time(phrase):
+def test_very_long_answers_are_judged_quickly(phrase):
     start = time.perf_counter()
     judge_reasoning(TRUTHS["multi"], phrase * (20_000 // len(phrase)), NO_LIST)
-    judge_consistency(Answer(phrase * (20_000 // len(phrase)), "same"), Answer(phrase, "same"))
+    judge_consistency(YesNoAnswer(phrase * (20_000 // len(phrase)), "same"), YesNoAnswer(phrase, "same"))
     assert time.perf_counter() - start < 5
 
 
-def test_truth_without_anything_known():
+def test_truth_without_descriptions_and_boxes():
     bare = {**sample(["car color"]), "unchanged": None}
     bare["differences"][0] |= {"description": None, "bbox": None, "bbox_after": None}
     claims = judge_reasoning(bare, "The car in the top left changed from red to blue.", NO_LIST)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from judging.worked_answers import labelled, parsed, sample
 
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.parsing.verdicts import verdict
 
@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "judging_rules.md"
 
 
 def rows(*headings: str) -> list[list[str]]:
-    """Cells of the tables under the sections whose titles start so."""
+    """The cells of the tables in the sections whose titles start with `headings`."""
     sections = PAGE.read_text(encoding="utf-8").split("\n## ")
     lines = [line for section in sections if section.startswith(headings) for line in section.splitlines()]
     tables = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
@@ -30,7 +30,7 @@ REASONING = rows("What counts", "DRF")
 CONSISTENCY = rows("CR")
 
 
-def test_page_has_its_tables():
+def test_the_page_has_its_tables():
     assert len(REASONING) == 53
     assert len(CONSISTENCY) == 13
 
@@ -44,5 +44,5 @@ def test_reasoning_rule(rule, true, answer, claims):
 
 @pytest.mark.parametrize(("rule", "same", "different", "claims"), CONSISTENCY, ids=[row[0] for row in CONSISTENCY])
 def test_consistency_rule(rule, same, different, claims):
-    answers = Answer(same, verdict(same, "same")), Answer(different, verdict(different, "different"))
+    answers = YesNoAnswer(same, verdict(same, "same")), YesNoAnswer(different, verdict(different, "different"))
     assert ", ".join(labelled(judge_consistency(*answers))) == claims

@@ -1,4 +1,4 @@
-"""What is known of a pair, from descriptions and boxes."""
+"""The truth of a pair, from descriptions and boxes."""
 
 import pytest
 from judging.worked_answers import TRUTHS, sample
@@ -11,7 +11,7 @@ from spd_faith.language.reading import read_assertions
     ("place", "centre", "moved", "wrong"),
     [
         ("left", (0.7, 0.5), (0.0, 0.0), True),
-        ("left", (0.7, 0.5), (-0.2, 0.0), False),  # still on the right, but it went left
+        ("left", (0.7, 0.5), (-0.2, 0.0), False),  # still on the right, but moved left
         ("left", (0.55, 0.5), (0.0, 0.0), False),  # within the margin
         ("right", (0.3, 0.5), (0.0, 0.0), True),
         ("right", (0.3, 0.5), (0.1, 0.0), False),
@@ -30,25 +30,25 @@ def test_colors_come_from_the_descriptions():
     colors = {difference.type: difference.colors for difference in read_truth(TRUTHS["multi"]).differences}
     assert colors == {"color": ("red", "blue"), "remove": (None, None), "position": (None, None)}
     (cup,) = read_truth(TRUTHS["cup"]).differences
-    assert cup.colors == ("blue", "blue")  # it moved and kept its color
+    assert cup.colors == ("blue", "blue")  # moved, same color
     assert cup.centres == ((0.15, 0.15), (0.85, 0.85))
 
 
-def test_one_description_may_tell_of_all():
+def test_one_description_may_describe_all_differences():
     bear, _ = sorted(read_truth(TRUTHS["described_once"]).differences, key=lambda difference: difference.type)
     assert (bear.names, bear.colors) == ({"bear"}, ("brown", "white"))
 
 
-def test_a_description_may_name_the_object_otherwise():
-    told = sample(["bed color"], description="The blanket changed from red to green.")
-    (bed,) = read_truth(told).differences
+def test_a_description_may_use_another_name_for_the_object():
+    described = sample(["bed color"], description="The blanket changed from red to green.")
+    (bed,) = read_truth(described).differences
     assert bed.names == {"bed", "blanket"}
 
 
 @pytest.mark.parametrize(
     ("text", "known"),
     [
-        ("There is a red car.", (True, None)),  # in the first picture, and of the second nothing is known
+        ("There is a red car.", (True, None)),  # true in the first image, unknown in the second
         ("There is a green car in the first picture.", (False, "attribute_error")),
         ("There is a blue car in the second picture.", (None, None)),
         ("There is a zebra.", (None, None)),

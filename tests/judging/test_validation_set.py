@@ -1,4 +1,4 @@
-"""The labelled answers are whole and as their README says, and a fault in them is told with its item."""
+"""The labelled answers are complete and match their README, and errors in them name the item."""
 
 import hashlib
 from collections import Counter
@@ -67,7 +67,7 @@ def write(folder: Path, *items: Any) -> Path:
 
 
 def changed(item: dict[str, Any], value: Any, *keys: Any) -> dict[str, Any]:
-    """A copy of `item` with `value` under nested `keys`."""
+    """A copy of `item` with `value` at the nested `keys`."""
     item = deepcopy(item)
     parent = item
     for key in keys[:-1]:
@@ -84,14 +84,14 @@ def test_there_are_enough_answers_for_both_metrics_in_every_manner() -> None:
     assert min(manners.values()) >= 4, manners
 
 
-def test_ids_are_unique_and_every_item_has_its_reason() -> None:
+def test_ids_are_unique_and_every_item_has_a_reason() -> None:
     assert set(Counter(item["id"] for item in RAW["items"]).values()) == {1}
     assert all(item["why"].strip() for item in RAW["items"])
     assert sum("arguable" in item for item in RAW["items"]) <= len(RAW["items"]) / 10
 
 
 @pytest.mark.parametrize("item", REASONING + of_metric(RAW_FURTHER, "drf"), ids=lambda item: item["id"])
-def test_claims_of_reasoning_stand_in_the_answer_one_after_the_other(item: dict[str, Any]) -> None:
+def test_quotes_of_reasoning_claims_are_in_the_answer_in_order(item: dict[str, Any]) -> None:
     rest = item["answer"]
     for claim in item["claims"]:
         _, found, rest = rest.partition(claim["quote"])
@@ -102,7 +102,7 @@ def test_claims_of_reasoning_stand_in_the_answer_one_after_the_other(item: dict[
 
 
 @pytest.mark.parametrize("item", CONSISTENCY + of_metric(RAW_FURTHER, "cr"), ids=lambda item: item["id"])
-def test_claims_of_consistency_stand_in_the_two_answers(item: dict[str, Any]) -> None:
+def test_quotes_of_consistency_claims_are_in_the_answers(item: dict[str, Any]) -> None:
     for claim in item["claims"]:
         assert claim.get("quote", "") in item["answer"]["same"]
         assert claim.get("other_quote", "") in item["answer"]["different"]
@@ -126,7 +126,7 @@ def test_every_label_and_error_type_occurs_in_both_halves() -> None:
     ("raw", "name"),
     [pytest.param(raw, name, id=name) for raw in (RAW, RAW_FURTHER) for name in raw["truths"]],
 )
-def test_truths_are_pairs_that_could_be_in_the_benchmark(raw: dict[str, Any], name: str) -> None:
+def test_truths_could_be_pairs_of_the_benchmark(raw: dict[str, Any], name: str) -> None:
     truth = raw["truths"][name]
     assert any(item["truth"] is truth for item in raw["items"]), "no item uses it"
     assert 1 <= len(truth["differences"]) <= 5
@@ -172,7 +172,7 @@ def test_halves_are_equal_and_follow_the_hash_of_the_ids() -> None:
     assert halves(reversed(items)) == (tuning, report)
 
 
-def test_the_further_answers_are_scenes_and_ids_of_their_own_and_in_no_half() -> None:
+def test_the_further_answers_have_new_scenes_and_ids_and_are_in_neither_half() -> None:
     further = load_validation_set(FURTHER)
     assert (len(of_metric(RAW_FURTHER, "drf")), len(of_metric(RAW_FURTHER, "cr"))) == (70, 42)
     in_halves = [item for half in halves(load_validation_set(SET)) for item in half]
@@ -180,7 +180,7 @@ def test_the_further_answers_are_scenes_and_ids_of_their_own_and_in_no_half() ->
     assert not [item.id for item in further if any(item.truth == other.truth for other in in_halves)]
 
 
-def test_of_an_odd_number_the_greater_part_is_to_report_on(tmp_path: Path) -> None:
+def test_the_report_half_gets_the_extra_item(tmp_path: Path) -> None:
     # sha256sum: drf-1 7c92…, drf-6 a376…, drf-4 ad5e…
     items = load_validation_set(write(tmp_path, ITEM | {"id": "drf-4"}, ITEM | {"id": "drf-6"}, ITEM, PAIR))
     tuning, report = halves(items)
@@ -189,16 +189,19 @@ def test_of_an_odd_number_the_greater_part_is_to_report_on(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("item", "expected"),
     [
         (changed(ITEM, "The cat left", "claims", 1, "quote"), ["drf-1.claims.1.quote", "not found", "The cat left"]),
-        (changed(ITEM, "The cup", "claims", 1, "quote"), ["drf-1.claims.1.quote", "after those of the claim before"]),
+        (changed(ITEM, "The cup", "claims", 1, "quote"), ["drf-1.claims.1.quote", "after those of the previous claim"]),
         (changed(ITEM, "", "claims", 1, "quote"), ["drf-1.claims.1.quote"]),
         (changed(ITEM, "consistent", "claims", 0, "label"), ["drf-1.claims.0.label", "faithful"]),
         (changed(ITEM, "invented", "claims", 1, "error_type"), ["drf-1.claims.1.error_type", "fabrication"]),
         (changed(ITEM, "minor", "claims", 1, "severity"), ["drf-1.claims.1.severity", "critical"]),
         (changed(ITEM, None, "claims", 1, "severity"), ["drf-1.claims.1.severity", "critical"]),
-        (changed(ITEM, "minor", "claims", 0, "severity"), ["drf-1.claims.0.severity", "none without an error type"]),
+        (
+            changed(ITEM, "minor", "claims", 0, "severity"),
+            ["drf-1.claims.0.severity", "no severity without an error type"],
+        ),
         (changed(ITEM, None, "claims", 1, "error_type"), ["drf-1.claims.1.error_type", "does not fit the label"]),
         (changed(ITEM, "fabrication", "claims", 0, "error_type"), ["drf-1.claims.0.error_type", "does not fit"]),
         (changed(ITEM, "colour", "truth", "differences", 0, "type"), ["drf-1.truth.differences.0.type", "color"]),
@@ -220,20 +223,20 @@ def test_of_an_odd_number_the_greater_part_is_to_report_on(tmp_path: Path) -> No
     ],
     ids=lambda value: ", ".join(value[:2]) if isinstance(value, list) else "",
 )
-def test_a_fault_is_told_with_its_item(tmp_path: Path, fault: Any, told: list[str]) -> None:
+def test_an_error_names_its_item(tmp_path: Path, item: Any, expected: list[str]) -> None:
     with pytest.raises(UserError) as error:
-        load_validation_set(write(tmp_path, fault))
-    for words in told:
+        load_validation_set(write(tmp_path, item))
+    for words in expected:
         assert words in str(error.value)
 
 
-def test_all_faults_are_told_at_once_and_an_id_may_not_stand_twice(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once_including_duplicate_ids(tmp_path: Path) -> None:
     path = write(tmp_path, ITEM, ITEM, changed(PAIR, "faithful", "claims", 0, "label"))
-    with pytest.raises(UserError, match=r"drf-1: the id stands more than once(.|\n)*cr-1\.claims\.0\.label"):
+    with pytest.raises(UserError, match=r"drf-1: the id is used more than once(.|\n)*cr-1\.claims\.0\.label"):
         load_validation_set(path)
 
 
-def test_a_set_without_items_is_told(tmp_path: Path) -> None:
+def test_a_set_without_items_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "answers.yaml"
     path.write_text("truths: {}\n", encoding="utf-8")
     with pytest.raises(UserError, match="items: not a list"):

@@ -1,4 +1,4 @@
-"""Truths, answers and labels worked by hand: the YAML files of this folder and the tables of docs/judging_rules.md."""
+"""Loads worked examples: the YAML files in this folder and the tables in docs/judging_rules.md."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import yaml
 from spd_faith.judging.claims import Claim
 
 HERE = Path(__file__).parent
-SIZE = 400  # pixels, width and height of the pictures
+SIZE = 400  # pixels, width and height of the images
 _CENTRES = {"left": 0.15, "right": 0.85, "top": 0.15, "bottom": 0.85}
 _LABELS = {"F": "faithful", "?": "unverifiable", "C": "consistent", "X": "contradictory", "A": "ambiguous"}
 
@@ -38,7 +38,7 @@ def sample(
         category, kind, values = re.fullmatch(r"(.+?) (color|remove|position)\b ?(.*)", text).groups()
         before, _, after = values.partition(">")
         boxed = kind != "color" and before
-        told = {
+        sentence = {
             "color": f"the color of the {category} changed" + (f" from {before} to {after}" if before else ""),
             "remove": f"the {category} was removed",
             "position": f"the {color} {category} moved from the {before} to the {after}",
@@ -47,7 +47,7 @@ def sample(
             {
                 "type": kind,
                 "category": category,
-                "description": told if description == "" else None,
+                "description": sentence if description == "" else None,
                 "bbox": box(before) if boxed else None,
                 "bbox_after": box(after) if boxed and after else None,
             }
@@ -67,7 +67,7 @@ TRUTHS = {name: sample(**truth) for name, truth in load("truths.yaml").items()}
 
 
 def parsed(answer: str) -> dict[str, Any]:
-    """What parsing makes of the JSON of an answer, as far as judging looks at it."""
+    """The parsed JSON of an answer, limited to the fields that judging uses."""
     found = re.search(r"[\[{].*[\]}]", answer, re.DOTALL)
     value = json.loads(found[0]) if found else {"structured_output": [], "predicted_num": None}
     if isinstance(value, list):
@@ -86,12 +86,12 @@ def parsed(answer: str) -> dict[str, Any]:
 
 
 def labelled(claims: list[Claim]) -> list[str]:
-    """Labels as the YAML files write them: the error type stands for an unfaithful claim."""
+    """Labels as in the YAML files: an unfaithful claim has its error type instead."""
     short = {label: letter for letter, label in _LABELS.items()}
     return [claim.error_type or short[claim.label] for claim in claims]
 
 
 def split(worked: list[str]) -> tuple[list[str], list[str]]:
-    """Labels and words of claims written "label: words"."""
+    """Labels and words of claims in the form "label: words"."""
     pairs = [entry.split(":", 1) for entry in worked]
     return [label for label, _ in pairs], [words.strip() for _, words in pairs]

@@ -1,4 +1,4 @@
-"""What is read in a clause: kind, object, change, and which picture a color or a place belongs to."""
+"""Assertions of a clause: kind, object, change, and the image of a color or place."""
 
 import pytest
 
@@ -60,20 +60,20 @@ def test_subjects(text, objects):
     assert [said.objects[0] for said in read_assertions(text) if said.kind == "difference"] == objects
 
 
-def test_numbers_open_entries_and_a_new_list_is_another():
+def test_numbers_start_entries_and_a_lower_number_starts_a_new_list():
     text = "1. The car moved.\n2. The dog moved.\n\nSummary:\n1. The car moved."
     entries = [said.entry for said in read_assertions(text)]
     assert entries[0][0] == entries[1][0] != entries[2][0]
     assert [number for _, number in entries] == [1, 2, 1]
 
 
-def test_a_image_holds_for_its_list():
+def test_an_image_heading_applies_to_its_list():
     text = "Picture 1:\n- a red car\n- a dog\n\nPicture 2:\n- a blue car\n- a dog"
     said = read_assertions(text)
     assert [(a.kind, a.image, a.objects) for a in said] == [
         ("state", image, (name,)) for image in (0, 1) for name in ("car", "dog")
     ]
-    assert [a.kind for a in fold(said)] == ["state"] * 4  # told apart, each side is a state of its own picture
+    assert [a.kind for a in fold(said)] == ["state"] * 4  # without `apart`, each side remains a state
     assert [a.change for a in fold(said, apart=True) if a.kind == "difference"] == ["color"]
 
 
@@ -85,7 +85,7 @@ def test_a_image_holds_for_its_list():
         ("The car moved. It could not be clearer.", [True]),
     ],
 )
-def test_what_is_only_supposed_is_no_assertion_unless_asked_for(text, certain):
+def test_suppositions_are_only_read_on_request(text, certain):
     found = read_assertions(text, supposed=True)
     assert [said.certainty == Certainty.ASSERTED for said in found] == certain
     assert read_assertions(text) == [said for said in found if said.certainty == Certainty.ASSERTED]

@@ -1,4 +1,4 @@
-"""Types of change, and sameness, in answers: expected readings worked out by hand."""
+"""Types of change and sameness in clauses."""
 
 import pytest
 

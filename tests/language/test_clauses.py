@@ -1,4 +1,4 @@
-"""Answers cut into clauses: expected cuts worked out by hand."""
+"""Splitting answers into clauses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Colors, places and the pictures in answers: expected readings worked out by hand."""
+"""Colors, places and images in answers."""
 
 from spd_faith.language.colors import find_colors
 from spd_faith.language.image_words import find_images

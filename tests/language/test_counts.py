@@ -1,4 +1,4 @@
-"""Numbers of differences in answers: expected readings worked out by hand."""
+"""Numbers of differences in answers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The files of the lexicon: what is refused, with file and key."""
+"""Loading lexicon files: errors name the file and key."""
 
 import re
 
@@ -19,7 +19,7 @@ def read(tmp_path, content):
     return read_lexicon_file(path, Sides)
 
 
-def test_scalars_are_words_whatever_they_are_in_yaml(tmp_path):
+def test_all_yaml_scalars_are_strings(tmp_path):
     sides = read(tmp_path, "left: [no, on, 1]\nways: {up: [to the top, up]}")
     assert sides.left == {"no", "on", "1"}
     assert sides.ways == {"up": ("to the top", "up")}
@@ -32,7 +32,7 @@ def test_scalars_are_words_whatever_they_are_in_yaml(tmp_path):
         ("ways: {}", "left", "missing key"),
         ("left: a\nways: {}", "left", "expected a list of words or phrases, found a phrase"),
         ("left: [a, a]", "left", "'a' is listed twice"),
-        ("left: [[a]]\nways: {}", "left", "found something else"),
+        ("left: [[a]]\nways: {}", "left", "found an entry of another kind"),
         ("left: [a b]", "left", "more than one word"),
         ("left: [A]", "left", "lower case"),
         ("left: []\nways: {up: [don’t]}", "ways.up", "plain apostrophes"),
@@ -51,7 +51,7 @@ def test_errors_name_file_and_key(tmp_path, content, key, reason):
     assert reason in message
 
 
-def test_any_of_takes_both_apostrophes_and_no_pattern():
+def test_any_of_matches_both_apostrophes_and_escapes_patterns():
     pattern = re.compile(any_of(["can't", "a.b", "n/a"]))
     assert all(pattern.fullmatch(text) for text in ("can't", "can’t", "a.b", "n/a"))
     assert not pattern.fullmatch("axb")

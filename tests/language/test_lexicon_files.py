@@ -1,4 +1,4 @@
-"""The English lexicon: each file belongs to one module, and a word that is added to it is read."""
+"""The English lexicon: each file belongs to one module, and words added to it are read."""
 
 import ast
 import shutil
@@ -37,7 +37,7 @@ def test_each_file_is_loaded_by_one_module():
         ("objects.yaml", "hatchback,", "hatchback, gizmobile,", "the gizmobile is gone", ["remove", "car"]),
     ],
 )
-def test_a_word_is_a_line_of_a_file(tmp_path, file, before, after, clause, expected):
+def test_a_word_added_to_a_file_is_read(tmp_path, file, before, after, clause, expected):
     for part in ("core", "language"):
         shutil.copytree(LIBRARY / part, tmp_path / "workflow_scripts" / "spd_faith" / part)
     shutil.copytree(LEXICON, tmp_path / "resources" / "lexicon" / "en")

@@ -1,4 +1,4 @@
-"""Objects in answers: expected readings worked out by hand."""
+"""Objects in answers."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def values(mentions) -> list[str]:
     return [mention.value for mention in mentions]
 
 
-def test_the_80_categories_name_themselves():
+def test_each_category_is_its_own_canonical_name():
     assert len(CATEGORIES) == len(set(CATEGORIES)) == 80
     assert all(canonical_category(name) == name for name in CATEGORIES)
     assert all(canonical_category(f"The {name.replace(' ', '_').upper()}") == name for name in CATEGORIES)
@@ -42,9 +42,9 @@ def test_the_80_categories_name_themselves():
         ("mobile phone", "cell phone"),
         ("dining table", "dining table"),
         ("bedspread", None),
-        ("coffee table", None),  # known, and no COCO category
+        ("coffee table", None),  # known, but not a COCO category
         ("car door", None),
-        ("glass", None),  # of wine, to drink from, to see through
+        ("glass", None),  # ambiguous: wine glass, cup, spectacles
         ("", None),
         ("of", None),
     ],
@@ -53,7 +53,7 @@ def test_canonical_category(name, category):
     assert canonical_category(name) == category
 
 
-def test_a_mention_says_where_it_stands():
+def test_a_mention_has_its_position():
     (mention,) = find_objects("A Traffic Light!")
     assert (mention.start, mention.end, mention.text, mention.value) == (2, 15, "Traffic Light", "traffic light")
 
@@ -102,7 +102,7 @@ def test_find_subjects(clause, subjects):
 @pytest.mark.parametrize(
     ("clause", "objects"), [("the cow stands on the left", ["cow"]), ("the bed frame", ["bed frame"])]
 )
-def test_a_verb_is_no_part_of_a_name(clause, objects):
+def test_a_verb_is_not_part_of_a_name(clause, objects):
     assert values(find_objects(clause)) == objects
 
 
@@ -111,9 +111,9 @@ def test_a_verb_is_no_part_of_a_name(clause, objects):
     [
         ("two-wheelers", {"bicycle", "motorcycle"}),
         ("pink icing", {"donut", "cake"}),
-        ("car door", {"car"}),  # of no other
+        ("car door", {"car"}),  # only of the car
         ("bus stop", set()),
-        ("cat", set()),  # it means itself
+        ("cat", set()),  # a category itself
     ],
 )
 def test_categories_that_a_name_may_mean(name, categories):
@@ -126,7 +126,7 @@ def test_kinds_and_parts_are_of_known_categories():
     assert meant <= set(CATEGORIES)
 
 
-def test_no_alias_stands_under_two_categories():
+def test_no_alias_belongs_to_two_categories():
     names = yaml.safe_load(Path("resources/lexicon/en/objects.yaml").read_text(encoding="utf-8"))["categories"]
     aliases = [alias for listed in names.values() for alias in listed]
     assert len(aliases) == len(set(aliases))

@@ -1,4 +1,4 @@
-"""Misspelt words, and where they stood."""
+"""Correcting typos and mapping positions back."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from spd_faith.language.spelling import place_in, respell
         ("trned", "turned"),
     ],
 )
-def test_a_letter_left_out_doubled_or_swapped_is_mended(wrong, right):
+def test_a_missing_doubled_or_swapped_letter_is_corrected(wrong, right):
     assert respell(f"the {wrong} one")[0] == f"the {right} one"
 
 
@@ -27,22 +27,22 @@ def test_a_letter_left_out_doubled_or_swapped_is_mended(wrong, right):
     "text",
     [
         "it came back soon, the plan of a tale, a widow and her hose",  # black, spoon, plant, table, window, horse
-        "the range of a house, a bare bear, we moved on",  # another first letter, another letter
+        "the range of a house, a bare bear, we moved on",  # a replaced letter is not corrected
         "he will remove and change it",
-        "dgo ca rd",  # too short to tell
+        "dgo ca rd",  # too short
         "",
     ],
 )
-def test_words_of_their_own_are_left_alone(text):
+def test_existing_words_are_left_alone(text):
     assert respell(text) == (text, [(0, 0)])
 
 
-def test_places_lead_back_to_the_text_itself():
+def test_positions_map_back_to_the_original_text():
     text = "The umbrela is ornge, the bannana is mising."
-    mended, shifts = respell(text)
-    assert mended == "The umbrella is orange, the banana is missing."
+    corrected, shifts = respell(text)
+    assert corrected == "The umbrella is orange, the banana is missing."
     for right, wrong in (("umbrella", "umbrela"), ("orange", "ornge"), ("banana", "bannana"), ("missing", "mising")):
-        start = mended.index(right)
+        start = corrected.index(right)
         span = place_in(shifts, start), place_in(shifts, start + len(right))
         assert text[slice(*span)] == wrong
-    assert place_in(shifts, len(mended)) == len(text)
+    assert place_in(shifts, len(corrected)) == len(text)

@@ -1,4 +1,4 @@
-"""Describe answers as models write them; the expected rows were read off by hand."""
+"""Parsing realistic describe answers."""
 
 import json
 
@@ -142,7 +142,7 @@ def test_stated_number(number, expected):
     assert row["listed_num"] == 1
 
 
-def test_a_number_without_a_list_leaves_the_list_to_the_prose():
+def test_json_with_only_a_number_takes_the_list_from_the_prose():
     row = parse_differences('The dog moved. {"predicted_num": 2}')
     assert (row["parse_status"], row["predicted_num"], found(row)) == ("free_text", 2, [("position", "dog")])
     row = parse_differences('{"predicted_num": 2}')
@@ -159,7 +159,7 @@ def test_raw_words_are_kept():
     ]
 
 
-def test_a_lone_surrogate_of_an_escape_does_not_reach_the_table():
+def test_an_escaped_lone_surrogate_does_not_reach_the_table():
     row = parse_differences('[{"type": "color", "category": "\\ud800cup"}]')
     assert found(row) == [("color", "\ufffdcup")]
 
@@ -175,7 +175,7 @@ def test_nothing_found():
     assert parse_differences("I cannot see the pictures.")["parse_status"] == "failed"
 
 
-def test_a_failed_response_is_not_read():
+def test_a_failed_response_is_not_parsed():
     row = parse_response("describe", STRICT, True)
     assert (row["parse_status"], row["predicted_num"], row["listed_num"]) == ("no_response", None, 0)
     assert parse_response("different", "Yes", True)["verdict"] == "unclear"

@@ -1,4 +1,4 @@
-"""JSON as models and chat front ends write it: escaped, wrapped, nested, encoded; expectations are worked by hand."""
+"""JSON as models and chat front ends write it: escaped, wrapped, nested, encoded."""
 
 import html
 import json
@@ -104,7 +104,7 @@ def listed(row) -> list[tuple[str | None, str]]:
 
 
 @pytest.mark.parametrize(("answer", "status"), WRITTEN)
-def test_the_same_answer_however_it_is_written(answer, status):
+def test_equivalent_spellings_of_an_answer(answer, status):
     for text in (answer, f"{PROSE}\n\n{answer}", f"{answer}\n\nI hope this helps."):
         row = parse_differences(text)
         assert row["predicted_num"] == 2
@@ -113,8 +113,8 @@ def test_the_same_answer_however_it_is_written(answer, status):
 
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in WRITTEN])
-def test_no_part_of_the_json_is_judged_as_prose(answer):
-    """The prose before it is; without any, its entries are."""
+def test_json_is_not_judged_as_prose(answer):
+    """Only the prose before the JSON is judged; without prose, the entries are."""
     differences = [one | {"description": None, "bbox": None, "bbox_after": None} for one in ENTRIES]
     sample = {"width": 100, "height": 100, "differences": differences, "unchanged": None}
 
@@ -129,7 +129,7 @@ def test_no_part_of_the_json_is_judged_as_prose(answer):
 @pytest.mark.parametrize(
     ("text", "number", "expected"),
     [
-        # lines of which some hold an escape
+        # some lines contain an escape
         (
             '{"type": "color", "category": "traffic\\_light"}\n{"type": "remove", "category": "clock"}',
             None,
@@ -140,7 +140,7 @@ def test_no_part_of_the_json_is_judged_as_prose(answer):
             None,
             [("color", "traffic light"), ("remove", "clock")],
         ),
-        # a surrogate pair, whole and halved
+        # a surrogate pair, complete and halved
         ('[{"type": "remove", "category": "\\ud83d\\udd52"}]', None, [("remove", "\U0001f552")]),
         ('[{"type": "remove", "category": "\\ud83dclock"}]', None, [("remove", "\ufffdclock")]),
         # cut off
@@ -149,7 +149,7 @@ def test_no_part_of_the_json_is_judged_as_prose(answer):
         (html.escape(ONE_LINE)[:-2], 2, [("color", "traffic light"), ("remove", "clock")]),
     ],
 )
-def test_further_shapes(text, number, expected):
+def test_other_json_shapes(text, number, expected):
     row = parse_differences(text)
     assert (row["predicted_num"], listed(row)) == (number, expected)
 
@@ -166,7 +166,7 @@ def test_further_shapes(text, number, expected):
         "｛no｝",
     ],
 )
-def test_prose_with_brackets_is_no_json(text):
+def test_prose_with_brackets_is_not_json(text):
     row = parse_differences(text)
     assert (row["parse_status"], row["has_structured_output"]) == ("failed", False)
 
@@ -192,7 +192,7 @@ WRAPS = [
 
 @given(answers(NAMES), st.sampled_from(WRAPS), st.sampled_from([None, 2]))
 @settings(max_examples=200, deadline=None)
-def test_wrapped_json_is_read_as_the_bare_one(answer, wrap, indent):
+def test_wrapped_json_equals_bare_json(answer, wrap, indent):
     row = parse_differences(wrap(json.dumps(answer, indent=indent)))
     assert row["predicted_num"] == answer["predicted_num"]
     found = [(one["type"], one["raw_category"]) for one in row["differences"]]

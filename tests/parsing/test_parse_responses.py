@@ -1,4 +1,4 @@
-"""The command: one row for each response, failures among them, and refusal of repeated keys."""
+"""The command: one row per response, including failures; repeated keys are rejected."""
 
 import subprocess
 import sys
@@ -56,12 +56,12 @@ def test_one_row_per_response(tmp_path):
     assert read_provenance(tmp_path / "parsed.parquet") == {"model": "m"}
 
 
-def test_repeated_keys_are_refused():
+def test_repeated_keys_are_rejected():
     with pytest.raises(UserError, match="repeated: 1"):
         parse_table(pa.Table.from_pylist([*ROWS, ROWS[1]], schema=RESPONSES))
 
 
-def test_a_missing_table_is_named_without_a_traceback(tmp_path):
+def test_a_missing_table_is_reported_without_a_traceback(tmp_path):
     done = run("--responses", tmp_path / "none.parquet", "--output", tmp_path / "parsed.parquet")
     assert done.returncode == 1
     assert "none.parquet: no such file" in done.stderr

@@ -1,4 +1,4 @@
-"""What holds for any answer: nothing raises, every row fits its schema, valid lists come back as they are."""
+"""Properties of parsing any answer: nothing raises, rows fit the schema, valid lists are returned unchanged."""
 
 import json
 from random import Random
@@ -53,7 +53,7 @@ TEXTS = st.one_of(
 
 
 def is_plain(text: str) -> bool:
-    """Whether no marker stands in it: Hypothesis draws strings of the code under test, too, and those are read away."""
+    """Whether a text has no marker; Hypothesis also draws strings from the code under test."""
     return answer_of(text) == text
 
 
@@ -114,7 +114,7 @@ def test_damaged_json_gives_a_row(text):
 
 
 def random_text(random: Random) -> str:
-    """Fragments of answers in any order, or a small answer with some of its characters replaced by them."""
+    """Fragments of answers in random order, or a short answer with some characters replaced by fragments."""
     if random.random() < 0.5:
         return "".join(random.choices(PIECES, k=random.randint(0, 12)))
     answer = json.dumps({"predicted_num": 1, "structured_output": [{"type": "color", "category": "car"}]})
@@ -127,7 +127,7 @@ def random_text(random: Random) -> str:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=5_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_100_000_texts_give_rows(seed):
-    random = Random(seed)  # twenty texts an example: Hypothesis takes longer to draw a text than we to read it
+    random = Random(seed)  # drawing texts with Hypothesis would take longer than parsing them
     check_rows([(random.choice(TASKS), random_text(random), False) for _ in range(20)])
 
 
@@ -152,7 +152,7 @@ def test_a_valid_answer_parses_to_itself(answer, indent, ascii_only, prose):
 
 @given(answers(NAMES), st.integers(0, 10_000))
 @settings(max_examples=150, deadline=None)
-def test_a_truncated_answer_keeps_its_whole_entries(answer, cut):
+def test_a_truncated_answer_keeps_its_complete_entries(answer, cut):
     text = json.dumps(answer)
     start = text.index("[") + 1
     text = text[: start + cut % (len(text) - start)]

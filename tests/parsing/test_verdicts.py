@@ -1,4 +1,4 @@
-"""Verdicts of the two yes/no questions, labelled by hand."""
+"""Verdicts of answers to the two yes/no questions."""
 
 import pytest
 
@@ -119,5 +119,5 @@ def test_verdict(task, answer, expected):
 
 
 @pytest.mark.parametrize(("word", "same", "different"), [("Yes.", "same", "differs"), ("no", "differs", "same")])
-def test_polarity_turns_with_the_question(word, same, different):
+def test_polarity_depends_on_the_question(word, same, different):
     assert (verdict(word, "same"), verdict(word, "different")) == (same, different)

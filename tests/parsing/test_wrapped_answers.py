@@ -1,4 +1,4 @@
-"""Answers inside boxes, tags, fences, JSON and turns: each is read as the same answer without them."""
+"""Answers inside boxes, tags, fences, JSON and turns are read like bare answers."""
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from spd_faith.parsing.table import parse_response
 from spd_faith.parsing.verdicts import verdict
 from spd_faith.scoring.samples import score_table
 
-# where the answer stands is marked by @
+# @ marks the position of the answer
 WRAPPERS = [
     "<|begin_of_box|>@<|end_of_box|>",
     "<|begin_of_box|>@",
@@ -112,7 +112,7 @@ SAYS = {
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("word", ["Yes", "No", "yes", "no", "NO", "No."])
 @pytest.mark.parametrize("task", ["same", "different"])
-def test_a_wrapped_word_is_that_word(task, word, wrapper):
+def test_a_wrapped_word_equals_the_bare_word(task, word, wrapper):
     assert verdict(wrapper.replace("@", word), task) == SAYS[task, word.lower().strip(".")]
 
 
@@ -120,7 +120,7 @@ def test_a_wrapped_word_is_that_word(task, word, wrapper):
     st.lists(st.sampled_from([one for one in WRAPPERS if one.count("{") == one.count("}")][:24]), max_size=3), st.data()
 )
 @settings(max_examples=150, deadline=None)
-def test_wrappers_in_wrappers_do_not_count(wrappers, data):
+def test_nested_wrappers_are_removed(wrappers, data):
     word, task = data.draw(st.sampled_from(["Yes", "No"])), data.draw(st.sampled_from(["same", "different"]))
     text = word
     for wrapper in wrappers:
@@ -141,7 +141,7 @@ LONG = "The car was red in the first picture and is blue in the second. The cloc
         ("different", "I first thought \\boxed{No}. But then: \\boxed{Yes}", "differs"),
         ("same", "\\boxed{Yes} " + LONG, "unclear"),  # the explanation contradicts the box, as it does without one
         ("same", "<answer></answer>", "unclear"),
-        ("same", "◁think▷No, they differ", "unclear"),  # it never came to an answer
+        ("same", "◁think▷No, they differ", "unclear"),  # no answer after the reasoning
         ("same", "No.</think>", "differs"),  # a stray marker
         ("same", "<answer>I cannot tell.</answer>", "unclear"),
         ("same", "\\boxed{}", "unclear"),
@@ -155,8 +155,8 @@ def test_a_mark_in_a_longer_answer(task, text, expected):
 
 
 @pytest.mark.parametrize("wrapper", ["<|begin_of_box|>@<|end_of_box|>", r"\boxed{@}"])
-def test_twelve_wrapped_answers_detect_what_plain_ones_do(wrapper):
-    """Six pairs that differ, asked both questions: DS is the fraction whose two verdicts say so."""
+def test_wrapped_answers_have_the_detection_score_of_plain_ones(wrapper):
+    """Six pairs that differ, with both questions: DS is the fraction for which both verdicts are "differs"."""
     names = [f"easy/{number:05d}_{number}" for number in range(6)]
     words = {"describe": "", "same": wrapper.replace("@", "No"), "different": wrapper.replace("@", "Yes")}
     table = score_table(
@@ -169,7 +169,7 @@ def test_twelve_wrapped_answers_detect_what_plain_ones_do(wrapper):
     assert table["ds"].to_pylist() == [1.0] * 6
 
 
-def test_the_explanation_around_a_box_stays():
+def test_the_explanation_around_a_box_is_kept():
     whole = read_answer(LONG + "So there are $\\boxed{2}$ differences.<|im_end|>")
     assert whole == (LONG + "So there are 2 differences.", "2")
     row = parse_differences(LONG + "So there are $\\boxed{2}$ differences.")
@@ -180,7 +180,7 @@ def test_the_explanation_around_a_box_stays():
 
 
 @pytest.mark.parametrize("mark", ["\\boxed{2}", "$\\boxed{\\text{two}}$", "<|begin_of_box|>2<|end_of_box|>"])
-def test_a_boxed_number_behind_the_explanation_is_the_count(mark):
+def test_a_boxed_number_after_the_explanation_is_the_count(mark):
     assert parse_differences(LONG + "\n\n" + mark)["predicted_num"] == 2
     assert parse_differences(LONG + "\n\n\\boxed{car}")["predicted_num"] is None
     assert parse_differences("There are three differences. \\boxed{car} " + LONG)["predicted_num"] == 3
@@ -198,7 +198,7 @@ def test_a_boxed_number_behind_the_explanation_is_the_count(mark):
         "\n No \n",
     ],
 )
-def test_a_plain_answer_is_left_as_it_is(text):
+def test_a_plain_answer_is_unchanged(text):
     assert read_answer(text) == (text, None)
 
 

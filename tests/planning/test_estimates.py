@@ -1,4 +1,4 @@
-"""Estimates against values worked by hand."""
+"""Estimates, checked against worked examples."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from spd_faith.endpoints.entries import SentImages
 from spd_faith.inference.entries import OpenAIModel, TransformersModel
 from spd_faith.planning.estimates import Usage, estimated_usage, gpu_hours, how_estimated, measured_usage
 
-LENGTHS = {"describe": 400, "same": 80, "different": 120}  # 600 characters, 200 a prompt: 50 tokens
+LENGTHS = {"describe": 400, "same": 80, "different": 120}  # 200 characters per prompt on average: 50 tokens
 
 
 def local(**fields):
@@ -16,10 +16,10 @@ def local(**fields):
     )
 
 
-def test_a_local_model_by_hand():
+def test_a_local_model():
     entry = local(batch_size=7, pixel_budget=PixelBudget(min_pixels=1, max_pixels=78_400), resources=Resources(gpu=2))
     usage = estimated_usage(entry, LENGTHS)
-    assert usage.prompt_tokens == 2 * 100 + 50  # 78,400 / 784 = 100 tokens a picture
+    assert usage.prompt_tokens == 2 * 100 + 50  # 78,400 / 784 = 100 tokens per image
     assert usage.generated_tokens == (300 + 60 + 60) / 3
     assert usage.seconds == pytest.approx(300 / 3 * 0.03 * 2 / 7)
     assert usage.answers == 0
@@ -31,17 +31,17 @@ def test_images_smaller_than_the_budget_are_not_enlarged_to_it():
     assert estimated_usage(local(), LENGTHS, pixels=7_840).prompt_tokens == 2 * 10 + 50
 
 
-def test_an_answer_is_no_longer_than_the_limit():
+def test_an_answer_is_limited_by_max_new_tokens():
     assert estimated_usage(local(max_new_tokens=30), LENGTHS).generated_tokens == 30
     assert estimated_usage(local(max_new_tokens=90), LENGTHS).generated_tokens == (90 + 60 + 60) / 3
 
 
-def test_an_entry_with_room_for_reasoning_is_thought_to_use_it():
+def test_an_entry_with_room_for_reasoning_is_estimated_with_it():
     assert estimated_usage(local(max_new_tokens=8191), LENGTHS).generated_tokens == 140
     assert estimated_usage(local(max_new_tokens=8192), LENGTHS).generated_tokens == 2140
 
 
-def test_an_endpoint_takes_no_seconds_of_ours():
+def test_an_endpoint_takes_no_seconds():
     entry = OpenAIModel(
         backend="openai", base_url="https://x.org", model="m", max_new_tokens=512, images=SentImages(max_side=280)
     )
@@ -52,12 +52,12 @@ def test_an_endpoint_takes_no_seconds_of_ours():
     assert estimated_usage(counted, LENGTHS).prompt_tokens == 2 * 14_167 + 50
 
 
-def test_hours_by_hand():
+def test_gpu_hours():
     usage = Usage(prompt_tokens=1500, generated_tokens=200, seconds=1.8, answers=0)
     assert gpu_hours(usage, 1000, 4) == pytest.approx(2.0)
 
 
-def test_answers_that_are_there_are_measured():
+def test_existing_answers_are_measured():
     rows = [
         {"prompt_tokens": 100, "generated_tokens": 10, "seconds": 1.0},
         {"prompt_tokens": 300, "generated_tokens": 50, "seconds": 3.0},
@@ -67,7 +67,7 @@ def test_answers_that_are_there_are_measured():
     assert measured_usage(rows[2:]) is None
 
 
-def test_the_formulas_are_told_with_their_inputs():
-    told = how_estimated()
+def test_the_formulas_are_stated_with_their_inputs():
+    formulas = how_estimated()
     for value in ("784", "/ 4", "300", "60", "2000", "8192", "0.03", "10⁶"):
-        assert value in told
+        assert value in formulas

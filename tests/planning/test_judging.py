@@ -1,4 +1,4 @@
-"""What judges have still to be asked, by the answers that are there and the journal."""
+"""The remaining judge calls, given existing answers and the journal."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ SILENT = {"describe": "", "same": "No.", "different": "No."}
 
 @pytest.fixture
 def results(tmp_path):
-    """Four pairs; `one` has answered, and says nothing about the last."""
+    """Four pairs; `one` has answered, with empty answers about the last."""
     write_pairs(tmp_path, PAIRS)
     write_answers(tmp_path, "one", [*(answers_of(number) for number in range(3)), SILENT])
     return tmp_path
@@ -51,7 +51,7 @@ def server():
         yield server
 
 
-def test_a_model_without_answers_counts_a_call_per_pair(results, server):
+def test_a_model_without_answers_needs_a_call_per_pair(results, server):
     drf, cr = work(results, server, "nobody", "none", repeats=3)
     assert [(one.judge, one.metric, one.model) for one in (drf, cr)] == [
         ("paid", "drf", "asked-drf"), ("paid", "cr", "asked-cr"),
@@ -60,17 +60,17 @@ def test_a_model_without_answers_counts_a_call_per_pair(results, server):
     assert drf.usd == pytest.approx(24 * (drf.usage.prompt_tokens * 2.5 + 300 * 10) / 1e6)
 
 
-def test_silent_and_equal_answers_count_none(results, server):
+def test_empty_and_duplicate_answers_need_no_call(results, server):
     write_answers(results, "two", [answers_of(0), answers_of(0), answers_of(7), SILENT])
     drf, cr = work(results, server, "one", "two", "nobody")
-    # three of `one`, two that `two` says otherwise of a pair
+    # three of `one`, two pairs with other answers of `two`
     assert (drf.calls, cr.calls) == (3 + 2 + PAIRS, 3 + 2 + PAIRS)
     drf, cr = work(results, server, "one", "two", "nobody", images=None)
-    # the same words about another pair of the same truth are then no other question
+    # without images, equal answers about another pair with the same truth are the same request
     assert (drf.calls, cr.calls) == (3 + 1 + PAIRS, 3 + 1 + PAIRS)
 
 
-def test_what_is_judged_is_done_and_measured(results, server):
+def test_existing_judgements_are_done_and_measured(results, server):
     Judged(results).run(server, "one")
     asked = len(server.requests)
     drf, cr = work(results, server, "one")
@@ -90,13 +90,13 @@ def test_without_prices_the_cost_is_unknown(results, server):
     assert drf.usd is None and cr.usd > 0
 
 
-def test_a_run_of_free_judges_has_no_work(results, server):
+def test_a_run_without_paid_judges_has_no_work(results, server):
     run = run_with(server, "one")
     free = Run(run.config, run.dataset, run.models, {"rules": run.judges["rules"]})
     assert work_of_judges(free, ResultPaths(results), PROMPTS, PAIRS) == []
 
 
-def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
+def test_a_missing_key_is_reported_while_calls_remain(results, server):
     def needs():
         run = run_with(server, "one", key_variable="JUDGE_KEY")
         judging = work_of_judges(run, ResultPaths(results), PROMPTS, PAIRS)
@@ -107,7 +107,7 @@ def test_a_key_is_missed_while_there_is_something_to_judge(results, server):
     assert needs() == []
 
 
-def test_estimates_by_hand(server):
+def test_estimates(server):
     def usage(entry, metric):
         calls = {one.metric: one for one in entry.planned_calls(Path("no/journal"), PROMPTS, [], PAIRS)}[metric]
         return estimated_judging(replace(calls, prompt_characters=4000))

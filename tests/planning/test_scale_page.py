@@ -1,4 +1,4 @@
-"""The figures of docs/scale.md are those that the plan gives."""
+"""The figures in docs/scale.md match the plan."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def work(run: Run) -> dict[str, ModelWork]:
 
 
 def row(name: str) -> list[str]:
-    """The cells after the first of a table row."""
+    """The cells of a table row after the first."""
     (cells,) = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", PAGE, re.MULTILINE)
     return cells.split(" | ")
 

@@ -1,4 +1,4 @@
-"""What is left to ask, by dataset, journal and entry."""
+"""The remaining questions, given dataset, journal and entry."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def hub(limit=None, **splits):
 
 @pytest.fixture
 def results(tmp_path):
-    """Four pairs, of which the model `local` has answered three questions of 10 tokens in 2 seconds each."""
+    """Four pairs; the model `local` has answered three questions, each with 10 tokens in 2 seconds."""
     rows = []
     for number in range(4):
         images = {"original": b"%d" % number, "modified": b"%d'" % number}
@@ -78,11 +78,11 @@ def results(tmp_path):
         (hub(limit=600, easy=1000, hard=None), 1200),  # at most
     ],
 )
-def test_pairs_that_an_entry_tells(tmp_path, dataset, pairs):
+def test_pairs_according_to_an_entry(tmp_path, dataset, pairs):
     assert num_pairs(run_on(dataset), ResultPaths(tmp_path)) == pairs
 
 
-def test_pairs_that_are_there_are_counted(results):
+def test_existing_pairs_are_counted(results):
     assert num_pairs(run_on(hub(easy=None)), ResultPaths(results)) == 4
 
 
@@ -100,7 +100,7 @@ def test_own_pairs_are_counted(tmp_path):
     assert num_pairs(run_on(own), ResultPaths(tmp_path / "results")) == 5
 
 
-def test_what_is_done_is_not_done_again(results):
+def test_existing_answers_are_not_requested_again(results):
     local, *_ = work_of_models(run_on(hub(easy=4), "local"), ResultPaths(results), PROMPTS, 4)
     assert (local.questions, local.done, local.left) == (12, 3, 9)
     assert (local.prompt_tokens, local.generated_tokens) == (900, 90)
@@ -109,7 +109,7 @@ def test_what_is_done_is_not_done_again(results):
     assert local.gpu_hours == pytest.approx(9 * 2 * 3 / 3600)
 
 
-def test_each_backend_costs_what_it_costs(results):
+def test_cost_of_each_backend(results):
     file, local, paid, priceless = work_of_models(run_on(hub(easy=4)), ResultPaths(results), PROMPTS, 4)
     assert [one.model for one in (file, local, paid, priceless)] == ["file", "local", "paid", "priceless"]
     assert (file.questions, file.left, file.usd, file.gpu_hours) == (0, 0, 0, 0)
@@ -123,12 +123,12 @@ def needs(results, environment, gpus, free=1e12, models=()):
     return missing_needs(run, work_of_models(run, ResultPaths(results), PROMPTS, 4), 4, environment, gpus, free)
 
 
-def test_nothing_is_missing_where_all_is_there(results, monkeypatch):
+def test_nothing_is_missing_if_all_requirements_are_met(results, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])  # `model: config` names a folder there
     assert needs(results, {"X_KEY": "secret"}, gpus=3) == []
 
 
-def test_what_is_missing_is_told(results, monkeypatch):
+def test_missing_requirements_are_reported(results, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     gpu, key = needs(results, {}, gpus=0)
     assert "these models require one: local." in gpu
@@ -136,10 +136,10 @@ def test_what_is_missing_is_told(results, monkeypatch):
     (few,) = needs(results, {"X_KEY": "secret"}, gpus=2)
     assert few == "local: requests 3 GPUs, but 2 are visible here."
     (disk,) = needs(results, {"X_KEY": "secret"}, gpus=3, free=1000)
-    assert disk.startswith("Disk: the tables need about 0.0 GB; 0.0 GB are free here.")
+    assert disk.startswith("Disk: the tables need about 0.0 GB; only 0.0 GB are free.")
 
 
-def test_a_model_that_is_done_needs_nothing(results):
+def test_a_finished_model_needs_nothing(results):
     rows = [{"sample_id": "s", "original_sha256": "1", "modified_sha256": "2"}]
     write_table(results / "images.parquet", [rows[0] | {"original": b"", "modified": b""}], IMAGES)
     with Journal(results / "journal/responses/local") as journal:
@@ -151,12 +151,12 @@ def test_a_model_that_is_done_needs_nothing(results):
     assert missing_needs(run, work, 1, {}, 0, 10**12) == []
 
 
-def test_weights_that_are_not_in_the_cache_are_told(results, tmp_path, monkeypatch):
+def test_uncached_weights_are_reported(results, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(MODELS, "local", MODELS["local"].model_copy(update={"model": "nobody/nothing"}))
-    (told,) = needs(results, {}, gpus=3, models=["local"])
-    assert told == "local: nobody/nothing is not in the cache; it will be downloaded on first use."
+    (missing,) = needs(results, {}, gpus=3, models=["local"])
+    assert missing == "local: nobody/nothing is not in the cache; it will be downloaded on first use."
 
 
-def test_disk_by_hand():
+def test_disk_space():
     assert disk_bytes(3000, 9000) == 3000 * 300_000 + 9000 * 3_000

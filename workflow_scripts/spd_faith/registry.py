@@ -1,6 +1,6 @@
-"""What a run can be made of: the kinds of datasets, models and judges of all stages, and the probes.
+"""All kinds of datasets, models and judges, and the probes.
 
-Commands of cheap stages do not import this module, for what a command imports is an input of its rule.
+Commands of cheap stages do not import this module, because the modules that a command imports are inputs of its rule.
 """
 
 from spd_faith.core.config import Registry

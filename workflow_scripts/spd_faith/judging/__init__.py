@@ -1,1 +1,1 @@
-"""Stage 4: claims of an answer, each with a label."""
+"""Stage 4: labels the claims of an answer."""

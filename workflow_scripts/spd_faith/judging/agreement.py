@@ -1,4 +1,4 @@
-"""How far two judges of one model's answers agree."""
+"""Measures the agreement of two judges on one model's answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,10 +20,10 @@ _STATISTICS = ("f1", "label_accuracy", "kappa", "pearson", "spearman", "score_er
 def compare_judgements(
     samples: pa.Table, first: pa.Table, second: pa.Table, responses: pa.Table | None = None
 ) -> list[ComparedJudgements]:
-    """Both judgements of each sample that is no control, for both metrics.
+    """Pair the judgements of each sample, except controls, for both metrics.
 
-    `samples` has columns of `SAMPLES`, the judgements of `JUDGEMENTS`, `responses` of `RESPONSES`. Raises `UserError`
-    where a table has not exactly one row for each sample.
+    `samples`, the judgements and `responses` have the columns of `SAMPLES`, `JUDGEMENTS` and `RESPONSES`. Raises
+    `UserError` unless each table has exactly one row per sample and metric or task.
     """
     rows = samples.select(["sample_id", "split", "image_id", "control"]).to_pylist()
     firsts, seconds = _by_key("first", first, rows), _by_key("second", second, rows)
@@ -33,7 +33,7 @@ def compare_judgements(
         check_keys("responses", answers, keys)
     kept = [row for row in rows if not is_control(row)]
     if not kept:
-        raise UserError("samples: no sample that is no control, so there is nothing to compare.")
+        raise UserError("samples: every sample is a control, so there is nothing to compare.")
     return [
         compare(
             row["sample_id"],
@@ -58,7 +58,7 @@ def _by_key(name: str, table: pa.Table, samples: Sequence[Mapping[str, Any]]) ->
 
 
 def answers_by_judgement(responses: pa.Table) -> dict[tuple[str, str], list[str]]:
-    """The texts that were judged, by sample and metric; `responses` has columns of `RESPONSES`."""
+    """The judged texts by sample and metric; `responses` has the columns of `RESPONSES`."""
     rows = responses.select(["sample_id", "task", "response_text"]).to_pylist()
     texts = {(row["sample_id"], row["task"]): answer_of(row["response_text"]) for row in rows}
     sample_ids = dict.fromkeys(row["sample_id"] for row in rows)
@@ -72,7 +72,7 @@ def answers_by_judgement(responses: pa.Table) -> dict[tuple[str, str], list[str]
 
 
 def _judgement(row: Mapping[str, Any]) -> SampleJudgement:
-    """Without claims that quote what the answer does not say; they are in no score."""
+    """The judgement without claims whose quote is not in the answer, which do not count."""
     claims = [
         Claim(claim["text"], claim["label"], claim["other_text"], claim["error_type"])
         for claim in row["claims"]
@@ -82,10 +82,10 @@ def _judgement(row: Mapping[str, Any]) -> SampleJudgement:
 
 
 def agreement(comparisons: Sequence[ComparedJudgements]) -> dict[str, dict[str, Any]]:
-    """By metric: `statistics` with value, low and high (null where not defined), `counts`, `labels`.
+    """By metric: `statistics` with value, low and high (null if undefined), `counts`, `labels`.
 
-    `labels` counts the matched claims by the first judge's label and then the second's. Kappa is Cohen's, over the
-    matched claims: of all labels, and of each against the rest.
+    `labels` counts the matched claims by the first judge's label, then the second's. Cohen's kappa is over the matched
+    claims: for all labels, and for each label against the rest.
     """
     found = {}
     for metric in JUDGED_METRICS:

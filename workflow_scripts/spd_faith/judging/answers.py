@@ -1,4 +1,4 @@
-"""Reads the answers of one model for its judges."""
+"""Loads the answers of one model for judging."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason"]
 
 
 def load_answers(paths: AnswerPaths) -> ModelAnswers:
-    """The answers in the tables. Raises `UserError` unless each has one row per key."""
+    """Load answers from the tables. Raises `UserError` unless each has one row per key."""
     samples = read_table(paths.samples, SAMPLES, _SAMPLE_COLUMNS)
     responses = read_table(paths.responses, RESPONSES, _RESPONSE_COLUMNS)
     parsed = read_table(paths.parsed, PARSED) if paths.parsed else None
@@ -25,7 +25,7 @@ def load_answers(paths: AnswerPaths) -> ModelAnswers:
 def as_answers(
     model: str, samples: pa.Table, responses: pa.Table, parsed: pa.Table | None = None, images: Path | None = None
 ) -> ModelAnswers:
-    """The answers in tables that are loaded. Raises `UserError` unless each has one row per key."""
+    """Build answers from loaded tables. Raises `UserError` unless each has one row per key."""
     rows = samples.select(_SAMPLE_COLUMNS).to_pylist()
     keys = [(row["sample_id"], task) for row in rows for task in TASKS]
     return ModelAnswers(

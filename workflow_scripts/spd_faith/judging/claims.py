@@ -1,4 +1,4 @@
-"""What a judge says of one claim."""
+"""A claim of an answer with the label that a judge gives it."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ SEVERITY = {
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of an answer and its label.
+    """A claim of an answer and its label.
 
-    `label` is one of `core.schemas.CLAIM_LABELS`, or `INVENTED`; an unfaithful claim has an `error_type`, and
-    `severity` follows from it. `other_text` is the passage of the other answer that a consistency label compares with.
+    `label` is one of `core.schemas.CLAIM_LABELS`, or `INVENTED`. An unfaithful claim has an `error_type`, which
+    determines `severity`. `other_text` is the passage of the other answer that a consistency label refers to.
     """
 
     text: str

@@ -1,6 +1,6 @@
-"""Two judgements of the same answers side by side, and how far they agree, with clustered bootstrap intervals.
+"""Compares two judgements of the same answers, with clustered bootstrap intervals.
 
-The first judge's claims are held against the second's; people who labelled answers by hand are a judge like another.
+The first judge's claims are compared with the second's; human labels are treated like those of any judge.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class SampleJudgement:
-    """Claims of one judge about one sample, and its score; None where it could not judge the sample."""
+    """One judge's claims about a sample and its score; None if the sample is unscored."""
 
     claims: tuple[Claim, ...]
     score: float | None
@@ -28,10 +28,10 @@ class SampleJudgement:
 
 @dataclass(frozen=True)
 class ComparedJudgements:
-    """Two judgements of one sample by one metric; `pairs` are the numbers of the claims that are the same."""
+    """Two judgements of one sample for one metric; `pairs` are the indices of matching claims."""
 
     key: str
-    cluster: tuple[str, str]  # for the bootstrap: the stratum, and what is drawn within it
+    cluster: tuple[str, str]  # for the bootstrap: (stratum, unit that is resampled within it)
     metric: str
     first: SampleJudgement
     second: SampleJudgement
@@ -39,16 +39,16 @@ class ComparedJudgements:
 
     @property
     def scored(self) -> bool:
-        """Whether both judges could judge the sample."""
+        """Whether both judges scored the sample."""
         return self.first.score is not None and self.second.score is not None
 
     def labels(self) -> list[tuple[str, str]]:
-        """Of each pair of claims the first judge's label and the second's."""
+        """(first judge's label, second judge's label) of each pair of claims."""
         return [(self.first.claims[i].label, self.second.claims[j].label) for i, j in self.pairs]
 
 
 class Estimate(NamedTuple):
-    """A statistic with its 95% interval; NaN where it is not defined."""
+    """A statistic with its 95% interval; NaN if undefined."""
 
     value: float
     low: float
@@ -63,7 +63,7 @@ def compare(
     second: SampleJudgement,
     answers: Sequence[str],
 ) -> ComparedJudgements:
-    """`answers`: the text judged for drf, the two texts for cr, or none where they are not available."""
+    """Match the claims of two judgements; `answers`: the judged text (drf) or both (cr), or none if unavailable."""
     ours, theirs = (quotes_of(metric, judgement.claims, answers) for judgement in (first, second))
     return ComparedJudgements(key, cluster, metric, first, second, tuple(match_claims(ours, theirs, answers)))
 
@@ -94,7 +94,7 @@ def _kappa(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _kappa_of(metric: str, label: str | None) -> Statistic:
-    """Cohen's kappa over the matched claims: of all labels, or of one label against the rest."""
+    """Cohen's kappa over the matched claims: for all labels, or for one label against the rest."""
 
     def statistic(sums: Sums) -> np.ndarray:
         labels = CLAIM_LABELS[metric]
@@ -111,7 +111,7 @@ def _kappa_of(metric: str, label: str | None) -> Statistic:
 
 
 def statistics_of(metric: str) -> dict[str, Statistic]:
-    """What `estimate` computes out of sums: of claims, of the labels of matched ones, of scores."""
+    """The statistics that `estimate` computes from sums over claims, labels and scores."""
     return {
         "precision": _fraction("matched", "first"),
         "recall": _fraction("matched", "second"),
@@ -130,7 +130,7 @@ def _columns(comparisons: Sequence[ComparedJudgements], metric: str) -> dict[str
 
 
 def _counts(comparison: ComparedJudgements, metric: str) -> dict[str, float]:
-    """What the statistics are sums of; all 0 of a sample that a judge left unscored."""
+    """The summands of the statistics; all 0 for a sample that either judge left unscored."""
     first, second, pairs = comparison.first, comparison.second, comparison.pairs
     score_error = 0.0
     if first.score is None or second.score is None:
@@ -160,12 +160,11 @@ def _counts(comparison: ComparedJudgements, metric: str) -> dict[str, float]:
 def estimate(
     comparisons: Sequence[ComparedJudgements], resamples: int = RESAMPLES, seed: int = SEED
 ) -> tuple[dict[str, Estimate], dict[str, int]]:
-    """Every statistic of comparisons of one metric, and the sums that they are made of.
+    """All statistics of comparisons of one metric, and the sums behind them.
 
-    Statistics: `statistics_of`, and `pearson` and `spearman` of the scores where both judges gave one. Precision and
-    recall are those of the first judge's claims against the second's; `outcome_accuracy` also wants the same error
-    type. A sample that either judge left unscored is in none of them. Raises `ValueError` where there is nothing to
-    compare, or two metrics.
+    Statistics: `statistics_of`, plus `pearson` and `spearman` of the scores. Precision and recall compare the first
+    judge's claims with the second's; `outcome_accuracy` also requires the same error type. Samples that either judge
+    left unscored are excluded. Raises `ValueError` if there is nothing to compare or more than one metric.
     """
     (metric,) = {comparison.metric for comparison in comparisons}
     columns = _columns(comparisons, metric)
@@ -178,7 +177,7 @@ def estimate(
     values = np.column_stack([*columns.values(), at_point])
     clusters = make_clusters(*zip(*(comparison.cluster for comparison in comparisons), strict=True))
     drawn = resample_sums(clusters, values, resamples, seed)
-    all_sums = np.vstack([values.sum(axis=0), drawn])  # the first row is the estimate, the others are its draws
+    all_sums = np.vstack([values.sum(axis=0), drawn])  # the first row is the estimate, the others are resamples
     sums = dict(zip(columns, all_sums.T, strict=False))
     found = {name: statistic(sums) for name, statistic in statistics_of(metric).items()}
     if len(points):

@@ -1,4 +1,4 @@
-"""CR: the claims across the answers to "the same?" and "different?". The rules with examples: docs/judging_rules.md."""
+"""CR: labels the claims of the answers to "the same?" and "different?". Rules and examples: docs/judging_rules.md."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,26 +7,26 @@ from typing import NamedTuple
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.language.assertions import CLASHES, Assertion, Kind
+from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
 from spd_faith.language.reading import read_assertions
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _OPENING = re.compile(r"\w[^.!?\n]*")
-_QUOTED = 200  # characters of an opening that are quoted at most
+_MAX_QUOTED = 200  # characters of an opening
 
 
-class Answer(NamedTuple):
+class YesNoAnswer(NamedTuple):
     text: str
-    verdict: str | None  # differs, same, unclear; None where not parsed
+    verdict: str | None  # differs, same, unclear; None if not parsed
 
 
-def judge_consistency(same: Answer, different: Answer) -> list[Claim]:
-    """The agreement of the verdicts first, then each claim about the contents that either answer makes.
+def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim]:
+    """The claim about the verdicts, followed by the claims about the contents in either answer.
 
-    In the order of the answer to "the same?", then of what only the answer to "different?" claims. A claim of both
-    quotes both, that answer to "the same?" first.
+    Claims are in the order of the answer to "the same?", then those only in the answer to "different?". A claim in both
+    quotes both, the answer to "the same?" first.
     """
     ours, theirs = _contents(same.text), _contents(different.text)
     pairs = _pair(ours, theirs)
@@ -41,17 +41,17 @@ def judge_consistency(same: Answer, different: Answer) -> list[Claim]:
     return claims + [Claim(said.text, "ambiguous") for j, said in enumerate(theirs) if j not in met]
 
 
-def judge_verdicts(same: Answer, different: Answer) -> Claim:
-    """The claim that every pair of answers makes: whether their verdicts agree."""
+def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
+    """The claim that every pair of answers has: whether the verdicts agree."""
     openings = [_OPENING.search(readable(answer_of(answer.text))) for answer in (same, different)]
-    opening = [match.group().strip()[:_QUOTED] if match else "" for match in openings]
+    opening = [match.group().strip()[:_MAX_QUOTED] if match else "" for match in openings]
     verdicts = {same.verdict, different.verdict}
     label = "ambiguous" if verdicts - {"same", "differs"} else "consistent" if len(verdicts) == 1 else "contradictory"
     return Claim(opening[0], label, opening[1] or None)
 
 
 def _contents(text: str) -> list[Assertion]:
-    """What an answer says of the contents, of one object each and once; what it says of the pair is its verdict."""
+    """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
     text = readable(answer_of(text))
     stated = [whole for whole in read_assertions(text) if not whole.is_verdict]
     by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
@@ -67,39 +67,39 @@ def _by_object(said: Assertion) -> list[Assertion]:
 
 
 def _without_shared(assertions: Sequence[Assertion]) -> list[Assertion]:
-    """The two places in lists side by side of an object that is in both images as one sameness."""
+    """Merge the two mentions of an object listed for both images into a sameness."""
     kept: list[Assertion] = []
     for said in assertions:
         at = next((k for k, earlier in enumerate(kept) if _in_both(earlier, said)), None)
         if at is None:
             kept.append(said)
         else:
-            kept[at] = replace(said, kind=Kind.SAMENESS, change=DifferenceType.REMOVE, image=None)
+            kept[at] = replace(said, kind=AssertionKind.SAMENESS, change=DifferenceType.REMOVE, image=None)
     return kept
 
 
 def _in_one_alone(said: Assertion, whole: Assertion, stated: list[Assertion]) -> Assertion:
-    """As a removal or an addition, where two lists side by side name its object for one image and not the other."""
-    if said.kind != Kind.STATE or said.image is None:
+    """Turn a state into a removal or an addition if two adjacent lists name its object for one image only."""
+    if said.kind != AssertionKind.STATE or said.image is None:
         return said
-    if any(a.kind == Kind.DIFFERENCE and a.shares_object(said) for a in stated):
-        return said  # in so many words elsewhere
-    other = [a for a in stated if _stands_beside(a, said)]
+    if any(a.kind == AssertionKind.DIFFERENCE and a.shares_object(said) for a in stated):
+        return said  # asserted explicitly elsewhere
+    other = [a for a in stated if _is_beside(a, said)]
     if len(other) != 1 or max(len(whole.objects), len(other[0].objects)) < 2 or said.shares_object(other[0]):
         return said
-    return replace(said, kind=Kind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
+    return replace(said, kind=AssertionKind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
 
 
-def _stands_beside(other: Assertion, said: Assertion) -> bool:
-    """Whether two states follow each other, one of each image."""
-    are_apart = other.kind == Kind.STATE and {other.image, said.image} == {0, 1}
+def _is_beside(other: Assertion, said: Assertion) -> bool:
+    """Whether two states are in adjacent clauses, one per image."""
+    are_apart = other.kind == AssertionKind.STATE and {other.image, said.image} == {0, 1}
     return are_apart and abs(other.span.clause - said.span.clause) == 1
 
 
 def _in_both(earlier: Assertion, said: Assertion) -> bool:
-    """Whether two lists side by side name one object, the one of the first image and the other of the second."""
+    """Whether two bare states name the same object, one per image."""
     return (
-        earlier.kind == said.kind == Kind.STATE
+        earlier.kind == said.kind == AssertionKind.STATE
         and earlier.bare
         and said.bare
         and {earlier.image, said.image} == {0, 1}
@@ -108,7 +108,7 @@ def _in_both(earlier: Assertion, said: Assertion) -> bool:
 
 
 def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int, str]]:
-    """Partners by index, one to one: the same change first, then what only fits, then what disagrees."""
+    """Match assertions one to one by index: equal ones first, then compatible ones, then contradictory ones."""
     relations = {(i, j): _relation(one, other) for i, one in enumerate(ours) for j, other in enumerate(theirs)}
     pairs: dict[int, tuple[int, str]] = {}
     met: set[int] = set()
@@ -121,7 +121,7 @@ def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int
 
 
 def _relation(one: Assertion, other: Assertion) -> str | None:
-    """`equal`, `fits` (one says less), `disagree`, or None where the two cannot be compared."""
+    """`equal`, `fits` (one says less), `disagree`, or None if the two cannot be compared."""
     if one.whole and other.whole:
         return "equal" if (one.change, one.rest) == (other.change, other.rest) else None
     if one.whole or other.whole:
@@ -133,8 +133,8 @@ def _relation(one: Assertion, other: Assertion) -> str | None:
 
 
 def _compare_with_whole(whole: Assertion, said: Assertion) -> str | None:
-    """A difference against "no object was removed" or "everything else is the same"."""
-    return "disagree" if said.kind == Kind.DIFFERENCE and whole.change in (None, said.change) else None
+    """Compare a difference with "no object was removed" or "everything else is the same"."""
+    return "disagree" if said.kind == AssertionKind.DIFFERENCE and whole.change in (None, said.change) else None
 
 
 def _compare_differences(one: Assertion, other: Assertion) -> str | None:
@@ -162,7 +162,7 @@ def _compare_difference_and_state(difference: Assertion, state: Assertion) -> st
 
 
 def _gives_side(difference: Assertion, state: Assertion) -> bool:
-    """Whether a state of one image is a side of a change whose own sides are not given: "it is red in the second"."""
+    """Whether a state gives one side of a change that states none: "it is red in the second"."""
     changed = difference.change.changes if difference.change else None
     if state.image is None or changed is None:
         return False
@@ -184,25 +184,25 @@ def _compare_states(one: Assertion, other: Assertion) -> str | None:
     if {one.image, other.image} == {0, 1}:
         return None
     agreed = _agree(one, other, [(one.side, other.side)])
-    if agreed is None:  # they share no more than the object's presence
+    if agreed is None:  # they only share the object's presence
         return "fits" if one.bare or other.bare else None
     return "equal" if agreed else "disagree"
 
 
-_ORDER = (Kind.DIFFERENCE, Kind.SAMENESS, Kind.STATE)
+_ORDER = (AssertionKind.DIFFERENCE, AssertionKind.SAMENESS, AssertionKind.STATE)
 _COMPARE = {
-    (Kind.DIFFERENCE, Kind.DIFFERENCE): _compare_differences,
-    (Kind.DIFFERENCE, Kind.SAMENESS): _compare_difference_and_sameness,
-    (Kind.DIFFERENCE, Kind.STATE): _compare_difference_and_state,
-    (Kind.SAMENESS, Kind.SAMENESS): _compare_samenesses,
-    (Kind.SAMENESS, Kind.STATE): _compare_sameness_and_state,
-    (Kind.STATE, Kind.STATE): _compare_states,
+    (AssertionKind.DIFFERENCE, AssertionKind.DIFFERENCE): _compare_differences,
+    (AssertionKind.DIFFERENCE, AssertionKind.SAMENESS): _compare_difference_and_sameness,
+    (AssertionKind.DIFFERENCE, AssertionKind.STATE): _compare_difference_and_state,
+    (AssertionKind.SAMENESS, AssertionKind.SAMENESS): _compare_samenesses,
+    (AssertionKind.SAMENESS, AssertionKind.STATE): _compare_sameness_and_state,
+    (AssertionKind.STATE, AssertionKind.STATE): _compare_states,
 }
-"""By the kinds of the two, in the order of `_ORDER`."""
+"""By the kinds of both assertions, in the order of `_ORDER`."""
 
 
 def _agree(one: Assertion, other: Assertion, sides: Iterable[tuple[int, int]]) -> bool | None:
-    """Whether no color or place clashes with its counterpart in `sides`; None where nothing can be compared."""
+    """Whether no color or place clashes with its counterpart in `sides`; None if nothing can be compared."""
     fits = []
     for ours, theirs in sides:
         for attribute in Attribute:

@@ -1,4 +1,4 @@
-"""A page of the samples that two judges disagree on most, claim by claim; one HTML file that opens from disk."""
+"""Renders a standalone HTML page of the samples that two judges disagree on most, claim by claim."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -33,30 +33,30 @@ tr.disputed { background: var(--disputed); } td:first-child, th:first-child { wi
 def disagreement_page(
     comparisons: Sequence[ComparedJudgements],
     names: tuple[str, str],
-    most: int,
+    max_samples: int,
     truths: Mapping[str, Sequence[Mapping[str, Any]]],
     answers: Mapping[tuple[str, str], Sequence[str]] | None = None,
 ) -> str:
-    """HTML: up to `most` samples, those whose scores differ most first, then those with most claims in dispute.
+    """HTML of up to `max_samples` samples, sorted by score difference, then by the number of disputed claims.
 
-    `names` are the judges'; `truths` the differences of each sample, which the reasoning is judged by; `answers` the
-    judged texts by sample and metric, where they are to be shown.
+    `names` are the judges' names, `truths` the true differences of each sample, `answers` the judged texts by sample
+    and metric, if they are to be shown.
     """
     scored = [comparison for comparison in comparisons if comparison.scored]
     disputed = [comparison for comparison in scored if _dispute(comparison) > (0, 0)]
     disputed.sort(key=lambda comparison: (*(-part for part in _dispute(comparison)), comparison.key))
-    shown = disputed[:most]
+    shown = disputed[:max_samples]
     title = f"{escape(names[0])} and {escape(names[1])}: where they disagree"
-    told = f"{len(disputed)} of {len(scored)} judgements differ in a score, a claim or a label"
-    if left := len(comparisons) - len(scored):
-        told += f" ({left} more are unscored by a judge and are not compared)"
-    told += f"; the {len(shown)} that differ most follow. A line is one claim; ≠ marks what the two see differently."
+    summary = f"{len(disputed)} of {len(scored)} judgements differ in a score, a claim or a label"
+    if unscored := len(comparisons) - len(scored):
+        summary += f" ({unscored} more are unscored by a judge and not compared)"
+    summary += f". The {len(shown)} largest disagreements follow. Each row is one claim; ≠ marks a disagreement."
     parts = [
         "<!doctype html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>',
         f"<h1>{title}</h1>",
-        f"<p>{told}</p>",
+        f"<p>{summary}</p>",
         *(part for comparison in shown for part in _sample(comparison, names, truths, answers)),
         "</body></html>",
     ]
@@ -64,7 +64,7 @@ def disagreement_page(
 
 
 def _dispute(comparison: ComparedJudgements) -> tuple[float, int]:
-    """The difference of the scores, and the claims that one judge alone made or that have two outcomes."""
+    """(score difference, number of claims that only one judge lists or that differ in label or error type)."""
     alone = len(comparison.first.claims) + len(comparison.second.claims) - 2 * len(comparison.pairs)
     difference = abs((comparison.first.score or 0.0) - (comparison.second.score or 0.0))
     pairs = ((comparison.first.claims[i], comparison.second.claims[j]) for i, j in comparison.pairs)
@@ -89,8 +89,8 @@ def _sample(
     scores = f"{escape(names[0])} {first.score:.2f} · {escape(names[1])} {second.score:.2f}"
     yield f'<h2>{escape(comparison.key)}, {comparison.metric.upper()} <span class="scores">{scores}</span></h2>'
     if comparison.metric == "drf":
-        told = (f"{true['type']} {true['category']} ({true['description'] or '–'})" for true in truths[comparison.key])
-        yield f'<p class="quiet">Truth: {escape("; ".join(told))}</p>'
+        truth = (f"{true['type']} {true['category']} ({true['description'] or '–'})" for true in truths[comparison.key])
+        yield f'<p class="quiet">Truth: {escape("; ".join(truth))}</p>'
     if answers:
         texts = answers[comparison.key, comparison.metric]
         yield from map(_quoted, _QUESTIONS[comparison.metric], texts)
@@ -110,9 +110,9 @@ def _sample(
 def _cell(claim: Claim | None) -> str:
     if claim is None:
         return '<span class="quiet">no such claim</span>'
-    told = claim.label + (f": {claim.error_type.replace('_', ' ')}" if claim.error_type else "")
+    outcome = claim.label + (f": {claim.error_type.replace('_', ' ')}" if claim.error_type else "")
     texts = " ↔ ".join(escape(" ".join(text.split())) for text in (claim.text, claim.other_text) if text)
-    return f'<span class="label {claim.label}">{told}</span>{texts}'
+    return f'<span class="label {claim.label}">{outcome}</span>{texts}'
 
 
 def _quoted(question: str, answer: str) -> str:

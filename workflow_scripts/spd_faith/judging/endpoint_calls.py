@@ -1,4 +1,4 @@
-"""Asks an endpoint for the replies that judgements lack, keeping each as it comes."""
+"""Requests missing judge replies from an endpoint and stores each one as it arrives."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _NEEDS = (
-    "A judge's endpoint must take the request field response_format with type json_schema and strict true, and images"
-    " unless the entry says `images: null`."
+    "A judge's endpoint must support the request field response_format with type json_schema and strict true, and"
+    " images unless the entry has `images: null`."
 )
 _PAIRS_PER_BATCH = 16
 _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds", "usd", "attempts", "model")
@@ -42,13 +42,13 @@ _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds"
 def opened_endpoint(
     entry: "OpenAIJudge", ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Endpoint]:
-    """The entry's endpoint; the folder `ledger` keeps what calls cost, the folder `slots` bounds calls over jobs.
+    """Open the entry's endpoint. The folder `ledger` records costs, the folder `slots` limits calls across jobs.
 
-    `answered` is how many of the job's judgements are there already.
-    Raises `UserError` where the variable that should hold the key is not set.
+    `answered` is the number of the job's judgements that already exist. Raises `UserError` if the environment variable
+    for the key is not set.
     """
     if entry.key_variable and not environment.get(entry.key_variable):
-        raise UserError(f"no key for the judge; set the environment variable {entry.key_variable}")
+        raise UserError(f"the judge's API key is missing; set the environment variable {entry.key_variable}")
     key = environment[entry.key_variable] if entry.key_variable else None
     with Charges(ledger) as charges:
         address = address_of(entry, environment)
@@ -63,12 +63,11 @@ def ask(
     images: Path | None,
     advance: Callable[[int], Any] = lambda count: None,
 ) -> dict[str, str]:
-    """Ask for the replies that `missing` lack, keeping each as it comes in `judgements` and the journal; close the
-    endpoint.
+    """Request the replies to `missing`, store each one in `judgements` and the journal, and close the endpoint.
 
-    `images` is the table with the images, where any are shown. Returns the status of what could not be judged, by the
-    key of the reply that did not come; it is not kept, so a later run asks again. Raises `UserError` where nothing more
-    is to be asked, or where this judge has not had one reply yet and gets none.
+    `images` is the image table, if images are sent. Returns the status of each failed judgement by the key of its
+    missing reply; failures are not stored, so a later run asks again. Raises `UserError` if no further calls can be
+    made, or if this judge has no reply yet and every call fails.
     """
     provenance = {"endpoint": judgements.entry.base_url, "openai": version("openai")}
     failures: dict[str, str] = {}
@@ -81,9 +80,9 @@ def ask(
         finally:
             runner.run(endpoint.close())
     if failures and not judgements.kept:
-        raise UserError(f"not one of {len(missing)} judgements was made; the errors are logged above")
+        raise UserError(f"all {len(missing)} judgements failed; see the errors logged above")
     if failures:
-        log.warning("%d of %d judgements failed; each has a row with its status", len(failures), len(missing))
+        log.warning("%d of %d judgements failed; the output has their status", len(failures), len(missing))
     return failures
 
 
@@ -111,7 +110,7 @@ class _Asker:
             model = self._judgements.model(shown.request.metric)
             images = [self._sent(image, model) for image in shown.images or ()]
         except ValueError as error:
-            log.warning("an image cannot be read: %s", error)
+            log.warning("cannot read an image: %s", error)
             self._failures[outcome.next_key or ""] = "unscored:picture"
             return
         while key := outcome.next_key:
@@ -125,7 +124,7 @@ class _Asker:
             outcome = self._judgements.outcome(shown.request)
 
     def _sent(self, image: bytes, model: EndpointModel) -> tuple[dict[str, Any], int]:
-        """An image as a part of a message, and the max tokens that it makes."""
+        """(message part, max tokens) of an image."""
         form = self._judgements.entry.images
         assert form
         small = reduced(decode(image), form.max_side)
@@ -146,7 +145,7 @@ class _Asker:
 
 
 def _with_images(missing: Sequence[JudgeRequest], images: Path | None) -> Iterator[_Shown]:
-    """The requests with the images that they show, a few pairs in memory at a time."""
+    """The requests with their images, with only a few pairs in memory at a time."""
     waiting: dict[tuple[str, str], list[JudgeRequest]] = {}
     for request in missing:
         if request.image_shas is None:

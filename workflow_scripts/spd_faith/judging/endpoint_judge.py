@@ -1,4 +1,4 @@
-"""A judge at an endpoint: language models that quote the claims of an answer and label them."""
+"""The endpoint judge: language models that quote the claims of an answer and label them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(entry: "OpenAIJudge", answers: ModelAnswers, job: JudgeJob) -> Iterator["EndpointJudge"]:
-    """The judge of `entry`, with its journal for itself. Raises `UserError` where the job has no journal."""
+    """Open the judge of `entry` with exclusive use of its journal. Raises `UserError` if the job has no journal."""
     if job.journal is None:
-        raise UserError(f"{job.name} keeps the replies that it pays for: --journal is required")
+        raise UserError(f"--journal is required: {job.name} stores its paid replies there")
     requests = {
         (sample_id, metric): repeats
         for sample_id, metric, repeats in judge_requests(entry, load_judge_prompts(job.prompts), answers)
     }
-    # one job of a judge at a time asks: another model's equal answers are then not paid for twice
+    # only one job of a judge makes calls at a time, so equal answers of two models are paid for once
     with Journal(job.journal) as journal, journal.alone("judge"):
         yield EndpointJudge(EndpointJudgements(entry, journal.read()), answers, requests, job, journal)
 
@@ -50,7 +50,7 @@ class EndpointJudge(Judge):
         return self._judgements.missing(self._requests())
 
     def ask(self, missing: Sequence[JudgeRequest], advance: Callable[[int], Any]) -> None:
-        from spd_faith.judging.endpoint_calls import ask, opened_endpoint  # it takes the client
+        from spd_faith.judging.endpoint_calls import ask, opened_endpoint  # loads the client
 
         job = self._job
         assert job.journal

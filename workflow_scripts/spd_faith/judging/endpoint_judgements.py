@@ -1,8 +1,8 @@
-"""Which replies of a judge at an endpoint a judgement is made of, and what they amount to.
+"""Turns the stored replies of an endpoint judge into judgements.
 
-Each reply is kept under a key made of all that it depends on (model, request, prompt, truth, answer, images), so it is
-paid for once, whatever becomes of the job, the table, or the code that reads it. A judgement is made of one reply, or
-of two where the first was not in its form: then the error is named and the judge is asked again.
+Each reply is stored under a key of everything that it depends on (model, request, prompt, truth, answer, images), so it
+is paid for once, whatever happens to the job, the table or the code that reads it. A judgement takes one reply, or two
+if the first is invalid: then the judge is asked again and given the error.
 """
 
 import json
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
 
 _UNSCORED = {"length": "truncated", "content_filter": "filter", "refusal": "refusal"}  # by finish reason
-_MAX_REPEATED = 4000  # characters of a reply out of form that the judge is shown again
+_MAX_REPEATED = 4000  # characters of an invalid reply that are shown to the judge again
 
-Content = Mapping[str, Any]  # of a kept reply: text, finish_reason, tokens, seconds, usd, attempts, model
+Content = Mapping[str, Any]  # of a stored reply: text, finish_reason, tokens, seconds, usd, attempts, model
 
 
 class Turn(NamedTuple):
-    """A reply that was not in its form, and the error that is named to the judge."""
+    """An invalid reply, and the error reported to the judge."""
 
     reply: str
     error: str
@@ -36,10 +36,10 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the kept replies to one request amount to.
+    """The result of the stored replies to one request.
 
-    `status` is ok, or `unscored:<reason>`; `reading` is None where no reply is in its form. `next_key` is the key of
-    the reply that is still to be asked for, after `turns`; None where nothing is.
+    `status` is ok or `unscored:<reason>`; `reading` is None if no reply is valid. `next_key` is the key of the reply
+    that is still missing, after `turns`; None if nothing is missing.
     """
 
     status: str
@@ -50,14 +50,14 @@ class Outcome:
 
 
 class EndpointJudgements:
-    """The judgements of one entry, as far as the replies to them are kept."""
+    """The judgements of one entry, based on the stored replies."""
 
     def __init__(self, entry: "OpenAIJudge", kept: dict[str, Record]) -> None:
         self.entry = entry
         self.kept = kept
 
     def outcome(self, request: JudgeRequest) -> Outcome:
-        """What is known of a request so far."""
+        """The current state of a request."""
         turns: tuple[Turn, ...] = ()
         replies: tuple[Content, ...] = ()
         while True:
@@ -80,7 +80,7 @@ class EndpointJudgements:
             return Outcome("ok", reading, replies)
 
     def missing(self, requests: Iterable[JudgeRequest]) -> list[JudgeRequest]:
-        """Those that lack a reply; of equal ones the first."""
+        """The requests without a reply; only the first of duplicates."""
         found: dict[str, JudgeRequest] = {}
         for request in requests:
             if key := self.outcome(request).next_key:
@@ -88,9 +88,9 @@ class EndpointJudgements:
         return list(found.values())
 
     def key(self, request: JudgeRequest, again: bool = False) -> str:
-        """The sha256 of all that decides a reply: the first one, or the one that was asked for `again`.
+        """The sha256 of everything that the first reply, or the one asked for `again`, depends on.
 
-        In what words the error was named decides nothing, or another version of them would be paid for.
+        The wording of the reported error is left out: changing it must not cause paid calls.
         """
         fields = identity(self.entry)
         parts = {
@@ -109,7 +109,7 @@ class EndpointJudgements:
         return self.entry.models.of(metric)
 
     def fields(self, request: JudgeRequest) -> dict[str, Any]:
-        """The fields of the HTTP request that are this one's alone."""
+        """The fields of the HTTP request that are specific to this request."""
         seed = self.entry.request.get("seed")
         seeded = {"seed": seed + request.repeat} if isinstance(seed, int) else {}
         return {"response_format": response_format(request.metric)} | seeded

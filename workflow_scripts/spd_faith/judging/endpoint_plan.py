@@ -1,4 +1,4 @@
-"""The calls of a judge at an endpoint that a run would make, by the answers and the replies that are there."""
+"""Plans the calls of an endpoint judge, given existing answers and replies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def planned_calls(
 ) -> list[PlannedCalls]:
     """The calls for each metric.
 
-    Answers that say nothing, and equal ones, count none; a pair whose answers are not there counts one per repeat.
+    Empty and duplicate answers need no call; a pair without answers yet needs one per repeat.
     """
     loaded = load_judge_prompts(prompts)
     judgements = EndpointJudgements(entry, Journal(journal).read())
@@ -56,7 +56,7 @@ def _of_metric(
 def _different_requests(
     judgements: EndpointJudgements, prompts: dict[str, JudgePrompt], answers: Sequence[AnswerPaths]
 ) -> dict[str, JudgeRequest]:
-    """The requests about the answers, by the key of their first reply."""
+    """The distinct requests about the answers, by the key of their first reply."""
     found: dict[str, JudgeRequest] = {}
     for paths in answers:
         for *_, repeats in judge_requests(judgements.entry, prompts, load_answers(paths)):

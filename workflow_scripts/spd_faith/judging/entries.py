@@ -1,7 +1,7 @@
-"""The kinds of judges.yaml: what labels the claims of the answers.
+"""The kinds of judges in judges.yaml.
 
-A kind declares what its jobs need and opens a `Judge`; what judges is imported only then, for this module is loaded
-with every config. A new kind is a class here, named in `JUDGES`, and a module with its `Judge`.
+A kind declares what its jobs need and opens a `Judge`. The judge's code is imported only then, because this module is
+loaded with every config. To add a kind, add a class here, list it in `JUDGES`, and write a module with its `Judge`.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from spd_faith.judging.judge import Judge, JudgeJob, ModelAnswers
 
 
 class JudgeKind(JudgeEntry):
-    """An entry of judges.yaml that can judge."""
+    """An entry of judges.yaml."""
 
     def open(self, answers: ModelAnswers, job: JudgeJob) -> AbstractContextManager[Judge]:
-        """The judge of one model's answers, for a block in which it may ask; its rows can be had afterwards too."""
+        """Open the judge of one model's answers. Calls require the open context; rows are available afterwards too."""
         raise NotImplementedError
 
 
 class RulesJudge(JudgeKind):
     judge: Literal["rules"]
-    """Deterministic rules over the words of the answers; offline and free."""
+    """Deterministic rules applied to the text of the answers; offline and free."""
 
     runs_with_scoring: ClassVar[bool] = True
 
@@ -53,12 +53,12 @@ class JudgeModels(Strict):
     """The model that labels the claims of each metric."""
 
     drf: EndpointModel = EndpointModel(model="gpt-4o-2024-08-06")
-    """Of the reasoning; it is shown the truth too."""
+    """Judges the reasoning; sees the truth."""
     cr: EndpointModel = EndpointModel(model="gpt-4o-mini-2024-07-18", image_tokens=GPT_4O_MINI_IMAGE)
-    """Of the two yes/no answers; it is never told the truth."""
+    """Judges the two yes/no answers; never sees the truth."""
 
     def of(self, metric: str) -> EndpointModel:
-        """The model of a metric. Raises `KeyError` for one that no judge labels."""
+        """The model for a metric. Raises `KeyError` for an unknown metric."""
         return {"drf": self.drf, "cr": self.cr}[metric]
 
 
@@ -70,19 +70,19 @@ def _no_response_format(request: dict[str, Any]) -> dict[str, Any]:
 
 class OpenAIJudge(EndpointEntry, JudgeKind):
     judge: Literal["openai"]
-    """Language models at an endpoint that speaks OpenAI's chat completions and takes a JSON schema; docs/judges.md."""
+    """Language models at an endpoint with OpenAI's chat completions API and JSON schema support; docs/judges.md."""
     models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
-    """The model of each metric."""
+    """The model for each metric."""
     request: Annotated[RequestFields, AfterValidator(_no_response_format)] = Field(
         default_factory=lambda: {"temperature": 0, "seed": 0}
     )
-    """Further fields of each request; repetition n is asked with n added to the seed."""
+    """Additional fields of each request; repetition n adds n to the seed."""
     images: Annotated[SentImages | None, Formerly("pictures")] = SentImages()
-    """How both images are sent, for either metric; null: the endpoint takes none."""
+    """How both images are sent, for both metrics; null sends none."""
     max_answer_characters: int = Field(default=20_000, ge=100)
-    """Longer answers are judged up to this many characters; the judge is told, and the rest is counted."""
+    """Longer answers are cut to this many characters; the judge is informed and the rest is counted."""
     repeats: int = Field(default=1, ge=1, le=100)
-    """Times that each answer is judged; labels are then by majority, with the spread beside them."""
+    """How often each answer is judged; labels are then decided by majority, with their spread."""
 
     @field_validator("models")
     @classmethod
@@ -102,7 +102,7 @@ class OpenAIJudge(EndpointEntry, JudgeKind):
         return self.resources
 
     def estimated_image_tokens(self, metric: str) -> float:
-        """Estimated tokens of both images as they are shown for a metric; 0 where none are."""
+        """Estimated tokens of both images as sent for a metric; 0 if none are sent."""
         if self.images is None:
             return 0.0
         known = self.models.of(metric).image_tokens

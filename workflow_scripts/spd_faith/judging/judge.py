@@ -1,6 +1,6 @@
-"""What a judge is: it may have something to ask, and gives a row for each sample and metric.
+"""The interface of judges: a judge may make calls, and yields a row for each sample and metric.
 
-A kind of judge is an entry in `judging.entries`, which opens a `Judge` over the answers of one model.
+The kinds of judges are the entries in `judging.entries`, which open a `Judge` for the answers of one model.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,25 +14,25 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ModelAnswers:
-    """What one model answered about the samples, and what was read from it."""
+    """One model's answers about the samples, raw and parsed."""
 
     model: str
     samples: Sequence[Row]
     """Rows of `SAMPLES`."""
     responses: Mapping[ResponseKey, Row]
-    """Rows of `RESPONSES`, one for each sample and task."""
+    """Rows of `RESPONSES`, one per sample and task."""
     parsed: Mapping[ResponseKey, Row]
-    """Rows of `PARSED`, likewise; empty where nothing but requests is made of the answers."""
+    """Rows of `PARSED`, one per sample and task; empty if only requests are planned."""
     image_shas: Mapping[str, tuple[str, str]]
-    """The sha256 of both images by sample_id; empty where none are shown."""
+    """The sha256 of both images by sample_id; empty if none are sent."""
 
 
 @dataclass(frozen=True)
 class JudgeRequest:
-    """What a judge is asked about one answer (drf) or two (cr), for the `repeat`-th time, from 0 on.
+    """A request to a judge about one answer (drf) or two (cr); `repeat` counts from 0.
 
-    `answers` are the texts as they are shown, of which `cut` characters were left out; `image_shas` those of the two
-    images that are shown, None where none are.
+    `answers` are the texts as sent, from which `cut` characters were cut; `image_shas` are the hashes of both images,
+    None if none are sent.
     """
 
     metric: str
@@ -47,38 +47,38 @@ class JudgeRequest:
 
 @dataclass(frozen=True)
 class JudgeJob:
-    """What the command of a job has for a judge beside the answers."""
+    """What a job passes to a judge besides the answers."""
 
     name: str
     """The judge's key in judges.yaml."""
     prompts: Path
-    """Folder of the prompts."""
+    """The prompt folder."""
     images: Path | None
-    """The table of images; None where the judge is shown none."""
+    """The image table; None if no images are sent."""
     journal: Path | None
-    """Folder that keeps what was paid for, of all models; None where the command was given none."""
+    """Folder for the paid replies of all models; None if not given to the command."""
     slots: Path
-    """Folder that bounds calls over jobs."""
+    """Folder that limits calls across jobs."""
 
 
 class Judge(Protocol):
-    """A judge of one model's answers. One that asks nobody declares `rows` alone."""
+    """A judge of one model's answers. A judge without calls only implements `rows`."""
 
     def missing(self) -> Sequence[JudgeRequest]:
-        """The requests that lack a reply; of equal ones the first."""
+        """The requests without a reply; only the first of duplicates."""
         return ()
 
     def ask(self, missing: Sequence[JudgeRequest], advance: Callable[[int], Any]) -> None:
-        """Ask for the replies that `missing` lack and keep each as it comes; `advance` gets the number that are done.
+        """Request the replies to `missing` and store each one; `advance` receives the number of finished requests.
 
-        What could not be judged gets a row with its status. Raises `UserError` where asking on makes no sense.
+        Failed judgements get a row with their status. Raises `UserError` if further calls make no sense.
         """
         return
 
     def rows(self) -> Iterable[dict[str, Any]]:
-        """Rows of `JUDGEMENTS`: for each sample one per metric."""
+        """Rows of `JUDGEMENTS`, one per sample and metric."""
         ...
 
     def provenance(self) -> dict[str, Any]:
-        """What the table says of its origin, beside its rows."""
+        """The provenance that is stored with the table."""
         return {}

@@ -1,6 +1,6 @@
-"""What a judge at an endpoint is asked about each answer: instructions, the truth as JSON, the answer in a fence.
+"""Builds the requests to an endpoint judge: instructions, the truth as JSON, the answer in a fence.
 
-The fence is a mark made of the answer's own hash, so no answer can hold it, and equal answers are equal requests.
+The fence contains a hash of the answer, so an answer cannot contain it, and equal answers make equal requests.
 """
 
 import json
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 PROMPT_NAMES = {metric: f"judge_{metric}" for metric in JUDGED_METRICS}
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
-_DATA = "\n----\n"  # between the instructions and what is judged
+_DATA = "\n----\n"  # between the instructions and the material to judge
 
 
 @dataclass(frozen=True)
 class JudgePrompt:
-    """Instructions, and the form in which the material follows them; `sha` is that of the file's text."""
+    """Instructions, and the template of the material after them; `sha` is the hash of the file's text."""
 
     metric: str
     instructions: str
@@ -38,14 +38,14 @@ class JudgePrompt:
 
 
 def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
-    """The prompt of each metric, from `folder/judge_{metric}.txt`. Raises `UserError` where one lacks a part."""
+    """Load the prompt of each metric from `folder/judge_{metric}.txt`. Raises `UserError` if a part is missing."""
     prompts = {}
     for metric, prompt in zip(JUDGED_METRICS, load_prompts(folder, list(PROMPT_NAMES.values())).values(), strict=True):
         instructions, _, material = prompt.text.replace("\r\n", "\n").partition(_DATA)
         template = Template(material)
         if not template.is_valid() or set(template.get_identifiers()) != _PLACES[metric]:
             places = ", ".join(f"${place}" for place in sorted(_PLACES[metric]))
-            rule = f"below a line ---- it must hold {places} and no other $ (write $$ for one)"
+            rule = f"the text below the line ---- must contain {places} and no other $ (write $$ for a literal $)"
             raise UserError(f"{folder}/{prompt.task}.txt: {rule}")
         prompts[metric] = JudgePrompt(metric, instructions.strip(), template, prompt.sha)
     return prompts
@@ -54,10 +54,10 @@ def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
 def judge_requests(
     entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
 ) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
-    """(sample_id, metric, requests) of each sample and metric: one for each repeat, none where the answers say nothing.
+    """(sample_id, metric, requests) of each sample and metric: one request per repeat, none for empty answers.
 
-    CR is judged without the truth, so that it cannot leak into what was said; where no images are shown, the same two
-    answers about other images are therefore the same request.
+    CR is judged without the truth, so the truth cannot influence what was said. Without images, the same two answers
+    about another pair are therefore the same request.
     """
     for sample in answers.samples:
         key = sample["sample_id"]
@@ -98,7 +98,7 @@ def _request(
 
 
 def truth_json(sample: Row) -> str:
-    """What is known of a pair, for a judge: its changes and, where they are known, unchanged objects."""
+    """The truth of a pair for a judge: its changes and, if known, its unchanged objects."""
     changes = [
         {
             "type": row["type"],
@@ -124,7 +124,7 @@ def _box(box: Mapping[str, float] | None) -> list[int] | None:
 
 
 def _harmless(text: str) -> str:
-    """The text with marks broken that local servers would read as the turns of a chat (<|im_end|>, </s>, [INST])."""
+    """The text with chat markers broken that local servers would interpret (<|im_end|>, </s>, [INST])."""
     for mark in ("<|", "<s>", "</s>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>"):
         text = text.replace(mark, f"{mark[0]} {mark[1:]}")
     return text
@@ -138,7 +138,7 @@ def _mark(texts: Sequence[str]) -> str:
 
 
 def _cut(lengths: Sequence[tuple[int, int]]) -> str:
-    """What the judge is told of what it is not shown: (characters, of them shown) of each answer."""
+    """The note about cut answers, given (characters, characters shown) of each answer."""
     names = ("the answer",) if len(lengths) == 1 else ("the first answer", "the second answer")
     return "\n".join(
         f"Of {name}, {whole} characters long, only the first {kept} are shown; judge those."

@@ -1,4 +1,4 @@
-"""What a judge at an endpoint may reply: the form that it is held to, and the claims that a reply amounts to."""
+"""The reply format of endpoint judges, and the claims in a reply."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of
 from spd_faith.parsing.json_text import inside, is_closed, repaired_object, spellings, whole_values
 
-_CODE_BLOCK = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)  # around the JSON, where no form is enforced
+_CODE_BLOCK = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)  # from endpoints that do not enforce JSON
 _MAX_ERRORS_NAMED = 3
 _NOT_ASKED_FOR = ("title", "default", "description")
 _TRUE_LABELS = tuple(label for label in CLAIM_LABELS["drf"] if label != "unfaithful")
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     _ReasoningLabel = str
     _ConsistencyLabel = str
 else:
-    # an error type stands for unfaithful, so the two cannot disagree
+    # an error type implies the label unfaithful, so the two cannot contradict each other
     _ReasoningLabel = Literal[(*_TRUE_LABELS, *ERROR_TYPES)]
     _ConsistencyLabel = Literal[CLAIM_LABELS["cr"]]
 
 
 class ReplyError(Exception):
-    """A reply that is not in its form; the message says why, for the judge."""
+    """An invalid reply; the message explains the error to the judge."""
 
 
 class _Form(BaseModel):
@@ -64,7 +64,7 @@ class _ConsistencyClaim(_Form):
 
 class _Reply(_Form):
     score: SkipJsonSchema[float | None] = None
-    """Not asked for, and of no account; some judges print one all the same."""
+    """Not requested and not used for scores; some judges return one anyway."""
 
 
 class _ReasoningReply(_Reply):
@@ -80,7 +80,7 @@ _REPLIES: dict[str, type[_ReasoningReply | _ConsistencyReply]] = {"drf": _Reason
 
 @dataclass(frozen=True)
 class Reading:
-    """A reply in its form: its claims in their order, `INVENTED` ones among them, and the score that it printed."""
+    """A valid reply: its claims in order, including `INVENTED` ones, and the score that it contains."""
 
     claims: tuple[Claim, ...]
     judge_score: float | None
@@ -88,7 +88,7 @@ class Reading:
 
 @cache
 def response_format(metric: str) -> dict[str, Any]:
-    """The request field that holds a judge of `metric` to its form (OpenAI's strict JSON schema)."""
+    """The request field that enforces the reply format for `metric` (OpenAI's strict JSON schema)."""
     schema = _REPLIES[metric].model_json_schema()
     definitions = schema.pop("$defs")
     form = {"name": f"{metric}_claims", "strict": True, "schema": _plain(schema, definitions)}
@@ -96,7 +96,7 @@ def response_format(metric: str) -> dict[str, Any]:
 
 
 def _plain(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema without references and remarks, which not every endpoint takes."""
+    """The schema without references and annotations, which some endpoints reject."""
     if isinstance(schema, list):
         return [_plain(part, definitions) for part in schema]
     if not isinstance(schema, dict):
@@ -107,9 +107,9 @@ def _plain(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
-    """The claims of a reply about `answers`, as they were shown: one text for drf, "same" and "different" for cr.
+    """Read the claims of a reply about `answers` as sent: one text for drf, "same" and "different" for cr.
 
-    A claim whose quote is not in its answer is labelled `INVENTED`. Raises `ReplyError` where the form is broken.
+    A claim whose quote is not in its answer is labelled `INVENTED`. Raises `ReplyError` for an invalid reply.
     """
     try:
         reply = _REPLIES[metric].model_validate_json(writable_json(_json_of(text)))
@@ -124,13 +124,13 @@ def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
 
 
 def _json_of(text: str) -> str:
-    """The JSON of a reply: the last object with claims in it, whole or, where nothing of it was cut off, repaired.
+    """The JSON of a reply: the last object with claims, repaired if it is damaged but not cut off.
 
-    Reasoning, words, fences, escapes and other objects around it do not count; keys are read in any case.
+    Ignores reasoning, words, fences, escapes and other objects around it; keys are case-insensitive.
     """
     marker = find_reasoning_marker(text)
     if marker is not None and not any(start < marker < end for start, end, _ in whole_values(text)):
-        text = answer_of(text)  # in a quote the markers of reasoning are words of the answer
+        text = answer_of(text)  # reasoning markers inside a quote belong to the quote
     replies = (reply for candidate in _candidates(text) if (reply := _with_claims(candidate)) is not None)
     reply = next(replies, None)
     if reply is not None:
@@ -140,7 +140,7 @@ def _json_of(text: str) -> str:
 
 
 def _candidates(text: str) -> Iterator[Any]:
-    """The values of a text from the last on, none from inside a damaged one, then what the repair makes of it."""
+    """The values in a text from last to first, none from inside a damaged one, then the repaired text."""
     for spelled in spellings(text):
         for start, _, value in reversed(whole_values(spelled)):
             if is_closed(spelled[:start]):
@@ -151,7 +151,7 @@ def _candidates(text: str) -> Iterator[Any]:
 
 
 def _with_claims(value: Any) -> dict[str, Any] | None:
-    """The object in a decoded value that has claims; its keys and theirs as they are asked for."""
+    """The object with claims in a decoded value, with normalized keys."""
     for one in inside(value):
         reply = _with_plain_keys(one)
         if isinstance(reply, dict) and "claims" in reply:
@@ -191,7 +191,7 @@ def _consistency_claim(claim: _ConsistencyClaim, spoken: Sequence[str]) -> Claim
 
 
 def _spoken(text: str) -> str:
-    """The words of a text between single blanks: a quote may differ from it in case, marks and line ends."""
+    """The words of a text between single spaces, so that quotes may differ in case, punctuation and line breaks."""
     return f" {' '.join(word.text for word in words_of(text))} "
 
 

@@ -1,4 +1,4 @@
-"""Rows of `JUDGEMENTS` from the replies of a judge at an endpoint; scores are recomputed from the labels."""
+"""Builds rows of `JUDGEMENTS` from the replies of an endpoint judge; scores are recomputed from the labels."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean, pstdev
@@ -22,10 +22,10 @@ def judgement_rows(
     judgements: EndpointJudgements,
     failures: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
-    """A row per sample and metric of `requests`.
+    """One row per sample and metric of `requests`.
 
-    `failures` has the statuses of requests whose reply did not come, by its key. Where nothing is requested the answers
-    say nothing, and the rules judge them.
+    `failures` has the status of failed requests by the key of their missing reply. Answers without requests say
+    nothing; the rules judge them.
     """
     by_id = {sample["sample_id"]: sample for sample in answers.samples}
     for (sample_id, metric), repeats in requests.items():
@@ -84,7 +84,7 @@ def _claims(outcome: Outcome, invented: bool) -> list[Claim]:
 def _claim_rows(request: JudgeRequest, repeats: Sequence[Sequence[Claim]]) -> list[dict[str, Any]]:
     if len(repeats) == 1:
         return [claim.as_row() for claim in repeats[0]]
-    from spd_faith.judging.repeats import agreed_claims  # it takes scipy
+    from spd_faith.judging.repeats import agreed_claims  # loads scipy
 
     agreed = agreed_claims(request.metric, repeats, request.answers)
     return [one.claim.as_row() | {"mean": one.mean, "spread": one.spread} for one in agreed]

@@ -1,4 +1,4 @@
-"""Which claims of two judges about one sample are the same claim: those that quote the same words."""
+"""Matches the claims of two judges about one sample by the words that they quote."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from spd_faith.judging.claims import Claim
 from spd_faith.language.little_words import LITTLE_WORDS
 from spd_faith.language.words import words_of
 
-_LEAST_SHARED = 0.5  # of the words of the shorter quote
+_MIN_SHARED = 0.5  # of the words of the shorter quote
 
 
 class Quotes(NamedTuple):
-    """The words that a claim quotes of the answers: of the one (drf), or of "the same?" and "different?" (cr).
+    """The words that a claim quotes from the answer (drf), or from the answers to "the same?" and "different?" (cr).
 
-    One of them may be None. `is_verdict` marks the claim that weighs the two verdicts (cr).
+    A text may be None for cr. `is_verdict` marks the claim about the two verdicts (cr).
     """
 
     texts: tuple[str | None, ...]
@@ -26,33 +26,33 @@ class Quotes(NamedTuple):
 
 
 def quotes_of(metric: str, claims: Sequence[Claim], answers: Sequence[str]) -> list[Quotes]:
-    """What each claim of one judgement quotes; `answers` as for `match_claims`.
+    """The quotes of each claim of a judgement; `answers` as for `match_claims`.
 
-    The first claim of `cr` is the one about the verdicts. One with a text and no other text may quote either answer.
+    The first claim of `cr` is the one about the verdicts. A claim without `other_text` may quote either answer.
     """
     if metric == "drf":
         return [Quotes((claim.text,)) for claim in claims]
     quotes = []
     for number, claim in enumerate(claims):
-        of_second = claim.other_text is None and len(answers) == 2 and _stands_in_second(claim.text, answers)
+        of_second = claim.other_text is None and len(answers) == 2 and _is_only_in_second(claim.text, answers)
         texts = (None, claim.text) if of_second else (claim.text, claim.other_text)
         quotes.append(Quotes(texts, is_verdict=number == 0))
     return quotes
 
 
-def _stands_in_second(text: str, answers: Sequence[str]) -> bool:
+def _is_only_in_second(text: str, answers: Sequence[str]) -> bool:
     words = _words(text)
     return not _places(words, _words(answers[0])) and bool(_places(words, _words(answers[1])))
 
 
 def match_claims(ours: Sequence[Quotes], theirs: Sequence[Quotes], answers: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs (ours, theirs) of claims by their numbers: one to one, with the most shared words in all.
+    """Pairs (ours, theirs) of claim indices: a one-to-one matching with the maximum number of shared words.
 
-    `answers` are the texts that were judged, as many as each claim has quotes, or none where they are not available.
-    Words are shared where they are the same words at the same place of the answer; where a quote is no exact piece
-    of it, the same words anywhere, articles and their like apart. Two claims can be the same if they share at least
-    half of the words of the shorter quote, in each answer that both of them quote. Claims about the verdicts are only
-    the same as each other, whatever they quote. Equal sums leave the order of the claims.
+    `answers` are the judged texts, one per quote of a claim, or none if they are not available. Words are shared if
+    they are at the same position in the answer; if a quote is not an exact piece of it, equal words count anywhere,
+    except articles and similar words. Two claims can match if they share at least half of the words of the shorter
+    quote, in each answer that both quote. Claims about the verdicts only match each other, whatever they quote. Ties
+    keep the order of the claims.
     """
     if not ours or not theirs:
         return []
@@ -69,16 +69,16 @@ def match_claims(ours: Sequence[Quotes], theirs: Sequence[Quotes], answers: Sequ
 
 
 def _best_pairs(shared: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Rows and columns, one to one, with the largest sum; those that are 0 are no pairs."""
+    """The one-to-one pairs of rows and columns with the maximum sum, without pairs of weight 0."""
     rows, columns = np.indices(shared.shape)
-    crossing = (rows - columns) ** 2 / (1 + shared.size * max(shared.shape))  # all in all less than one word
+    crossing = (rows - columns) ** 2 / (1 + shared.size * max(shared.shape))  # sums to less than one word
     found = linear_sum_assignment(shared - crossing * (shared > 0), maximize=True)
     return [(int(i), int(j)) for i, j in zip(*found, strict=True) if shared[i, j] > 0]
 
 
 class _Placed(NamedTuple):
     words: Counter[str]
-    places: list[frozenset[int]]  # the runs of word numbers of the answer that the quote may be; none: no exact piece
+    places: list[frozenset[int]]  # word indices of each occurrence of the quote in the answer
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -89,8 +89,8 @@ def _place(quotes: Quotes, texts: list[tuple[str, ...]]) -> list[_Placed | None]
     placed: list[_Placed | None] = []
     for k, quote in enumerate(quotes.texts):
         words = _words(quote or "")
-        telling = Counter(word for word in words if word not in LITTLE_WORDS) or Counter(words)
-        placed.append(_Placed(telling, _places(words, texts[k]) if texts else []) if words else None)
+        content_words = Counter(word for word in words if word not in LITTLE_WORDS) or Counter(words)
+        placed.append(_Placed(content_words, _places(words, texts[k]) if texts else []) if words else None)
     return placed
 
 
@@ -101,7 +101,7 @@ def _places(words: tuple[str, ...], text: tuple[str, ...]) -> list[frozenset[int
 
 
 def _shared(one: list[_Placed | None], other: list[_Placed | None]) -> float:
-    """Words shared in the answers that both quote; 0 where the two cannot be the same claim."""
+    """The number of shared words in the answers that both quote; 0 if the claims cannot match."""
     total = 0
     for mine, yours in zip(one, other, strict=True):
         if mine is None or yours is None:
@@ -112,7 +112,7 @@ def _shared(one: list[_Placed | None], other: list[_Placed | None]) -> float:
         else:
             common = (mine.words & yours.words).total()
             shorter = min(mine.words.total(), yours.words.total())
-        if common < _LEAST_SHARED * shorter:
+        if common < _MIN_SHARED * shorter:
             return 0
         total += common
     return total

@@ -1,11 +1,11 @@
-"""The rules judge held against answers labelled by hand (`validation_set`)."""
+"""Compares the rules judge with manually labelled answers (`validation_set`)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 from spd_faith.judging.validation_set import Item, ReasoningItem
@@ -14,7 +14,7 @@ from spd_faith.parsing.verdicts import verdict
 
 
 def measure(items: Sequence[Item]) -> list[ComparedJudgements]:
-    """Each item as the rules judge it (first) and as it is labelled (second); an item is a unit of its own."""
+    """Compare the rules (first) with the labels (second) for each item; each item is its own cluster."""
     return [
         compare(
             item.id,
@@ -29,7 +29,7 @@ def measure(items: Sequence[Item]) -> list[ComparedJudgements]:
 
 
 def contents_only(comparison: ComparedJudgements) -> ComparedJudgements:
-    """A comparison for `cr` without the claim about the verdicts, which every judgement opens with."""
+    """A `cr` comparison without the claim about the verdicts, which is the first of every judgement."""
     first, second = (replace(one, claims=one.claims[1:]) for one in (comparison.first, comparison.second))
     pairs = tuple((i - 1, j - 1) for i, j in comparison.pairs if i and j)
     return replace(comparison, first=first, second=second, pairs=pairs)
@@ -44,7 +44,7 @@ def _by_rules(item: Item) -> list[Claim]:
         parsed = parse_response("describe", item.answer, failed=False)
         return judge_reasoning(item.truth.model_dump(), item.answer, parsed)
     texts = {"same": item.answer.same, "different": item.answer.different}
-    return judge_consistency(*(Answer(text, verdict(text, task)) for task, text in texts.items()))
+    return judge_consistency(*(YesNoAnswer(text, verdict(text, task)) for task, text in texts.items()))
 
 
 def _labelled(item: Item) -> SampleJudgement:

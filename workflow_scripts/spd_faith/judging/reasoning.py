@@ -1,4 +1,4 @@
-"""DRF: the claims of a describe answer, each judged by the truth. The rules with examples: docs/judging_rules.md."""
+"""DRF: labels the claims of a describe answer by the truth. Rules and examples: docs/judging_rules.md."""
 
 import re
 from collections import Counter, defaultdict
@@ -7,8 +7,8 @@ from typing import Any
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.truth import PairTruth, Point, TrueDifference, is_off_place, read_truth
-from spd_faith.language.assertions import Assertion, Kind, colors_clash, first_said
+from spd_faith.judging.truth import Point, SampleTruth, TrueDifference, is_off_place, read_truth
+from spd_faith.language.assertions import Assertion, AssertionKind, colors_clash, first_said
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.folding import fold
@@ -25,10 +25,10 @@ _UNVERIFIABLE = ("unverifiable", None)
 
 
 def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -> list[Claim]:
-    """Claims of the answer to `describe`.
+    """Label the claims of a describe answer.
 
-    `sample` is a row of `SAMPLES`, `parsed` of `PARSED`. Judged is the prose before the JSON, else the prose after it;
-    where neither claims anything, the entries of the list.
+    `sample` is a row of `SAMPLES`, `parsed` a row of `PARSED`. The claims are those of the prose before the JSON, else
+    of the prose after it, else the entries of the list.
     """
     truth = read_truth(sample)
     for prose in _prose(readable(answer_of(text))):
@@ -51,33 +51,33 @@ def _entries(parsed: dict[str, Any]) -> list[Assertion]:
     if not parsed["has_structured_output"]:
         return []
     if not parsed["differences"] and not parsed["predicted_num"]:
-        return [Assertion("no differences", Kind.SAMENESS)]
+        return [Assertion("no differences", AssertionKind.SAMENESS)]
     return [_entry(number, entry) for number, entry in enumerate(parsed["differences"])]
 
 
 def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
-    """An entry of the list as a difference that is asserted."""
+    """A list entry as an asserted difference."""
     words = [entry["raw_type"] or entry["type"], entry["raw_category"] or entry["category"]]
     text = " ".join(word for word in words if word) or "(an entry without words)"
     name = canonical_category(entry["category"] or "") or entry["category"]
     change: Change | None = DifferenceType.named(entry["type"])
     if change is None and entry["raw_type"]:
         change = FurtherChange.OTHER
-    return Assertion(text, Kind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
+    return Assertion(text, AssertionKind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
 
 
-def _judge(assertions: list[Assertion], truth: PairTruth) -> list[Claim]:
+def _judge(assertions: list[Assertion], truth: SampleTruth) -> list[Claim]:
     differences = _Differences(truth)
-    asserted = [assertion for assertion in assertions if assertion.kind == Kind.DIFFERENCE]
+    asserted = [assertion for assertion in assertions if assertion.kind == AssertionKind.DIFFERENCE]
     claims = []
     for assertion in assertions:
         outcome: Outcome | None
         match assertion.kind:
-            case Kind.DIFFERENCE:
+            case AssertionKind.DIFFERENCE:
                 outcome = differences.label(assertion)
-            case Kind.STATE:
+            case AssertionKind.STATE:
                 outcome = _label_of_state(assertion, truth)
-            case Kind.SAMENESS:
+            case AssertionKind.SAMENESS:
                 outcome = _label_of_sameness(assertion, truth, asserted)
         if outcome:
             label, error_type = outcome
@@ -90,16 +90,16 @@ def _unfaithful(error_type: str) -> Outcome:
 
 
 class _Differences:
-    """Labels the difference claims of one answer in their order; each true difference answers one of them."""
+    """Labels the difference claims of an answer in order; each true difference matches at most one."""
 
-    def __init__(self, truth: PairTruth) -> None:
+    def __init__(self, truth: SampleTruth) -> None:
         self._truth = truth
         self._open = list(truth.differences)
         self._earlier: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
         self._counted: Counter[tuple[object, ...]] = Counter()
 
     def label(self, said: Assertion) -> Outcome | None:
-        """The label, or None where the claim only repeats an earlier one."""
+        """The label, or None if the claim only repeats an earlier one."""
         earlier = self._earlier[said.topic]
         further = not earlier or self._is_further(said, earlier)
         outcome = None if not further and any(map(said.repeats, earlier)) else self._outcome(said, further)
@@ -109,7 +109,7 @@ class _Differences:
         return outcome
 
     def _is_further(self, said: Assertion, earlier: list[Assertion]) -> bool:
-        """Whether a difference of its own is counted: "another", or one more number of a list than claims so far."""
+        """Whether a repeated claim counts separately: "another", or a new number of a list."""
         if said.another or not said.entry:
             return said.another
         numbers = {a.entry for a in (*earlier, said) if a.entry and a.entry[0] == said.entry[0]}
@@ -122,19 +122,19 @@ class _Differences:
         matching = [true for true in of_object if true.type == said.change]
         if candidates := [true for true in matching if true in self._open]:
             return self._answered(said, candidates)
-        if not further:  # the same difference with other words: judged again only where they are wrong
+        if not further:  # the same difference in other words counts only if they are wrong
             wrong = matching and all(true.contradicts(said) for true in matching)
             return _unfaithful("attribute_error") if wrong else None
         return _unfaithful(self._error_type(said, of_object, matching))
 
     def _answered(self, said: Assertion, candidates: list[TrueDifference]) -> Outcome:
-        """The label of a claim that one of `candidates`, of its type and object, answers: one that fits, if any."""
+        """The label of a claim with `candidates` of its type and object; prefers one that fits."""
         answer = min(candidates, key=lambda true: true.contradicts(said))
         self._open.remove(answer)
         return _unfaithful("attribute_error") if answer.contradicts(said) else _FAITHFUL
 
     def _error_type(self, said: Assertion, of_object: list[TrueDifference], matching: list[TrueDifference]) -> str:
-        """What is wrong with a claim that no true difference is left to answer."""
+        """The error type of a claim without a matching true difference."""
         if matching:
             return "fabrication"
         if of_object:
@@ -143,15 +143,15 @@ class _Differences:
         return "type_category_mismatch" if of_type else "fabrication"
 
 
-def _label_of_state(said: Assertion, truth: PairTruth) -> Outcome:
+def _label_of_state(said: Assertion, truth: SampleTruth) -> Outcome:
     known, error_type = truth.holds(said)
     if known is None:
         return _UNVERIFIABLE
     return _FAITHFUL if known else ("unfaithful", error_type)
 
 
-def _label_of_sameness(said: Assertion, truth: PairTruth, asserted: list[Assertion]) -> Outcome:
-    """`asserted` are the differences of the answer: "everything else is the same" leaves them out."""
+def _label_of_sameness(said: Assertion, truth: SampleTruth, asserted: list[Assertion]) -> Outcome:
+    """`asserted` are the differences in the answer, which "everything else is the same" excludes."""
     if not said.objects:
         excepted = asserted if said.rest else []
         broken = [true for true in truth.differences if said.change in (None, true.type)]
@@ -162,18 +162,18 @@ def _label_of_sameness(said: Assertion, truth: PairTruth, asserted: list[Asserti
 
 
 def _weight(outcome: Outcome) -> int:
-    """Of a claim about several objects the one that is wrong decides, then the one that is unknown."""
+    """For a claim about several objects, an unfaithful one decides, then an unverifiable one."""
     return {"unfaithful": 2, "unverifiable": 1}.get(outcome[0], 0)
 
 
-def _names(said: Assertion, true: TrueDifference, truth: PairTruth) -> bool:
+def _names(said: Assertion, true: TrueDifference, truth: SampleTruth) -> bool:
     return said.change in (None, true.type) and any(true in truth.of(name) for name in said.objects)
 
 
-def _label_of_unchanged(name: str, said: Assertion, truth: PairTruth) -> Outcome:
-    """Whether the object stays the same, in the one respect that is named if any."""
+def _label_of_unchanged(name: str, said: Assertion, truth: SampleTruth) -> Outcome:
+    """Whether the object stays the same, in the stated respect if any."""
     changed, unchanged = truth.of(name), truth.still(name)
-    if bool(changed) == bool(unchanged):  # unknown, or two of a name and which is meant is unknown
+    if bool(changed) == bool(unchanged):  # unknown, or ambiguous between two objects of that name
         return _UNVERIFIABLE
     if any(_touches(true, said) for true in changed):
         return _unfaithful("type_confusion")
@@ -181,7 +181,7 @@ def _label_of_unchanged(name: str, said: Assertion, truth: PairTruth) -> Outcome
     if _is_other_color(said.colors[0], colors) or _is_elsewhere(first_said(said.places), unchanged):
         return _unfaithful("attribute_error")
     is_unknown_color = said.change == DifferenceType.COLOR and said.colors[0] and not colors
-    return _UNVERIFIABLE if is_unknown_color or truth.lacks(said) else _FAITHFUL
+    return _UNVERIFIABLE if is_unknown_color or truth.has_unknown_details(said) else _FAITHFUL
 
 
 def _is_other_color(color: str | None, colors: set[str]) -> bool:
@@ -193,5 +193,5 @@ def _is_elsewhere(place: str | None, centres: list[Point]) -> bool:
 
 
 def _touches(true: TrueDifference, sameness: Assertion) -> bool:
-    """Whether a true difference of an object breaks a sameness of it: any does that takes it out of an image."""
+    """Whether a true difference contradicts a sameness of its object; a removal or addition always does."""
     return sameness.change in (None, true.type) or true.type.absent_from is not None

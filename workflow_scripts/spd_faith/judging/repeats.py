@@ -1,4 +1,4 @@
-"""One judgement of several of the same answer: which claims, under which labels, and how far they were agreed on."""
+"""Merges repeated judgements of an answer: claims, majority labels, and their agreement."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from spd_faith.judging.scores import GOOD
 
 @dataclass(frozen=True)
 class Agreed:
-    """A claim under the label that most judgings gave it.
+    """A claim with its majority label.
 
-    `mean` is the share of the judgings listing it that found it good (faithful, consistent), `spread` the standard
-    deviation of that.
+    `mean` is the fraction of the judgements with this claim that label it faithful or consistent, `spread` its standard
+    deviation.
     """
 
     claim: Claim
@@ -23,14 +23,14 @@ class Agreed:
     spread: float
 
 
-def agreed_claims(metric: str, judgings: Sequence[Sequence[Claim]], answers: Sequence[str]) -> list[Agreed]:
-    """The claims that at least half of the judgings list, in the order in which they were first listed.
+def agreed_claims(metric: str, repeats: Sequence[Sequence[Claim]], answers: Sequence[str]) -> list[Agreed]:
+    """The claims in at least half of the repeated judgements, in the order of their first occurrence.
 
-    Claims of two judgings are the same where they quote the same words (`match_claims`); of `cr` the first is the one
-    about the verdicts. Of equally frequent labels the first stands.
+    Claims are the same if they quote the same words (`match_claims`); the first claim of `cr` is the one about the
+    verdicts. Of equally frequent labels the first one wins.
     """
     groups: list[list[Claim]] = []
-    for claims in judgings:
+    for claims in repeats:
         known = quotes_of(metric, [group[0] for group in groups], answers)
         pairs = {j: i for i, j in match_claims(known, quotes_of(metric, claims, answers), answers)}
         for j, claim in enumerate(claims):
@@ -38,7 +38,7 @@ def agreed_claims(metric: str, judgings: Sequence[Sequence[Claim]], answers: Seq
                 groups[pairs[j]].append(claim)
             else:
                 groups.append([claim])
-    return [_agreed(metric, group) for group in groups if 2 * len(group) >= len(judgings)]
+    return [_agreed(metric, group) for group in groups if 2 * len(group) >= len(repeats)]
 
 
 def _agreed(metric: str, group: Sequence[Claim]) -> Agreed:

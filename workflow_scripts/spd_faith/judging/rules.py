@@ -1,4 +1,4 @@
-"""The judge `rules`: deterministic, offline, two judgements per sample. Its rules: docs/judging_rules.md."""
+"""The judge `rules`: deterministic and offline, two judgements per sample. Rules: docs/judging_rules.md."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,16 +7,16 @@ import pyarrow as pa
 
 from spd_faith.judging.answers import as_answers
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.consistency import Answer, judge_consistency
+from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.judge import Judge, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 
-VERSION = "rules-3"  # raise it when a rule changes
+VERSION = "rules-3"  # increase when a rule changes
 
 
 class Rules(Judge):
-    """The rules over one model's answers; they ask nobody."""
+    """The rules applied to one model's answers, without any calls."""
 
     def __init__(self, answers: ModelAnswers) -> None:
         self._answers = answers
@@ -32,24 +32,24 @@ class Rules(Judge):
 
 
 def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> list[dict[str, Any]]:
-    """Rows of `JUDGEMENTS` for one model: per sample one for `drf` and one for `cr`.
+    """Rows of `JUDGEMENTS` for one model: one for `drf` and one for `cr` per sample.
 
-    Raises `UserError` unless responses and parsed answers have one row for each sample and task.
+    Raises `UserError` unless responses and parsed answers have one row per sample and task.
     """
     return list(Rules(as_answers("", samples, responses, parsed)).rows())
 
 
-def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[Answer, Answer]:
+def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[YesNoAnswer, YesNoAnswer]:
     """The answers to "the same?" and "different?" with their verdicts."""
     same, different = (
-        Answer(answers.responses[key]["response_text"], answers.parsed[key]["verdict"])
+        YesNoAnswer(answers.responses[key]["response_text"], answers.parsed[key]["verdict"])
         for key in ((sample_id, "same"), (sample_id, "different"))
     )
     return same, different
 
 
 def judgement_row(sample_id: str, metric: str, claims: list[Claim]) -> dict[str, Any]:
-    """A row of `JUDGEMENTS` that took no endpoint."""
+    """A row of `JUDGEMENTS` made without an endpoint."""
     counts = count_labels(metric, (claim.label for claim in claims))
     score, status = score_counts(metric, counts)
     return {

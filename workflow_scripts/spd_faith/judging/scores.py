@@ -1,4 +1,4 @@
-"""A judgement's counts and score, always recomputed from the labels."""
+"""Computes the counts and score of a judgement from its labels."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from spd_faith.core.schemas import CLAIM_LABELS
 
 GOOD = {"drf": "faithful", "cr": "consistent"}
-OUTSIDE = {"drf": {"unverifiable"}, "cr": set()}  # labels that stay out of the denominator
+OUTSIDE = {"drf": {"unverifiable"}, "cr": set()}  # labels excluded from the denominator
 
 
 def count_labels(metric: str, labels: Iterable[str]) -> dict[str, int]:
-    """Claims per label, `n_{label}` for the labels of both metrics, 0 for those of the other.
+    """Claims per label as `n_{label}` for the labels of both metrics, 0 for those of the other metric.
 
     Raises `ValueError` for a label that `metric` does not have.
     """
@@ -21,7 +21,7 @@ def count_labels(metric: str, labels: Iterable[str]) -> dict[str, int]:
 
 
 def score_counts(metric: str, counts: dict[str, int]) -> tuple[float, str]:
-    """Score in [0, 1] and status: the good claims over all that count, or 0 and `no_claims` where none does."""
+    """(score in [0, 1], status): good claims over counted claims; (0, `no_claims`) if no claim counts."""
     counted = sum(counts[f"n_{label}"] for label in CLAIM_LABELS[metric] if label not in OUTSIDE[metric])
     if not counted:
         return 0.0, "no_claims"

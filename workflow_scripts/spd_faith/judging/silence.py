@@ -1,4 +1,4 @@
-"""Answers that say nothing which a judge could label: no call is paid for them."""
+"""Detects answers without anything to label, for which no judge is called."""
 
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.refusals import opens_with_refusal
@@ -6,12 +6,12 @@ from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of
 
 _NOT_ANSWERED = ("refusal", "content_filter", "error")  # finish reasons
-_LONGEST_WORD = 40  # characters of an answer of one word; other scripts do not part their words
+_LONGEST_WORD = 40  # characters of a one-word answer; some scripts do not separate words
 _LONGEST_REFUSAL = 60  # words
 
 
 def says_nothing(text: str, finish_reason: str) -> bool:
-    """Whether an answer is empty, a refusal, or a single word, which carries no reasoning."""
+    """Whether an answer is empty, a refusal, or a single word."""
     text = answer_of(text)
     words = words_of(text)
     if finish_reason in _NOT_ANSWERED or not words:

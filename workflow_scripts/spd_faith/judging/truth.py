@@ -1,18 +1,26 @@
-"""What is known of a pair of images, and whether it bears out what an answer asserts."""
+"""The known truth about an image pair, and whether it supports an assertion."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
-from spd_faith.language.assertions import NOTHING_SAID, Assertion, Kind, Values, colors_clash, first_said, same_name
+from spd_faith.language.assertions import (
+    NOTHING_SAID,
+    Assertion,
+    AssertionKind,
+    Values,
+    colors_clash,
+    first_said,
+    same_name,
+)
 from spd_faith.language.categories import canonical_category, meant_categories
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.words import words_of
 
-Point = tuple[float, float]  # of a box's centre, as fractions of width and height, y downwards
-Points = tuple[Point | None, Point | None]  # in the original and in the modified image; None where not known
+Point = tuple[float, float]  # centre of a box in fractions of width and height, y downwards
+Points = tuple[Point | None, Point | None]  # in the original and the modified image; None if unknown
 
-_MARGIN = 0.1  # a centre this far beyond the middle line contradicts the other side's name
+_MARGIN = 0.1  # a centre must be this far beyond the middle to contradict a side
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class TrueDifference:
         return any(same_name(name, own) for own in self.names)
 
     def contradicts(self, assertion: Assertion) -> bool:
-        """Whether a difference of this type and object is asserted with a color or place that is not this one's."""
+        """Whether an asserted difference of this type and object has another color or place."""
         return self._denies(assertion) and not (assertion.unordered and not self._denies(assertion.turned()))
 
     def _denies(self, assertion: Assertion) -> bool:
@@ -34,33 +42,33 @@ class TrueDifference:
 
     def _denies_colors(self, said: Values) -> bool:
         true = self.colors
-        if self.type.absent_from is not None:  # it has one color, whichever image it is said of
+        if self.type.absent_from is not None:  # a single color, whichever image the answer names
             said, true = (first_said(said), None), (first_said(true), None)
         return any(a and b and colors_clash(a, b) for a, b in zip(said, true, strict=True))
 
     def _denies_places(self, said: Values) -> bool:
         before, after = self.centres
-        if self.type.changes != Attribute.PLACE:  # it has one place
+        if self.type.changes != Attribute.PLACE:  # a single place
             return is_off_place(first_said(said), before or after)
         moved = (after[0] - before[0], after[1] - before[1]) if before and after else (0.0, 0.0)
         back = (-moved[0], -moved[1])
         return is_off_place(said[0], before, back) or is_off_place(said[1], after, moved)
 
 
-Known = tuple[bool | None, str | None]  # whether something is true, and the error type where it is false
+Known = tuple[bool | None, str | None]  # whether something is true (None: unknown), and the error type if false
 
 
 @dataclass(frozen=True)
-class PairTruth:
-    """The true differences of a sample, in an order of their own, and where the unchanged objects are."""
+class SampleTruth:
+    """The true differences of a sample in a fixed order, and the positions of unchanged objects."""
 
     differences: tuple[TrueDifference, ...]
     unchanged: dict[str, list[Point]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
-    """Of the descriptions and of the names of the objects."""
+    """Words of the descriptions and of the object names."""
 
     def of(self, name: str) -> list[TrueDifference]:
-        """The differences of the object that a name means: that has it, or that it may stand for where none has."""
+        """The differences of objects with this name, else of objects that the name can refer to."""
         named = [difference for difference in self.differences if difference.named(name)]
         if named or any(same_name(name, other) for other in self.unchanged):
             return named
@@ -68,27 +76,27 @@ class PairTruth:
         return [difference for difference in self.differences if any(difference.named(other) for other in meant)]
 
     def still(self, name: str) -> list[Point]:
-        """Where the unchanged objects that a name means are; none where a difference is meant rather."""
+        """The positions of unchanged objects that a name refers to; empty if it refers to a difference."""
         named = [at for other, centres in self.unchanged.items() if same_name(name, other) for at in centres]
         if named or self.of(name):
             return named
-        meant = meant_categories(name) - {"person"}  # clothes are no proof of the one who wears them
+        meant = meant_categories(name) - {"person"}  # clothes do not identify their wearer
         return [at for other, centres in self.unchanged.items() if other in meant for at in centres]
 
     def holds(self, state: Assertion) -> Known:
-        """Whether a state of one image is true (None: not known), and the error type where it is false.
+        """Whether a state is true (None: unknown), and the error type if it is false.
 
-        A state that names no image is false only where it is false of both.
+        A state that names no image is false only if it is false for both.
         """
         images = (0, 1) if state.image is None else (state.image,)
         found = [self._holds_in(state, image) for image in images]
         for wanted in (True, None):
             if any(known is wanted for known, _ in found):
-                return (None if self.lacks(state) else wanted), None
+                return (None if self.has_unknown_details(state) else wanted), None
         return found[0]
 
-    def lacks(self, said: Assertion) -> bool:
-        """Whether something is said that no description states, so that it cannot be known to be true."""
+    def has_unknown_details(self, said: Assertion) -> bool:
+        """Whether an assertion has details that no description states, so its truth is unknown."""
         names = {word for name in said.objects for word in name.split()}
         return not said.details - names <= self.words
 
@@ -117,9 +125,9 @@ def _fits(color: str | None, place: str | None, true_color: str | None, centre: 
 
 
 def is_off_place(place: str | None, centre: Point | None, moved: Point = (0.0, 0.0)) -> bool:
-    """Whether a place's name ("top right", "center") cannot be meant of a box's centre.
+    """Whether a place ("top right", "center") contradicts the centre of a box.
 
-    A name also fits an object that moved that way: "to the left" may mean the left side or leftwards.
+    A place also fits an object that moved in that direction: "to the left" may mean the left side or leftwards.
     """
     if not place or not centre:
         return False
@@ -133,10 +141,10 @@ def is_off_place(place: str | None, centre: Point | None, moved: Point = (0.0, 0
     return any(distance > _MARGIN and further >= 0 for distance, further in sides)
 
 
-def read_truth(sample: dict[str, Any]) -> PairTruth:
+def read_truth(sample: dict[str, Any]) -> SampleTruth:
     """The truth of a row of `SAMPLES`. Colors come from the descriptions, places from the boxes.
 
-    A description may state other differences too: each takes what its own says, else what another's says of it.
+    A description may also state other differences. Each difference uses its own description, else another one's.
     """
     size = sample["width"], sample["height"]
     rows = [(row, _described(row["description"])) for row in sample["differences"]]
@@ -145,7 +153,7 @@ def read_truth(sample: dict[str, Any]) -> PairTruth:
     differences = []
     for row, described in rows:
         true = _true_difference(row, size)
-        if len(described) == 1 and described[0].change == true.type:  # its own words may name the object otherwise
+        if len(described) == 1 and described[0].change == true.type:  # may use another name for the object
             true = replace(true, names=true.names | set(described[0].objects), colors=described[0].colors)
         elif own := _describing(true, described) or _describing(true, everything):
             everything.remove(own)
@@ -153,7 +161,7 @@ def read_truth(sample: dict[str, Any]) -> PairTruth:
         differences.append(_with_kept_color(true))
     unchanged = _unchanged(sample, size)
     texts = " ".join([*unchanged, *(f"{row['category']} {row['description'] or ''}" for row, _ in rows)])
-    return PairTruth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
+    return SampleTruth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
 
 
 def _true_difference(row: dict[str, Any], size: tuple[int, int]) -> TrueDifference:
@@ -163,7 +171,7 @@ def _true_difference(row: dict[str, Any], size: tuple[int, int]) -> TrueDifferen
 
 
 def _with_kept_color(true: TrueDifference) -> TrueDifference:
-    """An object that is in both images, and whose color did not change, with one color in both."""
+    """Set the same color for both images if the object is in both and its color did not change."""
     if true.type.absent_from is not None or true.type.changes == Attribute.COLOR:
         return true
     kept = first_said(true.colors)
@@ -171,7 +179,7 @@ def _with_kept_color(true: TrueDifference) -> TrueDifference:
 
 
 def _unchanged(sample: dict[str, Any], size: tuple[int, int]) -> dict[str, list[Point]]:
-    """The centres of the objects that did not change, by name."""
+    """The centres of the unchanged objects, by name."""
     unchanged: dict[str, list[Point]] = {}
     for row in sample.get("unchanged") or []:
         if centre := _centre(row["bbox"], size):
@@ -181,7 +189,7 @@ def _unchanged(sample: dict[str, Any], size: tuple[int, int]) -> dict[str, list[
 
 def _described(description: str | None) -> list[Assertion]:
     """The differences that a description states."""
-    return [assertion for assertion in read_assertions(description or "") if assertion.kind == Kind.DIFFERENCE]
+    return [assertion for assertion in read_assertions(description or "") if assertion.kind == AssertionKind.DIFFERENCE]
 
 
 def _describing(true: TrueDifference, described: list[Assertion]) -> Assertion | None:

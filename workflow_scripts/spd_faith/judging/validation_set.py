@@ -1,6 +1,6 @@
-"""The answers of `resources/judge_validation`, labelled by hand: what judges are measured by.
+"""Loads the manually labelled answers in `resources/judge_validation`, which judges are measured on.
 
-The README beside them is the guideline of the labels and describes the format.
+The README in that folder has the labelling guideline and describes the format.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ else:
 
 
 class LabelledBox(Strict):
-    """Pixels, top left corner and size; in the file a list of the four."""
+    """Top left corner and size in pixels; a list of four numbers in the file."""
 
     x: Annotated[float, Field(ge=0)]
     y: Annotated[float, Field(ge=0)]
@@ -41,7 +41,7 @@ class LabelledBox(Strict):
 
 def _named_sides(raw: Any) -> Any:
     if not isinstance(raw, list) or len(raw) != 4:
-        raise ValueError("a box is [x, y, width, height]")
+        raise ValueError("a box must be [x, y, width, height]")
     return dict(zip("xywh", raw, strict=True))
 
 
@@ -53,9 +53,9 @@ class LabelledDifference(Strict):
     category: _Words
     description: str | None = None
     bbox: _Box | None = None
-    """In the original picture."""
+    """In the original image."""
     bbox_after: _Box | None = None
-    """In the modified picture, where the object was moved."""
+    """In the modified image, if the object was moved."""
 
 
 class LabelledUnchanged(Strict):
@@ -64,7 +64,7 @@ class LabelledUnchanged(Strict):
 
 
 class LabelledTruth(Strict):
-    """What differs in a pair; `model_dump()` gives columns of `SAMPLES`."""
+    """The truth of a pair; `model_dump()` gives columns of `SAMPLES`."""
 
     width: Annotated[int, Field(gt=0)]
     height: Annotated[int, Field(gt=0)]
@@ -74,7 +74,7 @@ class LabelledTruth(Strict):
 
 class ReasoningClaim(Strict):
     quote: _Words
-    """Words of the answer, found after those of the claim before."""
+    """Words of the answer, after those of the previous claim."""
     label: _ReasoningLabel
     error_type: _ErrorType | None = None
     severity: _Severity | None = None
@@ -98,13 +98,13 @@ class _Item(Strict):
     manner: _Words
     truth: LabelledTruth
     why: _Words
-    """The reason of the labels where it is not obvious."""
+    """The reason for the labels, if it is not obvious."""
     arguable: _Words | None = None
-    """The other reading, where two careful readers could differ."""
+    """The other reading, if two careful readers could disagree."""
 
 
 class ReasoningItem(_Item):
-    """An answer to the question for the differences."""
+    """An answer to the question about the differences."""
 
     metric: Literal["drf"]
     answer: str
@@ -125,7 +125,7 @@ _ITEM_TYPES: dict[str, type[Item]] = {"drf": ReasoningItem, "cr": ConsistencyIte
 
 
 def load_validation_set(path: Path) -> list[Item]:
-    """The items in the order of the file. Raises `UserError` with every error, each naming its item."""
+    """Load the items in file order. Raises `UserError` with all errors, each naming its item."""
     raws = read_mapping(path).get("items", NOTHING)
     if not isinstance(raws, list):
         raise_errors([error_at(f"{path}: items", "not a list", raws, "items")])
@@ -145,7 +145,7 @@ def load_validation_set(path: Path) -> list[Item]:
             errors += [explain(str(path), (name,), kind, details) for details in error.errors()]
             continue
         if item.id in {other.id for other in items}:
-            errors.append(error_at(place, "the id stands more than once", item.id, "an id of its own"))
+            errors.append(error_at(place, "the id is used more than once", item.id, "a unique id"))
         errors += _reasoning_errors(place, item) if isinstance(item, ReasoningItem) else _quote_errors(place, item)
         items.append(item)
     raise_errors(errors)
@@ -158,15 +158,15 @@ def _reasoning_errors(place: str, item: ReasoningItem) -> Iterator[str]:
         here = f"{place}.claims.{number}"
         start = item.answer.find(claim.quote, end)
         if start < 0:
-            allowed = "words of the answer, after those of the claim before"
+            allowed = "words of the answer, after those of the previous claim"
             yield error_at(f"{here}.quote", "not found", claim.quote, allowed)
         end = max(end, start + len(claim.quote))
         severity = SEVERITY[claim.error_type] if claim.error_type else None
         if (claim.label == "unfaithful") != (claim.error_type is not None):
-            allowed = "one, if label is unfaithful"
+            allowed = "an error type if and only if the label is unfaithful"
             yield error_at(f"{here}.error_type", "does not fit the label", claim.error_type, allowed)
         elif claim.severity != severity:
-            expected = [severity] if severity else "none without an error type"
+            expected = [severity] if severity else "no severity without an error type"
             yield error_at(f"{here}.severity", "does not fit the error type", claim.severity, expected)
 
 
@@ -184,9 +184,9 @@ def _quote_errors(place: str, item: ConsistencyItem) -> Iterator[str]:
 
 
 def halves(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
-    """Items to tune by and items to report on: of each metric, in the order of the sha256 of their ids, half and half.
+    """(tuning half, report half): the items of each metric, split in the order of the sha256 of their ids.
 
-    Of an odd number, the greater part is to report on.
+    With an odd number of items, the report half gets the extra one.
     """
     ordered = sorted(items, key=lambda item: sha256(item.id))
     tuning: list[Item] = []

@@ -1,1 +1,1 @@
-"""One reader of English prose: from text to what it asserts."""
+"""Reads English prose: turns a text into assertions."""

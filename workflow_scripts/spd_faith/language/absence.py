@@ -1,4 +1,4 @@
-"""Objects said to be in one image only: "there is no clock", "not in the second", "missing from the first"."""
+"""Finds statements that an object is in only one image: "there is no clock", "missing from the first"."""
 
 from collections.abc import Iterator
 
@@ -30,13 +30,13 @@ _REMOVED, _ADDED = "strong remove", "strong added"
 
 
 def absence_hits(words: Words, images: list[Hit]) -> list[Hit]:
-    """Removals and additions that a clause reports by where an object is not, or is only."""
+    """Removals and additions that a clause expresses by saying where an object is absent, or where alone it is."""
     denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, images))]
     return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, images))]
 
 
 def _by_adverb(words: Words, k: int, images: list[Hit]) -> Iterator[Hit]:
-    """What "no longer" and "only" report, where they stand at word k."""
+    """The change that "no longer" or "only" at word k expresses."""
     if words[k].text == "longer" and _denies_presence(words, k):
         yield Hit(k - 1, k + 1, _REMOVED)
     if words[k].text != "only":
@@ -50,7 +50,7 @@ def _by_adverb(words: Words, k: int, images: list[Hit]) -> Iterator[Hit]:
 
 
 def _denies_presence(words: Words, k: int) -> bool:
-    """Whether "longer" at word k ends a "no longer" that is not about a color or another noun."""
+    """Whether word k ends a "no longer" that is not followed by a color or a noun."""
     after = words[k + 1].text if k + 1 < len(words) else ""
     return k > 0 and words[k - 1].text == "no" and after not in COLOR_WORDS and after not in DETERMINERS
 
@@ -64,7 +64,7 @@ def _image_after(images: list[Hit], k: int) -> Hit | None:
 
 
 def _denied_presence(words: Words, k: int, images: list[Hit]) -> Hit | None:
-    """Absence reported by the negation at word k: "not in the second picture", "there is no clock"."""
+    """The absence that the negation at word k expresses: "not in the second picture", "there is no clock"."""
     near = _image_after(images, k)
     if near and _LEXICON.before_image.issuperset(word.text for word in words[k + 1 : near.first]):
         if near.value == "second":
@@ -79,7 +79,7 @@ def _denied_presence(words: Words, k: int, images: list[Hit]) -> Hit | None:
 
 
 def _denied_object(words: Words, k: int) -> int | None:
-    """Where the object of a "no" at word k ends, unless a change of it is denied: "no clock was removed"."""
+    """Where the object of the "no" at word k ends; None if its change is denied: "no clock was removed"."""
     last = next((hit.last for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
     is_change = last is not None and not CHANGE_WORDS.isdisjoint(word.text for word in words[last:])
     return None if is_change else last
@@ -90,28 +90,28 @@ def _names_second(images: list[Hit]) -> bool:
 
 
 def _may_deny_object(words: Words, k: int, images: list[Hit]) -> bool:
-    """Whether a "no" at word k stands where it can deny that an object is there."""
+    """Whether the "no" at word k can deny that an object is present."""
     if words[k].text != "no" or not k or words[k - 1].text in _LEXICON.before_no:
         return True
     return any(hit.last == k for hit in images)  # "picture B: no bear"
 
 
 def _asserts_more(words: Words, last: int) -> bool:
-    """Whether something else is denied of the object that ends before word `last` than that it is visible."""
+    """Whether more than visibility is denied of the object that ends before word `last`."""
     near = {word.text for word in words[last : last + _NEAR]}
     return not near.isdisjoint(VERBS) and near.isdisjoint(_LEXICON.visible)
 
 
 def flip_absence(words: Words, hit: Hit, images: list[Hit]) -> Hit:
-    """A removal as it stands, or as an addition: what is missing from the first image was added to the second."""
+    """Turn a removal into an addition if the object is missing from the first image."""
     if hit.value != _REMOVED or words[hit.first].text not in _LEXICON.states:
         return hit
-    lacking = _lacking_image(words, hit, images)
-    return Hit(hit.first, hit.last, _ADDED) if lacking and lacking.value == "first" else hit
+    missing_from = _image_without(words, hit, images)
+    return Hit(hit.first, hit.last, _ADDED) if missing_from and missing_from.value == "first" else hit
 
 
-def _lacking_image(words: Words, hit: Hit, images: list[Hit]) -> Hit | None:
-    """The image that is said to lack something: the one after the words at `hit`, else the last before them."""
+def _image_without(words: Words, hit: Hit, images: list[Hit]) -> Hit | None:
+    """The image that the object is missing from: the one named after `hit`, else the last one before it."""
     after = next((one for one in images if hit.first < one.last and one.first <= hit.last + _NEAR), None)
     if after and _PART_OPENERS.isdisjoint(word.text for word in words[hit.last : after.first]):
         return after
@@ -125,6 +125,6 @@ def _lacking_image(words: Words, hit: Hit, images: list[Hit]) -> Hit | None:
 
 
 def _follows_object(words: Words, image: Hit, part: int) -> bool:
-    """Whether an object stands right before the image that it is said to be in."""
+    """Whether an object comes right before the image that contains it."""
     objects = object_hits(words)
     return any(part <= hit.first and hit.last <= image.first <= hit.last + 2 for hit in objects)

@@ -1,4 +1,4 @@
-"""The changes that one clause asserts of its objects, by words of change or by what it sets against what."""
+"""Finds the changes that a clause asserts of its objects, through change words or through a contrast."""
 
 import re
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ _NOT = rf"(?:\b{any_of(_WORDS.negations)}|{any_of(_WORDS.not_endings)})"
 _NOW_WORD = rf"\b{any_of(_WORDS.now)}"
 
 _VAGUE = re.compile(any_of(_WORDS.vague_stems), re.I)
-_DIFFERENT_WHAT = re.compile(  # "a different time", "another pattern": more than that something differs
+_DIFFERENT_WHAT = re.compile(  # "a different time", "another pattern": says what differs
     rf"\b{any_of(_WORDS.different)} (?!{any_of(_WORDS.vague_respects)}|{any_of(_WORDS.different_fillers)}\b)"
     r"[a-z]{3,}",
     re.I,
@@ -100,7 +100,7 @@ _NO_MORE = re.compile(rf"{_NOT}\b.{{1,40}}\b{any_of(_WORDS.anymore)}\b", re.I)
 _HAS_NEW = re.compile(rf"\b{any_of(_WORDS.having)} (?:{any_of(_WORDS.articles)} )?{any_of(_WORDS.new)}\b", re.I)
 _IS_DIFFERENCE = re.compile(rf"\b{any_of(DIFFERENCE_NOUNS)} {any_of(_WORDS.is_difference)}", re.I)
 _BUT = re.compile(rf"\b{any_of(_WORDS.but)}\b", re.I)
-_LEFT_PLACE = re.compile(  # gone from there, and perhaps only moved
+_LEFT_PLACE = re.compile(  # may have moved rather than disappeared
     rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?{any_of(_WORDS.spot_relations)}"
     rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(FRAMES)})",
     re.I,
@@ -149,25 +149,25 @@ _LOSES = re.compile(
 
 
 def is_vague(change: Mention) -> bool:
-    """Whether a word of change names no type: "different", "changed"."""
+    """Whether a change word names no type: "different", "changed"."""
     return change.value == "unknown" and bool(_VAGUE.search(change.text))
 
 
-def lacks(text: str) -> bool:
-    """Whether a clause closes by denying an image what was spoken of: "the second does not", "there is none"."""
+def ends_in_denial(text: str) -> bool:
+    """Whether a clause ends by denying the object mentioned before: "the second does not", "there is none"."""
     return bool(_LACKS.search(text))
 
 
 def lost_objects(text: str, objects: Sequence[Mention]) -> list[Mention]:
-    """The objects that someone, or an image, has no longer: "she lost her bag", "I cannot find the kite"."""
+    """The objects that a person or an image no longer has: "she lost her bag", "I cannot find the kite"."""
     loses = _LOSES.search(text)
     return [mention for mention in objects if mention.start >= loses.end()] if loses else []
 
 
 def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> list[Change | None]:
-    """The changes that a clause asserts of the objects of `draft`; `[None]` for one that it does not name.
+    """The changes that a clause asserts of the objects of `draft`; `[None]` for a change of unknown type.
 
-    `draft` has the objects of the clause and their colors and places; `are_lost`: they are `lost_objects`.
+    `draft` has the objects of the clause with their colors and places; `are_lost` marks them as `lost_objects`.
     """
     if clause.changes:
         return [] if _is_condition(clause) else _changes_in_words(clause, draft)
@@ -182,12 +182,12 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
 
 
 def _is_condition(clause: ReadClause) -> bool:
-    """Whether the words of change say how something is in one image: "the mirror is cracked in the second image"."""
+    """Whether the change words only describe one image: "the mirror is cracked in the second image"."""
     return clause.image is not None and all(_IS_SO.search(mention.text) for mention in clause.changes)
 
 
 def _denied_image(clause: ReadClause) -> Change | None:
-    """What it amounts to that the image last named is denied what was spoken of: "the second does not"."""
+    """The change if the last named image is said not to have the object: "the second does not"."""
     lack = _LACKS.search(clause.text)
     named = [image.value for image in clause.images if lack and image.end <= lack.start()]
     if not named or named[-1] == "both":
@@ -210,7 +210,7 @@ def _changes_in_words(clause: ReadClause, draft: Assertion) -> list[Change | Non
 
 
 def _set_against(clause: ReadClause, draft: Assertion) -> Change | None:
-    """The type that two colors or places in contrast amount to, or one that is there now."""
+    """The change implied by two contrasting colors or places, or by a new one."""
     if draft.colors[0] and _NO_MORE.search(clause.text):
         return DifferenceType.COLOR
     for change in DifferenceType:
@@ -229,7 +229,7 @@ def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) 
 
 
 def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
-    """The type of a change that no word and no contrast of colors or sides names."""
+    """The change of a clause without a change word and without a contrast of colors or places."""
     text, is_colored = clause.text, any(draft.colors)
     if _FEWER.search(text) or (_NO_MORE.search(text) and not is_colored):
         return DifferenceType.REMOVE
@@ -243,7 +243,7 @@ def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
 
 
 def _implied_by_now(clause: ReadClause) -> Change | None:
-    """The change of an object that is somewhere, or in some way, now: "on the other side", "in another dress"."""
+    """The change implied by how the object is now: "on the other side", "in another dress"."""
     text = clause.text
     is_now = bool(_NOW.search(text))
     if _ON_OTHER_SIDE.search(text) or (is_now and find_spots(text)):
@@ -255,13 +255,13 @@ def _implied_by_now(clause: ReadClause) -> Change | None:
 
 
 def _is_contrast(clause: ReadClause) -> bool:
-    """Whether one object is said to be in another way in each image: "cloudy in the first, but clear in the second"."""
+    """Whether one object is described differently in each image: "cloudy in the first, but clear in the second"."""
     one_object = len({mention.value for mention in clause.objects}) == 1
     return clause.sets_images_apart and one_object and not clause.places and bool(_BUT.search(clause.text))
 
 
 def _counted(clause: ReadClause) -> Change | None:
-    """Whether fewer of an object are counted in the second image, or more: "three chairs … and only two in …"."""
+    """The change implied by two counts of an object: "three chairs … and only two in …"."""
     if not _FROM_TO.search(clause.text) and not clause.sets_images_apart:
         return None
     counts = [

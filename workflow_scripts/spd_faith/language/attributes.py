@@ -1,4 +1,4 @@
-"""Which of the colors and places of a clause belong to which image."""
+"""Assigns the colors and places of a clause to the images."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _OF = re.compile(
     rf"(?:{any_of(_WORDS.pronouns)}\b|{any_of(_WORDS.of_openers)}\s)(?!{any_of(FRAMES)})",
     re.I,
 )
-_REACH = 48  # characters before a value that can say which image it belongs to
+_REACH = 48  # characters before a value that can indicate its image
 
 _LINK = rf"\s(?:{any_of(_WORDS.links)}\s){{0,3}}$"
 _LEAVES = re.compile(rf"(?:\b{any_of(_WORDS.leaving)}|{any_of(_WORDS.not_endings)}){_LINK}", re.I)
@@ -47,12 +47,12 @@ _TO_ANOTHER = re.compile(rf"\s?(?:{any_of(_WORDS.to)}|->|→|=>)\s", re.I)
 
 
 def is_relative(text: str, place: Mention) -> bool:
-    """Whether a place is given by another object: "left of the chair"."""
+    """Whether a place is relative to another object: "left of the chair"."""
     return bool(_OF.match(text, place.end))
 
 
 class _Sign(NamedTuple):
-    """What says which image a value belongs to; the strongest sign sorts first."""
+    """Evidence for the image of a value; the strongest sorts first."""
 
     weakness: int
     distance: int  # characters
@@ -60,7 +60,7 @@ class _Sign(NamedTuple):
 
 
 def by_image(text: str, values: Sequence[Mention], images: Sequence[Mention], subjects: Sequence[Mention]) -> Values:
-    """Which value belongs to which image: by the words before it, the image beside it, tense, order."""
+    """The value of each image, judged by the words before it, the nearest image, tense and order."""
     named = [image for image in images if image.value != "both"]
     ranked = sorted((_sign(text, value, values, named, subjects), k) for k, value in enumerate(values))
     sides: list[str | None] = [None, None]
@@ -83,7 +83,7 @@ def _sign(
 
 
 def _window(value: Mention) -> tuple[int, int]:
-    """Where the words stand that may lead to a value."""
+    """Where the words before a value are searched."""
     return max(value.start - _REACH, 0), value.start
 
 
@@ -98,7 +98,7 @@ def _sign_of_words(text: str, value: Mention) -> _Sign | None:
 
 
 def _sign_of_image(value: Mention, values: Sequence[Mention], named: Sequence[Mention]) -> _Sign | None:
-    """By the image named after it ("red in the first, blue in the second"), or before it ("in the first it is red")."""
+    """The image named after the value ("red in the first, blue in the second") or before it ("in the first …")."""
     if not named:
         return None
     earlier = [image for image in named if image.start < value.start]
@@ -119,6 +119,6 @@ def _sign_of_order(value: Mention, values: Sequence[Mention], subjects: Sequence
 
 
 def one_image(mentions: Sequence[Mention]) -> int | None:
-    """The image, 0 or 1, where the mentions are of one and the same."""
+    """The image (0 or 1) if all mentions are of the same one."""
     values = {mention.value for mention in mentions}
     return ("first", "second").index(values.pop()) if len(values) == 1 and "both" not in values else None

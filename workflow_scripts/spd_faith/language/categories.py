@@ -1,4 +1,4 @@
-"""Objects known by name: the COCO categories with their aliases and plurals, and other things that answers name."""
+"""Known object names: the COCO categories with aliases and plurals, and other objects that answers mention."""
 
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ class _Names(LexiconFile):
 _NAMES = load_lexicon("objects", _Names)
 
 CATEGORIES: tuple[str, ...] = tuple(_NAMES.categories)
-"""The 80 category names of COCO."""
+"""The 80 COCO category names."""
 
 _PARTS = frozenset(with_plurals(_NAMES.parts)) - VERBS  # "the cow stands"
 _CATEGORY_NAMES = [(form, name) for name in CATEGORIES for form in with_plurals([name])] + [
@@ -40,7 +40,7 @@ _MEANT = {
 
 @lru_cache(maxsize=4096)
 def canonical_category(name: str) -> str | None:
-    """The COCO category that a name stands for, by alias, plural, article and modifier; None where there is none."""
+    """The COCO category of a name, whatever its alias, plural, article or modifiers; None if it has none."""
     words = [word.text for word in words_of(name)]
     while len(words) > 2 and words[1] == "of" and words[0] in GROUPS:
         words = words[2:]
@@ -53,7 +53,7 @@ def canonical_category(name: str) -> str | None:
 
 
 def _category_of_tail(words: list[str]) -> str | None:
-    """The category of the longest known name that a noun phrase ends in."""
+    """The category of the longest known name at the end of a noun phrase."""
     for first in range(len(words)):
         tail = words[first:]
         if _OBJECT_PHRASES.get(tail):
@@ -63,11 +63,11 @@ def _category_of_tail(words: list[str]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def meant_categories(name: str) -> frozenset[str]:
-    """The categories that a name may mean without being one: those of a kind ("animal"), those with such a part."""
+    """The categories that a more general name ("animal") or the name of a part can refer to."""
     words = [word.text for word in words_of(name)]
     for first in range(len(words)):
         if meant := _MEANT.get(" ".join(words[first:])):
-            whole = canonical_category(" ".join(words[:first]))  # "car door": of no other
+            whole = canonical_category(" ".join(words[:first]))  # "car door": only of the car
             return meant & {whole} if whole else meant
     return frozenset()
 
@@ -78,13 +78,13 @@ def is_part(word: str) -> bool:
 
 
 def object_hits(words: Words) -> list[Hit]:
-    """Objects known by name: heads of compounds only, no owners, "orange" only where it is the fruit."""
+    """Known objects: only heads of compounds, no owners, "orange" only as the fruit."""
     found = _OBJECT_PHRASES.scan(words)
     return [_with_part(words, hit) for hit, following in with_following(found) if _is_head(words, hit, following)]
 
 
 def _is_head(words: Words, hit: Hit, following: Hit | None) -> bool:
-    """Whether an object is what a noun phrase is about, given the object that is named next."""
+    """Whether an object is the head of its noun phrase, given the object named next."""
     if hit.value == FRUIT.word and words[hit.first].text == FRUIT.word and not is_fruit(words, hit.first):
         return False
     after = joined_after(words, hit.last)
@@ -96,7 +96,7 @@ def _is_head(words: Words, hit: Hit, following: Hit | None) -> bool:
 
 
 def _with_part(words: Words, hit: Hit) -> Hit:
-    """A part of an object in its place: "car door"."""
+    """The object together with its part, if one follows: "car door"."""
     after = joined_after(words, hit.last)
     if after in _PARTS and words[hit.last - 1].text not in _PARTS:
         return Hit(hit.first, hit.last + 1, f"{hit.value} {after}")
@@ -104,7 +104,7 @@ def _with_part(words: Words, hit: Hit) -> Hit:
 
 
 def is_fruit(words: Words, k: int) -> bool:
-    """Whether "orange" at word k is the fruit: it heads "the orange", "an orange", and no noun follows."""
+    """Whether "orange" at word k is the fruit: "the orange", "an orange", with no noun after it."""
     before, after = word_before(words, k), joined_after(words, k + 1)
     if before not in FRUIT.after:
         return False

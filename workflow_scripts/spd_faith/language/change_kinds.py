@@ -1,4 +1,4 @@
-"""The changes that an answer can assert: the types of difference, and changes that no pair has as its type."""
+"""The changes that an answer can assert: the benchmark's types of difference and others."""
 
 from enum import StrEnum
 from typing import Self
@@ -7,7 +7,7 @@ from spd_faith.core.difference_types import Attribute, DifferenceType
 
 
 class FurtherChange(StrEnum):
-    """A change that is no type of difference; `changes` and `absent_from` as for `DifferenceType`."""
+    """A change outside the benchmark's types; `changes` and `absent_from` as for `DifferenceType`."""
 
     changes: Attribute | None
     absent_from: int | None
@@ -20,7 +20,7 @@ class FurtherChange(StrEnum):
         return member
 
     ADDED = "added", 0
-    OTHER = "other"  # named, but none of the others
+    OTHER = "other"  # any other named change
 
 
 Change = DifferenceType | FurtherChange
@@ -28,10 +28,10 @@ CHANGES: tuple[Change, ...] = (*DifferenceType, *FurtherChange)
 
 
 def change_named(name: str) -> Change | None:
-    """The change of this name; None for a word that names none in particular ("unknown")."""
+    """The change with this name; None if there is none ("unknown")."""
     return next((change for change in CHANGES if change == name), None)
 
 
 def absence_from(image: int) -> Change:
-    """The change of an object that is not in this image: 0 or 1."""
+    """The change of an object that is absent from this image (0 or 1)."""
     return next(change for change in CHANGES if change.absent_from == image)

@@ -1,4 +1,4 @@
-"""The words that name a type of change, and the type that a label stands for."""
+"""Words that name a type of change, and the type that a label denotes."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -24,7 +24,7 @@ class _Changes(LexiconFile):
 _LEXICON = load_lexicon("changes", _Changes)
 
 COMPARATIVES = _LEXICON.comparatives
-"""Adjectives that compare: "is bigger", but "the bigger dog" reports no change."""
+"""Comparative adjectives: "is bigger" reports a change, "the bigger dog" does not."""
 
 
 def _phrases() -> Iterator[tuple[str, str]]:
@@ -37,7 +37,7 @@ def _phrases() -> Iterator[tuple[str, str]]:
 
 
 TYPE_PHRASES = Phrases(_phrases())
-"""Each phrase with its strength and type, such as "strong color" or "generic unknown"."""
+"""Each phrase with its strength and type, e.g. "strong color" or "generic unknown"."""
 
 CHANGE_WORDS = (
     frozenset(
@@ -45,14 +45,14 @@ CHANGE_WORDS = (
     )
     - _LEXICON.common
 )
-"""Single words that report a change by themselves; those with other common uses are left out."""
+"""Single words that report a change by themselves, except those with other common uses."""
 
 _VAGUE_STEMS = _LEXICON.vague_stems
 
 
 @lru_cache(maxsize=4096)
 def normalise_type(raw: str) -> DifferenceType | None:
-    """The type that a label stands for ("Colour change", "moved", "object_removal"); None for another, or for two."""
+    """The type that a label denotes ("Colour change", "moved", "object_removal"); None if unknown or ambiguous."""
     words = words_of(raw)
     if not TYPE_PHRASES.get(word.text for word in words) and any(negates(words, k) for k in range(len(words))):
         return None
@@ -64,5 +64,5 @@ def normalise_type(raw: str) -> DifferenceType | None:
 
 
 def is_vague(words: Words, hit: Hit) -> bool:
-    """Words that also report a change of color: "the color has shifted", "switched from red to blue", "turned into"."""
+    """Whether the word can also report a change of color: "the color has shifted", "switched from red to blue"."""
     return words[hit.first].text.startswith(_VAGUE_STEMS)

@@ -1,4 +1,4 @@
-"""The types of change that a clause asserts, and those that it denies."""
+"""Finds the types of change that a clause asserts and those that it denies."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -95,10 +95,9 @@ _LEFT_IT = re.compile(  # "the bear left the river", not "to the left the car �
 
 
 def find_types(text: str | Text) -> list[Mention]:
-    """Changes that a clause asserts; `value` is color, remove, position, added or unknown ("replaced", "resized").
+    """The changes that a clause asserts; `value` is color, remove, position, added or unknown ("replaced", "resized").
 
-    What is denied asserts no difference ("the car has not moved", "no object was removed") and is left out; so is an
-    attribute that is said to be the same.
+    Leaves out denied changes ("the car has not moved", "no object was removed") and attributes that stay the same.
     """
     text = as_text(text)
     return mentions_of(text, type_hits(text)[0])
@@ -106,7 +105,7 @@ def find_types(text: str | Text) -> list[Mention]:
 
 @lru_cache(maxsize=32)
 def type_hits(text: Text) -> tuple[list[Hit], list[Hit]]:
-    """(types asserted, types denied) of a clause; the values of the asserted are bare types."""
+    """(asserted, denied) types of a clause; the asserted ones have bare types as values."""
     words = text.words
     images = image_hits(words)
     implied = _implied_hits(text, images)
@@ -132,7 +131,7 @@ def _within(hits: Iterable[Hit]) -> set[int]:
 
 
 def _stated_hits(words: Words, images: list[Hit], implied: list[Hit]) -> Iterator[Hit]:
-    """The words of change of a clause, but for those that name an image or report no change where they stand."""
+    """The change words of a clause, except those that name an image or report no change in this context."""
     in_image, in_implied = _within(images), _within(implied)
     for hit in TYPE_PHRASES.scan(words):
         is_implied = hit.value == "strong remove" and hit.first in in_implied
@@ -141,7 +140,7 @@ def _stated_hits(words: Words, images: list[Hit], implied: list[Hit]) -> Iterato
 
 
 def _gone_as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
-    """What is "gone from the left to the right" as moved, and what is "gone from red to blue" as neither."""
+    """Read "gone from the left to the right" as moved; in "gone from red to blue", ignore "gone"."""
     if not _GONE_TO.search(text.text):
         return hits
     gone = [hit for hit in hits if text.words[hit.first].text in _LEXICON.gone.verbs]
@@ -151,7 +150,7 @@ def _gone_as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
 
 
 def _put_as_moves(words: Words, hits: list[Hit]) -> list[Hit]:
-    """What is "removed from the shelf and placed on the table" as moved."""
+    """Read "removed from the shelf and placed on the table" as moved."""
     put = max((k for k, word in enumerate(words) if word.text in _LEXICON.put), default=-1)
     return [
         hit._replace(value="strong position") if hit.value == "strong remove" and hit.first < put else hit
@@ -160,7 +159,7 @@ def _put_as_moves(words: Words, hits: list[Hit]) -> list[Hit]:
 
 
 def _without_vague(words: Words, hits: list[Hit]) -> list[Hit]:
-    """Without words such as "shifted" and "swapped" where a color or a place is said to change."""
+    """Drop words such as "shifted" and "swapped" if a color or a place changes."""
     if any(_kind(hit) == "color" for hit in hits):
         hits = [hit for hit in hits if hit.value == "strong color" or not is_vague(words, hit)]
     if any(hit.value == "weak position" for hit in hits):  # "their positions are swapped"
@@ -169,7 +168,7 @@ def _without_vague(words: Words, hits: list[Hit]) -> list[Hit]:
 
 
 def _strongest(words: Words, hits: list[Hit]) -> list[Hit]:
-    """The strong words, the weak ones that a word of change accompanies or no strong one goes before, else all."""
+    """The strong words, and the weak ones beside a change word or without a strong one; if there are none, all."""
     strong = [hit for hit in hits if _strength(hit) == "strong"]
     kept = [hit for hit in hits if hit in strong or (_strength(hit) == "weak" and _counts_beside(words, hit, strong))]
     compared = next((k for k, word in enumerate(words) if word.text in _LEXICON.comparing), len(words))
@@ -177,7 +176,7 @@ def _strongest(words: Words, hits: list[Hit]) -> list[Hit]:
 
 
 def _implied_hits(text: Text, images: list[Hit]) -> list[Hit]:
-    """Types that no single word names: "from red to blue", "there is no clock", "in the first, but not the second"."""
+    """Types that no single word expresses: "from red to blue", "there is no clock", "in the first, but not …"."""
     words = text.words
     colors = color_hits(words)
     in_both = {"first", "second"} <= {hit.value for hit in images}
@@ -195,7 +194,7 @@ def _implied_recoloring(text: Text, colors: list[Hit], in_both: bool) -> list[Hi
 
 
 def _implied_moves(words: Words) -> list[Hit]:
-    """ "is now on the left" """
+    """Moves such as "is now on the left"."""
     now = [k for k, word in enumerate(words) if word.text in _LEXICON.now]
     place = next(iter(place_hits(words)), None) if now else None
     if not place:
@@ -204,7 +203,7 @@ def _implied_moves(words: Words) -> list[Hit]:
 
 
 def _implied_removals(text: Text) -> Iterator[Hit]:
-    """ "neither the cup nor the clock is found", "the bear left the river" """
+    """Removals such as "neither the cup nor the clock is found", "the bear left the river"."""
     if neither := _NEITHER.search(text.text):
         k = words_within(text.words, 0, neither.start("seen")).stop
         yield Hit(k, k + 1, "strong remove")
@@ -214,7 +213,7 @@ def _implied_removals(text: Text) -> Iterator[Hit]:
 
 
 def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
-    """Whether a word of change reports one where it stands: not in "appears to be", "the new position"."""
+    """Whether a change word reports a change in its context: not in "appears to be", "the new position"."""
     text, before, after = words[hit.last - 1].text, word_before(words, hit.first), word_after(words, hit.last)
     if text in _LEXICON.appearing and hit.value == "strong added":
         is_of_second = all(image.value == "second" for image in images)
@@ -245,7 +244,7 @@ def _denied(words: Words, hit: Hit) -> bool:
 
 
 def _alike_after(words: Words, last: int, reach: int = 7) -> bool:
-    """Whether an attribute is then said to be the same: "the color … is unchanged", "… did not change"."""
+    """Whether the words after an attribute say that it stays the same: "the color … is unchanged"."""
     for k in range(last, min(last + reach, len(words))):
         text = words[k].text
         if words[k].tie == BROKEN or text in _CONTRASTING:
@@ -264,10 +263,10 @@ def _counts_beside(words: Words, weak: Hit, strong: list[Hit]) -> bool:
 
 
 def _changes_beside(words: Words, hit: Hit) -> bool:
-    """Whether an attribute is said to change beside a strong word: "the car's color and the missing dog"."""
+    """Whether an attribute changes in addition to a strong word: "the car's color and the missing dog"."""
     ends = word_after(words, hit.last) in {"", "and"}
     if ends and hit.first and (words[hit.first - 1].text == CLITIC or words[hit.first].tie == BROKEN):
-        return True  # so does "the car (color) and the dog (missing)"
+        return True  # also "the car (color) and the dog (missing)"
     if hit.value == "weak color" and hit.last < len(words) and words[hit.last].text == "of":
         return True
     return _is_changing_near(words, hit)

@@ -1,11 +1,11 @@
-"""What one clause asserts, in the context of those before it."""
+"""Reads the assertions of one clause in the context of the clauses before it."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.language.asserted_changes import asserted_changes, lost_objects
-from spd_faith.language.assertions import NOTHING_SAID, Assertion, Kind
+from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
 from spd_faith.language.attributes import by_image
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
@@ -84,10 +84,10 @@ _IS_NOT = re.compile(
 
 
 def parts_of(text: str) -> list[tuple[int, str]]:
-    """A clause without its yes or no, cut where it goes from one kind of assertion to another: starts and texts.
+    """(start, text) of the parts of a clause, without a leading yes or no.
 
-    Cut are a difference and a sameness ("moved, but its color is the same"), and what is there and what is not ("a car
-    and a bench, but no dog").
+    A clause is split between a difference and a sameness ("moved, but its color is the same"), and between what is
+    present and what is absent ("a car and a bench, but no dog").
     """
     if answered := _YES_NO.match(text):
         return [(answered.end() + start, part) for start, part in parts_of(text[answered.end() :])]
@@ -97,7 +97,7 @@ def parts_of(text: str) -> list[tuple[int, str]]:
 
 
 def _before_absence(clause: ReadClause) -> re.Match[str] | None:
-    """The joint between what is there and what is not."""
+    """The conjunction between what is present and what is absent."""
     but_no = _BUT_NO.search(clause.text)
     if not but_no or clause.changes[1:] or not clause.objects:
         return None
@@ -114,17 +114,17 @@ def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:
 
 
 def is_exception(text: str) -> bool:
-    """Whether a clause makes an exception: "except the car"."""
+    """Whether a clause states an exception: "except the car"."""
     return bool(_EXCEPT.search(text))
 
 
 def opens_exception(text: str) -> bool:
-    """Whether a clause opens with the words that make an exception."""
+    """Whether a clause starts with an exception."""
     return bool(_EXCEPT.match(text))
 
 
 def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
-    """What a part of a clause asserts, and the context of what follows it. Spans are not set."""
+    """The assertions of a part of a clause, and the context of the next part. Spans are not set."""
     clause = read_clause(text)
     exception = _EXCEPT.search(text)
     mentions = _excepted(clause, exception) if exception else clause.objects
@@ -135,7 +135,7 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
         context = context._replace(image=clause.image)
     draft = Assertion(
         text,
-        Kind.DIFFERENCE,
+        AssertionKind.DIFFERENCE,
         subjects.names,
         colors=by_image(text, clause.colors, clause.images, subjects.mentions),
         places=by_image(text, clause.places, clause.images, ()),
@@ -150,7 +150,7 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
 
 
 def _excepted(clause: ReadClause, exception: re.Match[str]) -> Sequence[Mention]:
-    """The objects of an exception, up to its comma where it opens ("apart from the car, nothing changed")."""
+    """The objects of an exception; a leading one ends at its comma ("apart from the car, nothing changed")."""
     after = [mention for mention in clause.objects if mention.start > exception.end()]
     comma = clause.text.find(",", exception.end()) if exception.start() == 0 else -1
     return [mention for mention in after if comma < 0 or mention.start < comma] or after or clause.objects
@@ -159,7 +159,7 @@ def _excepted(clause: ReadClause, exception: re.Match[str]) -> Sequence[Mention]
 def _assertions(
     clause: ReadClause, draft: Assertion, changes: Sequence[Change | None], context: Context
 ) -> list[Assertion]:
-    """What a clause asserts of the objects of `draft`; `changes` are those that it asserts."""
+    """The assertions of a clause about the objects of `draft`, given the changes that it asserts."""
     if changes:
         return _differences(clause, draft, changes)
     if draft.objects and (likewise := _likewise(clause, draft, context)):
@@ -170,8 +170,8 @@ def _assertions(
 
 
 def _likewise(clause: ReadClause, draft: Assertion, context: Context) -> list[Assertion]:
-    """What a clause asserts by "so was the tv", "the bed too", "the giraffe did not"."""
-    earlier = [one for one in context.asserted if one.kind != Kind.STATE]
+    """The assertions of "so was the tv", "the bed too", "the giraffe did not"."""
+    earlier = [one for one in context.asserted if one.kind != AssertionKind.STATE]
     if earlier and not clause.same and _is_too(clause):
         different = {one.change: one for one in earlier}.values()
         return [
@@ -185,16 +185,16 @@ def _likewise(clause: ReadClause, draft: Assertion, context: Context) -> list[As
 
 
 def _is_too(clause: ReadClause) -> bool:
-    """Whether a clause says that the same is so of other objects."""
+    """Whether a clause says that the same applies to other objects."""
     if _SO_WAS.match(clause.text):
         return True
     return len(clause.words) <= SHORT and bool(_TOO.search(clause.text))
 
 
 def _opposite(draft: Assertion, earlier: Assertion, clause: ReadClause) -> Assertion | None:
-    """`draft` as the opposite of what was asserted before, of other objects."""
-    if earlier.kind == Kind.DIFFERENCE:  # "the zebra moved, the giraffe did not"
-        return replace(draft, kind=Kind.SAMENESS, change=earlier.change)
+    """`draft` as the opposite of what was asserted of other objects before."""
+    if earlier.kind == AssertionKind.DIFFERENCE:  # "the zebra moved, the giraffe did not"
+        return replace(draft, kind=AssertionKind.SAMENESS, change=earlier.change)
     return None if clause.same else draft  # "the table is the same, the vase is not"
 
 
@@ -208,7 +208,7 @@ def _differences(clause: ReadClause, draft: Assertion, changes: Sequence[Change 
 
 
 def _nearest(clause: ReadClause) -> dict[str, Change | None]:
-    """Of each object the change that stands nearest: "the car (color) and the dog (missing)"."""
+    """The change nearest to each object: "the car (color) and the dog (missing)"."""
     named = [change for change in clause.changes if change_named(change.value)]
     if not named:
         return {}

@@ -1,4 +1,4 @@
-"""A text cut into clauses: list items, sentences, and coordinated parts."""
+"""Splits a text into clauses: list items, sentences, and coordinated parts."""
 
 import re
 from bisect import bisect_left
@@ -57,8 +57,8 @@ _OTHER = re.compile(
 )
 _BRACKETS = re.compile(r"\([^()\n]{1,80}\)")
 _LONGEST_ENTRY = 3  # words
-_OPENING = 8  # characters of a part that hold its subject
-_OWNED = 12  # characters from "its" to what is owned
+_OPENING = 8  # characters of a part that contain its subject
+_OWNED = 12  # characters from "its" to the noun
 _LONGEST_SENTENCE = 1000  # characters
 _NO_OPENERS = _LEXICON.no_subject | VERBS | CHANGE_WORDS | (ADVERBS - _LEXICON.opening_adverbs)
 
@@ -67,14 +67,14 @@ _Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Clause(Text):
-    """A part of a text, at `[start, end)`, that asserts at most one thing of its subject."""
+    """A part of a text at `[start, end)` that asserts at most one thing about its subject."""
 
     start: int
     end: int
 
 
 def split_clauses(text: str) -> list[Clause]:
-    """A text as clauses: list items, sentences, and coordinated parts that each assert something of an own subject.
+    """Split a text into list items, sentences, and coordinated parts with a subject and an assertion of their own.
 
     "The car is gone and the cup moved" is two clauses; "the car and the cup moved", "the car moved and changed color",
     "from red to blue", "red in the first picture and blue in the second" stay whole.
@@ -99,7 +99,7 @@ def _sentences(text: str) -> Iterable[tuple[int, int]]:
 
 
 def _pieces(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """A sentence in pieces of bounded length, so that the time for a text stays linear whatever stands in it."""
+    """A sentence in pieces of bounded length, which keeps the run time linear for any text."""
     while end - start > _LONGEST_SENTENCE:
         cut = text.rfind(" ", start + 1, start + _LONGEST_SENTENCE)
         cut = cut if cut > 0 else start + _LONGEST_SENTENCE
@@ -117,7 +117,7 @@ def _trimmed(text: str, start: int, end: int) -> Clause | None:
 
 
 def _coordinates(text: str, start: int, end: int) -> list[_Span]:
-    """A sentence cut at the conjunctions and commas whose two sides each have an object and a predicate."""
+    """Split a sentence at conjunctions and commas with an object and a predicate on both sides."""
     sentence = Text(text[start:end])
     brackets = [match.span() for match in _BRACKETS.finditer(sentence.text)]
     joints = _joints(sentence.text, brackets)
@@ -143,32 +143,32 @@ def _coordinates(text: str, start: int, end: int) -> list[_Span]:
 
 
 def _joints(sentence: str, brackets: list[_Span]) -> list[_Span]:
-    """The conjunctions and commas of a sentence that no bracket holds."""
+    """The conjunctions and commas of a sentence outside brackets."""
     spans = (joint.span() for joint in _COORDINATION.finditer(sentence))
     return [span for span in spans if not any(first < span[0] < last for first, last in brackets)]
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """What makes clauses of the parts of a sentence: places in it, ascending."""
+    """Positions in a sentence that decide where it is split, each list ascending."""
 
     sentence: Text
     objects: list[int]
     reports: list[int]
-    """Words of change, attributes among them."""
+    """Change words, including attributes."""
     attributes: list[int]
     predicates: list[int]
     images: list[tuple[int, str]]
     image_words: frozenset[int]
-    """Words by number."""
+    """Indices of words."""
 
     def only_images(self, span: _Span) -> bool:
-        """Whether a part holds nothing but the name of an image."""
+        """Whether a part consists of the name of an image only."""
         inside = words_within(self.sentence.words, *span)
         return bool(inside) and self.image_words.issuperset(inside)
 
     def is_cut_at(self, joint: _Span, left: _Span, right: _Span, following: _Span | None) -> bool:
-        """Whether the parts on both sides of a joint are clauses of their own."""
+        """Whether the parts on both sides of a joint are separate clauses."""
         rest = (joint[1], len(self.sentence.text))
         return (
             self._opens_clause(right)
@@ -180,7 +180,7 @@ class _Contents:
         )
 
     def _opens_clause(self, part: _Span) -> bool:
-        """Whether a part begins with a subject of its own, or a label: "remove: chair, remove: lamp"."""
+        """Whether a part starts with its own subject or a label: "remove: chair, remove: lamp"."""
         words = self.sentence.words
         k = words_within(words, 0, part[0]).stop
         opener = words[k].text if k < len(words) and words[k].start == part[0] else ""
@@ -192,7 +192,7 @@ class _Contents:
         return opener in _LEXICON.persons and _holds(self.objects, part) and _holds(self.predicates, part)
 
     def _both_assert(self, left: _Span, right: _Span, rest: _Span) -> bool:
-        """Whether each side has a predicate, is an entry of a list, or names what changes."""
+        """Whether each side has a predicate, is a list entry, or names what changes."""
         if _holds(self.predicates, left) and (_holds(self.predicates, rest) or _holds(self.attributes, right)):
             return True
         if _holds(self.attributes, left) and _holds(self.attributes, right):
@@ -200,7 +200,7 @@ class _Contents:
         return all(_holds(self.reports, side) and self._is_entry(side) for side in (left, right))
 
     def _is_entry(self, part: _Span) -> bool:
-        """Whether a part is as short as an entry of a list: "dog position", "kite missing"."""
+        """Whether a part is as short as a list entry: "dog position", "kite missing"."""
         return len(words_within(self.sentence.words, *part)) <= _LONGEST_ENTRY
 
     def _is_listed(self, joint: _Span, right: _Span, following: _Span | None) -> bool:
@@ -212,7 +212,7 @@ class _Contents:
         return _holds(self.objects, opening) or _holds([at for at, _ in self.images], opening)
 
     def _contrasts_images(self, left: _Span, right: _Span) -> bool:
-        """Whether one object is described in one image and then in the other."""
+        """Whether one object is described first in one image and then in the other."""
         several = self.objects[bisect_left(self.objects, left[0]) + 1 :]
         if _holds(several, left) and _holds(self.predicates, right):
             return False
@@ -221,7 +221,7 @@ class _Contents:
 
 
 def _objects(sentence: Text) -> list[int]:
-    """Where a sentence names an object, or "the other" one."""
+    """Positions of objects in a sentence, including "the other" one."""
     others = (match.start() for match in _OTHER.finditer(sentence.text))
     return sorted({*(mention.start for mention in find_objects(sentence)), *others})
 
@@ -242,7 +242,7 @@ def _contents(sentence: Text, objects: list[int]) -> _Contents:
 
 
 def _predicates(sentence: Text) -> Iterator[int]:
-    """Where a sentence asserts something without a word of change."""
+    """Positions of assertions without a change word."""
     words = sentence.words
     if color_hits(words):
         yield from (match.start() for match in COLOR_CHANGE.finditer(sentence.text))

@@ -1,4 +1,4 @@
-"""Colors, and the phrases by which a clause says that something changed from one to another."""
+"""Colors, and phrases for a change from one color to another."""
 
 import re
 
@@ -34,7 +34,7 @@ class _Colors(LexiconFile):
 _LEXICON = load_lexicon("colors", _Colors)
 
 COLOR_WORDS = {word: base for base, others in _LEXICON.colors.items() for word in (base, *others)}
-"""Each word for a color, with its basic color."""
+"""Maps each color word to its basic color."""
 
 _COLOR_PHRASES = Phrases(
     list(COLOR_WORDS.items())
@@ -64,7 +64,7 @@ def _color_change() -> re.Pattern[str]:
 
 
 COLOR_CHANGE = _color_change()
-"""A color that became another: "from red to blue", "green instead of red", "is now blue"."""
+"""A change of color: "from red to blue", "green instead of red", "is now blue"."""
 
 
 def find_colors(text: str | Text) -> list[Mention]:
@@ -74,7 +74,7 @@ def find_colors(text: str | Text) -> list[Mention]:
 
 
 def color_hits(words: Words) -> list[Hit]:
-    """Basic colors at words of a clause; the fruit is left out."""
+    """Basic colors in a clause, without the fruit."""
     return [
         hit
         for hit in _COLOR_PHRASES.scan(words)

@@ -35,10 +35,10 @@ class _Counts(LexiconFile):
 _LEXICON = load_lexicon("counts", _Counts)
 
 DIFFERENCE_NOUNS = _LEXICON.plain_nouns
-"""The plain words for a difference, in the singular and the plural."""
+"""Common words for a difference, singular and plural."""
 
 COUNTED_NOUNS = (*DIFFERENCE_NOUNS, *_LEXICON.discrepancies)
-"""Those that lead a list: "I see the following differences: …"."""
+"""Nouns that introduce a list: "I see the following differences: …"."""
 
 NUMBERS = {word: number for number, word in enumerate(_LEXICON.numbers)}
 """The number words up to twenty."""
@@ -85,7 +85,7 @@ class _Count(NamedTuple):
 
 
 def find_count(text: str) -> int | None:
-    """The number of differences that a text states, or None; a stated total goes before the first count."""
+    """The number of differences that a text states, or None; a total takes precedence over the first count."""
     bare = _BARE.fullmatch(text.strip()) if len(text) < _LONGEST_BARE else None
     if bare:
         return _value(bare["number"])
@@ -110,4 +110,4 @@ def _counts(text: str) -> Iterator[_Count]:
 
 def _value(word: str) -> int:
     word = word.lower()
-    return int(word) if word.isdigit() else _VALUES.get(word, 1)  # "ſingle" fits too
+    return int(word) if word.isdigit() else _VALUES.get(word, 1)  # re.IGNORECASE also matches "ſingle"

@@ -1,27 +1,35 @@
-"""Leaves out of what an answer asserts what it says twice, and joins the two sides of one difference."""
+"""Removes repetitions from the assertions of an answer and joins the two sides of a difference."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
-from spd_faith.language.assertions import CLASHES, Assertion, Kind, Values, colors_clash, may_be_same, places_clash
+from spd_faith.language.assertions import (
+    CLASHES,
+    Assertion,
+    AssertionKind,
+    Values,
+    colors_clash,
+    may_be_same,
+    places_clash,
+)
 from spd_faith.language.change_kinds import Change
 from spd_faith.language.layout import quoted
 
 
 def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -> list[Assertion]:
-    """The claims that assertions, read in `text`, amount to.
+    """The claims that result from the assertions read in `text`.
 
-    Left out are headings, and changes that are not named, of an object that something more is said of, and states and
-    samenesses said before. The two sides of an object become one difference, and a difference takes the sides of its
-    object that are stated beside it: where they follow each other, or, with `apart`, wherever they stand.
-    Differences said twice stay: whether the second is a repetition or counts is for the judge.
+    Drops headings and unnamed changes of an object if the text says more about it, and repeated states and samenesses.
+    Two states of an object, one per image, become one difference, and a difference absorbs the states of its object:
+    those in adjacent clauses or, with `apart`, anywhere. Repeated differences are kept: the judge decides whether they
+    count.
     """
     kept: list[Assertion] = []
     before: list[Assertion] = []
     for said in _without_headings(assertions):
-        is_change = said.kind == Kind.DIFFERENCE and said.change
+        is_change = said.kind == AssertionKind.DIFFERENCE and said.change
         if not is_change and any(said.repeats(earlier) for earlier in before):
             continue
         before.append(said)
@@ -34,21 +42,21 @@ def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -
 
 
 def _sums_up(said: Assertion, earlier: Assertion) -> bool:
-    """Whether "so it did not change" only sums up what was said right before."""
+    """Whether an assertion such as "so it did not change" only sums up the one before."""
     return (
-        earlier.kind == said.kind == Kind.SAMENESS
+        earlier.kind == said.kind == AssertionKind.SAMENESS
         and said.change is None
         and said.objects == earlier.objects != ()
         and said.span.clause - earlier.span.last_clause == 1
     )
 
 
-_Topic = tuple[Kind, Change | None]
+_Topic = tuple[AssertionKind, Change | None]
 
 
 def _without_headings(assertions: Sequence[Assertion]) -> list[Assertion]:
-    """Without headings, and changes that are not named, of an object of which something more is said."""
-    topics: dict[str, set[_Topic]] = defaultdict(set)  # of each object, outside headings
+    """Drop headings and unnamed changes of an object if the text says more about it."""
+    topics: dict[str, set[_Topic]] = defaultdict(set)  # by object, outside headings
     for said in assertions:
         for name in said.objects if not said.heading else ():
             topics[name].add((said.kind, said.change))
@@ -56,7 +64,7 @@ def _without_headings(assertions: Sequence[Assertion]) -> list[Assertion]:
 
 
 def _topics_of(said: Assertion, topics: dict[str, set[_Topic]]) -> set[_Topic]:
-    """What is said of the objects of an assertion, by whatever name."""
+    """The topics of the objects of an assertion, under any of their names."""
     named = (found for name, found in topics.items() if any(may_be_same(name, own) for own in said.objects))
     return {topic for found in named for topic in found}
 
@@ -64,55 +72,59 @@ def _topics_of(said: Assertion, topics: dict[str, set[_Topic]]) -> set[_Topic]:
 def _is_only_heading(said: Assertion, topics: set[_Topic]) -> bool:
     if said.heading and topics:
         return True
-    is_vague = said.kind == Kind.DIFFERENCE and said.change is None
-    return is_vague and any(kind == Kind.STATE or (kind == Kind.DIFFERENCE and change) for kind, change in topics)
+    is_vague = said.kind == AssertionKind.DIFFERENCE and said.change is None
+    return is_vague and any(
+        kind == AssertionKind.STATE or (kind == AssertionKind.DIFFERENCE and change) for kind, change in topics
+    )
 
 
 def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
-    """Whether two assertions of one object are the sides of one difference, or a difference and one of its sides."""
+    """Whether two assertions are the two sides of a difference, or a difference and one of its sides."""
     if not _may_join(earlier, said) or not (apart or said.span.clause - earlier.span.last_clause <= 1):
         return False
     if not may_be_same(earlier.objects[0], said.objects[0]):
         return False
     if earlier.kind == said.kind:
         return {earlier.image, said.image} == {0, 1} and _contrast(earlier, said) is not None
-    state, difference = (earlier, said) if earlier.kind == Kind.STATE else (said, earlier)
+    state, difference = (earlier, said) if earlier.kind == AssertionKind.STATE else (said, earlier)
     return _is_side(state, difference)
 
 
 def _may_join(earlier: Assertion, said: Assertion) -> bool:
-    """Whether two assertions are of one object each, outside headings, and one a state, the other not a sameness."""
+    """Whether each assertion is about one object, outside headings: a state, and a state or a difference."""
     kinds = {earlier.kind, said.kind}
-    if Kind.STATE not in kinds or Kind.SAMENESS in kinds or earlier.heading or said.heading:
+    if AssertionKind.STATE not in kinds or AssertionKind.SAMENESS in kinds or earlier.heading or said.heading:
         return False
     return len(earlier.objects) == len(said.objects) == 1
 
 
 def _is_side(state: Assertion, difference: Assertion) -> bool:
-    """Whether a state says how the object is in one image, as far as the difference is concerned."""
+    """Whether a state describes one side of a difference."""
     if state.image is None or difference.absent_from == state.image:
         return False
     changed = difference.change.changes if difference.change else None
     if changed and not any(state.values(changed)) and not state.bare:
-        return False  # of another respect
+        return False  # about another attribute
     return not any(_clash(difference, state, attribute) for attribute in Attribute)
 
 
 def _clash(difference: Assertion, state: Assertion, attribute: Attribute) -> bool:
-    """Whether a state and the side of a difference that it is exclude each other."""
+    """Whether a state contradicts its side of a difference."""
     one, other = difference.values(attribute)[state.side], state.values(attribute)[state.side]
     return bool(one and other and CLASHES[attribute](one, other))
 
 
 def _contrast(earlier: Assertion, said: Assertion) -> _Topic | None:
-    """What two states of one object, one of each image, amount to."""
+    """The topic that results from two states of an object, one per image."""
     colors, places = _filled(earlier.colors, said.colors), _filled(earlier.places, said.places)
     if colors[0] and colors[1]:
-        return (Kind.DIFFERENCE if colors_clash(colors[0], colors[1]) else Kind.SAMENESS), DifferenceType.COLOR
+        return (
+            AssertionKind.DIFFERENCE if colors_clash(colors[0], colors[1]) else AssertionKind.SAMENESS
+        ), DifferenceType.COLOR
     are_apart = bool(places[0] and places[1] and places_clash(places[0], places[1]))
     if are_apart or (earlier.spot and said.spot and earlier.spot != said.spot):
-        return Kind.DIFFERENCE, DifferenceType.POSITION
-    return (Kind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
+        return AssertionKind.DIFFERENCE, DifferenceType.POSITION
+    return (AssertionKind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
 
 
 def _filled(known: Values, more: Values) -> Values:
@@ -120,7 +132,7 @@ def _filled(known: Values, more: Values) -> Values:
 
 
 def _joined(earlier: Assertion, said: Assertion, text: str) -> Assertion:
-    whole, part = (earlier, said) if earlier.kind == Kind.DIFFERENCE else (said, earlier)
+    whole, part = (earlier, said) if earlier.kind == AssertionKind.DIFFERENCE else (said, earlier)
     contrast = _contrast(earlier, said) if earlier.kind == said.kind else None
     kind, change = contrast or (whole.kind, whole.change)
     return replace(
@@ -136,7 +148,7 @@ def _joined(earlier: Assertion, said: Assertion, text: str) -> Assertion:
 
 
 def _words(earlier: Assertion, said: Assertion, text: str) -> str:
-    """The words of both, as they stand in the text where they follow each other."""
+    """The text of both assertions; a quote of the text if they are adjacent."""
     if said.span.clause == earlier.span.last_clause or said.span.start < earlier.span.end:
         return earlier.text
     if said.span.clause - earlier.span.last_clause == 1 and text:

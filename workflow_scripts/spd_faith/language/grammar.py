@@ -1,10 +1,10 @@
-"""What is English in the form of words: plurals, "n't" and "'s". Another language has a module in the place of this."""
+"""English word forms: plurals, "n't" and "'s". Another language would replace this module."""
 
 import re
 from collections.abc import Iterable
 
 CLITIC = "s"
-"""What stands behind the apostrophe of "the car's" and "it's", as a word of its own."""
+"""The word after the apostrophe in "the car's" and "it's"."""
 
 
 def plural(name: str) -> str:
@@ -17,10 +17,10 @@ def plural(name: str) -> str:
 
 
 def with_plurals(names: Iterable[str]) -> list[str]:
-    """Each name, then its plural."""
+    """Each name, followed by its plural."""
     return [form for name in names for form in (name, plural(name))]
 
 
 def is_contracted_not(word: str) -> bool:
-    """Whether a verb denies by its ending: "isn't"."""
+    """Whether a verb ends in a negation: "isn't"."""
     return word.endswith("n't")

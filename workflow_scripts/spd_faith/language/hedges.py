@@ -1,4 +1,4 @@
-"""What an answer says without asserting it: possibilities, remarks on method, what it takes back."""
+"""Finds what an answer says without asserting it: possibilities, remarks on method, retractions."""
 
 import re
 
@@ -49,17 +49,17 @@ _TAKEN_BACK = re.compile(
 
 
 def taking_back(clause: str) -> tuple[int, int] | None:
-    """The span of the words by which a clause takes back what goes before them: "no, scratch that, "."""
+    """The span of a retraction in a clause: "no, scratch that, "."""
     taken_back = _TAKEN_BACK.search(clause)
     return taken_back.span() if taken_back else None
 
 
 def after_lead_in(clause: str) -> int:
-    """Where a clause comes to the point: after "let me compare: ", "I am not sure, but "."""
+    """The position after an introduction such as "let me compare: ", "I am not sure, but "."""
     start = led_in.end() if (led_in := _LEAD_IN.match(clause)) else 0
     return doubt.end() if (doubt := _DOUBT_BUT.match(clause, start)) else start
 
 
 def is_unasserted(clause: str) -> bool:
-    """Whether a clause states a possibility, a doubt or a plan. What "seems", "appears", is "probable" is asserted."""
+    """Whether a clause states a possibility, doubt or plan. "seems", "appears" and "probably" count as assertions."""
     return bool(_UNASSERTED.search(clause))

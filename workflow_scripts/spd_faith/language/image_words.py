@@ -1,4 +1,4 @@
-"""The two images as answers name them: "the first image", "picture 2", "the original", "both"."""
+"""The names that answers use for the two images: "the first image", "picture 2", "the original", "both"."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -37,22 +37,22 @@ IMAGE_NOUNS = _LEXICON.nouns
 """Words for an image."""
 
 ASKED_NOUNS = _LEXICON.asked
-"""The words of the question."""
+"""The nouns of the questions."""
 
 ASKED_PLURALS = tuple(_LEXICON.plural.format(noun=noun) for noun in ASKED_NOUNS)
 
 DEPICTIONS = (*ASKED_NOUNS, *_LEXICON.depictions)
-"""Words for an image that are no objects."""
+"""Words for an image, which are not objects in it."""
 
 FRAMES = (*DEPICTIONS, *_LEXICON.frames)
-"""Words for an image as a whole, that are no places."""
+"""Words for an image as a whole, which are not places in it."""
 
 NOUNS_AFTER_PLACE = _LEXICON.nouns_after_place
-"""After a side they make it the name of an image: "the left picture"."""
+"""Nouns that turn a side into the name of an image: "the left picture"."""
 
 
 def _phrases() -> Iterator[tuple[str, str]]:
-    """Each phrase with the image that it names, from the templates of the lexicon."""
+    """(phrase, image) pairs from the templates of the lexicon."""
     or_pronoun = (*IMAGE_NOUNS, *_LEXICON.pronoun)
     for key, templates, groups, nouns in (
         ("name", _LEXICON.named, _LEXICON.names, or_pronoun),
@@ -76,13 +76,13 @@ _AFTER_BARE = VERBS | CONJUNCTIONS | DETERMINERS | _LEXICON.after_bare
 
 
 def find_images(text: str | Text) -> list[Mention]:
-    """Mentions of the images themselves; `value` is first (original), second (modified) or both."""
+    """Mentions of the images; `value` is first (original), second (modified) or both."""
     text = as_text(text)
     return mentions_of(text, image_hits(text.words))
 
 
 def image_hits(words: Words) -> list[Hit]:
-    """Images at words of a clause: first, second or both."""
+    """Images named in a clause: first, second or both."""
     return [hit for hit in _IMAGE_PHRASES.scan(words) if _is_image(words, hit)]
 
 

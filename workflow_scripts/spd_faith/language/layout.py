@@ -1,4 +1,4 @@
-"""What the layout of an answer says: headings, numbered entries, the image that a section speaks of."""
+"""The layout of an answer: headings, numbered entries, the image that a section is about."""
 
 import re
 from bisect import bisect_right
@@ -31,20 +31,20 @@ _CLOSING = re.compile(rf"\W{{0,3}}{any_of(_WORDS.closings)}", re.I)
 
 
 def without_marks(text: str) -> str:
-    """The text with spaces in the place of marks of emphasis, so that every place stays where it is."""
+    """The text with emphasis marks replaced by spaces, which keeps all positions."""
     return _MARKS.sub(lambda mark: " " * len(mark.group()), text)
 
 
 def quoted(text: str) -> str:
-    """A piece of an answer as it is quoted: without marks of emphasis, in single spaces."""
+    """A piece of an answer for quoting: without emphasis marks, with single spaces."""
     return " ".join(without_marks(text).split())
 
 
 class Lines:
-    """The lines of an answer: which are headings, which are numbered, which image a heading speaks of."""
+    """The lines of an answer: headings, numbers, and the image that a heading names."""
 
     def __init__(self, text: str, plain: str) -> None:
-        """`plain` is the text without marks, in which every place is where it was."""
+        """`plain` is the result of `without_marks(text)`."""
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._headings = [bool(_HEADING.match(line)) for line in text.split("\n")]
         numbers = map(_NUMBER.match, plain.split("\n"))
@@ -61,12 +61,12 @@ class Lines:
         return self._images[line]
 
     def number(self, line: int) -> int | None:
-        """The number that the line opens with."""
+        """The number at the start of the line."""
         return self._numbers[line]
 
 
 def _images_of(lines: Sequence[str], headings: Sequence[bool]) -> list[int | None]:
-    """The image that each line is about by the heading above it; an empty line ends what a heading says."""
+    """The image that each line is about, according to its heading; an empty line ends the section."""
     images: list[int | None] = []
     image = None
     for line, is_heading in zip(lines, headings, strict=True):
@@ -77,11 +77,11 @@ def _images_of(lines: Sequence[str], headings: Sequence[bool]) -> list[int | Non
 
 
 def ordinal_of(clause: str) -> int | None:
-    """The number of the ordinal that a clause opens with: 1 for "first", "firstly", "the first difference"."""
+    """The ordinal at the start of a clause: 1 for "first", "firstly", "the first difference"."""
     ordinal = _ORDINAL.match(clause)
     return _WORDS.ordinals.index(ordinal[1].lower()) + 1 if ordinal else None
 
 
 def closes_list(plain: str, start: int) -> bool:
-    """Whether the text goes on at `start` with a word that ends a list: "in summary"."""
+    """Whether the text at `start` begins with a phrase that ends a list: "in summary"."""
     return bool(_CLOSING.match(plain, start))

@@ -1,14 +1,13 @@
-"""The words of the language that answers are written in: `resources/lexicon/en/*.yaml`, read and checked.
+"""Loads and checks the word lists in `resources/lexicon/en/*.yaml`.
 
-Each file has a typed object, declared by the module that owns its words:
+The module that uses a file declares its type:
 
     class _Sides(LexiconFile):
         left: WordSet
 
     SIDES = load_lexicon("sides", _Sides)
 
-In the files every scalar is a string, so that "no", "on" and "1" need no quotes. Words are in lower case, with a plain
-apostrophe ("can't").
+Every scalar is a string, so "no", "on" and "1" need no quotes. Words are lower case with a plain apostrophe ("can't").
 """
 
 import re
@@ -23,31 +22,30 @@ from spd_faith.core.errors import UserError
 
 LEXICON = Path(__file__).resolve().parents[3] / "resources" / "lexicon" / "en"
 
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the one in C takes a tenth of the time
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C loader is ten times as fast
 
 Phrase = str
 """One or more words."""
 
 PhraseList = tuple[str, ...]
-"""Phrases in their order, each once."""
+"""Distinct phrases in order."""
 
 WordSet = frozenset[str]
-"""Single words, each listed once."""
+"""Distinct single words."""
 
 
 class LexiconFile:
-    """What one file of the lexicon holds, or a part of it; unknown and missing keys are errors.
+    """The contents of a lexicon file or a section of it; unknown and missing keys are errors.
 
-    Its fields are annotations: `Phrase`, `PhraseList`, `WordSet`, a `dict` with strings as keys and one of these as
-    values, or another `LexiconFile`. The check takes a tenth of the time that pydantic's takes, imports included, and
-    the cheap commands read some thirty files.
+    Fields are annotated as `Phrase`, `PhraseList`, `WordSet`, a `dict` from strings to one of these, or another
+    `LexiconFile`. Pydantic would take ten times as long, imports included, and cheap commands read about thirty files.
     """
 
     def __init__(self, **fields: Any) -> None:
         self.__dict__.update(fields)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError(f"the lexicon is fixed: {name}")
+        raise AttributeError(f"the lexicon is read-only: {name}")
 
 
 _File = TypeVar("_File", bound=LexiconFile)
@@ -55,12 +53,12 @@ _File = TypeVar("_File", bound=LexiconFile)
 
 @cache
 def load_lexicon(name: str, model: type[_File]) -> _File:
-    """The file `{name}.yaml` as a `model`. Raises `UserError` with file and key for each error in it."""
+    """Load `{name}.yaml` as a `model`. Raises `UserError` with the file and key of each error."""
     return read_lexicon_file(LEXICON / f"{name}.yaml", model)
 
 
 def read_lexicon_file(path: Path, model: type[_File]) -> _File:
-    """Any file as a `model`. Raises `UserError` with file and key for each error in it."""
+    """Load any file as a `model`. Raises `UserError` with the file and key of each error."""
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -73,7 +71,7 @@ def read_lexicon_file(path: Path, model: type[_File]) -> _File:
 
 
 def _read(raw: Any, kind: Any, key: str, errors: list[str]) -> Any:
-    """A value as what its annotation says; what is wrong with it is added to `errors`, each with its key."""
+    """Convert a value to its annotated type; appends each error with its key to `errors`."""
     is_group = get_origin(kind) is dict
     is_part = isinstance(kind, type) and issubclass(kind, LexiconFile)
     if isinstance(raw, dict) and is_group:
@@ -108,7 +106,7 @@ def _read_fields(raw: dict[str, Any], kind: type[LexiconFile], key: str, errors:
 
 def _read_entries(raw: list[Any], kind: Any, key: str, errors: list[str]) -> tuple[str, ...] | frozenset[str]:
     if not all(isinstance(entry, str) for entry in raw):
-        errors.append(f"{key}: expected {_NAMES[list]}, found something else among them")
+        errors.append(f"{key}: expected {_NAMES[list]}, found an entry of another kind")
         return ()
     entries = tuple(raw)
     if len(set(entries)) < len(entries):
@@ -123,7 +121,7 @@ def _read_entries(raw: list[Any], kind: Any, key: str, errors: list[str]) -> tup
 
 def _phrase_errors(key: str, phrase: str) -> Iterator[str]:
     if phrase != phrase.lower() or phrase != " ".join(phrase.split()) or not phrase or "’" in phrase:
-        yield f"{key}: {phrase!r} is not in lower case, with single spaces and plain apostrophes"
+        yield f"{key}: {phrase!r} must be lower case, with single spaces and plain apostrophes"
 
 
 def _below(key: str, name: str) -> str:
@@ -131,7 +129,7 @@ def _below(key: str, name: str) -> str:
 
 
 def _content(path: Path, node: yaml.Node | None) -> Any:
-    """A node of YAML as strings, lists and dictionaries."""
+    """Convert a YAML node to strings, lists and dictionaries."""
     if isinstance(node, yaml.MappingNode):
         content: dict[str, Any] = {}
         for key, value in node.value:
@@ -145,7 +143,7 @@ def _content(path: Path, node: yaml.Node | None) -> Any:
 
 
 def any_of(phrases: Iterable[str]) -> str:
-    """A pattern for any of the phrases, the first that fits; an apostrophe fits the typographic one too."""
+    """A pattern that matches the first fitting phrase; an apostrophe also matches the typographic one."""
     return f"(?:{'|'.join(map(_pattern, phrases))})"
 
 

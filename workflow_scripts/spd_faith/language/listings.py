@@ -1,9 +1,9 @@
-"""Objects that are only named: under a heading that says what is asserted of them, or as the whole answer."""
+"""Lists of bare object names, under a heading that says what is asserted or as the whole answer."""
 
 import re
 from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion, Kind
+from spd_faith.language.assertions import Assertion, AssertionKind
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
@@ -43,28 +43,28 @@ _NO_NAMES = (
 
 
 class Listing(NamedTuple):
-    """What is asserted of the objects of a list."""
+    """What a list asserts of its objects."""
 
-    kind: Kind
+    kind: AssertionKind
     change: Change | None = None
 
 
 def listing_of(heading: str) -> Listing | None:
-    """What a heading says of the objects under it: that they differ, in which respect, or that they are the same."""
+    """What a heading asserts of the objects below it: a difference, its type if named, or sameness."""
     changes = {change for mention in find_types(heading) if (change := change_named(mention.value))}
     if find_images(heading) and not changes:
         return None
     if find_sameness(heading) or _SIMILARITIES.search(heading):
-        return Listing(Kind.SAMENESS)
+        return Listing(AssertionKind.SAMENESS)
     if len(changes) == 1:
-        return Listing(Kind.DIFFERENCE, changes.pop())
-    return Listing(Kind.DIFFERENCE) if _DIFFERENCES.search(heading) else None
+        return Listing(AssertionKind.DIFFERENCE, changes.pop())
+    return Listing(AssertionKind.DIFFERENCE) if _DIFFERENCES.search(heading) else None
 
 
 def listed(clause: str, listing: Listing | None) -> tuple[int, list[Assertion]] | None:
-    """Where in a clause its bare names begin, and what they assert under a `listing`, or one of the clause's own.
+    """(start, assertions) of the bare names in a clause, under `listing` or the clause's own introduction.
 
-    None where there is no listing, or more than names.
+    None if there is no listing or the clause contains more than names.
     """
     start = 0
     if led := _LEADS_LIST.match(clause):  # "the differences are: the car, the clock"
@@ -80,7 +80,7 @@ def is_bare(clause: str) -> bool:
 
 
 def _names(clause: str) -> list[tuple[str, str]]:
-    """(words, name) of each object of a clause that only names some; no others than known ones in a name alone."""
+    """(words, name) of each object in a clause that only names objects, at least one of them known; else empty."""
     found = [_name(part) for part in _BETWEEN.split(clause) if part.strip()]
     named = [name for name in found if name]
     if len(named) < len(found) or not any(name.is_known for name in named):
@@ -95,7 +95,7 @@ class _Name(NamedTuple):
 
 
 def _name(part: str) -> _Name | None:
-    """The object that a part of a list names, where the part holds no more than one."""
+    """The object that a list item names, if it names exactly one."""
     words = [word for word in words_of(part) if word.text not in _WORDS.bare_words]
     if objects := find_objects(part):
         named = sum(len(words_of(mention.text)) for mention in objects)

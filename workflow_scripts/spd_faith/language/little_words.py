@@ -1,4 +1,4 @@
-"""Words that say nothing of what a claim is about."""
+"""Words without content of their own, which are ignored when claims are matched."""
 
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 
@@ -8,4 +8,4 @@ class _LittleWords(LexiconFile):
 
 
 LITTLE_WORDS = load_lexicon("little_words", _LittleWords).little_words
-"""Articles, auxiliaries and their like."""
+"""Articles, auxiliaries and similar words."""

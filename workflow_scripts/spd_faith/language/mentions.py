@@ -1,4 +1,4 @@
-"""A clause with all that it mentions."""
+"""A clause together with everything that it mentions."""
 
 import re
 from collections.abc import Sequence
@@ -35,10 +35,7 @@ _SPOT = re.compile(
 
 @dataclass(frozen=True)
 class ReadClause(Text):
-    """The text of a clause and what it mentions, each in the order of the text.
-
-    `changes` are words of change, `same` are words by which something stays as it is.
-    """
+    """A clause and its mentions, in text order; `changes` are change words, `same` are words for sameness."""
 
     objects: tuple[Mention, ...]
     changes: tuple[Mention, ...]
@@ -49,17 +46,17 @@ class ReadClause(Text):
 
     @property
     def image(self) -> int | None:
-        """The one image that the clause speaks of, if so."""
+        """The image that the clause is about, if it is only one."""
         return one_image(self.images)
 
     @property
     def sets_images_apart(self) -> bool:
-        """Whether both images are named, each by itself."""
+        """Whether both images are named separately."""
         return {"first", "second"} <= {image.value for image in self.images}
 
     @property
     def named_changes(self) -> list[Change]:
-        """The changes that the words of change name, each once."""
+        """The distinct changes that the change words name."""
         named = (change_named(mention.value) for mention in self.changes)
         return list(dict.fromkeys(change for change in named if change))
 
@@ -80,7 +77,7 @@ def read_clause(text: str) -> ReadClause:
 
 
 def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Mention]) -> bool:
-    """Whether a word says that something stays: not "in both", nor one that only picks an object out."""
+    """Whether a word says that an object stays the same: not "in both", and not a word that only identifies it."""
     text = same.text.lower()
     if text in _WORDS.in_both:
         return False
@@ -90,5 +87,5 @@ def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Me
 
 
 def find_spots(text: str, start: int = 0) -> list[str]:
-    """Places given by another thing, in lower case: "on the shelf"."""
+    """Places relative to another object, in lower case: "on the shelf"."""
     return [spot[0].lower() for spot in _SPOT.finditer(text, start)]

@@ -1,4 +1,4 @@
-"""Words that deny, and how far in a clause they reach."""
+"""Negations and their scope within a clause."""
 
 from spd_faith.language.grammar import is_contracted_not
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
@@ -15,11 +15,11 @@ class _Negation(LexiconFile):
 _LEXICON = load_lexicon("negation", _Negation)
 
 STOPPERS = _LEXICON.part_openers
-"""Words that begin another part of a clause, where a negation ends."""
+"""Words that start a new part of a clause and end the scope of a negation."""
 
 
 def negates(words: Words, k: int) -> bool:
-    """Whether word k denies what follows: "not", "n't", "no", but not "no longer", "not only"."""
+    """Whether word k negates what follows: "not", "n't", "no", but not "no longer", "not only"."""
     word = words[k].text
     if word not in _LEXICON.negators and not is_contracted_not(word):
         return False
@@ -30,7 +30,7 @@ def negates(words: Words, k: int) -> bool:
 
 
 def denied_before(words: Words, first: int, reach: int = 7) -> bool:
-    """Whether one of the `reach` words before word `first` denies it, with no break or new part between."""
+    """Whether one of the `reach` words before word `first` negates it, without a break or new part in between."""
     for k in range(first - 1, max(first - 1 - reach, -1), -1):
         if words[k + 1].tie == BROKEN or words[k].text in STOPPERS:
             return False

@@ -1,4 +1,4 @@
-"""Words around nouns: what describes them, lists them, owns them."""
+"""Words around nouns: modifiers, conjunctions, attributes, prepositions."""
 
 from spd_faith.language.lexicon import LexiconFile, Phrase, WordSet, load_lexicon
 
@@ -23,25 +23,25 @@ class _Nouns(LexiconFile):
 _LEXICON = load_lexicon("nouns", _Nouns)
 
 MODIFIERS = _LEXICON.modifiers
-"""They stand between an article and a noun: "small", "upper"."""
+"""Words between an article and a noun: "small", "upper"."""
 
 LISTING = _LEXICON.listing | MODIFIERS
-"""What may stand between two objects of a list."""
+"""Words that can come between two listed objects."""
 
 ATTRIBUTES = _LEXICON.attributes
-"""What can change of an object: "color", "size"."""
+"""Properties of an object that can change: "color", "size"."""
 
 NO_LANDMARK = _LEXICON.no_landmark
-"""Prepositions after which an object does not only say where: "for", "than"."""
+"""Prepositions after which an object is more than a landmark: "for", "than"."""
 
 PARTS_OF_LANDMARKS = _LEXICON.parts_of_landmarks
-"""Words before "of" and an object that only says where: "left of the car"."""
+"""Words before "of" and a landmark: "left of the car"."""
 
 OWNING = _LEXICON.owning
-"""After "'s" where it is "has": "the zeppelin's been removed"."""
+"""Words after "'s" in the sense of "has": "the zeppelin's been removed"."""
 
 GROUPS = _LEXICON.groups
-"""Words before "of" and an object, which is meant: "a pair of skis"."""
+"""Words before "of" and the actual object: "a pair of skis"."""
 
 FRUIT = _LEXICON.fruit
-"""The word for both a fruit and a color, and what stands before it where it is the fruit."""
+"""The word for both a fruit and a color, and the words before it that indicate the fruit."""

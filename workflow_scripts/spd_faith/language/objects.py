@@ -1,4 +1,4 @@
-"""Objects that a clause mentions: those known by name, and unknown nouns that it reports a change of."""
+"""Finds the objects in a clause: known ones, and unknown nouns that the clause reports a change of."""
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
@@ -20,9 +20,9 @@ from spd_faith.language.words import (
 )
 
 DESCRIBING = DETERMINERS | MODIFIERS | frozenset(COLOR_WORDS)
-"""What may stand before a noun and names nothing."""
+"""Words that can come before a noun without naming an object."""
 
-_LONGEST_NOUN = 4  # words, with those that describe it
+_LONGEST_NOUN = 4  # words, including modifiers
 _BEFORE_CHANGED = CHANGE_WORDS | {"of"}
 _AFTER_CHANGED = VERBS | CHANGE_WORDS | ATTRIBUTES
 _AFTER_OWNER = ATTRIBUTES | CHANGE_WORDS | OWNING
@@ -30,11 +30,11 @@ _AFTER_NOUN = PREPOSITIONS | DETERMINERS | VERBS | CONJUNCTIONS | ADVERBS | CHAN
 
 
 def find_objects(text: str | Text) -> list[Mention]:
-    """Mentions of objects: COCO categories, other known things, and unknown nouns that the clause reports a change of.
+    """Mentions of objects: COCO categories, other known objects, and unknown nouns with a reported change.
 
-    An unknown noun counts where it is the subject of a verb ("the zeppelin was removed"), follows a word of change
-    ("the colour of the zeppelin", "missing zeppelin") or opens an entry ("Zeppelin: removed"). `value` is the
-    category, or the noun in lower case.
+    An unknown noun counts if it is the subject of a verb ("the zeppelin was removed"), follows a change word ("the
+    colour of the zeppelin", "missing zeppelin") or starts an entry ("Zeppelin: removed"). `value` is the category, or
+    the noun in lower case.
     """
     text = as_text(text)
     known = object_hits(text.words)
@@ -65,7 +65,7 @@ def _may_open_noun(words: Words, k: int) -> bool:
 
 
 def _noun_from(words: Words, k: int) -> tuple[int, int]:
-    """The words `[first, last)` of the noun that opens at word k, without article and adjectives."""
+    """The words `[first, last)` of the noun that starts at word k, without article and adjectives."""
     first = k + 1 if words[k].text in DETERMINERS else k
     last = first
     while last < len(words) and last - first < _LONGEST_NOUN and _goes_on(words, first, last):
@@ -76,7 +76,7 @@ def _noun_from(words: Words, k: int) -> tuple[int, int]:
 
 
 def _goes_on(words: Words, first: int, k: int) -> bool:
-    """Whether word k belongs to the noun that begins at word `first`."""
+    """Whether word k belongs to the noun that starts at word `first`."""
     text = words[k].text
     if k > first and (words[k].tie != JOINED or text in ATTRIBUTES):
         return False
@@ -84,7 +84,7 @@ def _goes_on(words: Words, first: int, k: int) -> bool:
 
 
 def _is_changed(words: Words, first: int, last: int) -> bool:
-    """Whether a clause reports a change of the noun at words `[first, last)`, its article included."""
+    """Whether a clause reports a change of the noun at words `[first, last)`, including its article."""
     if joined_after(words, last) == CLITIC:
         return last + 1 < len(words) and words[last + 1].text in _AFTER_OWNER
     if first == 0 and words[0].text not in DETERMINERS:  # "Zeppelin: removed", "Zeppelin moved"

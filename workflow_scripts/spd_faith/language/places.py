@@ -31,7 +31,7 @@ class _Places(LexiconFile):
 
 
 _LEXICON = load_lexicon("places", _Places)
-_MOST_LINES = 9  # rows or columns that are numbered
+_MAX_LINES = 9  # numbered rows or columns
 
 
 def _by_word(groups: dict[str, PhraseList]) -> list[tuple[str, str]]:
@@ -47,7 +47,7 @@ def _phrases() -> Iterator[tuple[str, str]]:
     for word, line in _by_word(_LEXICON.lines):
         for ordinal, number in _by_word(_LEXICON.ordinals):
             yield f"{ordinal} {word}", f"{line} {number}"
-        for position in range(1, _MOST_LINES + 1):
+        for position in range(1, _MAX_LINES + 1):
             yield f"{word} {position}", f"{line} {position}"
 
 
@@ -61,7 +61,7 @@ def find_places(text: str | Text) -> list[Mention]:
 
 
 def place_hits(words: Words) -> list[Hit]:
-    """Places at words of a clause; "the left picture", "has left" and "right next to" are none."""
+    """Places named in a clause; "the left picture", "has left" and "right next to" are not places."""
     return [hit for hit in _PLACE_PHRASES.scan(words) if _is_place(words, hit)]
 
 
@@ -82,7 +82,7 @@ def _is_place(words: Words, hit: Hit) -> bool:
 
 
 def _names_image(words: Words, hit: Hit) -> bool:
-    """Whether a place is the name of an image: "the left picture", "the right hand image"."""
+    """Whether a place is part of the name of an image: "the left picture", "the right hand image"."""
     after = joined_after(words, hit.last)
     if after in _LEXICON.side_words:
         after = joined_after(words, hit.last + 1)

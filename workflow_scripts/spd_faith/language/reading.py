@@ -1,11 +1,11 @@
-"""What a text asserts, clause by clause."""
+"""Reads the assertions of a text, clause by clause."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from spd_faith.language.assertions import Assertion, Certainty, Kind, Span
+from spd_faith.language.assertions import Assertion, AssertionKind, Certainty, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
@@ -30,13 +30,13 @@ _WORDS = load_lexicon("reading", _Reading)
 _LABEL = re.compile(rf"{any_of(_WORDS.labels)}\s?:\s?", re.I)
 _COUNTED = re.compile(rf"[^:\n]{{0,160}}\b{any_of(COUNTED_NOUNS)}\b[^:\n]{{0,30}}:\s(?=\S)", re.I)
 _BUT = re.compile(rf"[^.!?\n]*\b{any_of(_WORDS.but)}\b", re.I)
-_OPENING = 8  # characters of a clause that hold its conjunction
+_OPENING = 8  # characters of a clause that contain its conjunction
 
-_Parts = list[tuple[int, list[Assertion]]]  # where in a clause each part starts, and what it asserts
+_Parts = list[tuple[int, list[Assertion]]]  # (start in the clause, assertions) of each part
 
 
 def read_assertions(text: str, supposed: bool = False) -> list[Assertion]:
-    """Everything that a text asserts, in its order, repetitions and all; with `supposed`, what it only supposes too."""
+    """All assertions of a text in order, including repetitions and, with `supposed`, what it only supposes."""
     respelt, shifts = respell(text)
     found = _read_all(respelt, supposed)
     return found if respelt == text else [_in_original(said, text, shifts) for said in found]
@@ -56,7 +56,7 @@ def _read_all(text: str, supposed: bool) -> list[Assertion]:
     context = Context()
     for number, (clause, following) in enumerate(with_following(clauses)):
         opening = _opening_of(clause.text)
-        if opening.takes_back and not opening.objects:  # the clause before is meant
+        if opening.takes_back and not opening.objects:  # it takes back the clause before
             assertions = [one for one in assertions if one.span.last_clause < number - 1]
         found, context = reader.read(number, clause, opening, following, context)
         assertions += found
@@ -65,7 +65,7 @@ def _read_all(text: str, supposed: bool) -> list[Assertion]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the clauses of one text; `names_only` where each only names objects, `supposed` as for the text."""
+    """Reads the clauses of a text; `names_only`: every clause only names objects."""
 
     plain: str
     lines: Lines
@@ -75,7 +75,7 @@ class _Reader:
     def read(
         self, number: int, clause: Clause, opening: "_Opening", following: Clause | None, context: Context
     ) -> tuple[list[Assertion], Context]:
-        """What clause `number` asserts, and the context of the one that follows it."""
+        """The assertions of clause `number`, and the context of the next clause."""
         context = _entered(context, clause, self.lines, self.plain)
         context = context._replace(objects=opening.objects or context.objects)
         words, is_heading = clause.text[opening.end :], self.lines.is_heading(context.line)
@@ -97,9 +97,9 @@ class _Reader:
 
 
 class _Place(NamedTuple):
-    """Where and how what a clause asserts stands in the text."""
+    """Where and how a clause makes its assertions."""
 
-    start: int  # of the part of the clause that was read
+    start: int  # of the part that was read
     clause: int
     entry: tuple[int, int] | None
     is_heading: bool
@@ -107,7 +107,7 @@ class _Place(NamedTuple):
 
 
 def _placed(said: Assertion, at: int, place: _Place) -> Assertion:
-    """An assertion of the part that starts `at` characters behind the start of the place."""
+    """An assertion of the part that starts `at` characters after the start of the place."""
     start = place.start + at
     return replace(
         said,
@@ -120,7 +120,7 @@ def _placed(said: Assertion, at: int, place: _Place) -> Assertion:
 
 
 def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Context:
-    """The context with what the clause's line says: the entry of a list, the image, what a heading lists."""
+    """The context updated by the clause's line: list entry, image, heading."""
     line = lines.at(clause.start)
     is_new = line != context.line
     context = _with_entry(context, clause, lines.number(line) if is_new else None, plain)
@@ -132,7 +132,7 @@ def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Cont
 
 
 def _with_entry(context: Context, clause: Clause, number: int | None, plain: str) -> Context:
-    """The number of a line, or a clause's own ordinal, opens an entry; a summary closes all."""
+    """The number of a line or the ordinal of a clause starts an entry; a summary ends the list."""
     if number is None:
         number = ordinal_of(clause.text)
     if number is None:
@@ -143,12 +143,12 @@ def _with_entry(context: Context, clause: Clause, number: int | None, plain: str
 
 
 class _Opening(NamedTuple):
-    """What a clause says before it comes to the point."""
+    """The introduction of a clause."""
 
     end: int  # characters
     is_labelled: bool
     takes_back: bool = False
-    objects: tuple[str, ...] = ()  # the one of which something is taken back, if it is named
+    objects: tuple[str, ...] = ()  # the object of a retraction, if named
 
 
 def _opening_of(text: str) -> _Opening:
@@ -170,8 +170,8 @@ def _first_object(text: str) -> tuple[str, ...]:
 
 
 def _read_clause(text: str, context: Context, names_only: bool, is_heading: bool) -> tuple[_Parts, Context]:
-    """What a clause asserts by its parts, and the context of the next one; `names_only`: so are all clauses."""
-    listing = Listing(Kind.DIFFERENCE) if names_only else context.listing
+    """The assertions of each part of a clause, and the context of the next clause."""
+    listing = Listing(AssertionKind.DIFFERENCE) if names_only else context.listing
     if context.image is None and (names := listed(text, listing)):
         return [names], context
     if is_heading and not find_objects(text):
@@ -186,8 +186,8 @@ def _read_clause(text: str, context: Context, names_only: bool, is_heading: bool
 def _is_excepted(
     parts: Sequence[tuple[int, list[Assertion]]], clause: Clause, following: Clause | None, plain: str
 ) -> bool:
-    """Whether the sameness of the pair is said only to make an exception of it ("…, but the car moved")."""
-    if len(parts) > 1 and any(one.kind == Kind.DIFFERENCE for _, found in parts for one in found):
+    """Whether an exception follows the statement that the pair is the same ("…, but the car moved")."""
+    if len(parts) > 1 and any(one.kind == AssertionKind.DIFFERENCE for _, found in parts for one in found):
         return True
     if following is None:
         return False

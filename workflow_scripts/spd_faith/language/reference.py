@@ -1,10 +1,10 @@
-"""Which objects a clause is about: by name, by a pronoun, or as understood from the clauses before it."""
+"""Resolves which objects a clause is about: by name, by pronoun, or from the clauses before it."""
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from spd_faith.language.asserted_changes import is_vague, lacks
+from spd_faith.language.asserted_changes import ends_in_denial, is_vague
 from spd_faith.language.assertions import Assertion
 from spd_faith.language.counts import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import ASKED_PLURALS
@@ -64,24 +64,24 @@ _CARRIES = re.compile(rf"\b{any_of(_WORDS.carrying)}\s", re.I)
 _BUT_NOT = re.compile(rf"\b{any_of(_WORDS.but)} {any_of(_WORDS.but_not)}\b", re.I)
 _PLURAL_NOUN = re.compile(r"[^s]s$", re.I)
 
-SHORT = 5  # words: a clause of fewer may say no more than "too", "the same"
+SHORT = 5  # words: a shorter clause may only say "too", "the same"
 
 
 class Context(NamedTuple):
-    """What the earlier clauses leave to be understood."""
+    """What later clauses can refer back to."""
 
     objects: tuple[str, ...] = ()
     is_plural: bool = False
-    asserted: tuple[Assertion, ...] = ()  # by the last clause that asserted anything of objects
+    asserted: tuple[Assertion, ...] = ()  # by the last clause with assertions about objects
     image: int | None = None
     line: int = -1
-    entry: tuple[int, int] | None = None  # of a list: the list and the number in it
-    lists: int = 0  # begun so far
+    entry: tuple[int, int] | None = None  # list and number
+    lists: int = 0  # started so far
     listing: Listing | None = None
 
 
 class Subjects(NamedTuple):
-    """The objects that a clause is about, the mentions of those that it names, and what later clauses understand."""
+    """The objects that a clause is about, their mentions if it names them, and the context of the next clause."""
 
     names: tuple[str, ...]
     mentions: Sequence[Mention]
@@ -89,7 +89,7 @@ class Subjects(NamedTuple):
 
 
 def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Context, are_lost: bool) -> Subjects:
-    """Who a clause is about; `mentions` are those of its objects that count, `are_lost` as for `asserted_changes`."""
+    """The subjects of a clause among `mentions`; `are_lost` as for `asserted_changes`."""
     by_pronoun = not are_lost and _is_pronoun_subject(clause, mentions, context)
     if context.objects and (by_pronoun or _HAS_IT.search(clause.text)):
         return Subjects(context.objects, (), context)
@@ -104,7 +104,7 @@ def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Contex
 
 
 def _is_pronoun_subject(clause: ReadClause, mentions: Sequence[Mention], context: Context) -> bool:
-    """Whether a pronoun, or a part of what it points at ("its tail"), stands before any object that is named."""
+    """Whether a pronoun, or a part of its object ("its tail"), comes before any named object."""
     free = [mention for mention in mentions if not is_related(clause, mention)]
     before = clause.text[: free[0].start] if free else clause.text
     subject = _SUBJECT_PRONOUN.search(before)
@@ -116,7 +116,7 @@ def _is_pronoun_subject(clause: ReadClause, mentions: Sequence[Mention], context
 
 
 def _unnamed(text: str) -> str | None:
-    """The unknown noun that a clause opens with: "the light at the corner is gone"."""
+    """The unknown noun at the start of a clause: "the light at the corner is gone"."""
     opening = _UNNAMED.match(text)
     if not opening:
         return None
@@ -125,18 +125,18 @@ def _unnamed(text: str) -> str | None:
 
 
 def _is_understood(clause: ReadClause, context: Context) -> bool:
-    """Whether a clause without an object speaks of those of the clauses before."""
+    """Whether a clause without an object is about the objects of earlier clauses."""
     if _NO_CHANGE.match(clause.text) and context.asserted:
         return True
     if _PLURAL.search(clause.text) and not context.is_plural:
         return False
-    if lacks(clause.text):
+    if ends_in_denial(clause.text):
         return True
     return _points_back(clause) and not _WHOLE.search(clause.text)
 
 
 def _points_back(clause: ReadClause) -> bool:
-    """Whether a clause has a pronoun, or says so much of some object that one is meant."""
+    """Whether a clause has a pronoun, or a predicate that needs an object."""
     if _PRONOUN.search(clause.text) or not all(map(is_vague, clause.changes)):
         return True
     bare_sameness = clause.same and len(clause.words) < SHORT and not clause.images
@@ -144,7 +144,7 @@ def _points_back(clause: ReadClause) -> bool:
 
 
 def carried_objects(clause: ReadClause, mentions: Sequence[Mention]) -> list[Mention]:
-    """What someone carries in one image and not the other: the bag of "she holds a bag in the first but not …"."""
+    """Objects carried in only one image: the bag in "she holds a bag in the first but not …"."""
     carries = _CARRIES.search(clause.text)
     if not carries or not clause.changes or not _BUT_NOT.search(clause.text, carries.end()):
         return []

@@ -1,4 +1,4 @@
-"""Whether an answer opens by refusing."""
+"""Detects refusals."""
 
 import re
 
@@ -28,5 +28,5 @@ _REFUSAL = re.compile(
 
 
 def opens_with_refusal(text: str) -> bool:
-    """Whether a text opens by refusing: "I am sorry, but I cannot help …"."""
+    """Whether a text starts with a refusal: "I am sorry, but I cannot help …"."""
     return bool(_REFUSAL.match(text))

@@ -1,4 +1,4 @@
-"""Words by which a clause says that something did not change."""
+"""Finds words for sameness."""
 
 from itertools import product
 
@@ -28,7 +28,7 @@ _SAME_PHRASES = Phrases(
 
 
 def find_sameness(text: str | Text) -> list[Mention]:
-    """Words by which a clause says that something did not change, denied changes ("has not moved") among them."""
+    """Mentions of sameness, including denied changes ("has not moved")."""
     text = as_text(text)
     words = text.words
     stated = [

@@ -1,11 +1,11 @@
-"""Layouts that set one image against the other: table rows, lines by image, "car: red / blue"."""
+"""Reads layouts that compare the two images: table rows, one line per image, "car: red / blue"."""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, Kind, Span, Values
+from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values
 from spd_faith.language.attributes import one_image
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.colors import find_colors
@@ -46,7 +46,7 @@ _LONGEST_LABEL = 4
 
 
 def _column_of(label: str) -> int | None:
-    """The image that the head of a column names."""
+    """The image that a column header names."""
     words = [word.text for word in words_of(label)]
     if len(words) == 1:
         for image, names in enumerate((_WORDS.first_column, _WORDS.second_column)):
@@ -69,7 +69,7 @@ class _Line(NamedTuple):
 
 
 def find_pairs(plain: str) -> tuple[list[Assertion], str]:
-    """What such layouts assert, and the text with spaces in their place."""
+    """(assertions of such layouts, the text with spaces in their place)."""
     found: list[Assertion] = []
     rest = plain
     for said in (*_tables(plain), *_image_lines(plain), *_pair_lines(plain)):
@@ -89,12 +89,12 @@ def _lines(plain: str) -> list[_Line]:
 
 
 def _contrast(plain: str, span: Span, name: str, before: str, after: str) -> Assertion:
-    """What it says of an object that the first image has it so and the second so."""
+    """The assertion that an object is as `before` says in the first image and as `after` says in the second."""
     colors, places = ((_first_value(find(before)), _first_value(find(after))) for find in (find_colors, find_places))
     is_same = [word.text for word in words_of(before)] == [word.text for word in words_of(after)]
     change = _absence(before, after) or _changed_value(colors, places)
-    kind = Kind.DIFFERENCE if change or not is_same else Kind.SAMENESS
-    if kind == Kind.SAMENESS:
+    kind = AssertionKind.DIFFERENCE if change or not is_same else AssertionKind.SAMENESS
+    if kind == AssertionKind.SAMENESS:
         change = DifferenceType.COLOR if all(colors) else DifferenceType.POSITION if all(places) else None
     elif change is None:
         change = FurtherChange.OTHER
@@ -106,7 +106,7 @@ def _contrast(plain: str, span: Span, name: str, before: str, after: str) -> Ass
         colors=colors,
         places=places,
         span=span,
-        details=further_words(before) if kind == Kind.SAMENESS else frozenset(),
+        details=further_words(before) if kind == AssertionKind.SAMENESS else frozenset(),
     )
 
 
@@ -115,7 +115,7 @@ def _first_value(mentions: Sequence[Mention]) -> str | None:
 
 
 def _absence(before: str, after: str) -> Change | None:
-    """The change of an object that one image alone is said to have."""
+    """The change of an object that only one image has."""
     absent = [bool(_ABSENT.match(stated)) for stated in (before, after)]
     return absence_from(absent.index(True)) if absent[0] != absent[1] else None
 
@@ -135,7 +135,7 @@ def _names(text: str) -> list[str]:
 
 
 def _title(text: str) -> str | None:
-    """The object that a short line or cell names, known or not."""
+    """The object that a short line or cell names."""
     if len(words_of(text)) > _LONGEST_NAME or find_images(text):
         return None
     known = _names(text)
@@ -143,7 +143,7 @@ def _title(text: str) -> str | None:
 
 
 class _ImageLine(NamedTuple):
-    """A line that says how something is in one image."""
+    """A line that describes an object in one image."""
 
     line: _Line
     image: int
@@ -151,7 +151,7 @@ class _ImageLine(NamedTuple):
 
     @property
     def start(self) -> int:
-        """Where its label starts, behind the bullet."""
+        """The start of the label, after the bullet."""
         return self.line.start + len(self.line.text) - len(self.line.text.lstrip(" \t-*•>"))
 
 
@@ -162,7 +162,7 @@ def _image_line(line: _Line) -> _ImageLine | None:
 
 
 def _image_lines(plain: str) -> Iterator[Assertion]:
-    """Two lines on end, one for each image, under the name of an object."""
+    """Two consecutive lines, one per image, below the name of an object."""
     title: str | None = None
     first: _ImageLine | None = None
     for line in _lines(plain):
@@ -181,7 +181,7 @@ def _image_lines(plain: str) -> Iterator[Assertion]:
 
 
 def _name_of(title: str | None, stated: str) -> str | None:
-    """The object of two lines: the one of their title, or the only one that is said to be in the first image."""
+    """The object of two lines: the one in their title, else the only one in the first line."""
     objects = find_objects(stated)
     if len(objects) > 2:
         return None
@@ -191,7 +191,7 @@ def _name_of(title: str | None, stated: str) -> str | None:
 
 
 def _pair_lines(plain: str) -> Iterator[Assertion]:
-    """Lines "umbrella: red / green"."""
+    """Lines such as "umbrella: red / green"."""
     for line in _lines(plain):
         match = _PAIR_LINE.match(line.text)
         if match and (title := _title(match["name"])):
@@ -204,7 +204,7 @@ def _cells(text: str) -> list[str]:
 
 
 def _tables(plain: str) -> Iterator[Assertion]:
-    """Rows of tables that have a column for each image."""
+    """Rows of tables with a column per image."""
     header: list[str] = []
     previous: _Line | None = None
     for line in _lines(plain):

@@ -1,6 +1,6 @@
-"""Misspelt words that can be no other: a letter left out, doubled or swapped with the next ("ornge", "diferent").
+"""Corrects unambiguous typos: a missing, doubled or swapped letter ("ornge", "diferent").
 
-Only the words that name objects, colors and changes are known, and what is a word of its own is left alone.
+Only words for objects, colors and changes are corrected; existing words are left alone.
 """
 
 import re
@@ -20,12 +20,12 @@ class _Spelling(LexiconFile):
 
 
 _LEXICON = load_lexicon("spelling", _Spelling)
-_SHORTEST = 5  # letters of a word that is looked for
+_SHORTEST = 5  # letters of a word that is corrected
 _WORD = re.compile(r"[a-z]{4,}", re.IGNORECASE)
 
 
 def _misspelt(word: str) -> Iterator[str]:
-    """The word with an inner letter left out, a letter but the first doubled, or swapped with the one after it."""
+    """The word with a letter (not the first) missing, doubled, or swapped with the next one."""
     for k in range(1, len(word)):
         yield word[:k] + word[k] + word[k:]
         if k + 1 < len(word):
@@ -49,9 +49,9 @@ _CORRECTIONS = {
 
 
 def respell(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """The text with its misspelt words corrected, and where its places lie in the original (see `place_in`).
+    """The text with its typos corrected, and the positions that `place_in` needs.
 
-    The second is a list of (place in the corrected text, place in the original), one for the end of each correction.
+    The second item lists (position in the corrected text, position in the original) of the end of each correction.
     """
     parts, shifts, end, length = [], [(0, 0)], 0, 0
     for match in _WORD.finditer(text):
@@ -66,6 +66,6 @@ def respell(text: str) -> tuple[str, list[tuple[int, int]]]:
 
 
 def place_in(shifts: list[tuple[int, int]], place: int) -> int:
-    """The place in the original text of a place in the corrected one, at a word's start or end."""
+    """Map a position in the corrected text, at the start or end of a word, to the original."""
     corrected, original = shifts[bisect_right(shifts, place, key=itemgetter(0)) - 1]
     return original + place - corrected

@@ -1,4 +1,4 @@
-"""What one clause says of one image, or of both: how something is, or that it stays as it is."""
+"""Reads states and samenesses: what a clause says about one image, or that something stays the same."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, Kind, first_said, on_side
+from spd_faith.language.assertions import Assertion, AssertionKind, first_said, on_side
 from spd_faith.language.categories import is_part
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
@@ -78,19 +78,19 @@ _SAME_WHAT = re.compile(
 
 
 def is_as_before(text: str) -> bool:
-    """Whether a clause says that something is "as before", "how it was"."""
+    """Whether a clause says "as before", "how it was"."""
     return bool(_AS_BEFORE.search(text))
 
 
 def stays(text: str) -> bool:
-    """Whether a clause says of its objects that they are alike, without a word for sameness."""
+    """Whether a clause says that its objects stay the same, without a word for sameness."""
     return bool(_SIMILAR.search(text) or _STAYED.search(text) or _AS_BEFORE.search(text))
 
 
 def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assertion]:
-    """The samenesses that a clause asserts: one of each object of `draft`, or one of the images, or of the rest."""
+    """The samenesses that a clause asserts: one per object of `draft`, else one of the images or of the rest."""
     kept = first_said(draft.colors)
-    said = replace(draft, kind=Kind.SAMENESS, change=_respect_kept(clause), colors=(kept, kept), another=False)
+    said = replace(draft, kind=AssertionKind.SAMENESS, change=_respect_kept(clause), colors=(kept, kept), another=False)
     if not said.objects:
         return [replace(said, rest=is_rest, is_verdict=said.change is None and not is_rest)]
     what = _SAME_WHAT.search(clause.text)
@@ -99,7 +99,7 @@ def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assert
 
 
 def _respect_kept(clause: ReadClause) -> Change | None:
-    """The one respect in which a clause says that something stays the same, if it names one."""
+    """The respect in which a clause says that something stays the same, if it names exactly one."""
     if _STAYED.search(clause.text):
         respects = {str(DifferenceType.POSITION)}
     else:
@@ -114,7 +114,7 @@ def _respect_kept(clause: ReadClause) -> Change | None:
 
 
 def presence_in_both(clause: ReadClause, draft: Assertion) -> list[Assertion]:
-    """What "in both" says of each object: that its color or its place stays, or else that it is in both."""
+    """The sameness that "in both" asserts of each object: of its color or place, else of its presence."""
     if not draft.objects or not _IN_BOTH.search(clause.text):
         return []
     placed = any(draft.places) or find_spots(clause.text)
@@ -124,13 +124,15 @@ def presence_in_both(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     kept = first_said(draft.colors)
     details = _details(clause)
     return [
-        replace(draft, kind=Kind.SAMENESS, objects=(name,), change=respect, colors=(kept, kept), details=details)
+        replace(
+            draft, kind=AssertionKind.SAMENESS, objects=(name,), change=respect, colors=(kept, kept), details=details
+        )
         for name in draft.objects
     ]
 
 
 def state(clause: ReadClause, draft: Assertion, image: int | None) -> list[Assertion]:
-    """The state of one image that a clause asserts, if any; `image` is the one that is spoken of."""
+    """The state of one image that a clause asserts, if any; `image` is the image in context."""
     if not draft.objects or _LOOKING.search(clause.text):
         return []
     if _is_of_former(clause, draft, image):
@@ -142,7 +144,7 @@ def state(clause: ReadClause, draft: Assertion, image: int | None) -> list[Asser
     return [
         replace(
             draft,
-            kind=Kind.STATE,
+            kind=AssertionKind.STATE,
             image=image,
             colors=on_side(side, first_said(draft.colors)),
             places=on_side(side, first_said(draft.places)),
@@ -155,7 +157,7 @@ def state(clause: ReadClause, draft: Assertion, image: int | None) -> list[Asser
 
 
 def _is_of_former(clause: ReadClause, draft: Assertion, image: int | None) -> bool:
-    """Whether a clause says how something was, so that the first image is meant."""
+    """Whether a clause in the past tense describes the first image."""
     if image is None and not draft.bare and _WAS.search(clause.text):
         return True
     return clause.image is None and bool(_FORMERLY.search(clause.text))
@@ -168,7 +170,7 @@ def _says_how_it_is(clause: ReadClause, draft: Assertion) -> bool:
 
 
 def _adjectives(clause: ReadClause) -> tuple[tuple[str, str], ...]:
-    """Of each object the color that stands before it, and after any other object: "a silver car and a dog"."""
+    """(object, color) for each object with a color directly before it: "a silver car and a dog"."""
     owned: dict[str, str] = {}
     for color in clause.colors:
         described = next((mention for mention in clause.objects if mention.start >= color.end), None)
@@ -178,14 +180,14 @@ def _adjectives(clause: ReadClause) -> tuple[tuple[str, str], ...]:
 
 
 def _opens_with_subject(clause: ReadClause) -> bool:
-    """Whether a clause opens with an object and goes on ("passengers wait under the roof")."""
+    """Whether a clause starts with an object and continues ("passengers wait under the roof")."""
     if not clause.objects or not _OPENS.match(clause.text[: clause.objects[0].start]):
         return False
     return bool(_VERB_AFTER.match(clause.text, clause.objects[0].end))
 
 
 def further_words(text: str) -> frozenset[str]:
-    """Words for more than that something is there, in its color and its place."""
+    """The words of a description beyond presence, color and place."""
     known = [*find_colors(text), *find_places(text)]
     return frozenset(
         word.text for word in words_of(text) if word.text not in _WORDS.plain_words and not _is_in(word.start, known)
@@ -193,10 +195,7 @@ def further_words(text: str) -> frozenset[str]:
 
 
 def _details(clause: ReadClause) -> frozenset[str]:
-    """Words of a clause for more than its objects, that they are there, and their colors and places.
-
-    Objects stand in it by their canonical names, a word each.
-    """
+    """The words of a clause beyond presence, colors and places; objects as the words of their canonical names."""
     mentioned = (*clause.colors, *clause.places, *clause.images, *clause.objects)
     owners = {
         word.start for word, following in pairwise(clause.words) if following.text == "s" and following.tie == JOINED

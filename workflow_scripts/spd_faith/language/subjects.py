@@ -1,6 +1,6 @@
-"""Which of the objects that a clause mentions it speaks of: the car of "the car moved from the table to the bench".
+"""Selects the objects that a clause is about: the car in "the car moved from the table to the bench".
 
-There is one reading, and rules for it: what only says where, what is listed with another object.
+The selection takes rules for landmarks (objects that only say where) and for listed objects.
 """
 
 import re
@@ -27,20 +27,20 @@ class _Subjects(LexiconFile):
 
 @dataclass(frozen=True)
 class SubjectRules:
-    """How the objects of a clause are related."""
+    """How to recognize relations between the objects of a clause."""
 
     is_landmark: Callable[[Text, Mention], bool]
-    """Whether an object only says where another one is."""
+    """Whether an object only says where another object is."""
     are_listed: Callable[[Text, Mention, Mention], bool]
     """Whether the second of two neighbors is listed with the first."""
     is_owner: Callable[[Text, Mention, Mention | None], bool] = lambda text, mention, following: False
-    """Whether an object only says whose the next one is."""
+    """Whether an object only owns the next one."""
     is_added: Callable[[Text, Mention], bool] = lambda text, mention: False
-    """Whether an object joins the subjects from further on: "…, the lamp too"."""
+    """Whether an object elsewhere in the clause is also a subject: "…, the lamp too"."""
 
 
 def find_subjects(text: str | Text, objects: Sequence[Mention], rules: SubjectRules) -> list[Mention]:
-    """The first of `objects` that is no landmark, the first of all if all are, those listed with it, those added."""
+    """The first object that is not a landmark (else the first object), those listed with it, and added ones."""
     text = as_text(text)
     owned = [one for one, following in with_following(objects) if not rules.is_owner(text, one, following)]
     if len(owned) < 2:
@@ -53,7 +53,7 @@ def find_subjects(text: str | Text, objects: Sequence[Mention], rules: SubjectRu
 
 
 def _is_landmark(text: Text, mention: Mention) -> bool:
-    """Whether a preposition of place stands before an object: "on the old table", "left of the car"."""
+    """Whether a preposition of place comes before an object: "on the old table", "left of the car"."""
     words = text.words
     k = words_within(words, 0, mention.start).stop
     while k and words[k - 1].text in DESCRIBING:
@@ -73,7 +73,7 @@ def _are_listed(text: Text, one: Mention, following: Mention) -> bool:
 
 
 BY_WORDS = SubjectRules(_is_landmark, _are_listed)
-"""The rules of parsing: prepositions before an object, and the words between two."""
+"""The rules for parsing: prepositions before an object, and the words between two objects."""
 
 
 _WORDS = load_lexicon("subjects", _Subjects)
@@ -89,11 +89,11 @@ _JOINED = re.compile(
 )
 _TOO = re.compile(rf"\s{any_of(_WORDS.too)}\W{{0,3}}$", re.I)  # "the clock was removed, the lamp too"
 _OWNS = re.compile(rf"['’]s?\s(?:(?!{any_of(_WORDS.no_possessions)}\b)[\w-]+\s){{0,3}}", re.I)
-_REACH = 48  # characters before an object that can relate it to another
+_REACH = 48  # characters before an object that are searched
 
 
 def is_related(text: Text, mention: Mention) -> bool:
-    """Whether words right before an object relate it to another one: "next to the car", "holding an umbrella"."""
+    """Whether the words before an object relate it to another one: "next to the car", "holding an umbrella"."""
     return bool(_RELATED.search(text.text, max(mention.start - _REACH, 0), mention.start))
 
 
@@ -102,7 +102,7 @@ def _are_joined(text: Text, one: Mention, following: Mention) -> bool:
 
 
 def _is_owner(text: Text, mention: Mention, following: Mention | None) -> bool:
-    """Whether an object only says whose the next one is: "the pedestrian's leather handbag"."""
+    """Whether an object only owns the next one: "the pedestrian's leather handbag"."""
     return following is not None and bool(_OWNS.fullmatch(text.text, mention.end, following.start))
 
 
@@ -111,4 +111,4 @@ def _is_added(text: Text, mention: Mention) -> bool:
 
 
 BY_PHRASES = SubjectRules(is_related, _are_joined, _is_owner, _is_added)
-"""The rules of the reader of assertions: phrases before an object, between two, and behind one."""
+"""The rules for reading assertions: phrases before, between and after objects."""

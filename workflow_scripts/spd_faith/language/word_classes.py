@@ -1,4 +1,4 @@
-"""Classes of common words that say where a noun begins, ends, or names nothing in an image."""
+"""Classes of common words that delimit nouns or name no object."""
 
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 
@@ -19,22 +19,22 @@ class _Classes(LexiconFile):
 _CLASSES = load_lexicon("words", _Classes)
 
 DETERMINERS = _CLASSES.determiners
-"""Articles, small numbers, demonstratives and possessives: a noun follows."""
+"""Articles, small numbers, demonstratives and possessives, which precede a noun."""
 
 PREPOSITIONS = _CLASSES.prepositions
-"""A noun ends before them."""
+"""Prepositions, which end a noun."""
 
 VERBS = _CLASSES.verbs
 """Auxiliaries, and verbs of being, seeming, changing and holding."""
 
 CONJUNCTIONS = _CLASSES.conjunctions
-"""What joins clauses or the parts of one."""
+"""Words that join clauses or their parts."""
 
 ADVERBS = _CLASSES.adverbs
-"""Adverbs and other words that stand between a noun and its verb."""
+"""Adverbs and other words between a noun and its verb."""
 
 NO_OBJECTS = _CLASSES.no_objects
-"""Nouns and pronouns that name no object in an image."""
+"""Nouns and pronouns that do not name an object in an image."""
 
 FUNCTION_WORDS = (
     DETERMINERS
@@ -45,4 +45,4 @@ FUNCTION_WORDS = (
     | _CLASSES.ordinals
     | _CLASSES.literals
 ) - _CLASSES.verdicts
-"""Words that name nothing; "yes" and "no", which can be a whole answer, are none."""
+"""Words without content, except "yes" and "no", which can be a whole answer."""

@@ -1,7 +1,7 @@
-"""Words with their places in a text, tables of phrases that are looked up among them, and what they mention.
+"""Splits a text into words and looks up phrases in it.
 
-A phrase is found word by word in a dictionary, the longest one first, so reading a text takes time linear in its
-length whatever stands in it; "traffic light", "traffic-light" and "traffic_light" are the same phrase.
+Phrases are looked up word by word in a dictionary, longest first, so the run time is linear in the length of any text.
+"traffic light", "traffic-light" and "traffic_light" are the same phrase.
 """
 
 import re
@@ -16,11 +16,11 @@ _WORD = re.compile(r"[^\W_]+(?:['’]t\b)?")
 _JOINTS = frozenset([" ", "-", "_", "'", "’", "  ", "\n"])
 _BREAK = re.compile(r"[,;:.!?()\[\]—–|…。,、]")
 
-JOINED, LOOSE, BROKEN = 0, 1, 2  # what stands between a word and the one before it
+JOINED, LOOSE, BROKEN = 0, 1, 2  # the gap between a word and the one before it
 
 
 class Word(NamedTuple):
-    """A lower-case word, its place `[start, end)` in the text, and how it is tied to the word before it."""
+    """A lower-case word, its position `[start, end)` in the text, and the gap before it."""
 
     text: str
     start: int
@@ -43,7 +43,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Words `text` at `[start, end)` that mean `value`."""
+    """The words `text` at `[start, end)`, which mean `value`."""
 
     start: int
     end: int
@@ -51,9 +51,9 @@ class Mention:
     value: str
 
 
-@lru_cache(maxsize=32)  # a text that is passed as a string is read for objects, types, colors, …
+@lru_cache(maxsize=32)  # callers read the same string for objects, types, colors, …
 def words_of(text: str) -> Words:
-    """The words of a text; an "n't" stays with its verb, an apostrophe-s is a word of its own."""
+    """The words of a text; "n't" stays with its verb, "'s" is a separate word."""
     words: list[Word] = []
     end = 0
     for match in _WORD.finditer(text):
@@ -66,7 +66,7 @@ def words_of(text: str) -> Words:
 
 @dataclass(frozen=True)
 class Text:
-    """A text with its words, which are found once: readers of one clause pass it on."""
+    """A text with its words, computed once and passed on between readers."""
 
     text: str
     words: Words = field(init=False, repr=False, compare=False)
@@ -76,45 +76,45 @@ class Text:
 
 
 def as_text(text: str | Text) -> Text:
-    """What every reader of a clause takes: a string, or a text whose words are already found."""
+    """The text as a `Text`; every reader of a clause also accepts a string."""
     return text if isinstance(text, Text) else Text(text)
 
 
 def mentions_of(text: Text, hits: Iterable[Hit]) -> list[Mention]:
-    """The hits among the words of a text as mentions, which have places in the text itself."""
+    """Convert hits (word indices) to mentions (positions in the text)."""
     words = text.words
     places = ((words[hit.first].start, words[hit.last - 1].end, hit.value) for hit in hits)
     return [Mention(start, end, text.text[start:end], value) for start, end, value in places]
 
 
 def with_following(items: Sequence[_Item]) -> Iterator[tuple[_Item, _Item | None]]:
-    """Each item with the one after it, the last with None."""
+    """Each item with the next one, the last with None."""
     return zip(items, (*items[1:], None), strict=True) if items else iter(())
 
 
 def words_within(words: Words, start: int, end: int) -> range:
-    """The indices of the words that begin at places `[start, end)` of the text."""
+    """The indices of the words that start at positions `[start, end)` of the text."""
     first = bisect_left(words, start, key=_START)
     return range(first, bisect_left(words, end, lo=first, key=_START))
 
 
 def word_before(words: Words, k: int) -> str:
-    """The word before word k; "" where there is none, or a break between."""
+    """The word before word k; "" if there is none or a break in between."""
     return words[k - 1].text if k and words[k].tie != BROKEN else ""
 
 
 def word_after(words: Words, k: int) -> str:
-    """Word k, which follows on what ends there; "" where there is none, or a break between."""
+    """Word k; "" if there is none or a break before it."""
     return words[k].text if k < len(words) and words[k].tie != BROKEN else ""
 
 
 def joined_after(words: Words, k: int) -> str:
-    """Word k where nothing but a joint (a space, a hyphen, an apostrophe) stands before it, else ""."""
+    """Word k if only a space, hyphen or apostrophe precedes it, else ""."""
     return words[k].text if k < len(words) and words[k].tie == JOINED else ""
 
 
 class Phrases:
-    """Phrases of one or more words, each with a value; the first value that a phrase is given stands."""
+    """Phrases of one or more words with values; the first value of a phrase wins."""
 
     def __init__(self, phrases: Iterable[tuple[str, str]]) -> None:
         self._values: dict[tuple[str, ...], str] = {}
@@ -130,7 +130,7 @@ class Phrases:
         return self._values.get(tuple(words))
 
     def scan(self, words: Words) -> list[Hit]:
-        """The phrases in a text from left to right, the longest at each place, without overlaps."""
+        """The phrases in a text from left to right, the longest at each position, without overlaps."""
         hits = []
         free = 0
         for first, word in enumerate(words):

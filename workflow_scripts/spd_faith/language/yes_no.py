@@ -1,4 +1,4 @@
-"""Yes, no and what stands for them, and the words by which an answer hedges, refuses or makes an exception."""
+"""Patterns for yes and no and their equivalents, hedges, refusals and exceptions."""
 
 import re
 
@@ -58,16 +58,16 @@ class _Verdicts(LexiconFile):
 _LEXICON = load_lexicon("verdicts", _Verdicts)
 
 ABOUT_IMAGES = _LEXICON.about_images
-"""Words of a clause that is about the images as a whole."""
+"""Words that mark a clause as being about the images as a whole."""
 
 ANSWER_KEYS = _LEXICON.answer_keys
-"""Keys of JSON that hold a verdict, as letters and digits in lower case."""
+"""JSON keys for a verdict, as lower-case letters and digits."""
 
 SAME_KEYS = _LEXICON.same_keys
-"""Keys of JSON that ask whether the images are the same."""
+"""JSON keys that ask whether the images are the same."""
 
 DIFFERENT_KEYS = _LEXICON.different_keys
-"""Keys of JSON that ask whether the images differ."""
+"""JSON keys that ask whether the images differ."""
 
 
 def _before_short() -> str:
@@ -96,18 +96,18 @@ SHORT = re.compile(
     rf"(?! (?:\w+ ){{0,2}}{any_of(_LEXICON.no_short_before)}\b)",
     re.IGNORECASE,
 )
-"""A short answer that opens a text, as its group `yes` or `no`."""
+"""A short answer at the start of a text, in the group `yes` or `no`."""
 
 MARKED = re.compile(
     rf"\b{any_of(_LEXICON.labels)}(?: {any_of(_LEXICON.being)})?[\s:*_\"'`]{{1,8}}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b",
     re.IGNORECASE,
 )
-"""A short answer behind "the answer is:"."""
+"""A short answer after "the answer is:"."""
 
 TURNED = re.compile(
     rf"\b{any_of(_LEXICON.turning)}[\s,.:–—-]{{1,4}}(?:(?P<no>no)|(?P<yes>yes))(?=\W*(?:$|[.,:;!\n]))", re.IGNORECASE
 )
-"""A short answer that takes back another: "wait, no"."""
+"""A short answer that corrects an earlier one: "wait, no"."""
 
 CLOSING = re.compile(
     r"(?:^|[.!?\n:,;…]\s{0,3})[*_\"'`]{0,3}"
@@ -115,16 +115,16 @@ CLOSING = re.compile(
     r"(?:(?P<no>no)|(?P<yes>yes))[.!*_\"'`\s]{0,6}\Z",
     re.IGNORECASE,
 )
-"""A yes or no that closes a text."""
+"""A yes or no at the end of a text."""
 
 NEARLY_NO = re.compile(any_of(_LEXICON.nearly), re.IGNORECASE)
-"""A short answer that says neither, where "different?" was asked: "mostly"."""
+"""A short answer that is undecided if the question was "different?": "mostly"."""
 
 SOME = re.compile(
     rf"\b{any_of(_LEXICON.there_are)} {any_of(_LEXICON.some)}\b[^.!?\n]{{0,40}}\b{any_of(_LEXICON.differences)}\b",
     re.IGNORECASE,
 )
-"""That there are differences, without their number."""
+"""A statement that there are differences, without a number."""
 
 HEDGE = re.compile(
     rf"\b(?:not (?:\w+ )?{any_of(_LEXICON.unsure)}|{any_of(_LEXICON.hedges)}"
@@ -134,7 +134,7 @@ HEDGE = re.compile(
 REFUSAL = re.compile(rf"\b{any_of(_LEXICON.unable)} (?:really )?{any_of(_LEXICON.deciding)}\b", re.IGNORECASE)
 EXCEPTION = re.compile(rf"\b(?:{any_of(_LEXICON.exceptions)}|{any_of(_LEXICON.exception_stems)}\w*)\b", re.IGNORECASE)
 REST = re.compile(rf"\b{any_of(_LEXICON.rest)}\b", re.IGNORECASE)
-"""Words for what remains: sameness of the rest only."""
+"""Words for the rest: only the rest stays the same."""
 
 NEARLY = re.compile(rf"\b{any_of(_LEXICON.almost_same)}\b", re.IGNORECASE)
-"""Words that take something from sameness: "almost"."""
+"""Words that weaken sameness: "almost"."""

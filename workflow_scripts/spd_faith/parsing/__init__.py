@@ -1,1 +1,1 @@
-"""Stage 3: answers as structured lists and verdicts."""
+"""Stage 3: parses answers into lists of differences and verdicts."""

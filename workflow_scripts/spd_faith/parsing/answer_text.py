@@ -1,7 +1,7 @@
-"""What a model answered, without what stands around it: reasoning, markers of the answer, boxes, escapes.
+"""Extracts the answer from a generated text: removes reasoning, answer markers, boxes and escapes.
 
-Every reader of an answer (parser, judges) reads it through `read_answer`; the tables keep the text as it was generated,
-so answers of earlier runs, imported ones and new ones are read alike.
+The parser and the judges read every answer through `read_answer`. The tables keep the text as generated, so answers
+from earlier runs, imported answers and new ones are treated alike.
 """
 
 import html
@@ -18,7 +18,7 @@ _find_turn_ends = MarkerSearch(TURN_ENDS)
 _TURN_START = re.compile(rf"(?:\s*(?:{'|'.join(map(re.escape, TURN_STARTS))}))+\s*")
 
 _MATH = r"(?P<math>\$\$?\s{0,9}|\\{1,2}[(\[]\s{0,9})?"
-_BOX = r"(?P<box>\\{1,4}(?:boxed|f(?:rame)?box)|\x08oxed|\bboxed)"  # \x08: a JSON string that held "\boxed" unescaped
+_BOX = r"(?P<box>\\{1,4}(?:boxed|f(?:rame)?box)|\x08oxed|\bboxed)"  # \x08: "\boxed", not escaped in a JSON string
 _FONT = r"\\{1,4}(?:text(?:bf|it|rm|sf|tt|up|normal)?|math(?:bf|it|rm|sf|tt)|emph|mbox|underline|operatorname)"
 _LATEX = re.compile(rf"{_MATH}(?:{_BOX}|{_FONT})\s{{0,9}}(?P<opens>\{{)|\\[{{}}]|[{{}}]")
 _HAS_LATEX = re.compile(rf"(?:{_BOX}|{_FONT})\s{{0,9}}\{{")
@@ -36,39 +36,39 @@ _ODD = re.compile(f"[\\\\&<>]|{_INVISIBLE.pattern}|{_SPACE.pattern}")
 Span = tuple[int, int]
 
 
-class Answer(NamedTuple):
-    """A text without its wrappers, and what its last marker of an answer holds, None where it has none."""
+class AnswerText(NamedTuple):
+    """A text without its wrappers, and the contents of its last answer marker (None if there is none)."""
 
     text: str
     marked: str | None
 
 
-def read_answer(text: str) -> Answer:
-    """The answer that a text holds. The explanation around a marker or a box stays, and so do the words in it."""
+def read_answer(text: str) -> AnswerText:
+    """The answer in a text. Explanations around a marker or box are kept, and so is its content."""
     text = _within_its_turn(without_reasoning(text))
     marked = _marked(text)
     searched = text if marked is None else marked
     boxes, _ = _latex(searched)
     if boxes:
         marked = searched[slice(*boxes[-1])]
-    return Answer(_plain(text), _plain(marked).strip() or None if marked else None)
+    return AnswerText(_plain(text), _plain(marked).strip() or None if marked else None)
 
 
 def answer_of(text: str) -> str:
-    """`read_answer` without what was marked."""
+    """The text of `read_answer`."""
     return read_answer(text).text
 
 
 def without_reasoning(text: str) -> str:
-    """The text without reasoning that was left in it, as in the answers of a run that did not know its markers."""
+    """The text without leftover reasoning, as in answers of runs that did not recognize the markers."""
     answer, reasoning = split_reasoning(text)
     if reasoning is not None and not answer.strip() and (start := find_reasoning_marker(text)):
-        return text[:start] if text[:start].strip() else answer  # a stray closing marker ends the answer
+        return text[:start] if text[:start].strip() else answer  # only a stray closing marker
     return answer
 
 
 def readable(text: str) -> str:
-    """The text without what front ends add to characters: escapes of Markdown, HTML, invisible and odd blanks."""
+    """The text without Markdown escapes, HTML, invisible characters and unusual spaces."""
     if not _ODD.search(text):
         return text
     text = _SPACE.sub(" ", _INVISIBLE.sub("", text))
@@ -80,9 +80,9 @@ def readable(text: str) -> str:
 
 
 def _within_its_turn(text: str) -> str:
-    """The text behind what starts a turn, up to the first end of a turn that has something before it.
+    """The text from the start marker of a turn to the first end marker with text before it.
 
-    An end between quotation marks is a word, and one behind "<s>" ends what HTML strikes through.
+    Ignores quoted end markers, and "</s>" that closes an HTML "<s>".
     """
     begun = _TURN_START.match(text)
     start = begun.end() if begun else 0
@@ -98,7 +98,7 @@ def _within_its_turn(text: str) -> str:
 
 
 def _marked(text: str) -> str | None:
-    """What stands behind the last opening marker of an answer, up to its closing one."""
+    """The text between the last opening answer marker and its closing marker."""
     marks = _find_markers(text)
     opening = next((mark for mark in reversed(marks) if mark.group().lower() in _CLOSINGS), None)
     if not opening:
@@ -109,7 +109,7 @@ def _marked(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """The text without markers of answers and without boxes."""
+    """The text without answer markers and boxes."""
     spans = [mark.span() for mark in _find_markers(text)]
     if spans:
         text = _cut(text, spans).strip()
@@ -118,12 +118,12 @@ def _plain(text: str) -> str:
 
 
 def _latex(text: str) -> tuple[list[Span], list[Span]]:
-    """(what the boxes of a text hold, what is to be cut for boxes and fonts to go), each in the order of their ends."""
+    """(contents of the boxes, spans to cut to remove boxes and fonts), each ordered by end."""
     if ("oxed" not in text and "\\" not in text) or not _HAS_LATEX.search(text):
         return [], []
     boxes: list[Span] = []
     cuts: list[Span] = []
-    opened: list[re.Match[str] | None] = []  # None for a brace that is no box's
+    opened: list[re.Match[str] | None] = []  # None for other braces
     for token in _LATEX.finditer(text):
         if token["opens"]:
             opened.append(token)
@@ -133,12 +133,12 @@ def _latex(text: str) -> tuple[list[Span], list[Span]]:
             cuts += _cuts_around(text, opening, token)
             if opening["box"]:
                 boxes.append((opening.end(), token.start()))
-    cuts += [opening.span() for opening in opened if opening]  # cut off inside
+    cuts += [opening.span() for opening in opened if opening]  # the text ends inside a box
     return boxes, sorted(cuts)
 
 
 def _cuts_around(text: str, opening: re.Match[str], closing: re.Match[str]) -> tuple[Span, Span]:
-    """What stands before and after the content of a box or a font; the signs of mathematics go where both are there."""
+    """The spans before and after the content of a box or font; includes math delimiters if both are present."""
     start, end = opening.start(), closing.end()
     if opening["math"]:
         closed = _MATH_END.match(text, end)
@@ -147,7 +147,7 @@ def _cuts_around(text: str, opening: re.Match[str], closing: re.Match[str]) -> t
 
 
 def _cut(text: str, spans: Iterable[Span]) -> str:
-    """The text without `spans`; a blank where two words or sentences would run together."""
+    """The text without `spans`, with a space where two words or sentences would run together."""
     parts: list[str] = []
     at = 0
     for start, end in spans:

@@ -1,7 +1,7 @@
-"""The describe answer as rows of `PARSED`: JSON first, then prose.
+"""Parses describe answers into rows of `PARSED`: JSON first, then prose.
 
-`parse_status` says where the list came from: `json` (valid JSON, alone, fenced or inside prose), `repaired`,
-`free_text` (clauses or a count), `empty`, `failed` (nothing found).
+`parse_status` is the source of the list: `json` (valid JSON, alone, fenced or inside prose), `repaired`, `free_text`
+(clauses or a count), `empty`, `failed` (nothing found).
 """
 
 import math
@@ -17,11 +17,11 @@ from spd_faith.parsing.free_text import Prose, ReportedDifference, read_prose
 from spd_faith.parsing.json_keys import CATEGORY_KEYS, NOTHING, TEXT_KEYS, TYPE_KEYS, plain_key
 from spd_faith.parsing.structured import Structured, find_structured
 
-LARGEST_COUNT = 1000  # a stated number beyond it is no count
+MAX_COUNT = 1000  # larger numbers are not counts
 
 _ESCAPED_JOINT = re.compile(r"(?<=\w)\\{1,4}(?=[_-]\w)")
-_BARE_COUNT = re.compile(r"\W{0,8}\w{1,9}\W{0,8}")  # one word, a number for `find_count`
-_LONGEST_NUMBER = 200  # characters of a string that a number is looked for in
+_BARE_COUNT = re.compile(r"\W{0,8}\w{1,9}\W{0,8}")  # one word, which `find_count` may read as a number
+_LONGEST_NUMBER = 200  # characters of a string that are searched for a number
 
 Row = dict[str, Any]
 Difference = dict[str, str | None]
@@ -29,7 +29,7 @@ Difference = dict[str, str | None]
 
 
 def parse_differences(text: str) -> Row:
-    """The columns of a `PARSED` row, keys apart, for a describe answer; raises on no text."""
+    """The columns of a `PARSED` row for a describe answer, without the key columns; never raises."""
     text, marked = read_answer(text)
     if not text.strip():
         return _row("empty", [], None, has_list=False)
@@ -47,7 +47,7 @@ def _json_status(structured: Structured) -> str:
 
 
 def _counted_row(structured: Structured) -> Row:
-    """JSON that only counts the differences: the prose before it may list them."""
+    """A row for JSON that only has a count; the prose before it may list the differences."""
     entries = [_reported(one) for one in read_prose(readable(structured.before)).reported]
     status = "free_text" if entries else _json_status(structured)
     return _row(status, entries, _count(structured.number), has_list=False)
@@ -56,7 +56,7 @@ def _counted_row(structured: Structured) -> Row:
 def _prose_row(prose: Prose, marked: str | None) -> Row:
     entries = [_reported(one) for one in prose.reported]
     count = prose.count
-    if count is None and marked and _BARE_COUNT.fullmatch(marked):  # "\boxed{2}" behind the explanation
+    if count is None and marked and _BARE_COUNT.fullmatch(marked):  # "\boxed{2}" after the explanation
         count = find_count(marked)
     if count is None and not entries and prose.nameless == 1:
         count = 1
@@ -76,7 +76,7 @@ def _row(status: str, entries: list[Difference], count: int | None, has_list: bo
 
 
 def _stated_count(structured: Structured) -> int | None:
-    """The number in the JSON, possible or not; the one in the prose before it where the JSON has none."""
+    """The number in the JSON (None if impossible); without one, the number in the prose before the JSON."""
     return _count(structured.number if structured.number is not None else find_count(structured.before))
 
 
@@ -85,11 +85,11 @@ def _count(number: Any) -> int | None:
         number = None if re.search(r"-\s*\d|\d\s*[.,]\s*[1-9]", number) else find_count(number[:_LONGEST_NUMBER])
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         return None
-    return int(number) if number == int(number) and 0 <= number <= LARGEST_COUNT else None
+    return int(number) if number == int(number) and 0 <= number <= MAX_COUNT else None
 
 
 def _clean(text: str) -> str:
-    """Single spaces, no escapes ("traffic\\_light"), and no surrogates, which no table can hold: pairs joined."""
+    """The text with single spaces, without escapes ("traffic\\_light") and surrogates, which tables cannot store."""
     return " ".join(writable(_ESCAPED_JOINT.sub("", text)).split())
 
 
@@ -107,7 +107,7 @@ def _reported(one: ReportedDifference) -> Difference:
 
 
 def _entry(entry: Any) -> Difference | None:
-    """One entry of a list; None for a placeholder such as {"type": "none", "category": "none"}."""
+    """A list entry; None for a placeholder such as {"type": "none", "category": "none"}."""
     if isinstance(entry, str):
         return _entry_of_text(entry)
     if isinstance(entry, list):
@@ -126,7 +126,7 @@ def _entry_of_object(entry: dict[str, Any]) -> Difference | None:
 
 
 def _labels(values: dict[str, str]) -> tuple[str | None, str | None]:
-    """The words for type and category of an entry by its plain keys."""
+    """The words for type and category of an entry, given its values by plain key."""
     types, categories = ([word for key in keys if (word := values.get(key))] for keys in (TYPE_KEYS, CATEGORY_KEYS))
     raw_type = next(filter(normalise_type, types), types[0] if types else None)
     if not categories and len(types) > 1:  # {"type": "car", "change": "color"}
@@ -149,7 +149,7 @@ def _is_no_type(word: str) -> bool:
 
 
 def _word(value: Any) -> str:
-    """A value as a label: strings and numbers; what is nested has none."""
+    """A string or number as a label; empty for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return _clean(str(value))

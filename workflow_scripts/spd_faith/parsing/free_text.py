@@ -1,4 +1,4 @@
-"""Differences reported in prose, by clauses."""
+"""Finds the differences that prose reports, clause by clause."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,18 +29,18 @@ _HEADING_WORDS = 4
 
 @dataclass(frozen=True)
 class ReportedDifference:
-    """One difference as a clause reports it: the words for its type and its object."""
+    """A difference that a clause reports, with the words for its type and object."""
 
     type: DifferenceType | None
     raw_type: str
     raw_category: str
     is_further: bool = False
-    """The clause says that it is another one."""
+    """The clause marks it as an additional difference."""
 
 
 @dataclass(frozen=True)
 class Prose:
-    """The differences that a text reports, the number that it states, and how many changes it reports of no object."""
+    """The differences and the count that a text reports, and the number of changes without an object."""
 
     reported: list[ReportedDifference]
     count: int | None
@@ -49,7 +49,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class _Context:
-    """What earlier clauses leave to be understood: the changes of a heading, and the objects last spoken of."""
+    """What later clauses can refer back to: the changes in a heading, and the objects mentioned last."""
 
     heading: Sequence[Mention] = ()
     topic: Sequence[Mention] = ()
@@ -64,7 +64,7 @@ class _ReadClause:
 
 
 def read_prose(text: str) -> Prose:
-    """Read an answer without a list. A repeated report of a change is dropped unless the count asks for it."""
+    """Read an answer without a list. Drops repeated changes unless the stated count includes them."""
     reported: list[ReportedDifference] = []
     nameless = 0
     context = _Context()
@@ -103,7 +103,7 @@ def _is_named(kind: Mention) -> bool:
 
 
 def _contrasts(text: str) -> Iterator[Text]:
-    """The clauses, a state of the first image joined to the state of the second that follows it."""
+    """The clauses, with a state of the first image joined to a following state of the second."""
     clauses = iter(split_clauses(text))
     clause = next(clauses, None)
     while clause:
@@ -123,7 +123,7 @@ def _states(clause: Text, image: str) -> bool:
 
 
 def _pairs(types: Sequence[Mention], subjects: Sequence[Mention], is_further: bool) -> list[ReportedDifference]:
-    """Each subject with each kind of change; with several of both, each subject with the nearest kind."""
+    """Combine every subject with every type; if there are several of both, with the nearest type."""
     kinds = list({kind.value: kind for kind in reversed(types)}.values())[::-1]
     if len(kinds) > 1 and len(subjects) > 1:
         chosen = [(min(kinds, key=lambda kind: abs(kind.start - subject.start)), subject) for subject in subjects]

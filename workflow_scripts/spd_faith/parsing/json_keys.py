@@ -1,4 +1,4 @@
-"""The keys by which the JSON of an answer is understood."""
+"""The JSON keys that the parser recognizes."""
 
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
 
@@ -16,24 +16,24 @@ class _JsonKeys(LexiconFile):
 _LEXICON = load_lexicon("json_keys", _JsonKeys)
 
 NUMBER_KEYS = _LEXICON.number
-"""Of the object around the list: the number of differences."""
+"""Keys of the outer object: the number of differences."""
 
 LIST_KEYS = _LEXICON.list
-"""Of the object around the list: the list."""
+"""Keys of the outer object: the list of differences."""
 
 ENTRY_KEYS = _LEXICON.entry
-"""By one of these an object is known as an entry of the list."""
+"""An object with one of these keys is a list entry."""
 
 TYPE_KEYS = _LEXICON.type
-"""Of an entry, the first that is there counts; so of the next two."""
+"""Keys of an entry; here and below, the first one present counts."""
 
 CATEGORY_KEYS = _LEXICON.category
 TEXT_KEYS = _LEXICON.text
 
 NOTHING = _LEXICON.nothing | {""}
-"""Values of an entry that say that there is nothing."""
+"""Values of an entry that mean "nothing"."""
 
 
 def plain_key(key: str) -> str:
-    """A key as letters and digits in lower case: "Predicted_num" is "predictednum"."""
+    """A key as lower-case letters and digits: "Predicted_num" becomes "predictednum"."""
     return "".join(filter(str.isalnum, key.lower()))

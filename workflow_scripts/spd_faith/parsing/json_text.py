@@ -1,4 +1,4 @@
-"""JSON in a text that a model wrote: whole values, however front ends escaped them, and the repair of damaged ones."""
+"""Finds JSON in generated text: valid values, escaped values, and damaged values that can be repaired."""
 
 import json
 import re
@@ -12,22 +12,22 @@ from spd_faith.parsing.answer_text import readable
 _OPENING = re.compile(r"[{\[]")
 _BRACKET = re.compile(r"[{\[}\]]")
 _FENCE = re.compile(r"```|~~~")
-_IN_A_STRING = re.compile(r"[{\[]\s{0,99}\\+[\"nrt]")  # {\"key\": …}: JSON that was written as a string of JSON
+_IN_A_STRING = re.compile(r"[{\[]\s{0,99}\\+[\"nrt]")  # {\"key\": …}: JSON inside a JSON string
 _STRING_ESCAPE = re.compile(r"\\([\"\\/nrt])")
 _STRING_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _KEYBOARD = str.maketrans(
     "“”„‟«»＂‘’‚‛：，、；｛｝［］【】", '"' * 11 + ":,,,{}[][]"
-)  # signs of other keyboards and of typesetting
+)  # punctuation of other keyboards and of typesetting
 
-_MAX_ATTEMPTS = 200  # places where JSON may begin
-_MAX_REPAIR = 16_384  # characters; the repair takes more than linear time on hostile text
+_MAX_ATTEMPTS = 200  # positions where JSON may start
+_MAX_REPAIR = 16_384  # characters; repair is slower than linear on hostile text
 _MAX_DEPTH = 24
-_MAX_LEVELS = 3  # of strings in strings, and of objects around the wanted one
-_MAX_INNER = 100  # values that are looked at inside another
+_MAX_LEVELS = 3  # of nested strings, and of objects around the wanted one
+_MAX_INNER = 100  # values searched inside another value
 
 
 class JsonValue(NamedTuple):
-    """A decoded object or list, and its place `[start, end)` in the text."""
+    """A decoded object or list, and its position `[start, end)` in the text."""
 
     start: int
     end: int
@@ -35,14 +35,14 @@ class JsonValue(NamedTuple):
 
 
 def _number(digits: str) -> int | float:
-    return int(digits) if len(digits) < 12 else float("inf")  # no count has so many digits
+    return int(digits) if len(digits) < 12 else float("inf")  # too long for a count
 
 
 _DECODER = json.JSONDecoder(parse_int=_number)
 
 
 def whole_values(text: str) -> list[JsonValue]:
-    """The valid JSON objects and lists of a text, outermost ones."""
+    """The outermost valid JSON objects and lists in a text."""
     found = []
     at = 0
     for _ in range(_MAX_ATTEMPTS):
@@ -59,7 +59,7 @@ def whole_values(text: str) -> list[JsonValue]:
 
 
 def spellings(text: str) -> Iterator[str]:
-    """The text as it is, then with escapes undone, one kind after the other; each only where it differs."""
+    """The text, then distinct versions of it with one more kind of escape undone."""
     yield text
     if (plain := readable(text)) != text:
         yield plain
@@ -75,7 +75,7 @@ def spellings(text: str) -> Iterator[str]:
 
 
 def decoded(text: str) -> Any:
-    """The JSON that a string holds, alone or in a fence; the string itself where it holds none."""
+    """The JSON in a string, or the string itself if it contains none."""
     if "{" not in text and "[" not in text:
         return text
     values = whole_values(text)
@@ -83,7 +83,7 @@ def decoded(text: str) -> Any:
 
 
 def inside(value: Any) -> Iterator[Any]:
-    """A decoded value, then what is nested in it, level by level: objects, lists, strings of JSON."""
+    """A decoded value, then the values nested in it, level by level: objects, lists, strings with JSON."""
     level, left = [value], _MAX_INNER
     for _ in range(_MAX_LEVELS + 1):
         inner: list[Any] = []
@@ -98,7 +98,7 @@ def inside(value: Any) -> Iterator[Any]:
 
 
 def repaired_value(text: str, start: int = 0) -> Any:
-    """What the repair makes of a text from `start`: up to the fence or the last bracket, else to the end."""
+    """Repair the JSON that starts at `start` and ends at the fence, the last bracket, or the end of the text."""
     text = text[start : start + _MAX_REPAIR]
     fence = _FENCE.search(text)
     text = text[: fence.start()] if fence else text
@@ -106,15 +106,15 @@ def repaired_value(text: str, start: int = 0) -> Any:
         return None
     closing = max(text.rfind("}"), text.rfind("]"))
     if text.count("{", closing + 1) == 0 and text.count("{") <= text.count("}"):
-        text = text[: closing + 1]  # a closed object: prose may follow it
+        text = text[: closing + 1]  # the object is closed, prose may follow
     try:
         return repair_json(text, return_objects=True, skip_json_loads=True)
-    except Exception:  # the repair promises nothing for text that is no JSON at all
+    except Exception:  # repair_json gives no guarantees for text that is not JSON
         return None
 
 
 def repaired_object(text: str) -> JsonValue | None:
-    """What the repair makes of all between the outermost braces; None where something of it was cut off."""
+    """Repair the text between the outermost braces; None if part of it was cut off."""
     start, end = text.find("{"), text.rfind("}") + 1
     whole = text[start:end] if 0 <= start < end else ""
     if not whole or len(whole) > _MAX_REPAIR or not is_closed(whole) or _FENCE.search(whole):
@@ -123,7 +123,7 @@ def repaired_object(text: str) -> JsonValue | None:
 
 
 def is_closed(text: str) -> bool:
-    """Whether as many brackets close in a text as open."""
+    """Whether the brackets of a text are balanced."""
     return text.count("{") == text.count("}") and text.count("[") == text.count("]")
 
 

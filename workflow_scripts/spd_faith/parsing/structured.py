@@ -1,4 +1,4 @@
-"""The list of differences and their number out of the JSON of an answer, whole or damaged."""
+"""Extracts the list and number of differences from the JSON of an answer, valid or damaged."""
 
 import re
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ _LIST_START = re.compile(r"\[\s*\{")
 _MAX_NESTED = 3  # objects around the wanted one
 
 Read = tuple[Any, list[Any] | None]
-"""The number and the entries of a decoded value, None where it has none."""
+"""(number, entries) of a decoded value, each None if missing."""
 
 
 @dataclass(frozen=True)
 class Structured:
-    """What the JSON of an answer holds: `number` and `entries` as written, None where it has none."""
+    """The contents of the JSON of an answer: `number` and `entries` as written, None if missing."""
 
     number: Any
     entries: list[Any] | None
     before: str  # the text before the JSON
-    repaired: bool  # or with escapes undone
+    repaired: bool  # or unescaped
 
 
 def find_structured(text: str) -> Structured | None:
-    """The last JSON value of a text that lists or counts differences; repaired where no whole one does."""
+    """The last JSON value that lists or counts differences; a repaired one if no valid one does."""
     if not any(bracket in text for bracket in "{[｛［"):
         return None
     as_it_is = whole_values(text)
@@ -42,7 +42,7 @@ def find_structured(text: str) -> Structured | None:
 
 
 def _list_in(spelled: list[tuple[str, list[JsonValue]]]) -> Structured | None:
-    """The list with the most entries over the spellings of a text, for escapes may spoil some; else a damaged one."""
+    """The longest list among the spellings of a text, because escapes can damage some; else a repaired list."""
     lists = [_whole_list(one, values, number > 0) for number, (one, values) in enumerate(spelled)]
     if whole := [found for found in lists if found]:
         return max(whole, key=lambda found: len(found.entries or ()))
@@ -64,7 +64,7 @@ def _whole_object(text: str, values: list[JsonValue], repaired: bool) -> Structu
 
 
 def _whole_list(text: str, values: list[JsonValue], repaired: bool) -> Structured | None:
-    """The last list of entries, or entries that stand in the text one after the other."""
+    """The last list of entries, else the separate entries in the text."""
     for start, _, value in reversed(values):
         if isinstance(value, list) and (found := _read(value)):
             return Structured(*found, text[:start], repaired)
@@ -73,7 +73,7 @@ def _whole_list(text: str, values: list[JsonValue], repaired: bool) -> Structure
 
 
 def _read(value: Any, depth: int = 0) -> Read | None:
-    """(number, entries) of a decoded value, or None where it is about something else."""
+    """(number, entries) of a decoded value; None if it is not about differences."""
     if isinstance(value, list):
         is_list = all(isinstance(entry, dict) and (_is_entry(entry) or not entry) for entry in value)
         return (None, value) if is_list else None
@@ -83,7 +83,7 @@ def _read(value: Any, depth: int = 0) -> Read | None:
 
 
 def _read_keys(value: dict[str, Any]) -> Read | None:
-    """What the keys of an object hold, where one of them is about differences."""
+    """(number, entries) by the keys of an object; None if no key is about differences."""
     number, entries, is_known = None, None, False
     for name, item in ((plain_key(key), item) for key, item in value.items()):
         item = _as_list(item) if name in LIST_KEYS else item
@@ -97,7 +97,7 @@ def _read_keys(value: dict[str, Any]) -> Read | None:
 
 
 def _as_list(item: Any) -> Any:
-    """What stands where a list is expected: JSON in a string, one entry, or entries by number."""
+    """Convert a value to a list if possible: JSON in a string, a single entry, entries by number."""
     if isinstance(item, str):
         item = decoded(item)
     if isinstance(item, dict):
@@ -113,7 +113,7 @@ def _read_by_type(value: dict[str, Any]) -> Read | None:
 
 
 def _read_inside(value: dict[str, Any], depth: int) -> Read | None:
-    """What the only value inside another that is about differences holds."""
+    """(number, entries) of the only nested value that is about differences."""
     if depth == _MAX_NESTED:
         return None
     inner = (decoded(item) if isinstance(item, str) else item for item in value.values())
@@ -130,7 +130,7 @@ def _is_entry(value: Any) -> bool:
 
 
 def _damaged_object(text: str) -> Structured | None:
-    """The last object with a key of ours, from its brace on, through the repair."""
+    """The last object with a known key, repaired from its opening brace."""
     keys = [match for match in _KEY.finditer(text) if plain_key(match[1]) in _BOTH_KEYS]
     opening = [match for match in keys if match.group().startswith("{")]
     for match in opening[:-4:-1]:

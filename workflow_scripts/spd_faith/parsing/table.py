@@ -1,4 +1,4 @@
-"""One row of `PARSED` for each response."""
+"""Parses responses into rows of `PARSED`."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ _NO_LIST: dict[str, Any] = {"has_structured_output": False, "predicted_num": Non
 
 
 def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:
-    """The columns of a `PARSED` row but for `sample_id`. Raises on no text, whatever it holds.
+    """The columns of a `PARSED` row except `sample_id`. Never raises, whatever the text.
 
-    A yes/no answer has no differences; its status is `free_text` where the verdict is clear, else `failed`.
+    A yes/no answer has no differences; its status is `free_text` if the verdict is clear, else `failed`.
     """
     if failed:
         return {
@@ -33,7 +33,7 @@ def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:
 
 
 def parse_table(responses: pa.Table) -> pa.Table:
-    """`PARSED` for a table of `RESPONSES`, row for row; raises `UserError` where a (sample, task) is not unique."""
+    """Parse a table of `RESPONSES` row by row. Raises `UserError` if a (sample, task) is not unique."""
     columns = ("sample_id", "task", "response_text", "finish_reason", "error")
     rows = []
     for sample_id, task, text, reason, error in zip(*(responses[name].to_pylist() for name in columns), strict=True):

@@ -1,17 +1,17 @@
-"""Whether an answer to a yes/no question says that the two pictures differ.
+"""Decides whether an answer to a yes/no question says that the two images differ.
 
-In this order, the first that decides:
+The first rule that applies decides:
 
-1. A hedge in the first clause, or one that refuses ("I cannot tell", "yes and no"): unclear, where no short answer is
-   marked as the answer: by a JSON object, the markers of a model family, a box.
-2. The short answer, read with the polarity of the question: the marked one, else a yes or no that opens the answer,
-   "Answer: …", a closing "No.". "Not quite" and its kind deny what was asked.
-3. The prose. It says "same" (the pictures are identical, no differences), or "differs" (they are not, they differ, N
-   differences), or reports a change of an object, or makes an exception ("the same except the car", "but …").
+1. A hedge in the first clause, or a refusal ("I cannot tell", "yes and no"): unclear, unless a short answer is marked
+   by a JSON object, the markers of a model family, or a box.
+2. The short answer, read with the polarity of the question: the marked one, else a yes or no at the start, "Answer: …",
+   a final "No.". "Not quite" and similar phrases deny the question.
+3. The prose: "same" (the images are identical, no differences), "differs" (they are not identical, they differ, N
+   differences), a change of an object, or an exception ("the same except the car", "but …").
 
-A short answer stands unless the prose contradicts it: "No" to "the same?" and then "they are identical", or "Yes, the
-same" and then "the car was removed", is unclear. Sameness with an exception is no sameness, whatever the short answer:
-differs. Without a short answer, a change reported beside sameness ("they look the same. The car has moved.") differs.
+A short answer holds unless the prose contradicts it: "No" to "the same?" followed by "they are identical", or "Yes, the
+same" followed by "the car was removed", is unclear. Sameness with an exception differs, whatever the short answer.
+Without a short answer, a change in addition to sameness ("they look the same. The car has moved.") differs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,12 +47,12 @@ from spd_faith.parsing.json_text import inside, repaired_object, spellings, whol
 
 YES_MEANS = {"same": "same", "different": "differs"}
 _OPPOSITE = {"same": "differs", "differs": "same"}
-_MAX_READ = 20_000  # characters of prose that a verdict is looked for in
-_SHORT_CLAUSE = 4  # words of a clause that needs no word for the images to be about them
+_MAX_READ = 20_000  # characters searched for a verdict
+_SHORT_CLAUSE = 4  # words; a clause this short is about the images even if it does not name them
 
 
 def verdict(text: str, task: str) -> str:
-    """`differs`, `same` or `unclear`, for the answer to the question of `task` ("same" or "different")."""
+    """`differs`, `same` or `unclear` for the answer to the question of `task` ("same" or "different")."""
     whole = read_answer(text)
     answer, prose = _from_json(respell(whole.text[:_MAX_READ])[0], task)
     if not answer and whole.marked:
@@ -95,21 +95,21 @@ def _short_answer(text: str, task: str) -> str | None:
     if found[0]["yes"]:
         return YES_MEANS[task]
     if task == "different" and NEARLY_NO.match(found[0]["no"]):
-        return None  # "mostly" different says neither
+        return None  # "mostly" (different) is undecided
     return _OPPOSITE[YES_MEANS[task]]
 
 
 def _stated_in_prose(prose: str, clauses: Sequence[Text]) -> set[str]:
-    """What the prose says: of the images ("same", "differs"), of an object ("change"), "exception" to sameness."""
+    """What the prose says: "same" or "differs" (the images), "change" (an object), "exception" (to sameness)."""
     stated = {*_stated_by_count(prose, clauses), *filter(None, map(_stated_by_clause, clauses))}
     if "same" in stated and stated & {"change", "differs"} and EXCEPTION.search(prose):
-        return {"exception"}  # sameness is taken back: "they look alike. However, the car has moved."
+        return {"exception"}  # "they look alike. However, the car has moved."
     return stated
 
 
 def _stated_by_count(prose: str, clauses: Iterable[Text]) -> set[str]:
     count = find_count(prose)
-    if count == 0:  # "I looked at the curtains, and they are the same" counts nothing in the images
+    if count == 0:  # may be about an object: "I looked at the curtains, and they are the same"
         count = find_count(". ".join(clause.text for clause in clauses if not find_objects(clause)))
     if count is None:
         return {"differs"} if SOME.search(prose) else set()
@@ -155,7 +155,7 @@ def _from_json(text: str, task: str) -> tuple[str | None, str]:
 
 
 def _stated_by_json(value: Any, task: str) -> tuple[str | None] | None:
-    """The verdict of a decoded value, which may be no clear one; None where no key is about a verdict."""
+    """(verdict,) of a decoded value, (None,) if unclear; None if no key is about a verdict."""
     for part in inside(value):
         for key, item in part.items() if isinstance(part, dict) else ():
             word = str(item).strip().lower() if isinstance(item, str | bool) else ""

@@ -1,1 +1,1 @@
-"""What a run would do and cost, before anything is done or paid."""
+"""Estimates the work and cost of a run before it starts."""

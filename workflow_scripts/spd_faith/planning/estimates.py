@@ -1,6 +1,6 @@
-"""How long answers get and what they take, where the journal cannot tell: rough formulas, their inputs visible.
+"""Estimates tokens, time and cost of answers with rough formulas.
 
-Every figure is an estimate. Where a model has answered some questions already, the means of those answers stand in.
+If a model has already answered some questions, the means over those answers replace the formulas.
 """
 
 from abc import ABC, abstractmethod
@@ -13,15 +13,15 @@ from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SE
 
 CHARACTERS_PER_TOKEN = 4
 ANSWER_TOKENS = {"describe": 300, "same": 60, "different": 60}
-REASONING_TOKENS = 2000  # before an answer, of an entry that leaves room for them:
-ROOM_FOR_REASONING = 8192  # its max_new_tokens from here on
-TRUTH_TOKENS = 150  # of a pair, as a judge is given it
+REASONING_TOKENS = 2000  # before an answer, if max_new_tokens is at least:
+ROOM_FOR_REASONING = 8192
+TRUTH_TOKENS = 150  # of a pair's truth in a judge prompt
 JUDGED_TOKENS = {"drf": 300, "cr": 150}  # of a judge's reply: about five claims, or two to three
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Mean tokens and seconds of one answer; `answers` is the number it was measured on, 0 for a formula."""
+    """Mean tokens and seconds per answer; `answers` is the number of measured answers, 0 for a formula."""
 
     prompt_tokens: float
     generated_tokens: float
@@ -31,7 +31,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Work(ABC):
-    """A part of a run, done to some extent; `usd` is None where the prices are unknown."""
+    """A part of a run, possibly partly done; `usd` is None if the prices are unknown."""
 
     done: int
     usage: Usage
@@ -40,21 +40,21 @@ class Work(ABC):
     @property
     @abstractmethod
     def left(self) -> int:
-        """Questions that will be asked."""
+        """Remaining questions."""
 
     @property
     def prompt_tokens(self) -> float:
-        """Of the questions left."""
+        """Prompt tokens of the remaining questions."""
         return self.left * self.usage.prompt_tokens
 
     @property
     def generated_tokens(self) -> float:
-        """Of the answers left."""
+        """Generated tokens of the remaining answers."""
         return self.left * self.usage.generated_tokens
 
 
 def measured_usage(contents: Iterable[Mapping[str, Any]]) -> Usage | None:
-    """The means over journalled answers; None where there are none that count their tokens."""
+    """The means over journalled answers; None if no answer has token counts."""
     rows = [row for row in contents if row["prompt_tokens"] is not None and row["generated_tokens"] is not None]
     if not rows:
         return None
@@ -65,9 +65,9 @@ def measured_usage(contents: Iterable[Mapping[str, Any]]) -> Usage | None:
 
 
 def estimated_usage(entry: ModelEntry, prompt_characters: Mapping[str, int], pixels: int = PUBLISHED_PIXELS) -> Usage:
-    """Means over one question of each task, by the formulas of `how_estimated`; no seconds for endpoints.
+    """Means over one question per task by the formulas of `how_estimated`; no seconds for endpoints.
 
-    `prompt_characters` has the length of each task's prompt; `pixels` are those of one image before it is reduced.
+    `prompt_characters` has the prompt length of each task; `pixels` is the size of one image before downscaling.
     """
     limit = entry.max_answer_tokens()
     prompt = (
@@ -77,7 +77,7 @@ def estimated_usage(entry: ModelEntry, prompt_characters: Mapping[str, int], pix
     reasoning = REASONING_TOKENS if limit >= ROOM_FOR_REASONING else 0
     answers = [min(reasoning + ANSWER_TOKENS[task], limit) for task in prompt_characters]
     generated = sum(answers) / len(answers)
-    # the answers about a pair are generated side by side
+    # the answers about a pair are generated in parallel
     return Usage(prompt, generated, entry.answer_seconds(max(answers) / len(answers)), answers=0)
 
 
@@ -92,31 +92,31 @@ def estimated_judging(calls: PlannedCalls) -> Usage:
 
 
 def how_judging_is_estimated() -> str:
-    """The formulas of judging with their inputs, for a person."""
+    """The formulas for judge calls and their inputs, as a readable text."""
     describe, yes_no = ANSWER_TOKENS["describe"], ANSWER_TOKENS["same"]
     return (
-        f"Judge calls, where none are measured: prompt tokens of DRF = characters / {CHARACTERS_PER_TOKEN} + "
-        f"{describe} of answer + {TRUTH_TOKENS} of truth, of CR = characters / {CHARACTERS_PER_TOKEN} + 2 × {yes_no}, "
-        f"and 2 images × pixels shown / {PIXELS_PER_TOKEN}, or × their image_tokens, where they are shown; "
-        f"replies of {JUDGED_TOKENS['drf']} and {JUDGED_TOKENS['cr']} tokens. A model that has not answered yet counts "
-        "a call per pair, metric and repetition; answers that say nothing, and equal ones, count none."
+        f"Judge calls, if none are measured: DRF prompt tokens = characters / {CHARACTERS_PER_TOKEN} + "
+        f"{describe} (answer) + {TRUTH_TOKENS} (truth), CR prompt tokens = characters / {CHARACTERS_PER_TOKEN} + "
+        f"2 × {yes_no}; if images are sent, plus 2 images × pixels sent / {PIXELS_PER_TOKEN} (or × image_tokens); "
+        f"replies of {JUDGED_TOKENS['drf']} and {JUDGED_TOKENS['cr']} tokens. A model without answers yet needs one "
+        "call per pair, metric and repetition; empty and duplicate answers need none."
     )
 
 
 def how_estimated() -> str:
-    """The formulas with their inputs, for a person."""
+    """The formulas for answers and their inputs, as a readable text."""
     describe, yes_no = ANSWER_TOKENS["describe"], ANSWER_TOKENS["same"]
     return (
-        f"Estimates, where no answers are measured: prompt tokens = 2 pictures × pixels shown / {PIXELS_PER_TOKEN} "
-        "(or × their image_tokens) + "
-        f"characters / {CHARACTERS_PER_TOKEN}; answers of {describe} tokens to describe and {yes_no} to the others, "
-        f"after {REASONING_TOKENS} of reasoning where max_new_tokens is {ROOM_FOR_REASONING} or more; "
-        f"seconds = tokens of a pair's longest answer / its questions × {STEP_SECONDS} × GPUs / batch; "
+        f"Answers, if none are measured: prompt tokens = 2 images × pixels sent / {PIXELS_PER_TOKEN} "
+        "(or × image_tokens) + "
+        f"characters / {CHARACTERS_PER_TOKEN}; {describe} answer tokens for describe and {yes_no} for the other tasks, "
+        f"plus {REASONING_TOKENS} reasoning tokens if max_new_tokens is {ROOM_FOR_REASONING} or more; "
+        f"seconds = tokens of a pair's longest answer / its questions × {STEP_SECONDS} × GPUs / batch size; "
         "GPU hours = seconds × GPUs / 3600; "
         "US$ = tokens / 10⁶ × prices."
     )
 
 
 def gpu_hours(usage: Usage, answers: int, gpus: int) -> float:
-    """GPUs held × hours: answers × seconds each, without the loading of the model."""
+    """GPU hours for the answers, without loading the model."""
     return answers * usage.seconds * gpus / 3600

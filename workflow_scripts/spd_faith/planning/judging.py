@@ -1,4 +1,4 @@
-"""What the judges of a run have still to be asked."""
+"""Computes the remaining calls of the judges of a run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from spd_faith.planning.estimates import Work, estimated_judging, measured_usage
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeWork(Work):
-    """One judge's part of a run for one metric."""
+    """The work of one judge for one metric."""
 
     judge: str
     metric: str
@@ -25,10 +25,10 @@ class JudgeWork(Work):
 
 
 def work_of_judges(run: Run, paths: ResultPaths, prompts: Path, pairs: int) -> list[JudgeWork]:
-    """The work of each judge that makes calls, by judge and metric; `prompts` is the folder of the prompts.
+    """The work of each judge that makes calls, by judge and metric; `prompts` is the prompt folder.
 
-    The answers that are there are read, so that silent and equal ones count no call; a model that has not answered yet
-    counts a call for each of the `pairs` pairs.
+    Reads existing answers, because empty and duplicate ones need no call; a model without answers yet needs a call for
+    each of the `pairs` pairs.
     """
     answers = _answers(run.models, paths)
     unanswered_pairs = pairs * (len(run.models) - len(answers))
@@ -40,7 +40,7 @@ def work_of_judges(run: Run, paths: ResultPaths, prompts: Path, pairs: int) -> l
 
 
 def _answers(models: Iterable[str], paths: ResultPaths) -> list[AnswerPaths]:
-    """The tables of the models that have answered."""
+    """The answer tables of the models that have answered."""
     responses = [paths.responses(model) for model in models]
     return [AnswerPaths(paths.samples, path, images=paths.images) for path in responses if path.is_file()]
 

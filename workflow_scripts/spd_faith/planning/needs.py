@@ -1,4 +1,4 @@
-"""What is missing before a run can do its work: keys, GPUs, weights and disk."""
+"""Checks what a run is missing on this machine: API keys, GPUs, model weights and disk space."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,11 @@ from spd_faith.planning.judging import JudgeWork
 from spd_faith.planning.work import ModelWork
 
 PAIR_BYTES = 2 * 150_000  # two JPEGs of COCO
-ANSWER_BYTES = 3_000  # in the journal and the tables together
+ANSWER_BYTES = 3_000  # journal and tables together
 
 
 def disk_bytes(pairs: int, answers: int) -> int:
-    """What the tables of a run take: pairs × 300 kB of pictures, answers × 3 kB. Weights are apart."""
+    """Disk space for the tables of a run: 300 kB of images per pair, 3 kB per answer; model weights not included."""
     return pairs * PAIR_BYTES + answers * ANSWER_BYTES
 
 
@@ -24,12 +24,12 @@ def missing_needs(
     free_bytes: int,
     judging: Sequence[JudgeWork] = (),
 ) -> list[str]:
-    """What this machine lacks for the work that is left, one line each."""
+    """What this machine is missing for the remaining work, one line each."""
     busy = [one.model for one in work if one.left]
     asked = {one.judge for one in judging if one.left}
     missing = run.missing_requirements(busy, environment, has_gpu=gpus > 0, judges=asked)
     missing += [f"{name}: {sentence}" for name in busy for sentence in run.models[name].advice(gpus)]
     needed = disk_bytes(pairs, sum(one.left for one in work))
     if needed > free_bytes:
-        missing.append(f"Disk: the tables need about {needed / 1e9:.1f} GB; {free_bytes / 1e9:.1f} GB are free here.")
+        missing.append(f"Disk: the tables need about {needed / 1e9:.1f} GB; only {free_bytes / 1e9:.1f} GB are free.")
     return missing

@@ -1,4 +1,4 @@
-"""What each model of a run has still to answer, by its journal."""
+"""Computes the remaining questions of each model from its journal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from spd_faith.planning.estimates import Work, estimated_usage, gpu_hours, measu
 
 @dataclass(frozen=True, kw_only=True)
 class ModelWork(Work):
-    """One model's part of a run."""
+    """The work of one model."""
 
     model: str
     backend: str
@@ -30,7 +30,7 @@ class ModelWork(Work):
 
 
 def num_pairs(run: Run, paths: ResultPaths) -> int | None:
-    """Pairs of the dataset, counted in its table or as its entry says; None where unknown."""
+    """The number of pairs in the dataset's table, else according to its entry; None if unknown."""
     images = paths.images
     if images.is_file():
         return read_table(images, IMAGES, columns=["sample_id"]).num_rows
@@ -38,7 +38,7 @@ def num_pairs(run: Run, paths: ResultPaths) -> int | None:
 
 
 def work_of_models(run: Run, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> list[ModelWork]:
-    """The work of each model on a dataset of `pairs` pairs, by name."""
+    """The work of each model on a dataset of `pairs` pairs, sorted by name."""
     return [_work(name, entry, paths, prompts, pairs) for name, entry in sorted(run.models.items())]
 
 
@@ -62,7 +62,7 @@ def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str
 def _answers(
     name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt]
 ) -> list[Mapping[str, Any]]:
-    """The answers in the model's journal to questions that it is asked."""
+    """The answers in the model's journal to questions of this run."""
     images = paths.images
     records = Journal(paths.response_journal(name)).read() if images.is_file() else {}
     if not records:
