@@ -1,4 +1,4 @@
-"""What the tests of locks and journals share."""
+"""Fixtures shared by the tests of locks and journals."""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def shared_folder():
-    """A folder that all users can write, which pytest's own is not."""
+    """A folder writable by all users, unlike pytest's own."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name)
         path.chmod(0o777)

@@ -1,4 +1,4 @@
-"""What calls cost survives their process; a call that was killed counts with its bound."""
+"""The cost of calls survives their process; a killed call counts with its bound."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ def test_an_ended_call_counts_with_its_cost_and_another_with_its_bound(tmp_path)
     assert Charges(tmp_path).spent_usd() == pytest.approx(0.27)
 
 
-def test_nothing_was_spent_where_nothing_is_written(tmp_path):
+def test_an_empty_folder_means_no_spending(tmp_path):
     assert Charges(tmp_path / "none").spent_usd() == 0
 
 
@@ -28,7 +28,7 @@ def test_two_starts_add_up(tmp_path):
 
 
 def spend(charges, ends):
-    """A call with a bound of 0.25 dollars that costs a cent, or is broken off before it ends."""
+    """A call with a bound of 0.25 dollars that costs a cent, or is killed before it ends."""
     spending = Spending(1.0, charges.spent_usd(), charges)
 
     async def call():
@@ -41,7 +41,7 @@ def spend(charges, ends):
     return spending.spent_usd
 
 
-def test_spending_writes_a_call_down_before_it_is_made(tmp_path):
+def test_spending_records_a_call_before_it_is_made(tmp_path):
     with Charges(tmp_path) as charges:
         assert spend(charges, ends=True) == pytest.approx(0.01)
         assert spend(charges, ends=False) == pytest.approx(0.26)

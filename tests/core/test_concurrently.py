@@ -1,4 +1,4 @@
-"""Calls at the same time for a caller that is not asynchronous: lazy, bounded, and gone when the caller is."""
+"""Concurrent calls for a synchronous caller: lazy, bounded, and cancelled when the caller goes away."""
 
 import asyncio
 import signal

@@ -113,7 +113,7 @@ RESOURCE_KEYS = "gpu, mem_mb, partition, runtime, threads"
 
 @dataclass
 class Case:
-    """`old` in the good `file` becomes `new`; the other fields are what the message must say of it."""
+    """Replaces `old` in the valid `file` with `new`; the other fields are the expected parts of the message."""
 
     file: str
     old: str
@@ -560,7 +560,7 @@ def test_unknown_name_on_a_command_line(project):
 
 # ---- identity --------------------------------------------------------------------------------------------------------
 
-IDENTITY = {  # what changes a result, listed by hand
+IDENTITY = {  # the fields that change a result
     DemoDataset: {"source", "seed", "splits"},
     HubDataset: {"source", "repository", "revision", "splits", "limit", "exclude"},
     FolderDataset: {"source", "path", "splits", "limit"},
@@ -822,7 +822,7 @@ def test_a_renamed_key_is_refused_with_its_new_name(project, file, after, old, n
 def test_schemas_are_in_step_with_the_types():
     committed = {path.name.removesuffix(".schema.json"): path for path in CONFIG_FOLDER.glob("*.schema.json")}
     assert {stem: json.loads(path.read_text()) for stem, path in committed.items()} == json_schemas(REGISTRY), (
-        "write them anew: python workflow_scripts/write_config_schemas.py"
+        "update them with: python workflow_scripts/write_config_schemas.py"
     )
 
 

@@ -1,4 +1,4 @@
-"""Weighted correlations against scipy on the points written out as often as their weights say."""
+"""Weighted correlations against scipy on points repeated according to their weights."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy import stats
 from spd_faith.core.statistics import correlations
 
 
-def test_weights_say_how_often_a_point_is_there():
+def test_weights_count_points():
     rng = np.random.default_rng(0)
     x, y = rng.choice([0.0, 0.25, 0.5, 1.0], size=(2, 12))
     weights = rng.integers(0, 5, size=(40, 12)).astype(float)

@@ -1,4 +1,4 @@
-"""The client of endpoints against a real server that speaks as the vendors do: what becomes of each question."""
+"""The endpoint client against a real server that mimics the vendors: the outcome of each question."""
 
 import asyncio
 import gzip
@@ -43,7 +43,7 @@ class Outcome:
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
-    """Ask so many questions of a server that plays a script; changes are to the entry."""
+    """Ask a scripted server a number of questions; keyword arguments change the entry."""
     monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.01)
 
     def ask(script=(), questions=1, answered=0, server=None, **changes):
@@ -73,7 +73,7 @@ def ask(tmp_path, monkeypatch):
 
 
 def at(number, play):
-    """Play so to one question, by its text, however often it is asked."""
+    """Play this response to one question, identified by its text, however often it is asked."""
     return lambda request: play if request.text == f"Question {number}?" else None
 
 
@@ -141,7 +141,7 @@ FILTERED = {
 
 
 @pytest.mark.parametrize("play", FILTERED.values(), ids=FILTERED.keys())
-def test_what_a_filter_took_is_an_answer_at_once(ask, play):
+def test_a_filtered_question_is_an_answer_without_retries(ask, play):
     outcome = ask([play], prices=PRICES, max_usd=1)
     assert (outcome.reply.finish_reason, outcome.reply.text, outcome.reply.error) == ("content_filter", "", None)
     assert (outcome.requests, outcome.reply.attempts) == (1, 1)
@@ -345,7 +345,7 @@ def test_half_of_a_surrogate_pair_is_made_writable(ask):
     assert ask([sent(400, b'{"error": {"message": "a \\ud83d b"}}')]).reply.error == "400: a � b"
 
 
-def test_a_stream_that_nobody_asked_for_is_refused_and_named(ask):
+def test_an_unrequested_stream_is_refused_and_named(ask):
     outcome = ask(
         [sent(200, b'data: {"choices": [{"delta": {"content": "Ye"}}]}\n\ndata: [DONE]\n', "text/event-stream")]
     )
@@ -420,7 +420,7 @@ def test_questions_that_fail_at_every_start_become_rows_where_they_are_few(ask):
 
 @pytest.mark.parametrize(("code", "problem"), [(401, "the key was rejected"), (404, "no such URL or model")])
 @pytest.mark.parametrize(("concurrency", "most"), [(1, 3), (8, 24)])  # retries come in 0.01 s here
-def test_where_every_call_is_about_the_key_or_the_model_the_job_ends_soon(ask, code, problem, concurrency, most):
+def test_a_job_with_a_wrong_key_or_model_stops_early(ask, code, problem, concurrency, most):
     outcome = ask(lambda request: status(code), questions=480, concurrency=concurrency, attempts=6)
     assert 3 <= outcome.requests <= most
     for part in (outcome.server.base_url, problem, "out of order", "TEST_KEY", "asked-model", "Nothing is lost"):
@@ -673,7 +673,7 @@ def test_a_server_without_tls_is_named_so(ask):
     assert "it does not speak TLS" in str(outcome.error) and "http://" in str(outcome.error)
 
 
-def test_a_host_that_nobody_knows_ends_the_job_and_names_the_proxy(ask):
+def test_an_unknown_host_stops_the_job_and_names_the_proxy(ask):
     with FaultServer() as server:
         outcome = ask(server=server, questions=20, base_url="http://no-such-host.invalid/v1")
     for part in ("its host name is unknown", "base_url", "HTTPS_PROXY"):

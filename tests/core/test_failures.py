@@ -1,4 +1,4 @@
-"""Why a job failed, as its log says: logs as commands really end, and as nothing ends."""
+"""The cause of a failed job from its log: realistic and pathological logs."""
 
 from pathlib import Path
 from types import SimpleNamespace

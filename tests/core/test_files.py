@@ -1,4 +1,4 @@
-"""Tables and texts are written whole or not at all, in their schema."""
+"""Tables and texts are written atomically and match their schema."""
 
 import errno
 import os

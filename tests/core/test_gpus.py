@@ -1,4 +1,4 @@
-"""GPU jobs of one machine take turns: real processes, on GPUs that a pretended driver lists."""
+"""GPU jobs of one machine take turns: real processes, on GPUs listed by a fake driver."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ LONG = 30  # seconds; such a job is killed by its test
 
 
 def driver(folder, listing):
-    """Make a `nvidia-smi` that prints the listing; the value of PATH that finds it."""
+    """Create a fake `nvidia-smi` that prints the listing; returns the PATH that finds it."""
     folder = folder / f"driver-{sha256(listing)[:8]}"
     folder.mkdir(exist_ok=True)
     program = folder / "nvidia-smi"
@@ -248,7 +248,7 @@ def test_a_job_that_waits_for_two_gpus_keeps_none_of_them(start_job):
     assert held_by(both) == ("0,1", "0,1")
 
 
-def test_a_killed_job_gives_its_gpu_back(start_job):
+def test_a_killed_job_frees_its_gpu(start_job):
     holder = start_job(1, "0", LONG)
     assert held_by(holder) == ("0", "0")
     waiting = start_job(1, "0")

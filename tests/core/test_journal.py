@@ -140,7 +140,7 @@ def test_the_same_work_waits_and_other_work_does_not(tmp_path, caplog):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX")
-def test_a_killed_worker_gives_its_work_back(tmp_path):
+def test_a_killed_worker_releases_its_lock(tmp_path):
     holder = start(HOLD, tmp_path, 60)
     assert holder.stdout.readline() == "in\n"
     holder.kill()

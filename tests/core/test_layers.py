@@ -1,4 +1,4 @@
-"""Data flows one way: which package of the library may import which, and what stays cheap to start."""
+"""Data flows one way: which packages of the library may import which, and which imports must stay cheap."""
 
 import ast
 import json
@@ -42,7 +42,7 @@ MODULES = {module_name(path): path for path in sorted(LIBRARY.rglob("*.py"))}
 
 
 def run(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below one, but for imports of types alone, which never run."""
+    """All descendants of a node, except type-checking imports."""
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"):
             yield child
@@ -50,7 +50,7 @@ def run(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules of the library that a file imports, those inside its functions included."""
+    """The library modules that a file imports, including imports inside functions."""
     for node in run(ast.parse(path.read_bytes())):
         names = []
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""Locks on whatever file system there is, between whatever users; real processes, killed ones too."""
+"""Locks on every kind of file system and between users, with real processes, killed ones included."""
 
 import os
 import stat
@@ -151,7 +151,7 @@ def test_one_process_cannot_take_a_lock_twice(shared_folder):
         pass
 
 
-def test_a_lock_that_was_given_back_names_nobody(shared_folder):
+def test_a_released_lock_names_no_holder(shared_folder):
     with try_lock(shared_folder / "a", ""):
         assert f"process {os.getpid()} on" in holder(shared_folder / "a")
     assert (shared_folder / "a").read_text() == ""

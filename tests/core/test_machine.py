@@ -1,4 +1,4 @@
-"""Odd settings of a machine: each is named in an error, or does no harm. Real commands in real processes."""
+"""Unusual machine settings: each is named in an error or harmless. Real commands in real processes."""
 
 import errno
 import json
@@ -57,10 +57,10 @@ def ask(tmp_path: Path):
         ("SSL_CERT_FILE", "/nonexistent"),
         ("SSL_CERT_FILE", "/etc/hostname"),  # no certificates in it
         ("HTTP_PROXY", f"http://me:{PASSWORD}@host:port"),
-        ("https_proxy", "::bad"),  # of no use for this endpoint, but read
+        ("https_proxy", "::bad"),  # unused for this endpoint, but read
         ("ALL_PROXY", "ftp://127.0.0.1"),
         ("ALL_PROXY", "socks5://127.0.0.1:9"),
-        ("HTTP_PROXY", "http://127.0.0.1:9"),  # nobody is there
+        ("HTTP_PROXY", "http://127.0.0.1:9"),  # no proxy listens there
     ],
 )
 def test_a_variable_that_keeps_the_client_from_connecting_is_named(ask, variable: str, value: str) -> None:

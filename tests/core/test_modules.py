@@ -1,4 +1,4 @@
-"""Which files of the library a command runs."""
+"""Which library files a command imports."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Progress in a log: plain lines, now and then."""
+"""Progress in a log: occasional plain lines."""
 
 import io
 import re

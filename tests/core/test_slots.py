@@ -1,4 +1,4 @@
-"""Slots bound calls over real processes, and a killed one gives its slots back."""
+"""Slots limit calls across real processes, and a killed process frees its slots."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ from spd_faith.endpoints.slots import Slots
 
 ADDRESS = "http://127.0.0.1:1/v1"
 
-# A job: takes a slot so many times with so many tasks; writes a file while it holds one, and reports the most it saw.
+# A job that takes slots repeatedly with several tasks, writes a file while it holds one, and reports the max it saw.
 JOB = """
 import asyncio, sys, uuid
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_two_processes_hold_no_more_slots_than_there_are(start_job):
     assert max(seen) == 3  # all are used, and no more
 
 
-def test_a_killed_process_gives_its_slots_back(start_job, tmp_path, monkeypatch):
+def test_a_killed_process_frees_its_slots(start_job, tmp_path, monkeypatch):
     monkeypatch.setattr(slots, "POLL_SECONDS", 0.01)
     job = start_job(tasks=3, times=1, seconds=60)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""A limit in dollars holds whatever calls cost in the end, and lets through what fits."""
+"""The cost limit holds whatever calls cost in the end, and admits every call that fits."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from spd_faith.endpoints.spending import Spending, max_image_tokens, max_text_to
 
 
 def spend(spending, calls, usd=0.01, seconds=0.0):
-    """Run calls of a bound of 0.25 dollars each at once; their outcomes."""
+    """Run calls with a bound of 0.25 dollars each concurrently; returns their outcomes."""
 
     async def call():
         async with spending.reserved(0.25) as charge:
@@ -53,7 +53,7 @@ def test_the_limit_is_never_passed_where_every_call_costs_its_bound():
 
 
 def test_bounds_that_were_too_low_are_raised_once_for_all_calls_in_flight():
-    """16 calls of twice their bound: the next bound is 0.5 dollars, not 0.25 times two to the sixteenth."""
+    """16 calls that cost twice their bound: the next bound is 0.5 dollars, not 0.25 * 2**16."""
     spending = Spending(max_usd=10.0, spent_usd=0.0)
     assert spend(spending, calls=16, usd=0.5, seconds=0.005) == [None] * 16
     assert spend(spending, calls=3, usd=0.5) == [None] * 3

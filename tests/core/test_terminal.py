@@ -72,7 +72,7 @@ def test_bars_still_move():
     assert b"\r" in err and b"\x1b[A" in err and rb"\x1b" not in err and rb"\r" not in err
 
 
-def test_the_work_goes_on_when_nobody_reads_on(tmp_path):
+def test_the_work_continues_after_the_reader_is_gone(tmp_path):
     code = f"for _ in range(20000): print('a line')\nopen({str(tmp_path / 'done')!r}, 'w').close()"
     process = subprocess.Popen(command_of(code), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()

@@ -35,7 +35,7 @@ class Fault:
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
     times: int | None = 1
-    cut_after: int | None = None  # close the connection after so many bytes of the content
+    cut_after: int | None = None  # close the connection after this many bytes of the content
     announce_cut: bool = False  # and say so beforehand in Content-Length: a lie about the size
     hold: threading.Event | None = None  # before the cut, wait until this is set
 

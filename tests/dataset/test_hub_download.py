@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 COMMAND = Path(__file__).parents[2] / "workflow_scripts" / "make_dataset.py"
 TOKEN = "hf_TheValueThatNobodyMaySee"
 STORED = r"^GET /[0-9a-f]{64}"
-CHUNK = 10 * 1024 * 1024  # huggingface_hub writes so many bytes at a time; what is shorter is lost with a process
+CHUNK = 10 * 1024 * 1024  # huggingface_hub's write size; less than that is lost if the process dies
 EASY, HARD = "data/easy-00000-of-00001.parquet", "data/hard-00000-of-00001.parquet"
 
 

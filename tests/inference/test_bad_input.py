@@ -140,7 +140,7 @@ def test_a_corrupt_image_costs_its_own_row_alone(odd_rows):
 
 @both
 def test_a_pixel_is_seen_in_its_colour(checkpoints, family):
-    """A picture of 1 × 1 or 1 × 3 must not be taken for channels."""
+    """An image of 1 × 1 or 1 × 3 must not be mistaken for channels."""
     answerer = load(checkpoints / family, LAYOUTS[family])
     for size in ((1, 1), (3, 1), (3, 3)):
         inputs = [

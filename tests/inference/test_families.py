@@ -1,6 +1,6 @@
 """Every family through the one answerer: tiny models of the real classes, saved, and loaded from disk.
 
-Numbers of tokens are counted by hand: text is one token per byte, so a system turn of Qwen2-VL is <|im_start|>,
+Token counts are computed manually: text is one token per byte, so a system turn of Qwen2-VL is <|im_start|>,
 `system⏎`, 28 letters, <|im_end|> and ⏎, 38 tokens. Pictures of 112 × 112 pixels are 16 tokens of Qwen2-VL, of
 Qwen2.5-VL and of InternVL; 64 of LLaVA-1.5; 64 and one for the line's end of LLaVA-OneVision.
 """
@@ -400,7 +400,7 @@ def test_a_family_that_is_not_listed_works(tmp_path, family, layout):
 
 
 def test_tiles_of_a_large_image_are_not_given_up(tmp_path):
-    """LLaVA-NeXT crops its tiles, not the picture: a merged picture of 224 × 112 is a view of it and two tiles."""
+    """LLaVA-NeXT crops its tiles, not the image: a merged image of 224 × 112 is an overview and two tiles."""
     save_tiny("llava_next", tmp_path / "next")
     inputs = load_answerer(entry(tmp_path / "next", image_layout="merged")).builder.build([SQUARES])
     assert inputs["pixel_values"].shape == (1, 3, 3, 112, 112)

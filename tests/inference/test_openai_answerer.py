@@ -339,7 +339,7 @@ def test_an_answer_that_takes_too_long_is_retried(ask, late):
 
 def test_no_connection_is_a_fault_of_the_moment(answerer):
     with FaultServer() as server:
-        pass  # nobody listens at its port any more
+        pass  # no server listens on its port any more
     [(_, answer)] = answerer(server).answer([question()])
     assert (answer.finish_reason, answer.attempts) == ("error", 3)
     assert "ConnectError" in answer.error

@@ -1,6 +1,6 @@
 """Prompts built from image pairs by a real processor, without any weights.
 
-Counts of image tokens are worked by hand: one token covers 28 × 28 pixels, and an image has between 4 and 16 of them.
+Image token counts are computed manually: one token covers 28 × 28 pixels, and an image has between 4 and 16 of them.
 """
 
 import shutil

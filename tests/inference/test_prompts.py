@@ -1,6 +1,6 @@
 """The prompts, word for word: the reference model knows these and no others.
 
-Where a prompt is changed on purpose, train the reference model again; then write `tests/golden/prompts/` anew.
+Where a prompt is changed on purpose, train the reference model again; then update `tests/golden/prompts/`.
 """
 
 import shutil

@@ -138,16 +138,16 @@ def is_interrupted(run: Run) -> int:
 
 
 def is_killed(run: Run) -> int:
-    """Snakemake is killed, and started anew while the job that it left behind still runs."""
+    """Snakemake is killed, and restarted while the job that it left behind still runs."""
     run.project.slow(seconds=8)
     started = run.start()
     run.await_answers(2)
     started.kill()
     started.wait()
     run.finish("--unlock")
-    anew = run.start()
+    restarted = run.start()
     _wait_for(lambda: len([job for job in run.inference_jobs() if job.state == "RUNNING"]) == 2)
-    return anew.wait(timeout=10 * MINUTES)
+    return restarted.wait(timeout=10 * MINUTES)
 
 
 SCENARIOS = (fails_once, fails_always, takes_too_much_memory, takes_too_long, is_cancelled, is_interrupted, is_killed)
@@ -249,7 +249,7 @@ def test_a_killed_snakemake_can_be_started_again_while_its_jobs_still_run(
 
 
 def test_a_job_over_its_time_gets_more(ended: Callable, undisturbed: pd.DataFrame) -> None:
-    """The last, for it takes longest: what the others run once more goes beside it."""
+    """Last, because it takes longest: reruns of the others run next to it."""
     run, status = ended(takes_too_long)
     _is_whole(run, status, undisturbed)
     assert [(job.state, job.minutes) for job in run.inference_jobs()] == [("TIMEOUT", 1), ("COMPLETED", 2)]

@@ -86,7 +86,7 @@ def test_a_job_that_was_killed_is_listed_with_what_may_have_killed_it(project: P
     done = project.snakemake("--forcerun", "make_leaderboard")
     assert done.returncode == 1
     end = done.stderr[done.stderr.index("The run failed; completed outputs are kept.") :]
-    assert "make_leaderboard of demo (results/demo/logs/make_leaderboard.log):\n    no error in its log" in end
+    assert "make_leaderboard of demo (results/demo/logs/make_leaderboard.log):\n    no error in the log" in end
     assert "mem_mb" in end
 
 
