@@ -52,15 +52,17 @@ def figures_of(folder):
 def error(tmp_path, monkeypatch):
     """The error message of the command; `{0}` in a flag is a folder with pairs.jsonl, an answer and an image."""
     monkeypatch.chdir(ROOT)
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (20, 10)).save(tmp_path / "pictures" / "7.png")
+    folder = tmp_path / "own"  # for the folders beside it count as splits
+    folder.mkdir()
+    (folder / "pictures").mkdir()
+    Image.new("RGB", (20, 10)).save(folder / "pictures" / "7.png")
     line = {"qid": "7", "image": "7.png", "modifications": [{"type": "color", "category": "car"}]}
-    (tmp_path / "pairs.jsonl").write_text(json.dumps(line) + "\n")
-    (tmp_path / "answers.json").write_text(json.dumps([{"qid": "7", "response_same": "No."}]))
+    (folder / "pairs.jsonl").write_text(json.dumps(line) + "\n")
+    (folder / "answers.json").write_text(json.dumps([{"qid": "7", "response_same": "No."}]))
 
     def message(flags):
-        found = refused("probe.py", *flags.format(tmp_path).split())
-        assert {path.name for path in tmp_path.iterdir()} == {"pictures", "pairs.jsonl", "answers.json"}
+        found = refused("probe.py", *flags.format(folder).split())
+        assert {path.name for path in folder.iterdir()} == {"pictures", "pairs.jsonl", "answers.json"}
         return found
 
     return message
