@@ -744,7 +744,8 @@ def test_models_are_drawn_beside_each_other(probed, tmp_path):
 def test_a_run_of_maps_alone_has_no_figures_of_contrasts(probed, tmp_path):
     folder = with_maps(probed, tmp_path / "probes", status="unsupported")
     samples, images = (folder.parent / f"{name}.parquet" for name in ("samples", "images"))
-    results = ModelResults("tiny", folder, samples, images, pd.DataFrame(), pd.DataFrame())
+    contrasts = PROBE_CONTRASTS.empty_table().to_pandas()
+    results = ModelResults("tiny", folder, samples, images, pd.DataFrame(), contrasts)
     assert all_drawings(results, probes_in(folder, ["token_activation_map"])) == {}
     assert "grounding" in all_drawings(results, probes_in(folder))
 

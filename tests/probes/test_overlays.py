@@ -307,7 +307,7 @@ def test_pages_beyond_the_last_are_left_out_and_said_to_be(tmp_path, caplog):
     drawn_words = int(re.search(r"to (\d+) of 300", last.get_suptitle())[1])
     assert captions(last)[-1].startswith(f"word{drawn_words - 1} ") and drawn_words > 200
     assert f"{300 - drawn_words} more words are left out" in last.get_supxlabel()
-    assert f"multi_diff/4: its first {drawn_words} words are drawn, {300 - drawn_words} more" in caplog.text
+    assert f"multi_diff/4: the first {drawn_words} words are drawn, {300 - drawn_words} more" in caplog.text
     assert captions(last)[0] == "the pair"
     save(overlays(("m", "multi_diff/4"), pair, [], rasters, words[:30]), tmp_path / "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "a_p02.png"]  # no page of before

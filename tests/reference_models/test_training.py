@@ -148,7 +148,7 @@ def test_command_stops_early_with_a_model_of_loose_verdicts(tmp_path: Path, monk
     assert seen == [True]  # one step
     card = (tmp_path / "out/tiny-internvl-loose/README.md").read_text()
     assert "--steps 9 --early-step 1 --stop-early --seed 7 --loose-same --threads 1\n" in card
-    assert "reads one question loosely" in card
+    assert "trained to misread one question" in card
     assert "1 of 9 steps of 32 pairs" in card
     assert "beside it" not in card
 
