@@ -73,8 +73,8 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_the_others_are_there(project
     project.insert(
         "workflow_scripts/draw_probes.py",
         """
-        from spd_faith.probes.figures import of_model
-        of_model.layer_changes = None
+        from spd_faith.probes.figures import layer_changes
+        layer_changes.layer_changes = None
         """,
     )
     project.run()
