@@ -76,7 +76,7 @@ class OpenAIJudge(EndpointEntry, JudgeKind):
     request: Annotated[RequestFields, AfterValidator(_no_response_format)] = Field(
         default_factory=lambda: {"temperature": 0, "seed": 0}
     )
-    """Additional fields of each request; repetition n adds n to the seed."""
+    """Additional fields of each request; the n-th repetition adds n − 1 to the seed."""
     images: Annotated[SentImages | None, Formerly("pictures")] = SentImages()
     """How both images are sent, for both metrics; null sends none."""
     max_answer_characters: int = Field(default=20_000, ge=100)
