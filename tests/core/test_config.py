@@ -371,7 +371,7 @@ CASES = {
     "a form of the reply": judge_case(
         "concurrency: 3", "request: {response_format: {type: json_object}}", "paid.request",
         "set by the workflow: response_format", "{'response_format': {'type': 'json_object'}}",
-        "Additional fields of each request; repetition n adds n to the seed.",
+        "Additional fields of each request; the n-th repetition adds n − 1 to the seed.",
     ),
     "a limit in dollars and one model without prices": judge_case(
         "concurrency: 3", "max_usd: 3\n  models: {cr: {model: m, prices: {input: 1, output: 2, source: s, date: "
