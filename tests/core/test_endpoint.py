@@ -477,7 +477,7 @@ def test_what_is_in_flight_when_the_job_ends_is_kept(ask):
         ("Input token length too long", "max_new_tokens"),
         ("At most 1 image(s) may be provided in one request.", "image_layout: merged"),
         ("image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes", "images.max_side"),
-        ("Invalid content type. image_url is only supported by certain models.", "take images"),
+        ("Invalid content type. image_url is only supported by certain models.", "accept images"),
     ],
 )
 def test_the_error_says_what_to_change(ask, error, hint):

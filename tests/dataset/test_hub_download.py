@@ -240,7 +240,7 @@ def test_a_server_that_never_sends_the_rest_is_told(place: Workplace) -> None:
     place.hub.faults.append(Fault(STORED, cut_after=0, announce_cut=True, times=None))
     output = place.refused()
     assert f"should be of size {len(content)} but has size 0" in output
-    assert "run the command again" in output
+    assert "Run the command again" in output
     assert len(place.hub.asked(STORED)) == 5
 
 

@@ -182,7 +182,7 @@ def test_a_variable_replaces_the_address(answerer):
     ["http://127.0.0.1:99999/v1", "http://[::1", "127.0.0.1:8000/v1", "ftp://host/v1", "http://", "http://a b"],
 )
 def test_a_variable_that_holds_no_address_is_told(answerer, address):
-    with FaultServer() as server, pytest.raises(UserError, match="SERVER: not an address"):
+    with FaultServer() as server, pytest.raises(UserError, match="SERVER: not a valid URL"):
         answerer(server, base_url_variable="SERVER", environment={"SERVER": address})
 
 
@@ -708,7 +708,7 @@ def test_a_placeholder_for_a_key_does_not_change_an_answer(ask):
 
 @pytest.mark.parametrize("key", ["", "sk-0123456789\n", "sk 0123456789", "sk-012345678ä"])
 def test_a_key_that_no_header_can_carry_is_told_without_being_shown(answerer, key):
-    with FaultServer() as server, pytest.raises(UserError, match="TEST_KEY: not a key") as stopped:
+    with FaultServer() as server, pytest.raises(UserError, match="TEST_KEY: not a valid API key") as stopped:
         list(answerer(server, key=key).answer([question()]))
     assert not server.requests
     assert "012345678" not in str(stopped.value)

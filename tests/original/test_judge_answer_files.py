@@ -90,7 +90,7 @@ def test_reasoning_as_a_table_of_the_first_records_in_the_readmes_form(tmp_path)
         ([yes_no(ground_truth={"modifications": BEDROOM})], [], "no reasoning to judge"),
         ([released()], ["--max_samples", "0"], "--max_samples: too small"),
         ([released()], ["--output_file", "f.txt"], "--output_file: unknown file type"),
-        ([released(), released()], [], "record 2: describe: answered before"),
+        ([released(), released()], [], "record 2: describe: already answered"),
     ],
 )
 def test_reasoning_refuses(tmp_path, records, flags, error):
