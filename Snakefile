@@ -1,4 +1,4 @@
-"""SPD-Faith: from image pairs to the leaderboard. Each stage has a file in rules/ and a heading in README.md."""
+"""SPD-Faith: from image pairs to the leaderboard. Each stage has a file in rules/; README.md lists them."""
 
 import os
 import re
@@ -37,10 +37,11 @@ with exit_on_user_error(refused):
 results = ResultPaths(Path("results", run.config.dataset))
 paths = ResultPaths(Path("results/{dataset}"))  # for rules, with wildcards
 in_shell = ResultPaths(Path("results/{wildcards.dataset}"))
+merged_config = config_file(run, results)
 if workflow.is_main_process:  # once, not again in each job's process
     with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):
         run.dataset.check()
-    write_config_file(run, results)
+    write_config_file(run, merged_config)
 if workflow.local_exec and (gpus := visible_gpus()):  # at most one job per GPU; a cluster has its own limits
     workflow.register_resource("gpu", len(gpus))
 
@@ -75,7 +76,7 @@ rule all:
 
 rule plan:
     input:
-        config=config_file(run, results),
+        config=merged_config,
     log:
         results.log("plan"),
     localrule: True

@@ -13,7 +13,7 @@ from spd_faith.leaderboard import renderers
 
 rule make_leaderboard:
     input:
-        config=config_file(run, results),
+        config=merged_config,
         samples=paths.samples,
         responses=expand(paths.responses(), model=sorted(run.models), allow_missing=True),
         tables=expand(

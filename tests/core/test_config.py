@@ -455,6 +455,13 @@ def change(file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def written(run) -> Path:
+    """The file of the run's merged config, written."""
+    path = config_file(run, PATHS)
+    write_config_file(run, path)
+    return path
+
+
 def load(**overrides):
     """Load the run of the working directory, as if `overrides` came from the command line."""
     path = Path("config/config.yaml")
@@ -726,7 +733,7 @@ def test_shards_of_a_model_of_another_run_are_ignored(project):
 def test_a_run_comes_back_from_its_file(project):
     change("config.yaml", "models: [tiny, big]", "models: [tiny, served, elsewhere]\ninference: {shards: {tiny: 2}}")
     run = load()
-    path = write_config_file(run, PATHS)
+    path = written(run)
     again = read_run(path, REGISTRY)
     assert (again.dataset, again.models, again.judges) == (run.dataset, run.models, run.judges)
     assert again.config.inference == run.config.inference
@@ -777,7 +784,7 @@ def test_later_files_win_and_lists_are_replaced(project):
 
 
 def test_the_config_file_does_not_depend_on_the_order_of_names(project):
-    path = write_config_file(load(), PATHS)
+    path = written(load())
     assert config_file(load(models=["big", "tiny"]), PATHS) == path
     assert config_file(load(models=["big"]), PATHS) != path
     assert path.name == f"{sha256(path.read_bytes())[:12]}.json"
@@ -785,14 +792,14 @@ def test_the_config_file_does_not_depend_on_the_order_of_names(project):
 
 
 def test_a_config_file_that_is_there_is_never_written_again(project):
-    path = write_config_file(load(), PATHS)
+    path = written(load())
     before = path.stat().st_mtime_ns
-    assert write_config_file(load(), PATHS) == path
+    assert written(load()) == path
     assert path.stat().st_mtime_ns == before
 
 
 def test_a_recorded_run_has_labels_and_fields_without_types(project):
-    recorded = read_recorded_run(write_config_file(load(), PATHS))
+    recorded = read_recorded_run(written(load()))
     assert {name: entry.label for name, entry in recorded.models.items()} == {"tiny": "Tiny", "big": "big"}
     assert recorded.models["big"].fields["dtype"] == "bfloat16"
     assert (recorded.dataset.name, recorded.probed, recorded.config.models) == ("demo", (), ["big", "tiny"])

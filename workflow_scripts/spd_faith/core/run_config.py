@@ -45,20 +45,16 @@ def config_file(run: Run, paths: ResultPaths) -> Path:
     return paths.config(sha256(_as_json(run))[:12])
 
 
-def write_config_file(run: Run, paths: ResultPaths) -> Path:
-    """Write the merged config unless it exists; return its path."""
-    path = config_file(run, paths)
+def write_config_file(run: Run, path: Path) -> None:
+    """Write the merged config to its `config_file`, unless it exists."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, _as_json(run))
-    return path
 
 
 def read_recorded_run(path: Path) -> RecordedRun:
     """What a run used. Raises `UserError` if the file is not a merged config."""
-    with _explained(path):
-        merged = json.loads(path.read_text(encoding="utf-8"))
-        config = RunConfig.model_validate(merged["config"])
+    with _merged(path) as (merged, config):
         return RecordedRun(
             config,
             RecordedEntry(config.dataset, merged["dataset"][config.dataset]),
@@ -71,9 +67,7 @@ def read_recorded_run(path: Path) -> RecordedRun:
 
 def read_run(path: Path, registry: Registry) -> Run:
     """The run with typed entries. Raises `UserError` if the file is not a merged config."""
-    with _explained(path):
-        merged = json.loads(path.read_text(encoding="utf-8"))
-        config = RunConfig.model_validate(merged["config"])
+    with _merged(path) as (merged, config):
         return Run(
             config,
             registry.datasets.validate(merged["dataset"][config.dataset]),
@@ -96,9 +90,11 @@ def _as_json(run: Run) -> str:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _merged(path: Path) -> Iterator[tuple[dict[str, Any], RunConfig]]:
+    """A file's content and its config; what is wrong with them, then or in the block, becomes a `UserError`."""
     try:
-        yield
+        merged = json.loads(path.read_text(encoding="utf-8"))
+        yield merged, RunConfig.model_validate(merged["config"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # pydantic's errors are ValueErrors
         raise UserError(
             f"{path}: not the merged config of a run. Snakemake writes it; run snakemake plan --cores 1 --configfile …"
