@@ -38,10 +38,49 @@ def write(folder, *lines):
     return path
 
 
+# ---- defaults of the released commands -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("probes", "folder"),
+    [(["hidden_similarity"], "eval_results_faithfulness"), (["generation_attention"], "generation_plots")],
+)
+def test_default_folders(probes, folder, tmp_path):
+    def folder_of(*flags):
+        settings = ProbeSettings(**vars(probe._parser().parse_args(["--image_dir", str(tmp_path), *flags])))
+        settings.check()
+        return str(settings.folder)
+
+    assert folder_of("--probes", *probes) == folder
+    assert folder_of("--probes", *probes, "--output_pdf", "figures.pdf") == "figures"
+    assert folder_of("--probes", *probes, "--output-dir", "mine") == "mine"
+    with pytest.raises(UserError, match="results: no output given"):
+        folder_of("--probes", "grounding", *probes)
+
+
+def test_default_model():
+    assert settings_of().model_name == "qwen"
+    assert settings_of("--model-type", "internvl").model_name == "internvl"
+    assert settings_of("--model", "internvl", "--model-type", "llava").model_name == "internvl"
+
+
+@pytest.mark.parametrize(
+    ("flags", "task"),
+    [
+        (["--image-dir", "d"], "describe"),
+        (["--image_dir", "d", "--input_file", "f"], "same"),
+        (["--image_dir", "d", "--comparison_result", "f"], "same"),
+        (["--multi-diff-dir", "d"], "same"),
+    ],
+)
+def test_the_question_of_the_released_attention_command(flags, task):
+    assert settings_of(*flags).released_task == task
+
+
 # ---- lines -----------------------------------------------------------------------------------------------------------
 
 
-def test_lines_in_the_forms_of_the_released_commands(tmp_path, monkeypatch):
+def test_lines_in_the_forms_of_the_released_commands(tmp_path, monkeypatch, caplog):
     save_merged(tmp_path, "a.png", "b.png", "c.png")
     save_pair(tmp_path, "d1.png", "d2.png")
     monkeypatch.chdir(tmp_path)
@@ -64,6 +103,7 @@ def test_lines_in_the_forms_of_the_released_commands(tmp_path, monkeypatch):
     assert [row["is_faithful"] for row in samples] == [None, True, False, None]
     assert [[one["category"] for one in row["differences"]] for row in samples] == [[], [], ["car"], []]
     assert found.records["pairs/00000_a"]["score"] == [1]
+    assert caplog.records == []
 
 
 def test_a_relative_image_path_does_not_start_at_the_image_folder(tmp_path, monkeypatch):

@@ -310,6 +310,36 @@ def test_hidden_similarity_as_released(of_labels):
         assert found["statistics"][group] == pytest.approx(expected)
 
 
+def test_given_answers_keep_their_length(run, drawn, tmp_path, caplog):
+    """--max_new_tokens says that it changes nothing; an answer without a clear verdict is counted."""
+    caplog.set_level("INFO")
+    folder, names = drawn
+    texts = [("Yes, the two pictures are the same.", "Yes, the two pictures are different."), ("Maybe.", "Perhaps.")]
+    answers = [
+        {"qid": name, "response_same": same, "response_different": different}
+        for name, (same, different) in zip(names, texts, strict=False)
+    ]
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    flags = ["--comparison_result", tmp_path / "answers.json", "--image_dir", folder / "flat", "--max-new-tokens", 2]
+    flags += ["--layout", "side_by_side", "--output_dir", tmp_path / "out", "--json"]
+    run("--probes", "hidden_similarity", *flags)
+    messages = [record.getMessage() for record in caplog.records]
+    assert "--max_new_tokens changes nothing: the answers are given" in messages
+    assert "hidden_similarity: samples with an unclear verdict, which are not in the JSON: 1" in messages
+    found = read(tmp_path / "out" / f"{MODEL}_faithfulness_analysis.json")
+    assert [one["output_same"] for one in found["contradictory_samples"]] == [texts[0][0]]
+    assert (found["faithful_samples"], found["statistics"]["faithful"]) == ([], {})
+
+
+def test_samples_without_numbers_are_counted(run, drawn, tmp_path, caplog):
+    answers = [{"qid": drawn[1][0], "response_different": "No."}, {"qid": drawn[1][1], "response_same": "No."}]
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    flags = ["--comparison_result", tmp_path / "answers.json", "--image_dir", drawn[0] / "flat"]
+    run("--probes", "layer_changes", *flags, "--layout", "side_by_side", "--output_dir", tmp_path / "out", "--json")
+    assert [one["image"] for one in read(tmp_path / "out" / "layer_changes.json")] == [f"{drawn[1][1]}_1.jpg"]
+    assert "layer_changes: samples without numbers, which are not in the JSON: 1" in caplog.text
+
+
 def test_released_columns_are_preferred():
     rows = pd.DataFrame(
         {

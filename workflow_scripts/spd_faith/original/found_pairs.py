@@ -133,4 +133,4 @@ def _known_keys(modification: Any) -> Any:
     if not isinstance(modification, Mapping):
         return modification
     known = {*Modification.model_fields, "error"}
-    return {key: value for key, value in modification.items() if key in known and value is not None}
+    return {key: value for key, value in modification.items() if key in known}
