@@ -37,13 +37,11 @@ def usual_layout(size: tuple[int, int]) -> MergedLayout:
 
 
 def find_layout(merged: Image.Image) -> MergedLayout | None:
-    """The layout of a merged image; None if no cut, or more than one, gives two matching halves."""
+    """The layout of a merged image; None if neither cut, or both, give two matching halves."""
     grey = merged.convert("L")
-    mismatches = {layout: _mismatch(grey, layout) for layout in LAYOUTS if min(_first_size(merged.size, layout))}
-    if not mismatches:
-        return None
-    best, *others = sorted(mismatches, key=mismatches.__getitem__)
-    return best if mismatches[best] < _MATCH * min([1, *(mismatches[other] for other in others)]) else None
+    possible = (layout for layout in LAYOUTS if min(_first_size(merged.size, layout)))
+    found = [layout for layout in possible if _mismatch(grey, layout) < _MATCH]
+    return found[0] if len(found) == 1 else None
 
 
 def split(merged: Image.Image, layout: MergedLayout) -> tuple[Image.Image, Image.Image]:
