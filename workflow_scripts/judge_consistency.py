@@ -1,4 +1,6 @@
-"""Judge the consistency (CR) of answers to "the same?" and "different?" with the deterministic `rules` judge.
+"""Judge the consistency (CR) of answers to "the same?" and "different?".
+
+The judge is `rules`, deterministic and offline, or with --base_url the published language model at that endpoint.
 
 Each response file holds the answers of one model, in the released form or the README's, with `response_same` and
 `response_different`. Writes a table of judgements per model and consistency_summary.csv.
@@ -10,6 +12,8 @@ from pathlib import Path
 from spd_faith.core.errors import run_command
 from spd_faith.original.answer_tables import check_distinct, read_answer_tables
 from spd_faith.original.consistency import check_both_answered, write_consistency
+from spd_faith.original.judging import add_judge_flags, original_judge
+from spd_faith.scoring.metrics import YES_NO_TASKS
 
 
 def main() -> None:
@@ -32,14 +36,16 @@ def main() -> None:
     )
     parser.add_argument("--max_samples", type=int, help="judge only the first records of each file")
     parser.add_argument("--json", action="store_true", help="also write the original's JSON")
+    add_judge_flags(parser)
     args = parser.parse_args()
+    judge = original_judge(args)
 
     check_distinct("file name", {path: path.stem for path in args.response_files})
-    models = read_answer_tables(args.response_files, truths=None, limit=args.max_samples)
-    check_distinct("model", {tables.file.path: tables.file.model for tables in models})
-    check_both_answered(models)
-    for line in write_consistency(args.output_dir, models, with_json=args.json):
+    read = read_answer_tables(args.response_files, None, YES_NO_TASKS, args.max_samples, check_both_answered)
+    check_distinct("model", {tables.file.path: tables.file.model for tables in read.tables})
+    for line in write_consistency(args.output_dir, read.tables, judge, with_json=args.json):
         print(line)
+    read.print_left_out()
     print(f"{args.output_dir}/consistency_summary.csv")
 
 

@@ -1,5 +1,6 @@
-"""Judge the reasoning (DRF) in a file of answers with the deterministic `rules` judge.
+"""Judge the reasoning (DRF) in a file of answers.
 
+The judge is `rules`, deterministic and offline, or with --base_url the published language model at that endpoint.
 Reads the released form or the README's. Truths that are not in the file are read from --data_dir.
 """
 
@@ -10,10 +11,10 @@ from spd_faith.core.config_errors import error_at
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import JUDGEMENTS
-from spd_faith.judging.rules import VERSION
-from spd_faith.original.answer_tables import answered_tasks, read_answer_tables
-from spd_faith.original.json_files import write_json
-from spd_faith.original.judgements import judge_tables, reasoning_json
+from spd_faith.original.answer_tables import read_answer_tables
+from spd_faith.original.json_files import as_decimal, write_json
+from spd_faith.original.judgements import reasoning_json
+from spd_faith.original.judging import add_judge_flags, judge_names, original_judge
 from spd_faith.original.truths import Truths
 
 
@@ -25,22 +26,25 @@ def main() -> None:
         "--output_file", type=Path, required=True, help="file to write: the original's .json, or a table as .parquet"
     )
     parser.add_argument("--max_samples", type=int, help="judge only the first records")
+    add_judge_flags(parser)
     args = parser.parse_args()
-    if args.output_file.suffix not in (".json", ".parquet"):
-        raise UserError(error_at("--output_file", "unknown file type", str(args.output_file), [".json", ".parquet"]))
+    output: Path = args.output_file
+    if output.suffix not in (".json", ".parquet"):
+        raise UserError(error_at("--output_file", "unknown file type", str(output), [".json", ".parquet"]))
+    judge = original_judge(args)
 
-    (tables,) = read_answer_tables([args.responses_file], Truths(args.data_dir), args.max_samples)
-    if "describe" not in answered_tasks(tables.file):
-        raise UserError(f"{args.responses_file}: no reasoning to judge: no record has response_text or model_response")
-    judgements = judge_tables(tables, "drf")
+    read = read_answer_tables([args.responses_file], Truths(args.data_dir), ("describe",), args.max_samples)
+    (tables,) = read.tables
+    judgements = judge.judgements(tables, "drf", output.with_name(f"{output.stem}_replies"))
     result = reasoning_json(tables, judgements)
-    if args.output_file.suffix == ".json":
-        write_json(args.output_file, result)
+    if output.suffix == ".json":
+        write_json(output, result)
     else:
-        write_table(args.output_file, judgements, JUDGEMENTS, {"model": tables.file.model})
-    score = result["summary_statistics"]["avg_faithfulness_score"]
-    print(f"{tables.file.model}: DRF {score:.4f}, {len(judgements)} samples, judge {VERSION}")
-    print(f"{args.output_file}")
+        write_table(output, judgements, JUDGEMENTS, {"model": tables.file.model})
+    score = as_decimal(result["summary_statistics"]["avg_faithfulness_score"])
+    print(f"{tables.file.model}: DRF {score}, {len(judgements)} samples, judge {judge_names(judgements)}")
+    read.print_left_out()
+    print(f"{output}")
 
 
 if __name__ == "__main__":

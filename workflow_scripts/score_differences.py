@@ -9,6 +9,7 @@ On the workflow's tables (--samples, --parsed): prints what the released evaluat
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from spd_faith.core.errors import UserError, run_command
@@ -19,7 +20,7 @@ from spd_faith.original.answer_tables import check_distinct, read_answer_tables
 from spd_faith.original.json_files import write_json
 from spd_faith.original.truths import Truths
 from spd_faith.scoring.metrics import METRICS
-from spd_faith.scoring.released import released_report, released_results
+from spd_faith.scoring.released import listed_samples, released_report, released_results
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def _score_tables(args: argparse.Namespace) -> None:
     if args.json is True:
         raise UserError("with --samples and --parsed, --json requires a file name")
     samples, parsed = read_table(args.samples, SAMPLES), read_table(args.parsed, PARSED)
-    results = released_results(samples, parsed, model=args.parsed.stem)
+    results = released_results(listed_samples(samples, parsed), model=args.parsed.stem)
     print(released_report(results["summary"]))
     if args.json:
         write_json(Path(args.json), results)
@@ -68,11 +69,17 @@ def _score_folder(args: argparse.Namespace) -> None:
         raise UserError("with --input_dir, --json takes no file name: the JSON files are named after the answer files")
     files = find_answer_files(args.input_dir, args.models)
     check_distinct("file name", {path: path.stem for path in files})
-    models = read_answer_tables(files, Truths(args.data_dir))
-    print(summary_report(write_scores(args.output_dir, models, args.dqr, args.ds)))
+    try:
+        read = read_answer_tables(files, Truths(args.data_dir), ("describe",))
+    except UserError as error:
+        raise UserError(f"no file of {args.input_dir} can be scored; --models names others\n{error}") from None
+    print(summary_report(write_scores(args.output_dir, read.tables, args.dqr, args.ds)))
     if args.json:
-        for result in write_original_results(args.output_dir, models):
+        for result in write_original_results(args.output_dir, read.tables):
             print(f"\nReleased code\n{released_report(result['summary'])}")
+    read.print_left_out()
+    if read.left_out:
+        print("--models scores only the files that it names.", file=sys.stderr)
     print(f"\n{args.output_dir}/scores_summary.csv")
 
 

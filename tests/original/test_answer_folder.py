@@ -233,4 +233,6 @@ def test_the_error_for_a_folder_without_answers_lists_its_files(tmp_path):
 def test_a_file_of_yes_no_answers_alone_has_nothing_to_score(tmp_path):
     record = {"sample_id": "7", "ground_truth": {"modifications": BEDROOM}, "response_same": PROSE}
     save(tmp_path / "in/a_responses.json", [record], "a")
-    assert "nothing to score" in refused(COMMAND, "--input_dir", tmp_path / "in", "--output_dir", tmp_path / "out")
+    assert "record 1: no answer to judge or score" in refused(
+        COMMAND, "--input_dir", tmp_path / "in", "--output_dir", tmp_path / "out"
+    )

@@ -51,7 +51,13 @@ def test_reasoning_of_the_worked_example_as_the_original_writes_it(tmp_path):
         "hallucination_claims": 1,
         "unverifiable_claims": 0,
         "errors": [
-            {"sentence": "The chair moved to the left", "error_type": "fabrication", "severity": "critical"},
+            {
+                "sentence": "The chair moved to the left",
+                "error_type": "fabrication",
+                "severity": "critical",
+                "description": "No such change, neither to this object nor to another;"
+                " the truth: color of bedspread, remove of clock, remove of tv",
+            },
         ],
         "summary": {"type_category_mismatches": 0, "type_confusions": 0, "attribute_errors": 0, "fabrications": 1},
     }
@@ -87,16 +93,17 @@ def test_reasoning_as_a_table_of_the_first_records_in_the_readmes_form(tmp_path)
     ("records", "flags", "error"),
     [
         ([readme()], [], "record 1: no truth"),
-        ([yes_no(ground_truth={"modifications": BEDROOM})], [], "no reasoning to judge"),
+        ([yes_no(ground_truth={"modifications": BEDROOM})], [], "record 1: no answer to judge or score"),
         ([released()], ["--max_samples", "0"], "--max_samples: too small"),
         ([released()], ["--output_file", "f.txt"], "--output_file: unknown file type"),
-        ([released(), released()], [], "record 2: describe: already answered"),
+        ([released()], ["--api_key", "sk-secret"], "--api_key: keys are not taken from the command line"),
+        ([released()], ["--base_url", "localhost:8000"], "--base_url: base_url: "),
     ],
 )
 def test_reasoning_refuses(tmp_path, records, flags, error):
     path = save(tmp_path / "a.json", records)
     message = refused(REASONING, "--responses_file", path, "--output_file", tmp_path / "f.json", *flags)
-    assert error in message, message
+    assert error in message and "sk-secret" not in message, message
     assert not (tmp_path / "f.json").exists()
 
 
@@ -175,7 +182,7 @@ def test_consistency_of_several_models_as_tables(tmp_path):
         ({"a.json": [yes_no()], "x/a.json": [yes_no()]}, "the same file name\n  found:   'a'"),
         ({"a.json": [yes_no(model="m")], "b.json": [yes_no(model="m")]}, "the same model\n  found:   'm'"),
         ({"a.json": [{"qid": "7", "response_same": "No."}]}, "no record has response_different"),
-        ({"a.json": [readme()]}, "no record has response_different or response_same"),
+        ({"a.json": [readme()]}, "record 1: no answer to judge or score"),
     ],
 )
 def test_consistency_refuses(tmp_path, files, error):

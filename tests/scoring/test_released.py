@@ -3,7 +3,7 @@
 import pytest
 from scoring.tables import BEDROOM, parsed, parsed_table, sample, samples_table
 
-from spd_faith.scoring.released import released_report, released_results
+from spd_faith.scoring.released import listed_samples, released_report, released_results
 
 
 def results(*cases, **kwargs):
@@ -14,7 +14,7 @@ def results(*cases, **kwargs):
         parsed(i, predicted=case[1], status=case[2] if len(case) > 2 else "json", **kwargs)
         for i, case in zip(ids, cases, strict=True)
     ]
-    return released_results(samples, parsed_table(*answers), "model")
+    return released_results(listed_samples(samples, parsed_table(*answers)), "model")
 
 
 def test_worked_example_of_the_published_figure():
@@ -68,7 +68,7 @@ def test_an_unknown_type_is_in_no_denominator():
 def test_the_answers_own_words_decide():
     answers = parsed(predicted=[("recolored", "Bedspread")])
     answers[0]["differences"][0] |= {"type": "color", "category": "bedspread"}  # as the parser reads them
-    summary = released_results(samples_table(sample()), parsed_table(answers), "model")["summary"]
+    summary = released_results(listed_samples(samples_table(sample()), parsed_table(answers)), "model")["summary"]
     assert summary["type_level"]["overall"]["total_pred"] == 0
     assert summary["category_level"]["total_matched"] == 0
 

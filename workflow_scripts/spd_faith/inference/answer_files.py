@@ -85,23 +85,40 @@ class AnswerFile:
     records: list[GivenAnswers]
 
 
+@dataclass(frozen=True)
+class FileContents:
+    """A file of answers whose records are not read yet."""
+
+    path: Path
+    model: str
+    sha256: str
+    records: list[tuple[str, Any]]  # place and value
+    errors: list[str]  # of lines that are not JSON
+
+    def as_file(self, records: Iterable[GivenAnswers]) -> AnswerFile:
+        return AnswerFile(self.path, self.model, self.sha256, list(records))
+
+
 def read_answer_file(path: Path) -> AnswerFile:
     """The answers in a .json, .jsonl or .parquet file. Raises `UserError` listing the errors of all records."""
+    contents = read_contents(path)
+    read = [read_record(place, value) for place, value in contents.records]
+    raise_errors([*contents.errors, *(error for record in read if isinstance(record, list) for error in record)])
+    return contents.as_file(record for record in read if isinstance(record, GivenAnswers))
+
+
+def read_contents(path: Path) -> FileContents:
+    """The records in a .json, .jsonl or .parquet file as they are. Raises `UserError` if it has none."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such answers file")
     if path.suffix.lower() not in _READERS:
         raise UserError(error_at(str(path), "unknown file type", path.suffix or path.name, _READERS))
     content = path.read_bytes()
-    found = _READERS[path.suffix.lower()](path, content)
-    errors = list(found.errors)
-    if not found.records and not errors:
-        errors.append(error_at(str(path), "no answers", "an empty file", _ALLOWED_FILE))
-    read = [_record(place, value) for place, value in found.records]
-    errors += [error for record in read if isinstance(record, list) for error in record]
-    raise_errors(errors)
-    records = [record for record in read if isinstance(record, GivenAnswers)]
-    return AnswerFile(path, found.model or _shared_model(found.records) or path.name, sha256(content), records)
+    model, records, errors = _READERS[path.suffix.lower()](path, content)
+    if not records and not errors:
+        raise UserError(error_at(str(path), "no answers", "an empty file", _ALLOWED_FILE))
+    return FileContents(path, model or _shared_model(records) or path.name, sha256(content), records, errors)
 
 
 def one_answer_each(records: Iterable[tuple[str, GivenAnswers]]) -> dict[tuple[str, str], GivenAnswers]:
@@ -124,18 +141,15 @@ def one_answer_each(records: Iterable[tuple[str, GivenAnswers]]) -> dict[tuple[s
 
 def _shared_model(records: Iterable[tuple[str, Any]]) -> str | None:
     """The model that all records name, if they agree."""
-    named = {str(record.get("model") or "") for _, record in records}
+    named = {str(record.get("model") or "") if isinstance(record, dict) else "" for _, record in records}
     return named.pop() if len(named) == 1 else None
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Content:
-    model: str | None
-    records: list[tuple[str, Any]]  # place and content
-    errors: list[str]
+_Content = tuple[str | None, list[tuple[str, Any]], list[str]]
+"""The model that the file names; place and value of each record; errors."""
 
 
 def _read_json(path: Path, content: bytes) -> _Content:
@@ -149,7 +163,7 @@ def _read_json(path: Path, content: bytes) -> _Content:
         value = [value]
     if not isinstance(value, list):
         raise UserError(error_at(str(path), "not a file of answers", value, _ALLOWED_FILE))
-    return _Content(model, [(f"{path}: record {number}", one) for number, one in enumerate(value, start=1)], [])
+    return model, [(f"{path}: record {number}", one) for number, one in enumerate(value, start=1)], []
 
 
 def _read_lines(path: Path, content: bytes) -> _Content:
@@ -161,7 +175,7 @@ def _read_lines(path: Path, content: bytes) -> _Content:
                 records.append((place, _decoded(place, line, "one JSON object per line")))
             except UserError as error:
                 errors.append(str(error))
-    return _Content(None, records, errors)
+    return None, records, errors
 
 
 def _read_parquet(path: Path, content: bytes) -> _Content:
@@ -175,7 +189,7 @@ def _read_parquet(path: Path, content: bytes) -> _Content:
         if not set(keys) & set(names):
             raise UserError(error_at(str(path), what, ", ".join(names), keys))
     records = [(f"{path}: row {number}", row) for number, row in enumerate(table.to_pylist(), start=1)]
-    return _Content(None, records, [])
+    return None, records, []
 
 
 _READERS: dict[str, Callable[[Path, bytes], _Content]] = {
@@ -238,7 +252,7 @@ def _label(value: Any) -> bool | None:
 def _entries(value: Any) -> list[Any] | None:
     """A list of differences; may also be nested in an object, a single difference, or any of these as a JSON string."""
     if isinstance(value, str):
-        value = _from_string(value)
+        value = from_string(value)
     if isinstance(value, dict):
         inner = [item for item in value.values() if isinstance(item, list)]
         value = [value] if {"type", "category"} & set(value) else inner[0] if len(inner) == 1 else value or []
@@ -252,7 +266,7 @@ def _entries(value: Any) -> list[Any] | None:
     return [_without_nulls(entry) for entry in value]
 
 
-def _from_string(text: str) -> Any:
+def from_string(text: str) -> Any:
     try:
         return json.loads(writable_json(text)) if text.strip() else None
     except (ValueError, RecursionError):
@@ -266,15 +280,15 @@ def _without_nulls(entry: Any) -> Any:
 
 def _parsed(value: Any) -> GivenList | None:
     if isinstance(value, str):
-        value = _from_string(value)
+        value = from_string(value)
     if value is None or isinstance(value, list):
         entries = _entries(value)
         return None if entries is None else GivenList(entries, None, has_list=True)
     if not isinstance(value, dict):
         raise ValueError("not an object")
-    flag = value.get("has_structured_output")
-    entries = None if flag is False else _entries(value.get("structured_output"))
-    return GivenList(entries, _number(value.get("predicted_num")), has_list=flag is True and entries is not None)
+    flag = value.get("has_structured_output")  # the released code takes any true value
+    entries = _entries(value.get("structured_output")) if flag is None or flag else None
+    return GivenList(entries, _number(value.get("predicted_num")), has_list=bool(flag))
 
 
 def _truth(value: Any) -> dict[str, Any] | None:
@@ -328,7 +342,7 @@ class _Record(BaseModel):
     """a list of {"type": …, "category": …}"""
 
 
-def _record(place: str, content: Any) -> GivenAnswers | list[str]:
+def read_record(place: str, content: Any) -> GivenAnswers | list[str]:
     """A record in the common form, or its errors."""
     if not isinstance(content, dict):
         return [error_at(place, "not a record", content, "an object with the id of a sample and answers")]

@@ -1,6 +1,7 @@
 """Scores for a folder of answer files, as the benchmark's released command computes them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import whole_file, write_table, write_text
 from spd_faith.core.schemas import CLAIM_LABELS, JUDGEMENTS
+from spd_faith.inference.answer_files import GivenList
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.original.answer_tables import AnswerTables, answered_tasks
 from spd_faith.original.json_files import write_json
 from spd_faith.scoring.aggregate import estimates
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS, SECONDARY, YES_NO_TASKS
-from spd_faith.scoring.released import released_results
+from spd_faith.scoring.released import ListedSample, listed_samples, released_results
 from spd_faith.scoring.samples import score_table
 from spd_faith.scoring.tables import SCORES
 
@@ -42,7 +44,7 @@ def find_answer_files(folder: Path, models: Iterable[str] | None = None) -> list
     if not found:
         others = ", ".join(path.name for path in files) or "no answer file"
         raise UserError(
-            error_at(str(folder), "no *_responses.json, .jsonl or .parquet", others, "such files, or --models")
+            error_at(str(folder), "no *_responses.json, .jsonl or .parquet", others, "such files, or --models FILE …")
         )
     return found
 
@@ -73,11 +75,9 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
     """(scores, summary) for a file of answers: rows of `SCORES` and the metrics over them, judged by `rules`.
 
     If the file does not answer both yes/no questions, metrics that need them are null in the summary and missing from
-    the scores. Raises `UserError` if it does not answer `describe`.
+    the scores.
     """
     file, tasks = tables.file, answered_tasks(tables.file)
-    if "describe" not in tasks:
-        raise UserError(f"{file.path}: nothing to score: no record has response_text, model_response or a parsed list")
     judged = judge_samples(tables.samples, tables.responses, tables.parsed)
     judgements = pa.Table.from_pylist(judged, schema=JUDGEMENTS)
     scores = score_table(tables.samples, tables.parsed, judgements, dqr, ds)
@@ -86,7 +86,8 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
         missing = _YES_NO_COLUMNS - ({"ds"} if ds == "count" else set())
     known = {name: value for name, value in estimates(scores).items() if name not in missing}
     metrics = {name: known.get(name) for name in (*HEADLINE_AND_OVERALL, *SECONDARY)}
-    summary = {"model": file.model, "n": scores.num_rows, **metrics, "judge": VERSION, "file": file.path.name}
+    counts = {"n": scores.num_rows, "n_left_out": len(tables.left_out)}
+    summary = {"model": file.model, **counts, **metrics, "judge": VERSION, "file": file.path.name}
     return scores.select([name for name in SCORES.names if name not in missing]), summary
 
 
@@ -111,20 +112,20 @@ def original_results(tables: AnswerTables) -> dict[str, Any]:
 
     It uses the list given in the file, not the text. If the file states no list, it uses the one that we parse.
     """
-    rows = [_with_given_list(tables, row) for row in tables.parsed.to_pylist()]
-    parsed = pa.Table.from_pylist(rows, schema=tables.parsed.schema)
-    return released_results(tables.samples, parsed, tables.file.model)
+    parsed = {one.sample_id: one for one in listed_samples(tables.samples, tables.parsed)}
+    truths = {row["sample_id"]: row["differences"] for row in tables.samples.to_pylist()}
+    samples = []
+    for sample_id, differences in truths.items():
+        record = tables.answered.get((sample_id, "describe"))
+        listed = parsed.get(sample_id)
+        if record and record.listed:
+            true = [(one["type"], one["category"]) for one in differences]
+            listed = ListedSample(sample_id, true, _words(record.listed)) if record.listed.has_list else None
+        if listed:
+            samples.append(replace(listed, sample_id=tables.given_ids[sample_id]))
+    return released_results(samples, tables.file.model)
 
 
-def _with_given_list(tables: AnswerTables, row: dict[str, Any]) -> dict[str, Any]:
-    record = tables.answered.get((row["sample_id"], row["task"]))
-    if row["task"] != "describe" or record is None or record.listed is None:
-        return row
-    entries = record.listed.entries or []
-    listed = [{"raw_type": _word(entry, "type"), "raw_category": _word(entry, "category")} for entry in entries]
-    return row | {"has_structured_output": record.listed.has_list, "listed_num": len(listed), "differences": listed}
-
-
-def _word(entry: Any, key: str) -> str | None:
-    word = entry.get(key) if isinstance(entry, dict) else None
-    return word if isinstance(word, str) else None
+def _words(given: GivenList) -> list[tuple[Any, Any]]:
+    entries = [entry if isinstance(entry, dict) else {} for entry in given.entries or []]
+    return [(entry.get("type"), entry.get("category")) for entry in entries]

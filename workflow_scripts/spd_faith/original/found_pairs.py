@@ -7,6 +7,7 @@ from typing import Any
 
 from spd_faith.core.config_errors import NOTHING, error_at
 from spd_faith.core.errors import UserError
+from spd_faith.dataset.merged import LAYOUTS, MergedLayout
 from spd_faith.dataset.pairs import Modification, Pair, PairTruth, image_errors, read_strict
 
 DEFAULT_SPLIT = "pairs"
@@ -113,6 +114,11 @@ def stated_truth(content: Mapping[str, Any], place: str) -> tuple[PairTruth, lis
     question = next((one for one in questions if isinstance(one, str)), None)
     truth = PairTruth.model_construct(modifications=differences, is_faithful=_LABELS[label], question=question)
     return truth, errors
+
+
+def stated_layout(content: Mapping[str, Any]) -> MergedLayout | None:
+    """The layout of the merged image; None if none is stated."""
+    return next((layout for layout in LAYOUTS if layout == content.get("layout")), None)
 
 
 def _stated_differences(content: Mapping[str, Any], place: str) -> tuple[list[Modification], list[str]]:

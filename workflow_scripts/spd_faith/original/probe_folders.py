@@ -9,7 +9,7 @@ from spd_faith.core.entries import NAME
 from spd_faith.core.text import writable_name
 from spd_faith.dataset.folder import IMAGE_SUFFIXES, folders_in, images_by_role, truth_content, truth_file
 from spd_faith.dataset.pairs import ImageFile, Pair, PairTruth
-from spd_faith.original.found_pairs import DEFAULT_SPLIT, NO_TRUTH, FoundPair, stated_truth
+from spd_faith.original.found_pairs import DEFAULT_SPLIT, NO_TRUTH, FoundPair, stated_layout, stated_truth
 
 _PAIR_OF_IMAGES = "merged.jpg, or {id}_original.jpg and {id}_modified_final.jpg"
 
@@ -47,16 +47,12 @@ def pair_in_folder(folder: Path, image_id: str, row: int, split: str) -> FoundPa
     if not images:
         names = ", ".join(sorted(path.name for path in folder.iterdir())) or "an empty folder"
         return FoundPair(image_id, None, [error_at(str(folder), "no pair of images", names, _PAIR_OF_IMAGES)])
-    truth, errors = _truth_in(folder)
-    return FoundPair(image_id, Pair(str(folder), split, row, image_id, images, truth), errors)
-
-
-def _truth_in(folder: Path) -> tuple[PairTruth, list[str]]:
     path = truth_file(folder)
-    if path is None:
-        return NO_TRUTH, []
-    content = truth_content(path)
-    return (NO_TRUTH, content) if isinstance(content, list) else stated_truth(content, str(path))
+    content = truth_content(path) if path else {}
+    if isinstance(content, list):
+        return FoundPair(image_id, Pair(str(folder), split, row, image_id, images, NO_TRUTH), content)
+    truth, errors = stated_truth(content, str(path))
+    return FoundPair(image_id, Pair(str(folder), split, row, image_id, images, truth, stated_layout(content)), errors)
 
 
 def merged_pair(path: Path, image_id: str, row: int, truth: PairTruth = NO_TRUTH, split: str = DEFAULT_SPLIT) -> Pair:

@@ -10,9 +10,8 @@ from spd_faith.core.config_errors import error_at
 from spd_faith.core.entries import NAME
 from spd_faith.core.errors import UserError
 from spd_faith.core.text import writable_name
-from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.dataset.pairs import ImageFile, Pair, read_object
-from spd_faith.original.found_pairs import DEFAULT_SPLIT, FoundPair, stated_truth
+from spd_faith.original.found_pairs import DEFAULT_SPLIT, FoundPair, stated_layout, stated_truth
 
 ID_KEYS = ("qid", "sample_id", "id")
 _IMAGE_KEYS = {"original": "original", "modified": "modified", "merged": "image"}  # by role
@@ -56,8 +55,8 @@ def _pair(content: dict[str, Any], place: str, split: str, row: int, folder: Pat
     if image_id is None:
         image_id = writable_name((images.get("merged") or images["original"]).path.stem)
     truth, errors = stated_truth(content, place)
-    layout = next((one for one in LAYOUTS if one == content.get("layout")), None)
-    return FoundPair(image_id, Pair(place, split, row, image_id, images, truth, layout), errors, content)
+    pair = Pair(place, split, row, image_id, images, truth, stated_layout(content))
+    return FoundPair(image_id, pair, errors, content)
 
 
 def stated_id(content: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from spd_faith.core.config_errors import error_at
 from spd_faith.core.errors import UserError
+from spd_faith.dataset.merged import LAYOUT_NAMES
 from spd_faith.dataset.pairs import Pair
 from spd_faith.inference.answer_files import AnswerFile, read_answer_file
 from spd_faith.inference.imported_responses import ImportedResponses
@@ -17,6 +18,8 @@ from spd_faith.original.probe_folders import holds_images, pairs_of_folders, pai
 from spd_faith.original.probe_lines import line_pairs
 from spd_faith.original.probe_settings import NO_PAIRS, ProbeSettings
 from spd_faith.probes.registry import PROBES
+
+_LAYOUT_HINT = f"--layout {LAYOUT_NAMES}"
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ def read_probed_pairs(settings: ProbeSettings) -> ProbedPairs:
         taken = [one for one in taken if one.pair and one.pair.sample_id in answered][: settings.max_samples]
     pairs = _pairs(taken)
     records = {pair.sample_id: one.record for pair, one in zip(pairs, taken, strict=True)}
-    if settings.layout:
-        pairs = [replace(pair, layout=settings.layout) for pair in pairs]
+    pairs = [replace(pair, layout=settings.layout or pair.layout, layout_hint=_LAYOUT_HINT) for pair in pairs]
     return ProbedPairs(pairs, imported, contradictory, records)
 
 

@@ -11,7 +11,8 @@ It reproduces eval/eval_multi_diff_metrics.py (github.com/Johanson-colab/SPD-Fai
 - Precision or recall over an empty side is null; F1 is then 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -22,33 +23,50 @@ from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import TASKS
 
 
-def released_results(samples: pa.Table, parsed: pa.Table, model: str) -> dict[str, Any]:
-    """The released code's JSON, {"summary", "per_sample_results"}, over the samples without controls.
+@dataclass(frozen=True)
+class ListedSample:
+    """A sample whose answer has a parsed list; differences are (type, category) in the words of file or answer.
 
-    Type and category are the answer's own words (`raw_type`, `raw_category` of PARSED).
-    Raises UserError if `parsed` does not have one row per (sample, task).
+    The released code does not check these words: they may be any JSON value.
+    """
+
+    sample_id: str
+    true: Sequence[tuple[Any, Any]]
+    predicted: Sequence[tuple[Any, Any]]
+
+
+def released_results(samples: Iterable[ListedSample], model: str) -> dict[str, Any]:
+    """The released code's JSON, {"summary", "per_sample_results"}."""
+    per_sample = [_sample(sample) | {"sample_id": sample.sample_id} for sample in samples]
+    return {"summary": _summary(per_sample) | {"model": model}, "per_sample_results": per_sample}
+
+
+def listed_samples(samples: pa.Table, parsed: pa.Table) -> Iterator[ListedSample]:
+    """The samples of the workflow's tables with a parsed list, without controls.
+
+    Predicted words are the answer's own (`raw_type`, `raw_category` of PARSED). Raises `UserError` if `parsed` does not
+    have one row per (sample, task).
     """
     truths = {row["sample_id"]: row for row in samples.to_pylist()}
     answers = parsed.to_pylist()
     keys = [(row["sample_id"], row["task"]) for row in answers]
     check_keys("parsed answers", keys, [(i, task) for i in truths for task in TASKS])
     lists = {row["sample_id"]: row["differences"] for row in answers if _is_listed(row)}
-    per_sample = [
-        _sample(truth["differences"], lists[sample_id]) | {"sample_id": sample_id}
-        for sample_id, truth in truths.items()
-        if sample_id in lists and not is_control(truth)
-    ]
-    return {"summary": _summary(per_sample) | {"model": model}, "per_sample_results": per_sample}
+    for sample_id, truth in truths.items():
+        if sample_id in lists and not is_control(truth):
+            true = [(one["type"], one["category"]) for one in truth["differences"]]
+            yield ListedSample(sample_id, true, [(one["raw_type"], one["raw_category"]) for one in lists[sample_id]])
 
 
 def _is_listed(answer: dict[str, Any]) -> bool:
     return answer["task"] == "describe" and bool(answer["has_structured_output"])
 
 
-def _sample(true: list[dict[str, Any]], predicted: list[dict[str, Any]]) -> dict[str, Any]:
-    true_types, true_names = [d["type"] for d in true], [d["category"] for d in true]
-    predicted_types = [d["raw_type"] for d in predicted]
-    names = [d["raw_category"] for d in predicted if d["raw_category"]]
+def _sample(sample: ListedSample) -> dict[str, Any]:
+    true, predicted = sample.true, sample.predicted
+    true_types, true_names = [kind for kind, _ in true], [name for _, name in true]
+    predicted_types = [kind for kind, _ in predicted]
+    names = [name for _, name in predicted if name]
     types = {kind: (true_types.count(kind), predicted_types.count(kind)) for kind in DifferenceType}
     return {
         "gt_num": len(true),
