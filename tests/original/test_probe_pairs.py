@@ -208,6 +208,7 @@ def test_folders_with_a_merged_image_alone_and_without_truth(tmp_path, caplog):
     (write_pair_folder(tmp_path, "multi_diff", "4") / "differences.json").unlink()
     (write_pair_folder(tmp_path, "multi_diff", "5") / "5_original.jpg").unlink()
     (write_pair_folder(tmp_path, "multi_diff", "6") / "differences.json").write_text("{")
+    (tmp_path / "multi_diff" / "10" / "differences.json").write_text('{"layout": "stacked", "note": "no truth"}')
     failed = {"differences": [CAR | {"error": "timeout"}]}
     write_pair_folder(tmp_path, "multi_diff", "7", failed, "log.json")
     found = probed("--multi_diff_dir", tmp_path / "multi_diff")
@@ -215,6 +216,7 @@ def test_folders_with_a_merged_image_alone_and_without_truth(tmp_path, caplog):
     assert [pair.sample_id for pair in found.pairs] == [f"multi_diff/{n:05d}_{name}" for name, n in rows.items()]
     truths = {pair.image_id: len(pair.truth.modifications) for pair in found.pairs}
     assert truths == dict.fromkeys(rows, 0) | {"3": 1}
+    assert [pair.layout for pair in found.pairs] == [None] * 6 + ["stacked"]
     left_out, without_truth = (record.getMessage() for record in caplog.records)
     assert left_out.startswith("pairs left out: 1\n") and "5: no pair of images" in left_out
     assert "unknown: 2\n" in without_truth
