@@ -71,7 +71,7 @@ def test_the_line_of_the_readme_gives_an_answer_that_makes_sense():
     (line,) = [
         line
         for line in (ROOT / "README.md").read_text().splitlines()
-        if line.startswith("python workflow_scripts/demo.py")
+        if line.startswith("python workflow_scripts/demo.py --image_path resources/")
     ]
     command = shlex.split(line, comments=True)
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
