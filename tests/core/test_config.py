@@ -570,8 +570,8 @@ def test_unknown_name_on_a_command_line(project):
 IDENTITY = {  # the fields that change a result
     DemoDataset: {"source", "seed", "splits"},
     HubDataset: {"source", "repository", "revision", "splits", "limit", "exclude"},
-    FolderDataset: {"source", "path", "splits", "limit"},
-    JsonlDataset: {"source", "path", "image_dir", "limit"},
+    FolderDataset: {"source", "path", "layout", "splits", "limit"},
+    JsonlDataset: {"source", "path", "layout", "image_dir", "limit"},
     TransformersModel: {
         "backend", "model", "revision", "dtype", "attention", "image_layout", "pixel_budget", "max_new_tokens",
         "generation",

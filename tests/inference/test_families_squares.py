@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spd_faith.inference.images import alone_on_square, compose, merged_on_square
+from spd_faith.inference.images import alone_on_square, compose, merged_on_square, usual
 
 RED, BLUE, GREY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
 
@@ -20,7 +20,7 @@ def areas(image):
 
 
 def merge_on_square(original, modified, side):
-    return compose(merged_on_square(original.size, side), (original, modified))
+    return compose(merged_on_square(usual(original.size), side), (original, modified))
 
 
 def plain(size, color):

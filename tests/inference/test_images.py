@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spd_faith.inference.images import decode, merge
+from spd_faith.dataset.merged import split
+from spd_faith.inference.images import decode, joined, merge, merged_on_square, usual
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
@@ -153,3 +154,20 @@ def test_images_are_not_changed_by_merging():
     merge(original, modified)
     assert (original.size, modified.size) == ((2, 3), (3, 3))
     assert modified.getpixel((2, 2)) == BLUE
+
+
+def test_on_a_square_a_published_merged_image_keeps_its_seam():
+    """40 × 61 by 30 / 61: 19 × 14 and 19 × 15, on a square of 30 with 11 // 2 on the left and 1 // 2 above."""
+    pair = split(Image.new("RGB", (40, 61), RED), "stacked")
+    layout = merged_on_square(joined(*pair), 30)
+    assert layout.size == (30, 30)
+    assert layout.places == {0: (5, 0, 19, 14), 1: (5, 14, 19, 15)}
+
+
+def test_a_layout_that_does_not_fit_the_two_images_is_not_used():
+    """Such as where one of the cut images was replaced by another."""
+    _, modified = split(Image.new("RGB", (40, 61), RED), "stacked")
+    original = Image.new("RGB", (20, 10), BLUE)
+    assert joined(original, modified) == usual((20, 10))
+    modified.info["spd-faith-layout"] = "diagonal"
+    assert joined(Image.new("RGB", (40, 30)), modified) == usual((40, 30))

@@ -31,8 +31,10 @@ from fault_server import (
     status,
 )
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from spd_faith.core.errors import UserError
+from spd_faith.dataset.merged import split
 from spd_faith.endpoints import client as endpoint
 from spd_faith.endpoints.entries import Prices, SentImages
 from spd_faith.endpoints.failures import CallFailure
@@ -144,6 +146,20 @@ def test_merged_images_are_sent_as_one(ask):
     [image] = [Image.open(io.BytesIO(image)) for image in server.requests[0].images]
     assert image.size == (50, 50)  # stacked to 100 × 100, then reduced
     assert (image.getpixel((25, 10)), image.getpixel((25, 40))) == ((255, 0, 0), (0, 0, 255))
+
+
+def test_a_pair_cut_from_a_merged_image_is_sent_as_that_image(ask):
+    published = Image.effect_noise((40, 61), 90).convert("RGB")
+    original, modified = split(published, "stacked")
+    text = PngInfo()
+    text.add_text("spd-faith-layout", "stacked")
+    files = io.BytesIO(), io.BytesIO()
+    original.save(files[0], "PNG")
+    modified.save(files[1], "PNG", pnginfo=text)
+    asked = question(original=files[0].getvalue(), modified=files[1].getvalue())
+    _, server = ask(asked=asked, image_layout="merged", images=SentImages(format="png", max_side=100))
+    [sent] = [Image.open(io.BytesIO(image)) for image in server.requests[0].images]
+    assert sent.size == (40, 61) and sent.tobytes() == published.tobytes()
 
 
 def test_a_image_that_cannot_be_read_costs_its_own_answer_alone_and_no_call(answerer):

@@ -6,9 +6,11 @@ Image token counts are computed manually: one token covers 28 × 28 pixels, and 
 import shutil
 
 import pytest
+import torch
 from tiny_models import IMAGE, byte_tokenizer, noise
 
 from spd_faith.core.errors import UserError
+from spd_faith.dataset.merged import split
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import family_of
 from spd_faith.inference.processors import load_processor
@@ -58,6 +60,25 @@ def test_image_tokens_of_a_pair(folder, sizes, tokens):
 def test_the_original_is_shown_first(folder):
     inputs = builder_of(folder).build([("Same?", noise(56, 112, 0), noise(112, 56, 1))])
     assert inputs["image_grid_thw"].tolist() == [[1, 8, 4], [1, 4, 8]]  # time, height, width in patches
+
+
+@pytest.mark.parametrize(
+    ("size", "layout", "second"),
+    [  # the place of the second image: left, top, width, height
+        ((112, 57), "stacked", (0, 28, 112, 29)),
+        ((57, 112), "side_by_side", (28, 0, 29, 112)),
+        ((56, 112), "stacked", (0, 56, 56, 56)),  # squares, which are usually side by side
+        ((112, 28), "side_by_side", (56, 0, 56, 28)),  # landscapes, which are usually stacked
+    ],
+)
+def test_a_pair_cut_from_a_merged_image_is_shown_as_that_image(folder, size, layout, second):
+    builder = builder_of(folder, image_layout="merged")
+    published = noise(*size, 0)
+    pair = split(published, layout)
+    (found,) = builder.layouts(*pair)
+    assert (found.size, found.places[0][:2], found.places[1]) == (size, (0, 0), second)
+    alone = builder_of(folder).processor.image_processor(images=[published], return_tensors="pt")
+    assert torch.equal(builder.build([("Same?", *pair)])["pixel_values"], alone["pixel_values"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spd_faith.inference.images import alone_on_square, merged, merged_on_square
+from spd_faith.inference.images import alone_on_square, merged, merged_on_square, usual
 from spd_faith.probes.boxes import coverage, expected_coverage, tokens_inside, true_boxes, unchanged_boxes
 from spd_faith.probes.image_grid import ImageTokens, Raster
 
@@ -59,7 +59,12 @@ def test_fractions_of_tokens():
     np.testing.assert_allclose(found[0].reshape(2, 2, 4), [of_one_image] * 2, atol=1e-12)
 
 
-LAYOUTS = [merged((60, 90)), merged((90, 60)), merged_on_square((60, 90), 56), merged_on_square((301, 300), 56)]
+LAYOUTS = [
+    merged(usual((60, 90))),
+    merged(usual((90, 60))),
+    merged_on_square(usual((60, 90)), 56),
+    merged_on_square(usual((301, 300)), 56),
+]
 LAYOUTS += [alone_on_square((30, 70), 0, 56)]
 
 
@@ -126,11 +131,11 @@ def test_a_small_box_has_the_token_that_shows_most_of_it():
 @pytest.mark.parametrize(
     ("rows", "columns", "layout", "first", "second"),
     [
-        (1, 4, merged((10, 20)), [0, 1], [2, 3]),
-        (1, 5, merged((10, 20)), [0, 1, 2], [3, 4]),  # the middle column is cut in half
-        (4, 1, merged((20, 10)), [0, 1], [2, 3]),
-        (3, 1, merged((20, 10)), [0, 1], [2]),
-        (2, 4, merged_on_square((10, 20), 40), [0, 1, 4, 5], [2, 3, 6, 7]),
+        (1, 4, merged(usual((10, 20))), [0, 1], [2, 3]),
+        (1, 5, merged(usual((10, 20))), [0, 1, 2], [3, 4]),  # the middle column is cut in half
+        (4, 1, merged(usual((20, 10))), [0, 1], [2, 3]),
+        (3, 1, merged(usual((20, 10))), [0, 1], [2]),
+        (2, 4, merged_on_square(usual((10, 20)), 40), [0, 1, 4, 5], [2, 3, 6, 7]),
     ],
 )
 def test_a_merged_raster_is_cut_at_the_seam(rows, columns, layout, first, second):

@@ -12,7 +12,7 @@ from PIL import Image
 from probes.probed import noise
 from tiny_models import FAMILIES
 
-from spd_faith.inference.images import merged
+from spd_faith.inference.images import merged, usual
 from spd_faith.probes.image_grid import image_tokens
 
 SIZES = [((112, 112), (112, 112)), ((168, 112), (168, 112)), ((90, 150), (120, 100)), ((201, 133), (133, 201))]
@@ -124,14 +124,16 @@ def test_each_prompt_of_a_batch_has_its_own_places(load, name):
 def test_squares_are_known_by_the_processors_output(shape, count, do_pad, known):
     processor = SimpleNamespace(image_processor=SimpleNamespace(do_pad=do_pad))
     sizes = ((8, 8), (8, 8))
-    found = image_tokens(processor, {"pixel_values": torch.zeros(shape)}, [(sizes, [merged((8, 8))])], [(count,)])
+    found = image_tokens(
+        processor, {"pixel_values": torch.zeros(shape)}, [(sizes, [merged(usual((8, 8)))])], [(count,)]
+    )
     assert [places is not None for places in found] == [known]
 
 
 @pytest.mark.parametrize("inputs", [{}, {"pixel_values": [[torch.zeros(3, 8, 8)]]}])
 def test_other_outputs_are_not_known(inputs):
     sizes = ((8, 8), (8, 8))
-    assert image_tokens(SimpleNamespace(), inputs, [(sizes, [merged((8, 8))])], [(16,)]) == [None]
+    assert image_tokens(SimpleNamespace(), inputs, [(sizes, [merged(usual((8, 8)))])], [(16,)]) == [None]
 
 
 @pytest.mark.parametrize(("name", "layout"), UNKNOWN)

@@ -19,7 +19,7 @@ from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.dataset.merged import find_layout, split
-from spd_faith.inference.images import alone_on_square, decode, merged, merged_on_square
+from spd_faith.inference.images import alone_on_square, decode, merged, merged_on_square, usual
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.probes.figures.drawing import save, style
 from spd_faith.probes.figures.token_activation_map import saved_overlays
@@ -83,9 +83,9 @@ def coloured(figure, number):
 # ---- where -----------------------------------------------------------------------------------------------------------
 
 PAIR = [Raster(0, 2, 4, {0: WHOLE}), Raster(8, 3, 3, {1: WHOLE})]
-SIDE_BY_SIDE = [under(merged((100, 200)), 0, 4, 8)]
-STACKED = [under(merged((200, 100)), 0, 5, 2)]  # the seam goes through the third row, which is the first image's
-ON_SQUARE = [under(merged_on_square((100, 100), 80), 0, 8, 8)]  # each 40 × 40, rows 2 to 5
+SIDE_BY_SIDE = [under(merged(usual((100, 200))), 0, 4, 8)]
+STACKED = [under(merged(usual((200, 100))), 0, 5, 2)]  # the seam goes through the third row, which is the first image's
+ON_SQUARE = [under(merged_on_square(usual((100, 100)), 80), 0, 8, 8)]  # each 40 × 40, rows 2 to 5
 PADDED = [under(alone_on_square((100, 50), 0, 40), 0, 4, 4), under(alone_on_square((50, 100), 1, 40), 17, 4, 4)]
 
 
@@ -255,7 +255,7 @@ def raster_maps(count, pair, layout):
         shapes = [(one.height // 28, one.width // 28) for one in pair]
         rasters = [Raster(0, *shapes[0], {0: WHOLE}), Raster(shapes[0][0] * shapes[0][1], *shapes[1], {1: WHOLE})]
     else:
-        shown = merged(pair[0].size)
+        shown = merged(usual(pair[0].size))
         shapes = [(shown.size[1] // 28, shown.size[0] // 28)]
         rasters = [under(shown, 0, *shapes[0])]
     draw = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from spd_faith.inference.families import family_of
-from spd_faith.inference.images import compose, merged_on_square
+from spd_faith.inference.images import compose, merged_on_square, usual
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.reference_models import internvl, llava, qwen2_vl
 from spd_faith.reference_models.answers import PHRASES
@@ -141,7 +141,7 @@ def test_pixels_are_those_of_the_processor(name: str, family: ModuleType, proces
     images = random_images(2, 112)
     shown = [Image.fromarray(image.numpy()) for image in images]
     if name == "LLaVA-1.5":
-        shown = [compose(merged_on_square(shown[0].size, 224), shown)]
+        shown = [compose(merged_on_square(usual(shown[0].size), 224), shown)]
     content = [{"type": "image"}] * len(shown)
     chat = processors[name].apply_chat_template([{"role": "user", "content": content}])
     arguments = family_of(family.MODEL_TYPE).processor_arguments

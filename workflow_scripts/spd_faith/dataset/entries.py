@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from spd_faith.core.entries import (
     HUB_ID,
+    LEFT_OUT_AT_DEFAULT,
     AbsentFile,
     DatasetEntry,
     DatasetRows,
@@ -19,6 +20,7 @@ from spd_faith.core.entries import (
     unique,
 )
 from spd_faith.core.kinds import EntryKinds
+from spd_faith.dataset.merged import MergedLayout
 
 if TYPE_CHECKING:
     from spd_faith.dataset.pairs import Pair
@@ -99,6 +101,8 @@ class OwnPairs(DatasetEntry):
 
     path: str = Field(min_length=1)
     """Location of the pairs; relative paths start at the project root."""
+    layout: Annotated[MergedLayout | None, LEFT_OUT_AT_DEFAULT] = None
+    """Layout of all merged images that do not state their own; null: detected in the pixels of each."""
 
     def iter_pairs(self) -> "Iterator[Pair | str]":
         """The pairs in table order, with an error message in place of each unreadable one."""
@@ -128,7 +132,7 @@ class OwnPairs(DatasetEntry):
 
 class FolderDataset(OwnPairs):
     source: Literal["folder"]
-    """Folders {split}/{id}/ with {id}_original.*, {id}_modified_final.* and differences.json; see docs/own_pairs.md."""
+    """Folders {split}/{id}/ with the images of a pair and differences.json; see docs/own_pairs.md."""
     path: str = Field(min_length=1)
     """The folder; relative paths start at the project root."""
     splits: Names | None = None

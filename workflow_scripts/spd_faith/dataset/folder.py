@@ -1,4 +1,4 @@
-"""Reads pairs in the released layout: folders {split}/{id}/ with both images, identified by name, and the truth."""
+"""Reads pairs in the released layout: folders {split}/{id}/ with the images, identified by name, and the truth."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spd_faith.core.config_errors import NAME_RULE, error_at
 from spd_faith.core.entries import NAME
 from spd_faith.core.text import writable_name
+from spd_faith.dataset.merged import LAYOUT_NAMES, MergedLayout
 from spd_faith.dataset.pairs import ImageFile, Pair, PairTruth, read_object, read_strict
 
 if TYPE_CHECKING:
@@ -22,15 +23,23 @@ _ENDINGS = {  # of the file stem; the first match counts
     "modified": ("modified_final", "modified"),
     "merged": ("merged",),
 }
+_LAYOUT_HINT = f"`layout` in {TRUTH}: {LAYOUT_NAMES}; or in the dataset's entry, for all pairs"
 _LOGGED_NAMES = {"original_bbox": "bbox", "new_bbox": "bbox_after"}
 _LOGGED_ONLY = {"category_id", "area", "selection_reason", "object_index", "diff_index"}
+
+
+class FolderTruth(PairTruth):
+    """The content of the truth file of a pair."""
+
+    layout: MergedLayout | None = None
+    """Layout of a merged image without the two single ones; default: that of the entry, or as its pixels show."""
 
 
 def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
     """The pairs of the entry in natural name order, with error messages in place of unreadable ones."""
     root = Path(dataset.path)
     folders = _folders(root)
-    if folders and "original" in _images(folders[0]):
+    if folders and not {"original", "merged"}.isdisjoint(_images(folders[0])):
         allowed = f"the parent folder as path, with splits: [{root.name}]"
         yield error_at(str(root), "its subfolders hold images, so it is a single split", folders[0].name, allowed)
         return
@@ -41,7 +50,7 @@ def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
         elif not NAME.fullmatch(split):
             yield error_at(str(root / split), "not a valid split name", split, NAME_RULE)
         else:
-            yield from _split_pairs(root / split, dataset.limit)
+            yield from _split_pairs(root / split, dataset)
 
 
 def root_and_splits(folder: Path) -> tuple[Path, list[str] | None]:
@@ -51,18 +60,18 @@ def root_and_splits(folder: Path) -> tuple[Path, list[str] | None]:
     return (folder, None) if has_splits else (folder.parent, [folder.name])
 
 
-def _split_pairs(folder: Path, limit: int | None) -> Iterator[Pair | str]:
+def _split_pairs(folder: Path, dataset: "FolderDataset") -> Iterator[Pair | str]:
     pairs = _folders(folder)
     if strays := [path.name for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]:
         allowed = f"a folder per pair, {folder.name}/{{id}}/{{id}}_original.jpg"
         yield error_at(str(folder), "images outside the folders of pairs", ", ".join(strays), allowed)
     elif not pairs:
         yield error_at(str(folder), "no pairs", "an empty folder", f"a folder per pair, {folder.name}/{{id}}/")
-    for row, path in enumerate(pairs[:limit]):
-        yield from _pair(path, row)
+    for row, path in enumerate(pairs[: dataset.limit]):
+        yield from _pair(path, row, dataset.layout)
 
 
-def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
+def _pair(folder: Path, row: int, layout: MergedLayout | None) -> Iterator[Pair | str]:
     found, truth = _images(folder), _truth(folder)
     errors = list(_image_errors(folder, found))
     if errors or isinstance(truth, list):
@@ -71,12 +80,13 @@ def _pair(folder: Path, row: int) -> Iterator[Pair | str]:
         return
     images = {role: ImageFile(str(path), path) for role, (path,) in found.items()}
     place = str(folder / (TRUTH if (folder / TRUTH).exists() else LOG))
-    yield Pair(place, folder.parent.name, row, writable_name(folder.name), images, truth)
+    image_id = writable_name(folder.name)
+    yield Pair(place, folder.parent.name, row, image_id, images, truth, truth.layout or layout, _LAYOUT_HINT)
 
 
 def _image_errors(folder: Path, found: dict[str, list[Path]]) -> Iterator[str]:
-    """Errors for roles with no image, or more than one, in the folder of a pair."""
-    for role in ("original", "modified"):
+    """Errors for roles with no image, or more than one, in the folder of a pair; a merged image is enough."""
+    for role in ("original", "modified") if set(found) != {"merged"} else ():
         if role not in found:
             names = ", ".join(path.name for path in _visible(folder)) or "an empty folder"
             expected = f"{folder.name}_{_ENDINGS[role][0]}.jpg, .png or .webp"
@@ -87,7 +97,7 @@ def _image_errors(folder: Path, found: dict[str, list[Path]]) -> Iterator[str]:
             yield error_at(str(folder), f"more than one {role} image", names, "exactly one")
 
 
-def _truth(folder: Path) -> PairTruth | list[str]:
+def _truth(folder: Path) -> FolderTruth | list[str]:
     path = next((path for name in (TRUTH, LOG) if (path := folder / name).is_file()), None)
     if path is None:
         return [error_at(str(folder), "no truth", "no such file", f"{TRUTH} (or {LOG} of the released generator)")]
@@ -96,7 +106,7 @@ def _truth(folder: Path) -> PairTruth | list[str]:
         return content
     if path.name == LOG:
         content = {"modifications": [_unlogged(entry) for entry in content.get("differences") or []]}
-    return read_strict(PairTruth, content, str(path))
+    return read_strict(FolderTruth, content, str(path))
 
 
 def _unlogged(entry: Any) -> Any:

@@ -10,13 +10,14 @@ from pydantic import Field
 
 from spd_faith.core.config_errors import error_at
 from spd_faith.core.entries import Name
-from spd_faith.dataset.merged import MergedLayout
+from spd_faith.dataset.merged import LAYOUT_NAMES, MergedLayout
 from spd_faith.dataset.pairs import ImageFile, ImageId, Pair, PairTruth, read_object, read_strict
 
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import JsonlDataset
 
 _KEYS = {"original": "original", "modified": "modified", "merged": "image"}  # image keys by role
+_LAYOUT_HINT = f"`layout` on the line: {LAYOUT_NAMES}; or in the dataset's entry, for all lines"
 
 
 class JsonLine(PairTruth):
@@ -31,7 +32,7 @@ class JsonLine(PairTruth):
     modified: str | None = Field(default=None, min_length=1)
     """Path of the modified image, relative to the image folder."""
     layout: MergedLayout | None = None
-    """Layout of the merged image, if its pixels do not show it: side_by_side or stacked."""
+    """Layout of the merged image, side_by_side or stacked; default: that of the entry, or as its pixels show."""
 
 
 def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
@@ -58,7 +59,8 @@ def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
             yield error_at(place, f"duplicates the pair in line {first}", line.qid, "each pair once")
         elif dataset.limit is None or rows[line.split] < dataset.limit:
             images = {role: ImageFile(f"{place}: {_KEYS[role]}", folder / name) for role, name in names.items()}
-            yield Pair(place, line.split, rows[line.split], line.qid, images, line, line.layout)
+            layout = line.layout or dataset.layout
+            yield Pair(place, line.split, rows[line.split], line.qid, images, line, layout, _LAYOUT_HINT)
             rows[line.split] += 1
 
 

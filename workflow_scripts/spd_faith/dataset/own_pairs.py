@@ -7,14 +7,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.entries import Rows
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.dataset.merged import LAYOUTS, find_layout, split
+from spd_faith.dataset.merged import LAYOUT_KEY, find_layout, split
 from spd_faith.dataset.pairs import IMAGE_FORMATS, Modification, Pair, box_errors, image_errors
 
 if TYPE_CHECKING:
@@ -124,16 +124,17 @@ def _cut(pair: Pair, merged: Image.Image) -> tuple[Image.Image, Image.Image] | l
     """The original and the modified image, or the errors found by splitting."""
     layout = pair.layout or find_layout(merged)
     if layout is None:
-        found = "neither cut gives two clearly similar images"
-        allowed = f"`layout` of the pair: {' or '.join(LAYOUTS)}"
-        return [error_at(pair.images["merged"].place, "unknown layout", found, allowed)]
+        found = f"{merged.width}×{merged.height} pixels, whose halves do not show how they were joined"
+        return [error_at(pair.images["merged"].place, "unknown layout", found, pair.layout_hint)]
     original, modified = split(merged, layout)
     return list(box_errors(pair, original.size, modified.size)) or (original, modified)
 
 
 def _png(image: Image.Image) -> bytes:
-    buffer = BytesIO()
-    (image if image.mode in _PNG_MODES else image.convert("RGB")).save(buffer, "PNG")
+    buffer, text = BytesIO(), PngImagePlugin.PngInfo()
+    if LAYOUT_KEY in image.info:
+        text.add_text(LAYOUT_KEY, image.info[LAYOUT_KEY])
+    (image if image.mode in _PNG_MODES else image.convert("RGB")).save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
 
 

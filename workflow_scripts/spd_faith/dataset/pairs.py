@@ -106,6 +106,9 @@ class Pair:
     images: Mapping[str, ImageFile]
     truth: PairTruth
     layout: MergedLayout | None = None
+    """Layout of the merged image; None: detected in its pixels."""
+    layout_hint: str = "two images instead of a merged one"
+    """What to do if the layout cannot be detected."""
 
     @property
     def sample_id(self) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
+from spd_faith.dataset.merged import LAYOUT_KEY, LAYOUTS, MergedLayout, usual_layout
+
 _GREY = (128, 128, 128)
 
 Size = tuple[int, int]
@@ -16,7 +18,10 @@ def decode(encoded: bytes) -> Image.Image:
     """Decode an image as upright RGB, with transparency on white. Raises `ValueError` if it cannot be read."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            return _opaque(ImageOps.exif_transpose(image))
+            decoded = _opaque(ImageOps.exif_transpose(image))
+            if LAYOUT_KEY in image.info:
+                decoded.info[LAYOUT_KEY] = image.info[LAYOUT_KEY]
+            return decoded
     except Exception as error:  # for broken bytes Pillow raises SyntaxError, struct.error and others
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
@@ -50,14 +55,49 @@ def alone_on_square(size: Size, number: int, side: int) -> Layout:
     return Layout((side, side), {number: ((side - width) // 2, (side - height) // 2, width, height)})
 
 
-def merged(size: Size) -> Layout:
+@dataclass(frozen=True)
+class Joined:
+    """How the two images of a pair are joined, and their sizes in the merged image."""
+
+    layout: MergedLayout
+    first: Size
+    second: Size
+
+    @property
+    def size(self) -> Size:
+        """Size of the merged image."""
+        left, top = self.corner
+        return left + self.second[0], top + self.second[1]
+
+    @property
+    def corner(self) -> Size:
+        """Left and top of the second image."""
+        return (self.first[0], 0) if self.layout == "side_by_side" else (0, self.first[1])
+
+
+def usual(size: Size) -> Joined:
     """Side by side if width ≤ height, else stacked; both images get the size of the first."""
-    return _joined(size, _is_side_by_side(size))
+    return Joined(usual_layout(size), size, size)
 
 
-def merged_on_square(size: Size, side: int) -> Layout:
-    """The pair composed as by `merged`, scaled to fit a square and centred on it."""
-    small = _joined(_fit(size, max(merged(size).size), side), _is_side_by_side(size))
+def joined(original: Image.Image, modified: Image.Image) -> Joined:
+    """As in the merged image that the pair was cut from, if `usual` would not rebuild it; else as by `usual`."""
+    layout = modified.info.get(LAYOUT_KEY)
+    across = 1 if layout == "side_by_side" else 0
+    if layout not in LAYOUTS or original.size[across] != modified.size[across]:
+        return usual(original.size)
+    return Joined(layout, original.size, modified.size)
+
+
+def merged(pair: Joined) -> Layout:
+    """The merged image of a pair."""
+    return Layout(pair.size, {0: (0, 0, *pair.first), 1: (*pair.corner, *pair.second)})
+
+
+def merged_on_square(pair: Joined, side: int) -> Layout:
+    """The merged image of a pair, scaled to fit a square and centred on it."""
+    longest = max(pair.size)
+    small = merged(Joined(pair.layout, _fit(pair.first, longest, side), _fit(pair.second, longest, side)))
     right, down = ((side - length) // 2 for length in small.size)
     places = {
         number: (left + right, top + down, width, height) for number, (left, top, width, height) in small.places.items()
@@ -77,19 +117,8 @@ def compose(layout: Layout, pair: tuple[Image.Image, Image.Image]) -> Image.Imag
 
 
 def merge(original: Image.Image, modified: Image.Image) -> Image.Image:
-    """Merge two images into one."""
-    return compose(merged(original.size), (original, modified))
-
-
-def _is_side_by_side(size: Size) -> bool:
-    width, height = size
-    return width <= height
-
-
-def _joined(size: Size, side_by_side: bool) -> Layout:
-    width, height = size
-    corner = (width, 0) if side_by_side else (0, height)
-    return Layout((width + corner[0], height + corner[1]), {0: (0, 0, *size), 1: (*corner, *size)})
+    """Merge two images into one; if they were cut from a merged image, it is rebuilt pixel for pixel."""
+    return compose(merged(joined(original, modified)), (original, modified))
 
 
 def _fit(size: Size, longest: int, side: int) -> Size:

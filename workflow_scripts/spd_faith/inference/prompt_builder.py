@@ -14,7 +14,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import Family
-from spd_faith.inference.images import Layout, Size, alone, alone_on_square, compose, merged, merged_on_square
+from spd_faith.inference.images import Layout, Size, alone, alone_on_square, compose, joined, merged, merged_on_square
 from spd_faith.inference.processors import crop_side
 from spd_faith.inference.spans import Message, PromptSpans, PromptText, PromptTokens, expand, locate, prompt_spans
 
@@ -93,14 +93,15 @@ class PromptBuilder:
         offsets = self._tokenize(prompt.text, return_offsets_mapping=True)["offset_mapping"]
         return prompt_spans(prompt.token_ids.tolist(), offsets, prompt.text, parts, self.image_token_id)
 
-    def layouts(self, original: Size, modified: Size) -> list[Layout]:
-        """The layout of each image for a pair of these sizes; squares if the processor would crop to one."""
-        merge = self._entry.image_layout == "merged"
-        if self._square and merge:
-            return [merged_on_square(original, self._square)]
+    def layouts(self, original: Image.Image, modified: Image.Image) -> list[Layout]:
+        """The layout of each image shown for this pair; squares if the processor would crop to one."""
+        if self._entry.image_layout == "merged":
+            pair = joined(original, modified)
+            return [merged_on_square(pair, self._square) if self._square else merged(pair)]
+        sizes = enumerate((original.size, modified.size))
         if self._square:
-            return [alone_on_square(size, number, self._square) for number, size in enumerate((original, modified))]
-        return [merged(original)] if merge else [alone(original, 0), alone(modified, 1)]
+            return [alone_on_square(size, number, self._square) for number, size in sizes]
+        return [alone(size, number) for number, size in sizes]
 
     # ---- text --------------------------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class PromptBuilder:
         text, original, modified = question
         images = [
             {"type": "image", "image": compose(layout, (original, modified)), **self._pixel_limits(layout.size)}
-            for layout in self.layouts(original.size, modified.size)
+            for layout in self.layouts(original, modified)
         ]
         return {"role": "user", "content": [*images, {"type": "text", "text": text}]}
 

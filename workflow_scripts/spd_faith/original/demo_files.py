@@ -9,7 +9,7 @@ from PIL import Image
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import whole_file
-from spd_faith.dataset.merged import LAYOUTS, MergedLayout, find_layout, split
+from spd_faith.dataset.merged import LAYOUT_NAMES, MergedLayout, find_layout, split
 from spd_faith.inference.images import decode
 from spd_faith.original.json_files import write_json
 
@@ -26,7 +26,7 @@ def read_images(paths: list[Path], layout: MergedLayout | None) -> tuple[Image.I
         return images[0], images[1]
     if (found := layout or find_layout(images[0])) is None:
         raise UserError(
-            f"{paths[0]}: cannot detect how its two images were joined; set --layout {' or '.join(LAYOUTS)},"
+            f"{paths[0]}: cannot detect how its two images were joined; set --layout {LAYOUT_NAMES},"
             " or pass the two images separately"
         )
     return split(images[0], found)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from spd_faith.core.errors import UserError
 from spd_faith.dataset.entries import FolderDataset, JsonlDataset
+from spd_faith.dataset.merged import LAYOUT_NAMES
 from spd_faith.dataset.own_pairs import check_pairs
 from spd_faith.dataset.pairs import Pair
 from spd_faith.inference.answer_files import AnswerFile, read_answer_file
@@ -12,6 +13,8 @@ from spd_faith.original.answer_tables import answered_tasks
 from spd_faith.original.given_answers import answered_samples, answers_about, holds_images, pairs_named_by_answers
 from spd_faith.original.probe_settings import NO_PAIRS, ProbeSettings
 from spd_faith.probes.registry import PROBES
+
+_LAYOUT_HINT = f"--layout {LAYOUT_NAMES}"
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ def read_probed_pairs(settings: ProbeSettings) -> ProbedPairs:
         imported = answers_about(pairs, file)
         answered = answered_samples(imported)
         pairs = [pair for pair in pairs if pair.sample_id in answered]
-    if settings.layout:
-        pairs = [replace(pair, layout=settings.layout) for pair in pairs]
+    pairs = [replace(pair, layout=settings.layout or pair.layout, layout_hint=_LAYOUT_HINT) for pair in pairs]
     return ProbedPairs(pairs[:limit], imported)
 
 

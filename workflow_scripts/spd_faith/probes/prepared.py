@@ -174,7 +174,7 @@ def _image_places(builder: PromptBuilder, questions: list[Shown], grouped: _Grou
     pairs = []
     for group in grouped.groups:
         _, original, modified = questions[group[0]]
-        pairs.append(((original.size, modified.size), builder.layouts(original.size, modified.size)))
+        pairs.append(((original.size, modified.size), builder.layouts(original, modified)))
     counts = [tuple(len(places) for places in first.spans.images) for first in grouped.firsts]
     return image_tokens(builder.processor, grouped.inputs, pairs, counts)
 
