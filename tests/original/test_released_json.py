@@ -17,7 +17,7 @@ import probe
 from spd_faith.core.errors import UserError
 from spd_faith.inference.backends import open_transformers
 from spd_faith.inference.named_models import named_model
-from spd_faith.original import probe_results, probe_run, released_json
+from spd_faith.original import probe_results, probe_run
 
 MODEL = "tiny-qwen2-vl-early"  # contradicts itself now and then
 LAYERS = ["0", "1", "2", "3"]
@@ -106,12 +106,11 @@ def test_layer_changes_as_released(of_lines):
         (lines[3]["image"], -1),
     ]
     rows = table(output / "out" / "X", "layer_changes", "same")
-    of_means = "_of_means" if "ffn_relative_of_means" in rows else ""
     columns = {
         "mha_change": "attention_change",
         "ffn_change": "ffn_change",
-        "mha_relative": f"attention_relative{of_means}",
-        "ffn_relative": f"ffn_relative{of_means}",
+        "mha_relative": "attention_relative_of_means",
+        "ffn_relative": "ffn_relative_of_means",
         "mha_cosine": "attention_cosine",
         "ffn_cosine": "ffn_cosine",
         "kl_attn_ffn": "kl_attention_ffn",
@@ -284,21 +283,24 @@ def test_hidden_similarity_as_released(of_labels):
 
     rows = table(output, "hidden_similarity")
     texts = table(output, "responses").set_index(["task", "sample_id"])["response_text"]
-    released = "cosine_released" in rows
+    layers = {
+        "hs_cosine_similarity": "cosine_released",
+        "icr_same": "icr_simple_released_same",
+        "icr_diff": "icr_simple_released_different",
+    }
     for one in found["contradictory_samples"]:
         sample_id = f"pairs/{names.index(one['sample_id']):05d}_{one['sample_id']}"
-        of_sample = rows[rows["sample_id"] == sample_id].astype({"cosine": float})
-        for key, name in {"hs_cosine_similarity": "cosine", "icr_same": "icr_simple", "icr_diff": "icr_simple"}.items():
-            column = name + "_released" * released + {"icr_same": "_same", "icr_diff": "_different"}.get(key, "")
-            assert one[key] == list(map(float, of_sample[column]))
+        of_sample = rows[rows["sample_id"] == sample_id]
+        assert {key: one[key] for key in layers} == {
+            key: list(map(float, of_sample[name])) for key, name in layers.items()
+        }
         assert one["output_same"] == texts["same", sample_id]
         assert one["output_different"] == texts["different", sample_id]
-        if not released:
-            divergence = np.mean(np.abs(np.subtract(one["icr_same"], one["icr_diff"])))
-            cosine = np.mean(one["hs_cosine_similarity"])
-            expected = [cosine, divergence, cosine * (1 - min(divergence, 1))]
-            keys = ("avg_cosine_similarity", "icr_divergence", "faithfulness_score")
-            assert [one[key] for key in keys] == pytest.approx(expected)
+        divergence = np.mean(np.abs(np.subtract(one["icr_same"], one["icr_diff"])))
+        assert one["icr_divergence"] == pytest.approx(divergence, rel=1e-5)
+        assert one["avg_cosine_similarity"] == float(of_sample["sample_cosine_released"].iloc[0])
+        expected = one["avg_cosine_similarity"] * (1 - min(divergence, 1))
+        assert one["faithfulness_score"] == pytest.approx(expected, rel=1e-4)
 
     for group, samples in (("contradictory", "contradictory_samples"), ("faithful", "faithful_samples")):
         means = {
@@ -338,27 +340,3 @@ def test_samples_without_numbers_are_counted(run, drawn, tmp_path, caplog):
     run("--probes", "layer_changes", *flags, "--layout", "side_by_side", "--output_dir", tmp_path / "out", "--json")
     assert [one["image"] for one in read(tmp_path / "out" / "layer_changes.json")] == [f"{drawn[1][1]}_1.jpg"]
     assert "layer_changes: samples without numbers, which are not in the JSON: 1" in caplog.text
-
-
-def test_released_columns_are_preferred():
-    rows = pd.DataFrame(
-        {
-            "cosine": [0.1, 0.2],
-            "cosine_released": [0.3, float("nan")],
-            "icr_simple_same": [1, 1],
-            "icr_simple_different": [2, 2],
-            "icr_simple_released_same": [3, 3],
-            "icr_simple_released_different": [4, 4],
-            "sample_cosine_released": [0.5, 0.5],
-            "sample_divergence_released": [0.6, 0.6],
-            "sample_score_released": [0.7, 0.7],
-        }
-    )
-    assert released_json._similarity(rows) == {
-        "hs_cosine_similarity": [0.3, None],
-        "icr_same": [3, 3],
-        "icr_diff": [4, 4],
-        "avg_cosine_similarity": 0.5,
-        "icr_divergence": 0.6,
-        "faithfulness_score": 0.7,
-    }

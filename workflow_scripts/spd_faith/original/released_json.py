@@ -9,7 +9,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -28,27 +28,27 @@ from spd_faith.probes.groups import CONSISTENCY, PROBE_GROUPS, members
 from spd_faith.probes.registry import PROBES
 
 _RELEASED_LABELS = {True: 1, False: 0, None: -1}
-# our column for each released key; of several, the first that the table has
+# our column for each released key
 _LAYER_CHANGES = {
-    "mha_change": ("attention_change",),
-    "ffn_change": ("ffn_change",),
-    "mha_relative": ("attention_relative_of_means", "attention_relative"),
-    "ffn_relative": ("ffn_relative_of_means", "ffn_relative"),
-    "mha_cosine": ("attention_cosine",),
-    "ffn_cosine": ("ffn_cosine",),
-    "kl_attn_ffn": ("kl_attention_ffn",),
+    "mha_change": "attention_change",
+    "ffn_change": "ffn_change",
+    "mha_relative": "attention_relative_of_means",
+    "ffn_relative": "ffn_relative_of_means",
+    "mha_cosine": "attention_cosine",
+    "ffn_cosine": "ffn_cosine",
+    "kl_attn_ffn": "kl_attention_ffn",
 }
+_ATTENTION = {"attn_sys": "published_system", "attn_img": "published_visual", "attn_user": "published_user"}
 _SIMILARITY = {
-    "hs_cosine_similarity": ("cosine_released", "cosine"),
-    "icr_same": ("icr_simple_released_same", "icr_simple_same"),
-    "icr_diff": ("icr_simple_released_different", "icr_simple_different"),
+    "hs_cosine_similarity": "cosine_released",
+    "icr_same": "icr_simple_released_same",
+    "icr_diff": "icr_simple_released_different",
 }
-_OF_SAMPLE = {
+_SIMILARITY_OF_SAMPLE = {  # the same in all rows of a sample
     "icr_divergence": "sample_divergence_released",
     "avg_cosine_similarity": "sample_cosine_released",
     "faithfulness_score": "sample_score_released",
 }
-_ATTENTION = {"attn_sys": "published_system", "attn_img": "published_visual", "attn_user": "published_user"}
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +78,6 @@ def _measured(folder: Path, probe: str, task: str | None = None) -> dict[str, pd
     return {str(sample_id): rows for sample_id, rows in measured.groupby("sample_id", sort=False)}
 
 
-def _first_column(rows: pd.DataFrame, names: Sequence[str]) -> str:
-    return next(name for name in names if name in rows)
-
-
 def _image(pair: Pair, record: Mapping[str, Any]) -> str:
     named = record.get("image")
     return named if isinstance(named, str) else _image_file(pair)
@@ -105,8 +101,7 @@ def _write_layer_changes(
 ) -> list[Path]:
     content = []
     for sample_id, rows in _measured(settings.folder, "layer_changes", "same").items():
-        columns = {key: _first_column(rows, names) for key, names in _LAYER_CHANGES.items()}
-        values = {key: _numbers(rows[column]) for key, column in columns.items()}
+        values = {key: _numbers(rows[column]) for key, column in _LAYER_CHANGES.items()}
         layers = {
             str(layer): {key: of_key[place] for key, of_key in values.items()}
             for place, layer in enumerate(rows["layer"].astype(int))
@@ -222,22 +217,9 @@ def _texts(folder: Path) -> dict[tuple[str, str], str]:
 
 
 def _similarity(rows: pd.DataFrame) -> dict[str, Any]:
-    """The released numbers of a sample, from the columns `…_released` if the table has them.
-
-    Otherwise the last three are computed from the first three, as released.
-    """
-    columns = {key: rows[_first_column(rows, names)].astype(float) for key, names in _SIMILARITY.items()}
-    cosine = float(columns["hs_cosine_similarity"].mean())
-    divergence = float((columns["icr_same"] - columns["icr_diff"]).abs().mean())
-    of_sample = {
-        "icr_divergence": divergence,
-        "avg_cosine_similarity": cosine,
-        "faithfulness_score": cosine * (1 - min(divergence, 1)),
-    }
-    for key, column in _OF_SAMPLE.items():
-        if column in rows:
-            of_sample[key] = float(rows[column].iloc[0])
-    return {key: _numbers(values) for key, values in columns.items()} | of_sample
+    """The released numbers of a sample."""
+    by_layer = {key: _numbers(rows[column]) for key, column in _SIMILARITY.items()}
+    return by_layer | {key: float(rows[column].iloc[0]) for key, column in _SIMILARITY_OF_SAMPLE.items()}
 
 
 def _means(results: list[dict[str, Any]]) -> dict[str, float]:
