@@ -41,7 +41,7 @@ FOLDERS = {
     "parse_responses.py": {"core", "inference", "language", "parsing"},
     "score_responses.py": {"core", "language", "scoring"},
     "contrast_probes.py": {"core", "language", "probes", "scoring"},
-    "draw_probes.py": {"core", "inference", "language", "probes"},
+    "draw_probes.py": {"core", "dataset", "inference", "language", "probes"},
     "make_leaderboard.py": {"core", "inference", "language", "leaderboard", "parsing", "probes", "scoring"},
 }
 RULES_JUDGE = {"core", "endpoints", "inference", "judging", "language", "parsing"}
