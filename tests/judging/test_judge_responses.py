@@ -23,7 +23,11 @@ ANSWERS = {
         "same": ("No. The car changed.", "differs"),
         "different": ("Yes.", "differs"),
     },
-    "easy/00001_car": dict.fromkeys(("describe", "same", "different"), ("", None)),  # the model failed
+    "easy/00001_car": {
+        "describe": ("", None),
+        "same": ("", "unclear"),
+        "different": ("", "unclear"),
+    },  # the model failed
 }
 
 

@@ -25,12 +25,15 @@ def judgement_rows(
     """One row per sample and metric of `requests`.
 
     `failures` has the status of failed requests by the key of their missing reply. Answers without requests say
-    nothing; the rules judge them.
+    nothing; the rules judge them. CR needs the verdicts, which the parser reads: it is unscored if it cannot read one.
     """
     by_id = {sample["sample_id"]: sample for sample in answers.samples}
     for (sample_id, metric), repeats in requests.items():
-        verdicts = [judge_verdicts(*yes_no_answers(answers, sample_id))] if metric == "cr" else []
-        if repeats:
+        pair = yes_no_answers(answers, sample_id)
+        verdicts = [judge_verdicts(*pair)] if metric == "cr" else []
+        if metric == "cr" and any(answer.verdict is None for answer in pair):
+            yield judgement_row(sample_id, metric, None)
+        elif repeats:
             row = _requested(repeats, judgements, verdicts, failures)
             yield {"sample_id": sample_id, "metric": metric, **row}
         else:

@@ -77,6 +77,5 @@ def _in_compound(label: str) -> str | None:
 def _among_words(words: list[str]) -> str | None:
     """The first name among the words, the longest one there: "tabla de surf amarilla"."""
     spans = ((first, last) for first in range(len(words)) for last in range(len(words), first, -1))
-    return next(
-        (_CATEGORIES[name] for first, last in spans if (name := " ".join(words[first:last])) in _CATEGORIES), None
-    )
+    names = (" ".join(words[first:last]) for first, last in spans)
+    return next((_CATEGORIES[name] for name in names if name in _CATEGORIES), None)

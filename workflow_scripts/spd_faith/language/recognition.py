@@ -1,8 +1,8 @@
 """Recognises prose in a language that the reader cannot read.
 
 English is the only language that is read. Another one is recognised by its script, or by its frequent words if it is
-written in Latin letters. Names, quoted words, code and JSON do not count, and without evidence a text counts as English:
-a word of another language, or words of no language, do not make an answer unreadable.
+written in Latin letters. Names, quoted words, code and JSON do not count. Without evidence a text counts as English: a
+foreign word, or words of no language, do not make an answer unreadable.
 """
 
 import re
@@ -64,16 +64,20 @@ _CODE = re.compile(r"```.*?(?:```|$)|~~~.*?(?:~~~|$)|`[^`\n]*`", re.DOTALL)
 _BRACKETS = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|“[^”\n]{1,200}”|«[^»\n]{1,200}»|「[^」\n]{1,200}」|『[^』\n]{1,200}』")
 _KEY = re.compile(r"\"[^\"\n]{1,40}\"\s?[:：]")
+_JSON_SIGNS = re.compile(r"(?:```|~~~)\w*|[{}\[\]\"]+")
+_LETTERS = re.compile(r"[^\W_]+")
 _BRACKET = re.compile(r"[{\[]")
 _MAX_NESTED = 4  # levels of brackets
 _MAX_READ = 20_000  # characters searched for words
 _LEAST_FRACTION = 0.2  # of words of the other language, if it is written in Latin letters
+_LONGEST_ANSWER = 100  # characters of one without an explanation, JSON included
 _SHORT = 3  # words; in a longer text one word that is repeated is no evidence
 
 
 class _Evidence(NamedTuple):
     num_words: float
     num_english: int
+    num_accented: int  # further words in Latin letters that English does not have
     by_script: dict[str, float]  # words
     by_words: Counter[str]
     pieces: set[str]
@@ -97,7 +101,8 @@ def language_of(text: str) -> str | None:
         is_japanese = found.by_script.get("ja", 0) > _LEAST_FRACTION * script  # which has Chinese characters too
         return "ja" if is_japanese else max(found.by_script, key=found.by_script.__getitem__)
     [(code, count)] = found.by_words.most_common(1) or [(READ, 0)]
-    is_frequent = count > found.num_english and count >= _LEAST_FRACTION * found.num_words
+    weight = count + found.num_accented if count else 0
+    is_frequent = weight > found.num_english and weight >= _LEAST_FRACTION * found.num_words
     return code if is_frequent and (len(pieces) > 1 or found.num_words <= _SHORT) else READ
 
 
@@ -108,12 +113,14 @@ def is_unread(text: str) -> bool:
 
 def short_answer(text: str) -> str | None:
     """`yes`, `no`, `same` or `differs` if that is all that a text says, in a language other than English."""
-    return _SHORT_ANSWERS.get(" ".join(re.findall(r"[^\W_]+", text[:100].lower()))) if len(text) <= 100 else None
+    if len(text) > _LONGEST_ANSWER:
+        return None
+    return _SHORT_ANSWERS.get(" ".join(_LETTERS.findall(text.lower())))
 
 
 def values_of(text: str) -> str:
-    """A text of JSON without its keys and punctuation."""
-    return re.sub(r"[{}\[\]\"]+", " ", _KEY.sub(" ", text))
+    """The values of JSON as a text, without keys, brackets and quotation marks."""
+    return _JSON_SIGNS.sub(" ", _KEY.sub(" ", text))
 
 
 def _prose_of(text: str) -> str:
@@ -130,8 +137,8 @@ def _prose_of(text: str) -> str:
 def _evidence(text: str) -> _Evidence:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    found = _Evidence(0, 0, defaultdict(float), Counter(), set())
-    num_words, num_english, end = 0.0, 0, 0
+    found = _Evidence(0, 0, 0, defaultdict(float), Counter(), set())
+    num_words, num_english, num_accented, end = 0.0, 0, 0, 0
     for word in (_ASCII_WORD if text.isascii() else _WORD).finditer(text):
         if word["latin"]:
             num_words += 1
@@ -143,10 +150,13 @@ def _evidence(text: str) -> _Evidence:
             elif languages:
                 found.by_words.update(languages)
                 found.pieces.add(lower)
+            elif not (is_name or lower.isascii()):
+                num_accented += 1
+                found.pieces.add(lower)
         else:
             num_words += _count_script(word.group(), found)
         end = word.end()
-    return found._replace(num_words=num_words, num_english=num_english)
+    return found._replace(num_words=num_words, num_english=num_english, num_accented=num_accented)
 
 
 def _count_script(word: str, found: _Evidence) -> float:

@@ -9,10 +9,11 @@ import re
 from typing import Any
 
 from spd_faith.language.counts import find_count
+from spd_faith.language.recognition import is_unread
 from spd_faith.parsing.answer_text import read_answer, readable
 from spd_faith.parsing.free_text import Prose, read_prose
 from spd_faith.parsing.json_entries import Difference, read_entries, reported_difference
-from spd_faith.parsing.structured import Structured, find_structured
+from spd_faith.parsing.structured import Structured, find_structured, without_descriptions
 
 MAX_COUNT = 1000  # larger numbers are not counts
 
@@ -29,7 +30,7 @@ def parse_differences(text: str) -> Row:
         return _row("empty", [], None, has_list=False)
     structured = find_structured(text)
     if structured is None:
-        return _prose_row(read_prose(readable(text)), marked)
+        return _prose_row(_prose(text), marked)
     if structured.entries is None:
         return _counted_row(structured)
     entries = read_entries(structured.entries)
@@ -42,9 +43,15 @@ def _json_status(structured: Structured) -> str:
 
 def _counted_row(structured: Structured) -> Row:
     """A row for JSON that only has a count; the prose before it may list the differences."""
-    entries = [reported_difference(one) for one in read_prose(readable(structured.before)).reported]
+    entries = [reported_difference(one) for one in _prose(structured.before).reported]
     status = "free_text" if entries else _json_status(structured)
     return _row(status, entries, _count(structured.number), has_list=False)
+
+
+def _prose(text: str) -> Prose:
+    """What the prose of an answer reports; nothing if it is in a language that cannot be read."""
+    text = readable(text)
+    return Prose([], None, 0) if is_unread(text) else read_prose(without_descriptions(text))
 
 
 def _prose_row(prose: Prose, marked: str | None) -> Row:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from spd_faith.language.counts import find_count
+from spd_faith.parsing.free_text import read_prose
 from spd_faith.parsing.json_keys import LIST_KEYS, NUMBER_KEYS, plain_key
-from spd_faith.parsing.json_text import JsonValue, decoded, repaired_value, spellings, whole_values
+from spd_faith.parsing.json_text import JsonValue, decoded, inside, repaired_value, spellings, whole_values
 from spd_faith.parsing.named_entries import as_entries, entries_by_name, is_entry, is_list_of_entries, parallel_entries
 
 _BOTH_KEYS = NUMBER_KEYS | LIST_KEYS
@@ -39,6 +41,20 @@ def find_structured(text: str) -> Structured | None:
     objects = (_whole_object(one, values, repaired=True) for one, values in spelled[1:])
     damaged = (_damaged_object(one) for one, _ in spelled)
     return next(filter(None, chain(objects, damaged)), None) or _list_in(spelled)
+
+
+def without_descriptions(text: str) -> str:
+    """The text without JSON that only describes things: none of its strings reports or counts differences."""
+    if "{" not in text:
+        return text
+    for start, end, value in reversed(whole_values(text)):
+        if isinstance(value, dict) and not any(map(_is_about_differences, inside(value))):
+            text = f"{text[:start]}\n{text[end:]}"
+    return text
+
+
+def _is_about_differences(value: Any) -> bool:
+    return isinstance(value, str) and (bool(read_prose(value).reported) or find_count(value) is not None)
 
 
 def _list_in(spelled: list[tuple[str, list[JsonValue]]]) -> Structured | None:
