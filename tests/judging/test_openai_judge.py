@@ -267,6 +267,19 @@ def test_empty_answers_are_judged_without_a_call(judged):
     assert {row["calls"] for row in rows.values()} == {None}
 
 
+def test_other_languages_are_judged_unless_their_verdicts_are_needed(judged):
+    chinese = {"describe": "汽车的颜色变了，从红色变成了蓝色。", "same": "不同，汽车变成了蓝色。", "different": "Yes."}
+    one_word = {"describe": "汽车从红色变成了蓝色", "same": "不同", "different": "是的，汽车变成了蓝色。"}
+    write_answers(judged.folder, "model", [SILENT, chinese, one_word, SILENT])
+    play = reply(json.dumps({"claims": [claim("汽车")]}))
+    with FaultServer(of_metric("drf", play), answer=honest) as server:
+        judged.run(server)
+    assert len(server.requests) == 2  # both descriptions, also the one without spaces
+    rows = judged.rows()
+    assert [(rows[k, "drf"]["status"], rows[k, "drf"]["score"]) for k in (1, 2)] == [("ok", 1.0)] * 2
+    assert [(rows[k, "cr"]["status"], rows[k, "cr"]["score"]) for k in (1, 2)] == [("unscored:language", None)] * 2
+
+
 def test_an_unreadable_image_fails_only_its_own_rows_without_a_call(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     table[1]["modified"] = b"no picture"

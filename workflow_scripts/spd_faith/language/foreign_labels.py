@@ -5,6 +5,7 @@ from collections import defaultdict
 from functools import lru_cache
 
 from spd_faith.core.difference_types import DifferenceType
+from spd_faith.language.categories import canonical_category
 from spd_faith.language.lexicon import LexiconFile, PhraseList, languages_with, load_lexicon
 
 
@@ -33,13 +34,14 @@ _TYPES = {
 
 
 def _categories() -> dict[str, str]:
-    """The English name by each name that means one thing in all languages that have it."""
+    """The English name by each name that English lacks, and that means one thing in all languages that have it."""
     meanings: dict[str, set[str]] = defaultdict(set)
     for lexicon in _LEXICONS:
         for name, words in lexicon.categories.items():
             for word in words:
                 meanings[word].add(name)
-    return {word: meant.pop() for word, meant in meanings.items() if len(meant) == 1}
+    known = {word: meant.pop() for word, meant in meanings.items() if len(meant) == 1}
+    return {word: name for word, name in known.items() if canonical_category(word) is None}
 
 
 _CATEGORIES = _categories()
@@ -47,6 +49,7 @@ _BEFORE = re.compile(
     rf"(?:{'|'.join(sorted((re.escape(word) for one in _LEXICONS for word in one.before), key=len, reverse=True))})"
     rf"(?:\s+|(?<=')|(?<=[{_SPACELESS}]))"
 )
+_HIRAGANA = re.compile("[ぁ-ゖ]")
 _OF = re.compile(r".*[的の]")
 
 
@@ -69,9 +72,10 @@ def foreign_category(label: str) -> str | None:
 
 
 def _in_compound(label: str) -> str | None:
-    """The name of two characters or more at the end of a word: "红色汽车"."""
-    ends = (label[start:] for start in range(1, len(label) - 1))
-    return next((_CATEGORIES[end] for end in ends if end in _CATEGORIES), None)
+    """The name at the end of a word: "红色汽车"; one of a single character only after hiragana ("赤い車")."""
+    last = len(label) - 1
+    starts = range(1, last + 1 if _HIRAGANA.match(label[last - 1 : last]) else last)
+    return next((_CATEGORIES[label[start:]] for start in starts if label[start:] in _CATEGORIES), None)
 
 
 def _among_words(words: list[str]) -> str | None:

@@ -24,7 +24,9 @@ def read_entries(entries: list[Any]) -> list[Difference]:
 
 def reported_difference(one: ReportedDifference) -> Difference:
     """A difference that prose reports."""
-    return {**_difference(_clean(one.raw_type), _clean(one.raw_category)), "type": one.type}
+    raw_type, raw_category = _clean(one.raw_type), _clean(one.raw_category)
+    category = raw_category.lower() or None
+    return {"type": one.type, "category": category, "raw_type": raw_type, "raw_category": raw_category}
 
 
 def type_named(label: str) -> str | None:

@@ -133,9 +133,9 @@ def _of_object(key: str, item: Any) -> list[Any] | None:
 def _of_told_object(key: str, told: str) -> list[Any] | None:
     if told.strip().lower() in UNCHANGED:
         return []
-    if reported := read_prose(f"{key}: {told}").reported:  # else the key is only a heading
-        is_of_key = any(one.raw_category.lower() in key.lower() for one in reported)
-        return [{"category": key, "description": told}] if is_of_key else [told]
+    if reported := read_prose(f"{key}: {told}").reported:
+        is_of_key = any(one.raw_category.lower() in key.lower() for one in reported)  # else the key is a heading
+        return [{"category": key, "description": told}] if is_of_key else None
     return [{"category": key, "type": told}] if _is_type(told) else None
 
 

@@ -60,9 +60,19 @@ def verdict(text: str, task: str) -> str | None:
     None if the answer is in a language that cannot be read.
     """
     whole = read_answer(text)
-    if said := short_answer(values_of(whole.marked or whole.text)):
+    if said := _short_foreign_answer(whole):
         return _meaning(said, task)
     return None if _is_unread(whole.text) else _read_verdict(whole, task)
+
+
+def is_unread_verdict(text: str) -> bool:
+    """Whether `verdict` cannot read the language of an answer."""
+    whole = read_answer(text)
+    return _short_foreign_answer(whole) is None and _is_unread(whole.text)
+
+
+def _short_foreign_answer(whole: AnswerText) -> str | None:
+    return short_answer(values_of(whole.marked or whole.text))
 
 
 def _meaning(said: str, task: str) -> str:
