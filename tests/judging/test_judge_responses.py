@@ -112,7 +112,7 @@ ONE_OF_ONE = ("ok", 1.0)
         ((CHINESE, "No.", "Yes."), UNREAD, ONE_OF_ONE),
         ((f"{CHINESE}\n{LIST}".replace("CATEGORY", "汽车"), "不同。", "是。"), UNREAD, ONE_OF_ONE),
         ((LIST.replace("CATEGORY", "汽车"), "Non.", "Oui."), ONE_OF_ONE, ONE_OF_ONE),
-        ((LIST.replace("CATEGORY", "骑手"), CHINESE, "Yes."), UNREAD, UNREAD),  # a rider, which the lexicon lacks
+        ((LIST.replace("CATEGORY", "摩天轮"), CHINESE, "Yes."), UNREAD, UNREAD),  # a Ferris wheel: no category
         (("The car changed from red to blue.", "No.", "Да, они разные: машина синяя."), ONE_OF_ONE, UNREAD),
     ],
 )

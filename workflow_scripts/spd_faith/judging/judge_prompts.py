@@ -17,7 +17,6 @@ from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
-from spd_faith.parsing.verdicts import is_unread_verdict
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
@@ -56,8 +55,6 @@ def judge_requests(
     entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
 ) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
     """(sample_id, metric, requests) of each sample and metric: one request per repeat, none for empty answers.
-
-    Nor is there one for CR if the parser cannot read the language of a verdict: CR includes their agreement.
     CR is judged without the truth, so the truth cannot influence what was said. Without images, the same two answers
     about another pair are therefore the same request.
     """
@@ -65,8 +62,7 @@ def judge_requests(
         key = sample["sample_id"]
         for metric in JUDGED_METRICS:
             rows = [answers.responses[key, task] for task in _ANSWERS[metric]]
-            is_silent = all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
-            if is_silent or (metric == "cr" and any(is_unread_verdict(row["response_text"]) for row in rows)):
+            if all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows):
                 yield key, metric, ()
                 continue
             texts = [without_reasoning(row["response_text"]) for row in rows]

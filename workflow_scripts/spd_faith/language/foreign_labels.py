@@ -34,14 +34,13 @@ _TYPES = {
 
 
 def _categories() -> dict[str, str]:
-    """The English name by each name that English lacks, and that means one thing in all languages that have it."""
+    """The English name by each name that means one thing in all languages that have it."""
     meanings: dict[str, set[str]] = defaultdict(set)
     for lexicon in _LEXICONS:
         for name, words in lexicon.categories.items():
             for word in words:
                 meanings[word].add(name)
-    known = {word: meant.pop() for word, meant in meanings.items() if len(meant) == 1}
-    return {word: name for word, name in known.items() if canonical_category(word) is None}
+    return {word: meant.pop() for word, meant in meanings.items() if len(meant) == 1}
 
 
 _CATEGORIES = _categories()
@@ -79,7 +78,7 @@ def _in_compound(label: str) -> str | None:
 
 
 def _among_words(words: list[str]) -> str | None:
-    """The first name among the words, the longest one there: "tabla de surf amarilla"."""
+    """The first name among the words, the longest one there: "tabla de surf amarilla". English names do not count."""
     spans = ((first, last) for first in range(len(words)) for last in range(len(words), first, -1))
     names = (" ".join(words[first:last]) for first, last in spans)
-    return next((_CATEGORIES[name] for name in names if name in _CATEGORIES), None)
+    return next((_CATEGORIES[name] for name in names if name in _CATEGORIES and not canonical_category(name)), None)

@@ -34,6 +34,7 @@ def _languages_by_word() -> dict[str, list[str]]:
 
 
 _LANGUAGES = _languages_by_word()
+_ENGLISH = _LEXICONS[READ].words
 _SHORT_ANSWERS = {
     phrase: meaning
     for lexicon in _LEXICONS.values()
@@ -59,6 +60,7 @@ _UNSPACED = frozenset(["ja", "zh", "ko", "th"])  # about two characters a word
 _LATIN = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
 _WORD = re.compile(rf"(?P<latin>[{_LATIN}]+)|[^\W\d_{_LATIN}]+")
 _ASCII_WORD = re.compile(r"(?P<latin>[A-Za-z]+)")
+_ASCII_LETTERS = re.compile("[a-z]+")
 _CLAUSE_BREAK = re.compile(r"[.!?:;\n]")
 _CODE = re.compile(r"```.*?(?:```|$)|~~~.*?(?:~~~|$)|`[^`\n]*`", re.DOTALL)
 _BRACKETS = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]")
@@ -91,7 +93,10 @@ def language_of(text: str) -> str | None:
     Other languages have their code, or the name of their script.
     """
     text = text[:_MAX_READ]
-    found = _evidence(_prose_of(text))
+    prose = _prose_of(text)
+    if _is_plainly_english(prose):
+        return READ
+    found = _evidence(prose)
     if not found.num_words and not _BRACKET.search(text):  # all of it is quoted
         found = _evidence(text)
     if not found.num_words:
@@ -125,13 +130,25 @@ def values_of(text: str) -> str:
 
 def _prose_of(text: str) -> str:
     """The text without code, JSON and quoted words."""
-    text = _QUOTED.sub(" ", _CODE.sub(" ", text))
+    if "`" in text or "~~~" in text:
+        text = _CODE.sub(" ", text)
+    text = _QUOTED.sub(" ", text)
     for _ in range(_MAX_NESTED):
         shorter = _BRACKETS.sub(" ", text)
         if len(shorter) == len(text):
             break
         text = shorter
     return text
+
+
+def _is_plainly_english(text: str) -> bool:
+    """Whether English words outnumber all that could be evidence of another language: quick, and enough for most."""
+    words = _ASCII_LETTERS.findall(text.lower())
+    num_english = sum(word in _ENGLISH for word in words)
+    num_other = sum(word in _LANGUAGES for word in words) - num_english
+    if not text.isascii():
+        num_other += sum(character > "\x7f" and character.isalpha() for character in text)
+    return num_english > num_other
 
 
 def _evidence(text: str) -> _Evidence:

@@ -1,6 +1,7 @@
 """Reads the entries of a JSON list of differences."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from spd_faith.core.text import writable
@@ -67,22 +68,19 @@ def _entry_of_object(entry: dict[str, Any]) -> list[Difference]:
     given = [word for word in (raw_type, raw_category) if word is not None]
     if given and all(word.lower() in NOTHING for word in given):
         return []
-    told = _told(entry, values, raw_category)
-    if not given:
-        return _entries_of_text(told) if told else [_difference(None, None)]
-    if raw_type and raw_type.lower() in UNCHANGED:
-        return []
-    if raw_type is None and told:
-        return _typed_by_prose(told, raw_category)
-    return [_difference(raw_type, raw_category)]
+    if raw_type is not None:
+        return [] if raw_type.lower() in UNCHANGED else [_difference(raw_type, raw_category)]
+    told = _told(entry, values)
+    if told is None:
+        return [_difference(None, raw_category)]
+    return _typed_by_prose(told, raw_category) if raw_category else _entries_of_text(told)
 
 
-def _typed_by_prose(told: str, raw_category: str | None) -> list[Difference]:
+def _typed_by_prose(told: str, raw_category: str) -> list[Difference]:
     """The difference of an object whose entry describes it but names no type."""
     if told.lower() in UNCHANGED:
         return []
-    subject = f"{raw_category}: " if raw_category else ""
-    reported = read_prose(subject + told).reported or read_prose(told).reported
+    reported = read_prose(f"{raw_category}: {told}").reported or read_prose(told).reported
     if not reported and (kind := type_named(told)):
         return [{**_difference(told, raw_category), "type": kind}]
     if not reported:
@@ -90,16 +88,15 @@ def _typed_by_prose(told: str, raw_category: str | None) -> list[Difference]:
     return [{**reported_difference(one), **_category_columns(raw_category)} for one in reported[:1]]
 
 
-def _category_columns(raw_category: str | None) -> Difference:
+def _category_columns(raw_category: str) -> Difference:
     columns = _difference(None, raw_category)
     return {name: columns[name] for name in ("category", "raw_category")}
 
 
-def _told(entry: dict[str, Any], values: dict[str, str], raw_category: str | None) -> str | None:
+def _told(entry: dict[str, Any], values: dict[str, str]) -> str | None:
     """What an entry says of its difference in prose, or of each image."""
-    described = next((word for key in TEXT_KEYS if (word := values.get(key))), None)
-    if described:
-        return described
+    if described := _first_said(values, TEXT_KEYS):
+        return described[0]
     shown = {plain_key(key): _shown(value) for key, value in entry.items()}
     sides = [next((shown[key] for key in keys if key in shown), None) for keys in SIDE_KEYS]
     if None in sides:
@@ -117,11 +114,16 @@ def _shown(value: Any) -> str:
 
 def _labels(values: dict[str, str]) -> tuple[str | None, str | None]:
     """The words for type and category of an entry, given its values by plain key."""
-    types, categories = ([word for key in keys if (word := values.get(key))] for keys in (TYPE_KEYS, CATEGORY_KEYS))
+    types, categories = _first_said(values, TYPE_KEYS), _first_said(values, CATEGORY_KEYS)
     raw_type = next(filter(type_named, types), types[0] if types else None)
     if not categories and len(types) > 1:  # {"type": "car", "change": "color"}
         categories = [word for word in types if word != raw_type and category_named(word)]
     return raw_type, categories[0] if categories else None
+
+
+def _first_said(values: dict[str, str], places: Mapping[str, int]) -> list[str]:
+    """The values of the keys that have a place, in the order of the places."""
+    return [values[key] for key in sorted(values.keys() & places.keys(), key=places.__getitem__) if values[key]]
 
 
 def _entries_of_text(text: str) -> list[Difference]:

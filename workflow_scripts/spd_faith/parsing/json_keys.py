@@ -27,6 +27,10 @@ def _words(key: str) -> PhraseList:
     return tuple(dict.fromkeys(word for lexicon in _LEXICONS for word in getattr(lexicon, key)))
 
 
+def _places(key: str) -> dict[str, int]:
+    return {word: place for place, word in enumerate(_words(key))}
+
+
 NUMBER_KEYS = frozenset(_words("number"))
 """Keys of the outer object: the number of differences."""
 
@@ -36,11 +40,11 @@ LIST_KEYS = frozenset(_words("list"))
 ENTRY_KEYS = frozenset(_words("entry"))
 """An object with one of these keys is a list entry."""
 
-TYPE_KEYS = _words("type")
-"""Keys of an entry; here and below, the first one present counts."""
+TYPE_KEYS = _places("type")
+"""Keys of an entry with their places; here and below, the first one present counts."""
 
-CATEGORY_KEYS = _words("category")
-TEXT_KEYS = _words("text")
+CATEGORY_KEYS = _places("category")
+TEXT_KEYS = _places("text")
 
 SIDE_KEYS = _words("first_image"), _words("second_image")
 """Keys of what an entry says of the first and of the second image."""
