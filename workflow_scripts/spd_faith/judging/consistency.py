@@ -19,15 +19,18 @@ _MAX_QUOTED = 200  # characters of an opening
 
 class YesNoAnswer(NamedTuple):
     text: str
-    verdict: str | None  # differs, same, unclear; None if not parsed
+    verdict: str | None  # differs, same, unclear; None in a language that cannot be read
 
 
-def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim]:
+def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim] | None:
     """The claim about the verdicts, followed by the claims about the contents in either answer.
 
+    None if an answer is in a language that cannot be read.
     Claims are in the order of the answer to "the same?", then those only in the answer to "different?". A claim in both
     quotes both, the answer to "the same?" first.
     """
+    if None in (same.verdict, different.verdict):
+        return None
     ours, theirs = _contents(same.text), _contents(different.text)
     pairs = _pair(ours, theirs)
     claims = [judge_verdicts(same, different)]

@@ -55,7 +55,6 @@ def judge_requests(
     entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
 ) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
     """(sample_id, metric, requests) of each sample and metric: one request per repeat, none for empty answers.
-
     CR is judged without the truth, so the truth cannot influence what was said. Without images, the same two answers
     about another pair are therefore the same request.
     """

@@ -13,6 +13,7 @@ from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.folding import fold
 from spd_faith.language.reading import read_assertions
+from spd_faith.language.recognition import is_unread
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _JSON_START = re.compile(
@@ -24,17 +25,20 @@ _FAITHFUL = ("faithful", None)
 _UNVERIFIABLE = ("unverifiable", None)
 
 
-def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -> list[Claim]:
-    """Label the claims of a describe answer.
+def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -> list[Claim] | None:
+    """Label the claims of a describe answer; None if it is in a language that cannot be read.
 
     `sample` is a row of `SAMPLES`, `parsed` a row of `PARSED`. The claims are those of the prose before the JSON, else
     of the prose after it, else the entries of the list.
     """
+    text = readable(answer_of(text))
+    if is_unread(text):
+        return None
     truth = read_truth(sample)
-    for prose in _prose(readable(answer_of(text))):
+    for prose in _prose(text):
         if claims := _judge(fold(read_assertions(prose), prose), truth):
             return claims
-    return _judge(_entries(parsed), truth)
+    return None if any(map(_is_unread_entry, parsed["differences"])) else _judge(_entries(parsed), truth)
 
 
 def _prose(text: str) -> Iterator[str]:
@@ -53,6 +57,13 @@ def _entries(parsed: dict[str, Any]) -> list[Assertion]:
     if not parsed["differences"] and not parsed["predicted_num"]:
         return [Assertion("no differences", AssertionKind.SAMENESS)]
     return [_entry(number, entry) for number, entry in enumerate(parsed["differences"])]
+
+
+def _is_unread_entry(entry: dict[str, str | None]) -> bool:
+    """Whether a list entry names its type or object in words of another language that the lexicon lacks."""
+    raw_type, raw_category = entry["raw_type"] or "", entry["raw_category"] or ""
+    is_named = entry["category"] != raw_category.lower() or canonical_category(raw_category)
+    return is_unread(" ".join(("" if entry["type"] else raw_type, "" if is_named else raw_category)))
 
 
 def _entry(number: int, entry: dict[str, str | None]) -> Assertion:

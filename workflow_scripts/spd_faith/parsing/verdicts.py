@@ -12,6 +12,8 @@ The first rule that applies decides:
 A short answer holds unless the prose contradicts it: "No" to "the same?" followed by "they are identical", or "Yes, the
 same" followed by "the car was removed", is unclear. Sameness with an exception differs, whatever the short answer.
 Without a short answer, a change in addition to sameness ("they look the same. The car has moved.") differs.
+
+An answer in another language than English has no verdict, unless it is a word that the lexicon has ("不同", "Oui.").
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,6 +24,7 @@ from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
 from spd_faith.language.image_words import find_images
 from spd_faith.language.objects import find_objects
+from spd_faith.language.recognition import is_unread, language_of, short_answer, values_of
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.spelling import respell
 from spd_faith.language.words import Mention, Text
@@ -42,7 +45,7 @@ from spd_faith.language.yes_no import (
     SOME,
     TURNED,
 )
-from spd_faith.parsing.answer_text import read_answer, readable
+from spd_faith.parsing.answer_text import AnswerText, read_answer, readable
 from spd_faith.parsing.json_text import inside, repaired_object, spellings, whole_values
 
 YES_MEANS = {"same": "same", "different": "differs"}
@@ -51,9 +54,41 @@ _MAX_READ = 20_000  # characters searched for a verdict
 _SHORT_CLAUSE = 4  # words; a clause this short is about the images even if it does not name them
 
 
-def verdict(text: str, task: str) -> str:
-    """`differs`, `same` or `unclear` for the answer to the question of `task` ("same" or "different")."""
+def verdict(text: str, task: str) -> str | None:
+    """`differs`, `same` or `unclear` for the answer to the question of `task` ("same" or "different").
+
+    None if the answer is in a language that cannot be read.
+    """
     whole = read_answer(text)
+    if said := _short_foreign_answer(whole):
+        return _meaning(said, task)
+    return None if _is_unread(whole.text) else _read_verdict(whole, task)
+
+
+def is_unread_verdict(text: str) -> bool:
+    """Whether `verdict` cannot read the language of an answer."""
+    whole = read_answer(text)
+    return _short_foreign_answer(whole) is None and _is_unread(whole.text)
+
+
+def _short_foreign_answer(whole: AnswerText) -> str | None:
+    return short_answer(values_of(whole.marked or whole.text))
+
+
+def _meaning(said: str, task: str) -> str:
+    """The verdict of a short answer: `yes`, `no`, `same` or `differs`."""
+    if said in _OPPOSITE:
+        return said
+    return YES_MEANS[task] if said == "yes" else _OPPOSITE[YES_MEANS[task]]
+
+
+def _is_unread(text: str) -> bool:
+    """Whether the prose of an answer, or of the JSON in one without prose, is in another language."""
+    text = readable(text[:_MAX_READ])
+    return is_unread(text if language_of(text) else values_of(text))
+
+
+def _read_verdict(whole: AnswerText, task: str) -> str:
     answer, prose = _from_json(respell(whole.text[:_MAX_READ])[0], task)
     if not answer and whole.marked:
         answer = _short_answer(readable(whole.marked[:_MAX_READ]), task)
