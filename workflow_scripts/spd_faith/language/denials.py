@@ -28,6 +28,7 @@ class _Denials(LexiconFile):
     showing: PhraseList
     subjects: PhraseList
     labels: PhraseList
+    negations: PhraseList
 
 
 _WORDS = load_lexicon("denials", _Denials)
@@ -45,6 +46,7 @@ _ALIKE = re.compile(
 _REST = re.compile(REST, re.I)
 _REST_BEFORE = re.compile(rf"\b{any_of(_WORDS.rest_before)}\b", re.I)
 _REST_AFTER = re.compile(rf"\b{any_of(_WORDS.rest_after)}\b", re.I)
+_NEGATED = re.compile(rf"\b{any_of(_WORDS.negations)}\b|n['’]t\b", re.I)
 _WHOLE = re.compile(rf"\b{any_of(_WORDS.wholes)}\b", re.I)
 _SHOWING = re.compile(rf"\b{any_of(_WORDS.showing)} $", re.I)
 _SUBJECT = re.compile(rf"\b{any_of(_WORDS.subjects)}\b", re.I)
@@ -62,7 +64,8 @@ def find_denials(text: str) -> Iterator[int]:
         if not _REST.search(match.group()) and not _is_of_part(around) and not _is_of_object(around):
             yield match.start()
     for match in islice(_ALIKE.finditer(text), MAX_STATEMENTS):
-        if not _is_of_part(Sentence.around(match)):
+        around = Sentence.around(match)
+        if not _is_of_part(around) and not _NEGATED.search(around.before):
             yield match.start()
 
 
