@@ -10,6 +10,7 @@ from spd_faith.judging.claims import Claim
 from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
+from spd_faith.language.places import find_places
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.shown import is_of_things, shown_in_both
 from spd_faith.parsing.answer_text import answer_of, readable
@@ -105,7 +106,13 @@ def _in_both(earlier: Assertion, said: Assertion) -> bool:
         and said.bare
         and {earlier.image, said.image} == {0, 1}
         and earlier.shares_object(said)
+        and _where(earlier) == _where(said)
     )
+
+
+def _where(state: Assertion) -> set[str]:
+    """The places that a state names, also those relative to another object: "left of the tree"."""
+    return {place.value for place in find_places(state.text)}
 
 
 def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int, str]]:

@@ -9,6 +9,10 @@ The first rule that applies decides:
 3. The prose: "same" (the images are identical, no differences), "differs" (they are not identical, they differ, N
    differences), a change of an object, or an exception ("the same except the car", "but …").
 
+A verdict that takes back an earlier one counts ("Yes. Wait, the dog is gone."), also with a new short answer ("So no,
+they are not the same."). A concession ("while both show a street, …"), a first impression ("at first glance") and the
+sameness of what is shown ("the same street") contradict nothing.
+
 A short answer holds unless the prose contradicts it: "No" to "the same?" followed by "they are identical", or "Yes, the
 same" followed by "the car was removed", is unclear. Sameness with an exception differs, whatever the short answer.
 Without a short answer, a change in addition to sameness ("they look the same. The car has moved.") differs.
