@@ -1,6 +1,9 @@
 """Verdicts of answers to the two yes/no questions."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from spd_faith.parsing.verdicts import is_unread_verdict, verdict
 
@@ -112,7 +115,10 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("task", "answer", "expected"), ANSWERS)
+AS_MODELS_ANSWER = yaml.safe_load(Path(__file__).with_name("verdict_answers.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("task", "answer", "expected"), [*ANSWERS, *AS_MODELS_ANSWER])
 def test_verdict(task, answer, expected):
     assert verdict(answer, task) == expected
 

@@ -10,7 +10,9 @@ from spd_faith.judging.claims import Claim
 from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
+from spd_faith.language.places import find_places
 from spd_faith.language.reading import read_assertions
+from spd_faith.language.shown import is_of_things, shown_in_both
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _OPENING = re.compile(r"\w[^.!?\n]*")
@@ -56,7 +58,7 @@ def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
 def _contents(text: str) -> list[Assertion]:
     """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
     text = readable(answer_of(text))
-    stated = [whole for whole in read_assertions(text) if not whole.is_verdict]
+    stated = [whole for whole in read_assertions(text) if not whole.is_verdict and is_of_things(whole)]
     by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
     contents: list[Assertion] = []
     for said in fold(_without_shared(by_object), text, apart=True):
@@ -66,7 +68,7 @@ def _contents(text: str) -> list[Assertion]:
 
 
 def _by_object(said: Assertion) -> list[Assertion]:
-    return [said.of(name) for name in said.objects] or [said]
+    return [one.of(name) for one in shown_in_both(said) for name in one.objects] or [said]
 
 
 def _without_shared(assertions: Sequence[Assertion]) -> list[Assertion]:
@@ -107,12 +109,23 @@ def _in_both(earlier: Assertion, said: Assertion) -> bool:
         and said.bare
         and {earlier.image, said.image} == {0, 1}
         and earlier.shares_object(said)
+        and _where(earlier) == _where(said)
     )
+
+
+def _where(state: Assertion) -> set[str]:
+    """The places that a state names, also those relative to another object: "left of the tree"."""
+    return {place.value for place in find_places(state.text)}
 
 
 def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int, str]]:
     """Match assertions one to one by index: equal ones first, then compatible ones, then contradictory ones."""
-    relations = {(i, j): _relation(one, other) for i, one in enumerate(ours) for j, other in enumerate(theirs)}
+    relations = {
+        (i, j): _relation(one, other)
+        for i, one in enumerate(ours)
+        for j, other in enumerate(theirs)
+        if not (_is_outside(one, theirs, other) or _is_outside(other, ours, one))
+    }
     pairs: dict[int, tuple[int, str]] = {}
     met: set[int] = set()
     for wanted, label in (("equal", "consistent"), ("fits", "consistent"), ("disagree", "contradictory")):
@@ -121,6 +134,11 @@ def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int
                 pairs[i] = j, label
                 met.add(j)
     return pairs
+
+
+def _is_outside(said: Assertion, others: list[Assertion], rest: Assertion) -> bool:
+    """Whether "everything else is the same" does not touch a difference, whose object its answer names before."""
+    return rest.rest and any(said.shares_object(other) for other in others if other.kind == AssertionKind.DIFFERENCE)
 
 
 def _relation(one: Assertion, other: Assertion) -> str | None:
@@ -179,8 +197,9 @@ def _compare_sameness_and_state(sameness: Assertion, state: Assertion) -> str | 
 
 def _compare_samenesses(one: Assertion, other: Assertion) -> str | None:
     if one.change == other.change:
-        return "equal"
-    return "fits" if None in (one.change, other.change) else None
+        return "disagree" if _agree(one, other, [(0, 0)]) is False else "equal"
+    fits = None in (one.change, other.change) or DifferenceType.REMOVE in (one.change, other.change)
+    return "fits" if fits else None  # "a mug" and "a red mug" in both
 
 
 def _compare_states(one: Assertion, other: Assertion) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.language.assertions import Assertion, places_clash
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
-from spd_faith.language.counts import DIFFERENCE_NOUNS, NUMBERS
+from spd_faith.language.counts import NUMBERS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import FRAMES
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from spd_faith.language.absence import absence_hits, flip_absence
+from spd_faith.language.aspects import aspects_of_sameness, names_aspect
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
 from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
 from spd_faith.language.counts import NUMBERS
@@ -61,6 +62,8 @@ class _Contexts(LexiconFile):
     colored: WordSet
     counted_change: WordSet
     before_counted_change: WordSet
+    between_listed: WordSet
+    listing: WordSet
     after_counted_change: WordSet
     described_images: WordSet
     put: WordSet
@@ -75,6 +78,7 @@ _CONTRASTING = STOPPERS - _LEXICON.no_contrast
 _NEARLY_CHANGING = _LEXICON.changing | _LEXICON.moving
 _CHANGING = _NEARLY_CHANGING | _LEXICON.auxiliaries
 
+_LIST_REACH = 3  # words after a change word in which "or" ends a list
 _PLACE_REACH = 5  # words from "now" to a place
 
 _GONE_TO = re.compile(
@@ -110,12 +114,42 @@ def type_hits(text: Text) -> tuple[list[Hit], list[Hit]]:
     images = image_hits(words)
     implied = _implied_hits(text, images)
     stated = list(_stated_hits(words, images, implied))
-    denied = [hit for hit in stated if _denied(words, hit)]
+    respects, kept = _in_aspects_of_sameness(text, stated)
+    stated = [hit for hit in stated if hit not in respects]
+    denied = _with_listed(words, stated, [hit for hit in stated if hit in kept or _denied(words, hit)])
     asserted = sorted(flip_absence(words, hit, images) for hit in [*implied, *stated] if hit not in denied)
     asserted = _put_as_moves(words, _gone_as_moves(text, asserted))
     asserted = _without_vague(words, asserted)
     asserted = _strongest(words, asserted)
     return [Hit(hit.first, hit.last, _kind(hit)) for hit in asserted], denied
+
+
+def _in_aspects_of_sameness(text: Text, hits: list[Hit]) -> tuple[list[Hit], list[Hit]]:
+    """Attributes that say in which respect something is the same: (among those that cover all, the others)."""
+    in_all: list[Hit] = []
+    in_some: list[Hit] = []
+    for aspects in aspects_of_sameness(text.text):
+        inside = words_within(text.words, aspects.start, aspects.end)
+        found = [hit for hit in hits if hit.first in inside and _strength(hit) == "weak"]
+        (in_all if aspects.covers_all else in_some).extend(found)
+    return in_all, in_some
+
+
+def _with_listed(words: Words, stated: list[Hit], denied: list[Hit]) -> list[Hit]:
+    """The denied hits and those that "or" lists with them: "no objects missing, moved or recolored"."""
+    listed: list[Hit] = []
+    before: Hit | None = None
+    for hit in stated:
+        is_denied = hit in denied or (before is not None and _are_listed(words, before, hit))
+        before = hit if is_denied else None
+        listed += [hit] if is_denied else []
+    return listed
+
+
+def _are_listed(words: Words, one: Hit, other: Hit) -> bool:
+    between = {word.text for word in words[one.last : other.first]}
+    following = {word.text for word in words[other.last : other.last + _LIST_REACH]}
+    return between <= _LEXICON.between_listed and not _LEXICON.listing.isdisjoint(between | following)
 
 
 def _strength(hit: Hit) -> str:
@@ -215,6 +249,8 @@ def _implied_removals(text: Text) -> Iterator[Hit]:
 def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     """Whether a change word reports a change in its context: not in "appears to be", "the new position"."""
     text, before, after = words[hit.last - 1].text, word_before(words, hit.first), word_after(words, hit.last)
+    if text in _LEXICON.appearing and after == "to":
+        return False  # "does not appear to be different"
     if text in _LEXICON.appearing and hit.value == "strong added":
         is_of_second = all(image.value == "second" for image in images)
         return is_of_second and (not after or after in _LEXICON.after_appears)
@@ -243,11 +279,11 @@ def _denied(words: Words, hit: Hit) -> bool:
     return denied or not _LEXICON.staying.isdisjoint(before) or _alike_after(words, hit.last)
 
 
-def _alike_after(words: Words, last: int, reach: int = 7) -> bool:
-    """Whether the words after an attribute say that it stays the same: "the color … is unchanged"."""
+def _alike_after(words: Words, last: int, reach: int = 12) -> bool:
+    """Whether the words after an attribute say that it stays the same: "the color, size and place … are unchanged"."""
     for k in range(last, min(last + reach, len(words))):
         text = words[k].text
-        if words[k].tie == BROKEN or text in _CONTRASTING:
+        if text in _CONTRASTING or (words[k].tie == BROKEN and not names_aspect(words[k : k + 3])):
             return False
         if text in _LEXICON.alike:
             return not denied_before(words, k, 2) and words[k - 1].text != "longer"

@@ -8,7 +8,8 @@ from spd_faith.language.asserted_changes import asserted_changes, lost_objects
 from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
 from spd_faith.language.attributes import by_image
 from spd_faith.language.change_kinds import Change, change_named
-from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
+from spd_faith.language.counts import find_count
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import ASKED_NOUNS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, read_clause

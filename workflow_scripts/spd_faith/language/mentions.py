@@ -81,8 +81,8 @@ def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Me
     text = same.text.lower()
     if text in _WORDS.in_both:
         return False
-    if text not in _WORDS.picking_out or any(image.value == "both" for image in images):
-        return True
+    if text not in _WORDS.picking_out or not same.start or any(image.value == "both" for image in images):
+        return True  # also "Same car, same dog."
     return not any(same.end < mention.start <= same.end + 2 for mention in objects)  # "the same car is blue"
 
 

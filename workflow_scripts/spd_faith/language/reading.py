@@ -9,7 +9,7 @@ from spd_faith.language.assertions import Assertion, AssertionKind, Certainty, S
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
-from spd_faith.language.counts import COUNTED_NOUNS
+from spd_faith.language.difference_nouns import COUNTED_NOUNS
 from spd_faith.language.hedges import after_lead_in, is_unasserted, taking_back
 from spd_faith.language.layout import Lines, closes_list, ordinal_of, quoted, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon

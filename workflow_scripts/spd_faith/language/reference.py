@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spd_faith.language.asserted_changes import ends_in_denial, is_vague
 from spd_faith.language.assertions import Assertion
-from spd_faith.language.counts import DIFFERENCE_NOUNS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.listings import Listing

@@ -17,6 +17,7 @@ from spd_faith.language.words import BROKEN, Mention, Text, as_text, with_follow
 class _Subjects(LexiconFile):
     no_names: PhraseList
     relations: PhraseList
+    differing: PhraseList
     related_openers: PhraseList
     joints: PhraseList
     joined_openers: PhraseList
@@ -78,8 +79,9 @@ BY_WORDS = SubjectRules(_is_landmark, _are_listed)
 
 _WORDS = load_lexicon("subjects", _Subjects)
 _FREE_WORDS = rf"(?:(?!{any_of(_WORDS.no_names)}\b)[\w-]+\s){{0,2}}"
+_NOT_DIFFERING = "".join(rf"(?<!\b{word} )" for word in _WORDS.differing)
 _RELATED = re.compile(
-    rf"\b{any_of(_WORDS.relations)}\s(?:{any_of(_WORDS.related_openers)}\s)?{_FREE_WORDS}$",
+    rf"{_NOT_DIFFERING}\b{any_of(_WORDS.relations)}\s(?:{any_of(_WORDS.related_openers)}\s)?{_FREE_WORDS}$",
     re.I,
 )
 _JOINED = re.compile(
