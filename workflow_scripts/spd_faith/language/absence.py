@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
-from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 from spd_faith.language.negation import STOPPERS, negates
 from spd_faith.language.word_classes import DETERMINERS, VERBS

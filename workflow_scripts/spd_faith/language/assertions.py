@@ -154,8 +154,16 @@ _JOINTS = str.maketrans("", "", " -_'")
 
 
 def colors_clash(one: str, two: str) -> bool:
-    """Whether two colors exclude each other; similar colors that people name differently do not."""
-    return one != two and frozenset((one, two)) not in _NEIGHBOURS
+    """Whether two colors exclude each other; similar colors that people name differently do not.
+
+    Several colors ("blue white") exclude others only if they lack one of them.
+    """
+    fewer, more = sorted((one.split(), two.split()), key=len)
+    return not all(any(_are_alike(a, b) for b in more) for a in fewer)
+
+
+def _are_alike(one: str, two: str) -> bool:
+    return one == two or frozenset((one, two)) in _NEIGHBOURS
 
 
 _NEIGHBOURS = frozenset(

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.grammar import CLITIC, with_plurals
 from spd_faith.language.lexicon import LexiconFile, PhraseList, load_lexicon
 from spd_faith.language.nouns import FRUIT, GROUPS
@@ -109,6 +110,8 @@ def is_fruit(words: Words, k: int) -> bool:
     if before not in FRUIT.after:
         return False
     described = _OBJECT_PHRASES.scan(words[k + 1 : k + 5]) if after else []
+    if after in FRUIT.joints and joined_after(words, k + 2) in COLOR_WORDS:
+        return False  # "an orange and white shirt"
     if after in NO_OBJECTS or (described and described[0].first == 0):
         return False
     earlier = words[k - 2].text if k > 1 else ""

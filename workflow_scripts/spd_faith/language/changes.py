@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from spd_faith.language.absence import absence_hits, flip_absence
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
-from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
+from spd_faith.language.color_words import COLOR_WORDS
+from spd_faith.language.colors import COLOR_CHANGE, color_hits
 from spd_faith.language.counts import NUMBERS
 from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import image_hits

@@ -7,6 +7,7 @@ class _Fruit(LexiconFile):
     word: Phrase
     after: WordSet
     of: WordSet
+    joints: WordSet
 
 
 class _Nouns(LexiconFile):

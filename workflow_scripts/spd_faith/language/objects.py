@@ -2,7 +2,7 @@
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
-from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.grammar import CLITIC, is_contracted_not
 from spd_faith.language.nouns import ATTRIBUTES, MODIFIERS, OWNING
 from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
