@@ -46,6 +46,7 @@ _IS_SO = re.compile(rf"\b{any_of(_WORDS.is_so)}{_LINK}", re.I)
 _DATED = re.compile(  # "on the right before, on the left now"
     rf"(?:\s{any_of(_WORDS.dated_nouns)})?\s(?:(?P<before>{any_of(_WORDS.earlier)})|{any_of(_WORDS.later)})\b", re.I
 )
+_NEXT = re.compile(r"\s([a-z]{3,})", re.I)
 _TO_ANOTHER = re.compile(rf"\s?(?:{any_of(_WORDS.to)}|->|→|=>)\s", re.I)
 
 
@@ -77,17 +78,21 @@ def colors_by_image(
 ) -> Values:
     """The colors in each image, judged as the places; several of one image are joined as in `find_colors`."""
     sides: tuple[set[str], set[str]] = (set(), set())
+    nouns: set[str] = set()
     for sign, color in _ranked(text, colors, images, subjects):
-        values = set(color.value.split())
-        if sides[sign.image] and (sign.weakness > _NAMED or _is_dated_apart(text, color, sign.image)):
-            at = 1 - sign.image
-            if sides[at]:
-                continue
-        else:
-            at = sign.image
-        if values not in sides:
+        values, noun = set(color.value.split()), _noun_after(text, color)
+        is_of_other = sign.weakness > _NAMED or noun in nouns or _is_dated_apart(text, color, sign.image)
+        at = 1 - sign.image if sides[sign.image] and is_of_other else sign.image
+        if values not in sides and not (is_of_other and sides[at]):
             sides[at].update(values)
+        nouns.update([noun] if noun else [])
     return _joined(sides[0]), _joined(sides[1])
+
+
+def _noun_after(text: str, color: Mention) -> str:
+    """The word right after a color: one noun in each image has one color."""
+    after = _NEXT.match(text, color.end)
+    return after[1].lower() if after else ""
 
 
 def _joined(colors: set[str]) -> str | None:

@@ -31,12 +31,14 @@ class _Colors(LexiconFile):
     joints: PhraseList
     parted: WordSet
     apart: WordSet
+    leaving: WordSet
     in_order: WordSet
     change: _Change
 
 
 _LEXICON = load_lexicon("colors", _Colors)
 
+_JOINT_AND_COLOR = 2  # words
 _LONGEST_LINK = 3  # words between a color and the color of a detail: "with a small"
 
 
@@ -94,21 +96,17 @@ def color_hits(words: Words) -> list[Hit]:
 
 
 def _are_of_one(words: Words, earlier: Hit, hit: Hit) -> bool:
-    """Whether two colors are of one thing: "blue and white", "blue-green", "reddish brown", "white with red stripes"."""
+    """Whether two colors are of one thing: "blue and white", "blue-green", "white with red stripes"."""
     if _is_of_detail(words, earlier, hit):
         return True
-    if _is_apart(words, earlier):
-        return False
-    between = words[earlier.last : hit.first + 1]
-    return all(word.tie == JOINED for word in between) and (
-        len(between) == 1 or (len(between) == 2 and between[0].text in _LEXICON.joints)
-    )
-
-
-def _is_apart(words: Words, earlier: Hit) -> bool:
-    """Whether two colors are of different things or images: "between red and blue", "red and blue, respectively"."""
     before = words[earlier.first - 1].text if earlier.first else ""
-    return before in _LEXICON.apart or any(word.text in _LEXICON.in_order for word in words[earlier.last :])
+    between = words[earlier.last : hit.first + 1]  # with the first word of the later color
+    if before in _LEXICON.apart or any(word.tie != JOINED for word in between):
+        return False
+    if len(between) == 1:  # "blue-green", but not "from silver black"
+        return before not in _LEXICON.leaving
+    is_in_order = any(word.text in _LEXICON.in_order for word in words[hit.last :])  # "red and blue, respectively"
+    return len(between) == _JOINT_AND_COLOR and between[0].text in _LEXICON.joints and not is_in_order
 
 
 def _is_of_detail(words: Words, earlier: Hit, hit: Hit) -> bool:
