@@ -58,7 +58,6 @@ class _AssertedChanges(LexiconFile):
     to_openers: PhraseList
     only: PhraseList
     were: PhraseList
-    fewer: PhraseList
     does_not: PhraseList
     is_none: PhraseList
     subjects: PhraseList
@@ -131,7 +130,6 @@ _FROM_TO = re.compile(
     rf"|\b{any_of(_WORDS.were)}\b.{{1,60}}{_NOW_WORD}\b",
     re.I,
 )
-_FEWER = re.compile(rf"\b{any_of(_WORDS.fewer)}\b", re.I)
 _LACKS = re.compile(
     rf"\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
     rf"|{any_of(_WORDS.showing)} {any_of(_WORDS.none)}|{any_of(_WORDS.lacks)})"
@@ -231,7 +229,7 @@ def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) 
 def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
     """The change of a clause without a change word and without a contrast of colors or places."""
     text, is_colored = clause.text, any(draft.colors)
-    if _FEWER.search(text) or (_NO_MORE.search(text) and not is_colored):
+    if _NO_MORE.search(text) and not is_colored:
         return DifferenceType.REMOVE
     if not clause.images and (change := _implied_by_now(clause)):
         return change

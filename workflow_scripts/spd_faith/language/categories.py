@@ -13,6 +13,7 @@ from spd_faith.language.words import Hit, Phrases, Words, joined_after, with_fol
 class _Names(LexiconFile):
     categories: dict[str, PhraseList]
     other_objects: PhraseList
+    aspects: PhraseList
     parts: PhraseList
     kinds: dict[str, PhraseList]
     parts_of: dict[str, PhraseList]
@@ -27,7 +28,13 @@ _PARTS = frozenset(with_plurals(_NAMES.parts)) - VERBS  # "the cow stands"
 _CATEGORY_NAMES = [(form, name) for name in CATEGORIES for form in with_plurals([name])] + [
     (form, name) for name, aliases in _NAMES.categories.items() for form in with_plurals(aliases)
 ]
-_OTHER_NAMES = {form: name for name in (*_NAMES.other_objects, *_NAMES.kinds) for form in with_plurals([name])}
+IMAGE = "image"
+"""The object of what an answer says of an image as such: "the second image is sharper"."""
+
+_ASPECTS = frozenset({IMAGE, *_NAMES.aspects})
+_OTHER_NAMES = {
+    form: name for name in (*_NAMES.other_objects, *_NAMES.aspects, *_NAMES.kinds) for form in with_plurals([name])
+}
 _CATEGORY_PHRASES = Phrases(_CATEGORY_NAMES)
 _OBJECT_PHRASES = Phrases([*_CATEGORY_NAMES, *_OTHER_NAMES.items()])
 _PART_NAMES = frozenset(with_plurals(_NAMES.parts_of))
@@ -82,6 +89,15 @@ def object_hits(words: Words) -> list[Hit]:
     """Known objects: only heads of compounds, no owners, "orange" only as the fruit."""
     found = _OBJECT_PHRASES.scan(words)
     return [_with_part(words, hit) for hit, following in with_following(found) if _is_head(words, hit, following)]
+
+
+def is_aspect(name: str) -> bool:
+    """Whether a name is of no thing but of how an image was taken or what it is like: "lighting", "camera angle"."""
+    return name in _ASPECTS
+
+
+def aspect_hits(words: Words) -> list[Hit]:
+    return [hit for hit in object_hits(words) if is_aspect(hit.value)]
 
 
 def _is_head(words: Words, hit: Hit, following: Hit | None) -> bool:

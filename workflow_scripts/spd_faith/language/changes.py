@@ -8,6 +8,7 @@ from spd_faith.language.absence import absence_hits, flip_absence
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
 from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
+from spd_faith.language.comparatives import comparison_hits, flip_gain, is_comparison, is_of_light
 from spd_faith.language.counts import NUMBERS
 from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import image_hits
@@ -54,7 +55,6 @@ class _Contexts(LexiconFile):
     moving: WordSet
     auxiliaries: WordSet
     no_contrast: WordSet
-    after_comparative: WordSet
     comparing: WordSet
     after_appears: WordSet
     appearing: WordSet
@@ -134,10 +134,13 @@ def _within(hits: Iterable[Hit]) -> set[int]:
 def _stated_hits(words: Words, images: list[Hit], implied: list[Hit]) -> Iterator[Hit]:
     """The change words of a clause, except those that name an image or report no change in this context."""
     in_image, in_implied = _within(images), _within(implied)
+    yield from comparison_hits(words, images)
     for hit in TYPE_PHRASES.scan(words):
         is_implied = hit.value == "strong remove" and hit.first in in_implied
         if hit.first not in in_image and not is_implied and _reports_change(words, hit, images):
-            yield hit
+            yield (
+                hit._replace(value="weak unknown") if is_of_light(words, hit, images) else flip_gain(words, hit, images)
+            )
 
 
 def _gone_as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
@@ -222,7 +225,7 @@ def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     if text in _LEXICON.further:
         return _may_be_noun(after)
     if text in COMPARATIVES:
-        return not after or after in _LEXICON.after_comparative
+        return is_comparison(words, hit.last - 1, images)
     if text in _LEXICON.colored:
         return before not in COLOR_WORDS
     if text in _LEXICON.counted_change and (before in NUMBERS or before in _LEXICON.before_counted_change):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from spd_faith.language.attributes import is_relative, one_image
+from spd_faith.language.categories import is_aspect
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
@@ -64,12 +65,15 @@ class ReadClause(Text):
 @lru_cache(maxsize=4096)  # answers repeat each other's clauses
 def read_clause(text: str) -> ReadClause:
     read = Text(text)
-    objects, images = find_objects(read), find_images(read)
+    objects, images, changes = find_objects(read), find_images(read), find_types(read)
+    same = tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images))
+    if same or not changes:
+        objects = [one for one in objects if not is_aspect(one.value)]
     return ReadClause(
         text,
         objects=tuple(objects),
-        changes=tuple(find_types(read)),
-        same=tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images)),
+        changes=tuple(changes),
+        same=same,
         images=tuple(images),
         colors=tuple(find_colors(read)),
         places=tuple(place for place in find_places(read) if not is_relative(text, place)),
