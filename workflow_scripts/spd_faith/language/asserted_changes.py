@@ -223,7 +223,8 @@ def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) 
         return False
     if before and (places_clash(before, after) if attribute == Attribute.PLACE else before != after):
         return True
-    return bool((clause.changes and not before) or (_NOW.search(clause.text) and not clause.images))
+    is_changed = any(map(is_vague, clause.changes)) and not before
+    return bool(is_changed or (_NOW.search(clause.text) and not clause.images))
 
 
 def _implied(clause: ReadClause, draft: Assertion) -> Change | None:

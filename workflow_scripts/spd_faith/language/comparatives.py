@@ -79,7 +79,7 @@ def flip_gain(words: Words, hit: Hit, images: list[Hit]) -> Hit:
 
 
 def is_comparison(words: Words, k: int, images: list[Hit]) -> bool:
-    """Whether the comparative at word k compares the images: "is bigger", "shows larger waves", not "the bigger dog"."""
+    """Whether the comparative at word k compares the images: "shows larger waves", not "the bigger dog"."""
     before, after = word_before(words, k), word_after(words, k + 1)
     if before in _LEXICON.no_longer or any(word.text in _LEXICON.idioms for word in words[max(k - 3, 0) : k]):
         return False
