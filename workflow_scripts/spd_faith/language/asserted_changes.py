@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.language.assertions import Assertion, places_clash
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
+from spd_faith.language.contrasts import has_arrow, image_of_condition, is_contrast
 from spd_faith.language.counts import DIFFERENCE_NOUNS, NUMBERS
 from spd_faith.language.image_words import FRAMES
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
@@ -34,7 +35,6 @@ class _AssertedChanges(LexiconFile):
     articles: PhraseList
     new: PhraseList
     is_difference: PhraseList
-    but: PhraseList
     conditions: PhraseList
     instead_of: PhraseList
     the: PhraseList
@@ -98,7 +98,6 @@ _IS_NOW = re.compile(
 _NO_MORE = re.compile(rf"{_NOT}\b.{{1,40}}\b{any_of(_WORDS.anymore)}\b", re.I)
 _HAS_NEW = re.compile(rf"\b{any_of(_WORDS.having)} (?:{any_of(_WORDS.articles)} )?{any_of(_WORDS.new)}\b", re.I)
 _IS_DIFFERENCE = re.compile(rf"\b{any_of(DIFFERENCE_NOUNS)} {any_of(_WORDS.is_difference)}", re.I)
-_BUT = re.compile(rf"\b{any_of(_WORDS.but)}\b", re.I)
 _LEFT_PLACE = re.compile(  # may have moved rather than disappeared
     rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?{any_of(_WORDS.spot_relations)}"
     rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(FRAMES)})",
@@ -168,7 +167,7 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
     `draft` has the objects of the clause with their colors and places; `are_lost` marks them as `lost_objects`.
     """
     if clause.changes:
-        return [] if _is_condition(clause) else _changes_in_words(clause, draft)
+        return [] if _only_describes(clause) else _changes_in_words(clause, draft)
     if are_lost:
         return [absence_from(0 if clause.image == 0 else 1)]
     if change := _denied_image(clause):
@@ -179,9 +178,11 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
     return [compared] if compared else []
 
 
-def _is_condition(clause: ReadClause) -> bool:
-    """Whether the change words only describe one image: "the mirror is cracked in the second image"."""
-    return clause.image is not None and all(_IS_SO.search(mention.text) for mention in clause.changes)
+def _only_describes(clause: ReadClause) -> bool:
+    """Whether the change words only describe one image: "in the second image, the mirror is cracked"."""
+    if clause.image is None or image_of_condition(clause):
+        return False
+    return all(_IS_SO.search(mention.text) for mention in clause.changes)
 
 
 def _denied_image(clause: ReadClause) -> Change | None:
@@ -234,11 +235,19 @@ def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
         return DifferenceType.REMOVE
     if not clause.images and (change := _implied_by_now(clause)):
         return change
-    if is_colored:
-        return DifferenceType.COLOR if _IS_DIFFERENCE.search(text) else None
-    if _FROM_PLACE.search(text) or (clause.sets_images_apart and len(set(find_spots(text))) > 1):
+    if is_colored and _IS_DIFFERENCE.search(text):
+        return DifferenceType.COLOR
+    if not is_colored and clause.sets_images_apart and len(set(find_spots(text))) > 1:
         return DifferenceType.POSITION
-    return FurtherChange.OTHER if _is_contrast(clause) or _INSTEAD.search(text) else None
+    if len(draft.objects) == 1 and is_contrast(clause, draft.objects[0]):
+        return FurtherChange.OTHER
+    if image_of_condition(clause) or has_arrow(text):
+        return FurtherChange.OTHER
+    if is_colored:
+        return None
+    if _FROM_PLACE.search(text):
+        return DifferenceType.POSITION
+    return FurtherChange.OTHER if _INSTEAD.search(text) else None
 
 
 def _implied_by_now(clause: ReadClause) -> Change | None:
@@ -251,12 +260,6 @@ def _implied_by_now(clause: ReadClause) -> Change | None:
         return DifferenceType.POSITION
     is_otherwise = _IS_NOW.search(text) or _IN_ANOTHER.search(text)
     return FurtherChange.OTHER if is_otherwise and not clause.same else None
-
-
-def _is_contrast(clause: ReadClause) -> bool:
-    """Whether one object is described differently in each image: "cloudy in the first, but clear in the second"."""
-    one_object = len({mention.value for mention in clause.objects}) == 1
-    return clause.sets_images_apart and one_object and not clause.places and bool(_BUT.search(clause.text))
 
 
 def _counted(clause: ReadClause) -> Change | None:

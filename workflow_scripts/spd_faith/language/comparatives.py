@@ -35,14 +35,22 @@ def comparison_hits(words: Words, images: list[Hit]) -> Iterator[Hit]:
     for k, word in enumerate(words):
         if word.text not in _LEXICON.more | _LEXICON.less or word_before(words, k) in _LEXICON.no_more:
             continue
+        change = _amount(word.text in _LEXICON.more, words, k, images)
         after = word_after(words, k + 1)
-        if not after or after in _LEXICON.not_before or after in PREPOSITIONS:
+        if not after or after in PREPOSITIONS:  # "one chair less"
+            if word.text in _LEXICON.less and any(hit.last == k for hit in object_hits(words)):
+                yield Hit(k, k + 1, change)
+        elif after in _LEXICON.not_before:
             continue
-        if _counts_noun(words, k + 1):
-            is_gain = (word.text in _LEXICON.more) == (_image_of(words, k, images) == "second")
-            yield Hit(k, k + 1, "strong added" if is_gain else "strong remove")
+        elif _counts_noun(words, k + 1):
+            yield Hit(k, k + 1, change)
         elif after not in NO_OBJECTS and word_before(words, k) not in _LEXICON.definite:
             yield Hit(k, k + 2, "weak unknown")
+
+
+def _amount(is_more: bool, words: Words, k: int, images: list[Hit]) -> str:
+    """The change of what one image has more or less of, by word k."""
+    return "strong added" if is_more == (_image_of(words, k, images) == "second") else "strong remove"
 
 
 def _counts_noun(words: Words, first: int) -> bool:
