@@ -5,14 +5,15 @@ from functools import lru_cache
 from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.grammar import CLITIC, with_plurals
 from spd_faith.language.lexicon import LexiconFile, PhraseList, load_lexicon
-from spd_faith.language.nouns import FRUIT, GROUPS
+from spd_faith.language.nouns import FRUIT, GROUPS, MODIFIERS
 from spd_faith.language.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.language.words import Hit, Phrases, Words, joined_after, with_following, word_before, words_of
+from spd_faith.language.words import JOINED, Hit, Phrases, Words, joined_after, with_following, word_before, words_of
 
 
 class _Names(LexiconFile):
     categories: dict[str, PhraseList]
     other_objects: PhraseList
+    images: PhraseList
     aspects: PhraseList
     parts: PhraseList
     kinds: dict[str, PhraseList]
@@ -86,9 +87,46 @@ def is_part(word: str) -> bool:
 
 
 def object_hits(words: Words) -> list[Hit]:
-    """Known objects: only heads of compounds, no owners, "orange" only as the fruit."""
-    found = _OBJECT_PHRASES.scan(words)
-    return [_with_part(words, hit) for hit, following in with_following(found) if _is_head(words, hit, following)]
+    """Known objects: only heads of compounds, parts with their owners, "orange" only as the fruit."""
+    found = [hit for hit in _OBJECT_PHRASES.scan(words) if not _describes_image(words, hit)]
+    named: list[Hit] = []
+    owner = ""
+    for hit, following in with_following(found):
+        named_hit = hit._replace(value=f"{owner} {hit.value}") if owner else hit
+        owner = hit.value if following and _owns(words, hit, following) else ""
+        if named and _is_part_of(words, named[-1], hit):
+            part = named.pop()
+            named.append(Hit(part.first, hit.last, f"{hit.value} {part.value}"))
+        elif not owner and _is_head(words, hit, following):
+            named.append(_with_part(words, named_hit))
+    return named
+
+
+def _describes_image(words: Words, hit: Hit) -> bool:
+    """Whether an object only says what images show: "the two desk photos", "two pictures of the station"."""
+    if joined_after(words, hit.last) in _NAMES.images:
+        return True
+    k = hit.first
+    while k and words[k - 1].text in DETERMINERS:
+        k -= 1
+    return k > 1 and words[k - 1].text == "of" and words[k - 2].text in _NAMES.images
+
+
+def _owns(words: Words, hit: Hit, following: Hit) -> bool:
+    """Whether an object has the next one as a part: "the laptop screen", "the man's red jacket"."""
+    if hit.value not in meant_categories(following.value):
+        return False
+    between = [word.text for word in words[hit.last : following.first]]
+    is_joined = all(word.tie == JOINED for word in words[hit.last : following.first + 1])
+    is_owned = between[:1] == [CLITIC] and all(text in MODIFIERS or text in COLOR_WORDS for text in between[1:])
+    return is_joined and (not between or is_owned)
+
+
+def _is_part_of(words: Words, part: Hit, whole: Hit) -> bool:
+    """Whether "of" ties a part to what has it: "the screen of the laptop"."""
+    between = [word.text for word in words[part.last : whole.first]]
+    is_tied = between[:1] == ["of"] and all(text in DETERMINERS | MODIFIERS for text in between[1:])
+    return is_tied and whole.value in meant_categories(part.value)
 
 
 def is_aspect(name: str) -> bool:
