@@ -147,7 +147,10 @@ def same_name(one: str, two: str) -> bool:
 
 def may_be_same(one: str, two: str) -> bool:
     """Whether two names can refer to one object: "animal" and "cat", "icing" and "donut"."""
-    return same_name(one, two) or one in meant_categories(two) or two in meant_categories(one)
+    if same_name(one, two) or one in meant_categories(two) or two in meant_categories(one):
+        return True
+    short, long = sorted((one, two), key=len)
+    return bool(meant_categories(short)) and long.endswith(f" {short}")  # "jacket" and "person jacket"
 
 
 _JOINTS = str.maketrans("", "", " -_'")

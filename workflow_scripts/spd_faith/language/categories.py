@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.grammar import CLITIC, with_plurals
-from spd_faith.language.lexicon import LexiconFile, PhraseList, load_lexicon
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
 from spd_faith.language.nouns import FRUIT, GROUPS, MODIFIERS
 from spd_faith.language.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
 from spd_faith.language.words import JOINED, Hit, Phrases, Words, joined_after, with_following, word_before, words_of
@@ -18,6 +18,7 @@ class _Names(LexiconFile):
     parts: PhraseList
     kinds: dict[str, PhraseList]
     parts_of: dict[str, PhraseList]
+    common_parts: WordSet
 
 
 _NAMES = load_lexicon("objects", _Names)
@@ -33,8 +34,11 @@ IMAGE = "image"
 """The object of what an answer says of an image as such: "the second image is sharper"."""
 
 _ASPECTS = frozenset({IMAGE, *_NAMES.aspects})
+_PARTS_ALONE = [name for name in _NAMES.parts_of if name not in _NAMES.common_parts]
 _OTHER_NAMES = {
-    form: name for name in (*_NAMES.other_objects, *_NAMES.aspects, *_NAMES.kinds) for form in with_plurals([name])
+    form: name
+    for name in (*_NAMES.other_objects, *_NAMES.aspects, *_NAMES.kinds, *_PARTS_ALONE)
+    for form in with_plurals([name])
 }
 _CATEGORY_PHRASES = Phrases(_CATEGORY_NAMES)
 _OBJECT_PHRASES = Phrases([*_CATEGORY_NAMES, *_OTHER_NAMES.items()])
@@ -76,9 +80,16 @@ def meant_categories(name: str) -> frozenset[str]:
     words = [word.text for word in words_of(name)]
     for first in range(len(words)):
         if meant := _MEANT.get(" ".join(words[first:])):
-            whole = canonical_category(" ".join(words[:first]))  # "car door": only of the car
-            return meant & {whole} if whole else meant
+            return meant & _owners(words[:first], meant)
     return frozenset()
+
+
+def _owners(words: list[str], parts: frozenset[str]) -> frozenset[str]:
+    """The categories of what has a part: `parts` without a known owner, none for the roof of a building."""
+    if not _OBJECT_PHRASES.get(words):
+        return parts
+    category = _CATEGORY_PHRASES.get(words)
+    return frozenset({category}) if category else _MEANT.get(" ".join(words), frozenset())
 
 
 def is_part(word: str) -> bool:
@@ -114,7 +125,7 @@ def _describes_image(words: Words, hit: Hit) -> bool:
 
 def _owns(words: Words, hit: Hit, following: Hit) -> bool:
     """Whether an object has the next one as a part: "the laptop screen", "the man's red jacket"."""
-    if hit.value not in meant_categories(following.value):
+    if following.value not in _PART_NAMES:
         return False
     between = [word.text for word in words[hit.last : following.first]]
     is_joined = all(word.tie == JOINED for word in words[hit.last : following.first + 1])
@@ -126,7 +137,12 @@ def _is_part_of(words: Words, part: Hit, whole: Hit) -> bool:
     """Whether "of" ties a part to what has it: "the screen of the laptop"."""
     between = [word.text for word in words[part.last : whole.first]]
     is_tied = between[:1] == ["of"] and all(text in DETERMINERS | MODIFIERS for text in between[1:])
-    return is_tied and whole.value in meant_categories(part.value)
+    return is_tied and part.value in _PART_NAMES
+
+
+def is_worn(name: str) -> bool:
+    """Whether a name is of what only a person has: "jacket", "hair"."""
+    return _MEANT.get(name) == {"person"}
 
 
 def is_aspect(name: str) -> bool:
