@@ -13,7 +13,7 @@ from spd_faith.language.assertions import (
     first_said,
     same_name,
 )
-from spd_faith.language.categories import canonical_category, is_worn, meant_categories
+from spd_faith.language.categories import canonical_category, is_worn, may_be_same_garment, meant_categories
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.words import words_of
 
@@ -81,7 +81,8 @@ class SampleTruth:
 
     def _wears(self, name: str) -> bool:
         """Whether the person whose color changed wears this garment, or nobody knows which one changed."""
-        return not any(map(is_worn, self.words)) or name.split()[-1] in self.words
+        worn = [word for word in self.words if is_worn(word)]
+        return not worn or any(may_be_same_garment(word, name.split()[-1]) for word in worn)
 
     def still(self, name: str) -> list[Point]:
         """The positions of unchanged objects that a name refers to; empty if it refers to a difference."""

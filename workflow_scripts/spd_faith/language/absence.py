@@ -18,6 +18,7 @@ class _Absence(LexiconFile):
     visible: WordSet
     only_in: WordSet
     states: WordSet
+    either: WordSet
     part_openers: WordSet
 
 
@@ -31,6 +32,8 @@ _REMOVED, _ADDED = "strong remove", "strong added"
 
 def absence_hits(words: Words, images: list[Hit]) -> list[Hit]:
     """Removals and additions that a clause expresses by saying where an object is absent, or where alone it is."""
+    if any(word.text in _LEXICON.either for word in words):
+        return []
     denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, images))]
     return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, images))]
 

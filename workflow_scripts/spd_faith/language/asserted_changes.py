@@ -9,9 +9,9 @@ from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.contrasts import has_arrow, image_of_condition, is_contrast
 from spd_faith.language.counts import DIFFERENCE_NOUNS, NUMBERS
 from spd_faith.language.image_words import FRAMES
-from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots
-from spd_faith.language.words import Mention
+from spd_faith.language.words import Mention, word_before
 
 
 class _AssertedChanges(LexiconFile):
@@ -70,6 +70,7 @@ class _AssertedChanges(LexiconFile):
     spoken_of: PhraseList
     cannot: PhraseList
     find: PhraseList
+    anywhere: PhraseList
     owns_not: PhraseList
     owns: PhraseList
     misses: PhraseList
@@ -77,6 +78,10 @@ class _AssertedChanges(LexiconFile):
     has_not: PhraseList
     no: PhraseList
     no_more: PhraseList
+    reading: WordSet
+    used_to_be: PhraseList
+    empty: PhraseList
+    going: PhraseList
 
 
 _WORDS = load_lexicon("asserted_changes", _AssertedChanges)
@@ -108,6 +113,16 @@ _INSTEAD = re.compile(rf"\b{any_of(_WORDS.instead_of)} {any_of(_WORDS.the)}\b", 
 _OTHER_SIDE = re.compile(
     rf"\b{any_of(_WORDS.where)} {any_of(_WORDS.whereabouts)}\b|\b{any_of(_WORDS.other)} {any_of(_WORDS.sides)}\b", re.I
 )
+_WHERE_IT_WAS = re.compile(
+    rf"\b{any_of(_WORDS.where)} {any_of(_WORDS.whereabouts)} [^,.;]{{1,40}}\b{any_of(_WORDS.used_to_be)}\b"
+    rf"|\b{any_of(_WORDS.instead_of)} {any_of(_WORDS.the)} .{{1,60}}\b{any_of(_WORDS.is_or_looks)}\b",
+    re.I,
+)
+_EMPTY = re.compile(rf"\b{any_of(_WORDS.empty)}\b", re.I)
+_USED_TO_BE = re.compile(rf"\b{any_of(_WORDS.used_to_be)}\b.{{1,60}}\b{any_of(_WORDS.is_verbs)}\b", re.I)
+_GOES_FROM = re.compile(
+    rf"\b{any_of(_WORDS.going)} {any_of(_WORDS.from_words)} .{{1,60}}\b{any_of(_WORDS.to)} \w", re.I
+)
 _ON_OTHER_SIDE = re.compile(
     rf"\b{any_of(_WORDS.side_relations)} {any_of(_WORDS.side_openers)} {any_of(_WORDS.opposite)}"
     rf" {any_of(_WORDS.sides)}\b"
@@ -130,7 +145,8 @@ _FROM_TO = re.compile(
     re.I,
 )
 _LACKS = re.compile(
-    rf"\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
+    rf"\b{any_of(_WORDS.cannot)} {any_of(_WORDS.find)} {any_of(_WORDS.spoken_of)}(?: {any_of(_WORDS.anywhere)})?\W{{0,3}}$"
+    rf"|\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
     rf"|{any_of(_WORDS.showing)} {any_of(_WORDS.none)}|{any_of(_WORDS.lacks)})"
     rf"(?: {any_of(_WORDS.has)})?(?: (?:{any_of(_WORDS.of)} )?{any_of(_WORDS.spoken_of)})?\W{{0,3}}$",
     re.I,
@@ -143,6 +159,9 @@ _LOSES = re.compile(
     rf"|\b{any_of(_WORDS.has_not)} {any_of(_WORDS.no)}\s(?!{any_of(_WORDS.no_more)})",
     re.I,
 )
+
+
+_QUOTES = frozenset("\"'“”‘’")
 
 
 def is_vague(change: Mention) -> bool:
@@ -231,6 +250,8 @@ def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) 
 def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
     """The change of a clause without a change word and without a contrast of colors or places."""
     text, is_colored = clause.text, any(draft.colors)
+    if _WHERE_IT_WAS.search(text):
+        return FurtherChange.OTHER if len(clause.objects) > 1 and not _EMPTY.search(text) else DifferenceType.REMOVE
     if _NO_MORE.search(text) and not is_colored:
         return DifferenceType.REMOVE
     if not clause.images and (change := _implied_by_now(clause)):
@@ -241,7 +262,7 @@ def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
         return DifferenceType.POSITION
     if len(draft.objects) == 1 and is_contrast(clause, draft.objects[0]):
         return FurtherChange.OTHER
-    if image_of_condition(clause) or has_arrow(text):
+    if image_of_condition(clause) or has_arrow(text) or _USED_TO_BE.search(text) or _GOES_FROM.search(text):
         return FurtherChange.OTHER
     if is_colored:
         return None
@@ -268,12 +289,20 @@ def _counted(clause: ReadClause) -> Change | None:
         return None
     counts = [
         NUMBERS[word.text] if word.text in NUMBERS else int(word.text)
-        for word in clause.words
-        if _is_number(word.text) and not any(image.start <= word.start < image.end for image in clause.images)
+        for k, word in enumerate(clause.words)
+        if _is_number(word.text)
+        and not any(image.start <= word.start < image.end for image in clause.images)
+        and not _is_read(clause, k)
     ]
     if len(counts) != 2 or counts[0] == counts[1]:
         return None
     return absence_from(1 if counts[0] > counts[1] else 0)
+
+
+def _is_read(clause: ReadClause, k: int) -> bool:
+    """Whether a number is what a thing reads rather than how many there are: 'the sign reads "3"', "number 12"."""
+    word = clause.words[k]
+    return clause.text[word.start - 1 : word.start] in _QUOTES or word_before(clause.words, k) in _WORDS.reading
 
 
 def _is_number(word: str) -> bool:

@@ -18,6 +18,7 @@ class _Names(LexiconFile):
     parts: PhraseList
     kinds: dict[str, PhraseList]
     parts_of: dict[str, PhraseList]
+    garments: dict[str, PhraseList]
     common_parts: WordSet
 
 
@@ -138,6 +139,15 @@ def _is_part_of(words: Words, part: Hit, whole: Hit) -> bool:
     between = [word.text for word in words[part.last : whole.first]]
     is_tied = between[:1] == ["of"] and all(text in DETERMINERS | MODIFIERS for text in between[1:])
     return is_tied and part.value in _PART_NAMES
+
+
+_WORN_ON = {form: place for place, names in _NAMES.garments.items() for form in with_plurals(names)}
+
+
+def may_be_same_garment(one: str, two: str) -> bool:
+    """Whether two garments can be one: "jersey" and "shirt", "outfit" and anything, not "shirt" and "shorts"."""
+    places = _WORN_ON.get(one), _WORN_ON.get(two)
+    return None in places or places[0] == places[1]
 
 
 def is_worn(name: str) -> bool:

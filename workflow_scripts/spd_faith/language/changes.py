@@ -56,6 +56,9 @@ class _Contexts(LexiconFile):
     auxiliaries: WordSet
     no_contrast: WordSet
     comparing: WordSet
+    placing: WordSet
+    being: WordSet
+    elsewhere: WordSet
     after_appears: WordSet
     appearing: WordSet
     further: WordSet
@@ -222,6 +225,8 @@ def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     if text in _LEXICON.appearing and hit.value == "strong added":
         is_of_second = all(image.value == "second" for image in images)
         return is_of_second and (not after or after in _LEXICON.after_appears)
+    if text in _LEXICON.placing and before in _LEXICON.being:
+        return after in _LEXICON.elsewhere
     if text in _LEXICON.further:
         return _may_be_noun(after)
     if text in COMPARATIVES:

@@ -8,8 +8,8 @@ from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.asserted_changes import asserted_changes, lost_objects
 from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
 from spd_faith.language.attributes import by_described, colors_by_image, own_colors, places_by_image
-from spd_faith.language.categories import canonical_category
-from spd_faith.language.change_kinds import Change, change_named
+from spd_faith.language.categories import canonical_category, is_aspect
+from spd_faith.language.change_kinds import Change, FurtherChange, change_named
 from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
 from spd_faith.language.image_words import ASKED_NOUNS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
@@ -226,7 +226,7 @@ def _opposite(draft: Assertion, earlier: Assertion, clause: ReadClause) -> Asser
 def _differences(clause: ReadClause, draft: Assertion, changes: Sequence[Change | None]) -> list[Assertion]:
     near = _nearest(clause) if len(changes) > 1 and len(draft.objects) > 1 else {}
     return [
-        replace(draft, objects=(name,), change=change)
+        replace(draft, objects=(name,), change=FurtherChange.OTHER if change and is_aspect(name) else change)
         for name in draft.objects
         for change in ([near[name]] if name in near else changes)
     ]

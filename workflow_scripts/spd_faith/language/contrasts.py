@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause
+from spd_faith.language.nouns import MODIFIERS
 from spd_faith.language.word_classes import DETERMINERS, FUNCTION_WORDS
-from spd_faith.language.words import Mention, words_within
+from spd_faith.language.words import Mention, Word, word_after, words_within
 
 
 class _Contrasts(LexiconFile):
@@ -17,6 +18,7 @@ class _Contrasts(LexiconFile):
     then: PhraseList
     pronouns: WordSet
     no_predicates: WordSet
+    states: WordSet
     there_is: PhraseList
 
 
@@ -59,19 +61,38 @@ def is_contrast(clause: ReadClause, name: str) -> bool:
 
 
 def _halves(clause: ReadClause) -> tuple[_Half, _Half]:
+    """What a clause says of each image, whether the names of the images stand before or after it."""
     first, second = [image for image in clause.images if image.value != "both"][:2]
-    leads = not any(mention.start < first.start for mention in clause.objects) and first.start <= second.start
-    if leads:
-        return _half(clause, first.end, second.start), _half(clause, second.end, len(clause.text))
-    return _half(clause, 0, first.start), _half(clause, first.end, second.start)
+    if _has_content(clause, 0, first.start):
+        return _half(clause, 0, first.start), _half(clause, first.end, second.start)
+    return _half(clause, first.end, second.start), _half(clause, second.end, len(clause.text))
+
+
+def _has_content(clause: ReadClause, start: int, end: int) -> bool:
+    """Whether anything beside objects is said there."""
+    content = _content(clause, start, end)
+    return any(not any(one.start <= word.start < one.end for one in clause.objects) for word in content)
+
+
+def _content(clause: ReadClause, start: int, end: int) -> list[Word]:
+    """The words that say more than that something is there."""
+    words = clause.words
+    found = [(words[k], word_after(words, k + 1)) for k in words_within(words, start, end)]
+    return [word for word, after in found if _says_more(word.text, after)]
+
+
+def _says_more(word: str, after: str) -> bool:
+    if word in _WORDS.states:
+        return after not in DETERMINERS
+    return word not in FUNCTION_WORDS and word not in _WORDS.no_predicates and word not in MODIFIERS
 
 
 def _half(clause: ReadClause, start: int, end: int) -> _Half:
-    words = [clause.words[k] for k in words_within(clause.words, start, end)]
-    content = [word.text for word in words if word.text not in FUNCTION_WORDS | _WORDS.no_predicates]
-    first = next((word.text for word in words if word.text not in _WORDS.no_predicates), "")
+    words = [clause.words[k].text for k in words_within(clause.words, start, end)]
+    content = frozenset(word.text for word in _content(clause, start, end))
+    first = next((word for word in words if word not in _WORDS.no_predicates), "")
     objects = tuple(one.value for one in clause.objects if start <= one.start < end)
-    return _Half(frozenset(content), first, objects, bool(_THERE_IS.search(clause.text, start, end)))
+    return _Half(content, first, objects, bool(_THERE_IS.search(clause.text, start, end)))
 
 
 def image_of_condition(clause: ReadClause) -> Mention | None:

@@ -15,7 +15,8 @@ from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lex
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.words import Mention, Text
+from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, PREPOSITIONS, VERBS
+from spd_faith.language.words import Mention, Text, word_after, words_within
 
 
 class _Mentions(LexiconFile):
@@ -67,8 +68,7 @@ def read_clause(text: str) -> ReadClause:
     read = Text(text)
     objects, images, changes = find_objects(read), find_images(read), find_types(read)
     same = tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images))
-    if same or not changes:
-        objects = [one for one in objects if not is_aspect(one.value)]
+    objects = [one for one in objects if not is_aspect(one.value) or (changes and not same and _is_led(read, one))]
     return ReadClause(
         text,
         objects=tuple(objects),
@@ -78,6 +78,12 @@ def read_clause(text: str) -> ReadClause:
         colors=tuple(find_colors(read)),
         places=tuple(place for place in find_places(read) if not is_relative(text, place)),
     )
+
+
+def _is_led(text: Text, aspect: Mention) -> bool:
+    """Whether an aspect ("lighting") is what a clause speaks of, rather than one of those that it enumerates."""
+    after = word_after(text.words, words_within(text.words, 0, aspect.end).stop)
+    return not after or after in VERBS or after in PREPOSITIONS or after in ADVERBS or after in CONJUNCTIONS
 
 
 def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Mention]) -> bool:
