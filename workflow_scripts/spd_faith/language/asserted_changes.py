@@ -145,7 +145,8 @@ _FROM_TO = re.compile(
     re.I,
 )
 _LACKS = re.compile(
-    rf"\b{any_of(_WORDS.cannot)} {any_of(_WORDS.find)} {any_of(_WORDS.spoken_of)}(?: {any_of(_WORDS.anywhere)})?\W{{0,3}}$"
+    rf"\b{any_of(_WORDS.cannot)} {any_of(_WORDS.find)} {any_of(_WORDS.spoken_of)}"
+    rf"(?: {any_of(_WORDS.anywhere)})?\W{{0,3}}$"
     rf"|\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
     rf"|{any_of(_WORDS.showing)} {any_of(_WORDS.none)}|{any_of(_WORDS.lacks)})"
     rf"(?: {any_of(_WORDS.has)})?(?: (?:{any_of(_WORDS.of)} )?{any_of(_WORDS.spoken_of)})?\W{{0,3}}$",
@@ -199,7 +200,7 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
 
 def _only_describes(clause: ReadClause) -> bool:
     """Whether the change words only describe one image: "in the second image, the mirror is cracked"."""
-    if clause.image is None or image_of_condition(clause):
+    if not clause.images or clause.sets_images_apart or image_of_condition(clause):
         return False
     return all(_IS_SO.search(mention.text) for mention in clause.changes)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from spd_faith.language.attributes import is_relative, one_image
-from spd_faith.language.categories import is_aspect
+from spd_faith.language.categories import is_aspect, is_worn
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
@@ -93,7 +93,8 @@ def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Me
         return False
     if text not in _WORDS.picking_out or any(image.value == "both" for image in images):
         return True
-    return not any(same.end < mention.start <= same.end + 2 for mention in objects)  # "the same car is blue"
+    picked = next((one for one in objects if same.end < one.start <= same.end + 2), None)  # "the same car is blue"
+    return picked is None or (is_worn(picked.value) and picked is not objects[0])  # "she wears the same dress"
 
 
 def find_spots(text: str, start: int = 0) -> list[str]:
