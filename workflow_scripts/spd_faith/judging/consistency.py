@@ -8,6 +8,7 @@ from typing import NamedTuple
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.judging.claims import Claim
 from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
+from spd_faith.language.categories import is_aspect
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
 from spd_faith.language.places import find_places
@@ -58,13 +59,19 @@ def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
 def _contents(text: str) -> list[Assertion]:
     """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
     text = readable(answer_of(text))
-    stated = [whole for whole in read_assertions(text) if not whole.is_verdict and is_of_things(whole)]
+    stated = [said for said in read_assertions(text) if not said.is_verdict and is_of_things(said)]
+    stated = [said for said in stated if not _is_of_aspect(said)]
     by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
     contents: list[Assertion] = []
     for said in fold(_without_shared(by_object), text, apart=True):
         if not any(said.repeats(earlier) for earlier in contents):
             contents.append(said)
     return sorted(contents, key=lambda said: said.span.start)
+
+
+def _is_of_aspect(said: Assertion) -> bool:
+    """Whether an assertion is about no thing but how an image was taken: "the lighting is brighter"."""
+    return bool(said.objects) and all(map(is_aspect, said.objects))
 
 
 def _by_object(said: Assertion) -> list[Assertion]:

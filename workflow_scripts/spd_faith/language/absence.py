@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
-from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 from spd_faith.language.negation import STOPPERS, negates
 from spd_faith.language.word_classes import DETERMINERS, VERBS
@@ -18,6 +18,7 @@ class _Absence(LexiconFile):
     visible: WordSet
     only_in: WordSet
     states: WordSet
+    either: WordSet
     part_openers: WordSet
 
 
@@ -31,6 +32,8 @@ _REMOVED, _ADDED = "strong remove", "strong added"
 
 def absence_hits(words: Words, images: list[Hit]) -> list[Hit]:
     """Removals and additions that a clause expresses by saying where an object is absent, or where alone it is."""
+    if any(word.text in _LEXICON.either for word in words):
+        return []
     denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, images))]
     return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, images))]
 

@@ -147,15 +147,26 @@ def same_name(one: str, two: str) -> bool:
 
 def may_be_same(one: str, two: str) -> bool:
     """Whether two names can refer to one object: "animal" and "cat", "icing" and "donut"."""
-    return same_name(one, two) or one in meant_categories(two) or two in meant_categories(one)
+    if same_name(one, two) or one in meant_categories(two) or two in meant_categories(one):
+        return True
+    short, long = sorted((one, two), key=len)
+    return bool(meant_categories(short)) and long.endswith(f" {short}")  # "jacket" and "person jacket"
 
 
 _JOINTS = str.maketrans("", "", " -_'")
 
 
 def colors_clash(one: str, two: str) -> bool:
-    """Whether two colors exclude each other; similar colors that people name differently do not."""
-    return one != two and frozenset((one, two)) not in _NEIGHBOURS
+    """Whether two colors exclude each other; similar colors that people name differently do not.
+
+    Several colors ("blue white") exclude others only if they lack one of them.
+    """
+    fewer, more = sorted((one.split(), two.split()), key=len)
+    return not all(any(_are_alike(a, b) for b in more) for a in fewer)
+
+
+def _are_alike(one: str, two: str) -> bool:
+    return one == two or frozenset((one, two)) in _NEIGHBOURS
 
 
 _NEIGHBOURS = frozenset(

@@ -7,7 +7,9 @@ from functools import lru_cache
 from spd_faith.language.absence import absence_hits, flip_absence
 from spd_faith.language.aspects import aspects_of_sameness, names_aspect
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
-from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
+from spd_faith.language.color_words import COLOR_WORDS
+from spd_faith.language.colors import COLOR_CHANGE, color_hits
+from spd_faith.language.comparatives import comparison_hits, flip_gain, is_comparison, is_of_light
 from spd_faith.language.counts import NUMBERS
 from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import image_hits
@@ -54,8 +56,10 @@ class _Contexts(LexiconFile):
     moving: WordSet
     auxiliaries: WordSet
     no_contrast: WordSet
-    after_comparative: WordSet
     comparing: WordSet
+    placing: WordSet
+    being: WordSet
+    elsewhere: WordSet
     after_appears: WordSet
     appearing: WordSet
     further: WordSet
@@ -167,10 +171,13 @@ def _within(hits: Iterable[Hit]) -> set[int]:
 def _stated_hits(words: Words, images: list[Hit], implied: list[Hit]) -> Iterator[Hit]:
     """The change words of a clause, except those that name an image or report no change in this context."""
     in_image, in_implied = _within(images), _within(implied)
+    yield from comparison_hits(words, images)
     for hit in TYPE_PHRASES.scan(words):
         is_implied = hit.value == "strong remove" and hit.first in in_implied
         if hit.first not in in_image and not is_implied and _reports_change(words, hit, images):
-            yield hit
+            yield (
+                hit._replace(value="weak unknown") if is_of_light(words, hit, images) else flip_gain(words, hit, images)
+            )
 
 
 def _gone_as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
@@ -254,10 +261,12 @@ def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     if text in _LEXICON.appearing and hit.value == "strong added":
         is_of_second = all(image.value == "second" for image in images)
         return is_of_second and (not after or after in _LEXICON.after_appears)
+    if text in _LEXICON.placing and before in _LEXICON.being:
+        return after in _LEXICON.elsewhere
     if text in _LEXICON.further:
         return _may_be_noun(after)
     if text in COMPARATIVES:
-        return not after or after in _LEXICON.after_comparative
+        return is_comparison(words, hit.last - 1, images)
     if text in _LEXICON.colored:
         return before not in COLOR_WORDS
     if text in _LEXICON.counted_change and (before in NUMBERS or before in _LEXICON.before_counted_change):

@@ -4,16 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.asserted_changes import asserted_changes, lost_objects
 from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
-from spd_faith.language.attributes import by_image
-from spd_faith.language.change_kinds import Change, change_named
+from spd_faith.language.attributes import by_described, colors_by_image, own_colors, places_by_image
+from spd_faith.language.categories import canonical_category, is_aspect
+from spd_faith.language.change_kinds import Change, FurtherChange, change_named
 from spd_faith.language.counts import find_count
 from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import ASKED_NOUNS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, read_clause
-from spd_faith.language.reference import SHORT, Context, carried_objects, subjects_of
+from spd_faith.language.reference import SHORT, Context, Subjects, carried_objects, subjects_of
 from spd_faith.language.states import presence_in_both, sameness, state, stays
 from spd_faith.language.words import Mention
 
@@ -138,16 +140,39 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
         text,
         AssertionKind.DIFFERENCE,
         subjects.names,
-        colors=by_image(text, clause.colors, clause.images, subjects.mentions),
-        places=by_image(text, clause.places, clause.images, ()),
+        colors=colors_by_image(text, _own_colors(clause, subjects), clause.images, subjects.mentions),
+        places=places_by_image(text, clause.places, clause.images),
         another=bool(_ANOTHER.search(text)),
         unordered=bool(_IN_ONE.search(text)),
     )
     changes = asserted_changes(clause, draft, bool(lost)) or ([None] if exception else [])
-    assertions = _assertions(clause, draft, changes, context)
+    assertions = _recolored(clause, draft) or _assertions(clause, draft, changes, context)
     if any(one.objects for one in assertions):
         context = context._replace(asserted=tuple(assertions))
     return assertions, context
+
+
+def _own_colors(clause: ReadClause, subjects: Subjects) -> Sequence[Mention]:
+    """The colors of a clause without those of other objects: "the red car is next to a blue bus"."""
+    others = [
+        one
+        for one in clause.objects
+        if one not in subjects.mentions and one.value not in subjects.names and canonical_category(one.value)
+    ]
+    return own_colors(clause.colors, others) if subjects.mentions else clause.colors
+
+
+def _recolored(clause: ReadClause, draft: Assertion) -> list[Assertion]:
+    """The differences of objects that are each described with another color: "a red tie …, and a blue tie …"."""
+    named = clause.named_changes
+    if named != [DifferenceType.COLOR] and (named or not clause.sets_images_apart):
+        return []
+    described = by_described(clause.text, clause.colors, clause.images, clause.objects)
+    return [
+        replace(draft, objects=(name,), change=DifferenceType.COLOR, colors=colors)
+        for name, colors in described.items()
+        if colors[0] != colors[1]
+    ]
 
 
 def _excepted(clause: ReadClause, exception: re.Match[str]) -> Sequence[Mention]:
@@ -202,7 +227,7 @@ def _opposite(draft: Assertion, earlier: Assertion, clause: ReadClause) -> Asser
 def _differences(clause: ReadClause, draft: Assertion, changes: Sequence[Change | None]) -> list[Assertion]:
     near = _nearest(clause) if len(changes) > 1 and len(draft.objects) > 1 else {}
     return [
-        replace(draft, objects=(name,), change=change)
+        replace(draft, objects=(name,), change=FurtherChange.OTHER if change and is_aspect(name) else change)
         for name in draft.objects
         for change in ([near[name]] if name in near else changes)
     ]

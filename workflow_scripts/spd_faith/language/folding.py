@@ -117,13 +117,13 @@ def _clash(difference: Assertion, state: Assertion, attribute: Attribute) -> boo
 def _contrast(earlier: Assertion, said: Assertion) -> _Topic | None:
     """The topic that results from two states of an object, one per image."""
     colors, places = _filled(earlier.colors, said.colors), _filled(earlier.places, said.places)
-    if colors[0] and colors[1]:
-        return (
-            AssertionKind.DIFFERENCE if colors_clash(colors[0], colors[1]) else AssertionKind.SAMENESS
-        ), DifferenceType.COLOR
+    if colors[0] and colors[1] and colors_clash(colors[0], colors[1]):
+        return AssertionKind.DIFFERENCE, DifferenceType.COLOR
     are_apart = bool(places[0] and places[1] and places_clash(places[0], places[1]))
     if are_apart or (earlier.spot and said.spot and earlier.spot != said.spot):
         return AssertionKind.DIFFERENCE, DifferenceType.POSITION
+    if colors[0] and colors[1]:
+        return AssertionKind.SAMENESS, DifferenceType.COLOR
     return (AssertionKind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
 
 

@@ -11,7 +11,7 @@ from spd_faith.language.categories import is_part
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
-from spd_faith.language.image_words import ASKED_PLURALS
+from spd_faith.language.image_words import ASKED_NOUNS, ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots
 from spd_faith.language.places import find_places
@@ -29,6 +29,8 @@ class _States(LexiconFile):
     as_in: PhraseList
     image_ordinals: PhraseList
     lines: PhraseList
+    neither: PhraseList
+    of_images: PhraseList
     both: PhraseList
     show: PhraseList
     similar: PhraseList
@@ -58,6 +60,7 @@ _VERB_AFTER = re.compile(rf"\s(?!{any_of(_WORDS.no_verbs)})[a-z]{{3,}}\b", re.I)
 _IN_BOTH = re.compile(
     rf"\b{any_of(_WORDS.in_both)}\b"
     rf"|\b{any_of(_WORDS.as_in)} {any_of(_WORDS.image_ordinals)}\b(?! \w+ {any_of(_WORDS.lines)})"
+    rf"|\b{any_of(_WORDS.neither)} {any_of((*ASKED_NOUNS, *_WORDS.of_images))}"
     rf"|\b{any_of(_WORDS.both)}(?: {any_of(ASKED_PLURALS)})? {any_of(_WORDS.show)}",
     re.I,
 )
@@ -202,7 +205,7 @@ def _details(clause: ReadClause) -> frozenset[str]:
     }
     others = (word for word in clause.words if word.start not in owners and not _is_in(word.start, mentioned))
     details = {word.text for word in others if word.text not in _WORDS.plain_words and not is_part(word.text)}
-    return frozenset(details.union(*(mention.value.split() for mention in clause.objects)))
+    return frozenset(details.union(*(one.value.split() for one in clause.objects if not is_part(one.value))))
 
 
 def _is_in(place: int, mentions: Sequence[Mention]) -> bool:
