@@ -5,7 +5,18 @@ from itertools import product
 
 from spd_faith.language.lexicon import LexiconFile, Phrase, PhraseList, WordSet, load_lexicon
 from spd_faith.language.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
-from spd_faith.language.words import Hit, Mention, Phrases, Text, Words, as_text, joined_after, mentions_of
+from spd_faith.language.words import (
+    BROKEN,
+    Hit,
+    Mention,
+    Phrases,
+    Text,
+    Word,
+    Words,
+    as_text,
+    joined_after,
+    mentions_of,
+)
 
 
 class _Images(LexiconFile):
@@ -19,6 +30,14 @@ class _Images(LexiconFile):
     numbered: PhraseList
     with_noun: dict[str, PhraseList]
     with_noun_or_pronoun: dict[str, PhraseList]
+    sides: dict[str, PhraseList]
+    sided: PhraseList
+    sided_nouns: PhraseList
+    halves: PhraseList
+    wholes: PhraseList
+    above: dict[str, PhraseList]
+    placed: PhraseList
+    both_sided: PhraseList
     phrases: dict[str, PhraseList]
     bare: WordSet
     ordinals: WordSet
@@ -54,10 +73,12 @@ NOUNS_AFTER_PLACE = _LEXICON.nouns_after_place
 def _phrases() -> Iterator[tuple[str, str]]:
     """(phrase, image) pairs from the templates of the lexicon."""
     or_pronoun = (*IMAGE_NOUNS, *_LEXICON.pronoun)
-    for key, templates, groups, nouns in (
-        ("name", _LEXICON.named, _LEXICON.names, or_pronoun),
-        ("mark", _LEXICON.marked, _LEXICON.marks, IMAGE_NOUNS),
-        ("number", _LEXICON.numbered, _LEXICON.numbers, IMAGE_NOUNS),
+    for templates, key, groups, nouns in (
+        (_LEXICON.named, "name", _LEXICON.names, or_pronoun),
+        (_LEXICON.marked, "mark", _LEXICON.marks, IMAGE_NOUNS),
+        (_LEXICON.numbered, "number", _LEXICON.numbers, IMAGE_NOUNS),
+        (_LEXICON.sided, "side", _LEXICON.sides, _LEXICON.sided_nouns),
+        (_LEXICON.placed, "above", _LEXICON.above, _LEXICON.sided_nouns),
     ):
         for image, words in groups.items():
             for template, word, noun in product(templates, words, nouns):
@@ -66,6 +87,12 @@ def _phrases() -> Iterator[tuple[str, str]]:
         for image, templates in groups.items():
             for template, noun in product(templates, nouns):
                 yield template.format_map({"noun": noun}), image
+    for image, sides in _LEXICON.sides.items():
+        for template, side, whole in product(_LEXICON.halves, sides, _LEXICON.wholes):
+            yield template.format_map({"side": side, "whole": whole}), image
+    pairs = zip(_LEXICON.sides["first"], _LEXICON.sides["second"], strict=True)
+    for template, (first, second), noun in product(_LEXICON.both_sided, pairs, _LEXICON.sided_nouns):
+        yield template.format_map({"first": first, "second": second, "noun": noun}), "both"
     for image, phrases in _LEXICON.phrases.items():
         for phrase in phrases:
             yield phrase, image
@@ -91,4 +118,11 @@ def _is_image(words: Words, hit: Hit) -> bool:
     if last in _LEXICON.bare and after and after not in _AFTER_BARE:
         return False  # "in the second row", "the other cup"
     is_ordinal = words[hit.first].text == "the" and last in _LEXICON.ordinals
-    return not is_ordinal or after in _LEXICON.holding  # "the first is the car"
+    if not is_ordinal or after in _LEXICON.holding:  # not "the first is the car"
+        return True
+    return words[hit.last + 1 : hit.last + 2] != () and _is_glossed(words[hit.last], words[hit.last + 1])
+
+
+def _is_glossed(gloss: Word, noun: Word) -> bool:
+    """Whether a word in brackets stands before the noun: "the second (right) picture"."""
+    return gloss.tie == noun.tie == BROKEN and noun.text in IMAGE_NOUNS
