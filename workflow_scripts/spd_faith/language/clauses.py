@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from spd_faith.language.asides import without_causes
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
 from spd_faith.language.grammar import CLITIC
@@ -80,6 +81,7 @@ def split_clauses(text: str) -> list[Clause]:
     "from red to blue", "red in the first picture and blue in the second" stay whole.
     """
     clauses = []
+    text = without_causes(text)
     for start, end in _sentences(text):
         for first, last in _coordinates(text, start, end):
             clause = _trimmed(text, first, last)
