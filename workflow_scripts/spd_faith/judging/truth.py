@@ -68,12 +68,16 @@ class SampleTruth:
     """Words of the descriptions and of the object names."""
 
     def of(self, name: str) -> list[TrueDifference]:
-        """The differences of objects with this name, else of objects that the name can refer to."""
+        """The differences of objects with this name, else of objects that the name can refer to.
+
+        Clothes stand for a person whose color changed, but not for one who is gone: others wear clothes, too.
+        """
         named = [difference for difference in self.differences if difference.named(name)]
         if named or any(same_name(name, other) for other in self.unchanged):
             return named
         meant = meant_categories(name)
-        return [difference for difference in self.differences if any(difference.named(other) for other in meant)]
+        found = [difference for difference in self.differences if any(difference.named(other) for other in meant)]
+        return [true for true in found if not (true.named("person") and true.type.changes != Attribute.COLOR)]
 
     def still(self, name: str) -> list[Point]:
         """The positions of unchanged objects that a name refers to; empty if it refers to a difference."""

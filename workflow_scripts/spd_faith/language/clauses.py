@@ -56,7 +56,7 @@ _COORDINATION = re.compile(
 _OTHER = re.compile(
     rf"\bthe {any_of(_LEXICON.others)}\b(?! {any_of(_LEXICON.image_stems)})(?= {any_of(_LEXICON.after_other)}\b)"
 )
-_BRACKETS = re.compile(r"\([^()\n]{1,80}\)")
+_BRACKETS = re.compile(r"\([^()\n]{1,80}\)|\s[–—]\s[^–—\n:;]{1,80}\s[–—](?=\s)")
 _LONGEST_ENTRY = 3  # words
 _OPENING = 8  # characters of a part that contain its subject
 _OWNED = 12  # characters from "its" to the noun
