@@ -121,12 +121,17 @@ def _before_absence(clause: ReadClause) -> re.Match[str] | None:
 
 
 def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:
-    if not clause.changes or not clause.same or is_exception(clause.text):
+    if not clause.changes or not clause.same or is_exception(clause.text) or _is_rest_the_same(clause):
         return None
     first, second = sorted([mention.start for mention in mentions] for mentions in (clause.changes, clause.same))
-    if _EVERYTHING_ELSE.search(clause.text, 0, first[0]):
-        return None  # "everything else, their position and the bag, is the same"
     return _JOINT.search(clause.text, first[-1], second[0])
+
+
+def _is_rest_the_same(clause: ReadClause) -> bool:
+    """Whether words for changes only list what stays the same: "everything else, their pose and the bag, is the same"."""
+    if not clause.changes or not clause.same or clause.changes[-1].start > clause.same[0].start:
+        return False
+    return bool(_EVERYTHING_ELSE.search(clause.text, 0, clause.changes[0].start))
 
 
 def is_exception(text: str) -> bool:
@@ -176,7 +181,8 @@ def _assertions(
     clause: ReadClause, draft: Assertion, changes: Sequence[Change | None], context: Context
 ) -> list[Assertion]:
     """The assertions of a clause about the objects of `draft`, given the changes that it asserts."""
-    if changes and not (changes == [DifferenceType.REMOVE] and is_in_neither(clause.text)):
+    is_kept = _is_rest_the_same(clause) or (changes == [DifferenceType.REMOVE] and is_in_neither(clause.text))
+    if changes and not is_kept:
         return _differences(clause, draft, changes)
     if draft.objects and (likewise := _likewise(clause, draft, context)):
         return likewise
