@@ -128,7 +128,7 @@ def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:
 
 
 def _is_rest_the_same(clause: ReadClause) -> bool:
-    """Whether words for changes only list what stays the same: "everything else, their pose and the bag, is the same"."""
+    """Whether words for changes only list what stays the same: "everything else, their pose, … is the same"."""
     if not clause.changes or not clause.same or clause.changes[-1].start > clause.same[0].start:
         return False
     return bool(_EVERYTHING_ELSE.search(clause.text, 0, clause.changes[0].start))

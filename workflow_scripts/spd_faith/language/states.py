@@ -124,10 +124,14 @@ def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assert
     said = replace(draft, kind=AssertionKind.SAMENESS, change=_respect_kept(clause), colors=(kept, kept), another=False)
     if not said.objects:
         return [replace(said, rest=is_rest, is_verdict=said.change is None and not is_rest)]
-    what = _SAME_WHAT.search(clause.text)
-    details = frozenset([what[1].lower()] if what else [])
-    names = dict.fromkeys((*said.objects, *_called_same(clause)))
-    return [replace(said, objects=(name,), details=details) for name in names]
+    details = _same_in(clause)
+    return [replace(said, objects=(name,), details=details) for name in said.objects]
+
+
+def _same_in(clause: ReadClause) -> frozenset[str]:
+    """What a clause says is the same of its objects beyond themselves and their parts: "shows the same hour"."""
+    named = (what[1].lower() for what in _SAME_WHAT.finditer(clause.text) if not _is_in(what.start(1), clause.objects))
+    return frozenset(word for word in named if not is_part(word))
 
 
 def _called_same(clause: ReadClause) -> list[str]:
@@ -143,7 +147,8 @@ def shown_again(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     """The samenesses of "they show the same bus and the same people", one per object."""
     if not draft.objects or not _SHOW_SAME.search(clause.text):
         return []
-    return sameness(clause, draft, is_rest=False)
+    names = tuple(dict.fromkeys((*draft.objects, *_called_same(clause))))
+    return sameness(clause, replace(draft, objects=names), is_rest=False)
 
 
 def _respect_kept(clause: ReadClause) -> Change | None:
