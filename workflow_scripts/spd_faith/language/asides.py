@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.counts import DIFFERENCE_NOUNS
@@ -90,6 +90,15 @@ _SUGGESTION = re.compile(
 )
 
 
+def _telling(phrases: Iterable[str]) -> frozenset[str]:
+    """The longest word of each phrase: a text without all of them has none of the phrases."""
+    return frozenset(max(reversed(phrase.replace("'", " ").split()), key=len) for phrase in phrases)
+
+
+_TELLING_CAUSES = _telling((*_WORDS.doubts, *_WORDS.causes, *_WORDS.possible, *_WORDS.inferences))
+_SPLIT = re.compile(r"[a-z]+")
+
+
 def without_causes(text: str) -> str:
     """The text with spaces in the place of guessed causes and inferences; every position stays."""
     return _SENTENCE.sub(lambda sentence: _without_causes(sentence.group()), text)
@@ -101,7 +110,7 @@ def without_remarks(text: str) -> str:
 
 
 def _without_causes(sentence: str) -> str:
-    if sentence.endswith("?"):
+    if sentence.endswith("?") or _TELLING_CAUSES.isdisjoint(_SPLIT.findall(sentence.lower())):
         return sentence
     for pattern, is_aside in (
         (_DOUBTED_CAUSE, _always),

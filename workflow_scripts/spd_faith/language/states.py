@@ -49,6 +49,8 @@ class _States(LexiconFile):
     same: PhraseList
     same_respects: PhraseList
     same_fillers: PhraseList
+    relatives: PhraseList
+    now: PhraseList
     viewers: PhraseList
     view: PhraseList
     neither: PhraseList
@@ -89,6 +91,11 @@ _AS_BEFORE = re.compile(
     re.I,
 )
 _ANY_CHANGE = re.compile(rf"\b{any_of(_WORDS.any_change)}|\b{any_of(_WORDS.change_or)}\b", re.I)
+_USED_TO_BE = re.compile(  # "the table, which used to be round, is square now"
+    rf"\b{any_of(_WORDS.relatives)} {any_of(_WORDS.was)} [^,.;]{{1,60}},"
+    rf" (?:{any_of(_WORDS.now)} )?{any_of(_WORDS.are)}\b",
+    re.I,
+)
 _IN_NEITHER = re.compile(rf"\b{any_of(_WORDS.neither)} {any_of(ASKED_NOUNS)}\b", re.I)
 _UNTELLING = _WORDS.plain_words - _WORDS.postures
 _CALLED_SAME = re.compile(rf"\b{any_of(_WORDS.same)} (?:\w+ )?$", re.I)
@@ -190,6 +197,8 @@ def state(clause: ReadClause, draft: Assertion, image: int | None) -> list[Asser
     """The state of one image that a clause asserts, if any; `image` is the image in context."""
     if not draft.objects or _LOOKING.search(clause.text) or _COUNTS.search(clause.text):
         return []
+    if _USED_TO_BE.search(clause.text):
+        return [replace(draft, objects=(name,), change=FurtherChange.OTHER) for name in draft.objects]
     if clause.sets_images_apart and (change := _contrast(clause)):
         return [replace(draft, objects=(name,), change=change) for name in draft.objects]
     if _is_of_former(clause, draft, image):
