@@ -51,6 +51,8 @@ class _States(LexiconFile):
     same_fillers: PhraseList
     relatives: PhraseList
     now: PhraseList
+    within: PhraseList
+    wearing: PhraseList
     viewers: PhraseList
     view: PhraseList
     neither: PhraseList
@@ -91,6 +93,7 @@ _AS_BEFORE = re.compile(
     re.I,
 )
 _ANY_CHANGE = re.compile(rf"\b{any_of(_WORDS.any_change)}|\b{any_of(_WORDS.change_or)}\b", re.I)
+_WEARS_SAME = re.compile(rf"\b{any_of(_WORDS.wearing)} (?:exactly )?the {any_of(_WORDS.same)}\b", re.I)
 _USED_TO_BE = re.compile(  # "the table, which used to be round, is square now"
     rf"\b{any_of(_WORDS.relatives)} {any_of(_WORDS.was)} [^,.;]{{1,60}},"
     rf" (?:{any_of(_WORDS.now)} )?{any_of(_WORDS.are)}\b",
@@ -106,7 +109,9 @@ _SHOW_SAME = re.compile(
     re.I,
 )
 _SAME_WHAT = re.compile(
-    rf"\b{any_of(_WORDS.same)} (?!{any_of(_WORDS.same_respects)}|{any_of(_WORDS.same_fillers)}\b)([a-z]+)", re.I
+    rf"(?P<where>\b{any_of(_WORDS.within)} the )?\b{any_of(_WORDS.same)}"
+    rf" (?!{any_of(_WORDS.same_respects)}|{any_of(_WORDS.same_fillers)}\b)(?P<what>[a-z]+)",
+    re.I,
 )
 
 
@@ -137,8 +142,8 @@ def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assert
 
 def _same_in(clause: ReadClause) -> frozenset[str]:
     """What a clause says is the same of its objects beyond themselves and their parts: "shows the same hour"."""
-    named = (what[1].lower() for what in _SAME_WHAT.finditer(clause.text) if not _is_in(what.start(1), clause.objects))
-    return frozenset(word for word in named if not is_part(word))
+    found = (what for what in _SAME_WHAT.finditer(clause.text) if not _is_in(what.start("what"), clause.objects))
+    return frozenset(what["what"].lower() for what in found if what["where"] or not is_part(what["what"].lower()))
 
 
 def _called_same(clause: ReadClause) -> list[str]:
@@ -151,7 +156,9 @@ def _called_same(clause: ReadClause) -> list[str]:
 
 
 def shown_again(clause: ReadClause, draft: Assertion) -> list[Assertion]:
-    """The samenesses of "they show the same bus and the same people", one per object."""
+    """The samenesses of "they show the same bus and the same people", "she wears the same dress", one per object."""
+    if draft.objects and _WEARS_SAME.search(clause.text):
+        return sameness(clause, draft, is_rest=False)
     if not draft.objects or not _SHOW_SAME.search(clause.text):
         return []
     names = tuple(dict.fromkeys((*draft.objects, *_called_same(clause))))
