@@ -74,3 +74,36 @@ def test_neither_added_nor_removed_speaks_of_presence():
 
 def test_a_count_is_no_state():
     assert said("There are a few differences between the two pictures of the train station.") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "objects"),
+    [
+        ("They both show a man with a surfboard and a dog on the beach.", ("person", "surfboard", "dog")),
+        ("Both are pictures of a kitchen with an oven and a sink.", ("oven", "sink")),
+        ("Both images show a cat on a couch next to a lamp, and a cup.", ("cat", "cup")),
+    ],
+)
+def test_what_both_show_with_its_first_object_but_not_where(text, objects):
+    (both,) = read_assertions(text)
+    assert (both.kind, both.objects, both.change) == ("sameness", objects, "remove")
+
+
+def test_a_color_in_both_images_belongs_to_its_object():
+    (both,) = read_assertions("Both pictures show a red car and a dog.")
+    assert [(one.change, one.colors) for one in map(both.of, both.objects)] == [
+        ("color", ("red", "red")),
+        ("remove", (None, None)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("The woman wears the same dress in the second picture.", [("sameness", ("person",), None)]),
+        ("The images show the same dog, but they are not exactly alike.", []),
+        ("The images of the kitchen are different.", []),
+    ],
+)
+def test_same_clothes_and_different_images(text, claims):
+    assert [claim for claim in said(text) if claim[0] == "difference" or claims] == claims

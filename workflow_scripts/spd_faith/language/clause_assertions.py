@@ -40,6 +40,8 @@ class _ClauseAssertions(LexiconFile):
     look: PhraseList
     alike: PhraseList
     alike_things: PhraseList
+    unlike: PhraseList
+    of: PhraseList
     nearly: PhraseList
     contents: PhraseList
     another: PhraseList
@@ -79,6 +81,12 @@ _OF_IMAGES = re.compile(
     rf"\b{any_of(_WORDS.same)} {any_of((*ASKED_NOUNS, *ASKED_PLURALS))}\b"
     rf"|\b{_PLURAL}(?:\b.{{1,60}}?\b{any_of(_WORDS.they)})? {any_of(_WORDS.look)} (?:\w+ ){{0,2}}?"
     rf"{any_of(_WORDS.alike)}\b(?! {any_of(_WORDS.alike_things)}\b)",
+    re.I,
+)
+_IMAGES_DIFFER = re.compile(  # "the images show a dog, but they are not alike"
+    rf"\b{_PLURAL}(?: {any_of(_WORDS.of)}(?: \w+){{1,4}}?|\b.{{1,80}}?\b{any_of(_WORDS.they)})?"
+    rf" {any_of(_WORDS.look)} (?:\w+ ){{0,3}}?"
+    rf"{any_of((*_WORDS.alike, *_WORDS.unlike))}\W*$",
     re.I,
 )
 _NEARLY = re.compile(rf"\b{any_of(_WORDS.nearly)}\b", re.I)
@@ -181,6 +189,8 @@ def _assertions(
     clause: ReadClause, draft: Assertion, changes: Sequence[Change | None], context: Context
 ) -> list[Assertion]:
     """The assertions of a clause about the objects of `draft`, given the changes that it asserts."""
+    if changes == [None] and _IMAGES_DIFFER.search(clause.text):
+        return []
     is_kept = _is_rest_the_same(clause) or (changes == [DifferenceType.REMOVE] and is_in_neither(clause.text))
     if changes and not is_kept:
         return _differences(clause, draft, changes)

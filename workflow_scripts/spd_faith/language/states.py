@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, AssertionKind, first_said, on_side
+from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind, first_said, on_side
 from spd_faith.language.categories import is_part
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from, change_named
 from spd_faith.language.changes import find_types
@@ -16,7 +16,8 @@ from spd_faith.language.image_words import ASKED_NOUNS, ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots
 from spd_faith.language.places import find_places
-from spd_faith.language.words import JOINED, Mention, words_of
+from spd_faith.language.word_classes import CONJUNCTIONS, PREPOSITIONS
+from spd_faith.language.words import BROKEN, JOINED, Mention, words_of, words_within
 
 
 class _States(LexiconFile):
@@ -51,6 +52,7 @@ class _States(LexiconFile):
     same_fillers: PhraseList
     relatives: PhraseList
     now: PhraseList
+    joined: WordSet
     within: PhraseList
     wearing: PhraseList
     viewers: PhraseList
@@ -189,15 +191,29 @@ def presence_in_both(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     """
     if not draft.objects or not _IN_BOTH.search(clause.text):
         return []
+    said = replace(draft, kind=AssertionKind.SAMENESS, change=DifferenceType.REMOVE, details=_details(clause))
+    names = _shown(clause, draft) if _BOTH_SHOW.search(clause.text) else ()
+    if len(names) > 1:
+        return [replace(said, objects=names, colors=NOTHING_SAID, places=NOTHING_SAID, adjectives=_adjectives(clause))]
     placed = any(draft.places) or find_spots(clause.text)
-    respect = (
-        DifferenceType.COLOR if any(draft.colors) else DifferenceType.POSITION if placed else DifferenceType.REMOVE
-    )
+    respect = DifferenceType.COLOR if any(draft.colors) else DifferenceType.POSITION if placed else said.change
     kept = first_said(draft.colors)
-    said = replace(draft, kind=AssertionKind.SAMENESS, change=respect, colors=(kept, kept), details=_details(clause))
-    if _BOTH_SHOW.search(clause.text):
-        return [said]
-    return [replace(said, objects=(name,)) for name in draft.objects]
+    return [replace(said, objects=(name,), change=respect, colors=(kept, kept)) for name in draft.objects]
+
+
+def _shown(clause: ReadClause, draft: Assertion) -> tuple[str, ...]:
+    """The objects that an image shows, without those that say where: "a man on the beach with a board"."""
+    shown = [thing.value for thing in clause.objects if thing.value in draft.objects or _stands_with(clause, thing)]
+    return tuple(dict.fromkeys(shown or draft.objects))
+
+
+def _stands_with(clause: ReadClause, thing: Mention) -> bool:
+    """Whether "with", "and" or a comma comes before an object and its adjectives, not the preposition of a place."""
+    words = clause.words
+    k = words_within(words, 0, thing.start).stop
+    while k and words[k].tie != BROKEN and words[k - 1].text not in PREPOSITIONS | CONJUNCTIONS:
+        k -= 1
+    return bool(k) and (words[k].tie == BROKEN or words[k - 1].text in _WORDS.joined)
 
 
 def state(clause: ReadClause, draft: Assertion, image: int | None) -> list[Assertion]:
