@@ -42,6 +42,8 @@ def test_colors_places_and_images():
         ("red on the left side of the composite and blue on the right side of the composite", ["first", "second"], []),
         ("red in the before image, blue in the after image", ["first", "second"], []),
         ("photo A has it, photo B does not", ["first", "second"], []),
+        ("red in A and blue in B", ["first", "second"], []),
+        ("in a car, in a blue B, in a", [], []),
         ("in the one on the left the car is red", ["first"], []),
         ("two dogs in each image, no cat in either picture", ["both", "both"], []),
         ("the top and bottom images are alike", ["both"], []),

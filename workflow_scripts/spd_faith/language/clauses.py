@@ -9,7 +9,7 @@ from spd_faith.language.asides import without_causes
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
 from spd_faith.language.grammar import CLITIC
-from spd_faith.language.image_words import image_hits
+from spd_faith.language.image_words import image_hits, letter_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.word_classes import ADVERBS, VERBS
@@ -231,7 +231,7 @@ def _objects(sentence: Text) -> list[int]:
 def _contents(sentence: Text, objects: list[int]) -> _Contents:
     words = sentence.words
     reports = [(words[hit.first].start, hit.value.startswith("weak")) for hit in TYPE_PHRASES.scan(words)]
-    images = image_hits(words)
+    images = sorted([*image_hits(words), *letter_hits(sentence)])
     return _Contents(
         sentence,
         objects=objects,

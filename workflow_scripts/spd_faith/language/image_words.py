@@ -1,9 +1,10 @@
 """The names that answers use for the two images: "the first image", "picture 2", "the original", "both"."""
 
+import re
 from collections.abc import Iterator
 from itertools import product
 
-from spd_faith.language.lexicon import LexiconFile, Phrase, PhraseList, WordSet, load_lexicon
+from spd_faith.language.lexicon import LexiconFile, Phrase, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.word_classes import CONJUNCTIONS, DETERMINERS, VERBS
 from spd_faith.language.words import (
     BROKEN,
@@ -16,6 +17,7 @@ from spd_faith.language.words import (
     as_text,
     joined_after,
     mentions_of,
+    words_within,
 )
 
 
@@ -38,6 +40,9 @@ class _Images(LexiconFile):
     above: dict[str, PhraseList]
     placed: PhraseList
     both_sided: PhraseList
+    letters: dict[str, PhraseList]
+    before_letter: PhraseList
+    after_letter: PhraseList
     phrases: dict[str, PhraseList]
     bare: WordSet
     ordinals: WordSet
@@ -99,18 +104,32 @@ def _phrases() -> Iterator[tuple[str, str]]:
 
 
 _IMAGE_PHRASES = Phrases(_phrases())
+_LETTERS = {letter.upper(): image for image, letters in _LEXICON.letters.items() for letter in letters}
+_LETTER = re.compile(
+    rf"\b(?i:{any_of(_LEXICON.before_letter)}) (?P<letter>{'|'.join(_LETTERS)})"
+    rf"(?=[.,;:!?)]|$| {any_of(_LEXICON.after_letter)}\b)"
+)
 _AFTER_BARE = VERBS | CONJUNCTIONS | DETERMINERS | _LEXICON.after_bare
 
 
 def find_images(text: str | Text) -> list[Mention]:
     """Mentions of the images; `value` is first (original), second (modified) or both."""
     text = as_text(text)
-    return mentions_of(text, image_hits(text.words))
+    return mentions_of(text, sorted([*image_hits(text.words), *letter_hits(text)]))
 
 
 def image_hits(words: Words) -> list[Hit]:
     """Images named in a clause: first, second or both."""
     return [hit for hit in _IMAGE_PHRASES.scan(words) if _is_image(words, hit)]
+
+
+def letter_hits(text: Text) -> list[Hit]:
+    """Images named by a capital letter alone: "in B"."""
+    hits = []
+    for letter in _LETTER.finditer(text.text):
+        at = words_within(text.words, *letter.span("letter")).start
+        hits.append(Hit(at, at + 1, _LETTERS[letter["letter"]]))
+    return hits
 
 
 def _is_image(words: Words, hit: Hit) -> bool:
