@@ -58,3 +58,10 @@ def test_states(text, known):
     truth = read_truth(sample(["car color"], description="The red car changed its color."))
     (state,) = read_assertions(text)
     assert truth.holds(state) == known
+
+
+@pytest.mark.parametrize(("kind", "found"), [("color", 1), ("remove", 0), ("position", 0)])
+def test_clothes_stand_for_a_person_only_where_a_color_changed(kind, found):
+    truth = read_truth(sample([f"person {kind}"]))
+    assert len(truth.of("jacket")) == found
+    assert len(truth.of("person")) == 1

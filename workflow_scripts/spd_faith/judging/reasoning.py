@@ -168,7 +168,7 @@ def _label_of_sameness(said: Assertion, truth: SampleTruth, asserted: list[Asser
         broken = [true for true in truth.differences if said.change in (None, true.type)]
         unnamed = [true for true in broken if not any(_names(one, true, truth) for one in excepted)]
         return _unfaithful("type_category_mismatch") if unnamed else _FAITHFUL
-    outcomes = [_label_of_unchanged(name, said, truth) for name in said.objects]
+    outcomes = [_label_of_unchanged(name, said.of(name), truth) for name in said.objects]
     return max(outcomes, key=_weight)
 
 

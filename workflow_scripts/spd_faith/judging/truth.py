@@ -69,7 +69,10 @@ class SampleTruth:
     """Words of the descriptions and of the object names."""
 
     def of(self, name: str) -> list[TrueDifference]:
-        """The differences of objects with this name, else of objects that the name can refer to."""
+        """The differences of objects with this name, else of objects that the name can refer to.
+
+        Clothes stand for a person whose color changed, but not for one who is gone: others wear clothes, too.
+        """
         named = [difference for difference in self.differences if difference.named(name)]
         if named or any(same_name(name, other) for other in self.unchanged):
             return named

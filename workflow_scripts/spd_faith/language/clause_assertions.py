@@ -12,11 +12,11 @@ from spd_faith.language.categories import canonical_category, is_aspect
 from spd_faith.language.change_kinds import Change, FurtherChange, change_named
 from spd_faith.language.counts import find_count
 from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
-from spd_faith.language.image_words import ASKED_NOUNS
+from spd_faith.language.image_words import ASKED_NOUNS, ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, read_clause
 from spd_faith.language.reference import SHORT, Context, Subjects, carried_objects, subjects_of
-from spd_faith.language.states import presence_in_both, sameness, state, stays
+from spd_faith.language.states import is_in_neither, presence_in_both, sameness, shown_again, state, stays
 from spd_faith.language.words import Mention
 
 
@@ -37,6 +37,13 @@ class _ClauseAssertions(LexiconFile):
     rest: PhraseList
     except_for: PhraseList
     such_as: PhraseList
+    everything_else: PhraseList
+    they: PhraseList
+    look: PhraseList
+    alike: PhraseList
+    alike_things: PhraseList
+    unlike: PhraseList
+    of: PhraseList
     nearly: PhraseList
     contents: PhraseList
     another: PhraseList
@@ -70,6 +77,20 @@ _EXCEPT = re.compile(
 )
 _REST = re.compile(rf"\b(?:{any_of(_WORDS.rest)}|{any_of(_WORDS.except_for)} {_THAT})\b", re.I)
 _SUCH_AS = re.compile(rf"\b{any_of(_WORDS.such_as)}\b", re.I)
+_EVERYTHING_ELSE = re.compile(rf"\b{any_of(_WORDS.everything_else)}\b", re.I)
+_PLURAL = any_of(ASKED_PLURALS)
+_OF_IMAGES = re.compile(
+    rf"\b{any_of(_WORDS.same)} {any_of((*ASKED_NOUNS, *ASKED_PLURALS))}\b"
+    rf"|\b{_PLURAL}(?:\b.{{1,60}}?\b{any_of(_WORDS.they)})? {any_of(_WORDS.look)} (?:\w+ ){{0,2}}?"
+    rf"{any_of(_WORDS.alike)}\b(?! {any_of(_WORDS.alike_things)}\b)",
+    re.I,
+)
+_IMAGES_DIFFER = re.compile(  # "the images show a dog, but they are not alike"
+    rf"\b{_PLURAL}(?: {any_of(_WORDS.of)}(?: \w+){{1,4}}?|\b.{{1,80}}?\b{any_of(_WORDS.they)})?"
+    rf" {any_of(_WORDS.look)} (?:\w+ ){{0,3}}?"
+    rf"{any_of((*_WORDS.alike, *_WORDS.unlike))}\W*$",
+    re.I,
+)
 _NEARLY = re.compile(rf"\b{any_of(_WORDS.nearly)}\b", re.I)
 _CONTENTS = re.compile(rf"\b{any_of((*DIFFERENCE_NOUNS, *_WORDS.contents))}\b", re.I)
 _ANOTHER = re.compile(rf"\b{any_of(_WORDS.another)}\s(?!{any_of((*ASKED_NOUNS, *_WORDS.not_another))})", re.I)
@@ -110,10 +131,17 @@ def _before_absence(clause: ReadClause) -> re.Match[str] | None:
 
 
 def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:
-    if not clause.changes or not clause.same or is_exception(clause.text):
+    if not clause.changes or not clause.same or is_exception(clause.text) or _is_rest_the_same(clause):
         return None
     first, second = sorted([mention.start for mention in mentions] for mentions in (clause.changes, clause.same))
     return _JOINT.search(clause.text, first[-1], second[0])
+
+
+def _is_rest_the_same(clause: ReadClause) -> bool:
+    """Whether words for changes only list what stays the same: "everything else, their pose, … is the same"."""
+    if not clause.changes or not clause.same or clause.changes[-1].start > clause.same[0].start:
+        return False
+    return bool(_EVERYTHING_ELSE.search(clause.text, 0, clause.changes[0].start))
 
 
 def is_exception(text: str) -> bool:
@@ -186,13 +214,17 @@ def _assertions(
     clause: ReadClause, draft: Assertion, changes: Sequence[Change | None], context: Context
 ) -> list[Assertion]:
     """The assertions of a clause about the objects of `draft`, given the changes that it asserts."""
-    if changes:
+    if changes == [None] and _IMAGES_DIFFER.search(clause.text):
+        return []
+    is_kept = _is_rest_the_same(clause) or (changes == [DifferenceType.REMOVE] and is_in_neither(clause.text))
+    if changes and not is_kept:
         return _differences(clause, draft, changes)
     if draft.objects and (likewise := _likewise(clause, draft, context)):
         return likewise
     if clause.same or (draft.objects and stays(clause.text)) or _counts_nothing(clause, draft):
         return _samenesses(clause, draft)
-    return presence_in_both(clause, draft) or state(clause, draft, context.image)
+    again = presence_in_both(clause, draft) or shown_again(clause, draft)
+    return again or state(clause, draft, context.image)
 
 
 def _likewise(clause: ReadClause, draft: Assertion, context: Context) -> list[Assertion]:
@@ -249,7 +281,8 @@ def _counts_nothing(clause: ReadClause, draft: Assertion) -> bool:
 
 def _samenesses(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     is_rest = bool(_REST.search(clause.text))
-    if is_rest and _SUCH_AS.search(clause.text):
+    of_rest = (is_rest and _SUCH_AS.search(clause.text)) or _EVERYTHING_ELSE.search(clause.text)
+    if of_rest or _OF_IMAGES.search(clause.text):
         draft = replace(draft, objects=())
     if not draft.objects and (is_exception(clause.text) or (_NEARLY.search(clause.text) and not is_rest)):
         return []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from spd_faith.language.asides import without_remarks
 from spd_faith.language.assertions import Assertion, AssertionKind, Certainty, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
@@ -50,7 +51,7 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
 def _read_all(text: str, supposed: bool) -> list[Assertion]:
     plain = without_marks(text)
     assertions, rest = find_pairs(plain)
-    clauses = split_clauses(rest)
+    clauses = split_clauses(without_remarks(rest))
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
     reader = _Reader(rest, Lines(text, plain), names_only, supposed)
     context = Context()
