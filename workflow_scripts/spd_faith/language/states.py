@@ -87,6 +87,11 @@ def stays(text: str) -> bool:
     return bool(_SIMILAR.search(text) or _STAYED.search(text) or _AS_BEFORE.search(text))
 
 
+def says_both(text: str) -> bool:
+    """Whether a clause says that both images show something."""
+    return bool(_IN_BOTH.search(text))
+
+
 def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assertion]:
     """The samenesses that a clause asserts: one per object of `draft`, else one of the images or of the rest."""
     kept = first_said(draft.colors)

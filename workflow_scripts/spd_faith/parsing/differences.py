@@ -103,7 +103,8 @@ def _difference(raw_type: str | None, raw_category: str | None) -> Difference:
 
 
 def _reported(one: ReportedDifference) -> Difference:
-    return {**_difference(_clean(one.raw_type), _clean(one.raw_category)), "type": one.type}
+    words = _difference(_clean(one.raw_type) or None, _clean(one.raw_category) or None)
+    return words | {"type": one.type, "category": _clean(one.category).lower() or None}
 
 
 def _entry(entry: Any) -> Difference | None:

@@ -1,0 +1,249 @@
+"""The structure of an answer: its items with their titles, the sections that they stand in, and its summary.
+
+An answer is read line by line into a tree: headings hold paragraphs and lists, and items hold their sub-items. An item
+of a list is one entry of the answer. So are a titled paragraph ("**Towel:** …") and a heading with the text below it,
+unless the lines below have titles of their own.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from spd_faith.language.attributes import one_image
+from spd_faith.language.image_words import find_images
+from spd_faith.language.layout import without_marks
+from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.objects import find_objects
+from spd_faith.language.words import words_of
+
+
+class _Document(LexiconFile):
+    comparing: PhraseList
+    summaries: PhraseList
+    sums_up: PhraseList
+    similarities: PhraseList
+    steps: PhraseList
+    step: PhraseList
+    of_titles: PhraseList
+    in_titles: PhraseList
+    articles: PhraseList
+    owning: PhraseList
+
+
+_WORDS = load_lexicon("document", _Document)
+
+
+class Role(StrEnum):
+    """What a section of an answer is for."""
+
+    COMPARISON = "comparison"
+    DESCRIPTION = "description"
+    """Of one image, or of both before they are compared."""
+    SIMILARITIES = "similarities"
+    SUMMARY = "summary"
+    OPEN = "open"
+    """Not stated."""
+
+
+class Section(NamedTuple):
+    """Characters `[start, end)` with one role."""
+
+    start: int
+    end: int
+    role: Role
+
+
+class Item(NamedTuple):
+    """An entry of an answer at `[start, end)`, with its sub-items; its title is at `[start, title_end)`."""
+
+    start: int
+    end: int
+    title: str
+    title_end: int
+    role: Role
+
+
+class Document(NamedTuple):
+    """Items and sections of an answer, each in order."""
+
+    items: list[Item]
+    sections: list[Section]
+
+    def item_at(self, place: int) -> Item | None:
+        return next((item for item in self.items if item.start <= place < item.end), None)
+
+    def role_at(self, place: int) -> Role:
+        return next((one.role for one in self.sections if one.start <= place < one.end), Role.OPEN)
+
+
+_BULLET = r"(?:[*•·▪●◦‣–-]|\+)(?=\s)"
+_LINE = re.compile(
+    rf"(?P<indent>[ \t]{{0,20}})(?:>\s?)?(?P<hashes>#{{1,6}}(?=\s))?\s?(?P<bullet>{_BULLET})?\s{{0,4}}"
+    r"(?:\*\*|__)?(?P<number>\(?\d{1,2}[.)](?=[\s*]))?\s{0,3}"
+)
+_BOLD = re.compile(
+    r"(?:\*\*|__)?(?P<title>[^*\n]{1,80}?)[:.]?\s?(?:\*\*|__)(?P<after>\s{0,2}(?:\([^()\n]{1,40}\))?[:–—-]?)\s{0,3}"
+)
+_PLAIN = re.compile(r"(?P<title>[^:.!?;,|\n]{1,60}?)\s{0,2}(?::|\s[–—-])(?:\s{1,3}|$)")
+_BOLD_LINE = re.compile(r"\s{0,8}(?:\*\*|__)[^*\n]{1,120}(?:\*\*|__)\s?:?\s{0,4}$")
+_LONGEST_TITLE = 8  # words
+_COMPARING = re.compile(rf"\b{any_of(_WORDS.comparing)}", re.I)
+_SUMMARY = re.compile(rf"\W{{0,3}}(?:the |my )?{any_of(_WORDS.summaries)}\b", re.I)
+_SUMS_UP = re.compile(rf"\W{{0,4}}{any_of(_WORDS.sums_up)}", re.I)
+_SIMILARITIES = re.compile(rf"\b{any_of(_WORDS.similarities)}", re.I)
+_STEP = re.compile(rf"\W{{0,4}}{any_of(_WORDS.step)}\b", re.I)
+_DESCRIBES = re.compile(rf"\b{any_of(_WORDS.steps)}\b", re.I)
+_PARAGRAPH = 100  # the level of a line without title or mark
+_TITLED = 8  # the level of a titled paragraph
+_LISTED = 10  # the level of a list without indentation
+
+
+@dataclass
+class _Node:
+    """A heading, item or paragraph with what stands below it."""
+
+    start: int
+    end: int
+    level: int
+    title: str = ""
+    title_end: int = 0
+    is_numbered: bool = False
+    has_text: bool = False
+    """Says something after the title."""
+    children: list["_Node"] = field(default_factory=list)
+
+    @property
+    def image(self) -> int | None:
+        """The image that the title names."""
+        return image_of_title(self.title)
+
+    @property
+    def is_item(self) -> bool:
+        return self.is_numbered or (self.level >= _TITLED and self.level < _PARAGRAPH)
+
+
+def image_of_title(title: str) -> int | None:
+    """The image that a short title names: "Image 1", "In the second picture"."""
+    return one_image(find_images(title)) if title and len(words_of(title)) <= 5 else None
+
+
+def read_document(text: str) -> Document:
+    """The items and sections of an answer. Positions are those of `text`, which has its emphasis marks."""
+    document = Document([], [])
+    _collect(text, _tree(text), Role.OPEN, document)
+    return document
+
+
+def _collect(text: str, nodes: Sequence[_Node], role: Role, document: Document) -> None:
+    """Add the items and sections of adjacent parts; `role` is that of the part above them."""
+    for node in nodes:
+        role = _role(text, node, role, bool(document.items))
+        if _is_group(node) and role in (Role.COMPARISON, Role.OPEN):
+            document.sections.append(Section(node.start, node.children[0].start, role))
+            _collect(text, node.children, role, document)
+            continue
+        document.sections.append(Section(node.start, node.end, role))
+        if node.is_item and role in (Role.COMPARISON, Role.OPEN):
+            document.items.append(Item(node.start, node.end, node.title, node.title_end, role))
+
+
+def _is_group(node: _Node) -> bool:
+    """Whether the lines below a heading are entries of their own, not the sides or the text of its entry."""
+    inner = [child for child in node.children if child.is_item]
+    if not inner or any(child.image is not None for child in inner):
+        return False
+    return not node.is_numbered or all(child.title for child in inner)
+
+
+def _role(text: str, node: _Node, before: Role, has_items: bool) -> Role:
+    """The role of a part of an answer, given that of the part before it, or above it for the first."""
+    if node.is_numbered or _LISTED <= node.level < _PARAGRAPH:
+        return Role.OPEN if before == Role.SUMMARY else before
+    if node.image is not None:
+        return Role.DESCRIPTION
+    head = node.title or without_marks(text[node.start : node.start + 200])
+    if _SUMMARY.match(head) if node.title else has_items and _SUMS_UP.match(head):
+        return Role.SUMMARY
+    if node.title and _SIMILARITIES.search(head) and not _COMPARING.search(head):
+        return Role.SIMILARITIES
+    if _STEP.match(head) and _DESCRIBES.search(head):
+        return Role.DESCRIPTION
+    if _COMPARING.search(head):
+        return Role.COMPARISON
+    return Role.OPEN if node.title and before != Role.COMPARISON else before
+
+
+def _tree(text: str) -> Sequence[_Node]:
+    root = _Node(0, len(text), -1)
+    path = [root]
+    was_blank = True
+    for start, line in _lines(text):
+        if not line.strip():
+            was_blank = True
+            continue
+        node = _node(start, line)
+        while path[-1].level >= node.level or _is_closed(path[-1], node, line, was_blank):
+            path.pop()
+        if node.level == _PARAGRAPH and path[-1].level >= _LISTED and not was_blank:
+            path[-1].has_text = True  # a line that continues the item
+        else:
+            path[-1].children.append(node)
+            path.append(node)
+        for holder in path[1:]:
+            holder.end = start + len(line)
+        was_blank = False
+    return root.children
+
+
+def _is_closed(holder: _Node, node: _Node, line: str, was_blank: bool) -> bool:
+    """Whether a paragraph after an empty line no longer belongs to a list or to a titled paragraph."""
+    return node.level == _PARAGRAPH and holder.level >= _TITLED and was_blank and not line.startswith((" ", "\t"))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    for line in text.split("\n"):
+        yield start, line
+        start += len(line) + 1
+
+
+def _node(start: int, line: str) -> _Node:
+    opening = _LINE.match(line)
+    assert opening  # every part of the pattern may be empty
+    title, title_end, is_bold = _title(line, opening.end())
+    rest = line[title_end:] if title else line[opening.end() :]
+    node = _Node(
+        start,
+        start + len(line),
+        _PARAGRAPH,
+        title,
+        start + title_end,
+        bool(opening["number"]),
+        any(map(str.isalnum, rest)),
+    )
+    indent = len(opening["indent"].expandtabs(4))
+    if opening["hashes"]:
+        node.level = len(opening["hashes"])
+        node.title, node.title_end, node.has_text = (title or without_marks(rest).strip()), start + len(line), False
+    elif opening["bullet"]:
+        node.level = _LISTED + 1 + 2 * indent
+    elif opening["number"] and not _BOLD_LINE.match(line):
+        node.level = _LISTED + 2 * indent
+    elif title and not node.has_text:
+        node.level = _TITLED - 1
+    elif title and (is_bold or image_of_title(title) is not None or find_objects(title)):
+        node.level = _TITLED
+    else:
+        node.title, node.title_end = "", start
+    return node
+
+
+def _title(line: str, start: int) -> tuple[str, int, bool]:
+    """(title, end, whether it is bold) of a line whose marks end at `start`; an empty title if there is none."""
+    bold = _BOLD.match(line, start) if "**" in line[: start + 2] or "__" in line[: start + 2] else None
+    title = bold or _PLAIN.match(line, start)
+    if not title or len(words_of(title["title"])) > _LONGEST_TITLE:
+        return "", start, False
+    return title["title"].strip(" *_"), title.end(), bool(bold)
