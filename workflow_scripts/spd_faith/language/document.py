@@ -6,16 +6,20 @@ unless the lines below have titles of their own.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from spd_faith.language.attributes import one_image
 from spd_faith.language.image_words import find_images
-from spd_faith.language.layout import without_marks
+from spd_faith.language.layout import NUMBERED, ordinal_of, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
+from spd_faith.language.subjects import BY_PHRASES, find_subjects
+from spd_faith.language.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS
 from spd_faith.language.words import words_of
 
 
@@ -26,6 +30,7 @@ class _Document(LexiconFile):
     similarities: PhraseList
     steps: PhraseList
     step: PhraseList
+    fields: PhraseList
     of_titles: PhraseList
     in_titles: PhraseList
     articles: PhraseList
@@ -33,6 +38,10 @@ class _Document(LexiconFile):
 
 
 _WORDS = load_lexicon("document", _Document)
+
+
+FIELDS = _WORDS.fields
+"""Titles of the fields of an entry: "Type: color"."""
 
 
 class Role(StrEnum):
@@ -72,22 +81,28 @@ class Document(NamedTuple):
     sections: list[Section]
 
     def item_at(self, place: int) -> Item | None:
-        return next((item for item in self.items if item.start <= place < item.end), None)
+        at = bisect_right(self.items, place, key=lambda item: item.start) - 1
+        return self.items[at] if at >= 0 and place < self.items[at].end else None
 
     def role_at(self, place: int) -> Role:
-        return next((one.role for one in self.sections if one.start <= place < one.end), Role.OPEN)
+        at = bisect_right(self.sections, place, key=lambda section: section.start) - 1
+        return self.sections[at].role if at >= 0 and place < self.sections[at].end else Role.OPEN
 
 
 _BULLET = r"(?:[*•·▪●◦‣–-]|\+)(?=\s)"
 _LINE = re.compile(
     rf"(?P<indent>[ \t]{{0,20}})(?:>\s?)?(?P<hashes>#{{1,6}}(?=\s))?\s?(?P<bullet>{_BULLET})?\s{{0,4}}"
-    r"(?:\*\*|__)?(?P<number>\(?\d{1,2}[.)](?=[\s*]))?\s{0,3}"
+    r"(?:\*\*|__)?(?P<number>\(?\d{1,2}[.)](?=[\s*])|"
+    rf"{any_of(NUMBERED)}\s?#?\d{{1,2}}\s?(?:[.:)–—-](?=[\s*])|(?=\*\*)))?\s{{0,3}}",
+    re.I,
 )
 _BOLD = re.compile(
-    r"(?:\*\*|__)?(?P<title>[^*\n]{1,80}?)[:.]?\s?(?:\*\*|__)(?P<after>\s{0,2}(?:\([^()\n]{1,40}\))?[:–—-]?)\s{0,3}"
+    r"(?:\*\*|__)?(?P<title>[^*\n]{1,80}?)[:.]?\s?(?:\*\*|__)\s{0,2}(?:\([^()\n]{1,40}\))?[:–—-]?\s{0,3}"
 )
 _PLAIN = re.compile(r"(?P<title>[^:.!?;,|\n]{1,60}?)\s{0,2}(?::|\s[–—-])(?:\s{1,3}|$)")
 _BOLD_LINE = re.compile(r"\s{0,8}(?:\*\*|__)[^*\n]{1,120}(?:\*\*|__)\s?:?\s{0,4}$")
+_INLINE = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)]\s|(?<=[.!?:])\s{1,3}(?=[A-Z])", re.M)
+_LONGEST_ORDINAL = 40  # characters
 _LONGEST_TITLE = 8  # words
 _COMPARING = re.compile(rf"\b{any_of(_WORDS.comparing)}", re.I)
 _SUMMARY = re.compile(rf"\W{{0,3}}(?:the |my )?{any_of(_WORDS.summaries)}\b", re.I)
@@ -95,6 +110,9 @@ _SUMS_UP = re.compile(rf"\W{{0,4}}{any_of(_WORDS.sums_up)}", re.I)
 _SIMILARITIES = re.compile(rf"\b{any_of(_WORDS.similarities)}", re.I)
 _STEP = re.compile(rf"\W{{0,4}}{any_of(_WORDS.step)}\b", re.I)
 _DESCRIBES = re.compile(rf"\b{any_of(_WORDS.steps)}\b", re.I)
+_RESPECT = re.compile(rf"(?:{any_of(_WORDS.articles)} )?{any_of(_WORDS.of_titles)} (?=\w)", re.I)
+_RESPECT_AFTER = re.compile(rf"(?<=\w)(?:{any_of(_WORDS.owning)})? {any_of(_WORDS.in_titles)}$", re.I)
+_LONGEST_NAME = 3  # words
 _PARAGRAPH = 100  # the level of a line without title or mark
 _TITLED = 8  # the level of a titled paragraph
 _LISTED = 10  # the level of a list without indentation
@@ -129,6 +147,37 @@ def image_of_title(title: str) -> int | None:
     return one_image(find_images(title)) if title and len(words_of(title)) <= 5 else None
 
 
+def object_of_title(title: str) -> str | None:
+    """The object that a title names: a known one, else its words without articles; None if it names none."""
+    if named := find_subjects(title, find_objects(title), BY_PHRASES):
+        return named[0].value
+    words = [word.text for word in words_of(title) if word.text not in DETERMINERS]
+    head = list(takewhile(lambda word: word not in PREPOSITIONS, words))
+    return " ".join(head) if head and len(head) <= _LONGEST_NAME and NO_OBJECTS.isdisjoint(head) else None
+
+
+def without_respects(plain: str, items: Sequence[Item]) -> str:
+    """The text without the respect in the title of each item that goes on to state it: "Position of the cup: …".
+
+    Blanks keep all positions. `plain` is the result of `without_marks`.
+    """
+    parts: list[str] = []
+    at = 0
+    for item in items:
+        respect = _RESPECT.match(item.title) or _RESPECT_AFTER.search(item.title)
+        start = plain.find(item.title, item.start, item.title_end) if respect else -1
+        if respect and start >= 0 and _states_sides(plain[item.title_end : item.end]):
+            first, last = start + respect.start(), start + respect.end()
+            parts += [plain[at:first], " " * (last - first)]
+            at = last
+    return "".join([*parts, plain[at:]])
+
+
+def _states_sides(body: str) -> bool:
+    """Whether the text of an item says how an image shows its object, not only that it differs."""
+    return bool(find_images(body)) and not _COMPARING.search(body)
+
+
 def read_document(text: str) -> Document:
     """The items and sections of an answer. Positions are those of `text`, which has its emphasis marks."""
     document = Document([], [])
@@ -145,13 +194,36 @@ def _collect(text: str, nodes: Sequence[_Node], role: Role, document: Document) 
             _collect(text, node.children, role, document)
             continue
         document.sections.append(Section(node.start, node.end, role))
-        if node.is_item and role in (Role.COMPARISON, Role.OPEN):
-            document.items.append(Item(node.start, node.end, node.title, node.title_end, role))
+        if role in (Role.COMPARISON, Role.OPEN):
+            if node.is_item:
+                document.items.append(Item(node.start, node.end, node.title, node.title_end, role))
+            elif node.level == _PARAGRAPH:
+                document.items.extend(_numbered_sentences(text, node.start, node.end))
+
+
+def _numbered_sentences(text: str, start: int, end: int) -> Iterator[Item]:
+    """The items that a paragraph numbers itself: "1) the lid is open, 2) …", "First, the lid … Second, …"."""
+    starts: list[int] = []
+    for place, number in _numbers(text, start, end):
+        if number == len(starts) + 1:
+            starts.append(place)
+    if len(starts) > 1:
+        for first, last in pairwise([*starts, end]):
+            yield Item(first, last, "", first, Role.COMPARISON)
+
+
+def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(place, number) of each inline number and each ordinal that opens a sentence."""
+    for opening in _INLINE.finditer(text, start, end):
+        place = opening.end()
+        number = int(opening[1]) if opening[1] else ordinal_of(text[place : place + _LONGEST_ORDINAL])
+        if number:
+            yield place, number
 
 
 def _is_group(node: _Node) -> bool:
     """Whether the lines below a heading are entries of their own, not the sides or the text of its entry."""
-    inner = [child for child in node.children if child.is_item]
+    inner = [child for child in node.children if child.is_item and child.title.lower() not in FIELDS]
     if not inner or any(child.image is not None for child in inner):
         return False
     return not node.is_numbered or all(child.title for child in inner)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from spd_faith.language.assertions import Assertion, AssertionKind, Span
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.clauses import Clause, split_clauses
-from spd_faith.language.document import Document, Item, Role
+from spd_faith.language.document import Document, Item, Role, object_of_title
 from spd_faith.language.folding import fold
 from spd_faith.language.hedges import is_unasserted, taking_back
 from spd_faith.language.layout import quoted, without_marks
-from spd_faith.language.objects import find_objects
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.states import says_both, stays
@@ -82,7 +81,7 @@ def _difference(item: Item, found: Sequence[Assertion], text: str, number: int) 
 
 def _object_of(item: Item, found: Sequence[Assertion]) -> str:
     """The object that the title of an item names, else that of its first description, else the title itself."""
-    if named := find_objects(item.title):
-        return named[-1].value
+    if named := object_of_title(item.title):
+        return named
     described = [name for said in found for name in said.objects]
     return described[0] if described else item.title.lower()

@@ -19,6 +19,9 @@ class _Layout(LexiconFile):
 
 _WORDS = load_lexicon("layout", _Layout)
 
+NUMBERED = _WORDS.numbered
+"""Nouns by which an answer numbers its entries: "Difference 1"."""
+
 _MARKS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?!\w)")
 _HEADING = re.compile(r"\s{0,9}(?:#{1,6}\s|(?:[-*\d.)]{1,4}\s{1,3})?\*\*[^*\n]{1,200}\*\*:?\s*$|[^\n]{1,200}:\s*$)")
 _NUMBER = re.compile(rf"[\s\-*#>(]{{0,9}}(?:{any_of(_WORDS.numbered)}\s?#?)?(\d{{1,2}})\s?[.):]", re.I)

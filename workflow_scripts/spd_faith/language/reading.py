@@ -1,7 +1,7 @@
 """Reads the assertions of a text, clause by clause."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
 from spd_faith.language.counts import COUNTED_NOUNS
+from spd_faith.language.document import FIELDS, object_of_title, read_document, without_respects
 from spd_faith.language.hedges import after_lead_in, is_unasserted, taking_back
 from spd_faith.language.layout import Lines, closes_list, ordinal_of, quoted, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
@@ -22,12 +23,11 @@ from spd_faith.language.words import with_following
 
 
 class _Reading(LexiconFile):
-    labels: PhraseList
     but: PhraseList
 
 
 _WORDS = load_lexicon("reading", _Reading)
-_LABEL = re.compile(rf"{any_of(_WORDS.labels)}\s?:\s?", re.I)
+_LABEL = re.compile(rf"{any_of(FIELDS)}\s?:\s?", re.I)
 _COUNTED = re.compile(rf"[^:\n]{{0,160}}\b{any_of(COUNTED_NOUNS)}\b[^:\n]{{0,30}}:\s(?=\S)", re.I)
 _BUT = re.compile(rf"[^.!?\n]*\b{any_of(_WORDS.but)}\b", re.I)
 _OPENING = 8  # characters of a clause that contain its conjunction
@@ -48,11 +48,14 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
 
 
 def _read_all(text: str, supposed: bool) -> list[Assertion]:
-    plain = without_marks(text)
+    items = read_document(text).items
+    plain = without_respects(without_marks(text), items)
     assertions, rest = find_pairs(plain)
     clauses = split_clauses(rest)
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
-    reader = _Reader(rest, Lines(text, plain), names_only, supposed)
+    lines = Lines(text, plain)
+    titles = {lines.at(item.start): object_of_title(item.title) for item in items if item.title}
+    reader = _Reader(rest, lines, titles, names_only, supposed)
     context = Context()
     for number, (clause, following) in enumerate(with_following(clauses)):
         opening = _opening_of(clause.text)
@@ -69,6 +72,8 @@ class _Reader:
 
     plain: str
     lines: Lines
+    titles: Mapping[int, str | None]
+    """The object that the title of an item names, by line."""
     names_only: bool
     supposed: bool
 
@@ -76,7 +81,10 @@ class _Reader:
         self, number: int, clause: Clause, opening: "_Opening", following: Clause | None, context: Context
     ) -> tuple[list[Assertion], Context]:
         """The assertions of clause `number`, and the context of the next clause."""
-        context = _entered(context, clause, self.lines, self.plain)
+        earlier, context = context, _entered(context, clause, self.lines, self.plain)
+        if context.line != earlier.line and context.line in self.titles:
+            named = self.titles[context.line]
+            context = context._replace(objects=(named,) if named else ())
         context = context._replace(objects=opening.objects or context.objects)
         words, is_heading = clause.text[opening.end :], self.lines.is_heading(context.line)
         if self._is_supposed(words, clause):

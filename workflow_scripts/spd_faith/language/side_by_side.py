@@ -9,6 +9,7 @@ from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values
 from spd_faith.language.attributes import one_image
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.colors import find_colors
+from spd_faith.language.document import object_of_title
 from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
@@ -170,7 +171,7 @@ def _image_lines(plain: str) -> Iterator[Assertion]:
         if found is None:
             first = None
             if line.text.strip():
-                title = _title(line.text)
+                title = _title(line.text) or object_of_title(line.text)
         elif first and found.image == 1 and first.image == 0:
             if name := _name_of(title, first.stated):
                 span = Span(first.start, line.start + len(line.text))
