@@ -65,13 +65,17 @@ class Section(NamedTuple):
 
 
 class Item(NamedTuple):
-    """An entry of an answer at `[start, end)`, with its sub-items; its title is at `[start, title_end)`."""
+    """An entry of an answer at `[start, end)`, with its sub-items; its title is at `[start, title_end)`.
+
+    `entry` are the numbers of its list and of the item.
+    """
 
     start: int
     end: int
     title: str
     title_end: int
     role: Role
+    entry: tuple[int, int]
 
 
 class Document(NamedTuple):
@@ -195,25 +199,29 @@ def _collect(text: str, nodes: Sequence[_Node], role: Role, document: Document) 
             continue
         document.sections.append(Section(node.start, node.end, role))
         if role in (Role.COMPARISON, Role.OPEN):
+            others = len(document.sections) - len(document.items)  # the same for all items of a list
             if node.is_item:
-                document.items.append(Item(node.start, node.end, node.title, node.title_end, role))
+                entry = others, len(document.items)
+                document.items.append(Item(node.start, node.end, node.title, node.title_end, role, entry))
             elif node.level == _PARAGRAPH:
-                document.items.extend(_numbered_sentences(text, node.start, node.end))
+                document.items.extend(_numbered_sentences(text, node, others))
 
 
-def _numbered_sentences(text: str, start: int, end: int) -> Iterator[Item]:
+def _numbered_sentences(text: str, node: _Node, number_of_list: int) -> Iterator[Item]:
     """The items that a paragraph numbers itself: "1) the lid is open, 2) …", "First, the lid … Second, …"."""
     starts: list[int] = []
-    for place, number in _numbers(text, start, end):
+    for place, number in _numbers(text, node.start, node.end):
         if number == len(starts) + 1:
             starts.append(place)
     if len(starts) > 1:
-        for first, last in pairwise([*starts, end]):
-            yield Item(first, last, "", first, Role.COMPARISON)
+        for number, (first, last) in enumerate(pairwise([*starts, node.end])):
+            yield Item(first, last, "", first, Role.COMPARISON, (number_of_list, number))
 
 
 def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(place, number) of each inline number and each ordinal that opens a sentence."""
+    if number := ordinal_of(text[start : start + _LONGEST_ORDINAL]):
+        yield start, number
     for opening in _INLINE.finditer(text, start, end):
         place = opening.end()
         number = int(opening[1]) if opening[1] else ordinal_of(text[place : place + _LONGEST_ORDINAL])

@@ -1,7 +1,7 @@
 """Reads the assertions of a text, clause by clause."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
 from spd_faith.language.counts import COUNTED_NOUNS
-from spd_faith.language.document import FIELDS, object_of_title, read_document, without_respects
+from spd_faith.language.document import FIELDS, Document, object_of_title, read_document, without_respects
 from spd_faith.language.hedges import after_lead_in, is_unasserted, taking_back
-from spd_faith.language.layout import Lines, closes_list, ordinal_of, quoted, without_marks
+from spd_faith.language.layout import Lines, quoted, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.listings import Listing, is_bare, listed, listing_of
 from spd_faith.language.objects import find_objects
@@ -48,14 +48,12 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
 
 
 def _read_all(text: str, supposed: bool) -> list[Assertion]:
-    items = read_document(text).items
-    plain = without_respects(without_marks(text), items)
+    document = read_document(text)
+    plain = without_respects(without_marks(text), document.items)
     assertions, rest = find_pairs(plain)
     clauses = split_clauses(rest)
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
-    lines = Lines(text, plain)
-    titles = {lines.at(item.start): object_of_title(item.title) for item in items if item.title}
-    reader = _Reader(rest, lines, titles, names_only, supposed)
+    reader = _Reader(rest, Lines(text, plain), document, names_only, supposed)
     context = Context()
     for number, (clause, following) in enumerate(with_following(clauses)):
         opening = _opening_of(clause.text)
@@ -72,8 +70,7 @@ class _Reader:
 
     plain: str
     lines: Lines
-    titles: Mapping[int, str | None]
-    """The object that the title of an item names, by line."""
+    document: Document
     names_only: bool
     supposed: bool
 
@@ -82,8 +79,10 @@ class _Reader:
     ) -> tuple[list[Assertion], Context]:
         """The assertions of clause `number`, and the context of the next clause."""
         earlier, context = context, _entered(context, clause, self.lines, self.plain)
-        if context.line != earlier.line and context.line in self.titles:
-            named = self.titles[context.line]
+        item = self.document.item_at(clause.start)
+        context = context._replace(entry=item.entry if item else None)
+        if item and item.title and context.entry != earlier.entry:
+            named = object_of_title(item.title)
             context = context._replace(objects=(named,) if named else ())
         context = context._replace(objects=opening.objects or context.objects)
         words, is_heading = clause.text[opening.end :], self.lines.is_heading(context.line)
@@ -128,26 +127,14 @@ def _placed(said: Assertion, at: int, place: _Place) -> Assertion:
 
 
 def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Context:
-    """The context updated by the clause's line: list entry, image, heading."""
+    """The context updated by the clause's line: image, heading."""
     line = lines.at(clause.start)
     is_new = line != context.line
-    context = _with_entry(context, clause, lines.number(line) if is_new else None, plain)
     if is_new or plain[max(clause.start - 8, 0) : clause.start].rstrip()[-1:] in ".!?":
         context = context._replace(image=lines.image(line))
     if is_new and lines.is_heading(line):
         context = context._replace(listing=listing_of(clause.text))
     return context._replace(line=line)
-
-
-def _with_entry(context: Context, clause: Clause, number: int | None, plain: str) -> Context:
-    """The number of a line or the ordinal of a clause starts an entry; a summary ends the list."""
-    if number is None:
-        number = ordinal_of(clause.text)
-    if number is None:
-        return context._replace(entry=None) if closes_list(plain, clause.start) else context
-    if context.entry is None or number <= context.entry[1]:
-        context = context._replace(lists=context.lists + 1)
-    return context._replace(entry=(context.lists, number))
 
 
 class _Opening(NamedTuple):
