@@ -6,7 +6,7 @@ unless the lines below have titles of their own.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,6 +87,11 @@ class Document(NamedTuple):
     def item_at(self, place: int) -> Item | None:
         at = bisect_right(self.items, place, key=lambda item: item.start) - 1
         return self.items[at] if at >= 0 and place < self.items[at].end else None
+
+    def item_after(self, start: int, end: int) -> bool:
+        """Whether an item starts in `[start, end)`."""
+        at = bisect_left(self.items, start, key=lambda item: item.start)
+        return at < len(self.items) and self.items[at].start < end
 
     def role_at(self, place: int) -> Role:
         at = bisect_right(self.sections, place, key=lambda section: section.start) - 1

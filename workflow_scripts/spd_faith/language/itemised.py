@@ -1,8 +1,10 @@
 """Reads an answer as a whole: its assertions, with each entry of a list as one claim."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.clauses import Clause, split_clauses
@@ -13,6 +15,7 @@ from spd_faith.language.image_words import find_images
 from spd_faith.language.layout import quoted, without_marks
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.sameness import find_sameness
+from spd_faith.language.sides import Passage, contrasts, find_passages
 from spd_faith.language.states import says_both, stays
 
 
@@ -26,18 +29,33 @@ def read_claims(text: str, document: Document) -> list[Assertion]:
 
 
 def complete_items(claims: Sequence[Assertion], document: Document, text: str) -> list[Assertion]:
-    """The claims in order, with those of the items completed."""
-    of_items: dict[Item, list[Assertion]] = {item: [] for item in document.items}
-    others: list[Assertion] = []
-    items = iter(document.items)
-    item = next(items, None)
-    for said in _without_summary(claims, document):
-        while item and item.end <= said.span.start:
-            item = next(items, None)
-        (of_items[item] if item and item.start <= said.span.start else others).append(said)
-    for item, found in of_items.items():
-        others += _completed(item, found, text)
-    return sorted(others, key=lambda said: said.span.start)
+    """The claims in order, with those of the items and of the passages outside them completed."""
+    kept = _without_summary(claims, document)
+    completed: list[Assertion] = []
+    at = 0
+    plain = without_marks(text)
+    for part in _parts(document, plain):
+        first = bisect_left(kept, part.start, key=lambda said: said.span.start)
+        last = bisect_left(kept, part.end, key=lambda said: said.span.start)
+        found = kept[first:last]
+        completed += kept[at:first]
+        if isinstance(part, Item):
+            completed += _completed(part, found, text, plain)
+        else:
+            completed += _contrasted(part, None, found, text)
+        at = last
+    return sorted([*completed, *kept[at:]], key=lambda said: said.span.start)
+
+
+def _parts(document: Document, plain: str) -> Iterator[Item | Passage]:
+    """The items, and the passages outside them that set the images apart, in order."""
+    parts: list[Item | Passage] = [*document.items]
+    items = {item.start for item in document.items}
+    for section in document.sections:
+        holds_items = section.start in items or document.item_after(section.start, section.end)
+        if section.role in (Role.COMPARISON, Role.OPEN) and not holds_items:
+            parts += find_passages(plain, section.start, section.end)
+    yield from sorted(parts, key=lambda part: part.start)
 
 
 def _without_summary(claims: Sequence[Assertion], document: Document) -> list[Assertion]:
@@ -55,9 +73,14 @@ def _stands_before(said: Assertion, claims: Sequence[Assertion]) -> bool:
     return bool(claims) and claims[0] is not said
 
 
-def _completed(item: Item, found: list[Assertion], text: str) -> list[Assertion]:
+def _completed(item: Item, found: list[Assertion], text: str, plain: str) -> list[Assertion]:
     """The claims of an item, given those that were read in it."""
     found = _merged([said for said in found if not _is_title(said, item)], text)
+    title = object_of_title(item.title) if item.title else None
+    for passage in find_passages(plain, item.title_end, item.end):
+        within = [said for said in found if said.span.start < passage.end and said.span.end > passage.start]
+        others = [said for said in found if said not in within]
+        found = sorted([*others, *_contrasted(passage, title, within, text)], key=lambda said: said.span.start)
     if any(said.kind != AssertionKind.STATE for said in found):
         return found
     if not found and not _asserts_change(item, text):
@@ -65,6 +88,40 @@ def _completed(item: Item, found: list[Assertion], text: str) -> list[Assertion]
     if item.role != Role.COMPARISON and not _names_image(item, text):
         return found
     return [_difference(item, found, text)]
+
+
+def _contrasted(passage: Passage, title: str | None, found: Sequence[Assertion], text: str) -> list[Assertion]:
+    """The claims of a passage, given those that were read in it.
+
+    The contrasts between its sides replace the states, the unnamed changes and, if they name colors of objects, the
+    changes of color; a removal or a move that was read stays alone.
+    """
+    named = [said for said in found if said.change and said.change != FurtherChange.OTHER]
+    if any(said.kind == AssertionKind.DIFFERENCE and said.change != DifferenceType.COLOR for said in named):
+        return list(found)
+    if any(said.kind == AssertionKind.SAMENESS for said in found):
+        return list(found)
+    differing = contrasts(passage, title)
+    is_known = any(one.change != FurtherChange.OTHER for one in differing)
+    if not differing or (named and not is_known):
+        return list(found)
+    others = [said for said in found if said.kind == AssertionKind.DIFFERENCE and said.change == FurtherChange.OTHER]
+    if others and not is_known:
+        return list(found)
+    start, end = (found[0].span.start, found[-1].span.end) if found else (passage.start, passage.end)
+    clauses = (found[0].span.clause, found[-1].span.last_clause) if found else (0, 0)
+    return [
+        Assertion(
+            quoted(text[start:end]),
+            AssertionKind.DIFFERENCE,
+            (one.name,) if one.name else (),
+            one.change,
+            colors=one.colors,
+            span=Span(start, end, *clauses),
+            entry=found[0].entry if found else None,
+        )
+        for one in differing
+    ]
 
 
 def _is_title(said: Assertion, item: Item) -> bool:
