@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise, takewhile
 from typing import NamedTuple
 
@@ -111,6 +112,7 @@ _BOLD = re.compile(
 _PLAIN = re.compile(r"(?P<title>[^:.!?;,|\n]{1,60}?)\s{0,2}(?::|\s[–—-])(?:\s{1,3}|$)")
 _BOLD_LINE = re.compile(r"\s{0,8}(?:\*\*|__)[^*\n]{1,120}(?:\*\*|__)\s?:?\s{0,4}$")
 _INLINE = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)]\s|(?<=[.!?:])\s{1,3}(?=[A-Z])", re.M)
+_TABLE_RULE = re.compile(r"^\s{0,4}\|?[\s:]{0,3}-{2,}[ :|-]{0,200}\|", re.M)
 _LONGEST_ORDINAL = 40  # characters
 _LONGEST_TITLE = 8  # words
 _COMPARING = re.compile(rf"\b{any_of(_WORDS.comparing)}", re.I)
@@ -187,6 +189,7 @@ def _states_sides(body: str) -> bool:
     return bool(find_images(body)) and not _COMPARING.search(body)
 
 
+@lru_cache(maxsize=8)  # the reader of assertions and the parser ask for the same text
 def read_document(text: str) -> Document:
     """The items and sections of an answer. Positions are those of `text`, which has its emphasis marks."""
     document = Document([], [])
@@ -197,7 +200,7 @@ def read_document(text: str) -> Document:
 def _collect(text: str, nodes: Sequence[_Node], role: Role, document: Document) -> None:
     """Add the items and sections of adjacent parts; `role` is that of the part above them."""
     for node in nodes:
-        role = _role(text, node, role, bool(document.items))
+        role = _role(text, node, role, bool(document.items) or node.start > _table_end(text))
         if _is_group(node) and role in (Role.COMPARISON, Role.OPEN):
             document.sections.append(Section(node.start, node.children[0].start, role))
             _collect(text, node.children, role, document)
@@ -210,6 +213,13 @@ def _collect(text: str, nodes: Sequence[_Node], role: Role, document: Document) 
                 document.items.append(Item(node.start, node.end, node.title, node.title_end, role, entry))
             elif node.level == _PARAGRAPH:
                 document.items.extend(_numbered_sentences(text, node, others))
+
+
+@lru_cache(maxsize=1)
+def _table_end(text: str) -> int:
+    """The place after the head of the first table; that of the end of the text if there is none."""
+    rule = _TABLE_RULE.search(text)
+    return rule.end() if rule else len(text)
 
 
 def _numbered_sentences(text: str, node: _Node, number_of_list: int) -> Iterator[Item]:

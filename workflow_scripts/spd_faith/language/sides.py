@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Values, colors_clash
+from spd_faith.language.assertions import Values, colors_clash, may_be_same
+from spd_faith.language.categories import canonical_category, whole_category
 from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.colors import find_colors
 from spd_faith.language.counts import NUMBERS
@@ -14,6 +15,7 @@ from spd_faith.language.hedges import is_unasserted
 from spd_faith.language.image_words import ASKED_NOUNS, find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
+from spd_faith.language.refusals import opens_with_refusal
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.subjects import BY_PHRASES, find_subjects
 from spd_faith.language.word_classes import FUNCTION_WORDS, VERBS
@@ -28,6 +30,7 @@ class _Sides(LexiconFile):
     before_image: PhraseList
     linking: PhraseList
     same: PhraseList
+    alike: PhraseList
     counting: PhraseList
     articles: PhraseList
 
@@ -48,6 +51,7 @@ _UNORDERED = re.compile(
 _BEFORE_IMAGE = re.compile(rf"(?:\b{any_of(_WORDS.before_image)}\s)?$", re.I)
 _LINK = re.compile(rf"\s(?:{any_of(_WORDS.linking)}\s)$", re.I)
 _THE_SAME = re.compile(rf"\b{any_of(_WORDS.same)}\s(?=\w)", re.I)
+_ALIKE = re.compile(rf"\b{any_of(_WORDS.alike)}\b", re.I)
 _COUNTED = re.compile(rf"\b(\d{{1,3}}|{any_of((*NUMBERS, *_WORDS.articles))})\s(?:\w+\s){{0,2}}$", re.I)
 _BARE_COUNT = re.compile(
     rf"\W{{0,3}}(?:\w+\s){{0,2}}?(?:{any_of(_WORDS.counting)}\s)?(\d{{1,3}}|{any_of(NUMBERS)})\W{{0,3}}$", re.I
@@ -162,7 +166,7 @@ def contrasts(passage: Passage, title: str | None) -> list[Contrast]:
     something stays the same.
     """
     sides = passage.first, passage.second
-    if any(is_unasserted(side) or find_sameness(_THE_SAME.sub("", side)) for side in sides):
+    if any(is_unasserted(side) or _is_alike(side) for side in sides) or opens_with_refusal(passage.first):
         return []
     if found := [*_colored(sides)] or [*_counted(sides, title)]:
         return found
@@ -171,12 +175,18 @@ def contrasts(passage: Passage, title: str | None) -> list[Contrast]:
     return [Contrast(title or _subject(sides), FurtherChange.OTHER)]
 
 
+def _is_alike(side: str) -> bool:
+    """Whether a side says that something is as on the other: not "the same woman with a red bag"."""
+    return bool(_ALIKE.search(side) or find_sameness(_THE_SAME.sub("", side)))
+
+
 def _colored(sides: tuple[str, str]) -> Iterator[Contrast]:
     """The objects that have different colors on the two sides."""
     before, after = map(_colors_of, sides)
     for name, color in before.items():
         if (other := after.get(name)) and colors_clash(color, other):
-            yield Contrast(name, DifferenceType.COLOR, (color, other))
+            owner = None if canonical_category(name) or whole_category(name) else _subject(sides)
+            yield Contrast(owner if owner and canonical_category(owner) else name, DifferenceType.COLOR, (color, other))
 
 
 def _colors_of(side: str) -> dict[str, str]:
@@ -195,7 +205,9 @@ def _counted(sides: tuple[str, str], title: str | None) -> Iterator[Contrast]:
     before, after = (_numbers_of(side, title) for side in sides)
     for name, number in before.items():
         if (other := after.get(name)) is not None and other != number:
-            yield Contrast(name, DifferenceType.REMOVE if number > other else FurtherChange.ADDED)
+            is_part = title and not canonical_category(name) and not may_be_same(name, title)
+            change = DifferenceType.REMOVE if number > other else FurtherChange.ADDED
+            yield Contrast(title, FurtherChange.OTHER) if title and is_part else Contrast(name, change)
 
 
 def _numbers_of(side: str, title: str | None) -> dict[str, int]:

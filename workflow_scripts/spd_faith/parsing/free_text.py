@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, AssertionKind
+from spd_faith.language.assertions import Assertion, AssertionKind, may_be_same
 from spd_faith.language.categories import canonical_category, meant_categories, whole_category
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
@@ -50,19 +50,16 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
     Descriptions before a comparison and summaries after a list do not count, nor does a repetition outside an item.
     """
     compares = any(section.role == Role.COMPARISON for section in document.sections)
-    seen: set[tuple[object, ...]] = set()
-    in_item: dict[Item | None, set[tuple[object, ...]]] = {}
+    listed: list[tuple[DifferenceType | None, str, Item | None]] = []
     for said in claims:
         item, role = document.item_at(said.span.start), document.role_at(said.span.start)
-        if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and seen)):
+        if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and listed)):
             continue
-        key = (_type(said), _category(said, item) or said.objects[0])
-        known = in_item.setdefault(item, set()) if item else seen
-        if key in known and not said.another:
-            continue
-        known.add(key)
-        seen.add(key)
-        yield said, item
+        kind, name = _type(said), said.objects[0] if said.objects else ""
+        known = (known for known in listed if known[0] == kind and (item is None or known[2] == item))
+        if said.another or not any(may_be_same(name, earlier) for _, earlier, _ in known):
+            listed.append((kind, name, item))
+            yield said, item
 
 
 def _type(said: Assertion) -> DifferenceType | None:
@@ -73,19 +70,19 @@ def _type(said: Assertion) -> DifferenceType | None:
 
 def _category(said: Assertion, item: Item | None) -> str | None:
     """The COCO category of the object: its own, that of its whole, or that which the title of its item names."""
-    name = said.objects[0]
+    name = said.objects[0] if said.objects else ""
     if category := canonical_category(name) or whole_category(name):
         return category
-    titled = canonical_category(item.title) if item and item.title else None
-    return titled if titled in meant_categories(name) else None
+    meant, titled = meant_categories(name), meant_categories(item.title) if item else frozenset()
+    return next(iter(titled)) if len(titled) == 1 < len(meant) and titled <= meant else None
 
 
 def _reported(said: Assertion, item: Item | None) -> ReportedDifference:
     """The difference with the answer's own words for its type and object."""
     kinds = find_types(said.text)
     kind = next((one for one in kinds if one.value == said.change), kinds[0] if kinds else None)
-    mention = next((one for one in find_objects(said.text) if one.value == said.objects[0]), None)
-    words = mention.text if mention else said.objects[0]
+    mention = next((one for one in find_objects(said.text) if one.value in said.objects), None)
+    words = mention.text if mention else " ".join(said.objects)
     category = _category(said, item) or words
     named = words if canonical_category(words) == category else category
     return ReportedDifference(_type(said), kind.text if kind else "", words, named)
