@@ -150,7 +150,15 @@ class _Node:
 
     @property
     def is_item(self) -> bool:
-        return self.is_numbered or (self.level >= _TITLED and self.level < _PARAGRAPH)
+        is_heading = 0 < self.level < _TITLED
+        return self.is_numbered or _TITLED <= self.level < _PARAGRAPH or (is_heading and self.names_object)
+
+    @property
+    def names_object(self) -> bool:
+        """Whether a heading names one object, which the text below describes."""
+        is_leaf = all(child.level == _PARAGRAPH or child.image is not None for child in self.children)
+        is_short = bool(self.title) and len(words_of(self.title)) <= _LONGEST_NAME
+        return is_leaf and bool(self.children) and is_short and len(find_objects(self.title)) == 1
 
 
 def image_of_title(title: str) -> int | None:
@@ -247,8 +255,10 @@ def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _is_group(node: _Node) -> bool:
     """Whether the lines below a heading are entries of their own, not the sides or the text of its entry."""
     inner = [child for child in node.children if child.is_item and child.title.lower() not in FIELDS]
-    if not inner or any(child.image is not None for child in inner):
+    if any(child.image is not None for child in inner):
         return False
+    if not inner:
+        return bool(node.children) and not node.is_item
     return not node.is_numbered or all(child.title for child in inner)
 
 

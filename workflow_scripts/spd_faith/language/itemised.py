@@ -1,12 +1,13 @@
 """Reads an answer as a whole: its assertions, with each entry of a list as one claim."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values
+from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values, may_be_same
 from spd_faith.language.change_kinds import FurtherChange
+from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import Clause, split_clauses
 from spd_faith.language.document import Document, Item, Role, object_of_title
 from spd_faith.language.folding import fold
@@ -15,8 +16,10 @@ from spd_faith.language.image_words import find_images
 from spd_faith.language.layout import quoted, without_marks
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.sides import Passage, contrasts, find_passages
+from spd_faith.language.sides import Contrast, Passage, contrasts, find_passages
 from spd_faith.language.states import says_both, stays
+
+_CHANGES_OF_NUMBER = (DifferenceType.REMOVE, FurtherChange.ADDED)
 
 
 def read_claims(text: str, document: Document) -> list[Assertion]:
@@ -75,6 +78,7 @@ def _stands_before(said: Assertion, claims: Sequence[Assertion]) -> bool:
 
 def _completed(item: Item, found: list[Assertion], text: str, plain: str) -> list[Assertion]:
     """The claims of an item, given those that were read in it."""
+    found = [replace(said, entry=item.entry) for said in found]
     found = _merged([said for said in found if not _is_title(said, item)], text)
     title = object_of_title(item.title) if item.title else None
     for passage in find_passages(plain, item.title_end, item.end):
@@ -94,20 +98,40 @@ def _contrasted(passage: Passage, title: str | None, found: Sequence[Assertion],
     """The claims of a passage, given those that were read in it.
 
     The contrasts between its sides replace the states, the unnamed changes and, if they name colors of objects, the
-    changes of color; a removal or a move that was read stays alone.
+    changes of color; a removal or a move that was read stays. Outside items, a list of what an image shows stays too.
     """
-    named = [said for said in found if said.change and said.change != FurtherChange.OTHER]
-    if any(said.kind == AssertionKind.DIFFERENCE and said.change != DifferenceType.COLOR for said in named):
-        return list(found)
     if any(said.kind == AssertionKind.SAMENESS for said in found):
         return list(found)
+    asserted = [said for said in found if said.kind == AssertionKind.DIFFERENCE]
+    named = [said for said in asserted if said.change not in (None, FurtherChange.OTHER, DifferenceType.COLOR)]
     differing = contrasts(passage, title)
-    is_known = any(one.change != FurtherChange.OTHER for one in differing)
-    if not differing or (named and not is_known):
-        return list(found)
-    others = [said for said in found if said.kind == AssertionKind.DIFFERENCE and said.change == FurtherChange.OTHER]
-    if others and not is_known:
-        return list(found)
+    if title is None and not _describes_one_object(found):
+        differing = [one for one in differing if one.change in _CHANGES_OF_NUMBER]
+    known = [one for one in differing if one.change != FurtherChange.OTHER and not _is_named(one, named)]
+    if known:
+        colored = any(one.change == DifferenceType.COLOR for one in known)
+        kept = [said for said in asserted if said.change == DifferenceType.COLOR and not colored]
+        return [*named, *kept, *_as_claims(known, passage, found, text)]
+    return list(found) if asserted or not differing else _as_claims(differing, passage, found, text)
+
+
+def _describes_one_object(found: Sequence[Assertion]) -> bool:
+    """Whether clauses outside items do not only list what an image shows, or repeat what was said before."""
+    return not found or (
+        all(len(said.objects) <= 1 for said in found)
+        and any(said.kind == AssertionKind.STATE or said.change == DifferenceType.COLOR for said in found)
+    )
+
+
+def _is_named(contrast: Contrast, named: Sequence[Assertion]) -> bool:
+    """Whether an object of a contrast already has a named difference."""
+    return any(may_be_same(contrast.name, name) for said in named for name in said.objects)
+
+
+def _as_claims(
+    differing: Sequence[Contrast], passage: Passage, found: Sequence[Assertion], text: str
+) -> list[Assertion]:
+    """The contrasts of a passage as differences, quoting the assertions in their place or the passage itself."""
     start, end = (found[0].span.start, found[-1].span.end) if found else (passage.start, passage.end)
     clauses = (found[0].span.clause, found[-1].span.last_clause) if found else (0, 0)
     return [
@@ -188,17 +212,30 @@ def _may_assert(clause: Clause) -> bool:
 
 
 def _difference(item: Item, found: Sequence[Assertion], text: str) -> Assertion:
-    """The difference without a known type that an item asserts."""
+    """The difference that an item asserts: of the type that its title names if its states say so, else of no type."""
     start, end = (found[0].span.start, found[-1].span.end) if found else (item.start, item.end)
     first, last = (found[0].span.clause, found[-1].span.last_clause) if found else (0, 0)
+    colors, places = (_both(said.colors for said in found), _both(said.places for said in found))
+    titled = {mention.value for mention in find_types(item.title)}
+    stated = {DifferenceType.COLOR: colors, DifferenceType.POSITION: places}
+    change = next((kind for kind, values in stated.items() if any(values) and kind in titled), FurtherChange.OTHER)
     return Assertion(
         quoted(text[start:end]),
         AssertionKind.DIFFERENCE,
         (_object_of(item, found),),
-        FurtherChange.OTHER,
+        change,
+        colors=colors,
+        places=places,
         span=Span(start, end, first, last),
         entry=item.entry,
     )
+
+
+def _both(stated: Iterable[Values]) -> Values:
+    """The first value that several states give for each image."""
+    sides = list(stated)
+    before, after = (next(filter(None, (values[side] for values in sides)), None) for side in (0, 1))
+    return before, after
 
 
 def _object_of(item: Item, found: Sequence[Assertion]) -> str:

@@ -168,7 +168,7 @@ def contrasts(passage: Passage, title: str | None) -> list[Contrast]:
     sides = passage.first, passage.second
     if any(is_unasserted(side) or _is_alike(side) for side in sides) or opens_with_refusal(passage.first):
         return []
-    if found := [*_colored(sides)] or [*_counted(sides, title)]:
+    if found := [*_colored(sides)] or [*counted(sides, title)]:
         return found
     if words_of(sides[0]) and [word.text for word in words_of(sides[0])] == [word.text for word in words_of(sides[1])]:
         return []
@@ -200,7 +200,7 @@ def _colors_of(side: str) -> dict[str, str]:
     return found
 
 
-def _counted(sides: tuple[str, str], title: str | None) -> Iterator[Contrast]:
+def counted(sides: tuple[str, str], title: str | None) -> Iterator[Contrast]:
     """The objects whose number differs between the two sides: one of them is in one image only."""
     before, after = (_numbers_of(side, title) for side in sides)
     for name, number in before.items():
