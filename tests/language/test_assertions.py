@@ -60,11 +60,11 @@ def test_subjects(text, objects):
     assert [said.objects[0] for said in read_assertions(text) if said.kind == "difference"] == objects
 
 
-def test_numbers_start_entries_and_a_lower_number_starts_a_new_list():
+def test_items_are_entries_of_their_list_and_a_summary_has_none():
     text = "1. The car moved.\n2. The dog moved.\n\nSummary:\n1. The car moved."
-    entries = [said.entry for said in read_assertions(text)]
-    assert entries[0][0] == entries[1][0] != entries[2][0]
-    assert [number for _, number in entries] == [1, 2, 1]
+    one, two, repeated = (said.entry for said in read_assertions(text))
+    assert one[0] == two[0] and one[1] != two[1]
+    assert repeated is None
 
 
 def test_an_image_heading_applies_to_its_list():

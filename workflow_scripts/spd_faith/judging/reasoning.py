@@ -11,8 +11,8 @@ from spd_faith.judging.truth import Point, SampleTruth, TrueDifference, is_off_p
 from spd_faith.language.assertions import Assertion, AssertionKind, colors_clash, first_said
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
-from spd_faith.language.folding import fold
-from spd_faith.language.reading import read_assertions
+from spd_faith.language.document import read_document
+from spd_faith.language.itemised import read_claims
 from spd_faith.language.recognition import is_unread
 from spd_faith.parsing.answer_text import answer_of, readable
 
@@ -36,7 +36,7 @@ def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -
         return None
     truth = read_truth(sample)
     for prose in _prose(text):
-        if claims := _judge(fold(read_assertions(prose), prose), truth):
+        if claims := _judge(read_claims(prose, read_document(prose)), truth):
             return claims
     return None if any(map(_is_unread_entry, parsed["differences"])) else _judge(_entries(parsed), truth)
 

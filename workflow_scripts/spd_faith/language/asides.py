@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
-from spd_faith.language.counts import DIFFERENCE_NOUNS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import DEPICTIONS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.word_classes import VERBS

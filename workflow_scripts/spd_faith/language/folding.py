@@ -80,7 +80,8 @@ def _is_only_heading(said: Assertion, topics: set[_Topic]) -> bool:
 
 def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
     """Whether two assertions are the two sides of a difference, or a difference and one of its sides."""
-    if not _may_join(earlier, said) or not (apart or said.span.clause - earlier.span.last_clause <= 1):
+    is_near = said.span.clause - earlier.span.last_clause <= 1 and earlier.entry == said.entry
+    if not _may_join(earlier, said) or not (apart or is_near):
         return False
     if not may_be_same(earlier.objects[0], said.objects[0]):
         return False

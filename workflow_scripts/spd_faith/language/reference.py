@@ -77,7 +77,6 @@ class Context(NamedTuple):
     image: int | None = None
     line: int = -1
     entry: tuple[int, int] | None = None  # list and number
-    lists: int = 0  # started so far
     listing: Listing | None = None
 
 

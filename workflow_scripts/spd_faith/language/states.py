@@ -135,6 +135,11 @@ def is_in_neither(text: str) -> bool:
     return bool(_IN_NEITHER.search(text))
 
 
+def says_both(text: str) -> bool:
+    """Whether a clause says that both images show something."""
+    return bool(_IN_BOTH.search(text))
+
+
 def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assertion]:
     """The samenesses that a clause asserts: one per object of `draft`, else one of the images or of the rest."""
     kept = first_said(draft.colors)

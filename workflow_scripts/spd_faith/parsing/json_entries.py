@@ -25,9 +25,12 @@ def read_entries(entries: list[Any]) -> list[Difference]:
 
 def reported_difference(one: ReportedDifference) -> Difference:
     """A difference that prose reports."""
-    raw_type, raw_category = _clean(one.raw_type), _clean(one.raw_category)
-    category = raw_category.lower() or None
-    return {"type": one.type, "category": category, "raw_type": raw_type, "raw_category": raw_category}
+    return {
+        "type": one.type,
+        "category": _clean(one.category).lower() or None,
+        "raw_type": _clean(one.raw_type) or None,
+        "raw_category": _clean(one.raw_category) or None,
+    }
 
 
 def type_named(label: str) -> str | None:
