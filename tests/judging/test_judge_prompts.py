@@ -16,6 +16,7 @@ from spd_faith.endpoints.entries import SentImages
 from spd_faith.judging.entries import OpenAIJudge
 from spd_faith.judging.judge import ModelAnswers
 from spd_faith.judging.judge_prompts import judge_requests, load_judge_prompts, truth_json
+from spd_faith.judging.judge_replies import read_reply, reply_schema
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ROOT / "resources/prompts"
@@ -48,7 +49,7 @@ def questions(answers=ANSWERS, sample=SAMPLE, finish_reason="stop", prompts=PROM
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512, **fields)
     rows = {("s", task): {"response_text": answers[task], "finish_reason": finish_reason} for task in TASKS}
     found = ModelAnswers("m", [sample], rows, {}, {"s": ("sha one", "sha two")})
-    requests = judge_requests(entry, load_judge_prompts(prompts), found)
+    requests = judge_requests(entry, load_judge_prompts(prompts, entry.prompt), found)
     return {metric: repeats[0] if repeats else None for _, metric, repeats in requests}
 
 
@@ -61,11 +62,37 @@ def fences(question):
     return mark, inside
 
 
+def full_text(question):
+    return f"SYSTEM\n{question.instructions}\n\nUSER\n{question.material}\n"
+
+
+@pytest.mark.parametrize(("prompt", "suffix"), [("full", ""), ("short", "_short")])
 @pytest.mark.parametrize("metric", ["drf", "cr"])
-def test_full_text_of_a_request(metric):
-    question = questions()[metric]
-    read = f"SYSTEM\n{question.instructions}\n\nUSER\n{question.material}\n"
-    assert read == (GOLDEN / f"{metric}.txt").read_text(encoding="utf-8")
+def test_full_text_of_a_request(metric, prompt, suffix):
+    question = questions(prompt=prompt)[metric]
+    assert full_text(question) == (GOLDEN / f"{metric}{suffix}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("metric", ["drf", "cr"])
+def test_the_short_prompt_states_the_same_labels_and_keys_in_fewer_words(metric):
+    full, short = (questions(prompt=prompt)[metric].instructions for prompt in ("full", "short"))
+    assert len(short.split()) < 0.75 * len(full.split())
+    claim = reply_schema(metric)[1]["properties"]["claims"]["items"]["properties"]
+    for word in [*claim, *claim["label"]["enum"]]:
+        assert word in short, word
+
+
+def test_the_example_of_the_short_prompt_is_a_valid_reply():
+    examples = {
+        "drf": ["The red car turned blue. The dog is gone."],
+        "cr": ["No, the car is blue now and a dog is missing.", "Yes, the car changed from red to blue."],
+    }
+    for metric, answers in examples.items():
+        instructions = questions(prompt="short")[metric].instructions
+        assert all(answer in instructions for answer in answers)
+        (reply,) = re.findall("The reply is: (.*)", instructions)
+        labels = [claim.label for claim in read_reply(metric, reply, answers).claims]
+        assert labels == {"drf": ["faithful", "unfaithful"], "cr": ["consistent", "ambiguous"]}[metric]
 
 
 def test_the_truth_has_boxes_and_leaves_out_unknown_values():

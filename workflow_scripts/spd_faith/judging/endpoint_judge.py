@@ -23,7 +23,7 @@ def opened(entry: "OpenAIJudge", answers: ModelAnswers, job: JudgeJob) -> Iterat
         raise UserError(f"--journal is required: {job.name} stores its paid replies there")
     requests = {
         (sample_id, metric): repeats
-        for sample_id, metric, repeats in judge_requests(entry, load_judge_prompts(job.prompts), answers)
+        for sample_id, metric, repeats in judge_requests(entry, load_judge_prompts(job.prompts, entry.prompt), answers)
     }
     # only one job of a judge makes calls at a time, so equal answers of two models are paid for once
     with Journal(job.journal) as journal, journal.alone("judge"):

@@ -23,7 +23,7 @@ def planned_calls(
 
     Empty and duplicate answers need no call; a pair without answers yet needs one per repeat.
     """
-    loaded = load_judge_prompts(prompts)
+    loaded = load_judge_prompts(prompts, entry.prompt)
     judgements = EndpointJudgements(entry, Journal(journal).read())
     requests = list(_different_requests(judgements, loaded, answers).values())
     return [

@@ -11,12 +11,22 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from spd_faith.core.entries import AnswerPaths, Formerly, JudgeEntry, PlannedCalls, Resources, Strict
+from spd_faith.core.entries import (
+    LEFT_OUT_AT_DEFAULT,
+    AnswerPaths,
+    Formerly,
+    JudgeEntry,
+    PlannedCalls,
+    Resources,
+    Strict,
+)
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.core.modules import loaded_files, module_files
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, RequestFields, SentImages
 from spd_faith.judging.judge import Judge, JudgeJob, ModelAnswers
+from spd_faith.judging.prompt_files import prompt_name
+from spd_faith.judging.structured_output import RESERVED_FIELDS, StructuredOutput
 
 
 class JudgeKind(JudgeEntry):
@@ -62,21 +72,30 @@ class JudgeModels(Strict):
         return {"drf": self.drf, "cr": self.cr}[metric]
 
 
-def _no_response_format(request: dict[str, Any]) -> dict[str, Any]:
-    if "response_format" in request:
-        raise ValueError("set by the workflow: response_format")
+def _no_form_of_the_reply(request: dict[str, Any]) -> dict[str, Any]:
+    if set_elsewhere := sorted(set(request) & RESERVED_FIELDS):
+        raise ValueError(f"set by the workflow: {', '.join(set_elsewhere)}")
     return request
+
+
+def prompt_paths(style: str) -> list[str]:
+    """The prompt files in a style, relative to the project root."""
+    return [f"resources/prompts/{prompt_name(style, metric)}.txt" for metric in JudgeModels.model_fields]
 
 
 class OpenAIJudge(EndpointEntry, JudgeKind):
     judge: Literal["openai"]
-    """Language models at an endpoint with OpenAI's chat completions API and JSON schema support; docs/judges.md."""
+    """Language models at an endpoint with OpenAI's chat completions API; docs/judges.md."""
     models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
     """The model for each metric."""
-    request: Annotated[RequestFields, AfterValidator(_no_response_format)] = Field(
+    request: Annotated[RequestFields, AfterValidator(_no_form_of_the_reply)] = Field(
         default_factory=lambda: {"temperature": 0, "seed": 0}
     )
     """Additional fields of each request; the n-th repetition adds n − 1 to the seed."""
+    structured_output: Annotated[StructuredOutput, LEFT_OUT_AT_DEFAULT] = "json_schema"
+    """How replies in the form of a JSON schema are requested: by what the server supports."""
+    prompt: Annotated[Literal["full", "short"], LEFT_OUT_AT_DEFAULT] = "full"
+    """The instructions: `full`, or `short` for small models."""
     images: Annotated[SentImages | None, Formerly("pictures")] = SentImages()
     """How both images are sent, for both metrics; null sends none."""
     max_answer_characters: int = Field(default=20_000, ge=100)
@@ -96,7 +115,7 @@ class OpenAIJudge(EndpointEntry, JudgeKind):
         return self.images is not None
 
     def input_files(self) -> list[str]:
-        return [f"resources/prompts/judge_{metric}.txt" for metric in JudgeModels.model_fields]
+        return prompt_paths(self.prompt)
 
     def job_resources(self) -> Resources:
         return self.resources
