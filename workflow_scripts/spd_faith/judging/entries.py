@@ -4,18 +4,21 @@ A kind declares what its jobs need and opens a `Judge`. The judge's code is impo
 loaded with every config. To add a kind, add a class here, list it in `JUDGES`, and write a module with its `Judge`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic.config import JsonDict
 
 from spd_faith.core.entries import (
     LEFT_OUT_AT_DEFAULT,
     AnswerPaths,
+    Entry,
     Formerly,
     JudgeEntry,
+    NamedOthers,
     PlannedCalls,
     Resources,
     Strict,
@@ -28,6 +31,9 @@ from spd_faith.judging.judge import Judge, JudgeJob, ModelAnswers
 from spd_faith.judging.prompt_files import prompt_name
 from spd_faith.judging.structured_output import RESERVED_FIELDS, StructuredOutput
 
+if TYPE_CHECKING:
+    from spd_faith.judging.panel_members import ListedAnswers, ListedModel, Member
+
 
 class JudgeKind(JudgeEntry):
     """An entry of judges.yaml."""
@@ -37,7 +43,23 @@ class JudgeKind(JudgeEntry):
         raise NotImplementedError
 
 
-class RulesJudge(JudgeKind):
+class MemberKind(JudgeKind):
+    """A judge that can be a member of a panel."""
+
+    def open_member(
+        self, answers: ModelAnswers, listed: "ListedAnswers", job: JudgeJob
+    ) -> AbstractContextManager["Member"]:
+        """Open the judge as a member that labels the `listed` claims of one model's answers; otherwise as `open`."""
+        raise NotImplementedError
+
+    def planned_labels(
+        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        """The calls as a member of a panel, for each metric; none for free judges."""
+        return []
+
+
+class RulesJudge(MemberKind):
     judge: Literal["rules"]
     """Deterministic rules applied to the text of the answers; offline and free."""
 
@@ -53,6 +75,13 @@ class RulesJudge(JudgeKind):
         from spd_faith.judging.rules import Rules
 
         return nullcontext(Rules(answers))
+
+    def open_member(
+        self, answers: ModelAnswers, listed: "ListedAnswers", job: JudgeJob
+    ) -> AbstractContextManager["Member"]:
+        from spd_faith.judging.panel_members import RulesMember
+
+        return nullcontext(RulesMember(listed))
 
 
 GPT_4O_MINI_IMAGE = 2833 + 4 * 5667
@@ -83,7 +112,7 @@ def prompt_paths(style: str) -> list[str]:
     return [f"resources/prompts/{prompt_name(style, metric)}.txt" for metric in JudgeModels.model_fields]
 
 
-class OpenAIJudge(EndpointEntry, JudgeKind):
+class OpenAIJudge(EndpointEntry, MemberKind):
     judge: Literal["openai"]
     """Language models at an endpoint with OpenAI's chat completions API; docs/judges.md."""
     models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
@@ -139,5 +168,68 @@ class OpenAIJudge(EndpointEntry, JudgeKind):
 
         return opened(self, answers, job)
 
+    def open_member(
+        self, answers: ModelAnswers, listed: "ListedAnswers", job: JudgeJob
+    ) -> AbstractContextManager["Member"]:
+        from spd_faith.judging.endpoint_judge import opened_member
 
-JUDGES = EntryKinds[JudgeKind]("judges", "judge", (RulesJudge, OpenAIJudge))
+        return opened_member(self, answers, listed, job)
+
+    def planned_labels(
+        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        from spd_faith.judging.endpoint_plan import planned_labels
+
+        return planned_labels(self, journal, prompts, listed, unanswered_pairs)
+
+
+_Members = dict[str, Annotated[RulesJudge | OpenAIJudge, Field(discriminator="judge")]]
+_NAMES_SCHEMA: JsonDict = {"type": "array", "items": {"type": "string"}, "minItems": 2, "uniqueItems": True}
+
+
+class PanelJudge(JudgeKind):
+    judge: Literal["panel"]
+    """Several judges that label the same claims of each answer; the strict majority decides."""
+    members: Annotated[_Members, WithJsonSchema(_NAMES_SCHEMA)]
+    """Keys of other judges of this file, at least two; loading replaces them by their entries."""
+
+    names_others: ClassVar[NamedOthers | None] = NamedOthers("members", at_least=2)
+
+    def parts(self, name: str) -> Mapping[str, Entry]:
+        return self.members
+
+    @property
+    def needs_images(self) -> bool:
+        return any(member.needs_images for member in self.members.values())
+
+    def input_files(self) -> list[str]:
+        return prompt_paths("panel")
+
+    def input_modules(self) -> list[str]:
+        """Those of the rules, which list the claims, and of the vote; a change asks only about changed claims again."""
+        return sorted({*loaded_files("judge_responses.py"), *module_files("spd_faith/judging/panel.py")})
+
+    def job_resources(self) -> Resources:
+        """Enough for all members, which are asked one after the other."""
+        needed = [member.job_resources() for member in self.members.values()]
+        return Resources(
+            threads=max(one.threads for one in needed),
+            mem_mb=max(one.mem_mb for one in needed),
+            runtime=sum(one.runtime for one in needed),
+            partition=next((one.partition for one in needed if one.partition), None),
+        )
+
+    def planned_calls(
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        from spd_faith.judging.panel_plan import planned_calls
+
+        return planned_calls(self, journal, prompts, answers, unanswered_pairs)
+
+    def open(self, answers: ModelAnswers, job: JudgeJob) -> AbstractContextManager[Judge]:
+        from spd_faith.judging.panel import opened
+
+        return opened(self, answers, job)
+
+
+JUDGES = EntryKinds[JudgeKind]("judges", "judge", (RulesJudge, OpenAIJudge, PanelJudge))

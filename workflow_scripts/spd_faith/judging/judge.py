@@ -34,7 +34,8 @@ class JudgeRequest:
     """A request to a judge about one answer (drf) or two (cr); `repeat` counts from 0.
 
     `answers` are the texts as sent, from which `cut` characters were cut; `image_shas` are the hashes of both images,
-    None if none are sent. `claims` are the claims to label; None if the judge lists them itself.
+    None if none are sent. `claims` are the claims to label; None if the judge lists them itself. `member` names the
+    member of a panel that is asked.
     """
 
     metric: str
@@ -46,6 +47,7 @@ class JudgeRequest:
     image_shas: tuple[str, str] | None
     repeat: int = 0
     claims: tuple[Claim, ...] | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from spd_faith.parsing.answer_text import without_reasoning
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
+    from spd_faith.judging.panel_members import ListedAnswers
 
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
@@ -69,8 +70,19 @@ def judge_requests(
             if say_nothing(answers, key, metric):
                 yield key, metric, ()
                 continue
-            first = judge_request(entry, prompts[metric], answers, sample)
+            first = _judge_request(entry, prompts[metric], answers, sample)
             yield key, metric, tuple(replace(first, repeat=repeat) for repeat in range(entry.repeats))
+
+
+def label_requests(
+    entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers, listed: "ListedAnswers"
+) -> dict[tuple[str, str], JudgeRequest]:
+    """The request for labels of the listed claims, by sample_id and metric, of those with any claims."""
+    return {
+        key: _judge_request(entry, prompts[one.metric], answers, one.sample, one.claims)
+        for key, one in listed.items()
+        if one.claims
+    }
 
 
 def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
@@ -79,7 +91,7 @@ def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
     return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
 
 
-def judge_request(
+def _judge_request(
     entry: "OpenAIJudge",
     prompt: JudgePrompt,
     answers: ModelAnswers,
