@@ -22,11 +22,14 @@ from judging.paid_judge import (
 
 from spd_faith.core.entries import AnswerPaths, identity
 from spd_faith.core.errors import UserError
-from spd_faith.core.files import read_provenance
+from spd_faith.core.files import read_provenance, read_table
+from spd_faith.core.schemas import JUDGEMENTS
+from spd_faith.judging.answers import load_answers
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.entries import JUDGES
 from spd_faith.judging.judge_replies import ReplyError, read_labels, reply_schema
 from spd_faith.judging.panel import decided_claims, majority
+from spd_faith.leaderboard.judges import judge_costs
 
 PROMPTS = Path(__file__).parents[2] / "resources/prompts"
 CAR, BENCH = "The car changed its color", "The bench number 0 was removed"
@@ -315,6 +318,36 @@ def test_an_answer_without_claims_costs_nothing(panel):
     assert panel.votes() == {}
 
 
+def test_a_failed_answer_is_not_sent(panel):
+    write_answers(panel.folder, "model", [answers_of(0)], finish_reason="content_filter")
+    with FaultServer() as server:
+        panel.judge(server)
+        assert server.requests == []
+    rules = JUDGES.load_entry(panel.folder / "judges.yaml", "rules")
+    folder = panel.folder
+    paths = AnswerPaths(
+        *(folder / name for name in ("samples.parquet", "responses/model.parquet", "parsed/model.parquet"))
+    )
+    with rules.open(load_answers(paths), None) as judge:
+        by_rules = [labels_of(row) for row in judge.rows()]
+    assert [labels_of(panel.rows()[0, metric]) for metric in ("drf", "cr")] == by_rules
+
+
+def test_the_leaderboard_counts_the_costs_of_a_panel_once(panel):
+    write_answers(panel.folder, "other", [answers_of(0)])
+    with FaultServer(answer=labelling(**SAME)) as server:
+        panel.judge(server)
+        panel.judge(server, model="other")
+    tables = {
+        ("panel", model): read_table(panel.folder / f"judgements/{model}.parquet", JUDGEMENTS)
+        for model in ("model", "other")
+    }
+    costs = judge_costs(tables).set_index("metric")
+    assert costs["calls"].to_dict() == {"drf": 2, "cr": 2}
+    assert costs["usd"].to_dict() == pytest.approx({"drf": 2 * USD, "cr": 2 * USD})
+    assert costs["judgements"].to_dict() == {"drf": 2, "cr": 2}
+
+
 def test_a_judgement_that_the_rules_leave_unscored_is_unscored(panel, monkeypatch):
     """Without a list of claims there is nothing to vote on."""
     from spd_faith.judging.rules import Rules
@@ -323,7 +356,7 @@ def test_a_judgement_that_the_rules_leave_unscored_is_unscored(panel, monkeypatc
 
     def unread(self):
         for row in rows(self):
-            yield row | {"claims": [], "score": None, "status": "unscored:language"} if row["metric"] == "drf" else row
+            yield row | {"score": None, "status": "unscored:language"} if row["metric"] == "drf" else row
 
     monkeypatch.setattr(Rules, "rows", unread)
     with FaultServer(answer=labelling(**SAME)) as server:
