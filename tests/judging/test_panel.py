@@ -422,5 +422,4 @@ def test_what_its_jobs_need_is_what_the_members_need(panel):
         panel.write(server)
         assert panel.entry().needs_images
     assert entry.input_files() == ["resources/prompts/panel_drf.txt", "resources/prompts/panel_cr.txt"]
-    rules = JUDGES.load_entry(panel.folder / "judges.yaml", "rules")
-    assert set(rules.input_modules()) < set(entry.input_modules())
+    assert entry.input_modules() == []  # a changed rule costs nothing by itself

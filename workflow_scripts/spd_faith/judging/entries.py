@@ -205,10 +205,6 @@ class PanelJudge(JudgeKind):
     def input_files(self) -> list[str]:
         return prompt_paths("panel")
 
-    def input_modules(self) -> list[str]:
-        """Those of the rules, which list the claims, and of the vote; a change asks only about changed claims again."""
-        return sorted({*loaded_files("judge_responses.py"), *module_files("spd_faith/judging/panel.py")})
-
     def job_resources(self) -> Resources:
         """Enough for all members, which are asked one after the other."""
         needed = [member.job_resources() for member in self.members.values()]
