@@ -4,12 +4,15 @@ REQUIRED INPUTS: results/{dataset}/{samples,images}.parquet, results/{dataset}/{
 results/{dataset}/scores/{judge}/{model}.parquet, resources/prompts/{describe,same,different}.txt
 OUTPUTS: results/{dataset}/probes/{model}/{probe}.parquet, results/{dataset}/probes/{model}/{groups,contrasts}.parquet,
 results/{dataset}/figures/{model}/
-Passes rerun if the model's identity, its answers, a prompt or the choice of samples changes. A new judge or threshold
-reruns only contrasts and figures. Groups follow the first judge of the config.
+Passes rerun if the model's identity, its answers, a prompt, the choice of samples or the columns of a probe's table
+change: an older table cannot be read. A new judge or threshold reruns only contrasts and figures. Groups follow the
+first judge of the config.
 The number of figures is limited: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it
 costs"). A figure that cannot be drawn is listed in figures/{model}/not_drawn.txt; the others are still drawn.
 The leaderboard comes first: the Snakefile gives contrast_probes and draw_probes the lowest priority.
 """
+
+from spd_faith.probes.registry import PROBES
 
 
 rule run_probes:
@@ -34,6 +37,7 @@ rule run_probes:
         runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
+        columns={probe: PROBES[probe].schema.names for probe in sorted(run.config.probes.run)},
         probes=sorted(run.config.probes.run),
         samples_per_split=run.config.probes.samples_per_split,
         seed=run.config.probes.seed,

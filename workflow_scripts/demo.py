@@ -6,17 +6,29 @@ Without --model_path, use qwen2-vl-7b from the models file if a GPU is visible, 
 """
 
 import argparse
+import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from spd_faith.core.config_errors import raise_errors
 from spd_faith.core.errors import run_command
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.dataset.merged import LAYOUTS
 from spd_faith.inference.backends import open_transformers
-from spd_faith.inference.named_models import is_reference_model, named_model
+from spd_faith.inference.named_models import is_reference_model
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 from spd_faith.inference.reasoning import split_reasoning
 from spd_faith.original.demo_files import read_images, save_answer, save_maps
+from spd_faith.original.flags import add_flag, add_model_flags
+from spd_faith.original.released_models import (
+    STAND_INS,
+    find_model,
+    model_flag_errors,
+    named_by_flags,
+    on_device,
+    with_max_new_tokens,
+)
 from spd_faith.parsing.table import parse_response
 
 DEFAULT_MODEL = "qwen2-vl-7b"
@@ -24,31 +36,15 @@ REFERENCE_MODEL = "tiny-qwen2-vl"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--image_path", type=Path, nargs="+", required=True, help="one merged image, or two images")
-    parser.add_argument(
-        "--question", default="Are the two pictures same?", help="question to ask; default: %(default)s"
-    )
-    parser.add_argument(
-        "--model_path",
-        help="key in the models file, local folder, or id on the Hugging Face hub;"
-        f" default: {DEFAULT_MODEL} with a GPU, else {REFERENCE_MODEL}",
-    )
-    parser.add_argument("--layout", choices=LAYOUTS, help="layout of a merged image; default: detected")
-    parser.add_argument(
-        "--save_dir", type=Path, help="folder for the pair, the answer as JSON, and maps; default: nothing is saved"
-    )
-    parser.add_argument(
-        "--models_file", type=Path, default=Path("config/models.yaml"), help="models file; default: %(default)s"
-    )
-    parser.add_argument(
-        "--prompts", type=Path, default=Path("resources/prompts"), help="prompts folder; default: %(default)s"
-    )
-    arguments = parser.parse_args()
-
+    arguments = _parser().parse_args()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("spd_faith").setLevel(logging.INFO)
     original, modified = read_images(arguments.image_path, arguments.layout)
     task = task_of(arguments.question)
-    entry = named_model(arguments.model_path or _default_model(), arguments.models_file)
+    raise_errors(model_flag_errors(arguments.max_new_tokens, arguments.device))
+    name = named_by_flags(arguments.model_path, arguments.model_type) or _default_model()
+    entry = with_max_new_tokens(find_model(name, arguments.models_file), arguments.max_new_tokens)
+    entry, device = on_device(entry, arguments.device)
     asked = arguments.question
     if is_reference_model(entry):
         asked = load_prompts(arguments.prompts)[task].text
@@ -58,7 +54,7 @@ def main() -> None:
         print(f"and is asked the prompt `{task}`. Its maps point at the differences because it was trained to point.")
         if not opens_with(asked, arguments.question):
             print(f"Your question is not one of the three, so it is not answered: {arguments.question}")
-    with open_transformers(entry, entry.resources.threads) as answerer:
+    with open_transformers(entry, entry.resources.threads, device) as answerer:
         (generation,) = answerer.generator.generate([(asked, original, modified)])
         text, reasoning = split_reasoning(generation.text)
         parsed = parse_response(task, text, failed=False)
@@ -77,6 +73,25 @@ def main() -> None:
             maps = overlays_of_words(answerer.checkpoint, answerer.builder, shown, generation.token_ids)
             save_maps(arguments.save_dir / "maps", maps)
             print(f"Maps      {arguments.save_dir / 'maps'}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    flag = partial(add_flag, parser)
+    flag("image_path", type=Path, nargs="+", required=True, help="one merged image, or two images")
+    flag("question", default="Are the two pictures same?", help="question to ask (default: %(default)s)")
+    flag(
+        "model_path",
+        "model",
+        help=f"key of the models file, folder, hub id, or {', '.join(STAND_INS)}"
+        f" (default: {DEFAULT_MODEL} with a GPU, else {REFERENCE_MODEL})",
+    )
+    add_model_flags(flag)
+    flag("layout", choices=LAYOUTS, help="layout of a merged image (default: detected)")
+    flag("save_dir", type=Path, help="folder for the pair, the answer as JSON, and maps (default: nothing is saved)")
+    flag("models_file", type=Path, default=Path("config/models.yaml"), help="models file (default: %(default)s)")
+    flag("prompts", type=Path, default=Path("resources/prompts"), help="prompts folder (default: %(default)s)")
+    return parser
 
 
 def _default_model() -> str:

@@ -1,18 +1,21 @@
-"""Measure the rules judge on the labelled answers in resources/judge_validation."""
+"""Measure the rules judge and the parser on the labelled answers in resources/judge_validation."""
 
 import argparse
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scipy.stats import binomtest
+
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, Estimate, estimate
-from spd_faith.judging.measurement import contents_only, measure
+from spd_faith.judging.measurement import Readings, contents_only, measure, measure_parser
 from spd_faith.judging.rules import VERSION
-from spd_faith.judging.validation_set import halves, load_validation_set
+from spd_faith.judging.validation_set import load_validation_set
 
+SETS = {"report": ("report_answers.yaml",), "tuning": ("answers.yaml", "further_answers.yaml")}
 FOLDER = Path(__file__).resolve().parents[1] / "resources" / "judge_validation"
 COLUMNS = {
     "precision": "Precision",
@@ -21,24 +24,24 @@ COLUMNS = {
     "label_accuracy": "Label accuracy",
     "outcome_accuracy": "Label and type",
     "score_error": "Score error",
+    "bias": "Bias",
     "pearson": "Pearson",
     "spearman": "Spearman",
 }
-OF_SCORES = ("score_error", "pearson", "spearman")
+OF_SCORES = ("score_error", "bias", "pearson", "spearman")
 CONTENTS = "CR without the verdicts"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--half",
-        choices=("tuning", "further", "report"),
+        "--set",
+        choices=SETS,
         default="report",
-        help="part of the labelled answers: rules are tuned on tuning and further, numbers are reported on report;"
-        " default: report",
+        help="labelled answers: rules are tuned on tuning, and numbers are reported on report; default: report",
     )
     parser.add_argument(
-        "--details", action="store_true", help="print every item claim by claim; not for the report half"
+        "--details", action="store_true", help="print every item claim by claim; not for the report set"
     )
     parser.add_argument(
         "--answers",
@@ -48,28 +51,40 @@ def main() -> None:
     )
     args = parser.parse_args()
 
-    if args.details and args.half == "report":
+    if args.details and args.set == "report":
         raise UserError(
-            "--details is not available for the report half, so that no rule is tuned on it.\n"
-            "  Use: --half tuning --details"
+            "--details is not available for the report set, so that no rule is tuned on it.\n"
+            "  Use: --set tuning --details"
         )
-    if args.half == "further":
-        items = load_validation_set(args.answers / "further_answers.yaml")
-        name = "further labelled answers"
-    else:
-        tuning, report = halves(load_validation_set(args.answers / "answers.yaml"))
-        items = tuning if args.half == "tuning" else report
-        name = f"{args.half} half of the labelled answers"
+    items = [item for name in SETS[args.set] for item in load_validation_set(args.answers / name)]
     comparisons = measure(items)
-    print(f"{VERSION} on the {name}, with 95% intervals\n")
+    print(f"{VERSION} on the {args.set} set of labelled answers, with 95% intervals\n")
     print(_table(_by_metric(comparisons)))
-    if args.half != "report":  # of the report half only totals are shown
+    if args.set == "report":  # the tuning set is not labelled for it
+        print(f"\n{_parser_table(measure_parser(items))}")
+    if args.set != "report":  # of the report set only totals are shown
         manners = {item.id: f"{item.metric.upper()}: {item.manner}" for item in items}
         by_manner = {name: [c for c in comparisons if manners[c.key] == name] for name in sorted(set(manners.values()))}
         print(f"\n{_table(by_manner)}")
     if args.details:
         for comparison in comparisons:
             print(_details(comparison))
+
+
+def _parser_table(readings: Readings) -> str:
+    """Fractions with Wilson's intervals."""
+    lines = ["| The parser reads | Right | Of | Fraction | |", "| --- | --- | --- | --- | --- |"]
+    for name, found in (
+        ("whole lists in prose", readings.whole_lists),
+        ("whole lists in JSON", readings.whole_json_lists),
+        ("stated counts", readings.counts),
+        ("verdicts", readings.verdicts),
+    ):
+        right, number = found[True], found.total()
+        if number:
+            low, high = binomtest(right, number).proportion_ci(method="wilson")
+            lines.append(f"| {name} | {right} | {number} | {right / number:.2f} | {low:.2f} to {high:.2f} |")
+    return "\n".join(lines)
 
 
 def _by_metric(comparisons: Sequence[ComparedJudgements]) -> dict[str, list[ComparedJudgements]]:
@@ -85,18 +100,21 @@ def _table(groups: Mapping[str, Sequence[ComparedJudgements]]) -> str:
     for name, comparisons in groups.items():
         estimates, sums = estimate(comparisons)
         shown = [None if name == CONTENTS and key in OF_SCORES else estimates[key] for key in COLUMNS]
-        values = [name, str(len(comparisons)), str(sums["second"]), *(_number(found) for found in shown)]
-        intervals = ["", "", "", *(_interval(found) for found in shown)]
+        formats = ["{:+.2f}" if key == "bias" else "{:.2f}" for key in COLUMNS]
+        values = [name, str(len(comparisons)), str(sums["second"]), *map(_number, shown, formats)]
+        intervals = ["", "", "", *map(_interval, shown, formats)]
         lines += [f"| {' | '.join(cells)} |" for cells in (values, intervals)]
     return "\n".join(lines)
 
 
-def _number(found: Estimate | None) -> str:
-    return "–" if found is None or math.isnan(found.value) else f"{found.value:.2f}"
+def _number(found: Estimate | None, form: str) -> str:
+    return "–" if found is None or math.isnan(found.value) else form.format(found.value)
 
 
-def _interval(found: Estimate | None) -> str:
-    return "" if found is None or math.isnan(found.low) else f"{found.low:.2f}–{found.high:.2f}"
+def _interval(found: Estimate | None, form: str) -> str:
+    if found is None or math.isnan(found.low):
+        return ""
+    return " to ".join(form.format(end) for end in (found.low, found.high))
 
 
 def _details(comparison: ComparedJudgements) -> str:

@@ -2,22 +2,24 @@
 
 The model answers the three questions about each pair, or its answers are read from --comparison_result. One pass per
 answer then serves all probes. The results are a Parquet table per probe, figures as PDF and PNG, and the samples,
-images and answers. Flags may be written with dashes or underscores.
+images and answers. A pair that cannot be used is left out and reported. Flags may be written with dashes or
+underscores.
 """
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from spd_faith.core.errors import run_command
 from spd_faith.dataset.merged import LAYOUTS
-from spd_faith.inference.named_models import named_model
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.original.flags import add_flag, add_model_flags, comma_separated
 from spd_faith.original.probe_pairs import read_probed_pairs
 from spd_faith.original.probe_results import present_results
 from spd_faith.original.probe_run import run_probes
 from spd_faith.original.probe_settings import ProbeSettings
+from spd_faith.original.released_models import STAND_INS, find_model, with_max_new_tokens
 from spd_faith.probes.registry import PROBES
 
 
@@ -26,37 +28,44 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every glyph of a PDF
     settings.check()
-    entry = named_model(settings.model_path, settings.models_file)
+    entry = with_max_new_tokens(find_model(settings.model_name, settings.models_file), settings.max_new_tokens)
     prompts = load_prompts(settings.prompts)
-    run_probes(settings, entry, prompts, read_probed_pairs(settings))
-    present_results(settings)
+    probed = read_probed_pairs(settings)
+    facts = run_probes(settings, entry, prompts, probed)
+    present_results(settings, probed, facts)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-
-    def flag(*names: str, **settings: Any) -> None:
-        """Add a flag and its aliases, each with underscores and with dashes."""
-        spelled = [spelling for name in names for spelling in (f"--{name}", f"--{name.replace('_', '-')}")]
-        parser.add_argument(*dict.fromkeys(spelled), dest=names[0], **settings)
-
+    flag = partial(add_flag, parser)
     flag("probes", nargs="+", choices=PROBES, required=True, help="what to measure: one or more probes")
-    flag("model_path", "model", "pretrained_model_path", required=True, help="key of the models file, folder or hub id")
+    flag(
+        "model_path",
+        "model",
+        "pretrained_model_path",
+        help=f"key of the models file, folder, hub id, or {', '.join(STAND_INS)} (default: qwen)",
+    )
+    add_model_flags(flag)
     flag("input_file", "in_file_path", type=Path, help="JSONL file of the pairs")
-    flag("multi_diff_dir", type=Path, help="folder of the pairs, with or without splits: {id}/{id}_original.jpg …")
-    flag("image_dir", type=Path, help="folder that image paths in --input_file start from (default: the file's folder)")
+    flag("multi_diff_dir", type=Path, help="folder of pairs, with or without splits and truths: {id}/merged.jpg …")
+    flag(
+        "image_dir",
+        type=Path,
+        help="folder of merged images or of pairs; with --input_file, base folder of its images (default: its folder)",
+    )
     flag("layout", choices=LAYOUTS, help="layout of merged images (default: detected for each image)")
-    flag("comparison_result", type=Path, help="JSON, JSONL or Parquet file of answers to probe; the model is not asked")
-    flag("max_samples", type=int, help="use only the first pairs")
+    flag("comparison_result", type=Path, help="answers to probe, so that the model is not asked; or labels of images")
+    flag("sample_ids", type=comma_separated, help="use only the pairs with these ids, separated by commas")
+    flag("max_samples", type=int, help="use only the first usable pairs (with labels: of each label; default: all)")
     flag("output_dir", type=Path, help="folder for the results (default: the output file's name without its suffix)")
-    flag("output_file", type=Path, help="copy the table of a single probe to this .parquet file")
+    flag("output_file", type=Path, help="copy the table of a single probe to this .parquet, or layer changes to .json")
     flag("output_pdf", "visualize_path", type=Path, help="copy all figures to this .pdf, or the contact sheet as .png")
+    flag("json", action="store_true", help="also write the JSON of the benchmark's commands to the folder")
     flag("layer_start", type=int, default=0, help="first layer to write and draw (default: %(default)s)")
     flag("layer_end", type=int, help="last layer to write and draw (default: the model's last)")
     flag("models_file", type=Path, default=Path("config/models.yaml"), help="models file (default: %(default)s)")
     flag("prompts", type=Path, default=Path("resources/prompts"), help="folder with one prompt file per task")
     flag("threads", type=int, default=1, help="CPU threads for torch (default: %(default)s)")
-    flag("device", choices=("cpu", "cuda"), help="device to run on (default: as the model's entry says)")
     return parser
 
 

@@ -23,12 +23,13 @@ ORIGINAL = {
     "eval_cot_faithfulness.py": "judge_reasoning.py --responses_file F --data_dir D --output_file O --max_samples 1",
     "eval_consistency_rate.py": "judge_consistency.py --mode responses --response_files F G --data_dir D"
     " --output_dir O",
-    "eval_cosine.py": "probe.py --probes hidden_similarity --model M --comparison_result C --image_dir D"
-    " --output_dir O",
+    "eval_cosine.py": "probe.py --probes hidden_similarity --model internvl --comparison_result C --image_dir D"
+    " --output_dir O --max_samples 1",
     "analyze_layer_changes.py": "probe.py --probes layer_changes --input_file F --output_file T --output_pdf P"
     " --model_path M --image_dir D --max_samples 1",
-    "layer_analysis_generation.py": "probe.py --probes generation_attention --model-path M --multi-diff-dir D"
-    " --output-dir O --layer-start 1 --layer-end 2",
+    "layer_analysis_generation.py": "probe.py --probes generation_attention --model-path M --model-type llava"
+    " --image-dir D --multi-diff-dir D --max-samples 1 --max-new-tokens 256 --output-dir O --device cuda:0"
+    " --layer-start 1 --layer-end 2 --sample-ids 1,2",
     "neuron_activation.py": "probe.py --probes neuron_activation --in_file_path F --visualize_path P"
     " --pretrained_model_path M --image_dir D --max_samples 1",
     "demo.py": "demo.py --image_path a.png b.png --question 'Same?'",
@@ -40,7 +41,7 @@ FOLDERS = {
     "parse_responses.py": {"core", "inference", "language", "parsing"},
     "score_responses.py": {"core", "language", "scoring"},
     "contrast_probes.py": {"core", "language", "probes", "scoring"},
-    "draw_probes.py": {"core", "inference", "language", "probes"},
+    "draw_probes.py": {"core", "dataset", "inference", "language", "probes"},
     "make_leaderboard.py": {"core", "inference", "language", "leaderboard", "parsing", "probes", "scoring"},
 }
 RULES_JUDGE = {"core", "endpoints", "inference", "judging", "language", "parsing"}

@@ -71,7 +71,7 @@ def test_the_line_of_the_readme_gives_an_answer_that_makes_sense():
     (line,) = [
         line
         for line in (ROOT / "README.md").read_text().splitlines()
-        if line.startswith("python workflow_scripts/demo.py")
+        if line.startswith("python workflow_scripts/demo.py --image_path resources/")
     ]
     command = shlex.split(line, comments=True)
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
@@ -111,6 +111,16 @@ def test_two_images_and_a_model_of_the_registry(folder):
     assert f"Read as   1 stated, 1 listed: {truth['type']} of {truth['category']} (json)" in done.stdout
 
 
+@pytest.mark.slow
+def test_flags_about_the_model(folder, tmp_path):
+    flags = ["--model", "tiny-qwen2-vl", "--model-type", "qwen", "--device", "cpu", "--max-new-tokens", 1]
+    done = demo(folder, folder / "merged.png", *flags, "--save-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "--model_type qwen changes nothing" in done.stderr
+    assert json.loads((tmp_path / "answer.json").read_text())["answer"].startswith("No, the two pictures are not the")
+    assert len(list((tmp_path / "maps").iterdir())) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -119,6 +129,8 @@ def test_two_images_and_a_model_of_the_registry(folder):
         (["original.png"] * 3, "--image_path: one merged image or two images, not 3"),
         (["original.png"], "original.png: cannot detect how its two images were joined; set --layout"),
         (["original.png", "modified.png", "--model_path", "tiny-qwen2"], "tiny-qwen2: no such model"),
+        (["merged.png", "--device", "cuda:0", "--model-path", "tiny-llava"], "--device: no such device here"),
+        (["merged.png", "--max-new-tokens", "0"], "--max_new_tokens: out of range"),
         (["original.png", "modified.png", "--model_path", "gpt-4o"], "gpt-4o.backend: not what this command takes"),
     ],
 )

@@ -96,6 +96,8 @@ def test_correlations_and_error_of_the_scores():
     assert value(comparisons, "pearson") == pytest.approx(stats.pearsonr(x, y).statistic)
     assert value(comparisons, "spearman") == pytest.approx(stats.spearmanr(x, y).statistic)
     assert value(comparisons, "score_error") == pytest.approx(2.0 / 7)  # 0.5 + 0 + 1 + 0 + 0.25 + 0.25 + 0
+    assert value(comparisons, "bias") == pytest.approx(0.0 / 7)  # -0.5 + 0 + 1 + 0 - 0.25 - 0.25 + 0
+    assert value(comparisons[:3], "bias") == pytest.approx(0.5 / 3)
 
 
 def test_constant_scores_have_no_correlation():

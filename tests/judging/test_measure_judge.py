@@ -8,7 +8,7 @@ import pytest
 
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, estimate
-from spd_faith.judging.measurement import contents_only, measure
+from spd_faith.judging.measurement import contents_only, measure, measure_parser
 from spd_faith.judging.validation_set import ConsistencyItem, ReasoningItem
 
 pytestmark = pytest.mark.slow
@@ -30,30 +30,59 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/judging_rules.md"])
 def test_the_docs_have_the_numbers_that_the_command_prints(page):
-    printed = [line for line in run("--half", "report").stdout.splitlines() if line.startswith("|")]
-    assert len(printed) == 8  # a header of two lines, and two lines each for DRF, CR and CR without the verdicts
-    assert "\n".join(printed) in Path(page).read_text(encoding="utf-8")
+    *_, judge, parser = run().stdout.strip().split("\n\n")
+    assert len(judge.splitlines()) == 8  # a header of two lines, and two lines each for DRF, CR, CR without verdicts
+    assert len(parser.splitlines()) == 6
+    assert f"{judge}\n\n{parser}" in Path(page).read_text(encoding="utf-8")
 
 
-def test_only_totals_are_printed_for_the_report_half():
+def test_only_totals_are_printed_for_the_report_set():
     assert {line.split("|")[1].strip() for line in run().stdout.splitlines() if line.startswith("|")} == {
-        *("", "---", "DRF", "CR", "CR without the verdicts")
+        *("", "---", "DRF", "CR", "CR without the verdicts"),
+        *("The parser reads", "whole lists in prose", "whole lists in JSON", "stated counts", "verdicts"),
     }
     refused = run("--details")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "--half tuning --details" in refused.stderr and "Traceback" not in refused.stderr
+    assert "--set tuning --details" in refused.stderr and "Traceback" not in refused.stderr
 
 
-def test_the_tuning_half_is_printed_by_manner_and_claim():
-    printed = run("--half", "tuning", "--details").stdout
+def test_the_tuning_set_is_printed_by_manner_and_claim():
+    printed = run("--set", "tuning", "--details").stdout
     assert "| DRF: numbered |" in printed and "| CR: places |" in printed
+    assert "\n| DRF | 146 |" in printed and "\n| CR | 98 |" in printed
     assert "cr-002: score 0.00, labelled 0.00\n  = contradictory: Yes / Yes" in printed
+    assert "\nfurther-cr-02: score 1.00" in printed and "report-" not in printed
 
 
-def test_the_further_answers_are_printed_by_claim_and_in_neither_half():
-    printed = run("--half", "further", "--details").stdout
-    assert "\n| DRF | 70 |" in printed and "\n| CR | 42 |" in printed and "\nfurther-cr-02: score 1.00" in printed
-    assert "further-" not in run("--half", "tuning", "--details").stdout
+def test_the_parser_is_measured_by_whole_lists_counts_and_verdicts():
+    """Two answers in prose, of which one list and one count are read as labelled; JSON; a pair with one verdict."""
+
+    def describe(answer, listed, count):
+        keys = {"id": answer, "metric": "drf", "manner": "m", "truth": TRUTH, "why": "w", "claims": []}
+        return ReasoningItem.model_validate(keys | {"answer": answer, "listed": listed, "count": count})
+
+    car, dog = {"type": "color", "category": "car"}, {"type": "remove", "category": "dog"}
+    pair = {
+        "id": "pair",
+        "metric": "cr",
+        "manner": "m",
+        "truth": TRUTH,
+        "why": "w",
+        "answer": {"same": "No.", "different": "Yes."},
+        "claims": [{"quote": "No", "other_quote": "Yes", "label": "consistent"}],
+        "verdicts": {"same": "differs", "different": "same"},
+    }
+    found = measure_parser(
+        [
+            describe("One difference: the car changed color.", [car], 1),
+            describe("Two differences. The dog was removed.", [car, dog], 3),
+            describe('{"predicted_num": 1, "structured_output": [{"type": "remove", "category": "dog"}]}', [dog], 1),
+            ConsistencyItem.model_validate(pair),
+            ConsistencyItem.model_validate(pair | {"id": "unlabelled", "verdicts": None}),
+        ]
+    )
+    assert (found.whole_lists, found.whole_json_lists) == ({True: 1, False: 1}, {True: 1})
+    assert (found.counts, found.verdicts) == ({True: 2, False: 1}, {True: 1, False: 1})
 
 
 def test_a_drf_item():

@@ -1,6 +1,6 @@
 """The labelled answers are complete and match their README, and errors in them name the item."""
 
-import hashlib
+import re
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -12,7 +12,7 @@ import yaml
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import SAMPLES
-from spd_faith.judging.validation_set import halves, load_validation_set
+from spd_faith.judging.validation_set import load_validation_set
 
 SET = Path("resources/judge_validation/answers.yaml")
 COCO = set(yaml.safe_load(Path("resources/lexicon/en/objects.yaml").read_text(encoding="utf-8"))["categories"])
@@ -25,6 +25,8 @@ SEVERITY = {
 }
 
 FURTHER = SET.with_name("further_answers.yaml")
+REPORT = SET.with_name("report_answers.yaml")
+README = SET.with_name("README.md")
 
 
 def of_metric(raw: dict[str, Any], metric: str) -> list[dict[str, Any]]:
@@ -34,6 +36,13 @@ def of_metric(raw: dict[str, Any], metric: str) -> list[dict[str, Any]]:
 RAW = yaml.safe_load(SET.read_text(encoding="utf-8"))
 REASONING, CONSISTENCY = of_metric(RAW, "drf"), of_metric(RAW, "cr")
 RAW_FURTHER = yaml.safe_load(FURTHER.read_text(encoding="utf-8"))
+RAW_REPORT = yaml.safe_load(REPORT.read_text(encoding="utf-8"))
+RAWS = {"answers": RAW, "further": RAW_FURTHER, "report": RAW_REPORT}
+
+
+def every(metric: str) -> list[dict[str, Any]]:
+    return [item for raw in RAWS.values() for item in of_metric(raw, metric)]
+
 
 ITEM = {
     "id": "drf-1",
@@ -85,12 +94,13 @@ def test_there_are_enough_answers_for_both_metrics_in_every_manner() -> None:
 
 
 def test_ids_are_unique_and_every_item_has_a_reason() -> None:
-    assert set(Counter(item["id"] for item in RAW["items"]).values()) == {1}
-    assert all(item["why"].strip() for item in RAW["items"])
+    items = [item for raw in RAWS.values() for item in raw["items"]]
+    assert set(Counter(item["id"] for item in items).values()) == {1}
+    assert all(item["why"].strip() for item in items)
     assert sum("arguable" in item for item in RAW["items"]) <= len(RAW["items"]) / 10
 
 
-@pytest.mark.parametrize("item", REASONING + of_metric(RAW_FURTHER, "drf"), ids=lambda item: item["id"])
+@pytest.mark.parametrize("item", every("drf"), ids=lambda item: item["id"])
 def test_quotes_of_reasoning_claims_are_in_the_answer_in_order(item: dict[str, Any]) -> None:
     rest = item["answer"]
     for claim in item["claims"]:
@@ -101,7 +111,7 @@ def test_quotes_of_reasoning_claims_are_in_the_answer_in_order(item: dict[str, A
         assert claim.get("severity") == SEVERITY[claim.get("error_type")]
 
 
-@pytest.mark.parametrize("item", CONSISTENCY + of_metric(RAW_FURTHER, "cr"), ids=lambda item: item["id"])
+@pytest.mark.parametrize("item", every("cr"), ids=lambda item: item["id"])
 def test_quotes_of_consistency_claims_are_in_the_answers(item: dict[str, Any]) -> None:
     for claim in item["claims"]:
         assert claim.get("quote", "") in item["answer"]["same"]
@@ -115,16 +125,16 @@ def test_quotes_of_consistency_claims_are_in_the_answers(item: dict[str, Any]) -
             assert len({"quote", "other_quote"} & set(claim)) == 1, "words of both answers agree or exclude each other"
 
 
-def test_every_label_and_error_type_occurs_in_both_halves() -> None:
-    for half in halves(load_validation_set(SET)):
-        claims = [claim for item in half for claim in item.claims]
-        assert len({claim.label for claim in claims}) == 6
-        assert {getattr(claim, "error_type", None) for claim in claims} == set(SEVERITY)
+@pytest.mark.parametrize("path", [SET, REPORT], ids=lambda path: path.stem)
+def test_every_label_and_error_type_occurs(path: Path) -> None:
+    claims = [claim for item in load_validation_set(path) for claim in item.claims]
+    assert len({claim.label for claim in claims}) == 6
+    assert {getattr(claim, "error_type", None) for claim in claims} == set(SEVERITY)
 
 
 @pytest.mark.parametrize(
     ("raw", "name"),
-    [pytest.param(raw, name, id=name) for raw in (RAW, RAW_FURTHER) for name in raw["truths"]],
+    [pytest.param(raw, name, id=f"{file}-{name}") for file, raw in RAWS.items() for name in raw["truths"]],
 )
 def test_truths_could_be_pairs_of_the_benchmark(raw: dict[str, Any], name: str) -> None:
     truth = raw["truths"][name]
@@ -136,12 +146,14 @@ def test_truths_could_be_pairs_of_the_benchmark(raw: dict[str, Any], name: str) 
             assert 0 <= x < x + width <= truth["width"]
             assert 0 <= y < y + height <= truth["height"]
     for difference in truth["differences"]:
-        assert ("bbox_after" in difference) == (difference["type"] == "position")
+        moved = difference["type"] == "position"
+        assert moved if "bbox_after" in difference else not (moved and difference["bbox"])
 
 
 def test_there_are_many_truths_of_every_number_of_differences() -> None:
-    assert len(RAW["truths"]) >= 25
-    assert {len(truth["differences"]) for truth in RAW["truths"].values()} == {1, 2, 3, 4, 5}
+    for raw in (RAW, RAW_REPORT):
+        assert len(raw["truths"]) >= 25
+        assert {len(truth["differences"]) for truth in raw["truths"].values()} == {1, 2, 3, 4, 5}
 
 
 def test_the_loaded_set_is_the_file_and_its_truths_fit_the_samples_table() -> None:
@@ -158,34 +170,51 @@ def test_the_loaded_set_is_the_file_and_its_truths_fit_the_samples_table() -> No
     assert table["differences"][0].as_py()[0]["bbox"] == {"x": 420.0, "y": 90.0, "w": 150.0, "h": 300.0}
 
 
-def test_halves_are_equal_and_follow_the_hash_of_the_ids() -> None:
-    items = load_validation_set(SET)
-    tuning, report = halves(items)
-    for metric, number in (("drf", 38), ("cr", 28)):
-        ids = sorted(
-            (item["id"] for item in RAW["items"] if item["metric"] == metric),
-            key=lambda name: hashlib.sha256(name.encode()).hexdigest(),
-        )
-        assert [item.id for item in tuning if item.metric == metric] == ids[:number]
-        assert [item.id for item in report if item.metric == metric] == ids[number:]
-    assert len(tuning) == len(report) == 66
-    assert halves(reversed(items)) == (tuning, report)
+def test_the_report_set_has_other_scenes_than_the_tuning_sets_and_each_of_those_its_own() -> None:
+    for one, other in ((REPORT, SET), (REPORT, FURTHER), (FURTHER, SET)):
+        others = [item.truth for item in load_validation_set(other)]
+        assert not [item.id for item in load_validation_set(one) if item.truth in others]
 
 
-def test_the_further_answers_have_new_scenes_and_ids_and_are_in_neither_half() -> None:
-    further = load_validation_set(FURTHER)
-    assert (len(of_metric(RAW_FURTHER, "drf")), len(of_metric(RAW_FURTHER, "cr"))) == (70, 42)
-    in_halves = [item for half in halves(load_validation_set(SET)) for item in half]
-    assert len({item.id for item in further + in_halves}) == len(further) + len(in_halves)
-    assert not [item.id for item in further if any(item.truth == other.truth for other in in_halves)]
+def test_the_report_set_is_labelled_for_the_parser_and_its_ids_are_in_order() -> None:
+    reasoning, consistency = of_metric(RAW_REPORT, "drf"), of_metric(RAW_REPORT, "cr")
+    assert [item["id"] for item in reasoning] == [f"report-d-{number:03d}" for number in range(1, 81)]
+    assert [item["id"] for item in consistency] == [f"report-c-{number:03d}" for number in range(1, 41)]
+    for item in reasoning:
+        assert item["count"] is None or item["count"] >= 0
+        for entry in item["listed"]:
+            assert entry["type"] in ("color", "remove", "position", None), item["id"]
+            assert entry["category"] in COCO | {None}, item["id"]
+    for item in consistency:
+        assert item["verdicts"].keys() == {"same", "different"}, item["id"]
+    assert {verdict for item in consistency for verdict in item["verdicts"].values()} == {"same", "differs", "unclear"}
 
 
-def test_the_report_half_gets_the_extra_item(tmp_path: Path) -> None:
-    # sha256sum: drf-1 7c92…, drf-6 a376…, drf-4 ad5e…
-    items = load_validation_set(write(tmp_path, ITEM | {"id": "drf-4"}, ITEM | {"id": "drf-6"}, ITEM, PAIR))
-    tuning, report = halves(items)
-    assert [item.id for item in tuning] == ["drf-1"]
-    assert [item.id for item in report] == ["drf-6", "drf-4", "cr-1"]
+def test_the_verdicts_of_the_report_set_give_the_label_of_their_agreement() -> None:
+    for item in of_metric(RAW_REPORT, "cr"):
+        same, different = (item["verdicts"][key] for key in ("same", "different"))
+        agreement = "consistent" if same == different else "contradictory"
+        expected = "ambiguous" if "unclear" in (same, different) else agreement
+        assert item["claims"][0]["label"] == expected, item["id"]
+
+
+def test_the_report_set_is_as_often_wrong_as_real_answers() -> None:
+    scores = []
+    for item in of_metric(RAW_REPORT, "drf"):
+        labels = Counter(claim["label"] for claim in item["claims"])
+        decided = labels["faithful"] + labels["unfaithful"]
+        scores.append(labels["faithful"] / decided if decided else 0.0)
+    assert 0.2 <= sum(scores) / len(scores) <= 0.3
+    assert 0 < scores.count(1) < scores.count(0)
+
+
+def test_the_readme_has_the_numbers_of_answers() -> None:
+    rows = re.findall(r"^\| `(\w+\.yaml)` \| (\d+)[^|]*\| (\d+) \| (\d+) \|", README.read_text("utf-8"), re.MULTILINE)
+    counted = []
+    for path, raw in ((REPORT, RAW_REPORT), (SET, RAW), (FURTHER, RAW_FURTHER)):
+        numbers = (len(raw["items"]), len(of_metric(raw, "drf")), len(of_metric(raw, "cr")))
+        counted.append((path.name, *map(str, numbers)))
+    assert rows == counted
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,12 @@ import pytest
 from dataset.own_files import CAR, scene
 from tiny_models import byte_tokenizer
 
-from spd_faith.core.errors import UserError
 from spd_faith.dataset.own_pairs import read_pairs
 from spd_faith.inference.answer_files import read_answer_file
 from spd_faith.original.given_answers import (
     answered_samples,
     answers_about,
     answers_as_tokens,
-    holds_images,
     pairs_named_by_answers,
 )
 
@@ -31,6 +29,10 @@ def save_merged(folder, *names):
         merged.save(folder / name)
 
 
+def pairs_of(file, folder):
+    return [found.pair for found in pairs_named_by_answers(file.records, folder)]
+
+
 # ---- pairs -----------------------------------------------------------------------------------------------------------
 
 
@@ -44,36 +46,28 @@ def test_pairs_follow_the_order_of_the_answers_and_take_their_truth(tmp_path):
         {"qid": "b", "response_different": "Yes.", "ground_truth": truth},
         {"qid": "c", "response_same": "No.", "split": "easy"},
     )
-    pairs = pairs_named_by_answers(file.records, tmp_path)
+    pairs = pairs_of(file, tmp_path)
     assert [pair.sample_id for pair in pairs] == ["pairs/00000_b", "pairs/00001_a", "easy/00002_c"]
     ((samples, images),) = read_pairs(pairs)
     differences = [[(one["type"], one["bbox"]) for one in row["differences"]] for row in samples]
     assert differences == [[("color", None)], [], []]
     assert [(row["width"], row["height"]) for row in samples] == [(60, 40)] * 3
     assert images[0]["merged"] == (tmp_path / "b.png").read_bytes()
-    assert [pair.image_id for pair in pairs_named_by_answers(file.records, tmp_path, limit=2)] == ["b", "a"]
 
 
-def test_all_errors_in_images_and_truths_are_reported_at_once(tmp_path):
-    save_merged(tmp_path, "b.png")
-    (tmp_path / "c.png").write_bytes(b"not an image")
+def test_errors_in_images_and_truths_stay_with_their_record(tmp_path):
+    save_merged(tmp_path, "b.png", "d_1.png", "d_2.png")
     file = answers(
         tmp_path,
         {"qid": "a", "response_same": "No."},
         {"qid": "b", "response_same": "No.", "ground_truth": {"modifications": [{"type": "grown", "category": "cat"}]}},
-        {"qid": "c", "response_same": "No."},
+        {"qid": "d", "response_same": "No."},
     )
-    with pytest.raises(UserError) as raised:
-        pairs_named_by_answers(file.records, tmp_path)
-    for part in ("record 1: no merged image for this id", "named a.jpg", "record 2: ground_truth", "grown", "c.png: "):
-        assert part in str(raised.value)
-
-
-def test_a_folder_holds_images_or_folders_of_pairs(tmp_path):
-    (tmp_path / "1").mkdir()
-    save_merged(tmp_path / "1", "merged.png")
-    assert not holds_images(tmp_path)
-    assert holds_images(tmp_path / "1")
+    missing, wrong, numbered = pairs_named_by_answers(file.records, tmp_path)
+    assert missing.pair is None and "record 1: no image of this name" in missing.errors[0]
+    assert "a.jpg or a_*.jpg" in missing.errors[0]
+    assert wrong.pair.truth.modifications == [] and "record 2: ground_truth" in wrong.errors[0]
+    assert numbered.pair.images["merged"].path.name == "d_1.png" and numbered.errors == []
 
 
 # ---- texts -----------------------------------------------------------------------------------------------------------
@@ -91,7 +85,7 @@ def imported(tmp_path):
         {"qid": "z", "response_same": "Yes."},
     )
     of_pairs = answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "abc"))
-    return answers_about(pairs_named_by_answers(of_pairs.records, tmp_path), file)
+    return answers_about(pairs_of(of_pairs, tmp_path), file)
 
 
 def test_records_find_their_pairs(imported):
@@ -102,7 +96,7 @@ def test_records_find_their_pairs(imported):
 def test_skipped_records_and_pairs_are_logged(caplog, tmp_path):
     save_merged(tmp_path, "a.png", "b.png")
     of_pairs = answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "ab"))
-    pairs = pairs_named_by_answers(of_pairs.records, tmp_path)
+    pairs = pairs_of(of_pairs, tmp_path)
     answers_about(pairs, answers(tmp_path, *({"qid": name, "response_same": "No."} for name in "axyz")))
     messages = [record.getMessage() for record in caplog.records]
     assert any(message.startswith("3 records of") for message in messages)

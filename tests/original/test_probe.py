@@ -59,10 +59,13 @@ def error(tmp_path, monkeypatch):
     line = {"qid": "7", "image": "7.png", "modifications": [{"type": "color", "category": "car"}]}
     (folder / "pairs.jsonl").write_text(json.dumps(line) + "\n")
     (folder / "answers.json").write_text(json.dumps([{"qid": "7", "response_same": "No."}]))
+    (folder / "labels.json").write_text(json.dumps({"results": [{"image": "7", "is_contradictory": True}]}))
+    files = {path.name for path in folder.iterdir()}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
     def message(flags):
         found = refused("probe.py", *flags.format(folder).split())
-        assert {path.name for path in folder.iterdir()} == {"pictures", "pairs.jsonl", "answers.json"}
+        assert {path.name for path in folder.iterdir()} == files
         return found
 
     return message
@@ -78,13 +81,25 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
         (f"{WHOLE} --multi-diff-dir {{0}} --output_dir {{0}}/out", ["pairs: given twice"]),
         (WHOLE, ["results: no output given", "--output_dir"]),
         (f"{WHOLE} --output_dir {{0}}/pairs.jsonl", ["results: not a folder", "pairs.jsonl"]),
-        (f"{WHOLE} --output_file {{0}}/o.json", ["--output_file: unknown file type", "allowed: .parquet"]),
+        (f"{WHOLE} --output_file {{0}}/o.csv", ["--output_file: unknown file type", "allowed: .parquet, .json"]),
+        (
+            f"{WHOLE} --probes neuron_activation --output_file {{0}}/o.json",
+            ["--output_file: no JSON file of this probe", "--output_dir FOLDER --json"],
+        ),
+        (
+            f"{WHOLE} --probes grounding --output_dir {{0}}/out --json",
+            ["--json: no JSON form of this probe", "found:   'grounding'", "hidden_similarity"],
+        ),
         (f"{WHOLE} --visualize-path {{0}}/o.svg", ["--output_pdf: unknown file type", "allowed: .pdf, .png"]),
         (
             f"{WHOLE} --probes layer_changes grounding --output_file {{0}}/o.parquet",
             ["--output_file: one file cannot hold several probes", "layer_changes, grounding"],
         ),
         (f"{WHOLE} --output_dir {{0}}/out --max-samples 0", ["--max_samples: too small"]),
+        (f"{WHOLE} --output_dir {{0}}/out --max-new-tokens 0", ["--max_new_tokens: out of range", "1 to 32,768"]),
+        (f"{WHOLE} --output_dir {{0}}/out --device gpu", ["--device: unknown device", "cuda:0"]),
+        (f"{WHOLE} --output_dir {{0}}/out --device cuda:0", ["--device: no such device here", "allowed: cpu"]),
+        (f"{WHOLE} --output_dir {{0}}/out --sample-ids 8,9", ["--sample_ids: no such pairs", "found:   '8, 9'"]),
         (f"{WHOLE} --output_dir {{0}}/out --layer-start 3 --layer-end 2", ["no layers", "(3, 2)"]),
         (f"{WHOLE} --output_dir {{0}}/out --layer-start -1", ["no layers", "(-1, None)"]),
         (
@@ -92,15 +107,19 @@ WHOLE = "--probes layer_changes --model tiny-qwen2-vl --input_file {0}/pairs.jso
             ["tiny-qwen-vl: no such model", "nearest: tiny-qwen2-vl"],
         ),
         (f"{WHOLE} --output_dir {{0}}/out --model gpt-4o", ["gpt-4o.backend: not what this command takes"]),
-        (f"{WHOLE} --output_dir {{0}}/out --image_dir {{0}}", ["line 1: image: no such file", "7.png"]),
+        (f"{WHOLE} --output_dir {{0}}/out --image_dir {{0}}", ["none of 1 pairs", "line 1: image: no such", "7.png"]),
         (f"{WHOLE} --output_dir {{0}}/out --prompts {{0}}", ["describe.txt: no such prompt"]),
         (
             "--probes layer_changes --model tiny-qwen2-vl --multi_diff_dir {0} --output_dir {0}/out",
-            ["pictures: no original image"],
+            ["pictures: no pair of images", "merged.jpg"],
         ),
         (
             f"{WHOLE} --probes hidden_similarity --comparison_result {{0}}/answers.json --output_dir {{0}}/out",
             ["no record has response_different, and hidden_similarity compares the two answers"],
+        ),
+        (
+            f"{WHOLE} --probes hidden_similarity --comparison_result {{0}}/labels.json --output_dir {{0}}/out",
+            ["--comparison_result: its images are looked up in a folder", "--image_dir FOLDER, without --input_file"],
         ),
     ],
 )

@@ -22,6 +22,7 @@ def a_row():
         places=None,
         user_positions=NONE,
         user_token_ids=NONE,
+        last_prompt_token_id=0,
         answer_token_ids=torch.tensor([1, 2, 3]),
     )
 

@@ -256,13 +256,14 @@ def test_every_measure_sees_either_image(load, name, layout, changed):
 @pytest.mark.parametrize(("name", "layout"), EVERY_MODEL)
 def test_hidden_similarity_is_that_of_loops_over_plain_passes_with_eager_attention(load, name, layout):
     """Of the answer's states alone, and of the attention that there is, averaged over heads and nothing else."""
-    probed, probe, by_hand = load(name, layout), HiddenSimilarity(ProbeRun({}, None)), {}
+    probed, probe, by_hand, states = load(name, layout), HiddenSimilarity(ProbeRun({}, None)), {}, {}
     for task, question, count in (("same", QUESTIONS[0], 43), ("different", QUESTIONS[2], 38)):
         answer = text_ids(count, seed=count)
         assert not list(probe.tables("a", task, one_pass(probed, question, answer)))
         _, attention = eager_answer(probed, question, forced=answer)
         first = probed.builder.build([question])["input_ids"].shape[1] - 1
-        layers, _ = plain_states(probed, question, answer)
+        layers, output = plain_states(probed, question, answer)
+        states[task] = np.array([of_layer[0, first:].numpy() for of_layer in output.hidden_states])
         by_hand[task] = [
             brief(parts, rows[:, first : first + count], first) for parts, rows in zip(layers, attention, strict=True)
         ]
@@ -272,18 +273,37 @@ def test_hidden_similarity_is_that_of_loops_over_plain_passes_with_eager_attenti
     for row, same, different in zip(found.to_dict("records"), by_hand["same"], by_hand["different"], strict=True):
         expected = {"cosine": cosine(same["mean"], different["mean"])}
         expected["cosine_prompt"] = cosine(same["prompt"], different["prompt"])
-        for form in ("simple", "relative", "original"):
+        for form in ("simple", "relative", "original", "original_released"):
             expected[f"icr_{form}_same"], expected[f"icr_{form}_different"] = same[form], different[form]
             divergence = abs(same[form] - different[form])  # of numbers up to 80, in float32
             assert row[f"icr_{form}_divergence"] == pytest.approx(divergence, abs=1e-3)
         expected["score"] = expected["cosine"] * (1 - min(abs(same["simple"] - different["simple"]), 1))
         assert {measure: row[measure] for measure in expected} == pytest.approx(expected, rel=1e-3, abs=5e-4)
+    expected = released_columns(states["same"], states["different"])
+    for column, values in expected.items():
+        np.testing.assert_allclose(found[column], values, rtol=1e-3, atol=1e-3, err_msg=column)
     # what prompts averaged in, and even attention, would give
     with_prompts = [
         cosine(*(answers[layer]["with_prompt"] for answers in by_hand.values())) for layer in range(len(found))
     ]
     assert np.abs(found["cosine"] - with_prompts).max() > 2e-3
     assert np.abs(found["icr_original_same"] - [layer["even"] for layer in by_hand["same"]]).max() > 2e-3
+
+
+def released_columns(same, different):
+    """From layers × answer states × width of either answer, embeddings first, as transformers returns them."""
+    means = zip(same.mean(axis=1), different.mean(axis=1), strict=True)
+    cosines = np.array([cosine(*pair) for pair in means])
+    updates = [np.linalg.norm(np.diff(states, axis=0), axis=2).mean(axis=1) for states in (same, different)]
+    divergence = np.abs(updates[0] - updates[1]).mean()
+    return {
+        "cosine_released": cosines[1:],
+        "icr_simple_released_same": updates[0],
+        "icr_simple_released_different": updates[1],
+        "sample_cosine_released": cosines.mean(),
+        "sample_divergence_released": divergence,
+        "sample_score_released": cosines.mean() * (1 - min(divergence, 1)),
+    }
 
 
 def brief(parts, attention, first):
@@ -297,6 +317,7 @@ def brief(parts, attention, first):
         "simple": updates.mean(),
         "relative": (updates / lengths).mean(),
         "original": by_loops(before, after, attention),
+        "original_released": by_loops(before, after, attention, subtracted=1),
         "with_prompt": parts["output"].detach().numpy().mean(axis=0),
         "even": by_loops(before, after, np.tril(1 + 1e-3 * np.random.default_rng(0).random(attention.shape))),
     }

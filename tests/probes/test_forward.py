@@ -209,6 +209,7 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
             np.testing.assert_array_equal(parts["x"], output.hidden_states[number][0])
         x, attention, network = at_answer["x"], at_answer["attention"], at_answer["network"]
         expected = [mean_over_states(measure, x, attention, network) for measure in MEASURES.values()]
+        expected += [mean_norm(attention) / mean_norm(x), mean_norm(network) / mean_norm(x + attention)]
         np.testing.assert_allclose(found.by_layer["layer_changes"][number].numpy(), expected, rtol=2e-4, atol=1e-5)
         hidden = found.hidden
         np.testing.assert_allclose(hidden.mean_states[number], at_answer["output"].mean(0), rtol=1e-4, atol=1e-3)
@@ -226,6 +227,23 @@ def test_layers_are_those_of_a_plain_pass_in_float64(load, name, layout):
         over_prompt = parts["gate"].numpy()
         over_prompt = over_prompt / (1 + np.exp(-over_prompt))
         assert (over_prompt > 0).mean() != pytest.approx(expected[0], abs=1e-5)
+
+
+@every_model
+def test_states_before_the_first_layer_and_after_the_norm_are_those_that_transformers_returns(load, name, layout):
+    """Families that add features of the images between layers add nothing to the answer's states."""
+    probed, answer = load(name, layout), text_ids(21)
+    _, output = plain_states(probed, QUESTIONS[0], answer)
+    hidden = one_pass(probed, QUESTIONS[0], answer).hidden
+    states = [of_layer[0, -len(answer) :].numpy() for of_layer in output.hidden_states]
+    assert len(states) == len(hidden.mean_states) + 1
+    close = {"rtol": 1e-4, "atol": 1e-4}
+    np.testing.assert_allclose(hidden.embeddings, states[0].mean(axis=0), **close)
+    for mean, after in zip(hidden.mean_states[:-1], states[1:-1], strict=True):
+        np.testing.assert_allclose(mean, after.mean(axis=0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(hidden.normed, states[-1].mean(axis=0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(hidden.normed_update, mean_norm(states[-1] - states[-2]), rtol=1e-4)
+    assert (hidden.normed - hidden.mean_states[-1]).abs().max() > 1e-2
 
 
 def softmax(values):
@@ -252,12 +270,17 @@ MEASURES = {
 }
 
 
+def mean_norm(states):
+    return np.linalg.norm(states, axis=1).mean()
+
+
 def mean_over_states(measure, *states):
     return np.mean([measure(*of_state) for of_state in zip(*states, strict=True)])
 
 
 def test_measures_stand_in_the_order_of_their_names():
-    assert tuple(MEASURES) == layer_changes.MEASURES
+    of_means = ("attention_relative_of_means", "ffn_relative_of_means")
+    assert (*MEASURES, *of_means) == layer_changes.MEASURES
 
 
 # ---- logits ----------------------------------------------------------------------------------------------------------
@@ -274,9 +297,11 @@ def test_logits_of_the_words_are_those_of_the_whole_vocabulary(load, name, layou
     _, ((asked,),) = probed.builder.build_groups([[QUESTIONS[1]]])
     spans = probed.builder.spans(asked)
     question = inputs["input_ids"][0, spans.user_text.start : spans.user_text.stop].tolist()
-    ids = sorted({*question, *answer})
+    last_prompt_token_id = int(inputs["input_ids"][0, -len(answer)])
+    ids = sorted({*question, *answer, last_prompt_token_id})
     assert found.logits.token_ids.tolist() == ids
     assert found.question_token_ids.tolist() == question
+    assert found.last_prompt_token_id == last_prompt_token_id
     assert found.answer_token_ids.tolist() == answer
     images = inputs["input_ids"][0] == probed.model.config.image_token_id
     close = {"atol": 1e-4, "rtol": 1e-4}
@@ -299,7 +324,7 @@ def test_an_answer_of_one_token(load):
     assert found.attention_fractions[..., SEGMENTS.index("answer")].tolist() == [[0], [0]]
     torch.testing.assert_close(found.attention_fractions.sum(-1), torch.ones(2, 1))
     assert torch.equal(found.hidden.mean_states, found.hidden.prompt_states)
-    assert found.hidden.icr[:, 2].isnan().all()
+    assert found.hidden.icr[:, 2:].isnan().all()
     assert not found.by_layer["layer_changes"].isnan().any()
 
 

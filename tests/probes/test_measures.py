@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spd_faith.probes.generation_attention import GenerationAttention, columns_of_fractions
-from spd_faith.probes.hidden_similarity import HiddenSimilarity, centred_cosines, similarity
+from spd_faith.probes.hidden_similarity import HiddenSimilarity, centred_cosines, released, similarity
 from spd_faith.probes.layer_changes import LayerChanges, is_sum_of_parts, layer_changes
 from spd_faith.probes.layers import LayerStates
 from spd_faith.probes.neuron_activation import NeuronActivation, neuron_activation
@@ -23,8 +23,11 @@ def layer(before, attention, ffn, after=None):
     return LayerStates(before, attention, ffn, after, None, None)
 
 
-def hidden(mean, prompt=((1.0, 0.0),), icr=((1.0, 1.0, 1.0),)):
-    return HiddenStates(torch.tensor(mean), torch.tensor(prompt), torch.tensor(icr))
+def hidden(mean, prompt=((1.0, 0.0),), icr=((1.0, 1.0, 1.0, 1.0),), normed_update=1.0):
+    embeddings, normed = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    return HiddenStates(
+        torch.tensor(mean), torch.tensor(prompt), torch.tensor(icr), embeddings, normed, torch.tensor(normed_update)
+    )
 
 
 def a_pass(**fields):
@@ -34,14 +37,15 @@ def a_pass(**fields):
         "greedy_agreement": 1.0,
         "image_tokens": (2, 2),
         "question_token_ids": torch.tensor([1]),
+        "last_prompt_token_id": 2,
         "answer_token_ids": torch.tensor([5, 6, 7]),
         "by_layer": {
-            "layer_changes": torch.arange(14.0).reshape(2, 7),
+            "layer_changes": torch.arange(18.0).reshape(2, 9),
             "neuron_activation": torch.tensor([[0.25, 0.5], [0.75, 1.0]]),
         },
         "attention_fractions": torch.full((2, 3, 7), 1 / 7),
         "image_attention": torch.zeros(2, 3, 4),
-        "hidden": hidden([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 2.0, float("nan")]] * 2),
+        "hidden": hidden([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 2.0, *[float("nan")] * 2]] * 2),
         "logits": ClassLogits(NOTHING, NOTHING, NOTHING, NOTHING),
     }
     return Pass(**(default | fields))
@@ -62,14 +66,29 @@ def test_changes_of_one_state():
     found = layer_changes(layer([[3, 4]], [[0, -8]], [[0, 4]]))
     p = np.array([1, np.exp(-8)]) / (1 + np.exp(-8))
     q = np.array([1, np.exp(4)]) / (1 + np.exp(4))
-    expected = [8, 4, 8 / 5, 4 / 5, (9 - 16) / 25, 9 / (5 * 3), (p * np.log(p / q)).sum()]
+    expected = [8, 4, 8 / 5, 4 / 5, (9 - 16) / 25, 9 / (5 * 3), (p * np.log(p / q)).sum(), 8 / 5, 4 / 5]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_each_measure_is_the_mean_over_the_states():
-    """Ratios too: 1 / 1 and 1 / 4, not 2 / 5."""
+    """Ratios too: 1 / 1 and 1 / 4. The released form beside them: 2 / 5."""
     found = layer_changes(layer([[1, 0], [4, 0]], [[0, 1], [0, 1]], [[1, 0], [1, 0]]))
     assert found[2] == pytest.approx((1 + 1 / 4) / 2)
+    assert found[7] == pytest.approx(2 / 5)
+
+
+def test_released_relative_changes_are_ratios_of_means():
+    random = np.random.default_rng(1)
+    before, attention, ffn = (random.normal(size=(9, 5)) * random.gamma(1, size=(9, 1)) for _ in range(3))
+    found = dict(zip(LayerChanges.measures, layer_changes(layer(before, attention, ffn)), strict=True))
+
+    def mean_norm(states):
+        return np.sqrt((states**2).sum(axis=1)).mean()
+
+    expected = mean_norm(attention) / mean_norm(before), mean_norm(ffn) / mean_norm(before + attention)
+    assert float(found["attention_relative_of_means"]) == pytest.approx(expected[0], rel=1e-5)
+    assert float(found["ffn_relative_of_means"]) == pytest.approx(expected[1], rel=1e-5)
+    assert float(found["ffn_relative"]) != pytest.approx(expected[1], rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +116,8 @@ def test_rounding_to_bfloat16_is_no_other_architecture():
 def test_rows_of_layer_changes():
     first, second = rows(LayerChanges(RUN), ("a", "same", a_pass()))
     assert (first["layer"], second["layer"]) == (0, 1)
-    assert (first["attention_change"], second["attention_change"], second["kl_attention_ffn"]) == (0, 7, 13)
+    assert (first["attention_change"], second["attention_change"], second["kl_attention_ffn"]) == (0, 9, 15)
+    assert (first["ffn_relative_of_means"], second["ffn_relative_of_means"]) == (8, 17)
     assert {(row["sample_id"], row["task"], row["status"], row["dtype"]) for row in (first, second)} == {
         ("a", "same", "ok", "float32")
     }
@@ -144,14 +164,15 @@ def test_a_merged_image_leaves_the_second_null():
 
 def test_similarity_of_one_layer():
     """Mean states (3, 4) and (4, 3): 24 / 25. ICRs 1.5 and 1.2 apart by 0.3: 0.96 × 0.7."""
-    same = hidden([[3.0, 4.0]], [[1.0, 0.0]], [[1.5, 0.2, 0.1]])
-    different = hidden([[4.0, 3.0]], [[0.0, 1.0]], [[1.2, 0.6, float("nan")]])
+    same = hidden([[3.0, 4.0]], [[1.0, 0.0]], [[1.5, 0.2, 0.1, 0.3]])
+    different = hidden([[4.0, 3.0]], [[0.0, 1.0]], [[1.2, 0.6, float("nan"), 0.1]])
     found = similarity(same, different)
     assert float(found["cosine"]) == pytest.approx(24 / 25)
     assert float(found["cosine_prompt"]) == 0
     assert float(found["score"]) == pytest.approx(24 / 25 * 0.7)
     assert float(found["icr_relative_divergence"]) == pytest.approx(0.4)
     assert found["icr_original_divergence"].isnan()
+    assert float(found["icr_original_released_divergence"]) == pytest.approx(0.2)
     assert set(found) | {"layer", "cosine_centred"} == {
         name for name in HiddenSimilarity.schema.names if name not in BESIDE_MEASURES
     }
@@ -161,8 +182,40 @@ BESIDE_MEASURES = ("sample_id", "dtype", "greedy_agreement", "status", "error")
 
 
 def test_a_divergence_above_one_makes_the_score_zero():
-    same, different = hidden([[1.0, 0.0]], icr=[[9.0, 0.0, 0.0]]), hidden([[1.0, 0.0]], icr=[[1.0, 0.0, 0.0]])
-    assert float(similarity(same, different)["score"]) == 0
+    same, different = (hidden([[1.0, 0.0]], icr=[[icr, 0.0, 0.0, 0.0]], normed_update=icr) for icr in (9.0, 1.0))
+    found = similarity(same, different)
+    assert float(found["score"]) == float(found["sample_score_released"]) == 0
+
+
+def test_the_released_score_of_a_sample_averages_layers_first():
+    """By hand, from the tuple of states that transformers returns: embeddings, after the first layer, after the norm of
+    the second and last. Width 4. The divergences are 0.7 and −0.2 before they lose their sign, so 0.45 on average.
+    """
+    random = np.random.default_rng(2)
+    tuples = random.normal(1, 1, size=(2, 3, 4))  # answers × tuple × width
+    updates = np.array([[1.3, 0.5], [0.6, 0.7]])
+    answers = [
+        HiddenStates(
+            mean_states=torch.tensor(np.array([states[1], random.normal(size=4)])),
+            prompt_states=torch.zeros(2, 4),
+            icr=torch.tensor([[update[0], 0.0, 0.0, 0.0], [9.0, 0.0, 0.0, 0.0]]),
+            embeddings=torch.tensor(states[0]),
+            normed=torch.tensor(states[2]),
+            normed_update=torch.tensor(update[1]),
+        )
+        for states, update in zip(tuples, updates, strict=True)
+    ]
+    found = {name: values.tolist() for name, values in released(*answers).items()}
+    cosines = [(a @ b) / np.sqrt((a @ a) * (b @ b)) for a, b in zip(*tuples, strict=True)]
+    expected = {
+        "cosine_released": cosines[1:],
+        "icr_simple_released_same": [1.3, 0.5],
+        "icr_simple_released_different": [0.6, 0.7],
+        "sample_cosine_released": [sum(cosines) / 3] * 2,
+        "sample_divergence_released": [0.45] * 2,
+        "sample_score_released": [sum(cosines) / 3 * 0.55] * 2,
+    }
+    assert {name: pytest.approx(values) for name, values in expected.items()} == found
 
 
 def test_centred_cosines_are_of_what_is_the_samples_own():

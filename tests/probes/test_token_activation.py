@@ -7,10 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from probes.probed import QUESTIONS, read_along, text_ids
 from probes.test_measures import a_pass
 from scipy.optimize import minimize_scalar
 from tiny_models import byte_tokenizer
 
+from spd_faith.probes.forward import run_pass
 from spd_faith.probes.image_grid import ImageTokens, Raster
 from spd_faith.probes.passes import ClassLogits, Unmeasured
 from spd_faith.probes.rank_filter import rank_gaussian_filter
@@ -18,6 +20,7 @@ from spd_faith.probes.token_activation import (
     AnswerMaps,
     ReadAnswers,
     hits,
+    released_maps,
     token_activation_maps,
 )
 from spd_faith.probes.token_activation_map import TokenActivationMap
@@ -57,10 +60,16 @@ def literal_filter(image):
     return found
 
 
-def literal_maps(logits, question, answer, images):
-    """`images`: for each its image tokens as rows of numbers. Everything at its definition's place, one by one."""
+def literal_maps(logits, question, answer, images, first_class=None):
+    """`images`: for each its image tokens as rows of numbers. Everything at its definition's place, one by one.
+
+    `first_class` is the class of the question's tokens and the answer's first, as released; default: their own.
+    """
     index = {int(token): place for place, token in enumerate(logits.token_ids)}
     texts = [*question, *answer]
+    classes = list(texts)
+    if first_class is not None:
+        classes[: len(question) + 1] = [first_class] * (len(question) + 1)
     image_tokens = len(logits.at_images)
 
     def relu(value):
@@ -77,16 +86,17 @@ def literal_maps(logits, question, answer, images):
     found = []
     for number, token in enumerate(answer):
         earlier = range(len(question) + number)
-        own = image_map(token)
+        explained = classes[len(question) + number]
+        own = image_map(explained)
         interference = np.zeros(image_tokens)
-        total = sum(at_text(place, token) for place in earlier if texts[place] != token)
+        total = sum(at_text(place, explained) for place in earlier if texts[place] != token)
         for place in earlier:
             if texts[place] != token and total > 0:
-                interference = interference + at_text(place, token) / total * image_map(texts[place])
+                interference = interference + at_text(place, explained) / total * image_map(classes[place])
         if interference.any():
             best = minimize_scalar(lambda scale, a=own, b=interference: ((a - scale * b) ** 2).sum()).x
             own = np.array([relu(value) for value in own - best * interference])
-        together = [*own, *(at_text(place, token) for place in earlier)]
+        together = [*own, *(at_text(place, explained) for place in earlier)]
         low, high = min(together), max(together)
         own = (own - low) / (high - low) if high > low else np.zeros(image_tokens)
         filtered = np.zeros(image_tokens)
@@ -116,9 +126,12 @@ WITH_ENDS = (  # a token without a place after each image
 )
 
 
+LAST = 4  # token of the prompt
+
+
 def logits_of(question, answer, image_tokens, seed=0, scale=4.0):
     random = np.random.default_rng(seed)
-    ids = sorted({*question, *answer})
+    ids = sorted({*question, *answer, LAST})
     drawn = [  # text is stronger, so that it, too, sets the scale
         torch.tensor(random.normal(0, wide, (count, len(ids))), dtype=torch.float32)
         for count, wide in zip((image_tokens, len(question), len(answer)), (scale, 3 * scale, 3 * scale), strict=True)
@@ -130,6 +143,7 @@ def passed(logits, question, answer, places):
     return a_pass(
         logits=logits,
         question_token_ids=torch.tensor(question, dtype=torch.long),
+        last_prompt_token_id=LAST,
         answer_token_ids=torch.tensor(answer),
         places=places,
     )
@@ -152,6 +166,57 @@ def test_maps_are_those_of_the_literal_implementation(example, question, answer)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert found.min() >= 0 and 0.1 < found.max() <= 1
+
+
+@pytest.mark.parametrize("example", [TWO, SIDE_BY_SIDE, STACKED, WITH_ENDS])
+@pytest.mark.parametrize(("question", "answer"), [(QUESTION, ANSWER), ([], [5, 6]), ([], [5]), ([5, 5], [5])])
+def test_released_maps_have_one_class_for_the_question_and_the_first_token(example, question, answer):
+    places, images = example
+    logits = logits_of(question, answer, image_tokens_of(images))
+    expected = literal_maps(logits, question, answer, images, first_class=LAST)
+    found = passed(logits, question, answer, places)
+    every, some = np.arange(len(answer)), np.arange(0, len(answer), 2)
+    np.testing.assert_allclose(released_maps(found, places, every), expected, atol=1e-6)
+    np.testing.assert_allclose(released_maps(found, places, some), expected[some], atol=1e-6)
+    assert np.abs(expected - token_activation_maps(found, places)).max() > 0.1
+
+
+def test_a_released_first_token_is_explained_by_the_question():
+    """Its map is the question's own, whose copies leave nothing of it but rounding."""
+    places, _ = TWO
+    for seed in range(20):
+        found = passed(logits_of(QUESTION, ANSWER, 189, seed), QUESTION, ANSWER, places)
+        assert not released_maps(found, places, np.array([0])).any()
+        assert token_activation_maps(found, places)[0].any()
+
+
+def test_released_maps_of_a_reference_model_are_those_of_full_logits(load):
+    """Its images have 4 × 4 tokens, which are not filtered, so the map is what is left after scaling."""
+    probed, answer = load("tiny-qwen2-vl"), text_ids(7)
+    (found,) = run_pass(probed.model, probed.prepared([QUESTIONS[0]], [answer]))
+    inputs = read_along(probed, QUESTIONS[0], answer)
+    with torch.no_grad():
+        logits = probed.model(**inputs, use_cache=False).logits[0].double().numpy().clip(min=0)
+    ids = inputs["input_ids"][0].numpy()
+    _, ((asked,),) = probed.builder.build_groups([[QUESTIONS[0]]])
+    question = np.array(probed.builder.spans(asked).user_text)
+    states = np.arange(len(ids) - len(answer), len(ids))
+    images = np.flatnonzero(ids == probed.model.config.image_token_id)
+    texts = np.array([*ids[question], *answer])
+    classes = np.array([*[ids[states[0]]] * (len(question) + 1), *answer[1:]])  # the prompt's last token
+    at_text = np.array([*question, *states])
+    released = released_maps(found, found.places, np.arange(len(answer)))
+    for number in range(1, len(answer)):
+        place = len(question) + number
+        weights = logits[at_text[:place], classes[place]]
+        others = np.flatnonzero(texts[:place] != texts[place])
+        explained = weights[others] @ logits[images][:, classes[others]].T
+        own = logits[images, classes[place]]
+        best = np.linalg.lstsq(explained[:, None], own, rcond=None)[0]
+        left = (own - best * explained).clip(min=0)
+        low, high = min([*left, *weights]), max([*left, *weights])
+        np.testing.assert_allclose(released[number], (left - low) / (high - low), atol=1e-4)
+    assert not released[0].any()
 
 
 def test_constant_windows_and_zero_maps():
@@ -177,7 +242,7 @@ def test_an_interference_of_zeros_takes_nothing_off():
     logits = logits_of([7], [5], 189)
     logits.at_question[:] = -2
     found = token_activation_maps(passed(logits, [7], [5], places), places)
-    own = logits.at_images[:, 0].numpy().astype(float).clip(min=0)
+    own = logits.at_images[:, logits.token_ids.tolist().index(5)].numpy().astype(float).clip(min=0)
     np.testing.assert_allclose(found[0, :90].reshape(10, 9), literal_filter((own / own.max())[images[0]]), atol=1e-6)
 
 
@@ -263,6 +328,17 @@ MAPS = np.array([[0.2, 0.1, 0, 0], [1 / 3, 0.1, 0, 0], [0.1, 0.25, 0.1, 0]])
 WORDS = [Word("red car", (1,)), Word("sofa", (1, 2))]
 
 
+def small_logits():
+    """The classes are 1 (the question), 2 (the prompt's last token), 5, 6 and 7 (the answer).
+
+    The tokens 6 and 7 are explained by the question alone: by [4, 0, 0, 0] with its own class, by [0, 5, 0, 0] with
+    that of the prompt's last token. Of token 6, [2, 3, 1, 0], that leaves [2, 0, 1, 0]; of 7 it leaves [0, 0, 2, 1].
+    """
+    by_class = [[4, 0, 0, 0], [0, 5, 0, 0], [4, 0, 0, 0], [2, 3, 1, 0], [0, 3, 2, 1]]
+    at_images = torch.tensor(by_class, dtype=torch.float32).T
+    return ClassLogits(torch.tensor([1, 2, 5, 6, 7]), at_images, torch.ones(1, 5), torch.full((3, 5), -1.0))
+
+
 def rows(sample_id, outcome, words=WORDS):
     def read(found, places):
         return AnswerMaps(MAPS, words)
@@ -274,11 +350,12 @@ def rows(sample_id, outcome, words=WORDS):
 
 
 def test_a_row_for_each_token_with_its_map():
-    found = rows("a", a_pass(places=SMALL))
+    found = rows("a", a_pass(places=SMALL, logits=small_logits()))
     assert [(row["token"], row["token_id"], row["word"]) for row in found] == [
         (0, 5, None), (1, 6, "red car sofa"), (2, 7, "sofa")
     ]  # fmt: skip
     assert [(row["hit"], row["chance"]) for row in found] == [(None, None), (1, 0.5), (0, 0.5)]
+    assert [row["hit_released"] for row in found] == [None, 1, 1]
     for row, expected in zip(found, MAPS, strict=True):
         np.testing.assert_allclose(row["map"], expected, atol=1e-3)  # float16
     assert found[0]["rasters"] == [

@@ -123,6 +123,15 @@ def test_another_choice_of_samples_reruns_the_pass(project: Project) -> None:
     assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
 
 
+def test_a_table_without_a_column_of_this_version_is_measured_again(project: Project) -> None:
+    """It could not be read. The answers are kept."""
+    path = project.folder / "workflow_scripts/spd_faith/probes/neuron_activation.py"
+    before = path.read_text()
+    path.write_text(before.replace("*measure_columns(*MEASURES)", '*measure_columns(*MEASURES, "another")'))
+    assert path.read_text() != before
+    assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
+
+
 def test_maps_alone_are_drawn_and_nothing_of_layers(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["probes"]["run"] = ["token_activation_map"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TRUTH = "differences.json"
 LOG = "log.json"  # written by the released generator; used if TRUTH is missing
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _ENDINGS = {  # of the file stem; the first match counts
     "original": ("original",),
     "modified": ("modified_final", "modified"),
@@ -38,8 +38,8 @@ class FolderTruth(PairTruth):
 def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
     """The pairs of the entry in natural name order, with error messages in place of unreadable ones."""
     root = Path(dataset.path)
-    folders = _folders(root)
-    if folders and not {"original", "merged"}.isdisjoint(_images(folders[0])):
+    folders = folders_in(root)
+    if folders and not {"original", "merged"}.isdisjoint(images_by_role(folders[0])):
         allowed = f"the parent folder as path, with splits: [{root.name}]"
         yield error_at(str(root), "its subfolders hold images, so it is a single split", folders[0].name, allowed)
         return
@@ -56,13 +56,13 @@ def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
 def root_and_splits(folder: Path) -> tuple[Path, list[str] | None]:
     """(root, splits) for a folder of splits, where None means all, or for the folder of one split."""
     folder = folder.resolve()
-    has_splits = any(inner.is_dir() for outer in _folders(folder) for inner in outer.iterdir())
+    has_splits = any(inner.is_dir() for outer in folders_in(folder) for inner in outer.iterdir())
     return (folder, None) if has_splits else (folder.parent, [folder.name])
 
 
 def _split_pairs(folder: Path, dataset: "FolderDataset") -> Iterator[Pair | str]:
-    pairs = _folders(folder)
-    if strays := [path.name for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]:
+    pairs = folders_in(folder)
+    if strays := [path.name for path in _visible(folder) if path.suffix.lower() in IMAGE_SUFFIXES]:
         allowed = f"a folder per pair, {folder.name}/{{id}}/{{id}}_original.jpg"
         yield error_at(str(folder), "images outside the folders of pairs", ", ".join(strays), allowed)
     elif not pairs:
@@ -72,7 +72,7 @@ def _split_pairs(folder: Path, dataset: "FolderDataset") -> Iterator[Pair | str]
 
 
 def _pair(folder: Path, row: int, layout: MergedLayout | None) -> Iterator[Pair | str]:
-    found, truth = _images(folder), _truth(folder)
+    found, truth = images_by_role(folder), _truth(folder)
     errors = list(_image_errors(folder, found))
     if errors or isinstance(truth, list):
         yield from errors
@@ -98,15 +98,24 @@ def _image_errors(folder: Path, found: dict[str, list[Path]]) -> Iterator[str]:
 
 
 def _truth(folder: Path) -> FolderTruth | list[str]:
-    path = next((path for name in (TRUTH, LOG) if (path := folder / name).is_file()), None)
+    path = truth_file(folder)
     if path is None:
         return [error_at(str(folder), "no truth", "no such file", f"{TRUTH} (or {LOG} of the released generator)")]
+    content = truth_content(path)
+    return content if isinstance(content, list) else read_strict(FolderTruth, content, str(path))
+
+
+def truth_file(folder: Path) -> Path | None:
+    """The file with the truth in the folder of a pair."""
+    return next((path for name in (TRUTH, LOG) if (path := folder / name).is_file()), None)
+
+
+def truth_content(path: Path) -> dict[str, Any] | list[str]:
+    """The content of a truth file with the keys of `FolderTruth`, not yet checked, or the errors in the file."""
     content = read_object(path.read_bytes(), str(path))
-    if isinstance(content, list):
+    if isinstance(content, list) or path.name != LOG:
         return content
-    if path.name == LOG:
-        content = {"modifications": [_unlogged(entry) for entry in content.get("differences") or []]}
-    return read_strict(FolderTruth, content, str(path))
+    return {"modifications": [_unlogged(entry) for entry in content.get("differences") or []]}
 
 
 def _unlogged(entry: Any) -> Any:
@@ -116,9 +125,9 @@ def _unlogged(entry: Any) -> Any:
     return {_LOGGED_NAMES.get(key, key): value for key, value in entry.items() if key not in _LOGGED_ONLY}
 
 
-def _images(folder: Path) -> dict[str, list[Path]]:
+def images_by_role(folder: Path) -> dict[str, list[Path]]:
     """The images in a pair's folder by role; others, such as the generator's intermediate steps, are ignored."""
-    images = [path for path in _visible(folder) if path.suffix.lower() in _SUFFIXES]
+    images = [path for path in _visible(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
     found = {}
     for role, endings in _ENDINGS.items():
         for ending in endings:
@@ -129,7 +138,8 @@ def _images(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _folders(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a folder that are not hidden, in natural order."""
     return [path for path in _visible(folder) if path.is_dir()]
 
 

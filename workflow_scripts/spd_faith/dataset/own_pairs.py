@@ -1,7 +1,7 @@
 """Reads the user's own pairs from a folder or a JSONL file: first checks all of them, then fills the tables."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256 as running_sha256
 from io import BytesIO
 from pathlib import Path
@@ -58,11 +58,13 @@ def revision(pairs: Iterable[Pair]) -> str:
     return f"sha256:{digest.hexdigest()[:16]}"
 
 
-def read_pairs(pairs: Sequence[Pair]) -> Iterator[tuple[Rows, Rows]]:
+def read_pairs(
+    pairs: Sequence[Pair], report: Callable[[list[str]], None] = raise_errors
+) -> Iterator[tuple[Rows, Rows]]:
     """Batches of (rows of `SAMPLES`, rows of `IMAGES`), with a progress bar.
 
-    Decodes every image once and splits merged ones. Raises `UserError` after the last pair, listing all damaged images
-    and all merged images with an unclear seam.
+    Decodes every image once and splits merged ones. After the last pair, `report` gets the errors of all damaged images
+    and all merged images with an unclear seam; by default it raises `UserError` if there are any.
     """
     samples: Rows = []
     images: Rows = []
@@ -80,7 +82,7 @@ def read_pairs(pairs: Sequence[Pair]) -> Iterator[tuple[Rows, Rows]]:
             if len(samples) == _PAIRS_PER_BATCH:
                 yield samples, images
                 samples, images = [], []
-    raise_errors(errors)
+    report(errors)
     if samples:
         yield samples, images
 

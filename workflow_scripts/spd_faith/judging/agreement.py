@@ -14,7 +14,7 @@ from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, co
 from spd_faith.parsing.answer_text import answer_of
 
 TASKS_OF = {"drf": ("describe",), "cr": ("same", "different")}
-_STATISTICS = ("f1", "label_accuracy", "kappa", "pearson", "spearman", "score_error")
+_STATISTICS = ("f1", "label_accuracy", "kappa", "pearson", "spearman", "score_error", "bias")
 
 
 def compare_judgements(

@@ -15,6 +15,7 @@ from spd_faith.judging.claims import Claim
 from spd_faith.judging.matching import match_claims, quotes_of
 
 RESAMPLES = 10_000
+_OF_SCORES = ("score_error", "score_difference")  # sums that are no counts
 SEED = 0
 
 
@@ -131,6 +132,7 @@ def statistics_of(metric: str) -> dict[str, Statistic]:
         "kappa": _kappa_of(metric, None),
         **{f"kappa_{label}": _kappa_of(metric, label) for label in CLAIM_LABELS[metric]},
         "score_error": _fraction("score_error", "scored"),
+        "bias": _fraction("score_difference", "scored"),
     }
 
 
@@ -142,12 +144,12 @@ def _columns(comparisons: Sequence[ComparedJudgements], metric: str) -> dict[str
 def _counts(comparison: ComparedJudgements, metric: str) -> dict[str, float]:
     """The summands of the statistics; all 0 for a sample that either judge left unscored."""
     first, second, pairs = comparison.first, comparison.second, comparison.pairs
-    score_error = 0.0
+    difference = 0.0
     if first.score is None or second.score is None:
         first = second = SampleJudgement((), None)
         pairs = ()
     else:
-        score_error = abs(first.score - second.score)
+        difference = first.score - second.score
     outcomes = [(first.claims[i], second.claims[j]) for i, j in pairs]
     labels = [(one.label, other.label) for one, other in outcomes]
     return {
@@ -158,7 +160,8 @@ def _counts(comparison: ComparedJudgements, metric: str) -> dict[str, float]:
         "same_label": sum(one == other for one, other in labels),
         "same_outcome": sum((a.label, a.error_type) == (b.label, b.error_type) for a, b in outcomes),
         "scored": comparison.scored,
-        "score_error": score_error,
+        "score_error": abs(difference),
+        "score_difference": difference,
         **{
             f"{one}|{other}": labels.count((one, other))
             for one in CLAIM_LABELS[metric]
@@ -173,8 +176,9 @@ def estimate(
     """All statistics of comparisons of one metric, and the sums behind them.
 
     Statistics: `statistics_of`, plus `pearson` and `spearman` of the scores. Precision and recall compare the first
-    judge's claims with the second's; `outcome_accuracy` also requires the same error type. Samples that either judge
-    left unscored are excluded. Raises `ValueError` if there is nothing to compare or more than one metric.
+    judge's claims with the second's; `outcome_accuracy` also requires the same error type; `bias` is the mean of the
+    first score minus the second. Samples that either judge left unscored are excluded. Raises `ValueError` if there is
+    nothing to compare or more than one metric.
     """
     (metric,) = {comparison.metric for comparison in comparisons}
     columns = _columns(comparisons, metric)
@@ -197,4 +201,4 @@ def estimate(
     else:
         found |= dict.fromkeys(("pearson", "spearman"), np.full(resamples + 1, np.nan))
     estimates = {name: Estimate.of_draws(draws) for name, draws in found.items()}
-    return estimates, {name: round(float(column.sum())) for name, column in columns.items() if name != "score_error"}
+    return estimates, {name: round(float(column.sum())) for name, column in columns.items() if name not in _OF_SCORES}

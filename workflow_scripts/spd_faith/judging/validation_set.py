@@ -3,7 +3,7 @@
 The README in that folder has the labelling guideline and describes the format.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,8 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from spd_faith.core.config_errors import NOTHING, error_at, explain, raise_errors, read_mapping
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.entries import Strict
-from spd_faith.core.files import sha256
-from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, JUDGED_METRICS, SEVERITIES
+from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES, JUDGED_METRICS, SEVERITIES, VERDICTS
 from spd_faith.judging.claims import SEVERITY
 
 _Words = Annotated[str, Field(min_length=1)]
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
     _ConsistencyLabel = str
     _ErrorType = str
     _Severity = str
+    _Verdict = str
 else:
     _ReasoningLabel = Literal[CLAIM_LABELS["drf"]]
     _ConsistencyLabel = Literal[CLAIM_LABELS["cr"]]
     _ErrorType = Literal[ERROR_TYPES]
     _Severity = Literal[SEVERITIES]
+    _Verdict = Literal[VERDICTS]
 
 
 class LabelledBox(Strict):
@@ -93,6 +94,20 @@ class YesNoAnswers(Strict):
     different: str
 
 
+class ListedDifference(Strict):
+    """A difference that an answer asserts, as a careful reader would list it."""
+
+    type: Annotated[DifferenceType | None, Field(strict=False)]
+    """null: another change, or none stated."""
+    category: _Words | None
+    """A COCO category; null: another object."""
+
+
+class YesNoVerdicts(Strict):
+    same: _Verdict
+    different: _Verdict
+
+
 class _Item(Strict):
     id: _Words
     manner: _Words
@@ -109,6 +124,10 @@ class ReasoningItem(_Item):
     metric: Literal["drf"]
     answer: str
     claims: list[ReasoningClaim]
+    listed: list[ListedDifference] | None = None
+    """For measuring the parser: the differences that the answer asserts; null: not labelled."""
+    count: int | None = None
+    """With `listed`: the number of differences that the answer states, if any."""
 
 
 class ConsistencyItem(_Item):
@@ -116,6 +135,8 @@ class ConsistencyItem(_Item):
 
     metric: Literal["cr"]
     answer: YesNoAnswers
+    verdicts: YesNoVerdicts | None = None
+    """For measuring the parser: what each answer says of the pair; null: not labelled."""
     claims: Annotated[list[ConsistencyClaim], Field(min_length=1)]
 
 
@@ -181,19 +202,3 @@ def _quote_errors(place: str, item: ConsistencyItem) -> Iterator[str]:
                 yield error_at(f"{here}.{key}", "not found", quote, "words of the answer")
         if number and claim.quote is None and claim.other_quote is None:  # two empty answers have verdicts to compare
             yield error_at(here, "no words", NOTHING, "a quote, an other_quote or both")
-
-
-def halves(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
-    """(tuning half, report half): the items of each metric, split in the order of the sha256 of their ids.
-
-    With an odd number of items, the report half gets the extra one.
-    """
-    ordered = sorted(items, key=lambda item: sha256(item.id))
-    tuning: list[Item] = []
-    report: list[Item] = []
-    for metric in JUDGED_METRICS:
-        of_metric = [item for item in ordered if item.metric == metric]
-        middle = len(of_metric) // 2
-        tuning += of_metric[:middle]
-        report += of_metric[middle:]
-    return tuning, report

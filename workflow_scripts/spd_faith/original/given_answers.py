@@ -1,64 +1,53 @@
 """Answers to probe that were generated elsewhere: the pairs they belong to, and their texts as tokens."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.config_errors import error_at, raise_errors
+from spd_faith.core.config_errors import error_at
 from spd_faith.core.controls import NO_CONTROL
-from spd_faith.dataset.pairs import IMAGE_FORMATS, ImageFile, Pair, PairTruth, image_errors, read_strict
+from spd_faith.dataset.pairs import Pair, PairTruth
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers
 from spd_faith.inference.imported_responses import ImportedResponses, import_responses
+from spd_faith.original.found_pairs import DEFAULT_SPLIT, NO_TRUTH, FoundPair, stated_truth
+from spd_faith.original.probe_folders import first_match, merged_pair, named_image
 from spd_faith.original.truths import MODIFICATION_KEYS
-
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-_DEFAULT_SPLIT = "pairs"
 
 log = logging.getLogger(__name__)
 
 
-def holds_images(folder: Path) -> bool:
-    """Whether images are in the folder itself, not in folders of pairs."""
-    return any(path.suffix.lower() in _SUFFIXES for path in folder.iterdir())
+def pairs_named_by_answers(records: Iterable[GivenAnswers], folder: Path) -> Iterator[FoundPair]:
+    """One pair for each id, with the image in `folder` that is named after the id.
 
-
-def pairs_named_by_answers(records: Iterable[GivenAnswers], folder: Path, limit: int | None = None) -> list[Pair]:
-    """One pair for each of the first `limit` ids, with the merged image in `folder` that is named after the id.
-
-    The truth is the record's `ground_truth`; without one the pair has no differences. Raises `UserError` with all
-    errors at once.
+    The truth is the record's `ground_truth`, without boxes; without one the pair has no differences.
     """
     by_id: dict[tuple[str, str], list[GivenAnswers]] = {}
     for record in records:
-        by_id.setdefault((record.split or _DEFAULT_SPLIT, record.id), []).append(record)
-    pairs, errors = [], []
-    for row, ((split, image_id), of_pair) in enumerate(list(by_id.items())[:limit]):
-        place = of_pair[0].place
-        paths = [path for suffix in _SUFFIXES if (path := folder / f"{image_id}{suffix}").is_file()]
-        truth = _truth(next((one for one in of_pair if one.ground_truth is not None), None))
-        if isinstance(truth, list):
-            errors += truth
-        elif not paths:
-            allowed = f"{IMAGE_FORMATS} named {image_id}{_SUFFIXES[0]} in {folder}"
-            errors.append(error_at(place, "no merged image for this id", image_id, allowed))
+        by_id.setdefault((record.split or DEFAULT_SPLIT, record.id), []).append(record)
+    for row, ((split, image_id), of_pair) in enumerate(by_id.items()):
+        if path := named_image(folder, image_id) or first_match(folder, image_id):
+            truth, errors = _truth(of_pair)
+            yield FoundPair(image_id, merged_pair(path, image_id, row, truth, split), errors)
         else:
-            pairs.append(Pair(place, split, row, image_id, {"merged": ImageFile(str(paths[0]), paths[0])}, truth))
-            errors += image_errors(pairs[-1])
-    raise_errors(errors)
-    return pairs
+            allowed = f"{image_id}.jpg or {image_id}_*.jpg in {folder}"
+            yield FoundPair(image_id, None, [error_at(of_pair[0].place, "no image of this name", image_id, allowed)])
 
 
-def _truth(record: GivenAnswers | None) -> PairTruth | list[str]:
-    if record is None or record.ground_truth is None:
-        return PairTruth.model_construct(modifications=[])  # unknown, which validation would refuse
-    known = [
-        {key: one[key] for key in MODIFICATION_KEYS if one.get(key) is not None} if isinstance(one, Mapping) else one
-        for one in record.ground_truth["modifications"]
-    ]
-    return read_strict(PairTruth, {"modifications": known}, f"{record.place}: ground_truth")
+def _truth(records: Iterable[GivenAnswers]) -> tuple[PairTruth, list[str]]:
+    for record in records:
+        if record.ground_truth is not None:
+            known = [_without_boxes(one) for one in record.ground_truth["modifications"]]
+            return stated_truth({"modifications": known}, f"{record.place}: ground_truth")
+    return NO_TRUTH, []
+
+
+def _without_boxes(modification: Any) -> Any:
+    if not isinstance(modification, Mapping):
+        return modification
+    return {key: value for key, value in modification.items() if key in MODIFICATION_KEYS}
 
 
 def answers_about(pairs: Iterable[Pair], file: AnswerFile) -> ImportedResponses:

@@ -1,6 +1,7 @@
 """What probe.py makes of its tables: contrasts, figures, and copies where the flags name files."""
 
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,11 @@ from spd_faith.core.config import Probes
 from spd_faith.core.files import read_table, whole_file, write_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import RESPONSES, SAMPLES
+from spd_faith.original.probe_pairs import ProbedPairs
 from spd_faith.original.probe_settings import ProbeSettings
-from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, members
+from spd_faith.original.prompt_facts import PromptFacts
+from spd_faith.original.released_json import write_released_json
+from spd_faith.probes.groups import CONSISTENCY, CONTRASTS, PROBE_GROUPS, members
 from spd_faith.probes.registry import PROBES
 from spd_faith.probes.saved_tables import probes_in, read_contrasted
 
@@ -21,18 +25,20 @@ if TYPE_CHECKING:
     from spd_faith.probes.figures.drawing import Drawing
 
 
-def present_results(settings: ProbeSettings) -> None:
-    """Write contrasts and figures, copy what the flags ask for, and print where everything is."""
+def present_results(settings: ProbeSettings, probed: ProbedPairs, facts: PromptFacts | None) -> None:
+    """Write contrasts, figures and JSON, copy what the flags ask for, and print where everything is."""
     folder = settings.folder
     for name in settings.probes:
         _print_row(name, PROBES[name].path_in(folder))
-    if settings.output_file:
+    if settings.output_file and not settings.writes_one_json:
         _copy(PROBES[settings.probes[0]].path_in(folder), settings.output_file)
-    if drawings := _drawings(settings):
+    if drawings := _drawings(settings, probed.contradictory):
         _save_figures(drawings, folder / "figures", settings.output_pdf)
+    for path in write_released_json(settings, probed, facts):
+        _print_row("JSON", path)
 
 
-def _drawings(settings: ProbeSettings) -> dict[str, "Drawing"]:
+def _drawings(settings: ProbeSettings, contradictory: Mapping[str, bool]) -> dict[str, "Drawing"]:
     """The drawing of each figure. Writes groups and contrasts first if a probe has any."""
     from spd_faith.probes.figures.declared import ModelResults
     from spd_faith.probes.figures.of_model import all_drawings
@@ -40,9 +46,9 @@ def _drawings(settings: ProbeSettings) -> dict[str, "Drawing"]:
     folder = settings.folder
     groups, contrasts = pd.DataFrame(), pd.DataFrame()
     if contrasted := read_contrasted(folder, settings.probes):
-        groups, contrasts = _contrasts(contrasted, folder)
+        groups, contrasts = _contrasts(contrasted, folder, contradictory)
     results = ModelResults(
-        model=Path(settings.model_path).name,
+        model=Path(settings.model_name).name,
         probes=folder,
         samples=folder / "samples.parquet",
         images=folder / "images.parquet",
@@ -52,8 +58,13 @@ def _drawings(settings: ProbeSettings) -> dict[str, "Drawing"]:
     return all_drawings(results, probes_in(folder, settings.probes))
 
 
-def _contrasts(probes: dict[str, pa.Table], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write groups and contrasts, print the sizes of the groups, and return both tables."""
+def _contrasts(
+    probes: dict[str, pa.Table], folder: Path, contradictory: Mapping[str, bool]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write groups and contrasts, print the sizes of the groups, and return both tables.
+
+    For the samples in `contradictory`, that label decides the consistency group, not the verdicts.
+    """
     from spd_faith.probes.contrast_table import PROBE_CONTRASTS
     from spd_faith.probes.contrasts import contrast_rows
     from spd_faith.probes.judged_groups import groups_by_rules
@@ -62,6 +73,10 @@ def _contrasts(probes: dict[str, pa.Table], folder: Path) -> tuple[pd.DataFrame,
     bounds = {"faithful_at_least": defaults.faithful_at_least, "unfaithful_at_most": defaults.unfaithful_at_most}
     responses = read_table(folder / "responses.parquet", RESPONSES)
     groups = groups_by_rules(read_table(folder / "samples.parquet", SAMPLES), responses, **bounds)
+    for row in groups:
+        if row["contrast"] == CONSISTENCY.name and (label := contradictory.get(row["sample_id"])) is not None:
+            row["group"] = CONSISTENCY.group if label else CONSISTENCY.reference
+            row["reason"] = "comparison_label"
     write_table(folder / "groups.parquet", groups, PROBE_GROUPS, bounds)
     grouped = pd.DataFrame(groups)
     drawn = {"permutations": defaults.permutations, "seed": defaults.seed}

@@ -14,6 +14,7 @@ from spd_faith.core.journal import Journal
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.dataset.own_pairs import read_pairs, revision
+from spd_faith.dataset.pairs import Pair
 from spd_faith.dataset.tables import write_dataset
 from spd_faith.inference.answers import Answerer
 from spd_faith.inference.backends import open_transformers
@@ -22,9 +23,12 @@ from spd_faith.inference.named_models import is_reference_model
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import QuestionId, question_keys, read_questions
 from spd_faith.inference.responses import ask_missing
+from spd_faith.original.found_pairs import first_errors
 from spd_faith.original.given_answers import answers_as_tokens
 from spd_faith.original.probe_pairs import ProbedPairs
 from spd_faith.original.probe_settings import ProbeSettings
+from spd_faith.original.prompt_facts import PromptFacts, prompt_facts
+from spd_faith.original.released_models import on_device
 from spd_faith.probes.samples import SavedAnswer
 
 if TYPE_CHECKING:
@@ -37,37 +41,70 @@ Prompts = Mapping[str, Prompt]
 log = logging.getLogger(__name__)
 
 
-def run_probes(settings: ProbeSettings, entry: TransformersModel, prompts: Prompts, probed: ProbedPairs) -> None:
-    """Write samples, images, responses and a table per probe to the folder of the results."""
+def run_probes(
+    settings: ProbeSettings, entry: TransformersModel, prompts: Prompts, probed: ProbedPairs
+) -> PromptFacts | None:
+    """Write samples, images, responses and a table per probe to the folder of the results.
+
+    Returns what the released JSON of generation_attention needs beyond these tables, if it is to be written.
+    """
     folder, pairs, imported = settings.folder, probed.pairs, probed.imported
+    entry, device = on_device(entry, settings.device)
     if any(pair.truth.question for pair in pairs):
         log.info(
             "the pairs' own questions are kept in samples.parquet; the model is asked the prompts of %s",
             settings.prompts,
         )
     provenance = {"pairs": revision(pairs), "answers": "generated"}
+    if imported and settings.max_new_tokens:
+        log.info("--max_new_tokens changes nothing: the answers are given")
     if imported and settings.comparison_result:
         provenance["answers"] = f"texts of {settings.comparison_result.name}, tokenised"
-    write_dataset(folder / "samples.parquet", folder / "images.parquet", read_pairs(pairs), provenance)
+    sample_ids = _write_pairs(folder, pairs, provenance)
     if is_reference_model(entry):
         log.info("%s is a reference model: its attention and maps were trained to point", entry.model)
-    with open_transformers(entry, settings.threads, settings.device) as answerer:
-        _check_layers(settings.layer_start, answerer.checkpoint)
+    with open_transformers(entry, settings.threads, device) as answerer:
+        _check_layers(settings, answerer.checkpoint)
         provenance |= answerer.provenance.to_json()
         if imported:
-            rows = answers_as_tokens(imported, {pair.sample_id for pair in pairs}, answerer.checkpoint.tokenizer)
+            rows = answers_as_tokens(imported, sample_ids, answerer.checkpoint.tokenizer)
         else:
             rows = _ask(entry, prompts, folder, answerer)
         write_table(folder / "responses.parquet", rows, RESPONSES, provenance)
         _measure(settings, prompts, rows, answerer, provenance)
+        if settings.json and "generation_attention" in settings.probes:
+            task = settings.released_task
+            questions = read_questions(
+                folder / "images.parquet", [QuestionId(one, task) for one in sample_ids], prompts
+            )
+            return prompt_facts(questions, [row for row in rows if row["task"] == task], answerer.builder)
+    return None
 
 
-def _check_layers(first: int, checkpoint: "Checkpoint") -> None:
+def _write_pairs(folder: Path, pairs: list[Pair], provenance: dict[str, Any]) -> list[str]:
+    """Write samples and images; logs the pairs whose images cannot be decoded or split. Returns the sample ids.
+
+    Raises `UserError` if no pair is left.
+    """
+    errors: list[str] = []
+    images = folder / "images.parquet"
+    count = write_dataset(folder / "samples.parquet", images, read_pairs(pairs, errors.extend), provenance)
+    if not count:
+        raise UserError(f"none of {len(pairs)} pairs can be used\n{first_errors(errors)}")
+    if errors:
+        log.warning("pairs left out: %d\n%s", len(pairs) - count, first_errors(errors))
+    return [str(sample_id) for sample_id in read_table(images, IMAGES, columns=["sample_id"])["sample_id"].to_pylist()]
+
+
+def _check_layers(settings: ProbeSettings, checkpoint: "Checkpoint") -> None:
     """Check before anything is asked that the model can be probed and has the first layer."""
     from spd_faith.probes.layers import decoder_layers
 
+    first, last = settings.layer_start, settings.layer_end
     if first >= (layers := len(decoder_layers(checkpoint.model))):
         raise UserError(error_at("--layer_start", "no such layer", first, f"0 to {layers - 1}"))
+    if last is not None and last >= layers:
+        log.warning("--layer_end %d: the model's last layer is %d", last, layers - 1)
 
 
 def _ask(entry: TransformersModel, prompts: Prompts, folder: Path, answerer: Answerer) -> Rows:

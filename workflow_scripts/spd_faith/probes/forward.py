@@ -1,7 +1,7 @@
 """The forward pass over a batch of answered prompts, shared by all probes."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,8 +71,13 @@ class _Found:
         self._dtype = dtype
         self._layers: dict[str, list[torch.Tensor]] = defaultdict(list)
         self._by_probe: dict[str, list[torch.Tensor]] = defaultdict(list)
+        self._embeddings = torch.empty(0)
+        self._before = torch.empty(0)  # the input of the latest layer, which the last one's normed update needs
 
     def add(self, states: LayerStates) -> None:
+        if not self._layers:
+            self._embeddings = states.before.mean(dim=0).cpu()
+        self._before = states.before
         measures = {
             "attention_fractions": states.attention.fractions,
             "image_attention": states.attention.image,
@@ -82,7 +87,7 @@ class _Found:
                 [
                     icr.simple(states.before, states.after),
                     icr.relative(states.before, states.after),
-                    icr.original(states.before, states.after, states.attention.answer),
+                    *icr.originals(states.before, states.after, states.attention.answer),
                 ]
             ),
         }
@@ -97,18 +102,31 @@ class _Found:
         """`last` has the row's states after the last layer and its norm: tokens (with padding) × width."""
         found = {name: torch.stack(layers) for name, layers in self._layers.items()}
         number = len(found["mean_states"])
+        states = last[row.answer_places]
         return Pass(
             dtype=str(self._dtype).removeprefix("torch."),
-            greedy_agreement=_greedy_agreement(last[row.answer_places], head, row.answer_token_ids),
+            greedy_agreement=_greedy_agreement(states, head, row.answer_token_ids),
             image_tokens=row.image_tokens,
             question_token_ids=row.user_token_ids,
+            last_prompt_token_id=row.last_prompt_token_id,
             answer_token_ids=row.answer_token_ids,
             by_layer={name: torch.stack(of) for name, of in self._by_probe.items() if len(of) == number},
             attention_fractions=found["attention_fractions"],
             image_attention=found["image_attention"],
-            hidden=HiddenStates(found["mean_states"], found["prompt_states"], found["icr"]),
+            hidden=self._hidden_states(found, states.float()),
             logits=_class_logits(row, last, head),
             places=row.places,
+        )
+
+    def _hidden_states(self, found: Mapping[str, torch.Tensor], normed: torch.Tensor) -> HiddenStates:
+        """`normed`: the answer states after the last layer and its norm."""
+        return HiddenStates(
+            mean_states=found["mean_states"],
+            prompt_states=found["prompt_states"],
+            icr=found["icr"],
+            embeddings=self._embeddings,
+            normed=normed.mean(dim=0).cpu(),
+            normed_update=icr.simple(self._before.to(normed.device), normed).cpu(),
         )
 
 
@@ -118,7 +136,9 @@ def _greedy_agreement(states: torch.Tensor, head: nn.Linear, token_ids: torch.Te
 
 
 def _class_logits(row: AnsweredPrompt, last: torch.Tensor, head: nn.Linear) -> ClassLogits:
-    token_ids: torch.Tensor = torch.unique(torch.cat([row.user_token_ids, row.answer_token_ids]))  # ascending
+    token_ids: torch.Tensor = torch.unique(  # ascending
+        torch.cat([row.user_token_ids, row.answer_token_ids, torch.tensor([row.last_prompt_token_id])])
+    )
     chosen = token_ids.to(head.weight.device)
     weights = head.weight[chosen].float().T
     bias = 0 if head.bias is None else head.bias[chosen].float()

@@ -19,6 +19,7 @@ GROUP_REASONS = (
     "drf_unscored",
     "verdicts",
     "verdict_unclear",  # at least one is unclear or missing
+    "comparison_label",  # a label of probe.py --comparison_result; overrides verdicts
     "control",
 )
 

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
     from spd_faith.probes.figures.declared import ProbeFigures
 
-MEASURES = (
+CONTRASTED = (
     *("cosine", "cosine_prompt"),  # of the mean answer states; of the last prompt states
     "cosine_centred",  # of the mean answer states minus their mean over samples; null for one sample
-    *(f"icr_{form}_{of}" for form in ICR_FORMS for of in ("same", "different", "divergence")),
+    *(f"icr_{form}_{of}" for form in ("simple", "relative", "original") for of in ("same", "different", "divergence")),
     "score",  # cosine × (1 − min(divergence of the simple form, 1))
+)
+RELEASED = (  # second forms of a measure, so not contrasted
+    *(f"icr_original_released_{of}" for of in ("same", "different", "divergence")),
+    *("cosine_released", "icr_simple_released_same", "icr_simple_released_different"),
+    # one number per sample, the same in each of its rows
+    *("sample_cosine_released", "sample_divergence_released", "sample_score_released"),
 )
 
 
@@ -41,7 +47,46 @@ def similarity(same: HiddenStates, different: HiddenStates) -> dict[str, "torch.
         columns[f"icr_{form}_same"] = same.icr[:, number]
         columns[f"icr_{form}_different"] = different.icr[:, number]
         columns[f"icr_{form}_divergence"] = divergence[:, number]
-    return columns | {"score": cosine * (1 - divergence[:, ICR_FORMS.index("simple")].clamp(max=1))}
+    score = cosine * (1 - divergence[:, ICR_FORMS.index("simple")].clamp(max=1))
+    return columns | {"score": score} | released(same, different)
+
+
+def released(same: HiddenStates, different: HiddenStates) -> dict[str, "torch.Tensor"]:
+    """The columns of the released code's own series of states, which ends after the final norm.
+
+    By layer they equal `cosine` and the simple ICR, except in the last one. The sample's score is its cosine × (1 −
+    min(its divergence, 1)): the cosine averaged over the layers and the embeddings, the divergence over the layers.
+    """
+    from torch.nn.functional import cosine_similarity
+
+    cosine = cosine_similarity(_released_means(same), _released_means(different), dim=-1)
+    updates = _released_updates(same), _released_updates(different)
+    divergence = (updates[0] - updates[1]).abs().mean()
+    of_sample = {
+        "sample_cosine_released": cosine.mean(),
+        "sample_divergence_released": divergence,
+        "sample_score_released": cosine.mean() * (1 - divergence.clamp(max=1)),
+    }
+    return {
+        "cosine_released": cosine[1:],
+        "icr_simple_released_same": updates[0],
+        "icr_simple_released_different": updates[1],
+        **{name: value.expand(len(updates[0])) for name, value in of_sample.items()},
+    }
+
+
+def _released_means(states: HiddenStates) -> "torch.Tensor":
+    """(1 + layers) × width: mean answer states of the embeddings and of each layer."""
+    import torch
+
+    return torch.cat([states.embeddings[None], states.mean_states[:-1], states.normed[None]])
+
+
+def _released_updates(states: HiddenStates) -> "torch.Tensor":
+    """The simple ICR by layer."""
+    import torch
+
+    return torch.cat([states.icr[:-1, ICR_FORMS.index("simple")], states.normed_update[None]])
 
 
 def centred_cosines(same: "torch.Tensor", different: "torch.Tensor") -> "torch.Tensor":
@@ -75,8 +120,8 @@ class HiddenSimilarity(Probe):
     sample: 0.8 MB each for a model with 28 layers of width 3,584."""
 
     name = "hidden_similarity"
-    schema = probe_schema(LAYER, *measure_columns(*MEASURES))
-    contrasted = MEASURES
+    schema = probe_schema(LAYER, *measure_columns(*CONTRASTED, *RELEASED))
+    contrasted = CONTRASTED
     needed_tasks = ("same", "different")
 
     def __init__(self, run: ProbeRun) -> None:

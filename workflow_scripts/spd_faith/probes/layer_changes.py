@@ -12,22 +12,27 @@ if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
     from spd_faith.probes.layers import LayerStates
 
-MEASURES = (
+CONTRASTED = (
     *("attention_change", "ffn_change"),  # L2 norms
-    *("attention_relative", "ffn_relative"),  # divided by the norm of the state before
+    *("attention_relative", "ffn_relative"),  # divided by the norm of the state before, state by state
     *("attention_cosine", "ffn_cosine"),  # of the states before and after
     "kl_attention_ffn",
+)
+MEASURES = (
+    *CONTRASTED,
+    # mean change divided by the mean norm, as released; a second form of a measure, so not contrasted
+    *("attention_relative_of_means", "ffn_relative_of_means"),
 )
 _UNEXPLAINED = 0.01  # as a fraction of the norms of the two changes
 
 
 def layer_changes(states: "LayerStates") -> "torch.Tensor":
-    """`MEASURES` of a layer, each the mean over the answer states.
+    """`MEASURES` of a layer, each but the last two the mean over the answer states.
 
     x is the layer's input, x½ the state after attention and x₁ after the feed-forward network. The measures: L2 norm of
     the attention's change and of the network's; the same divided by the norms of x and of x½; cosine of x and x½, and
-    of x½ and x₁; and KL(softmax of the attention's change ‖ softmax of the network's), as published, which depends on
-    the basis of the states.
+    of x½ and x₁; KL(softmax of the attention's change ‖ softmax of the network's), as published, which depends on the
+    basis of the states; and, as released, the mean norms of the two changes divided by the mean norms of x and of x½.
     """
     import torch
     from torch.nn.functional import cosine_similarity, log_softmax
@@ -35,17 +40,21 @@ def layer_changes(states: "LayerStates") -> "torch.Tensor":
     before, attention, ffn = states.before, states.attention_change, states.ffn_change
     middle = before + attention
     attention_norm, ffn_norm = attention.norm(dim=-1), ffn.norm(dim=-1)
+    before_norm, middle_norm = before.norm(dim=-1), middle.norm(dim=-1)
     p, q = log_softmax(attention, dim=-1), log_softmax(ffn, dim=-1)
     by_state = (
         attention_norm,
         ffn_norm,
-        attention_norm / before.norm(dim=-1),
-        ffn_norm / middle.norm(dim=-1),
+        attention_norm / before_norm,
+        ffn_norm / middle_norm,
         cosine_similarity(before, middle, dim=-1),
         cosine_similarity(middle, middle + ffn, dim=-1),
         (p.exp() * (p - q)).sum(dim=-1),
+        before_norm,
+        middle_norm,
     )
-    return torch.stack(by_state).mean(dim=-1)
+    means = torch.stack(by_state).mean(dim=-1)
+    return torch.cat([means[:-2], means[:2] / means[-2:]])
 
 
 def is_sum_of_parts(states: "LayerStates", dtype: "torch.dtype") -> bool:
@@ -63,7 +72,8 @@ class LayerChanges(LayerProbe):
 
     name = "layer_changes"
     schema = probe_schema(TASK, LAYER, *measure_columns(*MEASURES))
-    measures = contrasted = MEASURES
+    measures = MEASURES
+    contrasted = CONTRASTED
     summaries = (
         Summary(
             "ffn_drift",

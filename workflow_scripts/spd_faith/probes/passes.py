@@ -16,7 +16,7 @@ SEGMENTS = ("sink", "system", "opening", "picture_1", "picture_2", "user", "answ
 images in the user's turn; each image (`picture_1` alone if they are merged); the rest of the prompt, including markers;
 the answer so far."""
 
-ICR_FORMS = ("simple", "relative", "original")
+ICR_FORMS = ("simple", "relative", "original", "original_released")
 """Forms of the Information Contribution Rate (`icr`)."""
 
 
@@ -24,7 +24,7 @@ ICR_FORMS = ("simple", "relative", "original")
 class ClassLogits:
     """Logits of a few tokens of the vocabulary (`token_ids`, ascending) after the last layer; float32, on the CPU.
 
-    The tokens are those of the user's question and of the answer.
+    The tokens are those of the user's question and of the answer, and the last one of the prompt.
     """
 
     token_ids: torch.Tensor
@@ -46,6 +46,12 @@ class HiddenStates:
     """layers × width: the last state of the prompt after each layer."""
     icr: torch.Tensor
     """layers × `ICR_FORMS`; nan if a form is not defined."""
+    embeddings: torch.Tensor
+    """width: the mean of the answer states before the first layer."""
+    normed: torch.Tensor
+    """width: the mean of the answer states after the last layer and the final norm."""
+    normed_update: torch.Tensor
+    """A number: the simple ICR of the last layer with the final norm."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Pass:
     """Number of tokens of each image; the images follow each other in `image_attention` and `logits`."""
     question_token_ids: torch.Tensor
     """Of the user's question."""
+    last_prompt_token_id: int
     answer_token_ids: torch.Tensor
     by_layer: Mapping[str, torch.Tensor]
     """layers × measures of each `LayerProbe`, by its name; absent if the model does not support it."""

@@ -39,6 +39,7 @@ class AnsweredPrompt:
     user_positions: torch.Tensor
     """Positions of the user's question."""
     user_token_ids: torch.Tensor
+    last_prompt_token_id: int
     answer_token_ids: torch.Tensor
     places: ImageTokens | None
     """Where the image tokens lie in the images; None if unknown."""
@@ -199,6 +200,7 @@ def _row(
         image_tokens=tuple(len(places) for places in spans.images),
         user_positions=user,
         user_token_ids=ids[user],
+        last_prompt_token_id=int(ids[-1]),
         answer_token_ids=torch.tensor(answer),
         places=image_places,
         row=row,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spd_faith.probes.words import Word
 
 _MIN_SIDE = 3 * SIZE
+_ROUNDING = 1e-12
 
 Maps = npt.NDArray[np.floating]
 """maps × image tokens, in 0 … 1."""
@@ -31,17 +32,38 @@ def token_activation_maps(found: Pass, places: ImageTokens) -> Maps:
     each image's part of the map is filtered (`rank_gaussian_filter`). Image tokens without a place, such as one that
     ends a row, are 0.
     """
-    logits = found.logits
-    question, answer = found.question_token_ids.numpy(), found.answer_token_ids.numpy()
-    text_ids = np.concatenate([question, answer])
-    of_text = np.searchsorted(logits.token_ids.numpy(), text_ids)
-    of_answer = of_text[len(question) :]
+    return _maps(found, places, _text_ids(found), np.arange(len(found.answer_token_ids)))
+
+
+def released_maps(found: Pass, places: ImageTokens, tokens: npt.NDArray[np.int64]) -> Maps:
+    """The maps of the answer's `tokens` (ascending) with the classes of the released code.
+
+    There the map of each token of the question and of the answer's first token is that of the prompt's last token,
+    usually a line break. (Its branch for tokens of the question is taken for a tuple, but gets a list.) So the first
+    token's map is explained by the question's, and 0.
+    """
+    class_ids = _text_ids(found)
+    class_ids[: len(found.question_token_ids) + 1] = found.last_prompt_token_id
+    return _maps(found, places, class_ids, tokens)
+
+
+def _text_ids(found: Pass) -> npt.NDArray[np.int64]:
+    """The tokens of the user's question and of the answer."""
+    return np.concatenate([found.question_token_ids.numpy(), found.answer_token_ids.numpy()])
+
+
+def _maps(found: Pass, places: ImageTokens, class_ids: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> Maps:
+    """The maps of the answer's `tokens`, if that of each text (`_text_ids`) is made of the logits of `class_ids`."""
+    logits, text_ids = found.logits, _text_ids(found)
+    numbers = len(found.question_token_ids) + tokens  # among the texts
+    of_text = np.searchsorted(logits.token_ids.numpy(), class_ids)
+    own = of_text[numbers]
     at_images = logits.at_images.numpy().astype(float).clip(min=0).T  # token ids × image tokens
     at_text = np.concatenate([logits.at_question, logits.at_answer]).astype(float).clip(min=0).T
-    earlier = np.arange(len(text_ids)) < len(question) + np.arange(len(answer))[:, None]
-    others = earlier & (text_ids != answer[:, None])
-    own = without_earlier_text(at_images[of_answer], at_images[of_text], np.where(others, at_text[of_answer], 0))
-    return filtered(jointly_normalised(own, np.where(earlier, at_text[of_answer], np.nan)), places)
+    earlier = np.arange(len(text_ids)) < numbers[:, None]
+    others = earlier & (text_ids != text_ids[numbers][:, None])
+    maps = without_earlier_text(at_images[own], at_images[of_text], np.where(others, at_text[own], 0))
+    return filtered(jointly_normalised(maps, np.where(earlier, at_text[own], np.nan)), places)
 
 
 def without_earlier_text(maps: Maps, text_maps: Maps, influence: npt.NDArray[np.floating]) -> Maps:
@@ -49,13 +71,14 @@ def without_earlier_text(maps: Maps, text_maps: Maps, influence: npt.NDArray[np.
 
     A map's interference is the sum of the texts' own maps (texts × image tokens), weighted by `influence` (maps ×
     texts), which is 0 for later texts and for the same token. It is scaled to the map by least squares and subtracted;
-    negative results become 0. An interference of zeros changes nothing.
+    negative results become 0, and so does what is left by rounding. An interference of zeros changes nothing.
     """
     interference = influence @ text_maps
     size = (interference**2).sum(axis=1, keepdims=True)
     fit = (maps * interference).sum(axis=1, keepdims=True)
     scale = np.divide(fit, size, out=np.zeros_like(fit), where=size > 0)
-    return np.asarray((maps - scale * interference).clip(min=0))
+    left = (maps - scale * interference).clip(min=0)
+    return np.where(left > _ROUNDING * maps.max(axis=1, keepdims=True), left, 0)
 
 
 def jointly_normalised(maps: Maps, texts: npt.NDArray[np.floating]) -> Maps:

@@ -10,7 +10,7 @@ from spd_faith.probes.passes import Pass, Unmeasured
 from spd_faith.probes.probe import AnswerProbe, ProbeRun
 from spd_faith.probes.summary import Summary, mean_of
 from spd_faith.probes.tables import TASK, TOKEN, TOKEN_ID, Columns, measure_columns, probe_schema, required
-from spd_faith.probes.token_activation import AnswerMaps, answer_reader, hits
+from spd_faith.probes.token_activation import AnswerMaps, answer_reader, hits, released_maps
 
 if TYPE_CHECKING:
     from spd_faith.probes.figures.declared import ProbeFigures
@@ -48,8 +48,8 @@ class TokenActivationMap(AnswerProbe):
         TOKEN_ID,
         pa.field("word", pa.string()),  # the content word that the token belongs to; null for other tokens
         # for content words, if the sample has boxes: whether the map's maximum lies in one (the fraction, for several
-        # equal maxima), and the fraction of image tokens in boxes
-        *measure_columns("hit", "chance"),
+        # equal maxima), the fraction of image tokens in boxes, and the hit of the map with the released code's classes
+        *measure_columns("hit", "chance", "hit_released"),
         pa.field("map", pa.list_(pa.float16())),  # 0 … 1 at each image token
         pa.field("rasters", pa.list_(RASTER)),  # where the image tokens lie
     )
@@ -82,18 +82,20 @@ class TokenActivationMap(AnswerProbe):
             return found.unsupported
         answer = self._read(found, places)
         tokens, image_tokens = answer.by_token.shape
-        hit, chance = np.full(tokens, np.nan), np.full(tokens, np.nan)
+        hit, chance, hit_released = (np.full(tokens, np.nan) for _ in range(3))
         boxes = true_boxes(self.run.samples[sample_id]["differences"], places.sizes)
         if len(boxes) and len(answer.content):
             inside = tokens_inside(places, boxes, image_tokens)
             hit[answer.content] = hits(answer.by_token[answer.content], inside)
             chance[answer.content] = inside.mean()
+            hit_released[answer.content] = hits(released_maps(found, places, answer.content), inside)
         return {
             "token": range(tokens),
             "token_id": found.answer_token_ids.numpy(),
             "word": _words(answer),
             "hit": hit,
             "chance": chance,
+            "hit_released": hit_released,
             "map": pa.ListArray.from_arrays(
                 np.arange(tokens + 1) * image_tokens, pa.array(answer.by_token.astype(np.float16).ravel())
             ),
