@@ -13,7 +13,7 @@ from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.rules import judgement_row, yes_no_answers
 from spd_faith.judging.scores import UNREAD, count_labels, score_counts
 
-_SUMS = ("prompt_tokens", "generated_tokens", "usd", "seconds", "attempts")  # columns that are sums over the replies
+SUMS = ("prompt_tokens", "generated_tokens", "usd", "seconds", "attempts")  # columns that are sums over the replies
 
 
 def judgement_rows(
@@ -57,7 +57,7 @@ def _requested(
     claims = _claim_rows(request, scored) if scored else []
     counts = count_labels(request.metric, (claim["label"] for claim in claims))
     score, status = (
-        _score_and_status(request.metric, counts) if scored else (None, _why_unscored(outcomes[0], failures))
+        _score_and_status(request.metric, counts) if scored else (None, why_unscored(outcomes[0], failures))
     )
     printed = [o.reading.judge_score for o in outcomes if o.reading and o.reading.judge_score is not None]
     return {
@@ -67,10 +67,7 @@ def _requested(
         "score": score,
         "judge_score": fmean(printed) if printed else None,
         "score_spread": pstdev(_score(request.metric, one) for one in scored) if len(scored) > 1 else None,
-        "prompt_sha": request.prompt_sha,
-        "question_sha": judgements.key(request),
-        "cut_characters": request.cut,
-        **_reply_columns(outcomes, judgements.model(request.metric).model),
+        **reply_columns(request, outcomes, judgements),
         "status": status,
     }
 
@@ -81,12 +78,21 @@ def _score_and_status(metric: str, counts: dict[str, int]) -> tuple[float | None
     return score_counts(metric, counts)
 
 
-def _reply_columns(outcomes: Sequence[Outcome], model: str) -> dict[str, Any]:
-    """What the replies took, in all; `model` is the one that was asked, if no reply names another."""
+def reply_columns(request: JudgeRequest, outcomes: Sequence[Outcome], judgements: EndpointJudgements) -> dict[str, Any]:
+    """The columns about the replies to a request and its repeats, with what they took in all.
+
+    `judge_model` is the model that was asked, if no reply names another.
+    """
     replies = [reply for outcome in outcomes for reply in outcome.replies]
     models = sorted({reply["model"] for reply in replies if reply["model"]})
-    sums = {name: _sum(reply[name] for reply in replies) for name in _SUMS}
-    return {"judge_model": ", ".join(models) or model, "calls": len(replies), **sums}
+    return {
+        "judge_model": ", ".join(models) or judgements.model(request.metric).model,
+        "prompt_sha": request.prompt_sha,
+        "question_sha": judgements.key(request),
+        "cut_characters": request.cut,
+        "calls": len(replies),
+        **{name: sum_of_known(reply[name] for reply in replies) for name in SUMS},
+    }
 
 
 def _claims(outcome: Outcome, invented: bool) -> list[Claim]:
@@ -107,10 +113,12 @@ def _score(metric: str, claims: Sequence[Claim]) -> float:
     return score_counts(metric, count_labels(metric, (claim.label for claim in claims)))[0]
 
 
-def _why_unscored(outcome: Outcome, failures: Mapping[str, str]) -> str:
+def why_unscored(outcome: Outcome, failures: Mapping[str, str]) -> str:
+    """The status of a request without a valid reply; `failures` as for `judgement_rows`."""
     return failures.get(outcome.next_key, outcome.status) if outcome.next_key else outcome.status
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
+def sum_of_known(values: Iterable[float | None]) -> float | None:
+    """The sum without unknown values; None if all are unknown."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
