@@ -97,6 +97,18 @@ FROM_PROSE = [
     ("The car is different.", None, [(None, "car")]),
     ("There is a red car. It has moved.", None, [("position", "car")]),
     ("the car moved and changed color", None, [("position", "car"), ("color", "car")]),
+    (
+        "**Image 1:** A dog and a red car.\n\n**Image 2:** The car is blue.\n\n**Differences:**\n- The dog is gone.",
+        None,
+        [("remove", "dog")],
+    ),
+    (
+        "Changes:\n- **Jacket**: red in image 1, blue in image 2\n- **Weather**: rainy in image 2\n- **Dog**: same",
+        None,
+        [("color", "person"), (None, "weather")],
+    ),
+    ("1. The dog is gone.\n\nIn conclusion, the dog and its bowl changed.", None, [("remove", "dog")]),
+    ("| Item | Image 1 | Image 2 |\n|---|---|---|\n| Dog | yes | no |\n| Cup | red | red |", None, [("remove", "dog")]),
     ("There are three differences.", 3, []),
     ("3", 3, []),
     ("No differences.", 0, []),

@@ -93,15 +93,6 @@ def _owners(words: list[str], parts: frozenset[str]) -> frozenset[str]:
     return frozenset({category}) if category else _MEANT.get(" ".join(words), frozenset())
 
 
-@lru_cache(maxsize=4096)
-def whole_category(name: str) -> str | None:
-    """The category of what a name is a part of, if it can be only one: "bus roof", "wetsuit" (of a person)."""
-    words = [word.text for word in words_of(name)]
-    is_named_part = any(" ".join(words[first:]) in _PART_NAMES for first in range(len(words)))
-    meant = meant_categories(name) if is_named_part else frozenset()
-    return next(iter(meant)) if len(meant) == 1 else None
-
-
 def is_part(word: str) -> bool:
     """Whether a word names a part of things ("icing", "frame")."""
     return word in _PART_NAMES
@@ -205,3 +196,12 @@ def is_fruit(words: Words, k: int) -> bool:
         return False
     earlier = words[k - 2].text if k > 1 else ""
     return before != "of" or earlier in FRUIT.of
+
+
+@lru_cache(maxsize=4096)
+def whole_category(name: str) -> str | None:
+    """The category of what a name is a part of, if it can be only one: "bus roof", "wetsuit" (of a person)."""
+    words = [word.text for word in words_of(name)]
+    is_named_part = any(" ".join(words[first:]) in _PART_NAMES for first in range(len(words)))
+    meant = meant_categories(name) if is_named_part else frozenset()
+    return next(iter(meant)) if len(meant) == 1 else None

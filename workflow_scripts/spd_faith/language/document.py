@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import NamedTuple
 
 from spd_faith.language.attributes import one_image
@@ -232,24 +232,25 @@ def _table_end(text: str) -> int:
 
 def _numbered_sentences(text: str, node: _Node, number_of_list: int) -> Iterator[Item]:
     """The items that a paragraph numbers itself: "1) the lid is open, 2) …", "First, the lid … Second, …"."""
-    starts: list[int] = []
-    for place, number in _numbers(text, node.start, node.end):
-        if number == len(starts) + 1:
-            starts.append(place)
-    if len(starts) > 1:
-        for number, (first, last) in enumerate(pairwise([*starts, node.end])):
-            yield Item(first, last, "", first, Role.COMPARISON, (number_of_list, number))
+    opened: list[tuple[int, int]] = []
+    for mark, place, number in _numbers(text, node.start, node.end):
+        if number == len(opened) + 1:
+            opened.append((mark, place))
+    if len(opened) > 1:
+        ends = [*(mark for mark, _ in opened[1:]), node.end]
+        for k, ((_, first), last) in enumerate(zip(opened, ends, strict=True)):
+            yield Item(first, last, "", first, Role.COMPARISON, (number_of_list, k))
 
 
-def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """(place, number) of each inline number and each ordinal that opens a sentence."""
+def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """(start of the mark, end of the mark, number) of each inline number and each ordinal that opens a sentence."""
     if number := ordinal_of(text[start : start + _LONGEST_ORDINAL]):
-        yield start, number
+        yield start, start, number
     for opening in _INLINE.finditer(text, start, end):
         place = opening.end()
         number = int(opening[1]) if opening[1] else ordinal_of(text[place : place + _LONGEST_ORDINAL])
         if number:
-            yield place, number
+            yield opening.start(), place, number
 
 
 def _is_group(node: _Node) -> bool:

@@ -26,7 +26,7 @@ def read_claims(text: str, document: Document) -> list[Assertion]:
     """What an answer with this structure asserts: sides joined, repetitions left out, one claim for an item at least.
 
     An item of a list of differences that only describes its object, or that no rule can read, asserts a difference
-    without a known type, unless it says that nothing changed, takes it back, or only supposes it.
+    of another kind, unless it says that nothing changed, takes it back, or only supposes it.
     """
     return complete_items(fold(read_assertions(text), text), document, text)
 
@@ -43,7 +43,7 @@ def complete_items(claims: Sequence[Assertion], document: Document, text: str) -
         found = kept[first:last]
         completed += kept[at:first]
         if isinstance(part, Item):
-            completed += _completed(part, found, text, plain)
+            completed += [replace(said, entry=part.entry) for said in _completed(part, found, text, plain)]
         else:
             completed += _contrasted(part, None, found, text)
         at = last
@@ -78,10 +78,10 @@ def _stands_before(said: Assertion, claims: Sequence[Assertion]) -> bool:
 
 def _completed(item: Item, found: list[Assertion], text: str, plain: str) -> list[Assertion]:
     """The claims of an item, given those that were read in it."""
-    found = [replace(said, entry=item.entry) for said in found]
     found = _merged([said for said in found if not _is_title(said, item)], text)
     title = object_of_title(item.title) if item.title else None
-    for passage in find_passages(plain, item.title_end, item.end):
+    is_named = len(found) == 1 and found[0].change not in (None, FurtherChange.OTHER, DifferenceType.COLOR)
+    for passage in () if is_named else find_passages(plain, item.title_end, item.end):
         within = [said for said in found if said.span.start < passage.end and said.span.end > passage.start]
         others = [said for said in found if said not in within]
         found = sorted([*others, *_contrasted(passage, title, within, text)], key=lambda said: said.span.start)
@@ -142,7 +142,6 @@ def _as_claims(
             one.change,
             colors=one.colors,
             span=Span(start, end, *clauses),
-            entry=found[0].entry if found else None,
         )
         for one in differing
     ]
@@ -227,7 +226,6 @@ def _difference(item: Item, found: Sequence[Assertion], text: str) -> Assertion:
         colors=colors,
         places=places,
         span=Span(start, end, first, last),
-        entry=item.entry,
     )
 
 

@@ -54,7 +54,7 @@ _THE_SAME = re.compile(rf"\b{any_of(_WORDS.same)}\s(?=\w)", re.I)
 _ALIKE = re.compile(rf"\b{any_of(_WORDS.alike)}\b", re.I)
 _COUNTED = re.compile(rf"\b(\d{{1,3}}|{any_of((*NUMBERS, *_WORDS.articles))})\s(?:\w+\s){{0,2}}$", re.I)
 _BARE_COUNT = re.compile(
-    rf"\W{{0,3}}(?:\w+\s){{0,2}}?(?:{any_of(_WORDS.counting)}\s)?(\d{{1,3}}|{any_of(NUMBERS)})\W{{0,3}}$", re.I
+    rf"\W{{0,3}}(?:{any_of(_WORDS.counting)}\s){{0,3}}(\d{{1,3}}|{any_of(NUMBERS)})\W{{0,3}}$", re.I
 )
 _REACH = 300  # characters between the names of the images
 _BEFORE = 40  # characters before an object that are searched for a number

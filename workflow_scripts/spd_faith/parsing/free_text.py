@@ -12,6 +12,7 @@ from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
 from spd_faith.language.document import Document, Item, Role, read_document
 from spd_faith.language.itemised import read_claims
+from spd_faith.language.mentions import read_clause
 from spd_faith.language.objects import find_objects
 from spd_faith.language.words import Mention
 
@@ -79,9 +80,9 @@ def _category(said: Assertion, item: Item | None) -> str | None:
 
 def _reported(said: Assertion, item: Item | None) -> ReportedDifference:
     """The difference with the answer's own words for its type and object."""
-    kinds = find_types(said.text)
-    kind = next((one for one in kinds if one.value == said.change), kinds[0] if kinds else None)
-    mention = next((one for one in find_objects(said.text) if one.value in said.objects), None)
+    clause = read_clause(said.text)
+    kind = next((one for one in clause.changes if one.value == said.change), next(iter(clause.changes), None))
+    mention = next((one for one in clause.objects if one.value in said.objects), None)
     words = mention.text if mention else " ".join(said.objects)
     category = _category(said, item) or words
     named = words if canonical_category(words) == category else category
