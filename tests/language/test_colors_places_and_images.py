@@ -2,6 +2,7 @@
 
 import pytest
 
+from spd_faith.language.assertions import colors_clash
 from spd_faith.language.colors import find_colors
 from spd_faith.language.image_words import find_images
 from spd_faith.language.places import find_places
@@ -73,3 +74,41 @@ def test_sides_that_name_an_image_are_no_places(text, images, places):
 )
 def test_a_side_in_brackets_after_the_name_of_an_image_is_no_place(text, images, places):
     assert (values(find_images(text)), values(find_places(text))) == (images, places)
+
+
+@pytest.mark.parametrize(
+    ("text", "colors"),
+    [
+        ("a dark blue and white striped shirt", ["blue white"]),
+        ("a blue-green couch", ["blue green"]),
+        ("a reddish brown horse", ["brown red"]),
+        ("a mix of red, and of yellow", ["red", "yellow"]),
+        ("a kite in red or orange tones", ["orange red"]),
+        ("an orange and white plate", ["orange white"]),
+        ("an orange and an apple", []),  # the fruit
+        ("it is white with a small red stripe", ["white"]),
+        ("a woman in black with a red umbrella", ["black", "red"]),  # of another thing
+        ("it switches between red and blue", ["red", "blue"]),
+        ("the cup and the bowl are red and blue, respectively", ["red", "blue"]),
+        ("from silver black", ["silver", "black"]),
+    ],
+)
+def test_colors_of_one_thing_are_one_mention(text, colors):
+    assert values(find_colors(text)) == colors
+
+
+@pytest.mark.parametrize(
+    ("said", "true", "clash"),
+    [
+        ("blue red", "blue", False),
+        ("blue red", "green", True),
+        ("blue white", "red white", True),
+        ("blue green", "teal", False),  # teal is near both
+        ("white", "blue white", False),
+        ("gray", "silver", False),
+        ("red", "blue", True),
+    ],
+)
+def test_several_colors_exclude_what_they_lack(said, true, clash):
+    assert colors_clash(said, true) is clash
+    assert colors_clash(true, said) is clash

@@ -79,6 +79,8 @@ class _AssertedChanges(LexiconFile):
     has_not: PhraseList
     no: PhraseList
     no_more: PhraseList
+    same_as_before: PhraseList
+    places: PhraseList
     reading: WordSet
     used_to_be: PhraseList
     empty: PhraseList
@@ -107,6 +109,11 @@ _IS_DIFFERENCE = re.compile(rf"\b{any_of(DIFFERENCE_NOUNS)} {any_of(_WORDS.is_di
 _LEFT_PLACE = re.compile(  # may have moved rather than disappeared
     rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?{any_of(_WORDS.spot_relations)}"
     rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(FRAMES)})",
+    re.I,
+)
+_LEFT_ITS_PLACE = re.compile(  # "no longer in that same location", "no longer where it was"
+    rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?(?:{any_of(_WORDS.where)}\b"
+    rf"|{any_of(_WORDS.spot_relations)} (?:{any_of(_WORDS.same_as_before)} ){{1,3}}{any_of(_WORDS.places)}\b)",
     re.I,
 )
 _IS_SO = re.compile(rf"^{any_of(_WORDS.conditions)}$", re.I)
@@ -187,6 +194,8 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
 
     `draft` has the objects of the clause with their colors and places; `are_lost` marks them as `lost_objects`.
     """
+    if change := _of_former_place(clause):
+        return [change]
     if clause.changes:
         return [] if _only_describes(clause) else _changes_in_words(clause, draft)
     if are_lost:
@@ -197,6 +206,14 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
     if not compared and draft.objects:
         compared = _implied(clause, draft)
     return [compared] if compared else []
+
+
+def _of_former_place(clause: ReadClause) -> Change | None:
+    """The change of what used to be where something else or nothing is now: "where the gull used to be"."""
+    if set(clause.named_changes) - {DifferenceType.POSITION} or not _WHERE_IT_WAS.search(clause.text):
+        return None
+    is_replaced = len(clause.objects) > 1 and not _EMPTY.search(clause.text)
+    return FurtherChange.OTHER if is_replaced else DifferenceType.REMOVE
 
 
 def _only_describes(clause: ReadClause) -> bool:
@@ -217,6 +234,8 @@ def _denied_image(clause: ReadClause) -> Change | None:
 
 def _changes_in_words(clause: ReadClause, draft: Assertion) -> list[Change | None]:
     named = clause.named_changes
+    if DifferenceType.REMOVE in named and _LEFT_ITS_PLACE.search(clause.text):
+        return [DifferenceType.POSITION]
     if named == [DifferenceType.REMOVE] and _LEFT_PLACE.search(clause.text):
         return [None]
     if named == [FurtherChange.ADDED] and _HAS_NEW.search(clause.text):
@@ -252,8 +271,6 @@ def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) 
 def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
     """The change of a clause without a change word and without a contrast of colors or places."""
     text, is_colored = clause.text, any(draft.colors)
-    if _WHERE_IT_WAS.search(text):
-        return FurtherChange.OTHER if len(clause.objects) > 1 and not _EMPTY.search(text) else DifferenceType.REMOVE
     if _NO_MORE.search(text) and not is_colored:
         return DifferenceType.REMOVE
     if not clause.images and (change := _implied_by_now(clause)):

@@ -93,9 +93,9 @@ def _owners(words: list[str], parts: frozenset[str]) -> frozenset[str]:
     return frozenset({category}) if category else _MEANT.get(" ".join(words), frozenset())
 
 
-def is_part(word: str) -> bool:
-    """Whether a word names a part of things ("icing", "frame")."""
-    return word in _PART_NAMES
+def is_part(name: str) -> bool:
+    """Whether a name is of a part of things ("icing", "car frame") or of what someone wears."""
+    return name in _PART_NAMES or name.split()[-1] in _PART_NAMES
 
 
 def object_hits(words: Words) -> list[Hit]:
@@ -126,7 +126,7 @@ def _describes_image(words: Words, hit: Hit) -> bool:
 
 def _owns(words: Words, hit: Hit, following: Hit) -> bool:
     """Whether an object has the next one as a part: "the laptop screen", "the man's red jacket"."""
-    if following.value not in _PART_NAMES:
+    if not _may_have(hit, following):
         return False
     between = [word.text for word in words[hit.last : following.first]]
     is_joined = all(word.tie == JOINED for word in words[hit.last : following.first + 1])
@@ -138,7 +138,11 @@ def _is_part_of(words: Words, part: Hit, whole: Hit) -> bool:
     """Whether "of" ties a part to what has it: "the screen of the laptop"."""
     between = [word.text for word in words[part.last : whole.first]]
     is_tied = between[:1] == ["of"] and all(text in DETERMINERS | MODIFIERS for text in between[1:])
-    return is_tied and part.value in _PART_NAMES
+    return is_tied and _may_have(whole, part)
+
+
+def _may_have(whole: Hit, part: Hit) -> bool:
+    return part.value in _PART_NAMES or whole.value in meant_categories(part.value)
 
 
 _WORN_ON = {form: place for place, names in _NAMES.garments.items() for form in with_plurals(names)}
@@ -152,7 +156,7 @@ def may_be_same_garment(one: str, two: str) -> bool:
 
 def is_worn(name: str) -> bool:
     """Whether a name is of what only a person has: "jacket", "hair"."""
-    return _MEANT.get(name) == {"person"}
+    return _MEANT.get(name) == frozenset({"person"})
 
 
 def is_aspect(name: str) -> bool:

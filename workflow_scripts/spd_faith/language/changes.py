@@ -58,6 +58,8 @@ class _Contexts(LexiconFile):
     no_contrast: WordSet
     comparing: WordSet
     placing: WordSet
+    stead: WordSet
+    its: WordSet
     being: WordSet
     elsewhere: WordSet
     after_appears: WordSet
@@ -263,6 +265,8 @@ def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
         return is_of_second and (not after or after in _LEXICON.after_appears)
     if text in _LEXICON.placing and before in _LEXICON.being:
         return after in _LEXICON.elsewhere
+    if text in _LEXICON.stead and _is_instead(words, hit.first):
+        return False
     if text in _LEXICON.further:
         return _may_be_noun(after)
     if text in COMPARATIVES:
@@ -272,6 +276,14 @@ def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     if text in _LEXICON.counted_change and (before in NUMBERS or before in _LEXICON.before_counted_change):
         return after in _LEXICON.after_counted_change
     return _strength(hit) != "generic" or after not in _LEXICON.described_images
+
+
+def _is_instead(words: Words, k: int) -> bool:
+    """Whether "place" at word k is part of "in place of the clock", "in its place"."""
+    before = [word.text for word in words[max(k - 2, 0) : k]]
+    if before[-1:] == ["in"]:
+        return word_after(words, k + 1) == "of"
+    return len(before) > 1 and before[0] == "in" and before[1] in _LEXICON.its
 
 
 def _may_be_noun(word: str) -> bool:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.asserted_changes import asserted_changes, lost_objects
+from spd_faith.language.asserted_changes import asserted_changes, is_vague, lost_objects
 from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
 from spd_faith.language.attributes import by_described, colors_by_image, own_colors, places_by_image
-from spd_faith.language.categories import canonical_category, is_aspect
+from spd_faith.language.categories import is_aspect, is_part
 from spd_faith.language.change_kinds import Change, FurtherChange, change_named
 from spd_faith.language.counts import find_count
 from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
@@ -185,7 +185,7 @@ def _own_colors(clause: ReadClause, subjects: Subjects) -> Sequence[Mention]:
     others = [
         one
         for one in clause.objects
-        if one not in subjects.mentions and one.value not in subjects.names and canonical_category(one.value)
+        if one not in subjects.mentions and one.value not in subjects.names and not is_part(one.value)
     ]
     return own_colors(clause.colors, others) if subjects.mentions else clause.colors
 
@@ -193,7 +193,8 @@ def _own_colors(clause: ReadClause, subjects: Subjects) -> Sequence[Mention]:
 def _recolored(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     """The differences of objects that are each described with another color: "a red tie …, and a blue tie …"."""
     named = clause.named_changes
-    if named != [DifferenceType.COLOR] and (named or not clause.sets_images_apart):
+    is_changed = clause.sets_images_apart or any(map(is_vague, clause.changes))
+    if named != [DifferenceType.COLOR] and (named or not is_changed):
         return []
     described = by_described(clause.text, clause.colors, clause.images, clause.objects)
     return [

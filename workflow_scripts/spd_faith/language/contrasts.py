@@ -71,7 +71,10 @@ def _halves(clause: ReadClause) -> tuple[_Half, _Half]:
 def _has_content(clause: ReadClause, start: int, end: int) -> bool:
     """Whether anything beside objects is said there."""
     content = _content(clause, start, end)
-    return any(not any(one.start <= word.start < one.end for one in clause.objects) for word in content)
+    return any(
+        word.text not in MODIFIERS and not any(one.start <= word.start < one.end for one in clause.objects)
+        for word in content
+    )
 
 
 def _content(clause: ReadClause, start: int, end: int) -> list[Word]:
@@ -84,7 +87,7 @@ def _content(clause: ReadClause, start: int, end: int) -> list[Word]:
 def _says_more(word: str, after: str) -> bool:
     if word in _WORDS.states:
         return after not in DETERMINERS
-    return word not in FUNCTION_WORDS and word not in _WORDS.no_predicates and word not in MODIFIERS
+    return word not in FUNCTION_WORDS and word not in _WORDS.no_predicates
 
 
 def _half(clause: ReadClause, start: int, end: int) -> _Half:
