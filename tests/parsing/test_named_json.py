@@ -22,6 +22,22 @@ LISTS = [
     ({"car": "red -> blue", "dog": "no longer there", "bench": "unchanged"}, None),
     ({"count": 2, "car": {"type": "color"}, "dog": {"type": "remove"}}, 2),
     ({"car": ["color"], "dog": ["remove"]}, None),
+    ([{"car": "color"}, {"dog": "gone"}], None),
+    ({"differences": [{"car": "color changed"}, {"dog": "removed"}]}, None),
+    ({"predicted_num": 2, "Car": {"Color": {"image 1": "red", "image 2": "blue"}}, "Dog": "removed"}, 2),
+    (
+        {"comparison": {"car": {"status": "changed", "type": "color"}, "dog": "removed", "cup": {"status": "same"}}},
+        None,
+    ),
+    (
+        {
+            "differences": [
+                {"id": 1, "change": "the car changed from red to blue"},
+                {"id": 2, "change": "the dog is gone"},
+            ]
+        },
+        None,
+    ),
     ({"car": "color", "dog": "removed"}, None),
     ({"differences": {"car": "changed from red to blue", "dog": "removed"}, "number_of_differences": 2}, 2),
     ({"differences": {"1": "The car changed from red to blue.", "2": "The dog was removed."}}, None),
@@ -97,7 +113,7 @@ def listed(row):
 @pytest.mark.parametrize("form", ["{}", "I compared both images.\n```json\n{}\n```"])
 def test_lists(answer, number, form):
     row = parse_differences(form.replace("{}", json.dumps(answer, ensure_ascii=False)))
-    assert listed(row) == BOTH
+    assert [(kind, category.lower()) for kind, category in listed(row)] == BOTH
     assert (row["predicted_num"], row["parse_status"], row["has_structured_output"]) == (number, "json", True)
 
 
@@ -169,6 +185,7 @@ def test_categories_in_other_languages(label, category):
         ("颜色和位置", None),
         ("大小", None),
         ("déplacement", "position"),
+        ("colorcolor", None),
         ("corner", None),
         ("movie", None),
     ],

@@ -56,9 +56,7 @@ def _requested(
     invented = [claim for outcome in outcomes for claim in _claims(outcome, invented=True)]
     claims = _claim_rows(request, scored) if scored else []
     counts = count_labels(request.metric, (claim["label"] for claim in claims))
-    score, status = (
-        _score_and_status(request.metric, counts) if scored else (None, why_unscored(outcomes[0], failures))
-    )
+    score, status = _score_and_status(request.metric, counts) if scored else (None, why_unscored(outcomes[0], failures))
     printed = [o.reading.judge_score for o in outcomes if o.reading and o.reading.judge_score is not None]
     return {
         "claims": claims + [claim.as_row() for claim in invented],

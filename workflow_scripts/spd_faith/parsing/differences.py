@@ -13,6 +13,7 @@ from spd_faith.language.recognition import is_unread
 from spd_faith.parsing.answer_text import read_answer, readable
 from spd_faith.parsing.free_text import Prose, read_prose
 from spd_faith.parsing.json_entries import Difference, read_entries, reported_difference
+from spd_faith.parsing.named_entries import separate_entries
 from spd_faith.parsing.structured import Structured, find_structured, without_descriptions
 
 MAX_COUNT = 1000  # larger numbers are not counts
@@ -33,7 +34,7 @@ def parse_differences(text: str) -> Row:
         return _prose_row(_prose(text), marked)
     if structured.entries is None:
         return _counted_row(structured)
-    entries = read_entries(structured.entries)
+    entries = read_entries(separate_entries(structured.entries))
     return _row(_json_status(structured), entries, _stated_count(structured), has_list=True)
 
 

@@ -72,11 +72,17 @@ def _entry_of_object(entry: dict[str, Any]) -> list[Difference]:
     if given and all(word.lower() in NOTHING for word in given):
         return []
     if raw_type is not None:
-        return [] if raw_type.lower() in UNCHANGED else [_difference(raw_type, raw_category)]
+        return [] if raw_type.lower() in UNCHANGED else _with_type(raw_type, raw_category)
     told = _told(entry, values)
     if told is None:
         return [_difference(None, raw_category)]
     return _typed_by_prose(told, raw_category) if raw_category else _entries_of_text(told)
+
+
+def _with_type(raw_type: str, raw_category: str | None) -> list[Difference]:
+    """The difference of a type, which can be a sentence that names the object."""
+    reported = read_prose(raw_type).reported if raw_category is None and " " in raw_type else []
+    return [reported_difference(one) for one in reported] or [_difference(raw_type, raw_category)]
 
 
 def _typed_by_prose(told: str, raw_category: str) -> list[Difference]:

@@ -36,7 +36,7 @@ def is_entry(value: Any) -> bool:
 def is_list_of_entries(value: list[Any]) -> bool:
     """Whether a list that no key introduces holds entries: objects, pairs of labels, or sentences about differences."""
     if all(isinstance(entry, dict) for entry in value):
-        return all(is_entry(entry) or not entry for entry in value)
+        return all(is_entry(entry) or not entry or entries_by_name(entry) is not None for entry in value)
     if all(isinstance(entry, list) for entry in value):
         return all(any(isinstance(word, str) and type_named(word) for word in entry) for entry in value)
     return all(isinstance(entry, str) and _tells_a_difference(entry) for entry in value)
@@ -56,6 +56,16 @@ def as_entries(item: Any) -> Any:
         return sides
     named = entries_by_name(item)
     return list(item.values()) if named is None else named
+
+
+def separate_entries(entries: list[Any]) -> list[Any]:
+    """The entries of a list; objects that only name them are taken apart: [{"car": "color"}, {"dog": "gone"}]."""
+    return [entry for one in entries for entry in _separate(one)]
+
+
+def _separate(entry: Any) -> list[Any]:
+    named = entries_by_name(entry) if isinstance(entry, dict) and not is_entry(entry) else None
+    return [entry] if named is None else named
 
 
 def entries_by_name(value: dict[str, Any]) -> list[Any] | None:
@@ -125,9 +135,20 @@ def _of_object(key: str, item: Any) -> list[Any] | None:
         is_typed = len(labels) == len(item) and all(map(type_named, labels))
         return [{"category": key, "type": one} for one in labels] if is_typed else None
     if isinstance(item, dict):
-        has_sides = all(any(plain_key(one) in side for one in item) for side in SIDE_KEYS)
-        return [{"category": key, **item}] if is_entry(item) or has_sides else None
+        return _of_described_object(key, item)
     return _of_told_object(key, item) if isinstance(item, str) and _is_short(item) else None
+
+
+def _of_described_object(key: str, item: dict[str, Any]) -> list[Any] | None:
+    has_sides = all(any(plain_key(one) in side for one in item) for side in SIDE_KEYS)
+    if is_entry(item) or has_sides:
+        return [{"category": key, **item}]
+    values = [str(value).strip().lower() for value in item.values()]
+    if values and all(value in UNCHANGED for value in values):
+        return []
+    types = [one for one in item if type_named(one)]  # {"car": {"color": {"image1": "red", "image2": "blue"}}}
+    is_of_changes = len(types) == len(item) and all(_of_object(key, item[one]) for one in types)
+    return [{"category": key, "type": one} for one in types] if is_of_changes else None
 
 
 def _of_told_object(key: str, told: str) -> list[Any] | None:
