@@ -18,7 +18,7 @@ GROUP_REASONS = (
     "drf_between",  # neither faithful nor unfaithful
     "drf_unscored",
     "verdicts",
-    "verdict_unclear",  # at least one is unclear, missing or in a language that cannot be read
+    "verdict_unclear",  # at least one is unclear or missing
     "control",
 )
 
