@@ -47,6 +47,7 @@ ENGLISH = [
     "No.",
     'The sign says "出口" in the first picture and "入口" in the second.',
     "The sign that reads 停车 was removed.",
+    'Sign gone: "出口请走右侧通道，谢谢您的合作"',
     "The shop «Le Petit Café de la Gare» lost its awning.",
     "Yes, the El Niño mural by De La Cruz in Los Angeles is missing.",
     "Rio de Janeiro poster: removed.",
