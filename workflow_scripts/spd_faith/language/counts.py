@@ -62,10 +62,10 @@ _ONLY = rf"(?:{any_of(_LEXICON.only)} )?"
 _ENDS = r"(?=\s{0,3}(?:[.,:;!?()\]}\"'|\n–—-]|$))"
 _PAUSE = r"[\s,.:;!…–—-]{1,4}"
 
-_COUNTED = re.compile(rf"{_NUMBER} {ADJECTIVES}(?P<noun>{NOUN})", re.I)
-_DIFFERING = re.compile(
-    rf"{_NUMBER} (?:(?:\w+ )?{any_of(_LEXICON.things)} )?(?:{any_of(_LEXICON.that)} )?{any_of(_LEXICON.differing)}\b"
-    rf"(?:{_ENDS}| (?={any_of(_LEXICON.after_differing)}\b))",
+_COUNTED = re.compile(
+    rf"{_NUMBER} (?:{ADJECTIVES}(?P<noun>{NOUN})"
+    rf"|(?:(?:\w+ )?{any_of(_LEXICON.things)} )?(?:{any_of(_LEXICON.that)} )?{any_of(_LEXICON.differing)}\b"
+    rf"(?:{_ENDS}| (?={any_of(_LEXICON.after_differing)}\b)))",
     re.I,
 )
 _LABELLED = re.compile(
@@ -151,8 +151,6 @@ def _numbers_of_differences(text: str) -> Iterator[_Count]:
         is_first_of_several = not around.before.strip() and match.start() < last_another and _is_one(match)
         if not _is_partial(match, around) and not is_first_of_several:
             yield from _counted(match, around)
-    for match in islice(_DIFFERING.finditer(text), MAX_STATEMENTS):
-        yield from _counted(match, Sentence.around(match))
 
 
 def _is_one(match: re.Match[str]) -> bool:
@@ -162,9 +160,10 @@ def _is_one(match: re.Match[str]) -> bool:
 def _is_partial(match: re.Match[str], around: Sentence) -> bool:
     """Whether a number counts only the rest, or the differences of one type."""
     aspects = aspects_after(around.after, 0)
-    is_of_kind = aspects is not None and aspects.number == 1 and not aspects.covers_all
-    is_plural_only = match["number"].lower() == "only" and match["noun"].lower().endswith("s")  # see _listed
-    return bool(_REST.search(match.group())) or is_of_kind or is_plural_only
+    is_of_kind = match["noun"] and aspects and aspects.number == 1 and not aspects.covers_all
+    noun = (match["noun"] or "").lower()
+    is_plural_only = match["number"].lower() == "only" and noun.endswith("s")  # see _listed
+    return bool(_REST.search(match.group()) or is_of_kind or is_plural_only)
 
 
 def _counted(match: re.Match[str], around: Sentence) -> Iterator[_Count]:
