@@ -134,9 +134,10 @@ def _in_aspects_of_sameness(text: Text, hits: list[Hit]) -> tuple[list[Hit], lis
     """Attributes that say in which respect something is the same: (among those that cover all, the others)."""
     in_all: list[Hit] = []
     in_some: list[Hit] = []
-    for aspects in aspects_of_sameness(text.text):
+    weak = [hit for hit in hits if _strength(hit) == "weak"]
+    for aspects in aspects_of_sameness(text.text) if weak else ():
         inside = words_within(text.words, aspects.start, aspects.end)
-        found = [hit for hit in hits if hit.first in inside and _strength(hit) == "weak"]
+        found = [hit for hit in weak if hit.first in inside]
         (in_all if aspects.covers_all else in_some).extend(found)
     return in_all, in_some
 

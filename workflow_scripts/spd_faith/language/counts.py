@@ -62,39 +62,36 @@ _ONLY = rf"(?:{any_of(_LEXICON.only)} )?"
 _ENDS = r"(?=\s{0,3}(?:[.,:;!?()\]}\"'|\n–—-]|$))"
 _PAUSE = r"[\s,.:;!…–—-]{1,4}"
 
-_COUNTED = re.compile(rf"{_NUMBER} {ADJECTIVES}(?P<noun>{NOUN})", re.I)
-_DIFFERING = re.compile(
-    rf"{_NUMBER} (?:(?:\w+ )?{any_of(_LEXICON.things)} )?(?:{any_of(_LEXICON.that)} )?{any_of(_LEXICON.differing)}\b"
-    rf"(?:{_ENDS}| (?={any_of(_LEXICON.after_differing)}\b))",
-    re.I,
+_COUNTED = re.compile(
+    rf"{_NUMBER} (?:{ADJECTIVES}(?P<noun>{NOUN})"
+    rf"|(?:(?:\w+ )?{any_of(_LEXICON.things)} )?(?:{any_of(_LEXICON.that)} )?{any_of(_LEXICON.differing)}\b"
+    rf"(?:{_ENDS}| (?={any_of(_LEXICON.after_differing)}\b)))",
 )
 _LABELLED = re.compile(
     rf"\b(?:number of {ADJECTIVES}{NOUN}|{any_of(_LEXICON.labels)})"
     rf"(?: {any_of(_LEXICON.after_label)})?['\"]?\s{{0,3}}(?::|=|\b{any_of(_LEXICON.being)}\b)\s{{0,3}}"
     rf"{_ONLY}{_NUMERAL}"
     rf"(?!\s*[.,]?\d)(?:{_ENDS}|(?= {ADJECTIVES}{NOUN}))",
-    re.I,
 )
-_COUNTING = re.compile(rf"\b{any_of(_LEXICON.counting)}:? {_ONLY}{_NUMERAL}{_ENDS}", re.I)
+_COUNTING = re.compile(rf"\b{any_of(_LEXICON.counting)}:? {_ONLY}{_NUMERAL}{_ENDS}")
 _BEFORE_NUMBER = any_of((*_LEXICON.correcting, *_LEXICON.only, *_LEXICON.opening_counts, *_LEXICON.counting))
 _CORRECTED = re.compile(
     rf"\b{any_of(_LEXICON.correcting)}{_PAUSE}(?:{_BEFORE_NUMBER}{_PAUSE}){{0,3}}"
     rf"{_NUMERAL}{_ENDS}",
-    re.I,
 )
 _OPENING = re.compile(
     rf"[\W_]{{0,8}}(?:{any_of(_LEXICON.opening_counts)} ){{0,2}}{_NUMERAL}\s{{0,3}}(?:[.,:;!)–—\n]|- |\Z)", re.I
 )
-_BARE = re.compile(rf"\W{{0,8}}{_NUMERAL}\W{{0,8}}", re.I)
-_REST = re.compile(REST, re.I)
-_RANGE = re.compile(rf"(?:\b{any_of(_LEXICON.range)}|\bbetween \w+ and|-|–|/|n['’]t(?: a)?) ?$", re.I)
-_SURER = re.compile(rf"{_NUMERAL}[,;]?(?: [–—-])? (?:\(?or )?{any_of(_LEXICON.maybe)} $", re.I)
-_IN_TOTAL = re.compile(rf"\b{any_of((*_LEXICON.in_total, *_LEXICON.correcting))}\b", re.I)
-_TOTAL_AFTER = re.compile(rf" {any_of(_LEXICON.in_total)}\b| in {any_of(_LEXICON.in_total)}\b", re.I)
-_AT_FIRST = re.compile(rf"\b{any_of(_LEXICON.at_first)}\b", re.I)
-_ANOTHER = re.compile(rf"\b{any_of(_LEXICON.another)}\b", re.I)
-_ONLY_ONES = re.compile(rf"\b{any_of(_LEXICON.only_ones)} {ADJECTIVES}(?:{NOUN}|ones\b)", re.I)
-_ONLY_ARE = re.compile(rf"{_NUMERAL}(?: \w+)? {any_of(_LEXICON.only_are)}\b", re.I)
+_BARE = re.compile(rf"\W{{0,8}}{_NUMERAL}\W{{0,8}}")
+_REST = re.compile(REST)
+_RANGE = re.compile(rf"(?:\b{any_of(_LEXICON.range)}|\bbetween \w+ and|-|–|/|n['’]t(?: a)?) ?$")
+_SURER = re.compile(rf"{_NUMERAL}[,;]?(?: [–—-])? (?:\(?or )?{any_of(_LEXICON.maybe)} $")
+_IN_TOTAL = re.compile(rf"\b{any_of((*_LEXICON.in_total, *_LEXICON.correcting))}\b")
+_TOTAL_AFTER = re.compile(rf" {any_of(_LEXICON.in_total)}\b| in {any_of(_LEXICON.in_total)}\b")
+_AT_FIRST = re.compile(rf"\b{any_of(_LEXICON.at_first)}\b")
+_ANOTHER = re.compile(rf"\b{any_of(_LEXICON.another)}\b")
+_ONLY_ONES = re.compile(rf"\b{any_of(_LEXICON.only_ones)} {ADJECTIVES}(?:{NOUN}|ones\b)")
+_ONLY_ARE = re.compile(rf"{_NUMERAL}(?: \w+)? {any_of(_LEXICON.only_are)}\b")
 _WORD_BEFORE = re.compile(r"(\w+)['’]?[ \t]+$")
 _ITEM = re.compile(r"[.)]\s")
 _MARKS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?!\w)")
@@ -121,7 +118,7 @@ class _Count(NamedTuple):
 
 def find_count(text: str) -> int | None:
     """The number of differences that a text states, or None."""
-    text = _SPACES.sub(" ", _MARKS.sub("", text))
+    text = _SPACES.sub(" ", _MARKS.sub("", text.lower()))
     bare = _BARE.fullmatch(text.strip()) if len(text) < _LONGEST_BARE else None
     if bare:
         return _value(bare["number"])
@@ -151,20 +148,19 @@ def _numbers_of_differences(text: str) -> Iterator[_Count]:
         is_first_of_several = not around.before.strip() and match.start() < last_another and _is_one(match)
         if not _is_partial(match, around) and not is_first_of_several:
             yield from _counted(match, around)
-    for match in islice(_DIFFERING.finditer(text), MAX_STATEMENTS):
-        yield from _counted(match, Sentence.around(match))
 
 
 def _is_one(match: re.Match[str]) -> bool:
-    return match["number"].lower() in ("one", "1")
+    return match["number"] in ("one", "1")
 
 
 def _is_partial(match: re.Match[str], around: Sentence) -> bool:
     """Whether a number counts only the rest, or the differences of one type."""
     aspects = aspects_after(around.after, 0)
-    is_of_kind = aspects is not None and aspects.number == 1 and not aspects.covers_all
-    is_plural_only = match["number"].lower() == "only" and match["noun"].lower().endswith("s")  # see _listed
-    return bool(_REST.search(match.group())) or is_of_kind or is_plural_only
+    is_of_kind = match["noun"] and aspects and aspects.number == 1 and not aspects.covers_all
+    noun = match["noun"] or ""
+    is_plural_only = match["number"] == "only" and noun.endswith("s")  # see _listed
+    return bool(_REST.search(match.group()) or is_of_kind or is_plural_only)
 
 
 def _counted(match: re.Match[str], around: Sentence) -> Iterator[_Count]:
@@ -212,7 +208,7 @@ def _without_noun(text: str, items: Mapping[int, int]) -> Iterator[_Count]:
 def _listed(text: str) -> Iterator[_Count]:
     """The number of items that are said to be the only differences."""
     *_, match = [None, *_ONLY_ONES.finditer(text)]
-    if match and match.group().lower().endswith("s"):
+    if match and match.group().endswith("s"):
         are = _ONLY_ARE.search(text, max(match.start() - 30, 0), match.end())
         number = _value(are["number"]) if are else count_items(text[: match.start()])
         if number:
@@ -220,5 +216,4 @@ def _listed(text: str) -> Iterator[_Count]:
 
 
 def _value(word: str) -> int:
-    word = word.lower()
-    return int(word) if word.isdigit() else _VALUES.get(word, 1)  # re.IGNORECASE also matches "ſingle"
+    return int(word) if word.isdigit() else _VALUES[word]

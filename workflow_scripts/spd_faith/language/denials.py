@@ -36,26 +36,24 @@ _NO_DIFFERENCE = re.compile(
     rf"(?:(?:\b{any_of(_WORDS.denials)}|n['’]t) (?:\w+ly )?{any_of(_WORDS.perceiving)} {any_of(_WORDS.any)}"
     rf"|\b{any_of(_WORDS.nothing)}|(?<![\w.,/-])0) {ADJECTIVES}{NOUN}"
     rf"|\b{any_of(_WORDS.not_differing)}\b",
-    re.I,
 )
 _ALIKE = re.compile(
     rf"\b{any_of(_WORDS.images)} (?:{any_of(_WORDS.appearing)} (?:{any_of(_WORDS.fully)} ){{0,2}}{any_of(_WORDS.alike)}"
     rf"|{any_of(_WORDS.matching)})\b(?! {any_of(_WORDS.after_alike)}\b)",
-    re.I,
 )
-_REST = re.compile(REST, re.I)
-_REST_BEFORE = re.compile(rf"\b{any_of(_WORDS.rest_before)}\b", re.I)
-_REST_AFTER = re.compile(rf"\b{any_of(_WORDS.rest_after)}\b", re.I)
-_NEGATED = re.compile(rf"\b{any_of(_WORDS.negations)}\b|n['’]t\b", re.I)
-_WHOLE = re.compile(rf"\b{any_of(_WORDS.wholes)}\b", re.I)
-_SHOWING = re.compile(rf"\b{any_of(_WORDS.showing)} $", re.I)
-_SUBJECT = re.compile(rf"\b{any_of(_WORDS.subjects)}\b", re.I)
+_REST = re.compile(REST)
+_REST_BEFORE = re.compile(rf"\b{any_of(_WORDS.rest_before)}\b")
+_REST_AFTER = re.compile(rf"\b{any_of(_WORDS.rest_after)}\b")
+_NEGATED = re.compile(rf"\b{any_of(_WORDS.negations)}\b|n['’]t\b")
+_WHOLE = re.compile(rf"\b{any_of(_WORDS.wholes)}\b")
+_SHOWING = re.compile(rf"\b{any_of(_WORDS.showing)} $")
+_SUBJECT = re.compile(rf"\b{any_of(_WORDS.subjects)}\b")
 _OF_SUBJECT = re.compile(r"[\w\"')]\s{0,2}: |^\W{0,4}\w[^|\n]{0,80}\| ?$")
-_LABELLED = re.compile(rf"\b{any_of(_WORDS.labels)}[\"')]{{0,2}}\s{{0,2}}: ", re.I)
+_LABELLED = re.compile(rf"\b{any_of(_WORDS.labels)}[\"')]{{0,2}}\s{{0,2}}: ")
 
 
 def find_denials(text: str) -> Iterator[int]:
-    """Where a text without emphasis marks says that the images do not differ, apart from denials for a part only.
+    """Where a lower-case text without emphasis marks says that the images do not differ, not only in part.
 
     A part is the rest ("no other differences"), one object ("Cup: no change"), or one aspect ("no change in color").
     """
