@@ -152,8 +152,13 @@ def sameness(clause: ReadClause, draft: Assertion, is_rest: bool) -> list[Assert
 
 def _same_in(clause: ReadClause) -> frozenset[str]:
     """What a clause says is the same of its objects beyond themselves and their parts: "shows the same hour"."""
-    found = (what for what in _SAME_WHAT.finditer(clause.text) if not _is_in(what.start("what"), clause.objects))
-    return frozenset(what["what"].lower() for what in found if what["where"] or not is_part(what["what"].lower()))
+    is_worn = bool(_WEARS_SAME.search(clause.text))
+    found = [
+        (what["what"].lower(), bool(what["where"]))
+        for what in _SAME_WHAT.finditer(clause.text)
+        if is_worn or not _is_in(what.start("what"), clause.objects)
+    ]
+    return frozenset(word for word, is_where in found if is_worn or is_where or not is_part(word))
 
 
 def _called_same(clause: ReadClause) -> list[str]:
