@@ -65,7 +65,7 @@ def test_sections(text, roles):
         ("Bench on the left", "bench"),
         ("The woman's handbag", "handbag"),
         ("Hanging scale", "hanging scale"),
-        ("Image quality", None),
+        ("Image quality", "image quality"),
     ],
 )
 def test_object_of_title(title, name):

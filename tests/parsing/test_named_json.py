@@ -122,7 +122,6 @@ def test_lists(answer, number, form):
     [
         {"image1": "A red car and a dog.", "image2": "A blue car."},
         {"image1": ["car", "dog"], "image2": ["car"]},
-        {"first_image": {"object": "car", "color": "red"}, "second_image": {"object": "car", "color": "blue"}},
         {"car": "red", "dog": "brown"},
         {"car": {"color": "red"}, "dog": {"color": "brown"}},
     ],
