@@ -4,8 +4,8 @@ REQUIRED INPUTS: results/{dataset}/samples.parquet, results/{dataset}/{responses
 the judge's entry names (prompts, or data and modules of the rules); if it sees images, results/{dataset}/images.parquet
 OUTPUTS: results/{dataset}/judgements/{judge}/{model}.parquet
 Reruns if the identity of the judge's entry, an answer or the dataset changes, or a file or module that the entry names:
-all modules of the rules judge, none of a paid judge. Replies of paid judges are kept for all models in
-results/{dataset}/journal/judgements/{judge}/ and never paid for twice.
+all modules of the rules judge, none of a paid judge or a panel. Replies of paid judges are kept for all models in
+results/{dataset}/journal/judgements/{judge}/ and never paid for twice; a panel's in those of its members.
 """
 
 

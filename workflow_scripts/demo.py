@@ -103,7 +103,8 @@ def _default_model() -> str:
 
 def _summary(parsed: dict[str, Any]) -> str:
     if parsed["task"] != "describe":
-        return f"verdict: {parsed['verdict']} ({parsed['parse_status']})"
+        found = parsed["verdict"] or f"not read (language: {parsed['language']})"
+        return f"verdict: {found} ({parsed['parse_status']})"
     listed = [f"{one['type']} of {one['category']}" for one in parsed["differences"]]
     stated = "no count stated" if parsed["predicted_num"] is None else f"{parsed['predicted_num']} stated"
     return f"{stated}, {len(listed)} listed: {'; '.join(listed) or 'none'} ({parsed['parse_status']})"

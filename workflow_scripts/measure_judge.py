@@ -60,6 +60,8 @@ def main() -> None:
     comparisons = measure(items)
     print(f"{VERSION} on the {args.set} set of labelled answers, with 95% intervals\n")
     print(_table(_by_metric(comparisons)))
+    if unread := sum(comparison.first.score is None for comparison in comparisons):
+        print(f"\nNot compared: {unread} answers in a language that the rules do not read.")
     if args.set == "report":  # the tuning set is not labelled for it
         print(f"\n{_parser_table(measure_parser(items))}")
     if args.set != "report":  # of the report set only totals are shown
@@ -119,7 +121,8 @@ def _interval(found: Estimate | None, form: str) -> str:
 
 def _details(comparison: ComparedJudgements) -> str:
     met = dict(comparison.pairs)
-    lines = [f"\n{comparison.key}: score {comparison.first.score:.2f}, labelled {comparison.second.score:.2f}"]
+    score = "unscored (language)" if comparison.first.score is None else f"{comparison.first.score:.2f}"
+    lines = [f"\n{comparison.key}: score {score}, labelled {comparison.second.score:.2f}"]
     for i, claim in enumerate(comparison.first.claims):
         label = comparison.second.claims[met[i]] if i in met else None
         agreed = label is not None and (claim.label, claim.error_type) == (label.label, label.error_type)

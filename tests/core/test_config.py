@@ -106,7 +106,8 @@ OPENAI_KEYS = (
 )
 JUDGE_KEYS = (
     "attempts, base_url, base_url_variable, concurrency, generation, images, judge, key_variable, label, length_field, "
-    "max_answer_characters, max_new_tokens, max_usd, models, repeats, request, resources, timeout"
+    "max_answer_characters, max_new_tokens, max_usd, models, prompt, repeats, request, resources, structured_output, "
+    "timeout"
 )
 RESOURCE_KEYS = "gpu, mem_mb, partition, runtime, threads"
 
@@ -357,7 +358,7 @@ CASES = {
     ),
     # judges.yaml
     "unknown judge kind": judge_case(
-        "judge: rules", "judge: rule", "rules.judge", "unknown value", "'rule'", "rules, openai", "rules",
+        "judge: rules", "judge: rule", "rules.judge", "unknown value", "'rule'", "rules, openai, panel", "rules",
     ),
     "unknown judge key": judge_case(
         "judge: rules", "judge: rules\n  lable: R", "rules.lable", "unknown key", "'lable'", "judge, label", "label",
@@ -372,6 +373,14 @@ CASES = {
         "concurrency: 3", "request: {response_format: {type: json_object}}", "paid.request",
         "set by the workflow: response_format", "{'response_format': {'type': 'json_object'}}",
         "Additional fields of each request; the n-th repetition adds n − 1 to the seed.",
+    ),
+    "another form of the reply": judge_case(
+        "concurrency: 3", "request: {guided_json: {}}", "paid.request", "set by the workflow: guided_json",
+        "{'guided_json': {}}", "Additional fields of each request; the n-th repetition adds n − 1 to the seed.",
+    ),
+    "an unknown way to ask for JSON": judge_case(
+        "concurrency: 3", "structured_output: guided", "paid.structured_output", "unknown value", "'guided'",
+        "json_schema, json_object_schema, structured_outputs, guided_json, json_object, none", "guided_json",
     ),
     "a limit in dollars and one model without prices": judge_case(
         "concurrency: 3", "max_usd: 3\n  models: {cr: {model: m, prices: {input: 1, output: 2, source: s, date: "
@@ -621,10 +630,13 @@ NOT_IDENTITY = {
 }
 
 
+LEFT_OUT_AT_DEFAULT = {OpenAIJudge: {"structured_output", "prompt"}}  # identity only at another value
+
+
 @pytest.mark.parametrize("kind", IDENTITY, ids=lambda kind: kind.__name__)
 def test_every_field_is_known_to_be_identity_or_not(kind):
     stored = {"pictures" if name == "images" else name for name in kind.model_fields}  # as version 0.1 named it
-    assert stored == IDENTITY[kind] | NOT_IDENTITY[kind]
+    assert stored == IDENTITY[kind] | NOT_IDENTITY[kind] | LEFT_OUT_AT_DEFAULT.get(kind, set())
 
 
 @pytest.mark.parametrize(
@@ -656,6 +668,74 @@ def test_identity_after_a_change(project, old, new, same):
     before = identity(MODELS.load_entry(path, "tiny"))
     change("models.yaml", old, new)
     assert (identity(MODELS.load_entry(path, "tiny")) == before) is same
+
+
+# ---- entries that name others ----------------------------------------------------------------------------------------
+
+JURY = "jury:\n  judge: panel\n  members: [rules, paid]\n"
+MEMBERS = "a list of at least 2 different entries"
+
+
+def add_jury(old: str = "", new: str = "") -> None:
+    """Write a panel at the top of the judges file, before its members."""
+    path = Path("config/judges.yaml")
+    assert not old or JURY.count(old) == 1
+    path.write_text(JURY.replace(old, new) + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def test_a_panel_holds_the_entries_of_its_members(project):
+    add_jury()
+    run = load(judges=["jury"])
+    judges = REGISTRY.judges.load(Path("config/judges.yaml"))
+    assert list(judges) == ["jury", "rules", "paid"]
+    assert run.judges["jury"].members == {"rules": judges["rules"], "paid": judges["paid"]}
+    assert identity(run.judges["jury"]) == {
+        "judge": "panel",
+        "members": {name: identity(judges[name]) for name in ("rules", "paid")},
+    }
+    assert read_run(written(run), REGISTRY).judges == run.judges
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what", "found", "allowed", "nearest"),
+    [
+        ("paid]", "piad]", "no such entry in config/judges.yaml", "'piad'", "rules, paid", "paid"),
+        ("paid]", "jury]", "names other entries itself", "'jury'", "rules, paid", None),
+        ("paid]", "3]", "no such entry in config/judges.yaml", "3", "rules, paid", None),
+        ("[rules, paid]", "[rules]", "wrong value", "['rules']", MEMBERS, None),
+        ("[rules, paid]", "[]", "wrong value", "[]", MEMBERS, None),
+        ("[rules, paid]", "[paid, rules, paid]", "wrong value", "['paid', 'rules', 'paid']", MEMBERS, None),
+        ("[rules, paid]", "rules", "wrong value", "'rules'", MEMBERS, None),
+        ("[rules, paid]", "null", "wrong value", "null", MEMBERS, None),
+        ("[rules, paid]", "{a: {judge: rules}}", "wrong value", "{'a': {'judge': 'rules'}}", MEMBERS, None),
+    ],
+)
+def test_wrong_members_of_a_panel(project, old, new, what, found, allowed, nearest):
+    add_jury(old, new)
+    assert fault_of() == Case("judges.yaml", "", "", "jury.members", what, found, allowed, nearest).message()
+
+
+def test_a_panel_without_members(project):
+    add_jury("  members: [rules, paid]\n")
+    assert "config/judges.yaml: jury.members: missing key\n" in fault_of()
+
+
+def test_an_invalid_member_is_reported_once(project):
+    add_jury()
+    change("judges.yaml", "concurrency: 3", "concurrency: 0")
+    message = fault_of(judges=["jury"])
+    assert message.startswith("config/judges.yaml: paid.concurrency: ") and message.count("config/judges.yaml") == 1
+
+
+def test_a_panel_requires_what_its_members_require(project):
+    add_jury()
+    run = load(judges=["jury", "paid"])
+    assert run.missing_requirements([], {}, has_gpu=True, judges=["jury", "paid"]) == [
+        "paid: the environment variable JUDGE_KEY is not set; set it to the API key."
+    ]
+    change("config.yaml", "models: [tiny, big]", "models: [served]")
+    change("judges.yaml", "judge.example.org", "api.example.org")
+    assert "config/judges.yaml: paid.concurrency: differs from served" in fault_of(judges=["jury"])
 
 
 # ---- what several entries of a run say together ----------------------------------------------------------------------

@@ -36,7 +36,7 @@ def material(request: Request) -> str:
 
 
 def metric_of(request: Request) -> str:
-    return request.body["response_format"]["json_schema"]["name"].removesuffix("_claims")
+    return "cr" if 'ANSWER TO "ARE THE TWO PICTURES THE SAME?"' in material(request) else "drf"
 
 
 def fenced(request: Request) -> list[str]:
@@ -148,15 +148,18 @@ class Judged:
 
     def arguments(self, server: FaultServer, model: str, **changes: object) -> list[str]:
         (self.folder / "judges.yaml").write_text(yaml.safe_dump({"paid": fields_of(server, **changes)}))
+        return self.flags("paid", model)
+
+    def flags(self, judge: str, model: str) -> list[str]:
         flags = {
-            "judge": "paid",
+            "judge": judge,
             "judges-file": self.folder / "judges.yaml",
             "prompts": self.prompts,
             "samples": self.folder / "samples.parquet",
             "images": self.folder / "images.parquet",
             "responses": self.folder / f"responses/{model}.parquet",
             "parsed": self.folder / f"parsed/{model}.parquet",
-            "journal": self.folder / "journal/judgements/paid",
+            "journal": self.folder / "journal/judgements" / judge,
             "slots": self.folder / "slots",
             "output": self.folder / f"judgements/{model}.parquet",
         }
@@ -164,8 +167,11 @@ class Judged:
 
     def run(self, server: FaultServer, model: str = "model", **changes: object) -> None:
         """Run the command in this process."""
+        self.main(self.arguments(server, model, **changes))
+
+    def main(self, arguments: list[str]) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["judge_responses.py", *self.arguments(server, model, **changes)])
+            patch.setattr(sys, "argv", ["judge_responses.py", *arguments])
             judge_responses.main()
 
     def start(

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from judging.paid_judge import answers_of, write_answers, write_pairs
 
-from spd_faith.judging.entries import OpenAIJudge, RulesJudge
+from spd_faith.judging.entries import OpenAIJudge, PanelJudge, RulesJudge
 from spd_faith.judging.rules import VERSION
 
 ROOT = Path(__file__).parents[2]
 RULES = RulesJudge(judge="rules")
 PAID = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
+PANEL = PanelJudge(judge="panel", members={"rules": RULES, "paid": PAID})
 HEAVY = {"torch", "transformers", "openai"}
 
 RUN = """
@@ -88,7 +89,12 @@ def test_only_prompt_changes_rerun_an_endpoint_judge():
     assert PAID.input_files() == ["resources/prompts/judge_drf.txt", "resources/prompts/judge_cr.txt"]
 
 
-@pytest.mark.parametrize("entry", [RULES, PAID], ids=["rules", "openai"])
+def test_the_short_prompt_is_an_input_where_it_is_used():
+    short = PAID.model_copy(update={"prompt": "short"})
+    assert short.input_files() == ["resources/prompts/judge_drf_short.txt", "resources/prompts/judge_cr_short.txt"]
+
+
+@pytest.mark.parametrize("entry", [RULES, PAID, PANEL], ids=["rules", "openai", "panel"])
 def test_every_input_exists(entry):
     assert [file for file in entry.input_files() + entry.input_modules() if not (ROOT / file).is_file()] == []
 

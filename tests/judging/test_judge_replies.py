@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.judge_replies import ReplyError, read_reply, response_format
+from spd_faith.judging.judge_replies import ReplyError, read_reply, reply_schema
+from spd_faith.judging.structured_output import STRUCTURED_OUTPUTS
 
 ROOT = Path(__file__).parents[2]
 ANSWER = "**1.** The car's colour changed\nfrom red to blue. The clock, it seems, has GONE.\n变化:汽车变成了蓝色。"
@@ -37,11 +38,10 @@ def objects(schema):
             yield from objects(part)
 
 
+@pytest.mark.parametrize("are_listed", [False, True], ids=["claims", "labels"])
 @pytest.mark.parametrize("metric", ["drf", "cr"])
-def test_the_schema_is_accepted_by_strict_endpoints(metric):
-    asked = response_format(metric)
-    assert asked["type"] == "json_schema" and asked["json_schema"]["strict"] is True
-    schema = asked["json_schema"]["schema"]
+def test_the_schema_is_accepted_by_strict_endpoints(metric, are_listed):
+    _, schema = reply_schema(metric, are_listed)
     found = list(objects(schema))
     assert len(found) == 2
     for one in found:
@@ -52,11 +52,11 @@ def test_the_schema_is_accepted_by_strict_endpoints(metric):
 
 
 def test_labels_in_the_schema():
-    claim = response_format("drf")["json_schema"]["schema"]["properties"]["claims"]["items"]["properties"]
+    claim = reply_schema("drf")[1]["properties"]["claims"]["items"]["properties"]
     assert claim["label"]["enum"] == [
         "faithful", "unverifiable", "type_category_mismatch", "type_confusion", "attribute_error", "fabrication",
     ]  # fmt: skip
-    claim = response_format("cr")["json_schema"]["schema"]["properties"]["claims"]["items"]["properties"]
+    claim = reply_schema("cr")[1]["properties"]["claims"]["items"]["properties"]
     assert claim["label"]["enum"] == ["consistent", "contradictory", "ambiguous"]
 
 
@@ -147,7 +147,9 @@ def test_reasoning_before_a_reply_is_ignored_but_its_markers_may_be_quoted():
 def test_the_schema_is_part_of_stored_keys(metric):
     """All stored replies depend on the schema; an accidental change would pay for them again."""
     golden = ROOT / "tests/golden/judge_prompts" / f"{metric}.json"
-    assert response_format(metric) == json.loads(golden.read_text())
+    assert STRUCTURED_OUTPUTS["json_schema"](*reply_schema(metric)) == {
+        "response_format": json.loads(golden.read_text())
+    }
 
 
 @pytest.mark.parametrize("wrapped", ["```json\n{}\n```", "```\n{}```", "\n {} \n"])

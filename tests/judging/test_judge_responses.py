@@ -13,6 +13,7 @@ from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.judging.scores import count_labels
+from spd_faith.parsing.table import parse_table
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / "workflow_scripts" / "judge_responses.py"
@@ -23,7 +24,11 @@ ANSWERS = {
         "same": ("No. The car changed.", "differs"),
         "different": ("Yes.", "differs"),
     },
-    "easy/00001_car": dict.fromkeys(("describe", "same", "different"), ("", None)),  # the model failed
+    "easy/00001_car": {
+        "describe": ("", None),
+        "same": ("", "unclear"),
+        "different": ("", "unclear"),
+    },  # the model failed
 }
 
 
@@ -93,3 +98,30 @@ def test_command_reports_a_missing_file(tmp_path):
     assert run.returncode == 1
     assert "no such file" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+CHINESE = "第一张图片中的汽车是红色的，第二张图片中的汽车是蓝色的。"
+LIST = '{"predicted_num": 1, "structured_output": [{"type": "颜色", "category": "CATEGORY"}]}'
+UNREAD = ("unscored:language", None)
+ONE_OF_ONE = ("ok", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "drf", "cr"),
+    [
+        ((CHINESE, "No.", "Yes."), UNREAD, ONE_OF_ONE),
+        ((f"{CHINESE}\n{LIST}".replace("CATEGORY", "汽车"), "不同。", "是。"), UNREAD, ONE_OF_ONE),
+        ((LIST.replace("CATEGORY", "汽车"), "Non.", "Oui."), ONE_OF_ONE, ONE_OF_ONE),
+        ((LIST.replace("CATEGORY", "摩天轮"), CHINESE, "Yes."), UNREAD, UNREAD),  # a Ferris wheel: no category
+        (("The car changed from red to blue.", "No.", "Да, они разные: машина синяя."), ONE_OF_ONE, UNREAD),
+    ],
+)
+def test_answers_in_other_languages_are_unscored(tables, texts, drf, cr):
+    samples = tables[0].slice(0, 1)
+    key = samples["sample_id"][0].as_py()
+    how = {"sample_id": key, "prompt_sha": "", "finish_reason": "stop", "seconds": 0.0, "attempts": 1}
+    answers = dict(zip(("describe", "same", "different"), texts, strict=True))
+    responses = table([{**how, "task": task, "response_text": text} for task, text in answers.items()], RESPONSES)
+    rows = judge_samples(samples, responses, parse_table(responses))
+    assert [(row["status"], row["score"]) for row in rows] == [drf, cr]
+    assert all(row["claims"] == [] for row in rows if row["score"] is None)

@@ -104,3 +104,9 @@ def test_swapping_the_judges_keeps_the_number_of_pairs():
         ]
         there, back = match(*pieces), match(*pieces[::-1])
         assert len(there) == len(back)
+
+
+def test_answers_in_another_language_have_no_claim_about_the_verdicts():
+    claims = [Claim("The car moved", "ambiguous")]
+    assert [one.is_verdict for one in quotes_of("cr", claims, ["No. The car moved.", "Yes."])] == [True]
+    assert [one.is_verdict for one in quotes_of("cr", claims, ["No. The car moved.", "是的，汽车移动了。"])] == [False]

@@ -267,6 +267,37 @@ def test_empty_answers_are_judged_without_a_call(judged):
     assert {row["calls"] for row in rows.values()} == {None}
 
 
+def test_answers_in_other_languages_are_judged(judged):
+    """What is null is the claim about verdicts that the parser cannot read; without another claim, CR is null."""
+    chinese = {"describe": "汽车的颜色变了，从红色变成了蓝色。", "same": "不同，汽车变成了蓝色。", "different": "Yes."}
+    one_word = {"describe": "汽车从红色变成了蓝色", "same": "不同", "different": "是"}
+    silent = {"describe": "None.", "same": "不一样，完全不一样。", "different": "是的，不一样。"}
+    write_answers(judged.folder, "model", [SILENT, chinese, one_word, silent])
+
+    def play(request):
+        if metric_of(request) == "drf":
+            return json.dumps({"claims": [claim("汽车")]})
+        quotes = {
+            "quote_same": "汽车变成了蓝色",
+            "quote_different": None,
+            "about": "",
+            "reason": "",
+            "label": "ambiguous",
+        }
+        return json.dumps({"claims": [quotes] if "汽车" in fenced(request)[0] else []})
+
+    with FaultServer(answer=play) as server:
+        judged.run(server, repeats=2)
+    rows = judged.rows()
+    assert [(rows[k, "drf"]["status"], rows[k, "drf"]["score"]) for k in (1, 2)] == [("ok", 1.0)] * 2
+    assert [claim["label"] for claim in rows[1, "cr"]["claims"]] == ["ambiguous"]
+    assert [(rows[k, "cr"]["status"], rows[k, "cr"]["score"]) for k in (1, 2, 3)] == [
+        ("ok", 0.0),
+        ("ok", 1.0),  # two words that the lexicon has
+        ("unscored:language", None),
+    ]
+
+
 def test_an_unreadable_image_fails_only_its_own_rows_without_a_call(judged):
     table = read_table(judged.folder / "images.parquet", IMAGES).to_pylist()
     table[1]["modified"] = b"no picture"

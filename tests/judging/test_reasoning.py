@@ -12,6 +12,8 @@ from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES
 from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
+from spd_faith.language.recognition import language_of
+from spd_faith.parsing.answer_text import answer_of, readable
 
 ANSWERS = load("reasoning_answers.yaml")
 NO_LIST = {"has_structured_output": False, "differences": [], "predicted_num": None}
@@ -98,13 +100,16 @@ TEXTS = st.one_of(
 @given(TEXTS, st.sampled_from(sorted(TRUTHS)))
 def test_any_text_is_judged(text, name):
     claims = judge_reasoning(TRUTHS[name], text, NO_LIST)
+    assert claims == judge_reasoning(TRUTHS[name], text, NO_LIST)
+    if claims is None:
+        assert language_of(readable(answer_of(text))) != "en"
+        return
     for claim in claims:
         assert claim.label in CLAIM_LABELS["drf"]
         assert (claim.error_type in ERROR_TYPES) == (claim.label == "unfaithful")
     counts = count_labels("drf", [claim.label for claim in claims])
     assert sum(counts.values()) == len(claims)
     assert 0 <= score_counts("drf", counts)[0] <= 1
-    assert claims == judge_reasoning(TRUTHS[name], text, NO_LIST)
 
 
 ENDLESS = (

@@ -58,3 +58,28 @@ def test_states(text, known):
     truth = read_truth(sample(["car color"], description="The red car changed its color."))
     (state,) = read_assertions(text)
     assert truth.holds(state) == known
+
+
+@pytest.mark.parametrize(("kind", "found"), [("color", 1), ("remove", 0), ("position", 0)])
+def test_clothes_stand_for_a_person_only_where_a_color_changed(kind, found):
+    truth = read_truth(sample([f"person {kind}"]))
+    assert len(truth.of("jacket")) == found
+    assert len(truth.of("person")) == 1
+
+
+@pytest.mark.parametrize(
+    ("description", "name", "differs"),
+    [
+        ("The shirt of the player was changed from blue to pink.", "jersey", True),
+        ("The shirt of the player was changed from blue to pink.", "outfit", True),
+        ("The shirt of the player was changed from blue to pink.", "shorts", False),
+        ("The player was changed from blue to pink.", "shorts", True),
+    ],
+)
+def test_garments_stand_for_the_person_whose_color_changed(description, name, differs):
+    truth = read_truth(sample(["person color"], description=description))
+    assert bool(truth.of(name)) is differs
+
+
+def test_garments_do_not_stand_for_a_person_who_is_gone():
+    assert not read_truth(sample(["person remove"], description=None)).of("jacket")

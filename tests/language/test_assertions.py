@@ -60,11 +60,11 @@ def test_subjects(text, objects):
     assert [said.objects[0] for said in read_assertions(text) if said.kind == "difference"] == objects
 
 
-def test_numbers_start_entries_and_a_lower_number_starts_a_new_list():
+def test_items_are_entries_of_their_list_and_a_summary_has_none():
     text = "1. The car moved.\n2. The dog moved.\n\nSummary:\n1. The car moved."
-    entries = [said.entry for said in read_assertions(text)]
-    assert entries[0][0] == entries[1][0] != entries[2][0]
-    assert [number for _, number in entries] == [1, 2, 1]
+    one, two, repeated = (said.entry for said in read_assertions(text))
+    assert one[0] == two[0] and one[1] != two[1]
+    assert repeated is None
 
 
 def test_an_image_heading_applies_to_its_list():
@@ -89,3 +89,78 @@ def test_suppositions_are_only_read_on_request(text, certain):
     found = read_assertions(text, supposed=True)
     assert [said.certainty == Certainty.ASSERTED for said in found] == certain
     assert read_assertions(text) == [said for said in found if said.certainty == Certainty.ASSERTED]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # several colors, and garments
+        (
+            "The man changed from wearing blue and red to orange and white.",
+            [("person", "color", "blue red", "orange white")],
+        ),
+        (
+            "The kit changed from a white shirt and black shorts to a blue shirt and red shorts.",
+            [("shirt", "color", "white", "blue"), ("shorts", "color", "black", "red")],
+        ),
+        (
+            "The woman holds a red bag in the first image and a blue bag in the second image.",
+            [("bag", "color", "red", "blue")],
+        ),
+        ("The red car moved from the blue mat to the green mat.", [("car", "position", "red", None)]),
+        # contrasts and conditions
+        ("The lid is up in one picture and down in the other.", [("lid", "other", None, None)]),
+        (
+            "The bench is made of wood in the first image and of metal in the second.",
+            [("bench", "other", None, None)],
+        ),
+        (
+            "The window in the first picture is open, but the window in the second picture is closed.",
+            [("window", "other", None, None)],
+        ),
+        (
+            "In the first picture there is a cup, while in the second picture there is a glass.",
+            [("cup", "other", None, None)],
+        ),
+        ("The dog is in the first picture and in the second picture.", []),
+        ("The lamp is switched on in the second image.", [("lamp", "other", None, None)]),
+        ("The TV is turned off in both.", []),
+        ("The cup is on the table in the second image.", []),
+        ("Bench: empty → occupied", [("bench", "other", None, None)]),
+        ("Toilet lid: up, then down", [("toilet lid", "other", None, None)]),
+        ('The sign reads "3" in the first image and "2" in the second.', [("sign", "other", None, None)]),
+        # former places, replacements, moves
+        ("Where the gull used to be there is an empty post.", [("bird", "remove", None, None)]),
+        ("There is a frame where the clock used to hang.", [("frame", "other", None, None)]),
+        ("In place of the clock there is now a painting.", [("clock", "other", None, None)]),
+        ("In place of the vase, there is an empty spot.", [("vase", "remove", None, None)]),
+        ("The table, which used to be round, is square now.", [("dining table", "other", None, None)]),
+        ("The towel went from white to striped.", [("towel", "other", "white", None)]),
+        ("The vase is no longer in that same location.", [("vase", "position", None, None)]),
+        ("The mug is no longer where it was.", [("cup", "position", None, None)]),
+        ("The cup is no longer in the image.", [("cup", "remove", None, None)]),
+        (
+            "There is a mouse on the desk. I can't find it anywhere in the second image.",
+            [("mouse", "remove", None, None)],
+        ),
+        # what is said of images as such
+        ("The second picture is sharper.", [("image", "other", None, None)]),
+        ("The weather is cloudier in the second picture.", [("weather", "other", None, None)]),
+        ("The second picture was modified.", []),
+        # things beside and in the names of images
+        ("The price tags on the fruit were removed.", [("price tag", "remove", None, None)]),
+        ("The pattern on the rug is gone.", [("rug", "remove", None, None)]),
+        ("There are changes between the two pictures of the train station.", []),
+        ("The two desk photos differ.", []),
+        ("Mouse pad: changed from gray to blue", [("mouse pad", "color", "gray", "blue")]),
+    ],
+)
+def test_changes_of_objects(text, expected):
+    said = [one for one in read_assertions(text) if one.kind == "difference"]
+    assert [(*one.objects, one.change, *one.colors) for one in said] == expected
+
+
+@pytest.mark.parametrize("text", ["Neither picture has a cat.", "There is no cat in either picture."])
+def test_what_neither_image_has_is_the_same(text):
+    (said,) = read_assertions(text)
+    assert (said.kind, said.objects, said.change) == ("sameness", ("cat",), "remove")

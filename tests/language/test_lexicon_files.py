@@ -1,4 +1,4 @@
-"""The English lexicon: each file belongs to one module, and words added to it are read."""
+"""The lexicon: each file belongs to one module, and words added to it are read."""
 
 import ast
 import shutil
@@ -26,7 +26,7 @@ def loaded_files() -> Counter[str]:
 
 
 def test_each_file_is_loaded_by_one_module():
-    assert loaded_files() == dict.fromkeys((path.stem for path in LEXICON.glob("*.yaml")), 1)
+    assert loaded_files() == dict.fromkeys((path.stem for path in LEXICON.glob("*/*.yaml")), 1)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_each_file_is_loaded_by_one_module():
 def test_a_word_added_to_a_file_is_read(tmp_path, file, before, after, clause, expected):
     for part in ("core", "language"):
         shutil.copytree(LIBRARY / part, tmp_path / "workflow_scripts" / "spd_faith" / part)
-    shutil.copytree(LEXICON, tmp_path / "resources" / "lexicon" / "en")
+    shutil.copytree(LEXICON, tmp_path / "resources" / "lexicon")
     path = tmp_path / "resources" / "lexicon" / "en" / file
     text = path.read_text(encoding="utf-8")
     assert before in text

@@ -130,3 +130,41 @@ def test_no_alias_belongs_to_two_categories():
     names = yaml.safe_load(Path("resources/lexicon/en/objects.yaml").read_text(encoding="utf-8"))["categories"]
     aliases = [alias for listed in names.values() for alias in listed]
     assert len(aliases) == len(set(aliases))
+
+
+@pytest.mark.parametrize(
+    ("clause", "found"),
+    [
+        ("the laptop screen is off", ["laptop screen"]),
+        ("the screen of the laptop is off", ["laptop screen"]),
+        ("the bus's windows are gone", ["bus window"]),
+        ("the man's red jacket is gone", ["person jacket"]),
+        ("the roof of the building is gone", ["building roof"]),
+        ("the woman's handbag is gone", ["handbag"]),  # no part
+        ("the knife block is gone", ["knife block"]),
+        ("a picture of a kitchen with a sink", ["sink"]),
+        ("the lighting changed", ["lighting"]),
+    ],
+)
+def test_objects_with_their_owners(clause, found):
+    assert values(find_objects(clause)) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "categories"),
+    [
+        ("laptop screen", {"laptop"}),
+        ("building roof", set()),
+        ("roof", {"car", "bus", "truck", "train"}),
+        ("person jacket", {"person"}),
+        ("vehicle roof", {"car", "bus", "truck", "train"}),
+        ("mouse pad", set()),
+    ],
+)
+def test_parts_mean_only_what_can_have_them(name, categories):
+    assert meant_categories(name) == categories
+
+
+def test_what_is_listed_with_a_landmark_is_one():
+    clause = "the car is next to the bus and the truck, by the road"
+    assert values(find_subjects(clause, find_objects(clause), BY_WORDS)) == ["car"]

@@ -1,6 +1,7 @@
 """Ranks, coverage and bounds on the leaderboard, and what its pages show."""
 
 import re
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,17 @@ def test_a_cell_says_what_state_it_is_in(live: pd.DataFrame) -> None:
 def test_a_row_has_a_cell_per_column() -> None:
     with pytest.raises(ValueError, match="odd"):
         Table("odd", (Column("Model"),), ((Text("a"), Text("b")),))
+
+
+def test_unscored_judgements_are_counted_above_the_table(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    page = page_of(aggregated, live, published)
+    reasons = Counter(row["status"] for row in JUDGEMENTS_BY_ENTRY["hand", "partly"].to_pylist())
+    [reason] = [status for status in reasons if status.startswith("unscored:")]
+    warning = f"Partly, judged by By hand: {reasons[reason]} {reason} (DRF and CR together)."
+    assert page.index(warning) < page.index("Rank")
+    assert page.count("DRF and CR together") == 1  # only models with such judgements
 
 
 def test_each_judge_has_its_own_ranks() -> None:

@@ -158,7 +158,7 @@ def test_other_json_shapes(text, number, expected):
     "text",
     [
         "I use {this} and [that].",
-        "The set {red, blue} is what I see: {cars}.",
+        "The set {red, blue} is what I see: {words}.",
         "See [1] and [2].",
         r"It is in C:\some\_folder.",
         "f(x) = {x: y}",

@@ -86,7 +86,7 @@ def check_rows(answers: list[tuple[str, str, bool]]) -> None:
         assert row["listed_num"] == len(row["differences"]), text
         assert row["predicted_num"] is None or 0 <= row["predicted_num"] <= 1000, text
         assert all(difference["type"] in (*DifferenceType, None) for difference in row["differences"]), text
-        assert (row["verdict"] is None) if task == "describe" else (row["verdict"] in VERDICTS), text
+        assert (row["verdict"] is None) if task == "describe" else (row["verdict"] in (*VERDICTS, None)), text
         assert task == "describe" or row["differences"] == [], text
 
 

@@ -1,8 +1,11 @@
 """Verdicts of answers to the two yes/no questions."""
 
-import pytest
+from pathlib import Path
 
-from spd_faith.parsing.verdicts import verdict
+import pytest
+import yaml
+
+from spd_faith.parsing.verdicts import is_unread_verdict, verdict
 
 ANSWERS = [
     ("same", "No. The car moved. Everything else is the same.", "differs"),
@@ -91,7 +94,6 @@ ANSWERS = [
     ("same", "Perhaps they are the same.", "unclear"),
     ("different", '{"answer": false}', "same"),
     ("same", "{'answer': 'no'}", "differs"),
-    ("same", "ответ", "unclear"),
     ("same", "They are.", "same"),
     ("different", "They are not.", "same"),
     ("same", "I don't think so. The dog is gone.", "differs"),
@@ -113,7 +115,10 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("task", "answer", "expected"), ANSWERS)
+AS_MODELS_ANSWER = yaml.safe_load(Path(__file__).with_name("verdict_answers.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("task", "answer", "expected"), [*ANSWERS, *AS_MODELS_ANSWER])
 def test_verdict(task, answer, expected):
     assert verdict(answer, task) == expected
 
@@ -121,3 +126,28 @@ def test_verdict(task, answer, expected):
 @pytest.mark.parametrize(("word", "same", "different"), [("Yes.", "same", "differs"), ("no", "differs", "same")])
 def test_polarity_depends_on_the_question(word, same, different):
     assert (verdict(word, "same"), verdict(word, "different")) == (same, different)
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "expected"),
+    [
+        ("same", "不同。", "differs"),
+        ("same", "不是", "differs"),
+        ("different", "是的。", "differs"),
+        ("different", "没有", "same"),
+        ("different", "**Oui**", "differs"),
+        ("same", "Non.", "differs"),
+        ("different", '{"answer": "相同"}', "same"),
+        ("same", "\\boxed{不同}", "differs"),
+        ("same", "不，这两张图片不同，汽车的颜色变了。", None),
+        ("same", "Non, la voiture est bleue dans la deuxième image.", None),
+        ("different", "ответ", None),
+        ("different", '{"different": true, "reason": "汽车的颜色不同"}', None),
+        ("different", '是的，汽车的颜色变了。\n{"different": true}', None),
+        ("same", 'No. The sign "出口" is missing.', "differs"),
+        ("same", "Nope.", "differs"),
+    ],
+)
+def test_other_languages(task, answer, expected):
+    assert verdict(answer, task) == expected
+    assert is_unread_verdict(answer) == (expected is None)

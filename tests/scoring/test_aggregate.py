@@ -99,6 +99,23 @@ def test_coverage_and_bounds(two):
         assert (row["coverage"], row["bound_low"], row["bound_high"]) == (1, row["value"], row["value"])
 
 
+def test_unread_verdicts_are_excluded_and_counted():
+    """Three pairs with DS 1, 0.5 and unknown: 0.75 over two of them, between 1.5 / 3 and 2.5 / 3 over all."""
+    samples, scores, judgements = scored(
+        [sample(), sample("easy/1_2"), sample("easy/2_3")],
+        [parsed(), parsed("easy/1_2", verdicts=("differs", "unclear")), parsed("easy/2_3", verdicts=(None, "differs"))],
+        [judged(), judged("easy/1_2"), judged("easy/2_3", cr=None)],
+    )
+    rows = by_metric(aggregate(samples, {ENTRY: scores}, {ENTRY: judgements}, resamples=200).metrics)
+    ds = rows["ds"]
+    assert (ds["value"], ds["coverage"]) == (0.75, pytest.approx(2 / 3))
+    assert (ds["bound_low"], ds["bound_high"]) == (pytest.approx(1.5 / 3), pytest.approx(2.5 / 3))
+    assert (rows["unclear"]["value"], rows["cr_verdict"]["value"]) == (0.25, 0.5)
+    assert rows["unclear"]["coverage"] == rows["cr_verdict"]["coverage"] == pytest.approx(2 / 3)
+    assert rows["overall"]["coverage"] == pytest.approx(2 / 3)
+    assert rows["ds_count"]["coverage"] == rows["dqr"]["coverage"] == 1
+
+
 def test_signed_consistency_is_bounded_by_its_own_range():
     samples, scores, judgements = scored(
         [sample(), sample("easy/1_2")],

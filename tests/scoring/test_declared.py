@@ -26,7 +26,7 @@ def test_tables_of_scores_keep_their_columns() -> None:
         name for name, metric in METRICS.items() if metric.stored
     } & set(STORED)
     assert {name for name in STORED if SCORES.field(name).nullable} == {
-        *("drf", "cr", "dqr", "tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure"),
+        *("drf", "cr", "dqr", "ds", "tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure"),
         *("cr_signed", "cr_verdict", "overall"),
     }
 

@@ -106,7 +106,8 @@ def test_a_stated_count_wins_over_the_list():
         (("same", "differs"), 0.5, 0, 0),
         (("differs", "unclear"), 0.5, 1, 0),
         (("unclear", "unclear"), 0, 2, 0),  # two unclear verdicts do not agree
-        ((None, "differs"), 0.5, 1, 0),  # missing
+        ((None, "differs"), None, 0, None),  # in a language that the parser cannot read
+        (("unclear", None), None, 1, None),
     ],
 )
 def test_verdicts(verdicts, ds, unclear, agree):

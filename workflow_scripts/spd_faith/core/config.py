@@ -121,11 +121,12 @@ class Run:
                 "  Run on a machine with a GPU or through a cluster (snakemake --profile slurm),\n"
                 "  or remove them from `models` in the config."
             )
-        for name, entry in [*entries.items(), *((name, self.judges[name]) for name in sorted(judges))]:
+        judging = [part for name in sorted(judges) for part in self.judges[name].parts(name).items()]
+        for name, entry in [*entries.items(), *judging]:
             variable = entry.requirements().key_variable
             if variable and not environment.get(variable):
                 missing.append(f"{name}: the environment variable {variable} is not set; set it to the API key.")
-        return missing
+        return list(dict.fromkeys(missing))
 
 
 def _pattern(names: Iterable[str]) -> str:
@@ -174,7 +175,8 @@ def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, f
         (f"{paths['models']}: {name}", models[name]) for name in run.models if name in models
     ]
     used += [(f"{paths['datasets']}: {name}", datasets[name]) for name in [run.dataset] if name in datasets]
-    used += [(f"{paths['judges']}: {name}", judges[name]) for name in run.judges if name in judges]
+    parts = {part: entry for name in run.judges if name in judges for part, entry in judges[name].parts(name).items()}
+    used += [(f"{paths['judges']}: {name}", entry) for name, entry in parts.items()]
     for place, entry in used:
         if absent := entry.absent_file():
             errors.append(error_at(f"{place}.{absent.field}", "does not exist", absent.value, absent.expected))

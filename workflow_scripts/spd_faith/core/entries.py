@@ -48,7 +48,15 @@ def _identity_fields(entry: Strict) -> Iterator[tuple[str, Any]]:
         is_left_out = LEFT_OUT_AT_DEFAULT in field.metadata and value == field.get_default(call_default_factory=True)
         if NOT_IDENTITY not in field.metadata and not is_left_out:
             stored_name = next((mark.name for mark in field.metadata if isinstance(mark, Formerly)), name)
-            yield stored_name, identity(value) if isinstance(value, Strict) else dumped[name]
+            yield stored_name, _identity_of(value, dumped[name])
+
+
+def _identity_of(value: Any, dumped: Any) -> Any:
+    if isinstance(value, Strict):
+        return identity(value)
+    if isinstance(value, Mapping):
+        return {key: _identity_of(value[key], dumped[key]) for key in value}
+    return dumped
 
 
 def former_names(model: type[BaseModel]) -> dict[str, str]:
@@ -124,8 +132,19 @@ class AbsentFile:
     """What the value should be, for the error message."""
 
 
+@dataclass(frozen=True)
+class NamedOthers:
+    """A key whose value names other entries of the same file; loading replaces the names by the entries."""
+
+    key: str
+    at_least: int
+
+
 class Entry(Strict):
     """A registry entry. Its kinds override these defaults."""
+
+    names_others: ClassVar[NamedOthers | None] = None
+    """Which other entries it names, if any; entries that name others cannot be named."""
 
     label: Annotated[str | None, NOT_IDENTITY] = None
     """Name on the leaderboard; default: the entry's key."""
@@ -133,6 +152,10 @@ class Entry(Strict):
     def absent_file(self) -> AbsentFile | None:
         """The first file or folder that the entry names but that does not exist, if any."""
         return None
+
+    def parts(self, name: str) -> "Mapping[str, Entry]":
+        """The entries that its jobs run, by name: itself, unless it is made of others."""
+        return {name: self}
 
     def requirements(self) -> Requirements:
         """What its jobs require of the machine and the environment."""

@@ -94,7 +94,8 @@ PARSED = pa.schema(
             "differences",
             pa.list_(pa.struct([(name, pa.string()) for name in ("type", "category", "raw_type", "raw_category")])),
         ),
-        pa.field("verdict", pa.string()),  # for the yes/no tasks; null for describe
+        pa.field("verdict", pa.string()),  # for the yes/no tasks; null for describe, and in a language that is not read
+        pa.field("language", pa.string()),  # of the prose: en if it is read, else a code or script; null without prose
     ]
 )
 

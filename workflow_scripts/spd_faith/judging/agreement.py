@@ -73,11 +73,7 @@ def answers_by_judgement(responses: pa.Table) -> dict[tuple[str, str], list[str]
 
 def _judgement(row: Mapping[str, Any]) -> SampleJudgement:
     """The judgement without claims whose quote is not in the answer, which do not count."""
-    claims = [
-        Claim(claim["text"], claim["label"], claim["other_text"], claim["error_type"])
-        for claim in row["claims"]
-        if claim["label"] in CLAIM_LABELS[row["metric"]]
-    ]
+    claims = [Claim.from_row(claim) for claim in row["claims"] if claim["label"] in CLAIM_LABELS[row["metric"]]]
     return SampleJudgement(tuple(claims), row["score"])
 
 
@@ -102,13 +98,7 @@ def agreement(comparisons: Sequence[ComparedJudgements]) -> dict[str, dict[str, 
                 "claims_of_second": sums["second"],
                 "claims_matched": sums["matched"],
             },
-            "statistics": {
-                name: {
-                    end: None if value != value else value
-                    for end, value in zip(("value", "low", "high"), estimates[name], strict=True)
-                }
-                for name in names
-            },
+            "statistics": {name: estimates[name].as_json() for name in names},
             "labels": {
                 one: {other: sums[f"{one}|{other}"] for other in CLAIM_LABELS[metric]} for one in CLAIM_LABELS[metric]
             },

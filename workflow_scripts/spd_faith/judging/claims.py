@@ -1,6 +1,8 @@
 """A claim of an answer with the label that a judge gives it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 SEVERITY = {
     "type_category_mismatch": "critical",
@@ -22,6 +24,11 @@ class Claim:
     label: str
     other_text: str | None = None
     error_type: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """The claim in a struct of `core.schemas.JUDGEMENTS`."""
+        return cls(row["text"], row["label"], row["other_text"], row["error_type"])
 
     @property
     def severity(self) -> str | None:

@@ -5,7 +5,7 @@ The first judge's claims are compared with the second's; human labels are treate
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -54,6 +54,16 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
+
+    @classmethod
+    def of_draws(cls, draws: np.ndarray) -> Self:
+        """The estimate from the statistic's value, which comes first, and its resamples."""
+        low, high = percentile_interval(draws[1:, None], draws[:1])
+        return cls(float(draws[0]), float(low[0]), float(high[0]))
+
+    def as_json(self) -> dict[str, float | None]:
+        """value, low and high, null if undefined."""
+        return {end: None if value != value else value for end, value in self._asdict().items()}
 
 
 def compare(
@@ -190,8 +200,5 @@ def estimate(
         found |= zip(("pearson", "spearman"), correlated, strict=True)
     else:
         found |= dict.fromkeys(("pearson", "spearman"), np.full(resamples + 1, np.nan))
-    estimates = {}
-    for name, draws in found.items():
-        low, high = percentile_interval(draws[1:, None], draws[:1])
-        estimates[name] = Estimate(float(draws[0]), float(low[0]), float(high[0]))
+    estimates = {name: Estimate.of_draws(draws) for name, draws in found.items()}
     return estimates, {name: round(float(column.sum())) for name, column in columns.items() if name not in _OF_SCORES}

@@ -8,9 +8,12 @@ from typing import NamedTuple
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.judging.claims import Claim
 from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
+from spd_faith.language.categories import is_aspect
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
+from spd_faith.language.places import find_places
 from spd_faith.language.reading import read_assertions
+from spd_faith.language.shown import is_of_things, shown_in_both
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _OPENING = re.compile(r"\w[^.!?\n]*")
@@ -19,15 +22,18 @@ _MAX_QUOTED = 200  # characters of an opening
 
 class YesNoAnswer(NamedTuple):
     text: str
-    verdict: str | None  # differs, same, unclear; None if not parsed
+    verdict: str | None  # differs, same, unclear; None in a language that cannot be read
 
 
-def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim]:
+def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim] | None:
     """The claim about the verdicts, followed by the claims about the contents in either answer.
 
+    None if an answer is in a language that cannot be read.
     Claims are in the order of the answer to "the same?", then those only in the answer to "different?". A claim in both
     quotes both, the answer to "the same?" first.
     """
+    if None in (same.verdict, different.verdict):
+        return None
     ours, theirs = _contents(same.text), _contents(different.text)
     pairs = _pair(ours, theirs)
     claims = [judge_verdicts(same, different)]
@@ -53,7 +59,8 @@ def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
 def _contents(text: str) -> list[Assertion]:
     """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
     text = readable(answer_of(text))
-    stated = [whole for whole in read_assertions(text) if not whole.is_verdict]
+    stated = [said for said in read_assertions(text) if not said.is_verdict and is_of_things(said)]
+    stated = [said for said in stated if not _is_of_aspect(said)]
     by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
     contents: list[Assertion] = []
     for said in fold(_without_shared(by_object), text, apart=True):
@@ -62,8 +69,13 @@ def _contents(text: str) -> list[Assertion]:
     return sorted(contents, key=lambda said: said.span.start)
 
 
+def _is_of_aspect(said: Assertion) -> bool:
+    """Whether an assertion is about no thing but how an image was taken: "the lighting is brighter"."""
+    return bool(said.objects) and all(map(is_aspect, said.objects))
+
+
 def _by_object(said: Assertion) -> list[Assertion]:
-    return [said.of(name) for name in said.objects] or [said]
+    return [one.of(name) for one in shown_in_both(said) for name in one.objects] or [said]
 
 
 def _without_shared(assertions: Sequence[Assertion]) -> list[Assertion]:
@@ -104,12 +116,23 @@ def _in_both(earlier: Assertion, said: Assertion) -> bool:
         and said.bare
         and {earlier.image, said.image} == {0, 1}
         and earlier.shares_object(said)
+        and _where(earlier) == _where(said)
     )
+
+
+def _where(state: Assertion) -> set[str]:
+    """The places that a state names, also those relative to another object: "left of the tree"."""
+    return {place.value for place in find_places(state.text)}
 
 
 def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int, str]]:
     """Match assertions one to one by index: equal ones first, then compatible ones, then contradictory ones."""
-    relations = {(i, j): _relation(one, other) for i, one in enumerate(ours) for j, other in enumerate(theirs)}
+    relations = {
+        (i, j): _relation(one, other)
+        for i, one in enumerate(ours)
+        for j, other in enumerate(theirs)
+        if not (_is_outside(one, theirs, other) or _is_outside(other, ours, one))
+    }
     pairs: dict[int, tuple[int, str]] = {}
     met: set[int] = set()
     for wanted, label in (("equal", "consistent"), ("fits", "consistent"), ("disagree", "contradictory")):
@@ -118,6 +141,11 @@ def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int
                 pairs[i] = j, label
                 met.add(j)
     return pairs
+
+
+def _is_outside(said: Assertion, others: list[Assertion], rest: Assertion) -> bool:
+    """Whether "everything else is the same" does not touch a difference, whose object its answer names before."""
+    return rest.rest and any(said.shares_object(other) for other in others if other.kind == AssertionKind.DIFFERENCE)
 
 
 def _relation(one: Assertion, other: Assertion) -> str | None:
@@ -176,8 +204,9 @@ def _compare_sameness_and_state(sameness: Assertion, state: Assertion) -> str | 
 
 def _compare_samenesses(one: Assertion, other: Assertion) -> str | None:
     if one.change == other.change:
-        return "equal"
-    return "fits" if None in (one.change, other.change) else None
+        return "disagree" if _agree(one, other, [(0, 0)]) is False else "equal"
+    fits = None in (one.change, other.change) or DifferenceType.REMOVE in (one.change, other.change)
+    return "fits" if fits else None  # "a mug" and "a red mug" in both
 
 
 def _compare_states(one: Assertion, other: Assertion) -> str | None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _NEEDS = (
-    "A judge's endpoint must support the request field response_format with type json_schema and strict true, and"
-    " images unless the entry has `images: null`."
+    "A judge's endpoint must support the request field response_format with type json_schema and strict true, or what"
+    " the entry's `structured_output` names instead, and images unless the entry has `images: null`."
 )
 _PAIRS_PER_BATCH = 16
 _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds", "usd", "attempts", "model")
@@ -139,8 +139,8 @@ class _Asker:
             text = {"type": "text", "text": request.material}
             messages[1]["content"] = [*(part for part, _ in images), text]
         fields = self._judgements.fields(request)
-        form_tokens = max_text_tokens(json.dumps(fields["response_format"]))
-        max_tokens = form_tokens + sum(max_text_tokens(text) for _, text in texts) + sum(n for _, n in images)
+        sent = [json.dumps(fields), *(text for _, text in texts)]
+        max_tokens = sum(map(max_text_tokens, sent)) + sum(n for _, n in images)
         return await self._endpoint.ask(messages, max_tokens, self._judgements.model(request.metric), fields)
 
 

@@ -1,49 +1,69 @@
-"""The endpoint judge: language models that quote the claims of an answer and label them."""
+"""The endpoint judge: language models that quote the claims of an answer and label them, or label listed claims."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
 from spd_faith.judging.judge import Judge, JudgeJob, JudgeRequest, ModelAnswers
-from spd_faith.judging.judge_prompts import judge_requests, load_judge_prompts
-from spd_faith.judging.judgement_rows import judgement_rows
+from spd_faith.judging.judge_prompts import judge_requests, label_requests, load_judge_prompts
+from spd_faith.judging.judgement_rows import judgement_rows, reply_columns, why_unscored
+from spd_faith.judging.panel_members import JudgementKey, ListedAnswers, Member, Vote
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
+
+Requests = Mapping[JudgementKey, Sequence[JudgeRequest]]
+
+
+class _Replies(NamedTuple):
+    """The journal of a judge, open for its job alone, and the judgements from the replies in it."""
+
+    judgements: EndpointJudgements
+    job: JudgeJob
+    journal: Journal
 
 
 @contextmanager
 def opened(entry: "OpenAIJudge", answers: ModelAnswers, job: JudgeJob) -> Iterator["EndpointJudge"]:
     """Open the judge of `entry` with exclusive use of its journal. Raises `UserError` if the job has no journal."""
-    if job.journal is None:
-        raise UserError(f"--journal is required: {job.name} stores its paid replies there")
     requests = {
         (sample_id, metric): repeats
-        for sample_id, metric, repeats in judge_requests(entry, load_judge_prompts(job.prompts), answers)
+        for sample_id, metric, repeats in judge_requests(entry, load_judge_prompts(job.prompts, entry.prompt), answers)
     }
+    with _opened_replies(entry, job) as replies:
+        yield EndpointJudge(replies, requests, answers)
+
+
+@contextmanager
+def opened_member(
+    entry: "OpenAIJudge", answers: ModelAnswers, listed: ListedAnswers, job: JudgeJob
+) -> Iterator["EndpointMember"]:
+    """The same for a member of a panel, which labels the `listed` claims of the answers."""
+    requests = label_requests(entry, load_judge_prompts(job.prompts, "panel"), answers, listed)
+    with _opened_replies(entry, job) as replies:
+        yield EndpointMember(replies, {key: [request] for key, request in requests.items()})
+
+
+@contextmanager
+def _opened_replies(entry: "OpenAIJudge", job: JudgeJob) -> Iterator[_Replies]:
+    if job.journal is None:
+        raise UserError(f"--journal is required: {job.name} stores its paid replies there")
     # only one job of a judge makes calls at a time, so equal answers of two models are paid for once
     with Journal(job.journal) as journal, journal.alone("judge"):
-        yield EndpointJudge(EndpointJudgements(entry, journal.read()), answers, requests, job, journal)
+        yield _Replies(EndpointJudgements(entry, journal.read()), job, journal)
 
 
-class EndpointJudge(Judge):
-    def __init__(
-        self,
-        judgements: EndpointJudgements,
-        answers: ModelAnswers,
-        requests: Mapping[tuple[str, str], Sequence[JudgeRequest]],
-        job: JudgeJob,
-        journal: Journal,
-    ) -> None:
-        self._judgements = judgements
-        self._answers = answers
+class _EndpointCaller:
+    """Requests the replies that are missing."""
+
+    def __init__(self, replies: _Replies, requests: Requests) -> None:
+        self._replies = replies
+        self._judgements = replies.judgements
         self._by_key = requests
-        self._job = job
-        self._journal = journal
         self._failures: Mapping[str, str] = {}
 
     def missing(self) -> list[JudgeRequest]:
@@ -52,11 +72,20 @@ class EndpointJudge(Judge):
     def ask(self, missing: Sequence[JudgeRequest], advance: Callable[[int], Any]) -> None:
         from spd_faith.judging.endpoint_calls import ask, opened_endpoint  # loads the client
 
-        job = self._job
+        judgements, job, journal = self._replies
         assert job.journal
-        num_judged = sum(self._judgements.outcome(request).next_key is None for request in self._requests())
-        with opened_endpoint(self._judgements.entry, job.journal / "charges", job.slots, num_judged) as endpoint:
-            self._failures = ask(missing, self._judgements, endpoint, self._journal, job.images, advance)
+        num_judged = sum(judgements.outcome(request).next_key is None for request in self._requests())
+        with opened_endpoint(judgements.entry, job.journal / "charges", job.slots, num_judged) as endpoint:
+            self._failures = ask(missing, judgements, endpoint, journal, job.images, advance)
+
+    def _requests(self) -> Iterator[JudgeRequest]:
+        return (request for repeats in self._by_key.values() for request in repeats)
+
+
+class EndpointJudge(_EndpointCaller, Judge):
+    def __init__(self, replies: _Replies, requests: Requests, answers: ModelAnswers) -> None:
+        super().__init__(replies, requests)
+        self._answers = answers
 
     def rows(self) -> Iterator[dict[str, Any]]:
         return judgement_rows(self._answers, self._by_key, self._judgements, self._failures)
@@ -65,5 +94,11 @@ class EndpointJudge(Judge):
         models = {metric: self._judgements.model(metric).model for metric in JUDGED_METRICS}
         return {"endpoint": self._judgements.entry.base_url, "models": models}
 
-    def _requests(self) -> Iterator[JudgeRequest]:
-        return (request for repeats in self._by_key.values() for request in repeats)
+
+class EndpointMember(_EndpointCaller, Member):
+    def vote(self, key: JudgementKey) -> Vote:
+        (request,) = self._by_key[key]
+        outcome = self._judgements.outcome(request)
+        columns = reply_columns(request, [outcome], self._judgements)
+        claims = outcome.reading.claims if outcome.reading else None
+        return Vote(why_unscored(outcome, self._failures), claims, columns.pop("judge_model"), columns)

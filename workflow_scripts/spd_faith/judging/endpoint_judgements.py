@@ -16,7 +16,8 @@ from spd_faith.core.journal import Record
 from spd_faith.core.schemas import INVENTED
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.judging.judge import JudgeRequest
-from spd_faith.judging.judge_replies import Reading, ReplyError, read_reply, response_format
+from spd_faith.judging.judge_replies import Reading, ReplyError, read_labels, read_reply, reply_schema
+from spd_faith.judging.structured_output import STRUCTURED_OUTPUTS
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
@@ -69,7 +70,7 @@ class EndpointJudgements:
             if reason := _UNSCORED.get(content["finish_reason"]):
                 return Outcome(f"unscored:{reason}", None, replies)
             try:
-                reading = read_reply(request.metric, content["text"], request.answers)
+                reading = _read(request, content["text"])
             except ReplyError as error:
                 if turns:
                     return Outcome("unscored:schema", None, replies)
@@ -112,7 +113,8 @@ class EndpointJudgements:
         """The fields of the HTTP request that are specific to this request."""
         seed = self.entry.request.get("seed")
         seeded = {"seed": seed + request.repeat} if isinstance(seed, int) else {}
-        return {"response_format": response_format(request.metric)} | seeded
+        name, schema = reply_schema(request.metric, request.claims is not None)
+        return STRUCTURED_OUTPUTS[self.entry.structured_output](name, schema) | seeded
 
     def texts(self, request: JudgeRequest, turns: Sequence[Turn] = ()) -> list[tuple[str, str]]:
         """(role, text) of each message."""
@@ -121,3 +123,9 @@ class EndpointJudgements:
             again = f"That reply is not in its form: {turn.error}. Reply again, with the one JSON object alone."
             texts += [("assistant", turn.reply.strip() or "(nothing)"), ("user", again)]
         return texts
+
+
+def _read(request: JudgeRequest, text: str) -> Reading:
+    if request.claims is None:
+        return read_reply(request.metric, text, request.answers)
+    return read_labels(request.metric, text, request.claims)

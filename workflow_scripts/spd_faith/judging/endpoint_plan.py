@@ -1,6 +1,6 @@
 """Plans the calls of an endpoint judge, given existing answers and replies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.answers import load_answers
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
 from spd_faith.judging.judge import JudgeRequest
-from spd_faith.judging.judge_prompts import JudgePrompt, judge_requests, load_judge_prompts
+from spd_faith.judging.judge_prompts import JudgePrompt, judge_requests, label_requests, load_judge_prompts
+from spd_faith.judging.panel_members import ListedModel
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
@@ -23,20 +24,44 @@ def planned_calls(
 
     Empty and duplicate answers need no call; a pair without answers yet needs one per repeat.
     """
-    loaded = load_judge_prompts(prompts)
+    loaded = load_judge_prompts(prompts, entry.prompt)
+    requests = (
+        request
+        for paths in answers
+        for *_, repeats in judge_requests(entry, loaded, load_answers(paths))
+        for request in repeats
+    )
+    return _planned(entry, journal, loaded, requests, unanswered_pairs * entry.repeats)
+
+
+def planned_labels(
+    entry: "OpenAIJudge", journal: Path, prompts: Path, listed: Sequence[ListedModel], unanswered_pairs: int
+) -> list[PlannedCalls]:
+    """The calls of a member of a panel for each metric, one for each answer with claims or without answers yet."""
+    loaded = load_judge_prompts(prompts, "panel")
+    requests = (
+        request for answers, claims in listed for request in label_requests(entry, loaded, answers, claims).values()
+    )
+    return _planned(entry, journal, loaded, requests, unanswered_pairs)
+
+
+def _planned(
+    entry: "OpenAIJudge",
+    journal: Path,
+    prompts: Mapping[str, JudgePrompt],
+    requests: Iterable[JudgeRequest],
+    unanswered: int,
+) -> list[PlannedCalls]:
     judgements = EndpointJudgements(entry, Journal(journal).read())
-    requests = list(_different_requests(judgements, loaded, answers).values())
-    return [
-        _of_metric(metric, judgements, loaded[metric], requests, unanswered_pairs * entry.repeats)
-        for metric in JUDGED_METRICS
-    ]
+    different = {judgements.key(request): request for request in requests}.values()
+    return [_of_metric(metric, judgements, prompts[metric], different, unanswered) for metric in JUDGED_METRICS]
 
 
 def _of_metric(
     metric: str,
     judgements: EndpointJudgements,
     prompt: JudgePrompt,
-    requests: Sequence[JudgeRequest],
+    requests: Iterable[JudgeRequest],
     unanswered: int,
 ) -> PlannedCalls:
     entry, model = judgements.entry, judgements.model(metric)
@@ -51,14 +76,3 @@ def _of_metric(
         max_reply_tokens=entry.max_new_tokens,
         cost_usd=model.cost_usd,
     )
-
-
-def _different_requests(
-    judgements: EndpointJudgements, prompts: dict[str, JudgePrompt], answers: Sequence[AnswerPaths]
-) -> dict[str, JudgeRequest]:
-    """The distinct requests about the answers, by the key of their first reply."""
-    found: dict[str, JudgeRequest] = {}
-    for paths in answers:
-        for *_, repeats in judge_requests(judgements.entry, prompts, load_answers(paths)):
-            found |= {judgements.key(request): request for request in repeats}
-    return found

@@ -4,19 +4,35 @@ A kind declares what its jobs need and opens a `Judge`. The judge's code is impo
 loaded with every config. To add a kind, add a class here, list it in `JUDGES`, and write a module with its `Judge`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic.config import JsonDict
 
-from spd_faith.core.entries import AnswerPaths, Formerly, JudgeEntry, PlannedCalls, Resources, Strict
+from spd_faith.core.entries import (
+    LEFT_OUT_AT_DEFAULT,
+    AnswerPaths,
+    Entry,
+    Formerly,
+    JudgeEntry,
+    NamedOthers,
+    PlannedCalls,
+    Resources,
+    Strict,
+)
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.core.modules import loaded_files, module_files
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, RequestFields, SentImages
 from spd_faith.judging.judge import Judge, JudgeJob, ModelAnswers
+from spd_faith.judging.prompt_files import prompt_name
+from spd_faith.judging.structured_output import RESERVED_FIELDS, StructuredOutput
+
+if TYPE_CHECKING:
+    from spd_faith.judging.panel_members import ListedAnswers, ListedModel, Member
 
 
 class JudgeKind(JudgeEntry):
@@ -27,7 +43,23 @@ class JudgeKind(JudgeEntry):
         raise NotImplementedError
 
 
-class RulesJudge(JudgeKind):
+class MemberKind(JudgeKind):
+    """A judge that can be a member of a panel."""
+
+    def open_member(
+        self, answers: ModelAnswers, listed: "ListedAnswers", job: JudgeJob
+    ) -> AbstractContextManager["Member"]:
+        """Open the judge as a member that labels the `listed` claims of one model's answers; otherwise as `open`."""
+        raise NotImplementedError
+
+    def planned_labels(
+        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        """The calls as a member of a panel, for each metric; none for free judges."""
+        return []
+
+
+class RulesJudge(MemberKind):
     judge: Literal["rules"]
     """Deterministic rules applied to the text of the answers; offline and free."""
 
@@ -43,6 +75,13 @@ class RulesJudge(JudgeKind):
         from spd_faith.judging.rules import Rules
 
         return nullcontext(Rules(answers))
+
+    def open_member(
+        self, answers: ModelAnswers, listed: "ListedAnswers", job: JudgeJob
+    ) -> AbstractContextManager["Member"]:
+        from spd_faith.judging.panel_members import RulesMember
+
+        return nullcontext(RulesMember(listed))
 
 
 GPT_4O_MINI_IMAGE = 2833 + 4 * 5667
@@ -62,21 +101,30 @@ class JudgeModels(Strict):
         return {"drf": self.drf, "cr": self.cr}[metric]
 
 
-def _no_response_format(request: dict[str, Any]) -> dict[str, Any]:
-    if "response_format" in request:
-        raise ValueError("set by the workflow: response_format")
+def _no_form_of_the_reply(request: dict[str, Any]) -> dict[str, Any]:
+    if set_elsewhere := sorted(set(request) & RESERVED_FIELDS):
+        raise ValueError(f"set by the workflow: {', '.join(set_elsewhere)}")
     return request
 
 
-class OpenAIJudge(EndpointEntry, JudgeKind):
+def prompt_paths(style: str) -> list[str]:
+    """The prompt files in a style, relative to the project root."""
+    return [f"resources/prompts/{prompt_name(style, metric)}.txt" for metric in JudgeModels.model_fields]
+
+
+class OpenAIJudge(EndpointEntry, MemberKind):
     judge: Literal["openai"]
-    """Language models at an endpoint with OpenAI's chat completions API and JSON schema support; docs/judges.md."""
+    """Language models at an endpoint with OpenAI's chat completions API; docs/judges.md."""
     models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
     """The model for each metric."""
-    request: Annotated[RequestFields, AfterValidator(_no_response_format)] = Field(
+    request: Annotated[RequestFields, AfterValidator(_no_form_of_the_reply)] = Field(
         default_factory=lambda: {"temperature": 0, "seed": 0}
     )
     """Additional fields of each request; the n-th repetition adds n − 1 to the seed."""
+    structured_output: Annotated[StructuredOutput, LEFT_OUT_AT_DEFAULT] = "json_schema"
+    """How replies in the form of a JSON schema are requested: by what the server supports."""
+    prompt: Annotated[Literal["full", "short"], LEFT_OUT_AT_DEFAULT] = "full"
+    """The instructions: `full`, or `short` for small models."""
     images: Annotated[SentImages | None, Formerly("pictures")] = SentImages()
     """How both images are sent, for both metrics; null sends none."""
     max_answer_characters: int = Field(default=20_000, ge=100)
@@ -96,7 +144,7 @@ class OpenAIJudge(EndpointEntry, JudgeKind):
         return self.images is not None
 
     def input_files(self) -> list[str]:
-        return [f"resources/prompts/judge_{metric}.txt" for metric in JudgeModels.model_fields]
+        return prompt_paths(self.prompt)
 
     def job_resources(self) -> Resources:
         return self.resources
@@ -120,5 +168,64 @@ class OpenAIJudge(EndpointEntry, JudgeKind):
 
         return opened(self, answers, job)
 
+    def open_member(
+        self, answers: ModelAnswers, listed: "ListedAnswers", job: JudgeJob
+    ) -> AbstractContextManager["Member"]:
+        from spd_faith.judging.endpoint_judge import opened_member
 
-JUDGES = EntryKinds[JudgeKind]("judges", "judge", (RulesJudge, OpenAIJudge))
+        return opened_member(self, answers, listed, job)
+
+    def planned_labels(
+        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        from spd_faith.judging.endpoint_plan import planned_labels
+
+        return planned_labels(self, journal, prompts, listed, unanswered_pairs)
+
+
+_Members = dict[str, Annotated[RulesJudge | OpenAIJudge, Field(discriminator="judge")]]
+_NAMES_SCHEMA: JsonDict = {"type": "array", "items": {"type": "string"}, "minItems": 2, "uniqueItems": True}
+
+
+class PanelJudge(JudgeKind):
+    judge: Literal["panel"]
+    """Several judges that label the same claims of each answer; the strict majority decides."""
+    members: Annotated[_Members, WithJsonSchema(_NAMES_SCHEMA)]
+    """Keys of other judges of this file, at least two; loading replaces them by their entries."""
+
+    names_others: ClassVar[NamedOthers | None] = NamedOthers("members", at_least=2)
+
+    def parts(self, name: str) -> Mapping[str, Entry]:
+        return self.members
+
+    @property
+    def needs_images(self) -> bool:
+        return any(member.needs_images for member in self.members.values())
+
+    def input_files(self) -> list[str]:
+        return prompt_paths("panel")
+
+    def job_resources(self) -> Resources:
+        """Enough for all members, which are asked one after the other."""
+        needed = [member.job_resources() for member in self.members.values()]
+        return Resources(
+            threads=max(one.threads for one in needed),
+            mem_mb=max(one.mem_mb for one in needed),
+            runtime=sum(one.runtime for one in needed),
+            partition=next((one.partition for one in needed if one.partition), None),
+        )
+
+    def planned_calls(
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    ) -> list[PlannedCalls]:
+        from spd_faith.judging.panel_plan import planned_calls
+
+        return planned_calls(self, journal, prompts, answers, unanswered_pairs)
+
+    def open(self, answers: ModelAnswers, job: JudgeJob) -> AbstractContextManager[Judge]:
+        from spd_faith.judging.panel import opened
+
+        return opened(self, answers, job)
+
+
+JUDGES = EntryKinds[JudgeKind]("judges", "judge", (RulesJudge, OpenAIJudge, PanelJudge))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from spd_faith.judging.claims import Claim
+
 ResponseKey = tuple[str, str]  # sample_id, task
 Row = Mapping[str, Any]
 
@@ -32,7 +34,8 @@ class JudgeRequest:
     """A request to a judge about one answer (drf) or two (cr); `repeat` counts from 0.
 
     `answers` are the texts as sent, from which `cut` characters were cut; `image_shas` are the hashes of both images,
-    None if none are sent.
+    None if none are sent. `claims` are the claims to label; None if the judge lists them itself. `member` names the
+    member of a panel that is asked.
     """
 
     metric: str
@@ -43,6 +46,8 @@ class JudgeRequest:
     cut: int
     image_shas: tuple[str, str] | None
     repeat: int = 0
+    claims: tuple[Claim, ...] | None = None
+    member: str | None = None
 
 
 @dataclass(frozen=True)

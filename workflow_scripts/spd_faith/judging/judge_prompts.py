@@ -14,16 +14,19 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.judging.claims import Claim
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
+from spd_faith.judging.prompt_files import prompt_name
 from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
+    from spd_faith.judging.panel_members import ListedAnswers
 
-PROMPT_NAMES = {metric: f"judge_{metric}" for metric in JUDGED_METRICS}
 _ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
+_PLACES_OF_STYLE = {"panel": {"claims"}}  # further places, of the prompts in a style
 _DATA = "\n----\n"  # between the instructions and the material to judge
 
 
@@ -37,14 +40,16 @@ class JudgePrompt:
     sha: str
 
 
-def load_judge_prompts(folder: Path) -> dict[str, JudgePrompt]:
-    """Load the prompt of each metric from `folder/judge_{metric}.txt`. Raises `UserError` if a part is missing."""
+def load_judge_prompts(folder: Path, style: str = "full") -> dict[str, JudgePrompt]:
+    """Load the prompt of each metric in a style (`prompt_files`). Raises `UserError` if a part is missing."""
     prompts = {}
-    for metric, prompt in zip(JUDGED_METRICS, load_prompts(folder, list(PROMPT_NAMES.values())).values(), strict=True):
+    names = [prompt_name(style, metric) for metric in JUDGED_METRICS]
+    for metric, prompt in zip(JUDGED_METRICS, load_prompts(folder, names).values(), strict=True):
         instructions, _, material = prompt.text.replace("\r\n", "\n").partition(_DATA)
         template = Template(material)
-        if not template.is_valid() or set(template.get_identifiers()) != _PLACES[metric]:
-            places = ", ".join(f"${place}" for place in sorted(_PLACES[metric]))
+        wanted = _PLACES[metric] | _PLACES_OF_STYLE.get(style, set())
+        if not template.is_valid() or set(template.get_identifiers()) != wanted:
+            places = ", ".join(f"${place}" for place in sorted(wanted))
             rule = f"the text below the line ---- must contain {places} and no other $ (write $$ for a literal $)"
             raise UserError(f"{folder}/{prompt.task}.txt: {rule}")
         prompts[metric] = JudgePrompt(metric, instructions.strip(), template, prompt.sha)
@@ -55,33 +60,52 @@ def judge_requests(
     entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
 ) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
     """(sample_id, metric, requests) of each sample and metric: one request per repeat, none for empty answers.
-
     CR is judged without the truth, so the truth cannot influence what was said. Without images, the same two answers
     about another pair are therefore the same request.
     """
     for sample in answers.samples:
         key = sample["sample_id"]
         for metric in JUDGED_METRICS:
-            rows = [answers.responses[key, task] for task in _ANSWERS[metric]]
-            if all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows):
+            if say_nothing(answers, key, metric):
                 yield key, metric, ()
                 continue
-            texts = [without_reasoning(row["response_text"]) for row in rows]
-            image_shas = answers.image_shas[key] if entry.images else None
-            first = _request(entry, prompts[metric], sample, texts, image_shas)
+            first = _judge_request(entry, prompts[metric], answers, sample)
             yield key, metric, tuple(replace(first, repeat=repeat) for repeat in range(entry.repeats))
 
 
-def _request(
+def label_requests(
+    entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers, listed: "ListedAnswers"
+) -> dict[tuple[str, str], JudgeRequest]:
+    """The request for labels of the listed claims, by sample_id and metric, of those with any claims."""
+    return {
+        key: _judge_request(entry, prompts[one.metric], answers, one.sample, one.claims)
+        for key, one in listed.items()
+        if one.claims
+    }
+
+
+def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
+    """Whether the answers that are judged for a metric have nothing to label, so that no judge is asked."""
+    rows = [answers.responses[sample_id, task] for task in _ANSWERS[metric]]
+    return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
+
+
+def _judge_request(
     entry: "OpenAIJudge",
     prompt: JudgePrompt,
+    answers: ModelAnswers,
     sample: Row,
-    texts: Sequence[str],
-    image_shas: tuple[str, str] | None,
+    claims: tuple[Claim, ...] | None = None,
 ) -> JudgeRequest:
+    """The request about a sample's answers; `claims` are the ones to label, None if the judge lists them."""
+    key = sample["sample_id"]
+    texts = [without_reasoning(answers.responses[key, task]["response_text"]) for task in _ANSWERS[prompt.metric]]
     shown = tuple(_harmless(text[: entry.max_answer_characters]) for text in texts)
     lengths = [(len(text), min(len(text), entry.max_answer_characters)) for text in texts]
-    parts = {"mark": _mark(shown), "cut": _cut(lengths)}
+    listed = None if claims is None else _harmless(_claims_json(claims))
+    parts = {"mark": _mark([*shown, listed] if listed else shown), "cut": _cut(lengths)}
+    if listed:
+        parts["claims"] = listed
     if prompt.metric == "drf":
         parts |= {"truth": truth_json(sample), "answer": shown[0]}
     else:
@@ -93,8 +117,18 @@ def _request(
         prompt_sha=prompt.sha,
         answers=shown,
         cut=sum(whole - kept for whole, kept in lengths),
-        image_shas=image_shas,
+        image_shas=answers.image_shas[key] if entry.images else None,
+        claims=claims,
     )
+
+
+def _claims_json(claims: Sequence[Claim]) -> str:
+    """The numbered claims, one a line; one without counterpart quotes only one of two answers."""
+    lines = []
+    for number, claim in enumerate(claims, start=1):
+        other = {} if claim.other_text is None else {"other_answer": claim.other_text}
+        lines.append(json.dumps({"number": number, "claim": claim.text} | other, ensure_ascii=False))
+    return "\n".join(lines)
 
 
 def truth_json(sample: Row) -> str:

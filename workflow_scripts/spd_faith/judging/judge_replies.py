@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -75,7 +75,29 @@ class _ConsistencyReply(_Reply):
     claims: list[_ConsistencyClaim]
 
 
+class _ReasoningLabelOf(_Form):
+    number: int
+    label: _ReasoningLabel
+
+
+class _ConsistencyLabelOf(_Form):
+    number: int
+    label: _ConsistencyLabel
+
+
+class _ReasoningLabels(_Reply):
+    labels: list[_ReasoningLabelOf]
+
+
+class _ConsistencyLabels(_Reply):
+    labels: list[_ConsistencyLabelOf]
+
+
 _REPLIES: dict[str, type[_ReasoningReply | _ConsistencyReply]] = {"drf": _ReasoningReply, "cr": _ConsistencyReply}
+_LABELS: dict[str, type[_ReasoningLabels | _ConsistencyLabels]] = {"drf": _ReasoningLabels, "cr": _ConsistencyLabels}
+
+
+R = TypeVar("R", bound=_Reply)
 
 
 @dataclass(frozen=True)
@@ -87,12 +109,12 @@ class Reading:
 
 
 @cache
-def response_format(metric: str) -> dict[str, Any]:
-    """The request field that enforces the reply format for `metric` (OpenAI's strict JSON schema)."""
-    schema = _REPLIES[metric].model_json_schema()
+def reply_schema(metric: str, are_listed: bool = False) -> tuple[str, dict[str, Any]]:
+    """(name, JSON schema) of a reply for `metric`: claims with labels, or labels if the request lists the claims."""
+    name, model = (f"{metric}_labels", _LABELS[metric]) if are_listed else (f"{metric}_claims", _REPLIES[metric])
+    schema = model.model_json_schema()
     definitions = schema.pop("$defs")
-    form = {"name": f"{metric}_claims", "strict": True, "schema": _plain(schema, definitions)}
-    return {"type": "json_schema", "json_schema": form}
+    return name, _plain(schema, definitions)
 
 
 def _plain(schema: Any, definitions: dict[str, Any]) -> Any:
@@ -111,10 +133,7 @@ def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
 
     A claim whose quote is not in its answer is labelled `INVENTED`. Raises `ReplyError` for an invalid reply.
     """
-    try:
-        reply = _REPLIES[metric].model_validate_json(writable_json(_json_of(text)))
-    except ValidationError as error:
-        raise ReplyError(_message(error)) from None
+    reply = _validated(_REPLIES[metric], text, "claims")
     spoken = [_spoken(answer) for answer in answers]
     if isinstance(reply, _ReasoningReply):
         claims = [_reasoning_claim(claim, spoken[0]) for claim in reply.claims]
@@ -123,15 +142,42 @@ def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
     return Reading(tuple(claims), reply.score)
 
 
-def _json_of(text: str) -> str:
-    """The JSON of a reply: the last object with claims, repaired if it is damaged but not cut off.
+def read_labels(metric: str, text: str, claims: Sequence[Claim]) -> Reading:
+    """Read the labels of a reply about the numbered `claims`, counted from 1.
+
+    Raises `ReplyError` for an invalid reply, also if a claim has no label or more than one.
+    """
+    reply = _validated(_LABELS[metric], text, "labels")
+    labels = {one.number: one.label for one in reply.labels}
+    if len(labels) < len(reply.labels) or set(labels) != set(range(1, len(claims) + 1)):
+        raise ReplyError(f"labels: needs each of the numbers 1 to {len(claims)} once")
+    labelled = [_with_label(claim, labels[number]) for number, claim in enumerate(claims, start=1)]
+    return Reading(tuple(labelled), reply.score)
+
+
+def _with_label(claim: Claim, label: str) -> Claim:
+    if label in ERROR_TYPES:
+        return replace(claim, label="unfaithful", error_type=label)
+    return replace(claim, label=label, error_type=None)
+
+
+def _validated(form: type[R], text: str, key: str) -> R:
+    """The reply in a text: the object with `key`. Raises `ReplyError` if it does not fit."""
+    try:
+        return form.model_validate_json(writable_json(_json_of(text, key)))
+    except ValidationError as error:
+        raise ReplyError(_message(error)) from None
+
+
+def _json_of(text: str, key: str) -> str:
+    """The JSON of a reply: the last object with the list `key`, repaired if it is damaged but not cut off.
 
     Ignores reasoning, words, fences, escapes and other objects around it; keys are case-insensitive.
     """
     marker = find_reasoning_marker(text)
     if marker is not None and not any(start < marker < end for start, end, _ in whole_values(text)):
         text = answer_of(text)  # reasoning markers inside a quote belong to the quote
-    replies = (reply for candidate in _candidates(text) if (reply := _with_claims(candidate)) is not None)
+    replies = (reply for candidate in _candidates(text) if (reply := _with_list(candidate, key)) is not None)
     reply = next(replies, None)
     if reply is not None:
         return json.dumps(reply, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -150,13 +196,13 @@ def _candidates(text: str) -> Iterator[Any]:
             yield repaired.value
 
 
-def _with_claims(value: Any) -> dict[str, Any] | None:
-    """The object with claims in a decoded value, with normalized keys."""
+def _with_list(value: Any, key: str) -> dict[str, Any] | None:
+    """The object with `key` in a decoded value, with normalized keys."""
     for one in inside(value):
         reply = _with_plain_keys(one)
-        if isinstance(reply, dict) and "claims" in reply:
-            claims = reply["claims"]
-            return reply | {"claims": [*map(_with_plain_keys, claims)] if isinstance(claims, list) else claims}
+        if isinstance(reply, dict) and key in reply:
+            entries = reply[key]
+            return reply | {key: [*map(_with_plain_keys, entries)] if isinstance(entries, list) else entries}
     return None
 
 
@@ -176,11 +222,8 @@ def _message(error: ValidationError) -> str:
 
 
 def _reasoning_claim(claim: _ReasoningClaim, spoken: str) -> Claim:
-    if not _quotes(claim.quote, spoken):
-        return Claim(claim.quote, INVENTED)
-    if claim.label in ERROR_TYPES:
-        return Claim(claim.quote, "unfaithful", error_type=claim.label)
-    return Claim(claim.quote, claim.label)
+    stands = _quotes(claim.quote, spoken)
+    return _with_label(Claim(claim.quote, INVENTED), claim.label) if stands else Claim(claim.quote, INVENTED)
 
 
 def _consistency_claim(claim: _ConsistencyClaim, spoken: Sequence[str]) -> Claim:

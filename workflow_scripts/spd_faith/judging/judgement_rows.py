@@ -11,9 +11,9 @@ from spd_faith.judging.endpoint_judgements import EndpointJudgements, Outcome
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.rules import judgement_row, yes_no_answers
-from spd_faith.judging.scores import count_labels, score_counts
+from spd_faith.judging.scores import UNREAD, count_labels, score_counts
 
-_SUMS = ("prompt_tokens", "generated_tokens", "usd", "seconds", "attempts")  # columns that are sums over the replies
+SUMS = ("prompt_tokens", "generated_tokens", "usd", "seconds", "attempts")  # columns that are sums over the replies
 
 
 def judgement_rows(
@@ -25,14 +25,19 @@ def judgement_rows(
     """One row per sample and metric of `requests`.
 
     `failures` has the status of failed requests by the key of their missing reply. Answers without requests say
-    nothing; the rules judge them.
+    nothing; the rules judge them. If the parser cannot read the language of a verdict, CR has no claim about the
+    verdicts, and is unscored without another.
     """
     by_id = {sample["sample_id"]: sample for sample in answers.samples}
     for (sample_id, metric), repeats in requests.items():
-        verdicts = [judge_verdicts(*yes_no_answers(answers, sample_id))] if metric == "cr" else []
+        pair = yes_no_answers(answers, sample_id)
+        is_unread = metric == "cr" and any(answer.verdict is None for answer in pair)
+        verdicts = [judge_verdicts(*pair)] if metric == "cr" and not is_unread else []
         if repeats:
             row = _requested(repeats, judgements, verdicts, failures)
             yield {"sample_id": sample_id, "metric": metric, **row}
+        elif is_unread:
+            yield judgement_row(sample_id, metric, None)
         else:
             key = sample_id, "describe"
             text, parsed = answers.responses[key]["response_text"], dict(answers.parsed[key])
@@ -51,7 +56,7 @@ def _requested(
     invented = [claim for outcome in outcomes for claim in _claims(outcome, invented=True)]
     claims = _claim_rows(request, scored) if scored else []
     counts = count_labels(request.metric, (claim["label"] for claim in claims))
-    score, status = score_counts(request.metric, counts) if scored else (None, _why_unscored(outcomes[0], failures))
+    score, status = _score_and_status(request.metric, counts) if scored else (None, why_unscored(outcomes[0], failures))
     printed = [o.reading.judge_score for o in outcomes if o.reading and o.reading.judge_score is not None]
     return {
         "claims": claims + [claim.as_row() for claim in invented],
@@ -60,20 +65,32 @@ def _requested(
         "score": score,
         "judge_score": fmean(printed) if printed else None,
         "score_spread": pstdev(_score(request.metric, one) for one in scored) if len(scored) > 1 else None,
-        "prompt_sha": request.prompt_sha,
-        "question_sha": judgements.key(request),
-        "cut_characters": request.cut,
-        **_reply_columns(outcomes, judgements.model(request.metric).model),
+        **reply_columns(request, outcomes, judgements),
         "status": status,
     }
 
 
-def _reply_columns(outcomes: Sequence[Outcome], model: str) -> dict[str, Any]:
-    """What the replies took, in all; `model` is the one that was asked, if no reply names another."""
+def _score_and_status(metric: str, counts: dict[str, int]) -> tuple[float | None, str]:
+    if metric == "cr" and not any(counts.values()):
+        return None, UNREAD  # the claim about the verdicts is missing, too
+    return score_counts(metric, counts)
+
+
+def reply_columns(request: JudgeRequest, outcomes: Sequence[Outcome], judgements: EndpointJudgements) -> dict[str, Any]:
+    """The columns about the replies to a request and its repeats, with what they took in all.
+
+    `judge_model` is the model that was asked, if no reply names another.
+    """
     replies = [reply for outcome in outcomes for reply in outcome.replies]
     models = sorted({reply["model"] for reply in replies if reply["model"]})
-    sums = {name: _sum(reply[name] for reply in replies) for name in _SUMS}
-    return {"judge_model": ", ".join(models) or model, "calls": len(replies), **sums}
+    return {
+        "judge_model": ", ".join(models) or judgements.model(request.metric).model,
+        "prompt_sha": request.prompt_sha,
+        "question_sha": judgements.key(request),
+        "cut_characters": request.cut,
+        "calls": len(replies),
+        **{name: sum_of_known(reply[name] for reply in replies) for name in SUMS},
+    }
 
 
 def _claims(outcome: Outcome, invented: bool) -> list[Claim]:
@@ -94,10 +111,12 @@ def _score(metric: str, claims: Sequence[Claim]) -> float:
     return score_counts(metric, count_labels(metric, (claim.label for claim in claims)))[0]
 
 
-def _why_unscored(outcome: Outcome, failures: Mapping[str, str]) -> str:
+def why_unscored(outcome: Outcome, failures: Mapping[str, str]) -> str:
+    """The status of a request without a valid reply; `failures` as for `judgement_rows`."""
     return failures.get(outcome.next_key, outcome.status) if outcome.next_key else outcome.status
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
+def sum_of_known(values: Iterable[float | None]) -> float | None:
+    """The sum without unknown values; None if all are unknown."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from spd_faith.judging.claims import Claim
 from spd_faith.language.little_words import LITTLE_WORDS
 from spd_faith.language.words import words_of
+from spd_faith.parsing.verdicts import is_unread_verdict
 
 _MIN_SHARED = 0.5  # of the words of the shorter quote
 
@@ -28,15 +29,17 @@ class Quotes(NamedTuple):
 def quotes_of(metric: str, claims: Sequence[Claim], answers: Sequence[str]) -> list[Quotes]:
     """The quotes of each claim of a judgement; `answers` as for `match_claims`.
 
-    The first claim of `cr` is the one about the verdicts. A claim without `other_text` may quote either answer.
+    The first claim of `cr` is the one about the verdicts, unless one of them is in a language that cannot be read. A
+    claim without `other_text` may quote either answer.
     """
     if metric == "drf":
         return [Quotes((claim.text,)) for claim in claims]
     quotes = []
+    has_verdicts = not any(map(is_unread_verdict, answers))
     for number, claim in enumerate(claims):
         of_second = claim.other_text is None and len(answers) == 2 and _is_only_in_second(claim.text, answers)
         texts = (None, claim.text) if of_second else (claim.text, claim.other_text)
-        quotes.append(Quotes(texts, is_verdict=number == 0))
+        quotes.append(Quotes(texts, is_verdict=has_verdicts and number == 0))
     return quotes
 
 

@@ -9,7 +9,7 @@ from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare
 from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
-from spd_faith.judging.scores import count_labels, score_counts
+from spd_faith.judging.scores import score_claims
 from spd_faith.judging.validation_set import ConsistencyItem, Item, ReasoningItem
 from spd_faith.language.categories import canonical_category
 from spd_faith.parsing.table import parse_response
@@ -81,7 +81,7 @@ def _answers(item: Item) -> tuple[str, ...]:
     return (item.answer,) if isinstance(item, ReasoningItem) else (item.answer.same, item.answer.different)
 
 
-def _by_rules(item: Item) -> list[Claim]:
+def _by_rules(item: Item) -> list[Claim] | None:
     if isinstance(item, ReasoningItem):
         parsed = parse_response("describe", item.answer, failed=False)
         return judge_reasoning(item.truth.model_dump(), item.answer, parsed)
@@ -97,6 +97,6 @@ def _labelled(item: Item) -> SampleJudgement:
     return _judgement(item.metric, claims)
 
 
-def _judgement(metric: str, claims: Sequence[Claim]) -> SampleJudgement:
-    score, _ = score_counts(metric, count_labels(metric, (claim.label for claim in claims)))
-    return SampleJudgement(tuple(claims), score)
+def _judgement(metric: str, claims: Sequence[Claim] | None) -> SampleJudgement:
+    score, _, _ = score_claims(metric, claims)
+    return SampleJudgement(tuple(claims or ()), score)

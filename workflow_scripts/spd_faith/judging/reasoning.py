@@ -11,8 +11,9 @@ from spd_faith.judging.truth import Point, SampleTruth, TrueDifference, is_off_p
 from spd_faith.language.assertions import Assertion, AssertionKind, colors_clash, first_said
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
-from spd_faith.language.folding import fold
-from spd_faith.language.reading import read_assertions
+from spd_faith.language.document import read_document
+from spd_faith.language.itemised import read_claims
+from spd_faith.language.recognition import is_unread
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _JSON_START = re.compile(
@@ -24,17 +25,20 @@ _FAITHFUL = ("faithful", None)
 _UNVERIFIABLE = ("unverifiable", None)
 
 
-def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -> list[Claim]:
-    """Label the claims of a describe answer.
+def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -> list[Claim] | None:
+    """Label the claims of a describe answer; None if it is in a language that cannot be read.
 
     `sample` is a row of `SAMPLES`, `parsed` a row of `PARSED`. The claims are those of the prose before the JSON, else
     of the prose after it, else the entries of the list.
     """
+    text = readable(answer_of(text))
+    if is_unread(text):
+        return None
     truth = read_truth(sample)
-    for prose in _prose(readable(answer_of(text))):
-        if claims := _judge(fold(read_assertions(prose), prose), truth):
+    for prose in _prose(text):
+        if claims := _judge(read_claims(prose, read_document(prose)), truth):
             return claims
-    return _judge(_entries(parsed), truth)
+    return None if any(map(_is_unread_entry, parsed["differences"])) else _judge(_entries(parsed), truth)
 
 
 def _prose(text: str) -> Iterator[str]:
@@ -53,6 +57,13 @@ def _entries(parsed: dict[str, Any]) -> list[Assertion]:
     if not parsed["differences"] and not parsed["predicted_num"]:
         return [Assertion("no differences", AssertionKind.SAMENESS)]
     return [_entry(number, entry) for number, entry in enumerate(parsed["differences"])]
+
+
+def _is_unread_entry(entry: dict[str, str | None]) -> bool:
+    """Whether a list entry names its type or object in words of another language that the lexicon lacks."""
+    raw_type, raw_category = entry["raw_type"] or "", entry["raw_category"] or ""
+    is_named = entry["category"] != raw_category.lower() or canonical_category(raw_category)
+    return is_unread(" ".join(("" if entry["type"] else raw_type, "" if is_named else raw_category)))
 
 
 def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
@@ -157,7 +168,7 @@ def _label_of_sameness(said: Assertion, truth: SampleTruth, asserted: list[Asser
         broken = [true for true in truth.differences if said.change in (None, true.type)]
         unnamed = [true for true in broken if not any(_names(one, true, truth) for one in excepted)]
         return _unfaithful("type_category_mismatch") if unnamed else _FAITHFUL
-    outcomes = [_label_of_unchanged(name, said, truth) for name in said.objects]
+    outcomes = [_label_of_unchanged(name, said.of(name), truth) for name in said.objects]
     return max(outcomes, key=_weight)
 
 

@@ -10,7 +10,7 @@ from spd_faith.judging.claims import Claim
 from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.judge import Judge, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
-from spd_faith.judging.scores import count_labels, score_counts
+from spd_faith.judging.scores import score_claims
 
 VERSION = "rules-3"  # increase when a rule changes
 
@@ -48,14 +48,13 @@ def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[YesNoAnswer, 
     return same, different
 
 
-def judgement_row(sample_id: str, metric: str, claims: list[Claim]) -> dict[str, Any]:
-    """A row of `JUDGEMENTS` made without an endpoint."""
-    counts = count_labels(metric, (claim.label for claim in claims))
-    score, status = score_counts(metric, counts)
+def judgement_row(sample_id: str, metric: str, claims: list[Claim] | None) -> dict[str, Any]:
+    """A row of `JUDGEMENTS` made without an endpoint; `claims` is None if the answer cannot be read."""
+    score, status, counts = score_claims(metric, claims)
     return {
         "sample_id": sample_id,
         "metric": metric,
-        "claims": [claim.as_row() for claim in claims],
+        "claims": [claim.as_row() for claim in claims or []],
         **counts,
         "n_invented": 0,
         "score": score,

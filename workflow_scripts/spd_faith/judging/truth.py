@@ -13,13 +13,14 @@ from spd_faith.language.assertions import (
     first_said,
     same_name,
 )
-from spd_faith.language.categories import canonical_category, meant_categories
+from spd_faith.language.categories import canonical_category, is_worn, may_be_same_garment, meant_categories
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.words import words_of
 
 Point = tuple[float, float]  # centre of a box in fractions of width and height, y downwards
 Points = tuple[Point | None, Point | None]  # in the original and the modified image; None if unknown
 
+_WEARER = frozenset({"person"})
 _MARGIN = 0.1  # a centre must be this far beyond the middle to contradict a side
 
 
@@ -68,19 +69,30 @@ class SampleTruth:
     """Words of the descriptions and of the object names."""
 
     def of(self, name: str) -> list[TrueDifference]:
-        """The differences of objects with this name, else of objects that the name can refer to."""
+        """The differences of objects with this name, else of objects that the name can refer to.
+
+        Clothes stand for a person whose color changed, but not for one who is gone: others wear clothes, too.
+        """
         named = [difference for difference in self.differences if difference.named(name)]
         if named or any(same_name(name, other) for other in self.unchanged):
             return named
         meant = meant_categories(name)
-        return [difference for difference in self.differences if any(difference.named(other) for other in meant)]
+        found = [difference for difference in self.differences if any(difference.named(other) for other in meant)]
+        if meant != _WEARER:
+            return found
+        return [difference for difference in found if difference.type == DifferenceType.COLOR and self._wears(name)]
+
+    def _wears(self, name: str) -> bool:
+        """Whether the person whose color changed wears this garment, or nobody knows which one changed."""
+        worn = [word for word in self.words if is_worn(word)]
+        return not worn or any(may_be_same_garment(word, name.split()[-1]) for word in worn)
 
     def still(self, name: str) -> list[Point]:
         """The positions of unchanged objects that a name refers to; empty if it refers to a difference."""
         named = [at for other, centres in self.unchanged.items() if same_name(name, other) for at in centres]
         if named or self.of(name):
             return named
-        meant = meant_categories(name) - {"person"}  # clothes do not identify their wearer
+        meant = meant_categories(name) - _WEARER  # clothes do not identify their wearer
         return [at for other, centres in self.unchanged.items() if other in meant for at in centres]
 
     def holds(self, state: Assertion) -> Known:

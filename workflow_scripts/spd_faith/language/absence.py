@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from spd_faith.language.categories import object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
-from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.color_words import COLOR_WORDS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 from spd_faith.language.negation import STOPPERS, negates
 from spd_faith.language.word_classes import DETERMINERS, VERBS
@@ -18,6 +19,7 @@ class _Absence(LexiconFile):
     visible: WordSet
     only_in: WordSet
     states: WordSet
+    either: WordSet
     part_openers: WordSet
 
 
@@ -31,6 +33,8 @@ _REMOVED, _ADDED = "strong remove", "strong added"
 
 def absence_hits(words: Words, images: list[Hit]) -> list[Hit]:
     """Removals and additions that a clause expresses by saying where an object is absent, or where alone it is."""
+    if any(word.text in _LEXICON.either for word in words):
+        return []
     denied = [hit for k in range(len(words)) if negates(words, k) and (hit := _denied_presence(words, k, images))]
     return [*denied, *(hit for k in range(len(words)) for hit in _by_adverb(words, k, images))]
 
@@ -80,8 +84,11 @@ def _denied_presence(words: Words, k: int, images: list[Hit]) -> Hit | None:
 
 def _denied_object(words: Words, k: int) -> int | None:
     """Where the object of the "no" at word k ends; None if its change is denied: "no clock was removed"."""
-    last = next((hit.last for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
-    is_change = last is not None and not CHANGE_WORDS.isdisjoint(word.text for word in words[last:])
+    hit = next((hit for hit in object_hits(words) if k < hit.first <= k + _OBJECT_REACH), None)
+    if hit is None or any(word.text in DIFFERENCE_NOUNS for word in words[k : hit.first]):  # "no changes in lighting"
+        return None
+    last = hit.last
+    is_change = not CHANGE_WORDS.isdisjoint(word.text for word in words[last:])
     return None if is_change else last
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.language.assertions import Assertion, places_clash
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
-from spd_faith.language.counts import DIFFERENCE_NOUNS, NUMBERS
+from spd_faith.language.contrasts import has_arrow, image_of_condition, is_contrast
+from spd_faith.language.counts import NUMBERS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import FRAMES
-from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, find_spots
-from spd_faith.language.words import Mention
+from spd_faith.language.words import Mention, word_before
 
 
 class _AssertedChanges(LexiconFile):
@@ -34,7 +36,6 @@ class _AssertedChanges(LexiconFile):
     articles: PhraseList
     new: PhraseList
     is_difference: PhraseList
-    but: PhraseList
     conditions: PhraseList
     instead_of: PhraseList
     the: PhraseList
@@ -58,7 +59,6 @@ class _AssertedChanges(LexiconFile):
     to_openers: PhraseList
     only: PhraseList
     were: PhraseList
-    fewer: PhraseList
     does_not: PhraseList
     is_none: PhraseList
     subjects: PhraseList
@@ -71,6 +71,7 @@ class _AssertedChanges(LexiconFile):
     spoken_of: PhraseList
     cannot: PhraseList
     find: PhraseList
+    anywhere: PhraseList
     owns_not: PhraseList
     owns: PhraseList
     misses: PhraseList
@@ -78,6 +79,12 @@ class _AssertedChanges(LexiconFile):
     has_not: PhraseList
     no: PhraseList
     no_more: PhraseList
+    same_as_before: PhraseList
+    places: PhraseList
+    reading: WordSet
+    used_to_be: PhraseList
+    empty: PhraseList
+    going: PhraseList
 
 
 _WORDS = load_lexicon("asserted_changes", _AssertedChanges)
@@ -99,16 +106,30 @@ _IS_NOW = re.compile(
 _NO_MORE = re.compile(rf"{_NOT}\b.{{1,40}}\b{any_of(_WORDS.anymore)}\b", re.I)
 _HAS_NEW = re.compile(rf"\b{any_of(_WORDS.having)} (?:{any_of(_WORDS.articles)} )?{any_of(_WORDS.new)}\b", re.I)
 _IS_DIFFERENCE = re.compile(rf"\b{any_of(DIFFERENCE_NOUNS)} {any_of(_WORDS.is_difference)}", re.I)
-_BUT = re.compile(rf"\b{any_of(_WORDS.but)}\b", re.I)
 _LEFT_PLACE = re.compile(  # may have moved rather than disappeared
     rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?{any_of(_WORDS.spot_relations)}"
     rf" {any_of(_WORDS.spot_openers)} (?!(?:\w+ )?{any_of(FRAMES)})",
+    re.I,
+)
+_LEFT_ITS_PLACE = re.compile(  # "no longer in that same location", "no longer where it was"
+    rf"\b{any_of(_WORDS.no_longer)} (?:{any_of(_WORDS.postures)} )?(?:{any_of(_WORDS.where)}\b"
+    rf"|{any_of(_WORDS.spot_relations)} (?:{any_of(_WORDS.same_as_before)} ){{1,3}}{any_of(_WORDS.places)}\b)",
     re.I,
 )
 _IS_SO = re.compile(rf"^{any_of(_WORDS.conditions)}$", re.I)
 _INSTEAD = re.compile(rf"\b{any_of(_WORDS.instead_of)} {any_of(_WORDS.the)}\b", re.I)
 _OTHER_SIDE = re.compile(
     rf"\b{any_of(_WORDS.where)} {any_of(_WORDS.whereabouts)}\b|\b{any_of(_WORDS.other)} {any_of(_WORDS.sides)}\b", re.I
+)
+_WHERE_IT_WAS = re.compile(
+    rf"\b{any_of(_WORDS.where)} {any_of(_WORDS.whereabouts)} [^,.;]{{1,40}}\b{any_of(_WORDS.used_to_be)}\b"
+    rf"|\b{any_of(_WORDS.instead_of)} {any_of(_WORDS.the)} .{{1,60}}\b{any_of(_WORDS.is_or_looks)}\b",
+    re.I,
+)
+_EMPTY = re.compile(rf"\b{any_of(_WORDS.empty)}\b", re.I)
+_USED_TO_BE = re.compile(rf"\b{any_of(_WORDS.used_to_be)}\b.{{1,60}}\b{any_of(_WORDS.is_verbs)}\b", re.I)
+_GOES_FROM = re.compile(
+    rf"\b{any_of(_WORDS.going)} {any_of(_WORDS.from_words)} .{{1,60}}\b{any_of(_WORDS.to)} \w", re.I
 )
 _ON_OTHER_SIDE = re.compile(
     rf"\b{any_of(_WORDS.side_relations)} {any_of(_WORDS.side_openers)} {any_of(_WORDS.opposite)}"
@@ -131,9 +152,10 @@ _FROM_TO = re.compile(
     rf"|\b{any_of(_WORDS.were)}\b.{{1,60}}{_NOW_WORD}\b",
     re.I,
 )
-_FEWER = re.compile(rf"\b{any_of(_WORDS.fewer)}\b", re.I)
 _LACKS = re.compile(
-    rf"\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
+    rf"\b{any_of(_WORDS.cannot)} {any_of(_WORDS.find)} {any_of(_WORDS.spoken_of)}"
+    rf"(?: {any_of(_WORDS.anywhere)})?\W{{0,3}}$"
+    rf"|\b(?:{any_of(_WORDS.does_not)}|{any_of(_WORDS.is_none)}|{any_of(_WORDS.subjects)} {any_of(_WORDS.is_not)}"
     rf"|{any_of(_WORDS.showing)} {any_of(_WORDS.none)}|{any_of(_WORDS.lacks)})"
     rf"(?: {any_of(_WORDS.has)})?(?: (?:{any_of(_WORDS.of)} )?{any_of(_WORDS.spoken_of)})?\W{{0,3}}$",
     re.I,
@@ -146,6 +168,9 @@ _LOSES = re.compile(
     rf"|\b{any_of(_WORDS.has_not)} {any_of(_WORDS.no)}\s(?!{any_of(_WORDS.no_more)})",
     re.I,
 )
+
+
+_QUOTES = frozenset("\"'“”‘’")
 
 
 def is_vague(change: Mention) -> bool:
@@ -169,8 +194,10 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
 
     `draft` has the objects of the clause with their colors and places; `are_lost` marks them as `lost_objects`.
     """
+    if change := _of_former_place(clause):
+        return [change]
     if clause.changes:
-        return [] if _is_condition(clause) else _changes_in_words(clause, draft)
+        return [] if _only_describes(clause) else _changes_in_words(clause, draft)
     if are_lost:
         return [absence_from(0 if clause.image == 0 else 1)]
     if change := _denied_image(clause):
@@ -181,9 +208,19 @@ def asserted_changes(clause: ReadClause, draft: Assertion, are_lost: bool) -> li
     return [compared] if compared else []
 
 
-def _is_condition(clause: ReadClause) -> bool:
-    """Whether the change words only describe one image: "the mirror is cracked in the second image"."""
-    return clause.image is not None and all(_IS_SO.search(mention.text) for mention in clause.changes)
+def _of_former_place(clause: ReadClause) -> Change | None:
+    """The change of what used to be where something else or nothing is now: "where the gull used to be"."""
+    if set(clause.named_changes) - {DifferenceType.POSITION} or not _WHERE_IT_WAS.search(clause.text):
+        return None
+    is_replaced = len(clause.objects) > 1 and not _EMPTY.search(clause.text)
+    return FurtherChange.OTHER if is_replaced else DifferenceType.REMOVE
+
+
+def _only_describes(clause: ReadClause) -> bool:
+    """Whether the change words only describe one image: "in the second image, the mirror is cracked"."""
+    if not clause.images or clause.sets_images_apart or image_of_condition(clause):
+        return False
+    return all(_IS_SO.search(mention.text) for mention in clause.changes)
 
 
 def _denied_image(clause: ReadClause) -> Change | None:
@@ -197,6 +234,8 @@ def _denied_image(clause: ReadClause) -> Change | None:
 
 def _changes_in_words(clause: ReadClause, draft: Assertion) -> list[Change | None]:
     named = clause.named_changes
+    if DifferenceType.REMOVE in named and _LEFT_ITS_PLACE.search(clause.text):
+        return [DifferenceType.POSITION]
     if named == [DifferenceType.REMOVE] and _LEFT_PLACE.search(clause.text):
         return [None]
     if named == [FurtherChange.ADDED] and _HAS_NEW.search(clause.text):
@@ -225,21 +264,30 @@ def _is_set_against(clause: ReadClause, draft: Assertion, attribute: Attribute) 
         return False
     if before and (places_clash(before, after) if attribute == Attribute.PLACE else before != after):
         return True
-    return bool((clause.changes and not before) or (_NOW.search(clause.text) and not clause.images))
+    is_changed = any(map(is_vague, clause.changes)) and not before
+    return bool(is_changed or (_NOW.search(clause.text) and not clause.images))
 
 
 def _implied(clause: ReadClause, draft: Assertion) -> Change | None:
     """The change of a clause without a change word and without a contrast of colors or places."""
     text, is_colored = clause.text, any(draft.colors)
-    if _FEWER.search(text) or (_NO_MORE.search(text) and not is_colored):
+    if _NO_MORE.search(text) and not is_colored:
         return DifferenceType.REMOVE
     if not clause.images and (change := _implied_by_now(clause)):
         return change
-    if is_colored:
-        return DifferenceType.COLOR if _IS_DIFFERENCE.search(text) else None
-    if _FROM_PLACE.search(text) or (clause.sets_images_apart and len(set(find_spots(text))) > 1):
+    if is_colored and _IS_DIFFERENCE.search(text):
+        return DifferenceType.COLOR
+    if not is_colored and clause.sets_images_apart and len(set(find_spots(text))) > 1:
         return DifferenceType.POSITION
-    return FurtherChange.OTHER if _is_contrast(clause) or _INSTEAD.search(text) else None
+    if len(draft.objects) == 1 and is_contrast(clause, draft.objects[0]):
+        return FurtherChange.OTHER
+    if image_of_condition(clause) or has_arrow(text) or _USED_TO_BE.search(text) or _GOES_FROM.search(text):
+        return FurtherChange.OTHER
+    if is_colored:
+        return None
+    if _FROM_PLACE.search(text):
+        return DifferenceType.POSITION
+    return FurtherChange.OTHER if _INSTEAD.search(text) else None
 
 
 def _implied_by_now(clause: ReadClause) -> Change | None:
@@ -254,24 +302,26 @@ def _implied_by_now(clause: ReadClause) -> Change | None:
     return FurtherChange.OTHER if is_otherwise and not clause.same else None
 
 
-def _is_contrast(clause: ReadClause) -> bool:
-    """Whether one object is described differently in each image: "cloudy in the first, but clear in the second"."""
-    one_object = len({mention.value for mention in clause.objects}) == 1
-    return clause.sets_images_apart and one_object and not clause.places and bool(_BUT.search(clause.text))
-
-
 def _counted(clause: ReadClause) -> Change | None:
     """The change implied by two counts of an object: "three chairs … and only two in …"."""
     if not _FROM_TO.search(clause.text) and not clause.sets_images_apart:
         return None
     counts = [
         NUMBERS[word.text] if word.text in NUMBERS else int(word.text)
-        for word in clause.words
-        if _is_number(word.text) and not any(image.start <= word.start < image.end for image in clause.images)
+        for k, word in enumerate(clause.words)
+        if _is_number(word.text)
+        and not any(image.start <= word.start < image.end for image in clause.images)
+        and not _is_read(clause, k)
     ]
     if len(counts) != 2 or counts[0] == counts[1]:
         return None
     return absence_from(1 if counts[0] > counts[1] else 0)
+
+
+def _is_read(clause: ReadClause, k: int) -> bool:
+    """Whether a number is what a thing reads rather than how many there are: 'the sign reads "3"', "number 12"."""
+    word = clause.words[k]
+    return clause.text[word.start - 1 : word.start] in _QUOTES or word_before(clause.words, k) in _WORDS.reading
 
 
 def _is_number(word: str) -> bool:

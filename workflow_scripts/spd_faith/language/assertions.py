@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from spd_faith.core.difference_types import Attribute
+from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.language.categories import meant_categories
 from spd_faith.language.change_kinds import Change
 
@@ -74,7 +74,7 @@ class Assertion:
     heading: bool = False
     adjectives: tuple[
         tuple[str, str], ...
-    ] = ()  # of a state of several objects: (object, color) for those with a color
+    ] = ()  # of a state or sameness of several objects: (object, color) for those with a color
     is_verdict: bool = False  # says that the pair as a whole is the same
     details: frozenset[str] = frozenset()  # of a state or sameness: words beyond object, color and place
 
@@ -84,10 +84,13 @@ class Assertion:
 
     def of(self, name: str) -> "Assertion":
         """The assertion about one of its objects."""
-        if self.kind != AssertionKind.STATE or len(self.objects) < 2:
+        if self.kind == AssertionKind.DIFFERENCE or len(self.objects) < 2:
             return replace(self, objects=(name,))
         color = dict(self.adjectives).get(name)
-        return replace(self, objects=(name,), colors=on_side(self.side, color), adjectives=())
+        if self.kind == AssertionKind.STATE:
+            return replace(self, objects=(name,), colors=on_side(self.side, color), adjectives=())
+        change = DifferenceType.COLOR if color else self.change
+        return replace(self, objects=(name,), change=change, colors=(color, color), adjectives=())
 
     def values(self, attribute: Attribute) -> Values:
         """The stated values of an attribute."""
@@ -147,15 +150,26 @@ def same_name(one: str, two: str) -> bool:
 
 def may_be_same(one: str, two: str) -> bool:
     """Whether two names can refer to one object: "animal" and "cat", "icing" and "donut"."""
-    return same_name(one, two) or one in meant_categories(two) or two in meant_categories(one)
+    if same_name(one, two) or one in meant_categories(two) or two in meant_categories(one):
+        return True
+    short, long = sorted((one, two), key=len)
+    return bool(meant_categories(short)) and long.endswith(f" {short}")  # "jacket" and "person jacket"
 
 
 _JOINTS = str.maketrans("", "", " -_'")
 
 
 def colors_clash(one: str, two: str) -> bool:
-    """Whether two colors exclude each other; similar colors that people name differently do not."""
-    return one != two and frozenset((one, two)) not in _NEIGHBOURS
+    """Whether two colors exclude each other; similar colors that people name differently do not.
+
+    Several colors ("blue white") exclude others only if they lack one of them.
+    """
+    fewer, more = sorted((one.split(), two.split()), key=len)
+    return not all(any(_are_alike(a, b) for b in more) for a in fewer)
+
+
+def _are_alike(one: str, two: str) -> bool:
+    return one == two or frozenset((one, two)) in _NEIGHBOURS
 
 
 _NEIGHBOURS = frozenset(

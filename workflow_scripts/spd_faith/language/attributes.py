@@ -1,6 +1,7 @@
 """Assigns the colors and places of a clause to the images."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,6 +35,8 @@ _OF = re.compile(
     re.I,
 )
 _REACH = 48  # characters before a value that can indicate its image
+_NAMED = 1  # the weakness of evidence by a word or by the name of an image
+_ADJACENT = 2  # characters between a color and what it describes
 
 _LINK = rf"\s(?:{any_of(_WORDS.links)}\s){{0,3}}$"
 _LEAVES = re.compile(rf"(?:\b{any_of(_WORDS.leaving)}|{any_of(_WORDS.not_endings)}){_LINK}", re.I)
@@ -43,6 +46,7 @@ _IS_SO = re.compile(rf"\b{any_of(_WORDS.is_so)}{_LINK}", re.I)
 _DATED = re.compile(  # "on the right before, on the left now"
     rf"(?:\s{any_of(_WORDS.dated_nouns)})?\s(?:(?P<before>{any_of(_WORDS.earlier)})|{any_of(_WORDS.later)})\b", re.I
 )
+_NEXT = re.compile(r"\s([a-z]{3,})", re.I)
 _TO_ANOTHER = re.compile(rf"\s?(?:{any_of(_WORDS.to)}|->|→|=>)\s", re.I)
 
 
@@ -59,16 +63,80 @@ class _Sign(NamedTuple):
     image: int
 
 
-def by_image(text: str, values: Sequence[Mention], images: Sequence[Mention], subjects: Sequence[Mention]) -> Values:
-    """The value of each image, judged by the words before it, the nearest image, tense and order."""
+def places_by_image(text: str, places: Sequence[Mention], images: Sequence[Mention]) -> Values:
+    """The place in each image, judged by the words before it, the nearest image, tense and order."""
+    sides: list[str | None] = [None, None]
+    for sign, place in _ranked(text, places, images, ()):
+        free = next((at for at in (sign.image, 1 - sign.image) if sides[at] is None), None)
+        if free is not None and place.value not in sides:
+            sides[free] = place.value
+    return sides[0], sides[1]
+
+
+def colors_by_image(
+    text: str, colors: Sequence[Mention], images: Sequence[Mention], subjects: Sequence[Mention]
+) -> Values:
+    """The colors in each image, judged as the places; several of one image are joined as in `find_colors`."""
+    sides: tuple[set[str], set[str]] = (set(), set())
+    nouns: set[str] = set()
+    for sign, color in _ranked(text, colors, images, subjects):
+        values, noun = set(color.value.split()), _noun_after(text, color)
+        is_of_other = sign.weakness > _NAMED or noun in nouns or _is_dated_apart(text, color, sign.image)
+        at = 1 - sign.image if sides[sign.image] and is_of_other else sign.image
+        if values not in sides and not (is_of_other and sides[at]):
+            sides[at].update(values)
+        nouns.update([noun] if noun else [])
+    return _joined(sides[0]), _joined(sides[1])
+
+
+def _noun_after(text: str, color: Mention) -> str:
+    """The word right after a color: one noun in each image has one color."""
+    after = _NEXT.match(text, color.end)
+    return after[1].lower() if after else ""
+
+
+def _joined(colors: set[str]) -> str | None:
+    return " ".join(sorted(colors)) or None
+
+
+def _is_dated_apart(text: str, value: Mention, image: int) -> bool:
+    """Whether the tense before a value speaks of the other image."""
+    sign = _sign_of_tense(text, value)
+    return sign is not None and sign.image != image
+
+
+def _ranked(
+    text: str, values: Sequence[Mention], images: Sequence[Mention], subjects: Sequence[Mention]
+) -> list[tuple[_Sign, Mention]]:
+    """The values with the evidence for their images, the strongest first."""
     named = [image for image in images if image.value != "both"]
     ranked = sorted((_sign(text, value, values, named, subjects), k) for k, value in enumerate(values))
-    sides: list[str | None] = [None, None]
-    for sign, k in ranked:
-        free = next((at for at in (sign.image, 1 - sign.image) if sides[at] is None), None)
-        if free is not None and values[k].value not in sides:
-            sides[free] = values[k].value
-    return sides[0], sides[1]
+    return [(sign, values[k]) for sign, k in ranked]
+
+
+def own_colors(colors: Sequence[Mention], others: Sequence[Mention]) -> Sequence[Mention]:
+    """The colors that do not stand right before one of the other objects; all if none is left."""
+    return [color for color in colors if not any(_describes(color, one) for one in others)] or colors
+
+
+def _describes(color: Mention, thing: Mention) -> bool:
+    """Whether a color stands right before an object: "a blue shirt"."""
+    return 0 < thing.start - color.end <= _ADJACENT
+
+
+def by_described(
+    text: str, colors: Sequence[Mention], images: Sequence[Mention], objects: Sequence[Mention]
+) -> dict[str, Values]:
+    """The colors in each image of the objects that stand right after a different one in each.
+
+    "A blue shirt and gray pants in the first image, a red shirt and black pants in the second" has two.
+    """
+    described: dict[str, list[Mention]] = defaultdict(list)
+    for color in colors:
+        if owner := next((one for one in objects if _describes(color, one)), None):
+            described[owner.value].append(color)
+    found = {name: colors_by_image(text, own, images, ()) for name, own in described.items() if len(own) > 1}
+    return {name: values for name, values in found.items() if values[0] and values[1]}
 
 
 def _sign(

@@ -2,19 +2,24 @@
 
 from functools import lru_cache
 
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.grammar import CLITIC, with_plurals
-from spd_faith.language.lexicon import LexiconFile, PhraseList, load_lexicon
-from spd_faith.language.nouns import FRUIT, GROUPS
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
+from spd_faith.language.nouns import FRUIT, GROUPS, MODIFIERS
 from spd_faith.language.word_classes import DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
-from spd_faith.language.words import Hit, Phrases, Words, joined_after, with_following, word_before, words_of
+from spd_faith.language.words import JOINED, Hit, Phrases, Words, joined_after, with_following, word_before, words_of
 
 
 class _Names(LexiconFile):
     categories: dict[str, PhraseList]
     other_objects: PhraseList
+    images: PhraseList
+    aspects: PhraseList
     parts: PhraseList
     kinds: dict[str, PhraseList]
     parts_of: dict[str, PhraseList]
+    garments: dict[str, PhraseList]
+    common_parts: WordSet
 
 
 _NAMES = load_lexicon("objects", _Names)
@@ -26,7 +31,16 @@ _PARTS = frozenset(with_plurals(_NAMES.parts)) - VERBS  # "the cow stands"
 _CATEGORY_NAMES = [(form, name) for name in CATEGORIES for form in with_plurals([name])] + [
     (form, name) for name, aliases in _NAMES.categories.items() for form in with_plurals(aliases)
 ]
-_OTHER_NAMES = {form: name for name in (*_NAMES.other_objects, *_NAMES.kinds) for form in with_plurals([name])}
+IMAGE = "image"
+"""The object of what an answer says of an image as such: "the second image is sharper"."""
+
+_ASPECTS = frozenset({IMAGE, *_NAMES.aspects})
+_PARTS_ALONE = [name for name in _NAMES.parts_of if name not in _NAMES.common_parts]
+_OTHER_NAMES = {
+    form: name
+    for name in (*_NAMES.other_objects, *_NAMES.aspects, *_NAMES.kinds, *_PARTS_ALONE)
+    for form in with_plurals([name])
+}
 _CATEGORY_PHRASES = Phrases(_CATEGORY_NAMES)
 _OBJECT_PHRASES = Phrases([*_CATEGORY_NAMES, *_OTHER_NAMES.items()])
 _PART_NAMES = frozenset(with_plurals(_NAMES.parts_of))
@@ -67,20 +81,91 @@ def meant_categories(name: str) -> frozenset[str]:
     words = [word.text for word in words_of(name)]
     for first in range(len(words)):
         if meant := _MEANT.get(" ".join(words[first:])):
-            whole = canonical_category(" ".join(words[:first]))  # "car door": only of the car
-            return meant & {whole} if whole else meant
+            return meant & _owners(words[:first], meant)
     return frozenset()
 
 
-def is_part(word: str) -> bool:
-    """Whether a word names a part of things ("icing", "frame")."""
-    return word in _PART_NAMES
+def _owners(words: list[str], parts: frozenset[str]) -> frozenset[str]:
+    """The categories of what has a part: `parts` without a known owner, none for the roof of a building."""
+    if not _OBJECT_PHRASES.get(words):
+        return parts
+    category = _CATEGORY_PHRASES.get(words)
+    return frozenset({category}) if category else _MEANT.get(" ".join(words), frozenset())
+
+
+def is_part(name: str) -> bool:
+    """Whether a name is of a part of things ("icing", "car frame") or of what someone wears."""
+    return name in _PART_NAMES or name.split()[-1] in _PART_NAMES
 
 
 def object_hits(words: Words) -> list[Hit]:
-    """Known objects: only heads of compounds, no owners, "orange" only as the fruit."""
-    found = _OBJECT_PHRASES.scan(words)
-    return [_with_part(words, hit) for hit, following in with_following(found) if _is_head(words, hit, following)]
+    """Known objects: only heads of compounds, parts with their owners, "orange" only as the fruit."""
+    found = [hit for hit in _OBJECT_PHRASES.scan(words) if not _describes_image(words, hit)]
+    named: list[Hit] = []
+    owner = ""
+    for hit, following in with_following(found):
+        named_hit = hit._replace(value=f"{owner} {hit.value}") if owner else hit
+        owner = hit.value if following and _owns(words, hit, following) else ""
+        if named and _is_part_of(words, named[-1], hit):
+            part = named.pop()
+            named.append(Hit(part.first, hit.last, f"{hit.value} {part.value}"))
+        elif not owner and _is_head(words, hit, following):
+            named.append(_with_part(words, named_hit))
+    return named
+
+
+def _describes_image(words: Words, hit: Hit) -> bool:
+    """Whether an object only says what images show: "the two desk photos", "two pictures of the station"."""
+    if joined_after(words, hit.last) in _NAMES.images:
+        return True
+    k = hit.first
+    while k and words[k - 1].text in DETERMINERS:
+        k -= 1
+    return k > 1 and words[k - 1].text == "of" and words[k - 2].text in _NAMES.images
+
+
+def _owns(words: Words, hit: Hit, following: Hit) -> bool:
+    """Whether an object has the next one as a part: "the laptop screen", "the man's red jacket"."""
+    if not _may_have(hit, following):
+        return False
+    between = [word.text for word in words[hit.last : following.first]]
+    is_joined = all(word.tie == JOINED for word in words[hit.last : following.first + 1])
+    is_owned = between[:1] == [CLITIC] and all(text in MODIFIERS or text in COLOR_WORDS for text in between[1:])
+    return is_joined and (not between or is_owned)
+
+
+def _is_part_of(words: Words, part: Hit, whole: Hit) -> bool:
+    """Whether "of" ties a part to what has it: "the screen of the laptop"."""
+    between = [word.text for word in words[part.last : whole.first]]
+    is_tied = between[:1] == ["of"] and all(text in DETERMINERS | MODIFIERS for text in between[1:])
+    return is_tied and _may_have(whole, part)
+
+
+def _may_have(whole: Hit, part: Hit) -> bool:
+    return part.value in _PART_NAMES or whole.value in meant_categories(part.value)
+
+
+_WORN_ON = {form: place for place, names in _NAMES.garments.items() for form in with_plurals(names)}
+
+
+def may_be_same_garment(one: str, two: str) -> bool:
+    """Whether two garments can be one: "jersey" and "shirt", "outfit" and anything, not "shirt" and "shorts"."""
+    places = _WORN_ON.get(one), _WORN_ON.get(two)
+    return None in places or places[0] == places[1]
+
+
+def is_worn(name: str) -> bool:
+    """Whether a name is of what only a person has: "jacket", "hair"."""
+    return _MEANT.get(name) == frozenset({"person"})
+
+
+def is_aspect(name: str) -> bool:
+    """Whether a name is of no thing but of how an image was taken or what it is like: "lighting", "camera angle"."""
+    return name in _ASPECTS
+
+
+def aspect_hits(words: Words) -> list[Hit]:
+    return [hit for hit in object_hits(words) if is_aspect(hit.value)]
 
 
 def _is_head(words: Words, hit: Hit, following: Hit | None) -> bool:
@@ -109,7 +194,18 @@ def is_fruit(words: Words, k: int) -> bool:
     if before not in FRUIT.after:
         return False
     described = _OBJECT_PHRASES.scan(words[k + 1 : k + 5]) if after else []
+    if after in FRUIT.joints and joined_after(words, k + 2) in COLOR_WORDS:
+        return False  # "an orange and white shirt"
     if after in NO_OBJECTS or (described and described[0].first == 0):
         return False
     earlier = words[k - 2].text if k > 1 else ""
     return before != "of" or earlier in FRUIT.of
+
+
+@lru_cache(maxsize=4096)
+def whole_category(name: str) -> str | None:
+    """The category of what a name is a part of, if it can be only one: "bus roof", "wetsuit" (of a person)."""
+    words = [word.text for word in words_of(name)]
+    is_named_part = any(" ".join(words[first:]) in _PART_NAMES for first in range(len(words)))
+    meant = meant_categories(name) if is_named_part else frozenset()
+    return next(iter(meant)) if len(meant) == 1 else None

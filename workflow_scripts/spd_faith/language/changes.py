@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from spd_faith.language.absence import absence_hits, flip_absence
+from spd_faith.language.aspects import aspects_of_sameness, names_aspect
 from spd_faith.language.change_words import COMPARATIVES, TYPE_PHRASES, is_vague
-from spd_faith.language.colors import COLOR_CHANGE, COLOR_WORDS, color_hits
+from spd_faith.language.color_words import COLOR_WORDS
+from spd_faith.language.colors import COLOR_CHANGE, color_hits
+from spd_faith.language.comparatives import comparison_hits, flip_gain, is_comparison, is_of_light
 from spd_faith.language.counts import NUMBERS
 from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import image_hits
@@ -53,14 +56,20 @@ class _Contexts(LexiconFile):
     moving: WordSet
     auxiliaries: WordSet
     no_contrast: WordSet
-    after_comparative: WordSet
     comparing: WordSet
+    placing: WordSet
+    stead: WordSet
+    its: WordSet
+    being: WordSet
+    elsewhere: WordSet
     after_appears: WordSet
     appearing: WordSet
     further: WordSet
     colored: WordSet
     counted_change: WordSet
     before_counted_change: WordSet
+    between_listed: WordSet
+    listing: WordSet
     after_counted_change: WordSet
     described_images: WordSet
     put: WordSet
@@ -75,6 +84,7 @@ _CONTRASTING = STOPPERS - _LEXICON.no_contrast
 _NEARLY_CHANGING = _LEXICON.changing | _LEXICON.moving
 _CHANGING = _NEARLY_CHANGING | _LEXICON.auxiliaries
 
+_LIST_REACH = 3  # words after a change word in which "or" ends a list
 _PLACE_REACH = 5  # words from "now" to a place
 
 _GONE_TO = re.compile(
@@ -110,12 +120,43 @@ def type_hits(text: Text) -> tuple[list[Hit], list[Hit]]:
     images = image_hits(words)
     implied = _implied_hits(text, images)
     stated = list(_stated_hits(words, images, implied))
-    denied = [hit for hit in stated if _denied(words, hit)]
+    respects, kept = _in_aspects_of_sameness(text, stated)
+    stated = [hit for hit in stated if hit not in respects]
+    denied = _with_listed(words, stated, [hit for hit in stated if hit in kept or _denied(words, hit)])
     asserted = sorted(flip_absence(words, hit, images) for hit in [*implied, *stated] if hit not in denied)
     asserted = _put_as_moves(words, _gone_as_moves(text, asserted))
     asserted = _without_vague(words, asserted)
     asserted = _strongest(words, asserted)
     return [Hit(hit.first, hit.last, _kind(hit)) for hit in asserted], denied
+
+
+def _in_aspects_of_sameness(text: Text, hits: list[Hit]) -> tuple[list[Hit], list[Hit]]:
+    """Attributes that say in which respect something is the same: (among those that cover all, the others)."""
+    in_all: list[Hit] = []
+    in_some: list[Hit] = []
+    weak = [hit for hit in hits if _strength(hit) == "weak"]
+    for aspects in aspects_of_sameness(text.text) if weak else ():
+        inside = words_within(text.words, aspects.start, aspects.end)
+        found = [hit for hit in weak if hit.first in inside]
+        (in_all if aspects.covers_all else in_some).extend(found)
+    return in_all, in_some
+
+
+def _with_listed(words: Words, stated: list[Hit], denied: list[Hit]) -> list[Hit]:
+    """The denied hits and those that "or" lists with them: "no objects missing, moved or recolored"."""
+    listed: list[Hit] = []
+    before: Hit | None = None
+    for hit in stated:
+        is_denied = hit in denied or (before is not None and _are_listed(words, before, hit))
+        before = hit if is_denied else None
+        listed += [hit] if is_denied else []
+    return listed
+
+
+def _are_listed(words: Words, one: Hit, other: Hit) -> bool:
+    between = {word.text for word in words[one.last : other.first]}
+    following = {word.text for word in words[other.last : other.last + _LIST_REACH]}
+    return between <= _LEXICON.between_listed and not _LEXICON.listing.isdisjoint(between | following)
 
 
 def _strength(hit: Hit) -> str:
@@ -133,10 +174,13 @@ def _within(hits: Iterable[Hit]) -> set[int]:
 def _stated_hits(words: Words, images: list[Hit], implied: list[Hit]) -> Iterator[Hit]:
     """The change words of a clause, except those that name an image or report no change in this context."""
     in_image, in_implied = _within(images), _within(implied)
+    yield from comparison_hits(words, images)
     for hit in TYPE_PHRASES.scan(words):
         is_implied = hit.value == "strong remove" and hit.first in in_implied
         if hit.first not in in_image and not is_implied and _reports_change(words, hit, images):
-            yield hit
+            yield (
+                hit._replace(value="weak unknown") if is_of_light(words, hit, images) else flip_gain(words, hit, images)
+            )
 
 
 def _gone_as_moves(text: Text, hits: list[Hit]) -> list[Hit]:
@@ -215,18 +259,32 @@ def _implied_removals(text: Text) -> Iterator[Hit]:
 def _reports_change(words: Words, hit: Hit, images: list[Hit]) -> bool:
     """Whether a change word reports a change in its context: not in "appears to be", "the new position"."""
     text, before, after = words[hit.last - 1].text, word_before(words, hit.first), word_after(words, hit.last)
+    if text in _LEXICON.appearing and after == "to":
+        return False  # "does not appear to be different"
     if text in _LEXICON.appearing and hit.value == "strong added":
         is_of_second = all(image.value == "second" for image in images)
         return is_of_second and (not after or after in _LEXICON.after_appears)
+    if text in _LEXICON.placing and before in _LEXICON.being:
+        return after in _LEXICON.elsewhere
+    if text in _LEXICON.stead and _is_instead(words, hit.first):
+        return False
     if text in _LEXICON.further:
         return _may_be_noun(after)
     if text in COMPARATIVES:
-        return not after or after in _LEXICON.after_comparative
+        return is_comparison(words, hit.last - 1, images)
     if text in _LEXICON.colored:
         return before not in COLOR_WORDS
     if text in _LEXICON.counted_change and (before in NUMBERS or before in _LEXICON.before_counted_change):
         return after in _LEXICON.after_counted_change
     return _strength(hit) != "generic" or after not in _LEXICON.described_images
+
+
+def _is_instead(words: Words, k: int) -> bool:
+    """Whether "place" at word k is part of "in place of the clock", "in its place"."""
+    before = [word.text for word in words[max(k - 2, 0) : k]]
+    if before[-1:] == ["in"]:
+        return word_after(words, k + 1) == "of"
+    return len(before) > 1 and before[0] == "in" and before[1] in _LEXICON.its
 
 
 def _may_be_noun(word: str) -> bool:
@@ -243,11 +301,11 @@ def _denied(words: Words, hit: Hit) -> bool:
     return denied or not _LEXICON.staying.isdisjoint(before) or _alike_after(words, hit.last)
 
 
-def _alike_after(words: Words, last: int, reach: int = 7) -> bool:
-    """Whether the words after an attribute say that it stays the same: "the color … is unchanged"."""
+def _alike_after(words: Words, last: int, reach: int = 12) -> bool:
+    """Whether the words after an attribute say that it stays the same: "the color, size and place … are unchanged"."""
     for k in range(last, min(last + reach, len(words))):
         text = words[k].text
-        if words[k].tie == BROKEN or text in _CONTRASTING:
+        if text in _CONTRASTING or (words[k].tie == BROKEN and not names_aspect(words[k : k + 3])):
             return False
         if text in _LEXICON.alike:
             return not denied_before(words, k, 2) and words[k - 1].text != "longer"

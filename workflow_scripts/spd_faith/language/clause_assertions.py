@@ -4,16 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from spd_faith.language.asserted_changes import asserted_changes, lost_objects
+from spd_faith.core.difference_types import DifferenceType
+from spd_faith.language.asserted_changes import asserted_changes, is_vague, lost_objects
 from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
-from spd_faith.language.attributes import by_image
-from spd_faith.language.change_kinds import Change, change_named
-from spd_faith.language.counts import DIFFERENCE_NOUNS, find_count
-from spd_faith.language.image_words import ASKED_NOUNS
+from spd_faith.language.attributes import by_described, colors_by_image, own_colors, places_by_image
+from spd_faith.language.categories import is_aspect, is_part
+from spd_faith.language.change_kinds import Change, FurtherChange, change_named
+from spd_faith.language.counts import find_count
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
+from spd_faith.language.image_words import ASKED_NOUNS, ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, read_clause
-from spd_faith.language.reference import SHORT, Context, carried_objects, subjects_of
-from spd_faith.language.states import presence_in_both, sameness, state, stays
+from spd_faith.language.reference import SHORT, Context, Subjects, carried_objects, subjects_of
+from spd_faith.language.states import is_in_neither, presence_in_both, sameness, shown_again, state, stays
 from spd_faith.language.words import Mention
 
 
@@ -34,6 +37,13 @@ class _ClauseAssertions(LexiconFile):
     rest: PhraseList
     except_for: PhraseList
     such_as: PhraseList
+    everything_else: PhraseList
+    they: PhraseList
+    look: PhraseList
+    alike: PhraseList
+    alike_things: PhraseList
+    unlike: PhraseList
+    of: PhraseList
     nearly: PhraseList
     contents: PhraseList
     another: PhraseList
@@ -67,6 +77,20 @@ _EXCEPT = re.compile(
 )
 _REST = re.compile(rf"\b(?:{any_of(_WORDS.rest)}|{any_of(_WORDS.except_for)} {_THAT})\b", re.I)
 _SUCH_AS = re.compile(rf"\b{any_of(_WORDS.such_as)}\b", re.I)
+_EVERYTHING_ELSE = re.compile(rf"\b{any_of(_WORDS.everything_else)}\b", re.I)
+_PLURAL = any_of(ASKED_PLURALS)
+_OF_IMAGES = re.compile(
+    rf"\b{any_of(_WORDS.same)} {any_of((*ASKED_NOUNS, *ASKED_PLURALS))}\b"
+    rf"|\b{_PLURAL}(?:\b.{{1,60}}?\b{any_of(_WORDS.they)})? {any_of(_WORDS.look)} (?:\w+ ){{0,2}}?"
+    rf"{any_of(_WORDS.alike)}\b(?! {any_of(_WORDS.alike_things)}\b)",
+    re.I,
+)
+_IMAGES_DIFFER = re.compile(  # "the images show a dog, but they are not alike"
+    rf"\b{_PLURAL}(?: {any_of(_WORDS.of)}(?: \w+){{1,4}}?|\b.{{1,80}}?\b{any_of(_WORDS.they)})?"
+    rf" {any_of(_WORDS.look)} (?:\w+ ){{0,3}}?"
+    rf"{any_of((*_WORDS.alike, *_WORDS.unlike))}\W*$",
+    re.I,
+)
 _NEARLY = re.compile(rf"\b{any_of(_WORDS.nearly)}\b", re.I)
 _CONTENTS = re.compile(rf"\b{any_of((*DIFFERENCE_NOUNS, *_WORDS.contents))}\b", re.I)
 _ANOTHER = re.compile(rf"\b{any_of(_WORDS.another)}\s(?!{any_of((*ASKED_NOUNS, *_WORDS.not_another))})", re.I)
@@ -107,10 +131,17 @@ def _before_absence(clause: ReadClause) -> re.Match[str] | None:
 
 
 def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:
-    if not clause.changes or not clause.same or is_exception(clause.text):
+    if not clause.changes or not clause.same or is_exception(clause.text) or _is_rest_the_same(clause):
         return None
     first, second = sorted([mention.start for mention in mentions] for mentions in (clause.changes, clause.same))
     return _JOINT.search(clause.text, first[-1], second[0])
+
+
+def _is_rest_the_same(clause: ReadClause) -> bool:
+    """Whether words for changes only list what stays the same: "everything else, their pose, … is the same"."""
+    if not clause.changes or not clause.same or clause.changes[-1].start > clause.same[0].start:
+        return False
+    return bool(_EVERYTHING_ELSE.search(clause.text, 0, clause.changes[0].start))
 
 
 def is_exception(text: str) -> bool:
@@ -137,16 +168,40 @@ def read_part(text: str, context: Context) -> tuple[list[Assertion], Context]:
         text,
         AssertionKind.DIFFERENCE,
         subjects.names,
-        colors=by_image(text, clause.colors, clause.images, subjects.mentions),
-        places=by_image(text, clause.places, clause.images, ()),
+        colors=colors_by_image(text, _own_colors(clause, subjects), clause.images, subjects.mentions),
+        places=places_by_image(text, clause.places, clause.images),
         another=bool(_ANOTHER.search(text)),
         unordered=bool(_IN_ONE.search(text)),
     )
     changes = asserted_changes(clause, draft, bool(lost)) or ([None] if exception else [])
-    assertions = _assertions(clause, draft, changes, context)
+    assertions = _recolored(clause, draft) or _assertions(clause, draft, changes, context)
     if any(one.objects for one in assertions):
         context = context._replace(asserted=tuple(assertions))
     return assertions, context
+
+
+def _own_colors(clause: ReadClause, subjects: Subjects) -> Sequence[Mention]:
+    """The colors of a clause without those of other objects: "the red car is next to a blue bus"."""
+    others = [
+        one
+        for one in clause.objects
+        if one not in subjects.mentions and one.value not in subjects.names and not is_part(one.value)
+    ]
+    return own_colors(clause.colors, others) if subjects.mentions else clause.colors
+
+
+def _recolored(clause: ReadClause, draft: Assertion) -> list[Assertion]:
+    """The differences of objects that are each described with another color: "a red tie …, and a blue tie …"."""
+    named = clause.named_changes
+    is_changed = clause.sets_images_apart or any(map(is_vague, clause.changes))
+    if named != [DifferenceType.COLOR] and (named or not is_changed):
+        return []
+    described = by_described(clause.text, clause.colors, clause.images, clause.objects)
+    return [
+        replace(draft, objects=(name,), change=DifferenceType.COLOR, colors=colors)
+        for name, colors in described.items()
+        if colors[0] != colors[1]
+    ]
 
 
 def _excepted(clause: ReadClause, exception: re.Match[str]) -> Sequence[Mention]:
@@ -160,13 +215,17 @@ def _assertions(
     clause: ReadClause, draft: Assertion, changes: Sequence[Change | None], context: Context
 ) -> list[Assertion]:
     """The assertions of a clause about the objects of `draft`, given the changes that it asserts."""
-    if changes:
+    if changes == [None] and _IMAGES_DIFFER.search(clause.text):
+        return []
+    is_kept = _is_rest_the_same(clause) or (changes == [DifferenceType.REMOVE] and is_in_neither(clause.text))
+    if changes and not is_kept:
         return _differences(clause, draft, changes)
     if draft.objects and (likewise := _likewise(clause, draft, context)):
         return likewise
     if clause.same or (draft.objects and stays(clause.text)) or _counts_nothing(clause, draft):
         return _samenesses(clause, draft)
-    return presence_in_both(clause, draft) or state(clause, draft, context.image)
+    again = presence_in_both(clause, draft) or shown_again(clause, draft)
+    return again or state(clause, draft, context.image)
 
 
 def _likewise(clause: ReadClause, draft: Assertion, context: Context) -> list[Assertion]:
@@ -201,7 +260,7 @@ def _opposite(draft: Assertion, earlier: Assertion, clause: ReadClause) -> Asser
 def _differences(clause: ReadClause, draft: Assertion, changes: Sequence[Change | None]) -> list[Assertion]:
     near = _nearest(clause) if len(changes) > 1 and len(draft.objects) > 1 else {}
     return [
-        replace(draft, objects=(name,), change=change)
+        replace(draft, objects=(name,), change=FurtherChange.OTHER if change and is_aspect(name) else change)
         for name in draft.objects
         for change in ([near[name]] if name in near else changes)
     ]
@@ -223,7 +282,8 @@ def _counts_nothing(clause: ReadClause, draft: Assertion) -> bool:
 
 def _samenesses(clause: ReadClause, draft: Assertion) -> list[Assertion]:
     is_rest = bool(_REST.search(clause.text))
-    if is_rest and _SUCH_AS.search(clause.text):
+    of_rest = (is_rest and _SUCH_AS.search(clause.text)) or _EVERYTHING_ELSE.search(clause.text)
+    if of_rest or _OF_IMAGES.search(clause.text):
         draft = replace(draft, objects=())
     if not draft.objects and (is_exception(clause.text) or (_NEARLY.search(clause.text) and not is_rest)):
         return []

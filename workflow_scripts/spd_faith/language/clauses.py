@@ -5,10 +5,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from spd_faith.language.asides import without_causes
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
 from spd_faith.language.colors import COLOR_CHANGE, color_hits
 from spd_faith.language.grammar import CLITIC
-from spd_faith.language.image_words import image_hits
+from spd_faith.language.image_words import image_hits, letter_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.word_classes import ADVERBS, VERBS
@@ -55,7 +56,7 @@ _COORDINATION = re.compile(
 _OTHER = re.compile(
     rf"\bthe {any_of(_LEXICON.others)}\b(?! {any_of(_LEXICON.image_stems)})(?= {any_of(_LEXICON.after_other)}\b)"
 )
-_BRACKETS = re.compile(r"\([^()\n]{1,80}\)")
+_BRACKETS = re.compile(r"\([^()\n]{1,80}\)|\s[–—]\s[^–—\n:;]{1,80}\s[–—](?=\s)")
 _LONGEST_ENTRY = 3  # words
 _OPENING = 8  # characters of a part that contain its subject
 _OWNED = 12  # characters from "its" to the noun
@@ -80,6 +81,7 @@ def split_clauses(text: str) -> list[Clause]:
     "from red to blue", "red in the first picture and blue in the second" stay whole.
     """
     clauses = []
+    text = without_causes(text)
     for start, end in _sentences(text):
         for first, last in _coordinates(text, start, end):
             clause = _trimmed(text, first, last)
@@ -229,7 +231,7 @@ def _objects(sentence: Text) -> list[int]:
 def _contents(sentence: Text, objects: list[int]) -> _Contents:
     words = sentence.words
     reports = [(words[hit.first].start, hit.value.startswith("weak")) for hit in TYPE_PHRASES.scan(words)]
-    images = image_hits(words)
+    images = sorted([*image_hits(words), *letter_hits(sentence)])
     return _Contents(
         sentence,
         objects=objects,

@@ -80,7 +80,8 @@ def _is_only_heading(said: Assertion, topics: set[_Topic]) -> bool:
 
 def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
     """Whether two assertions are the two sides of a difference, or a difference and one of its sides."""
-    if not _may_join(earlier, said) or not (apart or said.span.clause - earlier.span.last_clause <= 1):
+    is_near = said.span.clause - earlier.span.last_clause <= 1 and earlier.entry == said.entry
+    if not _may_join(earlier, said) or not (apart or is_near):
         return False
     if not may_be_same(earlier.objects[0], said.objects[0]):
         return False
@@ -117,13 +118,13 @@ def _clash(difference: Assertion, state: Assertion, attribute: Attribute) -> boo
 def _contrast(earlier: Assertion, said: Assertion) -> _Topic | None:
     """The topic that results from two states of an object, one per image."""
     colors, places = _filled(earlier.colors, said.colors), _filled(earlier.places, said.places)
-    if colors[0] and colors[1]:
-        return (
-            AssertionKind.DIFFERENCE if colors_clash(colors[0], colors[1]) else AssertionKind.SAMENESS
-        ), DifferenceType.COLOR
+    if colors[0] and colors[1] and colors_clash(colors[0], colors[1]):
+        return AssertionKind.DIFFERENCE, DifferenceType.COLOR
     are_apart = bool(places[0] and places[1] and places_clash(places[0], places[1]))
     if are_apart or (earlier.spot and said.spot and earlier.spot != said.spot):
         return AssertionKind.DIFFERENCE, DifferenceType.POSITION
+    if colors[0] and colors[1]:
+        return AssertionKind.SAMENESS, DifferenceType.COLOR
     return (AssertionKind.SAMENESS, DifferenceType.POSITION) if places[0] and places[0] == places[1] else None
 
 

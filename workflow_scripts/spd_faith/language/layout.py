@@ -1,4 +1,4 @@
-"""The layout of an answer: headings, numbered entries, the image that a section is about."""
+"""The layout of an answer: headings, ordinals, the image that a section is about."""
 
 import re
 from bisect import bisect_right
@@ -14,20 +14,20 @@ class _Layout(LexiconFile):
     ordinals: PhraseList
     the: PhraseList
     adverb_endings: PhraseList
-    closings: PhraseList
 
 
 _WORDS = load_lexicon("layout", _Layout)
 
+NUMBERED = _WORDS.numbered
+"""Nouns by which an answer numbers its entries: "Difference 1"."""
+
 _MARKS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?!\w)")
 _HEADING = re.compile(r"\s{0,9}(?:#{1,6}\s|(?:[-*\d.)]{1,4}\s{1,3})?\*\*[^*\n]{1,200}\*\*:?\s*$|[^\n]{1,200}:\s*$)")
-_NUMBER = re.compile(rf"[\s\-*#>(]{{0,9}}(?:{any_of(_WORDS.numbered)}\s?#?)?(\d{{1,2}})\s?[.):]", re.I)
 _ORDINAL = re.compile(
     rf"\W{{0,3}}(?:{any_of(_WORDS.the)}\s)?({any_of(_WORDS.ordinals)})"
     rf"(?:{any_of(_WORDS.adverb_endings)}\b|\s?[,:]|\s{any_of(_WORDS.numbered)}\b)",
     re.I,
 )
-_CLOSING = re.compile(rf"\W{{0,3}}{any_of(_WORDS.closings)}", re.I)
 
 
 def without_marks(text: str) -> str:
@@ -41,14 +41,12 @@ def quoted(text: str) -> str:
 
 
 class Lines:
-    """The lines of an answer: headings, numbers, and the image that a heading names."""
+    """The lines of an answer: headings, and the image that a heading names."""
 
     def __init__(self, text: str, plain: str) -> None:
         """`plain` is the result of `without_marks(text)`."""
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._headings = [bool(_HEADING.match(line)) for line in text.split("\n")]
-        numbers = map(_NUMBER.match, plain.split("\n"))
-        self._numbers = [int(number[1]) if number else None for number in numbers]
         self._images = _images_of(plain.split("\n"), self._headings)
 
     def at(self, place: int) -> int:
@@ -59,10 +57,6 @@ class Lines:
 
     def image(self, line: int) -> int | None:
         return self._images[line]
-
-    def number(self, line: int) -> int | None:
-        """The number at the start of the line."""
-        return self._numbers[line]
 
 
 def _images_of(lines: Sequence[str], headings: Sequence[bool]) -> list[int | None]:
@@ -80,8 +74,3 @@ def ordinal_of(clause: str) -> int | None:
     """The ordinal at the start of a clause: 1 for "first", "firstly", "the first difference"."""
     ordinal = _ORDINAL.match(clause)
     return _WORDS.ordinals.index(ordinal[1].lower()) + 1 if ordinal else None
-
-
-def closes_list(plain: str, start: int) -> bool:
-    """Whether the text at `start` begins with a phrase that ends a list: "in summary"."""
-    return bool(_CLOSING.match(plain, start))

@@ -1,4 +1,4 @@
-"""Loads and checks the word lists in `resources/lexicon/en/*.yaml`.
+"""Loads and checks the word lists in `resources/lexicon/{language}/*.yaml`; prose is read in English alone.
 
 The module that uses a file declares its type:
 
@@ -20,7 +20,9 @@ import yaml
 
 from spd_faith.core.errors import UserError
 
-LEXICON = Path(__file__).resolve().parents[3] / "resources" / "lexicon" / "en"
+LEXICON = Path(__file__).resolve().parents[3] / "resources" / "lexicon"
+READ = "en"
+"""The language in which prose is read."""
 
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the C loader is ten times as fast
 
@@ -52,9 +54,15 @@ _File = TypeVar("_File", bound=LexiconFile)
 
 
 @cache
-def load_lexicon(name: str, model: type[_File]) -> _File:
-    """Load `{name}.yaml` as a `model`. Raises `UserError` with the file and key of each error."""
-    return read_lexicon_file(LEXICON / f"{name}.yaml", model)
+def load_lexicon(name: str, model: type[_File], language: str = READ) -> _File:
+    """Load `{language}/{name}.yaml` as a `model`. Raises `UserError` with the file and key of each error."""
+    return read_lexicon_file(LEXICON / language / f"{name}.yaml", model)
+
+
+def languages_with(name: str) -> list[str]:
+    """The languages that have `{name}.yaml`, English first."""
+    found = (path.parent.name for path in LEXICON.glob(f"*/{name}.yaml"))
+    return sorted(found, key=lambda language: (language != READ, language))
 
 
 def read_lexicon_file(path: Path, model: type[_File]) -> _File:

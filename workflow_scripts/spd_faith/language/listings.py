@@ -7,8 +7,8 @@ from spd_faith.language.assertions import Assertion, AssertionKind
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
-from spd_faith.language.colors import COLOR_WORDS
-from spd_faith.language.counts import DIFFERENCE_NOUNS
+from spd_faith.language.color_words import COLOR_WORDS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects

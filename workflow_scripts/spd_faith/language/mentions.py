@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from spd_faith.language.attributes import is_relative, one_image
+from spd_faith.language.categories import is_aspect, is_worn
 from spd_faith.language.change_kinds import Change, change_named
 from spd_faith.language.changes import find_types
 from spd_faith.language.colors import find_colors
@@ -14,7 +15,8 @@ from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lex
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.words import Mention, Text
+from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, PREPOSITIONS, VERBS
+from spd_faith.language.words import Mention, Text, word_after, words_within
 
 
 class _Mentions(LexiconFile):
@@ -64,16 +66,24 @@ class ReadClause(Text):
 @lru_cache(maxsize=4096)  # answers repeat each other's clauses
 def read_clause(text: str) -> ReadClause:
     read = Text(text)
-    objects, images = find_objects(read), find_images(read)
+    objects, images, changes = find_objects(read), find_images(read), find_types(read)
+    same = tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images))
+    objects = [one for one in objects if not is_aspect(one.value) or (changes and not same and _is_led(read, one))]
     return ReadClause(
         text,
         objects=tuple(objects),
-        changes=tuple(find_types(read)),
-        same=tuple(same for same in find_sameness(read) if _is_of_object(same, objects, images)),
+        changes=tuple(changes),
+        same=same,
         images=tuple(images),
         colors=tuple(find_colors(read)),
         places=tuple(place for place in find_places(read) if not is_relative(text, place)),
     )
+
+
+def _is_led(text: Text, aspect: Mention) -> bool:
+    """Whether an aspect ("lighting") is what a clause speaks of, rather than one of those that it enumerates."""
+    after = word_after(text.words, words_within(text.words, 0, aspect.end).stop)
+    return not after or after in VERBS or after in PREPOSITIONS or after in ADVERBS or after in CONJUNCTIONS
 
 
 def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Mention]) -> bool:
@@ -81,9 +91,10 @@ def _is_of_object(same: Mention, objects: Sequence[Mention], images: Sequence[Me
     text = same.text.lower()
     if text in _WORDS.in_both:
         return False
-    if text not in _WORDS.picking_out or any(image.value == "both" for image in images):
-        return True
-    return not any(same.end < mention.start <= same.end + 2 for mention in objects)  # "the same car is blue"
+    if text not in _WORDS.picking_out or not same.start or any(image.value == "both" for image in images):
+        return True  # also "Same car, same dog."
+    picked = next((one for one in objects if same.end < one.start <= same.end + 2), None)  # "the same car is blue"
+    return picked is None or (is_worn(picked.value) and picked is not objects[0])  # "she wears the same dress"
 
 
 def find_spots(text: str, start: int = 0) -> list[str]:

@@ -7,6 +7,7 @@ class _Fruit(LexiconFile):
     word: Phrase
     after: WordSet
     of: WordSet
+    joints: WordSet
 
 
 class _Nouns(LexiconFile):
@@ -16,6 +17,8 @@ class _Nouns(LexiconFile):
     no_landmark: WordSet
     parts_of_landmarks: WordSet
     owning: WordSet
+    placing: WordSet
+    relational: WordSet
     groups: WordSet
     fruit: _Fruit
 
@@ -39,6 +42,12 @@ PARTS_OF_LANDMARKS = _LEXICON.parts_of_landmarks
 
 OWNING = _LEXICON.owning
 """Words after "'s" in the sense of "has": "the zeppelin's been removed"."""
+
+PLACING = _LEXICON.placing
+"""Prepositions between an object and the thing at which it is: "the tags on the fruit"."""
+
+RELATIONAL = _LEXICON.relational
+"""Nouns for what belongs to the thing after the preposition: "the pattern on the bedspread"."""
 
 GROUPS = _LEXICON.groups
 """Words before "of" and the actual object: "a pair of skis"."""

@@ -1,10 +1,12 @@
 """Finds the objects in a clause: known ones, and unknown nouns that the clause reports a change of."""
 
-from spd_faith.language.categories import object_hits
+from itertools import takewhile
+
+from spd_faith.language.categories import is_part, object_hits
 from spd_faith.language.change_words import CHANGE_WORDS
-from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.grammar import CLITIC, is_contracted_not
-from spd_faith.language.nouns import ATTRIBUTES, MODIFIERS, OWNING
+from spd_faith.language.nouns import ATTRIBUTES, MODIFIERS, OWNING, PLACING, RELATIONAL
 from spd_faith.language.word_classes import ADVERBS, CONJUNCTIONS, DETERMINERS, NO_OBJECTS, PREPOSITIONS, VERBS
 from spd_faith.language.words import (
     BROKEN,
@@ -23,6 +25,7 @@ DESCRIBING = DETERMINERS | MODIFIERS | frozenset(COLOR_WORDS)
 """Words that can come before a noun without naming an object."""
 
 _LONGEST_NOUN = 4  # words, including modifiers
+_LONGEST_PLACE = 8  # words from the preposition to the verb
 _BEFORE_CHANGED = CHANGE_WORDS | {"of"}
 _AFTER_CHANGED = VERBS | CHANGE_WORDS | ATTRIBUTES
 _AFTER_OWNER = ATTRIBUTES | CHANGE_WORDS | OWNING
@@ -83,13 +86,23 @@ def _goes_on(words: Words, first: int, k: int) -> bool:
     return not (text in _AFTER_NOUN or text.isdigit() or is_contracted_not(text))
 
 
+def _is_placed_subject(words: Words, first: int, last: int) -> bool:
+    """Whether a noun opens a clause, with a place before its verb: "the tags on the fruit were removed"."""
+    if first or words[0].text not in DETERMINERS or word_after(words, last) not in PLACING:
+        return False
+    if words[last - 1].text in RELATIONAL or is_part(words[last - 1].text):
+        return False  # "the pattern on the bedspread"
+    phrase = takewhile(lambda word: word.tie == JOINED, words[last + 1 : last + _LONGEST_PLACE])
+    return any(word.text in VERBS or word.text in CHANGE_WORDS for word in phrase)
+
+
 def _is_changed(words: Words, first: int, last: int) -> bool:
     """Whether a clause reports a change of the noun at words `[first, last)`, including its article."""
     if joined_after(words, last) == CLITIC:
         return last + 1 < len(words) and words[last + 1].text in _AFTER_OWNER
     if first == 0 and words[0].text not in DETERMINERS:  # "Zeppelin: removed", "Zeppelin moved"
         return last < len(words) and (words[last].text in CHANGE_WORDS or words[last].text in VERBS)
-    if word_after(words, last) in _AFTER_CHANGED:
+    if word_after(words, last) in _AFTER_CHANGED or _is_placed_subject(words, first, last):
         return True
     before = words[first - 1].text if first else ""
     earlier = words[first - 2].text if first > 1 else ""

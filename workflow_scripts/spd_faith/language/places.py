@@ -1,9 +1,10 @@
 """Places in an image: sides, corners, rows and columns."""
 
+import re
 from collections.abc import Iterator
 from itertools import product
 
-from spd_faith.language.image_words import NOUNS_AFTER_PLACE
+from spd_faith.language.image_words import NOUNS_AFTER_PLACE, image_hits
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
 from spd_faith.language.words import Hit, Mention, Phrases, Text, Words, as_text, joined_after, mentions_of, word_before
 
@@ -52,17 +53,29 @@ def _phrases() -> Iterator[tuple[str, str]]:
 
 
 _PLACE_PHRASES = Phrases(_phrases())
+_BRACKETS = re.compile(r"\([^()\n]{1,30}\)")
 
 
 def find_places(text: str | Text) -> list[Mention]:
     """Mentions of places in an image; `value` is left, right, top, bottom, center, "top left", "row 2", …"""
     text = as_text(text)
-    return mentions_of(text, place_hits(text.words))
+    hits = place_hits(text.words)
+    glosses = _glosses(text) if hits else []
+    return [place for place in mentions_of(text, hits) if not any(a < place.start < b for a, b in glosses)]
+
+
+def _glosses(text: Text) -> list[tuple[int, int]]:
+    """The brackets directly after the name of an image: "the first image (left)"."""
+    brackets = [match.span() for match in _BRACKETS.finditer(text.text)]
+    ends = {text.words[image.last - 1].end for image in image_hits(text.words)} if brackets else set()
+    return [(start, end) for start, end in brackets if not ends.isdisjoint((start - 1, start))]
 
 
 def place_hits(words: Words) -> list[Hit]:
-    """Places named in a clause; "the left picture", "has left" and "right next to" are not places."""
-    return [hit for hit in _PLACE_PHRASES.scan(words) if _is_place(words, hit)]
+    """Places named in a clause; "the picture on the left", "has left" and "right next to" are not places."""
+    hits = [hit for hit in _PLACE_PHRASES.scan(words) if _is_place(words, hit)]
+    images = image_hits(words) if hits else []
+    return [hit for hit in hits if not any(image.first <= hit.first < image.last for image in images)]
 
 
 def _is_place(words: Words, hit: Hit) -> bool:

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from spd_faith.language.asides import without_remarks
 from spd_faith.language.assertions import Assertion, AssertionKind, Certainty, Span
 from spd_faith.language.changes import find_types
 from spd_faith.language.clause_assertions import opens_exception, parts_of, read_part
 from spd_faith.language.clauses import Clause, split_clauses
-from spd_faith.language.counts import COUNTED_NOUNS
+from spd_faith.language.difference_nouns import COUNTED_NOUNS
+from spd_faith.language.document import FIELDS, Document, object_of_title, read_document, without_respects
 from spd_faith.language.hedges import after_lead_in, is_unasserted, taking_back
-from spd_faith.language.layout import Lines, closes_list, ordinal_of, quoted, without_marks
+from spd_faith.language.layout import Lines, quoted, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.listings import Listing, is_bare, listed, listing_of
 from spd_faith.language.objects import find_objects
@@ -22,12 +24,11 @@ from spd_faith.language.words import with_following
 
 
 class _Reading(LexiconFile):
-    labels: PhraseList
     but: PhraseList
 
 
 _WORDS = load_lexicon("reading", _Reading)
-_LABEL = re.compile(rf"{any_of(_WORDS.labels)}\s?:\s?", re.I)
+_LABEL = re.compile(rf"{any_of(FIELDS)}\s?:\s?", re.I)
 _COUNTED = re.compile(rf"[^:\n]{{0,160}}\b{any_of(COUNTED_NOUNS)}\b[^:\n]{{0,30}}:\s(?=\S)", re.I)
 _BUT = re.compile(rf"[^.!?\n]*\b{any_of(_WORDS.but)}\b", re.I)
 _OPENING = 8  # characters of a clause that contain its conjunction
@@ -48,11 +49,12 @@ def _in_original(said: Assertion, text: str, shifts: list[tuple[int, int]]) -> A
 
 
 def _read_all(text: str, supposed: bool) -> list[Assertion]:
-    plain = without_marks(text)
+    document = read_document(text)
+    plain = without_respects(without_marks(text), document.items)
     assertions, rest = find_pairs(plain)
-    clauses = split_clauses(rest)
+    clauses = split_clauses(without_remarks(rest))
     names_only = bool(clauses) and all(is_bare(clause.text) for clause in clauses)
-    reader = _Reader(rest, Lines(text, plain), names_only, supposed)
+    reader = _Reader(rest, Lines(text, plain), document, names_only, supposed)
     context = Context()
     for number, (clause, following) in enumerate(with_following(clauses)):
         opening = _opening_of(clause.text)
@@ -69,6 +71,7 @@ class _Reader:
 
     plain: str
     lines: Lines
+    document: Document
     names_only: bool
     supposed: bool
 
@@ -76,7 +79,12 @@ class _Reader:
         self, number: int, clause: Clause, opening: "_Opening", following: Clause | None, context: Context
     ) -> tuple[list[Assertion], Context]:
         """The assertions of clause `number`, and the context of the next clause."""
-        context = _entered(context, clause, self.lines, self.plain)
+        earlier, context = context, _entered(context, clause, self.lines, self.plain)
+        item = self.document.item_at(clause.start)
+        context = context._replace(entry=item.entry if item else None)
+        if item and item.title and context.entry != earlier.entry:
+            named = object_of_title(item.title)
+            context = context._replace(objects=(named,) if named else ())
         context = context._replace(objects=opening.objects or context.objects)
         words, is_heading = clause.text[opening.end :], self.lines.is_heading(context.line)
         if self._is_supposed(words, clause):
@@ -120,26 +128,14 @@ def _placed(said: Assertion, at: int, place: _Place) -> Assertion:
 
 
 def _entered(context: Context, clause: Clause, lines: Lines, plain: str) -> Context:
-    """The context updated by the clause's line: list entry, image, heading."""
+    """The context updated by the clause's line: image, heading."""
     line = lines.at(clause.start)
     is_new = line != context.line
-    context = _with_entry(context, clause, lines.number(line) if is_new else None, plain)
     if is_new or plain[max(clause.start - 8, 0) : clause.start].rstrip()[-1:] in ".!?":
         context = context._replace(image=lines.image(line))
     if is_new and lines.is_heading(line):
         context = context._replace(listing=listing_of(clause.text))
     return context._replace(line=line)
-
-
-def _with_entry(context: Context, clause: Clause, number: int | None, plain: str) -> Context:
-    """The number of a line or the ordinal of a clause starts an entry; a summary ends the list."""
-    if number is None:
-        number = ordinal_of(clause.text)
-    if number is None:
-        return context._replace(entry=None) if closes_list(plain, clause.start) else context
-    if context.entry is None or number <= context.entry[1]:
-        context = context._replace(lists=context.lists + 1)
-    return context._replace(entry=(context.lists, number))
 
 
 class _Opening(NamedTuple):

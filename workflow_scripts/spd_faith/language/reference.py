@@ -1,20 +1,21 @@
 """Resolves which objects a clause is about: by name, by pronoun, or from the clauses before it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spd_faith.language.asserted_changes import ends_in_denial, is_vague
 from spd_faith.language.assertions import Assertion
-from spd_faith.language.counts import DIFFERENCE_NOUNS
+from spd_faith.language.categories import IMAGE
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.image_words import ASKED_PLURALS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.listings import Listing
 from spd_faith.language.mentions import ReadClause
 from spd_faith.language.states import is_as_before
 from spd_faith.language.subjects import BY_PHRASES, find_subjects, is_related
-from spd_faith.language.word_classes import NO_OBJECTS
-from spd_faith.language.words import Mention, words_of
+from spd_faith.language.word_classes import NO_OBJECTS, VERBS
+from spd_faith.language.words import Mention, word_after, words_of, words_within
 
 
 class _Reference(LexiconFile):
@@ -76,7 +77,6 @@ class Context(NamedTuple):
     image: int | None = None
     line: int = -1
     entry: tuple[int, int] | None = None  # list and number
-    lists: int = 0  # started so far
     listing: Listing | None = None
 
 
@@ -97,10 +97,25 @@ def subjects_of(clause: ReadClause, mentions: Sequence[Mention], context: Contex
         names = tuple(dict.fromkeys(mention.value for mention in subjects))
         is_plural = len(subjects) > 1 or bool(_PLURAL_NOUN.search(subjects[0].text))
         return Subjects(names, subjects, context._replace(objects=names, is_plural=is_plural))
+    if _is_of_image(clause):
+        return Subjects((IMAGE,), (), context)
     if unnamed := _unnamed(clause.text):
         context = context._replace(objects=(unnamed,), is_plural=False)
         return Subjects((unnamed,) if clause.changes else (), (), context)
     return Subjects(context.objects if _is_understood(clause, context) else (), (), context)
+
+
+def _is_of_image(clause: ReadClause) -> bool:
+    """Whether a clause says that an image as such changed: "the second image is sharper", "… has a warmer tone"."""
+    if clause.image is None or not clause.changes:
+        return False
+    is_subject = any(word_after(clause.words, k) in VERBS for k in _ends(clause))
+    return is_subject and all(change.value == "unknown" and not is_vague(change) for change in clause.changes)
+
+
+def _ends(clause: ReadClause) -> Iterator[int]:
+    """The numbers of the words after the names of images."""
+    return (words_within(clause.words, 0, image.end).stop for image in clause.images)
 
 
 def _is_pronoun_subject(clause: ReadClause, mentions: Sequence[Mention], context: Context) -> bool:

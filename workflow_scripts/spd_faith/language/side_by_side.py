@@ -5,15 +5,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values
+from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values, may_be_same
 from spd_faith.language.attributes import one_image
 from spd_faith.language.change_kinds import Change, FurtherChange, absence_from
 from spd_faith.language.colors import find_colors
+from spd_faith.language.document import object_of_title
 from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
+from spd_faith.language.sides import counted
 from spd_faith.language.states import further_words
+from spd_faith.language.word_classes import VERBS
 from spd_faith.language.words import Mention, words_of
 
 
@@ -92,7 +95,7 @@ def _contrast(plain: str, span: Span, name: str, before: str, after: str) -> Ass
     """The assertion that an object is as `before` says in the first image and as `after` says in the second."""
     colors, places = ((_first_value(find(before)), _first_value(find(after))) for find in (find_colors, find_places))
     is_same = [word.text for word in words_of(before)] == [word.text for word in words_of(after)]
-    change = _absence(before, after) or _changed_value(colors, places)
+    change = _absence(before, after) or _changed_value(colors, places) or _changed_number(name, before, after)
     kind = AssertionKind.DIFFERENCE if change or not is_same else AssertionKind.SAMENESS
     if kind == AssertionKind.SAMENESS:
         change = DifferenceType.COLOR if all(colors) else DifferenceType.POSITION if all(places) else None
@@ -118,6 +121,10 @@ def _absence(before: str, after: str) -> Change | None:
     """The change of an object that only one image has."""
     absent = [bool(_ABSENT.match(stated)) for stated in (before, after)]
     return absence_from(absent.index(True)) if absent[0] != absent[1] else None
+
+
+def _changed_number(name: str, before: str, after: str) -> Change | None:
+    return next((one.change for one in counted((before, after), name) if may_be_same(one.name, name)), None)
 
 
 def _changed_value(colors: Values, places: Values) -> Change | None:
@@ -170,14 +177,22 @@ def _image_lines(plain: str) -> Iterator[Assertion]:
         if found is None:
             first = None
             if line.text.strip():
-                title = _title(line.text)
+                title = _title(line.text) or object_of_title(line.text)
         elif first and found.image == 1 and first.image == 0:
-            if name := _name_of(title, first.stated):
+            if not (_is_sentence(first.stated) or _is_sentence(found.stated)) and (
+                name := _name_of(title, first.stated)
+            ):
                 span = Span(first.start, line.start + len(line.text))
                 yield _contrast(plain, span, name, first.stated, found.stated)
             first = None
         else:
             first = found
+
+
+def _is_sentence(stated: str) -> bool:
+    """Whether a description is a sentence, which the reader of clauses understands better."""
+    words = [word.text for word in words_of(stated)]
+    return len(words) > _LONGEST_LABEL and not VERBS.isdisjoint(words)
 
 
 def _name_of(title: str | None, stated: str) -> str | None:

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from spd_faith.language.categories import CATEGORIES
 from spd_faith.language.change_words import CHANGE_WORDS
-from spd_faith.language.colors import COLOR_WORDS
+from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
 
 

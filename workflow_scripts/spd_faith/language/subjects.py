@@ -17,6 +17,7 @@ from spd_faith.language.words import BROKEN, Mention, Text, as_text, with_follow
 class _Subjects(LexiconFile):
     no_names: PhraseList
     relations: PhraseList
+    differing: PhraseList
     related_openers: PhraseList
     joints: PhraseList
     joined_openers: PhraseList
@@ -45,11 +46,20 @@ def find_subjects(text: str | Text, objects: Sequence[Mention], rules: SubjectRu
     owned = [one for one, following in with_following(objects) if not rules.is_owner(text, one, following)]
     if len(owned) < 2:
         return owned
-    first = next((k for k, one in enumerate(owned) if not rules.is_landmark(text, one)), 0)
+    first = next((k for k in range(len(owned)) if not _is_aside(text, owned, k, rules)), 0)
     last = first + 1
     while last < len(owned) and rules.are_listed(text, owned[last - 1], owned[last]):
         last += 1
     return owned[first:last] + [one for one in owned[:first] + owned[last:] if rules.is_added(text, one)]
+
+
+def _is_aside(text: Text, objects: Sequence[Mention], k: int, rules: SubjectRules) -> bool:
+    """Whether an object is a landmark, or listed with one: "in a pink shirt and black shorts"."""
+    if rules.is_landmark(text, objects[k]):
+        return True
+    if not k or "," in text.text[objects[k - 1].end : objects[k].start]:
+        return False
+    return rules.is_landmark(text, objects[k - 1]) and rules.are_listed(text, objects[k - 1], objects[k])
 
 
 def _is_landmark(text: Text, mention: Mention) -> bool:
@@ -78,8 +88,9 @@ BY_WORDS = SubjectRules(_is_landmark, _are_listed)
 
 _WORDS = load_lexicon("subjects", _Subjects)
 _FREE_WORDS = rf"(?:(?!{any_of(_WORDS.no_names)}\b)[\w-]+\s){{0,2}}"
+_NOT_DIFFERING = "".join(rf"(?<!\b{word} )" for word in _WORDS.differing)
 _RELATED = re.compile(
-    rf"\b{any_of(_WORDS.relations)}\s(?:{any_of(_WORDS.related_openers)}\s)?{_FREE_WORDS}$",
+    rf"{_NOT_DIFFERING}\b{any_of(_WORDS.relations)}\s(?:{any_of(_WORDS.related_openers)}\s)?{_FREE_WORDS}$",
     re.I,
 )
 _JOINED = re.compile(

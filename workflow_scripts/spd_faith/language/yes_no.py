@@ -2,6 +2,7 @@
 
 import re
 
+from spd_faith.language.difference_nouns import ADJECTIVES, NOUN
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 
 
@@ -44,6 +45,23 @@ class _Verdicts(LexiconFile):
     hedges: PhraseList
     unable: PhraseList
     deciding: PhraseList
+    one_image_only: PhraseList
+    retracting: PhraseList
+    concluding_not: PhraseList
+    concessions: PhraseList
+    first_impressions: PhraseList
+    same_kinds: PhraseList
+    different_kinds: PhraseList
+    alike: PhraseList
+    unlike: PhraseList
+    no_things: PhraseList
+    image_nouns: PhraseList
+    versions: PhraseList
+    untrue: PhraseList
+    sayings: PhraseList
+    with_some: PhraseList
+    excepting: PhraseList
+    showing: PhraseList
     seeing: PhraseList
     exceptions: PhraseList
     exception_stems: PhraseList
@@ -104,6 +122,19 @@ MARKED = re.compile(
 )
 """A short answer after "the answer is:"."""
 
+KEYED = re.compile(
+    rf"(?:^|[\n*_#])[\s*_#\"'`]{{0,6}}(?:(?P<same>{any_of(_LEXICON.same_kinds)})|{any_of(_LEXICON.different_kinds)})\??"
+    r"[\s*_\"'`]{0,4}[:=][\s*_\"'`]{0,6}(?:(?P<no>no|false)|(?P<yes>yes|true))\b",
+    re.IGNORECASE,
+)
+"""A short answer after the word asked for: "Same: no"."""
+
+RETRACTION = re.compile(rf"(?:^|[\s.,;:!?…(–—-]){any_of(_LEXICON.retracting)}(?=[\s]?[,.:;!…–—-])", re.IGNORECASE)
+"""Words that take back the verdict before them: "Hold on, …"."""
+
+CONCLUDED = re.compile(rf"(?:^|[.!?\n:,;…–—-]\s{{0,3}}){any_of(_LEXICON.concluding_not)}(?P<no>no)(?=,)", re.IGNORECASE)
+"""A short answer that concludes from what was said before: "So no, they are not the same"."""
+
 TURNED = re.compile(
     rf"\b{any_of(_LEXICON.turning)}[\s,.:–—-]{{1,4}}(?:(?P<no>no)|(?P<yes>yes))(?=\W*(?:$|[.,:;!\n]))", re.IGNORECASE
 )
@@ -121,18 +152,49 @@ NEARLY_NO = re.compile(any_of(_LEXICON.nearly), re.IGNORECASE)
 """A short answer that is undecided if the question was "different?": "mostly"."""
 
 SOME = re.compile(
-    rf"\b{any_of(_LEXICON.there_are)} {any_of(_LEXICON.some)}\b[^.!?\n]{{0,40}}\b{any_of(_LEXICON.differences)}\b",
+    rf"\b{any_of(_LEXICON.there_are)} (?:{any_of(_LEXICON.some)}\b[^.!?\n]{{0,40}}\b{any_of(_LEXICON.differences)}\b"
+    rf"|(?:an? )?{ADJECTIVES}{NOUN})"
+    rf"|\btwo (?:\w+ )?different {any_of(_LEXICON.image_nouns)}\b"
+    rf"|\b{any_of(_LEXICON.versions)} of\b|\b{any_of(_LEXICON.with_some)} {ADJECTIVES}{NOUN}",
     re.IGNORECASE,
 )
-"""A statement that there are differences, without a number."""
+"""A statement that there are differences, without a number, or that the images are versions of one another."""
 
 HEDGE = re.compile(
     rf"\b(?:not (?:\w+ )?{any_of(_LEXICON.unsure)}|{any_of(_LEXICON.hedges)}"
     rf"|{any_of(_LEXICON.unable)} (?:really )?{any_of(_LEXICON.seeing)})\b",
     re.IGNORECASE,
 )
-REFUSAL = re.compile(rf"\b{any_of(_LEXICON.unable)} (?:really )?{any_of(_LEXICON.deciding)}\b", re.IGNORECASE)
+REFUSAL = re.compile(
+    rf"\b(?:{any_of(_LEXICON.unable)} (?:really )?{any_of(_LEXICON.deciding)}"
+    rf"|{any_of(_LEXICON.one_image_only)} {any_of(_LEXICON.image_nouns)})\b",
+    re.IGNORECASE,
+)
 EXCEPTION = re.compile(rf"\b(?:{any_of(_LEXICON.exceptions)}|{any_of(_LEXICON.exception_stems)}\w*)\b", re.IGNORECASE)
+EXCEPTING = re.compile(rf"\b{any_of(_LEXICON.excepting)}\b", re.IGNORECASE)
+"""An exception before the sameness: "apart from the car, …"."""
+
+BOTH_SHOW = re.compile(rf"\bboth (?:{any_of(_LEXICON.image_nouns)} )?{any_of(_LEXICON.showing)}\b", re.IGNORECASE)
+"""What follows is in both images: "both show a man who left his seat"."""
+
+WITH_SOME = re.compile(rf"\b{any_of(_LEXICON.with_some)} {ADJECTIVES}{NOUN}", re.IGNORECASE)
+"""An exception: "with minor differences"."""
+
+CONCESSION = re.compile(rf"\W{{0,4}}{any_of(_LEXICON.concessions)}\b[^,\n]{{0,200}}(?:, |$)", re.IGNORECASE)
+"""A clause at the beginning of a statement that concedes something: "While both show a street, …"."""
+
+FIRST_IMPRESSION = re.compile(rf"\b{any_of(_LEXICON.first_impressions)}\b", re.IGNORECASE)
+
+_SAYINGS = rf"(?:(?:{any_of(_LEXICON.sayings)}|[a-z]+ly) ){{0,9}}(?:the |an? |two )?"
+_UNTRUE = rf"(?:\b(?:{any_of(_LEXICON.untrue)})|n['’]t) {_SAYINGS}"
+DENIED_SAMENESS = re.compile(rf"{_UNTRUE}{any_of(_LEXICON.alike)}\b", re.IGNORECASE)
+"""A denial that the images are the same: "I don't think that they are identical"."""
+
+DENIED_DIFFERENCE = re.compile(rf"{_UNTRUE}{any_of(_LEXICON.unlike)}\b", re.IGNORECASE)
+
+SAME_THING = re.compile(rf"\bsame (?!{any_of((*_LEXICON.image_nouns, *_LEXICON.no_things))}\b)[a-z]+", re.IGNORECASE)
+"""Sameness of a thing that both images show, not of the images: "the same street"."""
+
 REST = re.compile(rf"\b{any_of(_LEXICON.rest)}\b", re.IGNORECASE)
 """Words for the rest: only the rest stays the same."""
 

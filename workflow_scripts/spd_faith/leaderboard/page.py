@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spd_faith.core.schemas import PARSE_STATUSES
+from spd_faith.leaderboard.judges import UNSCORED
 from spd_faith.leaderboard.model import (
     COUNT,
     DOLLARS,
@@ -79,6 +80,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
                 " give the value with those as 0 and as 1. Rows below "
                 f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
+            *_unscored(found.failures, live),
             headline_table(found.live),
             _floors(found.floors),
             _published(found.published),
@@ -91,6 +93,17 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             Section("Provenance", (_provenance_table(live),)),
         ),
     )
+
+
+def _unscored(failures: pd.DataFrame, live: Sequence[Row]) -> Iterator[Note]:
+    """A warning that counts the judgements without a score by reason, for the models that have some."""
+    reasons = [name for name in failures.columns if name.startswith(UNSCORED)]
+    found = {(row["judge"], row["model"]): row for row in failures.to_dict("records")}
+    for row in live:
+        counts = {name: found[row["judge"], row["model"]][name] for name in reasons}
+        if any(counts.values()):
+            listed = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+            yield note(f"{row['label']}, judged by {row['judge_label']}: {listed} (DRF and CR together).")
 
 
 def headline_table(live: pd.DataFrame) -> Table:

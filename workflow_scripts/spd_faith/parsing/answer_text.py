@@ -7,6 +7,7 @@ from earlier runs, imported answers and new ones are treated alike.
 import html
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from spd_faith.core.answer_markers import ANSWER, TURN_ENDS, TURN_STARTS, MarkerSearch
@@ -43,6 +44,7 @@ class AnswerText(NamedTuple):
     marked: str | None
 
 
+@lru_cache(maxsize=4)  # several readers of an answer begin with it
 def read_answer(text: str) -> AnswerText:
     """The answer in a text. Explanations around a marker or box are kept, and so is its content."""
     text = _within_its_turn(without_reasoning(text))

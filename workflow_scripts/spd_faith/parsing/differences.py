@@ -8,24 +8,20 @@ import math
 import re
 from typing import Any
 
-from spd_faith.core.text import writable
-from spd_faith.language.categories import canonical_category
-from spd_faith.language.change_words import normalise_type
 from spd_faith.language.counts import find_count
+from spd_faith.language.recognition import is_unread
 from spd_faith.parsing.answer_text import read_answer, readable
-from spd_faith.parsing.free_text import Prose, ReportedDifference, read_prose
-from spd_faith.parsing.json_keys import CATEGORY_KEYS, NOTHING, TEXT_KEYS, TYPE_KEYS, plain_key
-from spd_faith.parsing.structured import Structured, find_structured
+from spd_faith.parsing.free_text import Prose, read_prose
+from spd_faith.parsing.json_entries import Difference, read_entries, reported_difference
+from spd_faith.parsing.named_entries import separate_entries
+from spd_faith.parsing.structured import Structured, find_structured, without_descriptions
 
 MAX_COUNT = 1000  # larger numbers are not counts
 
-_ESCAPED_JOINT = re.compile(r"(?<=\w)\\{1,4}(?=[_-]\w)")
 _BARE_COUNT = re.compile(r"\W{0,8}\w{1,9}\W{0,8}")  # one word, which `find_count` may read as a number
 _LONGEST_NUMBER = 200  # characters of a string that are searched for a number
 
 Row = dict[str, Any]
-Difference = dict[str, str | None]
-"""A struct of the column `differences`."""
 
 
 def parse_differences(text: str) -> Row:
@@ -35,10 +31,10 @@ def parse_differences(text: str) -> Row:
         return _row("empty", [], None, has_list=False)
     structured = find_structured(text)
     if structured is None:
-        return _prose_row(read_prose(readable(text)), marked)
+        return _prose_row(_prose(text), marked)
     if structured.entries is None:
         return _counted_row(structured)
-    entries = [read for entry in structured.entries if (read := _entry(entry)) is not None]
+    entries = read_entries(separate_entries(structured.entries))
     return _row(_json_status(structured), entries, _stated_count(structured), has_list=True)
 
 
@@ -48,13 +44,19 @@ def _json_status(structured: Structured) -> str:
 
 def _counted_row(structured: Structured) -> Row:
     """A row for JSON that only has a count; the prose before it may list the differences."""
-    entries = [_reported(one) for one in read_prose(readable(structured.before)).reported]
+    entries = [reported_difference(one) for one in _prose(structured.before).reported]
     status = "free_text" if entries else _json_status(structured)
     return _row(status, entries, _count(structured.number), has_list=False)
 
 
+def _prose(text: str) -> Prose:
+    """What the prose of an answer reports; nothing if it is in a language that cannot be read."""
+    text = readable(text)
+    return Prose([], None, 0) if is_unread(text) else read_prose(without_descriptions(text))
+
+
 def _prose_row(prose: Prose, marked: str | None) -> Row:
-    entries = [_reported(one) for one in prose.reported]
+    entries = [reported_difference(one) for one in prose.reported]
     count = prose.count
     if count is None and marked and _BARE_COUNT.fullmatch(marked):  # "\boxed{2}" after the explanation
         count = find_count(marked)
@@ -86,70 +88,3 @@ def _count(number: Any) -> int | None:
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         return None
     return int(number) if number == int(number) and 0 <= number <= MAX_COUNT else None
-
-
-def _clean(text: str) -> str:
-    """The text with single spaces, without escapes ("traffic\\_light") and surrogates, which tables cannot store."""
-    return " ".join(writable(_ESCAPED_JOINT.sub("", text)).split())
-
-
-def _difference(raw_type: str | None, raw_category: str | None) -> Difference:
-    return {
-        "type": normalise_type(raw_type) if raw_type else None,
-        "category": raw_category.lower() if raw_category else None,
-        "raw_type": raw_type,
-        "raw_category": raw_category,
-    }
-
-
-def _reported(one: ReportedDifference) -> Difference:
-    return {**_difference(_clean(one.raw_type), _clean(one.raw_category)), "type": one.type}
-
-
-def _entry(entry: Any) -> Difference | None:
-    """A list entry; None for a placeholder such as {"type": "none", "category": "none"}."""
-    if isinstance(entry, str):
-        return _entry_of_text(entry)
-    if isinstance(entry, list):
-        entry = dict(zip(("type", "category"), sorted(map(_word, entry), key=_is_no_type), strict=False))
-    return _entry_of_object(entry) if isinstance(entry, dict) else _difference(None, None)
-
-
-def _entry_of_object(entry: dict[str, Any]) -> Difference | None:
-    values = {plain_key(key): _word(value) for key, value in entry.items()}
-    raw_type, raw_category = _labels(values)
-    given = [word for word in (raw_type, raw_category) if word is not None]
-    if not given:
-        described = next((word for key in TEXT_KEYS if (word := values.get(key))), None)
-        return _entry_of_text(described) if described else _difference(None, None)
-    return None if all(word.lower() in NOTHING for word in given) else _difference(raw_type, raw_category)
-
-
-def _labels(values: dict[str, str]) -> tuple[str | None, str | None]:
-    """The words for type and category of an entry, given its values by plain key."""
-    types, categories = ([word for key in keys if (word := values.get(key))] for keys in (TYPE_KEYS, CATEGORY_KEYS))
-    raw_type = next(filter(normalise_type, types), types[0] if types else None)
-    if not categories and len(types) > 1:  # {"type": "car", "change": "color"}
-        categories = [word for word in types if word != raw_type and canonical_category(word)]
-    return raw_type, categories[0] if categories else None
-
-
-def _entry_of_text(text: str) -> Difference | None:
-    text = _clean(text)
-    if text.lower() in NOTHING:
-        return None
-    reported = read_prose(text).reported
-    if reported:
-        return _reported(reported[0])
-    return _difference(text, None) if normalise_type(text) else _difference(None, text or None)
-
-
-def _is_no_type(word: str) -> bool:
-    return normalise_type(word) is None
-
-
-def _word(value: Any) -> str:
-    """A string or number as a label; empty for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return _clean(str(value))

@@ -1,146 +1,98 @@
-"""Finds the differences that prose reports, clause by clause."""
+"""Lists the differences that prose reports, as a careful reader would: by entry of a list, and by clause elsewhere."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.categories import canonical_category
+from spd_faith.language.assertions import Assertion, AssertionKind, may_be_same
+from spd_faith.language.categories import canonical_category, meant_categories, whole_category
+from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
-from spd_faith.language.colors import find_colors
 from spd_faith.language.counts import find_count
-from spd_faith.language.image_words import find_images
-from spd_faith.language.lexicon import LexiconFile, WordSet, load_lexicon
+from spd_faith.language.document import Document, Item, Role, read_document
+from spd_faith.language.itemised import read_claims
+from spd_faith.language.mentions import read_clause
 from spd_faith.language.objects import find_objects
-from spd_faith.language.places import find_places
-from spd_faith.language.sameness import find_sameness
-from spd_faith.language.subjects import BY_WORDS, find_subjects
-from spd_faith.language.words import Mention, Text
-
-
-class _FreeText(LexiconFile):
-    pronouns: WordSet
-    further: WordSet
-
-
-_LEXICON = load_lexicon("free_text", _FreeText)
-_HEADING_WORDS = 4
+from spd_faith.language.words import Mention
 
 
 @dataclass(frozen=True)
 class ReportedDifference:
-    """A difference that a clause reports, with the words for its type and object."""
+    """A difference that a text reports, with the words for its type and object; empty where there are none."""
 
     type: DifferenceType | None
     raw_type: str
     raw_category: str
-    is_further: bool = False
-    """The clause marks it as an additional difference."""
+    category: str
+    """The words for the object, or the COCO category that it belongs to if they do not name it themselves."""
 
 
 @dataclass(frozen=True)
 class Prose:
-    """The differences and the count that a text reports, and the number of changes without an object."""
+    """The differences and the count that a text reports, and, without any, the number of changes without an object."""
 
     reported: list[ReportedDifference]
     count: int | None
     nameless: int
 
 
-@dataclass(frozen=True)
-class _Context:
-    """What later clauses can refer back to: the changes in a heading, and the objects mentioned last."""
-
-    heading: Sequence[Mention] = ()
-    topic: Sequence[Mention] = ()
-
-
-@dataclass(frozen=True)
-class _ReadClause:
-    reported: list[ReportedDifference]
-    is_nameless: bool
-    context: _Context
-    """For the next clause."""
-
-
 def read_prose(text: str) -> Prose:
-    """Read an answer without a list. Drops repeated changes unless the stated count includes them."""
-    reported: list[ReportedDifference] = []
-    nameless = 0
-    context = _Context()
-    for clause in _contrasts(text):
-        read = _read_clause(clause, context)
-        reported += read.reported
-        nameless += read.is_nameless
-        context = read.context
-    count = find_count(text)
-    return Prose(reported if len(reported) == count else _without_repeats(reported), count, nameless)
+    """Read an answer without JSON."""
+    document = read_document(text)
+    claims = [said for said in read_claims(text, document) if said.kind == AssertionKind.DIFFERENCE]
+    reported = [_reported(said, item) for said, item in _listed(claims, document)]
+    return Prose(reported, find_count(text), 0 if reported else _nameless(text))
 
 
-def _read_clause(clause: Text, context: _Context) -> _ReadClause:
-    types: Sequence[Mention] = find_types(clause)
-    subjects: Sequence[Mention] = find_subjects(clause, find_objects(clause), BY_WORDS)
-    topic = subjects or context.topic
-    if types and not subjects and clause.words[0].text in _LEXICON.pronouns:
-        subjects = context.topic
-    is_short = len(clause.words) <= _HEADING_WORDS
-    if types and not subjects:
-        return _ReadClause([], any(map(_is_named, types)), _Context(types if is_short else (), topic))
-    after = _Context(() if types else context.heading, topic)
-    if not types and is_short and not find_sameness(clause):
-        types = context.heading  # "Removed:" and, below it, "the clock"
-    if not types or not subjects:
-        return _ReadClause([], False, after)
-    return _ReadClause(_pairs(types, subjects, _is_further(clause)), False, after)
+def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[Assertion, Item | None]]:
+    """The claims that make the list, each with its item.
+
+    Descriptions before a comparison and summaries after a list do not count, nor does a repetition outside an item.
+    """
+    compares = any(section.role == Role.COMPARISON for section in document.sections)
+    listed: list[tuple[DifferenceType | None, str, Item | None]] = []
+    for said in claims:
+        item, role = document.item_at(said.span.start), document.role_at(said.span.start)
+        if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and listed)):
+            continue
+        kind, name = _type(said), said.objects[0] if said.objects else ""
+        known = (known for known in listed if known[0] == kind and (item is None or known[2] == item))
+        if said.another or not any(may_be_same(name, earlier) for _, earlier, _ in known):
+            listed.append((kind, name, item))
+            yield said, item
 
 
-def _is_further(clause: Text) -> bool:
-    return any(word.text in _LEXICON.further for word in clause.words) or bool(find_places(clause))
+def _type(said: Assertion) -> DifferenceType | None:
+    if said.change == FurtherChange.ADDED:
+        return DifferenceType.REMOVE
+    return said.change if isinstance(said.change, DifferenceType) else None
+
+
+def _category(said: Assertion, item: Item | None) -> str | None:
+    """The COCO category of the object: its own, that of its whole, or that which the title of its item names."""
+    name = said.objects[0] if said.objects else ""
+    if category := canonical_category(name) or whole_category(name):
+        return category
+    meant, titled = meant_categories(name), meant_categories(item.title) if item else frozenset()
+    return next(iter(titled)) if len(titled) == 1 < len(meant) and titled <= meant else None
+
+
+def _reported(said: Assertion, item: Item | None) -> ReportedDifference:
+    """The difference with the answer's own words for its type and object."""
+    clause = read_clause(said.text)
+    kind = next((one for one in clause.changes if one.value == said.change), next(iter(clause.changes), None))
+    mention = next((one for one in clause.objects if one.value in said.objects), None)
+    words = mention.text if mention else " ".join(said.objects)
+    category = _category(said, item) or words
+    named = words if canonical_category(words) == category else category
+    return ReportedDifference(_type(said), kind.text if kind else "", words, named)
+
+
+def _nameless(text: str) -> int:
+    """The number of clauses that report a change of a known type without an object."""
+    return sum(any(map(_is_named, find_types(clause))) and not find_objects(clause) for clause in split_clauses(text))
 
 
 def _is_named(kind: Mention) -> bool:
-    return DifferenceType.named(kind.value) is not None or kind.value == "added"
-
-
-def _contrasts(text: str) -> Iterator[Text]:
-    """The clauses, with a state of the first image joined to a following state of the second."""
-    clauses = iter(split_clauses(text))
-    clause = next(clauses, None)
-    while clause:
-        following = next(clauses, None)
-        if following and _states(clause, "first") and _states(following, "second"):
-            yield Text(text[clause.start : following.end])
-            following = next(clauses, None)
-        else:
-            yield clause
-        clause = following
-
-
-def _states(clause: Text, image: str) -> bool:
-    if not any(mention.value == image for mention in find_images(clause)):
-        return False
-    return bool(find_colors(clause) or find_places(clause)) and not find_types(clause)
-
-
-def _pairs(types: Sequence[Mention], subjects: Sequence[Mention], is_further: bool) -> list[ReportedDifference]:
-    """Combine every subject with every type; if there are several of both, with the nearest type."""
-    kinds = list({kind.value: kind for kind in reversed(types)}.values())[::-1]
-    if len(kinds) > 1 and len(subjects) > 1:
-        chosen = [(min(kinds, key=lambda kind: abs(kind.start - subject.start)), subject) for subject in subjects]
-    else:
-        chosen = [(kind, subject) for subject in subjects for kind in kinds]
-    return [
-        ReportedDifference(DifferenceType.named(kind.value), kind.text, subject.text, is_further)
-        for kind, subject in chosen
-    ]
-
-
-def _without_repeats(reported: list[ReportedDifference]) -> list[ReportedDifference]:
-    kept: list[ReportedDifference] = []
-    seen: set[tuple[str, str]] = set()
-    for one in reported:
-        key = (one.type or one.raw_type, canonical_category(one.raw_category) or one.raw_category.lower())
-        if key not in seen or one.is_further:
-            kept.append(one)
-        seen.add(key)
-    return kept
+    return DifferenceType.named(kind.value) is not None or kind.value == FurtherChange.ADDED

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from spd_faith.language.change_words import normalise_type
-from spd_faith.parsing.json_keys import ENTRY_KEYS, LIST_KEYS, NUMBER_KEYS, plain_key
-from spd_faith.parsing.json_text import JsonValue, decoded, repaired_value, spellings, whole_values
+from spd_faith.language.counts import find_count
+from spd_faith.parsing.free_text import read_prose
+from spd_faith.parsing.json_keys import LIST_KEYS, NUMBER_KEYS, plain_key
+from spd_faith.parsing.json_text import JsonValue, decoded, inside, repaired_value, spellings, whole_values
+from spd_faith.parsing.named_entries import as_entries, entries_by_name, is_entry, is_list_of_entries, parallel_entries
 
 _BOTH_KEYS = NUMBER_KEYS | LIST_KEYS
-_KEY = re.compile(r"""[{,]\s*["'“”]?([A-Za-z][A-Za-z_ -]{2,30})["'“”]?\s*:""")
+_KEY = re.compile(r"""[{,]\s*["'“”]?([^\W\d_][\w -]{1,30})["'“”]?\s*[:：]""")
 _LIST_START = re.compile(r"\[\s*\{")
 _MAX_NESTED = 3  # objects around the wanted one
 
@@ -41,6 +43,20 @@ def find_structured(text: str) -> Structured | None:
     return next(filter(None, chain(objects, damaged)), None) or _list_in(spelled)
 
 
+def without_descriptions(text: str) -> str:
+    """The text without JSON that only describes things: none of its strings reports or counts differences."""
+    if "{" not in text:
+        return text
+    for start, end, value in reversed(whole_values(text)):
+        if isinstance(value, dict) and not any(map(_is_about_differences, inside(value))):
+            text = f"{text[:start]}\n{text[end:]}"
+    return text
+
+
+def _is_about_differences(value: Any) -> bool:
+    return isinstance(value, str) and (bool(read_prose(value).reported) or find_count(value) is not None)
+
+
 def _list_in(spelled: list[tuple[str, list[JsonValue]]]) -> Structured | None:
     """The longest list among the spellings of a text, because escapes can damage some; else a repaired list."""
     lists = [_whole_list(one, values, number > 0) for number, (one, values) in enumerate(spelled)]
@@ -51,7 +67,7 @@ def _list_in(spelled: list[tuple[str, list[JsonValue]]]) -> Structured | None:
 
 def _whole_object(text: str, values: list[JsonValue], repaired: bool) -> Structured | None:
     for start, _, value in reversed(values):
-        if isinstance(value, list) and len(value) == 1 and not _is_entry(value[0]):
+        if isinstance(value, list) and len(value) == 1 and not is_entry(value[0]):
             value = value[0]
         if not isinstance(value, dict) or not (found := _read(value)):
             continue
@@ -68,48 +84,45 @@ def _whole_list(text: str, values: list[JsonValue], repaired: bool) -> Structure
     for start, _, value in reversed(values):
         if isinstance(value, list) and (found := _read(value)):
             return Structured(*found, text[:start], repaired)
-    entries = [(start, value) for start, _, value in values if _is_entry(value)]
+    entries = [(start, value) for start, _, value in values if is_entry(value)]
     return Structured(None, [value for _, value in entries], text[: entries[0][0]], repaired) if entries else None
 
 
 def _read(value: Any, depth: int = 0) -> Read | None:
     """(number, entries) of a decoded value; None if it is not about differences."""
     if isinstance(value, list):
-        is_list = all(isinstance(entry, dict) and (_is_entry(entry) or not entry) for entry in value)
-        return (None, value) if is_list else None
+        return (None, value) if is_list_of_entries(value) else None
     if not isinstance(value, dict):
         return None
-    return _read_keys(value) or _read_by_type(value) or _read_inside(value, depth)
+    return _read_keys(value) or _read_names(value) or _read_inside(value, depth)
 
 
 def _read_keys(value: dict[str, Any]) -> Read | None:
     """(number, entries) by the keys of an object; None if no key is about differences."""
     number, entries, is_known = None, None, False
     for name, item in ((plain_key(key), item) for key, item in value.items()):
-        item = _as_list(item) if name in LIST_KEYS else item
-        if isinstance(item, list):
-            entries, is_known = (item, True) if name in LIST_KEYS else (entries, is_known)
+        listed = as_entries(item) if name in LIST_KEYS else item
+        if isinstance(listed, list):
+            entries, is_known = (listed, True) if name in LIST_KEYS else (entries, is_known)
         elif name in NUMBER_KEYS:
             number, is_known = item, True
         elif name in LIST_KEYS and not isinstance(item, str):
             number, is_known = item, is_known or _is_count(item)
-    return (number, entries) if is_known and (entries is not None or not _is_entry(value)) else None
+    if is_known and entries is None and number is not None and (named := _named(value)):
+        entries = named
+    return (number, entries) if is_known and (entries is not None or not is_entry(value)) else None
 
 
-def _as_list(item: Any) -> Any:
-    """Convert a value to a list if possible: JSON in a string, a single entry, entries by number."""
-    if isinstance(item, str):
-        item = decoded(item)
-    if isinstance(item, dict):
-        return [item] if _is_entry(item) or not item else list(item.values())
-    return item
+def _read_names(value: dict[str, Any]) -> Read | None:
+    """(None, entries) of an object whose keys are types, objects or numbers of differences."""
+    entries = parallel_entries(value) if is_entry(value) else _named(value)
+    return None if entries is None else (None, entries)
 
 
-def _read_by_type(value: dict[str, Any]) -> Read | None:
-    """Lists of categories by type: {"color": ["car"], "removed": []}."""
-    if not value or not all(isinstance(item, list) and normalise_type(key) for key, item in value.items()):
-        return None
-    return None, [{"type": key, "category": name} for key, names in value.items() for name in names]
+def _named(value: dict[str, Any]) -> list[Any] | None:
+    """The entries of an object without a list: those that its other keys name, or the object itself."""
+    others = {key: item for key, item in value.items() if plain_key(key) not in NUMBER_KEYS}
+    return parallel_entries(others) or [others] if is_entry(others) else entries_by_name(others)
 
 
 def _read_inside(value: dict[str, Any], depth: int) -> Read | None:
@@ -123,10 +136,6 @@ def _read_inside(value: dict[str, Any], depth: int) -> Read | None:
 
 def _is_count(item: Any) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool)
-
-
-def _is_entry(value: Any) -> bool:
-    return isinstance(value, dict) and any(plain_key(key) in ENTRY_KEYS for key in value)
 
 
 def _damaged_object(text: str) -> Structured | None:

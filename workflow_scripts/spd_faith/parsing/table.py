@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import PARSED
-from spd_faith.parsing.answer_text import answer_of
+from spd_faith.language.recognition import language_of
+from spd_faith.parsing.answer_text import answer_of, readable
 from spd_faith.parsing.differences import parse_differences
 from spd_faith.parsing.verdicts import verdict
 
@@ -24,12 +25,14 @@ def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:
             "parse_status": "no_response",
             **_NO_LIST,
             "verdict": None if task == "describe" else "unclear",
+            "language": None,
         }
+    language = language_of(readable(answer_of(text)))
     if task == "describe":
-        return {"task": task, **parse_differences(text)}
+        return {"task": task, **parse_differences(text), "language": language}
     found = verdict(text, task)
-    status = "empty" if not answer_of(text).strip() else "failed" if found == "unclear" else "free_text"
-    return {"task": task, "parse_status": status, **_NO_LIST, "verdict": found}
+    status = "free_text" if found in ("same", "differs") else "failed" if answer_of(text).strip() else "empty"
+    return {"task": task, "parse_status": status, **_NO_LIST, "verdict": found, "language": language}
 
 
 def parse_table(responses: pa.Table) -> pa.Table:

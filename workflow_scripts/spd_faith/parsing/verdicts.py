@@ -9,102 +9,191 @@ The first rule that applies decides:
 3. The prose: "same" (the images are identical, no differences), "differs" (they are not identical, they differ, N
    differences), a change of an object, or an exception ("the same except the car", "but …").
 
+A verdict that takes back an earlier one counts ("Yes. Wait, the dog is gone."), also with a new short answer ("So no,
+they are not the same."). A concession ("while both show a street, …"), a first impression ("at first glance") and the
+sameness of what is shown ("the same street") contradict nothing.
+
 A short answer holds unless the prose contradicts it: "No" to "the same?" followed by "they are identical", or "Yes, the
 same" followed by "the car was removed", is unclear. Sameness with an exception differs, whatever the short answer.
 Without a short answer, a change in addition to sameness ("they look the same. The car has moved.") differs.
+
+An answer in another language than English has no verdict, unless it is a word that the lexicon has ("不同", "Oui.").
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+from spd_faith.language.assertions import AssertionKind
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
+from spd_faith.language.folding import fold
+from spd_faith.language.hedges import after_lead_in
 from spd_faith.language.image_words import find_images
 from spd_faith.language.objects import find_objects
+from spd_faith.language.reading import read_assertions
+from spd_faith.language.recognition import is_unread, language_of, short_answer, values_of
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.spelling import respell
 from spd_faith.language.words import Mention, Text
 from spd_faith.language.yes_no import (
     ABOUT_IMAGES,
     ANSWER_KEYS,
+    BOTH_SHOW,
     CLOSING,
+    CONCESSION,
+    CONCLUDED,
+    DENIED_DIFFERENCE,
+    DENIED_SAMENESS,
     DIFFERENT_KEYS,
+    EXCEPTING,
     EXCEPTION,
+    FIRST_IMPRESSION,
     HEDGE,
+    KEYED,
     MARKED,
     NEARLY,
     NEARLY_NO,
     REFUSAL,
     REST,
+    RETRACTION,
     SAME_KEYS,
+    SAME_THING,
     SHORT,
     SOME,
     TURNED,
+    WITH_SOME,
 )
-from spd_faith.parsing.answer_text import read_answer, readable
+from spd_faith.parsing.answer_text import AnswerText, read_answer, readable
 from spd_faith.parsing.json_text import inside, repaired_object, spellings, whole_values
 
 YES_MEANS = {"same": "same", "different": "differs"}
 _OPPOSITE = {"same": "differs", "differs": "same"}
 _MAX_READ = 20_000  # characters searched for a verdict
+_MAX_RETRACTIONS = 3
+_PAUSES = " ,.:;!…–—-"
 _SHORT_CLAUSE = 4  # words; a clause this short is about the images even if it does not name them
 
 
-def verdict(text: str, task: str) -> str:
-    """`differs`, `same` or `unclear` for the answer to the question of `task` ("same" or "different")."""
+def verdict(text: str, task: str) -> str | None:
+    """`differs`, `same` or `unclear` for the answer to the question of `task` ("same" or "different").
+
+    None if the answer is in a language that cannot be read.
+    """
     whole = read_answer(text)
+    if said := _short_foreign_answer(whole):
+        return _meaning(said, task)
+    return None if _is_unread(whole.text) else _read_verdict(whole, task)
+
+
+def is_unread_verdict(text: str) -> bool:
+    """Whether `verdict` cannot read the language of an answer."""
+    whole = read_answer(text)
+    return _short_foreign_answer(whole) is None and _is_unread(whole.text)
+
+
+def _short_foreign_answer(whole: AnswerText) -> str | None:
+    return short_answer(values_of(whole.marked or whole.text))
+
+
+def _meaning(said: str, task: str) -> str:
+    """The verdict of a short answer: `yes`, `no`, `same` or `differs`."""
+    if said in _OPPOSITE:
+        return said
+    return YES_MEANS[task] if said == "yes" else _OPPOSITE[YES_MEANS[task]]
+
+
+def _is_unread(text: str) -> bool:
+    """Whether the prose of an answer, or of the JSON in one without prose, is in another language."""
+    text = readable(text[:_MAX_READ])
+    return is_unread(text if language_of(text) else values_of(text))
+
+
+def _read_verdict(whole: AnswerText, task: str) -> str:
     answer, prose = _from_json(respell(whole.text[:_MAX_READ])[0], task)
     if not answer and whole.marked:
-        answer = _short_answer(readable(whole.marked[:_MAX_READ]), task)
+        short = _short_answer(readable(whole.marked[:_MAX_READ]), task)
+        answer = short.verdict if short else None
     prose = readable(prose)
+    return _checked_by_prose(answer, prose) if answer else _revised(prose, task)
+
+
+def _revised(prose: str, task: str) -> str:
+    """The verdict of a text without a marked answer: the last one if it takes back an earlier one."""
+    for retraction in reversed([*RETRACTION.finditer(prose)][-_MAX_RETRACTIONS:]):
+        later = _of_prose(prose[retraction.end() :].lstrip(_PAUSES), task)
+        if later != "unclear":
+            return later
+    return _of_prose(prose, task)
+
+
+def _of_prose(prose: str, task: str) -> str:
     clauses = split_clauses(prose)
-    if not answer:
-        if not clauses or HEDGE.search(clauses[0].text) or REFUSAL.search(prose):
-            return "unclear"
-        answer = _short_answer(prose, task)
-    stated = _stated_in_prose(prose, clauses)
-    is_excepted = "change" in stated and answer == "same" and EXCEPTION.search(prose)
+    prose = prose[after_lead_in(prose) :]  # "I am not sure, but …"
+    if not clauses or REFUSAL.search(prose) or (HEDGE.search(clauses[0].text) and HEDGE.search(prose)):
+        return "unclear"
+    short = _short_answer(prose, task)
+    return _checked_by_prose(short.verdict, prose[short.start :]) if short else _without_answer(prose)
+
+
+def _checked_by_prose(answer: str, prose: str) -> str:
+    """A short answer, unless the prose contradicts it or makes an exception."""
+    stated = _stated_in_prose(prose)
+    is_excepted = answer == "same" and (("change" in stated and EXCEPTION.search(prose)) or WITH_SOME.search(prose))
     if "exception" in stated or is_excepted:
         return "differs"
-    return _checked(answer, stated) if answer else _without_answer(stated)
-
-
-def _checked(answer: str, stated: set[str]) -> str:
-    """A short answer, unless the prose contradicts it."""
     is_contradicted = _OPPOSITE[answer] in stated or (answer == "same" and "change" in stated)
     return "unclear" if is_contradicted else answer
 
 
-def _without_answer(stated: set[str]) -> str:
-    if "change" in stated:
+def _without_answer(prose: str) -> str:
+    stated = _stated_in_prose(prose)
+    if stated & {"change", "exception"}:
         return "differs"
-    return next(iter(stated)) if len(stated) == 1 else "unclear"
+    if stated <= {"alike"} and any(said.kind == AssertionKind.DIFFERENCE for said in fold(read_assertions(prose))):
+        return "differs"  # "The tie is red in the first picture. In the second it is blue."
+    meant = stated - {"alike"} or {"same"} & {"same" for _ in stated}
+    return meant.pop() if len(meant) == 1 else "unclear"
 
 
-def _short_answer(text: str, task: str) -> str | None:
+class _Short(NamedTuple):
+    """A short answer, and where the prose that it stands for starts: after what it takes back."""
+
+    verdict: str
+    start: int = 0
+
+
+def _short_answer(text: str, task: str) -> _Short | None:
+    if keyed := KEYED.search(text):
+        meaning = "same" if keyed["same"] else "differs"
+        return _Short(meaning if keyed["yes"] else _OPPOSITE[meaning], keyed.end())
     opening = SHORT.match(text)
-    found = (
-        [*MARKED.finditer(text)][-1:]
-        or [*TURNED.finditer(text)][-1:]
-        or ([opening] if opening else [])
-        or [*CLOSING.finditer(text)]
-    )
+    last = [*MARKED.finditer(text)][-1:]
+    turned = [] if last else sorted([*TURNED.finditer(text), *CONCLUDED.finditer(text)], key=re.Match.start)[-1:]
+    found = last or turned or ([opening] if opening else []) or [*CLOSING.finditer(text)]
     if not found:
         return None
+    start = found[0].start() if turned else 0
     if found[0]["yes"]:
-        return YES_MEANS[task]
+        return _Short(YES_MEANS[task], start)
     if task == "different" and NEARLY_NO.match(found[0]["no"]):
         return None  # "mostly" (different) is undecided
-    return _OPPOSITE[YES_MEANS[task]]
+    return _Short(_OPPOSITE[YES_MEANS[task]], start)
 
 
-def _stated_in_prose(prose: str, clauses: Sequence[Text]) -> set[str]:
-    """What the prose says: "same" or "differs" (the images), "change" (an object), "exception" (to sameness)."""
+def _stated_in_prose(prose: str) -> set[str]:
+    """What the prose says.
+
+    "same" or "differs" (the images), "alike" (what they show), "change" (an object), "exception" (to sameness).
+    """
+    clauses = split_clauses(prose)
     stated = {*_stated_by_count(prose, clauses), *filter(None, map(_stated_by_clause, clauses))}
-    if "same" in stated and stated & {"change", "differs"} and EXCEPTION.search(prose):
+    if EXCEPTION.search(prose) and (
+        "nearly" in stated or (stated & {"same", "alike"} and stated & {"change", "differs"})
+    ):
         return {"exception"}  # "they look alike. However, the car has moved."
-    return stated
+    return stated - {"nearly"}
 
 
 def _stated_by_count(prose: str, clauses: Iterable[Text]) -> set[str]:
@@ -116,16 +205,34 @@ def _stated_by_count(prose: str, clauses: Iterable[Text]) -> set[str]:
     return {"differs" if count else "same"}
 
 
-def _stated_by_clause(clause: Text) -> str | None:
+def _stated_by_clause(whole: Text) -> str | None:
+    conceded = CONCESSION.match(whole.text)
+    clause = Text(whole.text[conceded.end() :]) if conceded else whole
     types, alike = find_types(clause), find_sameness(clause)
-    if alike and EXCEPTION.search(clause.text, alike[-1].end):
+    if alike and (EXCEPTION.search(clause.text, alike[-1].end) or EXCEPTING.search(clause.text, 0, alike[0].start)):
         return "exception"
-    if not types and (not alike or NEARLY.search(clause.text)):
-        return None
     is_of_images = not find_objects(clause) and _is_about_images(clause)
-    if not types:
-        return "same" if is_of_images and not REST.search(clause.text) else None
-    return _stated_by_types(clause, types, is_of_images)
+    if is_of_images and (denied := _denied(clause.text)):
+        return denied
+    if types and not BOTH_SHOW.search(clause.text, 0, types[0].start):
+        return _stated_by_types(clause, types, is_of_images)
+    return _stated_by_sameness(clause, alike) if is_of_images else None
+
+
+def _denied(text: str) -> str | None:
+    """The verdict of a clause that denies the opposite: "I don't think they are the same"."""
+    if DENIED_SAMENESS.search(text):
+        return "differs"
+    return "same" if DENIED_DIFFERENCE.search(text) else None
+
+
+def _stated_by_sameness(clause: Text, alike: list[Mention]) -> str | None:
+    if not alike or REST.search(clause.text):
+        return None
+    if NEARLY.search(clause.text) or FIRST_IMPRESSION.search(clause.text):
+        return "nearly"
+    of_things = {match.start() for match in SAME_THING.finditer(clause.text)}
+    return "alike" if all(mention.start in of_things for mention in alike) else "same"
 
 
 def _stated_by_types(clause: Text, types: list[Mention], is_of_images: bool) -> str | None:
@@ -166,13 +273,14 @@ def _stated_by_json(value: Any, task: str) -> tuple[str | None] | None:
 
 def _stated_by_key(name: str, word: str, task: str) -> tuple[str | None] | None:
     if name in ANSWER_KEYS and word and "{" not in word:
-        return (_short_answer(word, task) or _bare(word),)
-    if name in SAME_KEYS | DIFFERENT_KEYS and (short := SHORT.match(word)):
+        short = _short_answer(word, task)
+        return (short.verdict if short else _bare(word),)
+    if name in SAME_KEYS | DIFFERENT_KEYS and (opening := SHORT.match(word)):
         meaning = "same" if name in SAME_KEYS else "differs"
-        return (meaning if short["yes"] else _OPPOSITE[meaning],)
+        return (meaning if opening["yes"] else _OPPOSITE[meaning],)
     return None
 
 
 def _bare(word: str) -> str | None:
-    stated = _stated_in_prose(word, [Text(word)])
+    stated = _stated_in_prose(word)
     return stated.pop() if stated in ({"same"}, {"differs"}) else None

@@ -18,7 +18,7 @@ GROUP_REASONS = (
     "drf_between",  # neither faithful nor unfaithful
     "drf_unscored",
     "verdicts",
-    "verdict_unclear",  # at least one is unclear or missing
+    "verdict_unclear",  # at least one is unclear, missing or in a language that cannot be read
     "comparison_label",  # a label of probe.py --comparison_result; overrides verdicts
     "control",
 )

@@ -48,7 +48,7 @@ class AnsweredSample:
     true: Differences
     predicted: Differences
     stated_num: int  # the number in the answer, or the length of its list
-    verdicts: tuple[Name, Name]  # on "the same?" and "different?"
+    verdicts: tuple[Name, Name]  # on "the same?" and "different?"; None in a language that cannot be read
     is_answered: bool
 
     @classmethod
@@ -86,7 +86,7 @@ COUNTS: dict[str, Count] = {
     "n_gt": lambda a: len(a.true),
     "n_pred": lambda a: a.stated_num,
     "n_listed": lambda a: len(a.predicted),  # |P|
-    "n_unclear": lambda a: sum(verdict not in ("differs", "same") for verdict in a.verdicts),  # or missing, of two
+    "n_unclear": lambda a: a.verdicts.count("unclear"),  # or missing by the model's failure, of two
     "type_matched": lambda a: matches(a.predicted.types, a.true.types),
     "category_matched": lambda a: matches(a.predicted.names, a.true.names),
     "alias_matched": lambda a: matches(a.predicted.aliases, a.true.aliases),
@@ -97,6 +97,7 @@ COUNTS: dict[str, Count] = {
 # also needed by the formulas of single samples, but never summed
 FACTS: dict[str, Count] = {
     "is_answered": lambda a: int(a.is_answered),
+    "n_unread": lambda a: a.verdicts.count(None),
     "n_differs": lambda a: a.verdicts.count("differs"),
     "verdicts_agree": lambda a: int(a.verdicts in (("differs", "differs"), ("same", "same"))),
 }

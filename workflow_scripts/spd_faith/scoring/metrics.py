@@ -30,7 +30,12 @@ def _quantity_recall(of: Columns) -> Array:
 
 
 def _detection(of: Columns) -> Array:
-    return formulas.detection(of["n_differs"])
+    return _if_read(of, formulas.detection(of["n_differs"]))
+
+
+def _if_read(of: Columns, values: Array) -> Array:
+    """The values, without those of samples with a verdict in a language that cannot be read."""
+    return np.where(of["n_unread"] > 0, np.nan, values)
 
 
 def _signed_consistency(of: Columns) -> Array:
@@ -142,7 +147,6 @@ _HEADLINE = (  # in the published order
         title="Difference Sensitivity",
         definition="fraction of the two yes/no answers that say the pair differs",
         role=Role.HEADLINE,
-        nullable=False,
         tasks=YES_NO_TASKS,
         formula=_detection,
         variants={"detection": _detection, "count": _count_sensitivity},
@@ -220,7 +224,7 @@ _SECONDARY = (
         definition="1 if the two verdicts agree, else 0",
         role=Role.SECONDARY,
         tasks=YES_NO_TASKS,
-        formula=lambda of: of["verdicts_agree"],
+        formula=lambda of: _if_read(of, of["verdicts_agree"]),
     ),
     Mean(
         name="cr_signed",
@@ -265,7 +269,7 @@ _DESCRIPTIVE = (
         role=Role.DESCRIPTIVE,
         stored=False,
         tasks=YES_NO_TASKS,
-        formula=lambda of: of["n_unclear"] / 2,
+        formula=lambda of: np.where(np.isnan(of["cr_verdict"]), np.nan, of["n_unclear"] / 2),
     ),
 )
 
