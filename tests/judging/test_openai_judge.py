@@ -263,7 +263,7 @@ def test_empty_answers_are_judged_without_a_call(judged):
     assert [c["label"] for c in rows[1, "drf"]["claims"]] == ["unfaithful"]  # "no differences" is wrong
     assert [(c["text"], c["other_text"], c["label"]) for c in cr["claims"]] == [("No", "No", "contradictory")]
     assert (cr["score"], rows[2, "cr"]["score"], rows[2, "cr"]["n_consistent"]) == (0.0, 1.0, 1)
-    assert {row["judge_model"] for row in rows.values()} == {"rules-3"}
+    assert {row["judge_model"] for row in rows.values()} == {"rules-4"}
     assert {row["calls"] for row in rows.values()} == {None}
 
 

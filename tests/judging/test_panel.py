@@ -213,7 +213,7 @@ def test_all_members_label_the_list_of_the_rules_and_the_majority_decides(panel)
     ]
     assert cr["score"] == pytest.approx(1 / 3)
     assert (drf["calls"], drf["prompt_tokens"], drf["usd"]) == (2, 200, pytest.approx(2 * USD))
-    assert drf["judge_model"] == "rules-3, served-model-2026-11-24"
+    assert drf["judge_model"] == "rules-4, served-model-2026-11-24"
     assert panel.votes() == {
         "easy/00000_0": {
             "drf": [["faithful", "fabrication"], ["faithful", "faithful"], ["attribute_error", "faithful"]],

@@ -26,7 +26,7 @@ def test_the_worked_example_in_the_released_form(tmp_path):
     save(tmp_path / "in/alpha_responses.json", [released(**YES_NO)], "org/alpha")
     output = score(tmp_path, "--json")
     row = summary(tmp_path).loc["org/alpha"]
-    assert (row["n"], row["file"], row["judge"]) == (1, "alpha_responses.json", "rules-3")
+    assert (row["n"], row["file"], row["judge"]) == (1, "alpha_responses.json", "rules-4")
     headline = row[["dqr", "tf1", "cf1", "drf", "ds"]].tolist()
     assert headline == pytest.approx([2 / 3, 2 / 5, 2 / 5, 1 / 2, 1 / 2])  # "I cannot tell" does not say "differs"
     assert "66.7" in output and "40.0" in output

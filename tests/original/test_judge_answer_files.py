@@ -26,9 +26,9 @@ def test_reasoning_of_the_worked_example_as_the_original_writes_it(tmp_path):
     records = [released("1"), released("2", model_response=right), released("3", model_response=wrong)]
     path = save(tmp_path / "responses.json", records, "alpha")
     flags = ("--responses_file", path, "--data_dir", tmp_path / "nowhere", "--output_file", tmp_path / "out/f.json")
-    assert "alpha: DRF 0.5000, 3 samples, judge rules-3" in succeed(REASONING, *flags)
+    assert "alpha: DRF 0.5000, 3 samples, judge rules-4" in succeed(REASONING, *flags)
     written = read(tmp_path / "out/f.json")
-    assert (written["model"], written["total_samples"], written["evaluation_method"]) == ("alpha", 3, "rules-3")
+    assert (written["model"], written["total_samples"], written["evaluation_method"]) == ("alpha", 3, "rules-4")
     assert written["summary_statistics"] == {  # 1/2, 3/3 and 0/1
         "avg_faithfulness_score": pytest.approx(1 / 2),
         "total_samples": 3,
@@ -123,9 +123,9 @@ def test_consistency_as_the_original_writes_it(tmp_path):
     flags = ("--mode", "responses", "--response_files", path, "--data_dir", tmp_path, "--output_dir", tmp_path / "out")
     output = succeed(CONSISTENCY, *flags, "--json")
     ratio, signed = (1 + 0 + 2 / 3) / 3, (1 - 1 + 2.5 / 3) / 3
-    assert f"org/a: CR {ratio:.4f}, signed {signed:.4f}, 3 samples, judge rules-3" in output
+    assert f"org/a: CR {ratio:.4f}, signed {signed:.4f}, 3 samples, judge rules-4" in output
     written = read(tmp_path / "out/org_a_consistency_results.json")
-    assert (written["model"], written["total_samples"], written["evaluation_method"]) == ("org/a", 3, "rules-3")
+    assert (written["model"], written["total_samples"], written["evaluation_method"]) == ("org/a", 3, "rules-4")
     expected = {
         "avg_consistency_rate": pytest.approx(signed),
         "avg_consistency_ratio": pytest.approx(ratio),

@@ -12,7 +12,7 @@ from spd_faith.judging.judge import Judge, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import score_claims
 
-VERSION = "rules-3"  # increase when a rule changes
+VERSION = "rules-4"  # increase when a rule changes
 
 
 class Rules(Judge):
