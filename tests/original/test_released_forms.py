@@ -106,6 +106,15 @@ def truths(folder: Path, *ids: str) -> Path:
     return folder / "pairs.jsonl"
 
 
+def test_a_broken_line_of_truths_costs_its_own_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = truths(tmp_path, "7", "9")
+    path.write_text(path.read_text().replace("\n", "\n{broken\n"))
+    written = reason(tmp_path, readme("7"), readme("8"), readme("9"), data_dir=path)
+    assert [one["sample_id"] for one in written["detailed_results"]] == ["7", "9"]
+    assert written["records_left_out"] == 1
+    assert "truths left out: 1" in caplog.text and "line 2: not valid JSON" in caplog.text
+
+
 @pytest.mark.parametrize("flag", [1, "true", "yes", 2.5, True])
 @pytest.mark.parametrize("listed", [LISTED, None])
 def test_any_true_flag_says_that_there_is_a_list(tmp_path: Path, flag: Any, listed: Any) -> None:
