@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spd_faith.core.errors import run_command
 from spd_faith.original.answer_tables import check_distinct, read_answer_tables
-from spd_faith.original.consistency import check_both_answered, write_consistency
+from spd_faith.original.consistency import check_both_answered, results_name, write_consistency
 from spd_faith.original.judging import add_judge_flags, original_judge
 from spd_faith.scoring.metrics import YES_NO_TASKS
 
@@ -43,6 +43,8 @@ def main() -> None:
     check_distinct("file name", {path: path.stem for path in args.response_files})
     read = read_answer_tables(args.response_files, None, YES_NO_TASKS, args.max_samples, check_both_answered)
     check_distinct("model", {tables.file.path: tables.file.model for tables in read.tables})
+    if args.json:
+        check_distinct("results file", {tables.file.path: results_name(tables.file.model) for tables in read.tables})
     for line in write_consistency(args.output_dir, read.tables, judge, with_json=args.json):
         print(line)
     read.print_left_out()

@@ -239,6 +239,15 @@ def test_images_of_every_kind_are_cut(tmp_path: Path, mode: str) -> None:
     assert size_of(image["modified"]) == (180, 120)
 
 
+def test_a_merged_image_of_16_bit_grey_is_cut_at_its_seam(tmp_path: Path) -> None:
+    grey = np.asarray(merged(scene(60, 40), scene(60, 40, changed=True), "stacked").convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "m.png")
+    assert Image.open(tmp_path / "m.png").mode == "I;16"
+    _, (image,) = tables(write_lines(tmp_path, merged_line("m.png")))
+    halves = (decode(image[name]) for name in ("original", "modified"))
+    assert np.array_equal(np.vstack([np.asarray(half.convert("L")) for half in halves]), grey)
+
+
 def test_a_turned_merged_photograph_is_cut_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -225,6 +225,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         ({"qid": ""}, "record 2: qid: wrong value"),
         ({"qid": 1.5}, "record 2: qid: wrong value"),
         ({"predicted_num": float("nan")}, "record 2: predicted_num: not a number\n  found:   nan"),
+        ({"predicted_num": 10**400}, "record 2: predicted_num: not a number"),
         ({"predicted_num": "3"}, "record 2: predicted_num: not a number\n  found:   '3'"),
         ({"predicted_num": True}, "record 2: predicted_num: not a number"),
         ({"response_text": 5}, "record 2: response_text: not a text"),

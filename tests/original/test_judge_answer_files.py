@@ -97,6 +97,8 @@ def test_reasoning_as_a_table_of_the_first_records_in_the_readmes_form(tmp_path)
         ([released()], ["--max_samples", "0"], "--max_samples: too small"),
         ([released()], ["--output_file", "f.txt"], "--output_file: unknown file type"),
         ([released()], ["--api_key", "sk-secret"], "--api_key: keys are not taken from the command line"),
+        ([released()], ["--api-key", "sk-secret"], "--api_key: keys are not taken from the command line"),
+        ([released()], ["--apikey=sk-secret"], "--api_key: keys are not taken from the command line"),
         ([released()], ["--base_url", "localhost:8000"], "--base_url: base_url: "),
     ],
 )

@@ -294,6 +294,20 @@ def test_missing_images_and_wrong_labels_are_counted(images, tmp_path, caplog):
         assert part in message
 
 
+@pytest.mark.parametrize("name", ["/z", "y/z", "../z", "x" * 300, "y/" + "中" * 100 + "/z", "nul\0z", "["])
+def test_an_image_of_an_impossible_name_costs_its_record(images, tmp_path, caplog, name):
+    labels = write_labels(tmp_path, label("a"), label(name))
+    assert ids("--comparison_result", labels, "--image_dir", images) == ["pairs/00000_a"]
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert message.startswith("pairs left out: 1\n") and "record 2: no image of this name" in message
+
+
+def test_an_absolute_name_is_found_as_in_the_original(images, tmp_path):
+    labels = write_labels(tmp_path, label(str(images / "a")))
+    (pair,) = probed("--comparison_result", labels, "--image_dir", tmp_path).pairs
+    assert pair.images["merged"].path.name == "a_1.jpg"
+
+
 def test_max_samples_counts_usable_pairs_of_each_label(images, tmp_path):
     labels = write_labels(tmp_path, *(label(name, name in "zac") for name in "zabcd"))
     found = probed("--comparison_result", labels, "--image_dir", images, "--max_samples", 1)

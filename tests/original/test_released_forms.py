@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,8 @@ from original.answer_files import BEDROOM, LISTED, SCRIPTS, command, read, readm
 
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import JUDGEMENTS
+from spd_faith.inference.answer_files import GivenAnswers
+from spd_faith.original.answer_records import by_sample
 
 YES_NO = {"response_same": "No.", "response_different": "Yes."}
 Capture = pytest.CaptureFixture[str]
@@ -87,7 +90,7 @@ def test_records_about_different_tasks_of_an_id_are_one_sample(tmp_path: Path) -
     assert (row["n"], row["n_left_out"], row["ds"]) == (1, 0, 1)
 
 
-@pytest.mark.parametrize("number", ["1", True, float("nan"), [1], {"n": 1}])
+@pytest.mark.parametrize("number", ["1", True, float("nan"), [1], {"n": 1}, 10**400, -(10**400)])
 def test_a_number_that_is_none_is_a_record_without_a_number(tmp_path: Path, number: Any) -> None:
     parsed = {"has_structured_output": True, "structured_output": LISTED, "predicted_num": number}
     save(tmp_path / "in/a_responses.json", [released(parsed_response=parsed), readme("8", predicted_num=number)], "a")
@@ -101,6 +104,15 @@ def truths(folder: Path, *ids: str) -> Path:
     lines = [json.dumps({"qid": one, "image": "7.jpg", "modifications": BEDROOM}) for one in ids]
     (folder / "pairs.jsonl").write_text("\n".join(lines))
     return folder / "pairs.jsonl"
+
+
+def test_a_broken_line_of_truths_costs_its_own_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = truths(tmp_path, "7", "9")
+    path.write_text(path.read_text().replace("\n", "\n{broken\n"))
+    written = reason(tmp_path, readme("7"), readme("8"), readme("9"), data_dir=path)
+    assert [one["sample_id"] for one in written["detailed_results"]] == ["7", "9"]
+    assert written["records_left_out"] == 1
+    assert "truths left out: 1" in caplog.text and "line 2: not valid JSON" in caplog.text
 
 
 @pytest.mark.parametrize("flag", [1, "true", "yes", 2.5, True])
@@ -171,6 +183,103 @@ def test_what_the_original_never_looks_at_may_be_anything(tmp_path: Path) -> Non
     written = reason(tmp_path, released(**odd), {**released(), "sample_id": None, "qid": None})
     assert (written["total_samples"], written["records_left_out"]) == (2, 0)
     assert [one["sample_id"] for one in written["detailed_results"]] == ["7", "unknown"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"qid": 1.5},
+        {"split": {"a": 1}},
+        {"modifications": "none"},
+        {"response_same": 3},
+        {"response_different": ["No."], "response_same": "No."},
+    ],
+)
+def test_keys_that_reasoning_does_not_need_cost_nothing(tmp_path: Path, odd: dict[str, Any]) -> None:
+    written = reason(tmp_path, released(**odd))
+    assert (written["total_samples"], written["records_left_out"]) == (1, 0)
+    assert written["detailed_results"][0]["sample_id"] == "7"
+
+
+@pytest.mark.parametrize("odd", [{"model_response": 5}, {"parsed_response": [3]}, {"ground_truth": [1]}])
+def test_keys_that_consistency_does_not_need_cost_nothing(tmp_path: Path, capsys: Capture, odd: dict[str, Any]) -> None:
+    path = save(tmp_path / "a.json", [{"sample_id": "7", **YES_NO, **odd}], "a")
+    command("judge_consistency.py", "--response_files", path, "--output_dir", tmp_path / "out")
+    assert pd.read_csv(tmp_path / "out/consistency_summary.csv")[["n", "n_left_out"]].to_numpy().tolist() == [[1, 0]]
+    said = capsys.readouterr().err
+    assert "1 errors in what is not needed" in said and f"record 1: {next(iter(odd))}" in said
+
+
+@pytest.mark.parametrize("model", [5, "", " ", ["a"], {"name": "a"}])
+def test_a_model_without_a_name_is_named_after_its_file(tmp_path: Path, capsys: Capture, model: Any) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a_responses.json").write_text(json.dumps({"model": model, "responses": [released()]}))
+    score(tmp_path)
+    assert original(tmp_path)["summary"]["model"] == "a_responses.json"
+    assert "a_responses.json: model: wrong value" in capsys.readouterr().err
+
+
+def test_records_of_several_models_in_a_file_are_reported(tmp_path: Path, capsys: Capture) -> None:
+    save(tmp_path / "in/a_responses.json", [released(model="org/a"), released("8", model="b")])
+    score(tmp_path)
+    assert original(tmp_path)["summary"]["total_samples"] == 2
+    said = capsys.readouterr().err
+    assert "records of several models" in said and "'b, org/a'" in said
+
+
+def test_ids_that_pandas_made_floats_are_whole_numbers(tmp_path: Path) -> None:
+    written = reason(tmp_path, released() | {"sample_id": 12.0}, released() | {"sample_id": None, "qid": 3.0})
+    assert [one["sample_id"] for one in written["detailed_results"]] == ["12", "3"]
+
+
+def test_a_type_in_another_case_is_another_word_to_the_released_code(tmp_path: Path) -> None:
+    """It counts exact words: of the types below, one true `remove` and both listed ones, of which one matches."""
+    true = [{"type": "Color", "category": "tv"}, {"type": "remove", "category": "bed"}]
+    listed = [{"type": "color", "category": "tv"}, {"type": "remove", "category": "bed"}]
+    parsed = {"has_structured_output": True, "structured_output": listed}
+    save(
+        tmp_path / "in/a_responses.json", [released(ground_truth={"modifications": true}, parsed_response=parsed)], "a"
+    )
+    score(tmp_path)
+    level = original(tmp_path)["summary"]["type_level"]["overall"]
+    assert (level["total_gt"], level["total_pred"], level["total_matched"]) == (1, 2, 1)
+    assert pd.read_csv(tmp_path / "out/scores_summary.csv")["tf1"].tolist() == [1]  # ours reads both spellings
+
+
+def test_file_types_are_found_in_any_case(tmp_path: Path) -> None:
+    save(tmp_path / "in/A_responses.JSON", [released()], "a")
+    score(tmp_path)
+    assert original(tmp_path, "A")["summary"]["total_samples"] == 1
+
+
+def test_many_records_without_an_id_are_numbered_in_linear_time() -> None:
+    records = [
+        GivenAnswers(f"record {n}", "x", None, {task: ""}, None, None, None)
+        for n in range(20_000)
+        for task in (("describe",) if n % 2 else ("same", "different"))
+    ]
+    start = time.process_time()
+    samples = by_sample(records)
+    assert time.process_time() - start < 2  # minutes if each looks at all before it
+    assert list(samples)[:2] == ["x", "x#2"] and len(samples) == 10_000
+    assert {len(of_sample) for of_sample in samples.values()} == {3}
+
+
+@pytest.mark.parametrize("model", ["org/a", "a\0b", "a\nb", "x" * 300, "中" * 100, ".."])
+def test_any_name_of_a_model_gives_a_file(tmp_path: Path, model: str) -> None:
+    path = save(tmp_path / "a.json", [{"sample_id": "7", **YES_NO}], model)
+    command("judge_consistency.py", "--response_files", path, "--output_dir", tmp_path / "out", "--json")
+    (written,) = (tmp_path / "out").glob("*_consistency_results.json")
+    assert read(written)["model"] == model
+
+
+def test_two_models_whose_results_share_a_file_name_are_refused(tmp_path: Path) -> None:
+    files = [save(tmp_path / f"{n}.json", [{"sample_id": "7", **YES_NO}], m) for n, m in enumerate(("a/b", "a_b"))]
+    flags = ("--response_files", *files, "--output_dir", tmp_path / "out")
+    assert "a_b_consistency_results.json" in refused("judge_consistency.py", *flags, "--json")
+    assert not (tmp_path / "out").exists()
+    command("judge_consistency.py", *flags)  # without the JSON there is nothing to share
+    assert pd.read_csv(tmp_path / "out/consistency_summary.csv")["model"].tolist() == ["a/b", "a_b"]
 
 
 def test_lines_that_are_not_json_cost_themselves(tmp_path: Path, capsys: Capture) -> None:

@@ -38,10 +38,15 @@ def usual_layout(size: tuple[int, int]) -> MergedLayout:
 
 def find_layout(merged: Image.Image) -> MergedLayout | None:
     """The layout of a merged image; None if neither cut, or both, give two matching halves."""
-    grey = merged.convert("L")
+    grey = in_eight_bits(merged).convert("L")
     possible = (layout for layout in LAYOUTS if min(_first_size(merged.size, layout)))
     found = [layout for layout in possible if _mismatch(grey, layout) < _MATCH]
     return found[0] if len(found) == 1 else None
+
+
+def in_eight_bits(image: Image.Image) -> Image.Image:
+    """The image, or a 16-bit grey one in 8 bits, which `convert` would clip at 255."""
+    return image.point(lambda level: level / 256).convert("L") if image.mode.startswith("I;16") else image
 
 
 def split(merged: Image.Image, layout: MergedLayout) -> tuple[Image.Image, Image.Image]:

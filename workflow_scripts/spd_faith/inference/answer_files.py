@@ -7,8 +7,8 @@ eval/*.py of github.com/Johanson-colab/SPD-Faith-Bench at commit 0060864). A rec
 """
 
 import json
-import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,6 +94,7 @@ class FileContents:
     sha256: str
     records: list[tuple[str, Any]]  # place and value
     errors: list[str]  # of lines that are not JSON
+    model_errors: list[str]  # of the model's name; its file's name stands for it
 
     def as_file(self, records: Iterable[GivenAnswers]) -> AnswerFile:
         return AnswerFile(self.path, self.model, self.sha256, list(records))
@@ -103,7 +104,13 @@ def read_answer_file(path: Path) -> AnswerFile:
     """The answers in a .json, .jsonl or .parquet file. Raises `UserError` listing the errors of all records."""
     contents = read_contents(path)
     read = [read_record(place, value) for place, value in contents.records]
-    raise_errors([*contents.errors, *(error for record in read if isinstance(record, list) for error in record)])
+    raise_errors(
+        [
+            *contents.model_errors,
+            *contents.errors,
+            *(error for record in read if isinstance(record, list) for error in record),
+        ]
+    )
     return contents.as_file(record for record in read if isinstance(record, GivenAnswers))
 
 
@@ -115,10 +122,13 @@ def read_contents(path: Path) -> FileContents:
     if path.suffix.lower() not in _READERS:
         raise UserError(error_at(str(path), "unknown file type", path.suffix or path.name, _READERS))
     content = path.read_bytes()
-    model, records, errors = _READERS[path.suffix.lower()](path, content)
+    named, records, errors = _READERS[path.suffix.lower()](path, content)
     if not records and not errors:
         raise UserError(error_at(str(path), "no answers", "an empty file", _ALLOWED_FILE))
-    return FileContents(path, model or _shared_model(records) or path.name, sha256(content), records, errors)
+    is_name = isinstance(named, str) and bool(named.strip())
+    wrong = [] if is_name or named is None else [error_at(f"{path}: model", "wrong value", named, "the model's name")]
+    model = named if is_name else _shared_model(records) or path.name
+    return FileContents(path, model, sha256(content), records, errors, wrong)
 
 
 def one_answer_each(records: Iterable[tuple[str, GivenAnswers]]) -> dict[tuple[str, str], GivenAnswers]:
@@ -148,8 +158,8 @@ def _shared_model(records: Iterable[tuple[str, Any]]) -> str | None:
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-_Content = tuple[str | None, list[tuple[str, Any]], list[str]]
-"""The model that the file names; place and value of each record; errors."""
+_Content = tuple[Any, list[tuple[str, Any]], list[str]]
+"""The model that the file names, unchecked; place and value of each record; errors."""
 
 
 def _read_json(path: Path, content: bytes) -> _Content:
@@ -157,8 +167,6 @@ def _read_json(path: Path, content: bytes) -> _Content:
     model = None
     if isinstance(value, dict) and isinstance(value.get("responses"), list):
         model, value = value.get("model"), value["responses"]
-        if model is not None and not (isinstance(model, str) and model):
-            raise UserError(error_at(f"{path}: model", "wrong value", model, "the model's name"))
     elif isinstance(value, dict) and any(key in value for key in _ID_KEYS):
         value = [value]
     if not isinstance(value, list):
@@ -236,9 +244,14 @@ def _text(value: Any) -> str | None:
 def _number(value: Any) -> int | float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value):
         raise ValueError("not a number")
     return int(value) if value == int(value) else value
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, and no bool. Integers too large for a float are not finite either."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _label(value: Any) -> bool | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
-from spd_faith.dataset.merged import LAYOUT_KEY, LAYOUTS, MergedLayout, usual_layout
+from spd_faith.dataset.merged import LAYOUT_KEY, LAYOUTS, MergedLayout, in_eight_bits, usual_layout
 
 _GREY = (128, 128, 128)
 
@@ -30,9 +30,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if image.mode.startswith("I;16"):  # convert() would clip 16-bit grey at 255
-        image = image.point(lambda level: level / 256).convert("L")
-    return image.convert("RGB")
+    return in_eight_bits(image).convert("RGB")
 
 
 @dataclass(frozen=True)

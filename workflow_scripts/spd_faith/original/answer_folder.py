@@ -33,7 +33,7 @@ def find_answer_files(folder: Path, models: Iterable[str] | None = None) -> list
     """The `*_responses` files of a folder by name, or the files named. Raises `UserError` if there are none."""
     if not folder.is_dir():
         raise UserError(error_at("--input_dir", "no such folder", str(folder), "a folder of *_responses.json"))
-    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if models is not None:
         names = [path.name for path in files]
         raise_errors(
@@ -110,19 +110,19 @@ def summary_report(table: pd.DataFrame) -> str:
 def original_results(tables: AnswerTables) -> dict[str, Any]:
     """What the released code computes for a file: {"summary", "per_sample_results"}.
 
-    It uses the list given in the file, not the text. If the file states no list, it uses the one that we parse.
+    It uses the list given in the file, not the text. If the file states no list, it uses the one that we parse. The
+    words of truths are the file's.
     """
     parsed = {one.sample_id: one for one in listed_samples(tables.samples, tables.parsed)}
-    truths = {row["sample_id"]: row["differences"] for row in tables.samples.to_pylist()}
     samples = []
-    for sample_id, differences in truths.items():
+    for sample_id, truth in tables.truths.items():
         record = tables.answered.get((sample_id, "describe"))
         listed = parsed.get(sample_id)
+        true = [(one["type"], one["category"]) for one in truth["modifications"]]
         if record and record.listed:
-            true = [(one["type"], one["category"]) for one in differences]
             listed = ListedSample(sample_id, true, _words(record.listed)) if record.listed.has_list else None
         if listed:
-            samples.append(replace(listed, sample_id=tables.given_ids[sample_id]))
+            samples.append(replace(listed, sample_id=tables.given_ids[sample_id], true=true))
     return released_results(samples, tables.file.model)
 
 

@@ -3,17 +3,29 @@
 What those commands never look at is ignored. Each record is a sample of its own, also if ids repeat.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spd_faith.core.config_errors import raise_errors
-from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, from_string, read_contents, read_record
+from spd_faith.core.config_errors import error_at, raise_errors
+from spd_faith.inference.answer_files import (
+    AnswerFile,
+    GivenAnswers,
+    from_string,
+    is_number,
+    read_contents,
+    read_record,
+)
 
 _NO_ID = "unknown"  # what the released code writes for a record without an id
 _LABELS = (1, 0, -1, None)
+_KEYS = {
+    "describe": ("response_text", "model_response", "predicted_num", "structured_output", "parsed_response"),
+    "same": ("response_same",),
+    "different": ("response_different",),
+}
+_TRUTH_KEYS = ("ground_truth", "modifications")
 
 
 @dataclass(frozen=True)
@@ -22,17 +34,50 @@ class AnswerRecords:
 
     file: AnswerFile
     left_out: list[str]
+    ignored: list[str]
+    """The errors in what the command does not need: the file or record is read without it."""
 
 
-def read_answer_records(path: Path) -> AnswerRecords:
-    """Read a .json, .jsonl or .parquet file. Raises `UserError` if it cannot be read or no record can be used."""
+def read_answer_records(path: Path, tasks: Collection[str], with_truths: bool) -> AnswerRecords:
+    """Read a .json, .jsonl or .parquet file for a command that needs the answers to `tasks`, and truths or not.
+
+    Raises `UserError` if the file cannot be read or no record can be used.
+    """
     contents = read_contents(path)
-    read = [read_record(place, _as_released(value)) for place, value in contents.records]
-    left_out = [*contents.errors, *("\n".join(record) for record in read if isinstance(record, list))]
-    file = contents.as_file(record for record in read if isinstance(record, GivenAnswers))
-    if not file.records:
+    needless = {key for task, keys in _KEYS.items() if task not in tasks for key in keys}
+    needless |= set() if with_truths else set(_TRUTH_KEYS)
+    left_out, ignored = list(contents.errors), [*contents.model_errors, *_several_models(path, contents.records)]
+    records = []
+    for place, value in contents.records:
+        record, errors = _read(place, value, needless)
+        if record:
+            records.append(record)
+        if errors:
+            (ignored if record else left_out).append("\n".join(errors))
+    if not records:
         raise_errors(left_out)
-    return AnswerRecords(file, left_out)
+    return AnswerRecords(contents.as_file(records), left_out, ignored)
+
+
+def _read(place: str, value: Any, needless: Collection[str]) -> tuple[GivenAnswers | None, list[str]]:
+    """The record, without the `needless` keys if they have errors, and the errors."""
+    record = read_record(place, _as_released(value))
+    if isinstance(record, GivenAnswers):
+        return record, []
+    if isinstance(value, dict):
+        needed = {key: one for key, one in value.items() if key not in needless}
+        without = read_record(place, _as_released(needed))
+        if isinstance(without, GivenAnswers):
+            return without, record
+    return None, record
+
+
+def _several_models(path: Path, records: Iterable[tuple[str, Any]]) -> list[str]:
+    named = {record["model"] for _, record in records if isinstance(record, dict) and _is_text(record.get("model"))}
+    if len(named) < 2:
+        return []
+    what = "records of several models, which are read as one"
+    return [error_at(f"{path}: model", what, ", ".join(sorted(named)), "a file for each model")]
 
 
 def by_sample(records: list[GivenAnswers]) -> dict[str, list[GivenAnswers]]:
@@ -43,15 +88,20 @@ def by_sample(records: list[GivenAnswers]) -> dict[str, list[GivenAnswers]]:
     """
     samples: dict[str, list[GivenAnswers]] = {}
     answered: dict[str, set[str]] = {}
+    taken: dict[tuple[str, frozenset[str]], int] = {}  # the first numbers of an id where one of the tasks is answered
     for record in records:
-        name = given_id(record)
-        sample_id, number = name, 1
-        while answered.get(sample_id, set()) & set(record.answers):
+        name, tasks = given_id(record), frozenset(record.answers)
+        number = taken.get((name, tasks), 0) + 1
+        while tasks & answered.get(sample_id := _numbered(name, number), set()):
             number += 1
-            sample_id = f"{name}#{number}"
         samples.setdefault(sample_id, []).append(record)
-        answered.setdefault(sample_id, set()).update(record.answers)
+        answered.setdefault(sample_id, set()).update(tasks)
+        taken[name, tasks] = number if tasks else 0
     return samples
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}#{number}"
 
 
 def given_id(record: GivenAnswers) -> str:
@@ -63,8 +113,13 @@ def _as_released(record: Any) -> Any:
     if not isinstance(record, dict):
         return record
     kept = dict(record)
-    if all(kept.get(key) is None for key in ("sample_id", "qid")):
-        kept["sample_id"] = _NO_ID
+    given = kept.pop("qid", None) if kept.get("sample_id") is None else kept["sample_id"]
+    kept.pop("qid", None)
+    kept["sample_id"] = _NO_ID if given is None else int(given) if _is_whole(given) else given
+    if not _is_text(kept.get("split")):
+        kept.pop("split", None)
+    if kept.get("ground_truth"):
+        kept.pop("modifications", None)
     if kept.get("model_response") is not None:
         kept.pop("response_text", None)
     if kept.get("parsed_response") is not None:
@@ -75,6 +130,15 @@ def _as_released(record: Any) -> Any:
     return _with_number_or_none(kept)
 
 
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a float such as 12.0, which pandas writes for 12 in a column with a missing number."""
+    return isinstance(value, float) and value.is_integer()
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def _from_json(value: Any) -> Any:
     try:
         return from_string(value) if isinstance(value, str) else value
@@ -83,13 +147,9 @@ def _from_json(value: Any) -> Any:
 
 
 def _with_number_or_none(value: Any) -> Any:
-    if not isinstance(value, Mapping) or _is_number(value.get("predicted_num")):
+    if not isinstance(value, Mapping) or is_number(value.get("predicted_num")):
         return value
     return {key: one for key, one in value.items() if key != "predicted_num"}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_label(value: Any) -> bool:

@@ -42,6 +42,8 @@ class AnswerTables:
     parsed: pa.Table
     left_out: list[str]
     """The errors of the records that are left out."""
+    ignored: list[str]
+    """The errors in what is not needed of the file and of its other records."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ class AnswerFiles:
             if number := len(tables.left_out):
                 yield f"{tables.file.path}: {number} records left out"
                 yield from _first(tables.left_out)
+            if number := len(tables.ignored):
+                yield f"{tables.file.path}: {number} errors in what is not needed, which is ignored"
+                yield from _first(tables.ignored)
         if self.left_out:
             yield "Files left out:"
             yield from self.left_out
@@ -84,7 +89,7 @@ def read_answer_tables(
     tables, errors = [], []
     for path in paths:
         try:
-            found = _tables(read_answer_records(path), truths, tasks, limit)
+            found = _tables(read_answer_records(path, tasks, truths is not None), truths, tasks, limit)
             check(found)
             tables.append(found)
         except UserError as error:
@@ -144,6 +149,7 @@ def _tables(read: AnswerRecords, truths: Truths | None, tasks: Collection[str], 
         responses=responses,
         parsed=parse_table(responses),
         left_out=left_out,
+        ignored=read.ignored,
     )
 
 

@@ -1,5 +1,6 @@
 """The consistency (CR) of answer files, judged and written as the original's command does."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from spd_faith.original.judgements import consistency_json
 from spd_faith.original.judging import OriginalJudge, judge_names
 from spd_faith.scoring.metrics import YES_NO_TASKS
 
+_LONGEST_NAME = 200  # bytes of a model in the name of a file, which file systems limit to 255
+
 
 def check_both_answered(tables: AnswerTables) -> None:
     """Raise `UserError` if a file answers only one of the two yes/no questions."""
@@ -22,6 +25,12 @@ def check_both_answered(tables: AnswerTables) -> None:
             f"{tables.file.path}: no record has {' or '.join(f'response_{task}' for task in sorted(missing))}\n"
             "  Put both answers about a sample in one file."
         )
+
+
+def results_name(model: str) -> str:
+    """The name of the file for a model's results; characters that a file name cannot hold are replaced."""
+    name = re.sub(r"[/\x00-\x1f\x7f]", "_", model).encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return f"{name}_consistency_results.json"
 
 
 def write_consistency(folder: Path, models: Iterable[AnswerTables], judge: OriginalJudge, with_json: bool) -> list[str]:
@@ -41,7 +50,7 @@ def write_consistency(folder: Path, models: Iterable[AnswerTables], judge: Origi
         rows.append({"model": file.model, **counts, **rates, **named})
         write_table(folder / f"{file.path.stem}_consistency.parquet", judgements, JUDGEMENTS, {"model": file.model})
         if with_json:
-            write_json(folder / f"{file.model.replace('/', '_')}_consistency_results.json", result)
+            write_json(folder / results_name(file.model), result)
         cr, signed = (as_decimal(rate) for rate in rates.values())
         lines.append(f"{file.model}: CR {cr}, signed {signed}, {len(judgements)} samples, judge {named['judge']}")
     write_text(folder / "consistency_summary.csv", pd.DataFrame(rows).to_csv(index=False))

@@ -26,7 +26,10 @@ def add_judge_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base_url", help="endpoint of the published judge (texts only, key in OPENAI_API_KEY); default: rules"
     )
-    parser.add_argument("--api_key", help="refused: the key is read from the environment variable OPENAI_API_KEY")
+    parser.add_argument(
+        *("--api_key", "--api-key", "--apikey"),  # an unknown flag would be printed with the key
+        help="refused: the key is read from the environment variable OPENAI_API_KEY",
+    )
     parser.add_argument(
         "--judges_file", type=Path, default=Path("config/judges.yaml"), help="judges file (default: %(default)s)"
     )

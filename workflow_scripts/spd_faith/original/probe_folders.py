@@ -1,5 +1,6 @@
 """Finds pairs in folders as the benchmark's commands do: merged images, and folders of pairs with or without truth."""
 
+import os
 from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from spd_faith.dataset.folder import IMAGE_SUFFIXES, folders_in, images_by_role,
 from spd_faith.dataset.pairs import ImageFile, Pair, PairTruth
 from spd_faith.original.found_pairs import DEFAULT_SPLIT, NO_TRUTH, FoundPair, stated_layout, stated_truth
 
+_LONGEST_NAME = 255  # bytes
 _PAIR_OF_IMAGES = "merged.jpg, or {id}_original.jpg and {id}_modified_final.jpg"
 
 
@@ -63,19 +65,27 @@ def merged_pair(path: Path, image_id: str, row: int, truth: PairTruth = NO_TRUTH
 def named_image(folder: Path, name: str) -> Path | None:
     """The image with this name, with or without its suffix."""
     paths = (folder / f"{name}{suffix}" for suffix in ("", *IMAGE_SUFFIXES))
-    return next((path for path in paths if _is_image(path) and path.is_file()), None)
+    return next((path for path in paths if _is_image(path) and _can_exist(path) and path.is_file()), None)
 
 
 def first_match(folder: Path, name: str) -> Path | None:
     """The first image named {name}_*, .jpg before other formats, as eval_cosine.py looks for it."""
-    paths = filter(_is_image, folder.glob(f"{escape(name)}_*"))
+    named = folder / name
+    if not _can_exist(named):
+        return None
+    paths = filter(_is_image, named.parent.glob(f"{escape(named.name)}_*"))
     return min(paths, key=lambda path: (path.suffix != ".jpg", path), default=None)
 
 
 def named_folder(folder: Path, name: str) -> Path | None:
     """The folder of the pair with this name, in the folder or in one of its splits."""
     paths = (outer / name for outer in (folder, *folders_in(folder)))
-    return next((path for path in paths if path.is_dir()), None)
+    return next((path for path in paths if _can_exist(path) and path.is_dir()), None)
+
+
+def _can_exist(path: Path) -> bool:
+    """Whether each part is short enough for a file system; asking for a longer one is an `OSError`."""
+    return all(len(os.fsencode(part)) <= _LONGEST_NAME for part in path.parts)
 
 
 def _is_image(path: Path) -> bool:

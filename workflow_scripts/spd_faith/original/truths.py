@@ -1,5 +1,6 @@
 """The true differences of answered pairs: from the answer file, or else from the pairs themselves."""
 
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +18,18 @@ from spd_faith.dataset.own_pairs import difference_row
 from spd_faith.dataset.pairs import Modification, Pair, read_strict
 from spd_faith.inference.answer_files import GivenAnswers
 from spd_faith.inference.imported_responses import SampleFinder
+from spd_faith.original.found_pairs import first_errors
 
 MODIFICATION_KEYS = ("type", "category", "description", "original_color", "target_color")
 """The keys of a modification in an answer file that are read. Boxes are not: the file does not give the image size."""
+
+log = logging.getLogger(__name__)
 
 
 class Truths:
     """Looks up the truth of a record: its `ground_truth`, else its pair in a folder, JSONL file or samples.parquet.
 
-    The pairs are read when the first record without `ground_truth` comes.
+    The pairs are read once, when the first record without `ground_truth` comes; those with errors are logged.
     """
 
     def __init__(self, source: Path | None) -> None:
@@ -38,6 +42,8 @@ class Truths:
         allowed = "`ground_truth` in the record, or the truth of its pair"
         if self._source is None:
             raise UserError(error_at(record.place, "no truth", "no `ground_truth`", allowed))
+        if isinstance(self._rows, UserError):
+            raise self._rows
         matches = self._finder(record)
         if len(matches) > 1:
             what = f"matches {len(matches)} pairs of {self._source}"
@@ -47,12 +53,16 @@ class Truths:
         return self._rows[matches[0]]
 
     @cached_property
-    def _rows(self) -> dict[str, dict[str, Any]]:
-        return {row["sample_id"]: row for row in (_source_rows(self._source) if self._source else [])}
+    def _rows(self) -> dict[str, dict[str, Any]] | UserError:
+        """The rows by sample id, or why none can be read."""
+        try:
+            return {row["sample_id"]: row for row in (_source_rows(self._source) if self._source else [])}
+        except UserError as error:
+            return error
 
     @cached_property
     def _finder(self) -> SampleFinder:
-        return SampleFinder(self._rows.values())
+        return SampleFinder([] if isinstance(self._rows, UserError) else self._rows.values())
 
 
 def sample_row(differences: list[dict[str, Any]], split: str = "", image_id: str = "") -> dict[str, Any]:
@@ -99,8 +109,13 @@ def _source_rows(source: Path) -> list[dict[str, Any]]:
         pairs = list(jsonl_pairs(JsonlDataset(source="jsonl", path=str(source))))
     else:
         raise UserError(error_at(str(source), "no such file or folder", str(source), "the truths of the pairs"))
-    raise_errors(pair for pair in pairs if isinstance(pair, str))
-    return [_pair_row(pair) for pair in pairs if isinstance(pair, Pair)]
+    errors = [pair for pair in pairs if isinstance(pair, str)]
+    rows = [_pair_row(pair) for pair in pairs if isinstance(pair, Pair)]
+    if not rows:
+        raise_errors(errors)
+    if errors:
+        log.warning("%s: truths left out: %d\n%s", source, len(errors), first_errors(errors))
+    return rows
 
 
 def _pair_row(pair: Pair) -> dict[str, Any]:
