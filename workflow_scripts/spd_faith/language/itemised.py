@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values, may_be_same
+from spd_faith.language.categories import whole_category
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import Clause, split_clauses
@@ -118,7 +119,7 @@ def _contrasted(passage: Passage, title: str | None, found: Sequence[Assertion],
 def _describes_one_object(found: Sequence[Assertion]) -> bool:
     """Whether clauses outside items do not only list what an image shows, or repeat what was said before."""
     return not found or (
-        all(len(said.objects) <= 1 for said in found)
+        all(len(said.objects) <= 1 or all(map(whole_category, said.objects)) for said in found)
         and any(said.kind == AssertionKind.STATE or said.change == DifferenceType.COLOR for said in found)
     )
 
