@@ -109,7 +109,7 @@ FROM_PROSE = [
     ),
     ("- **The laptop screen**: the screen shows a map in image 1 and a face in image 2", None, [(None, "laptop")]),
     ("There are two differences: the man's tie and the woman's handbag.", 2, [(None, "tie"), (None, "handbag")]),
-    ("- **Back**: The trees are denser in image 2. The hills are hazier in image 2.", None, [(None, "back")]),
+    ("- **Woods**: The trees are denser in image 2. The bushes are hazier in image 2.", None, [(None, "woods")]),
     ("I'm sorry, but I can only see one image, so I can't compare it with a second one.", None, []),
     ("1. The dog is gone.\n\nIn conclusion, the dog and its bowl changed.", None, [("remove", "dog")]),
     ("| Item | Image 1 | Image 2 |\n|---|---|---|\n| Dog | yes | no |\n| Cup | red | red |", None, [("remove", "dog")]),
