@@ -49,6 +49,8 @@ def test_items(text, expected):
             "description", "description", "comparison", "comparison",
         ]),
         ("The pictures differ:\n- the van\n\nIn total, one difference.", ["comparison", "comparison", "summary"]),
+        ("The pictures differ:\n- the van\n\nSo there are two changes.", ["comparison", "comparison", "summary"]),
+        ("The pictures differ:\n- the van\n\nThere are also fewer gulls.", ["comparison"] * 3),
         ("### Similarities\n- the van\n\n### Changes\n- the bus", ["similarities", "comparison", "comparison"]),
         ("**Step 1: Identify the objects.** A van.\n\n**Step 2: Compare.** Blue.", ["description", "comparison"]),
         ("There are two vans.\n\nThere is a gull.", ["open", "open"]),

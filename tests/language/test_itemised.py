@@ -45,6 +45,8 @@ DIFFERS = "difference"
         ("| Object | Image 1 | Image 2 |\n|---|---|---|\n| Sheep | two sheep | three sheep |", [
             (DIFFERS, ("sheep",), "added"),
         ]),
+        # "the same" that only picks out the object
+        ("In image 1, the big van is red. In image 2, the same big van is blue.", [(DIFFERS, ("van",), "color")]),
         # a summary repeats
         ("1. The dog is gone.\n\nIn summary, the change is the dog.", [(DIFFERS, ("dog",), "remove")]),
     ],

@@ -100,6 +100,7 @@ def test_reasoning_as_a_table_of_the_first_records_in_the_readmes_form(tmp_path)
         ([released()], ["--api-key", "sk-secret"], "--api_key: keys are not taken from the command line"),
         ([released()], ["--apikey=sk-secret"], "--api_key: keys are not taken from the command line"),
         ([released()], ["--base_url", "localhost:8000"], "--base_url: base_url: "),
+        ([released()], ["--base_url", "http://me:sk-secret@localhost"], "--base_url: a URL with a user or password"),
     ],
 )
 def test_reasoning_refuses(tmp_path, records, flags, error):

@@ -15,6 +15,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from spd_faith.language.attributes import one_image
+from spd_faith.language.counts import COUNTED_NOUNS
 from spd_faith.language.image_words import find_images
 from spd_faith.language.layout import NUMBERED, ordinal_of, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
@@ -28,6 +29,7 @@ class _Document(LexiconFile):
     comparing: PhraseList
     summaries: PhraseList
     sums_up: PhraseList
+    counts_up: PhraseList
     similarities: PhraseList
     steps: PhraseList
     step: PhraseList
@@ -117,7 +119,11 @@ _LONGEST_ORDINAL = 40  # characters
 _LONGEST_TITLE = 8  # words
 _COMPARING = re.compile(rf"\b{any_of(_WORDS.comparing)}", re.I)
 _SUMMARY = re.compile(rf"\W{{0,3}}(?:the |my )?{any_of(_WORDS.summaries)}\b", re.I)
-_SUMS_UP = re.compile(rf"\W{{0,4}}{any_of(_WORDS.sums_up)}", re.I)
+_SUMS_UP = re.compile(
+    rf"\W{{0,4}}(?:{any_of(_WORDS.sums_up)}\b"
+    rf"|{any_of(_WORDS.counts_up)}\b[^.!?\n]{{0,80}}?\b{any_of((*COUNTED_NOUNS, *_WORDS.summaries))}\b)",
+    re.I,
+)
 _SIMILARITIES = re.compile(rf"\b{any_of(_WORDS.similarities)}", re.I)
 _STEP = re.compile(rf"\W{{0,4}}{any_of(_WORDS.step)}\b", re.I)
 _DESCRIBES = re.compile(rf"\b{any_of(_WORDS.steps)}\b", re.I)

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values, may_be_same
+from spd_faith.language.assertions import Assertion, AssertionKind, Span, Values, may_be_same, on_side
+from spd_faith.language.attributes import one_image
+from spd_faith.language.categories import whole_category
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import Clause, split_clauses
@@ -16,7 +18,7 @@ from spd_faith.language.image_words import find_images
 from spd_faith.language.layout import quoted, without_marks
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.sameness import find_sameness
-from spd_faith.language.sides import Contrast, Passage, contrasts, find_passages
+from spd_faith.language.sides import Contrast, Passage, contrasts, find_passages, picks_out
 from spd_faith.language.states import says_both, stays
 
 _CHANGES_OF_NUMBER = (DifferenceType.REMOVE, FurtherChange.ADDED)
@@ -28,7 +30,15 @@ def read_claims(text: str, document: Document) -> list[Assertion]:
     An item of a list of differences that only describes its object, or that no rule can read, asserts a difference
     of another kind, unless it says that nothing changed, takes it back, or only supposes it.
     """
-    return complete_items(fold(read_assertions(text), text), document, text)
+    return complete_items(fold([_of_one_image(said) for said in read_assertions(text)], text), document, text)
+
+
+def _of_one_image(said: Assertion) -> Assertion:
+    """A sameness as the state that it is if "the same" only picks out its object: "in image 2, the same car is red"."""
+    image = one_image(find_images(said.text)) if said.kind == AssertionKind.SAMENESS and said.colors[0] else None
+    if image is None or not picks_out(said.text):
+        return said
+    return replace(said, kind=AssertionKind.STATE, change=None, image=image, colors=on_side(image, said.colors[0]))
 
 
 def complete_items(claims: Sequence[Assertion], document: Document, text: str) -> list[Assertion]:
@@ -118,7 +128,7 @@ def _contrasted(passage: Passage, title: str | None, found: Sequence[Assertion],
 def _describes_one_object(found: Sequence[Assertion]) -> bool:
     """Whether clauses outside items do not only list what an image shows, or repeat what was said before."""
     return not found or (
-        all(len(said.objects) <= 1 for said in found)
+        all(len(said.objects) <= 1 or all(map(whole_category, said.objects)) for said in found)
         and any(said.kind == AssertionKind.STATE or said.change == DifferenceType.COLOR for said in found)
     )
 

@@ -9,6 +9,7 @@ from spd_faith.language.change_words import CHANGE_WORDS
 from spd_faith.language.changes import find_types
 from spd_faith.language.color_words import COLOR_WORDS
 from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
+from spd_faith.language.grammar import CLITIC
 from spd_faith.language.image_words import find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
@@ -98,6 +99,8 @@ def _name(part: str) -> _Name | None:
     """The object that a list item names, if it names exactly one."""
     words = [word for word in words_of(part) if word.text not in _WORDS.bare_words]
     if objects := find_objects(part):
+        owners = [k for k, word in enumerate(words) if word.text == CLITIC]
+        words = words[owners[-1] + 1 :] if owners else words  # "the man's tie"
         named = sum(len(words_of(mention.text)) for mention in objects)
         is_alone = len(objects) == 1 and len(words) == named
         return _Name(objects[0].text, objects[0].value, True) if is_alone else None

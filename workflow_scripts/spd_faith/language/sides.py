@@ -14,8 +14,8 @@ from spd_faith.language.counts import NUMBERS
 from spd_faith.language.hedges import is_unasserted
 from spd_faith.language.image_words import ASKED_NOUNS, find_images
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
+from spd_faith.language.nouns import ATTRIBUTES
 from spd_faith.language.objects import find_objects
-from spd_faith.language.refusals import opens_with_refusal
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.subjects import BY_PHRASES, find_subjects
 from spd_faith.language.word_classes import FUNCTION_WORDS, VERBS
@@ -31,6 +31,7 @@ class _Sides(LexiconFile):
     linking: PhraseList
     same: PhraseList
     alike: PhraseList
+    writer: PhraseList
     counting: PhraseList
     articles: PhraseList
 
@@ -49,9 +50,10 @@ _UNORDERED = re.compile(
     re.I,
 )
 _BEFORE_IMAGE = re.compile(rf"(?:\b{any_of(_WORDS.before_image)}\s)?$", re.I)
-_LINK = re.compile(rf"\s(?:{any_of(_WORDS.linking)}\s)$", re.I)
 _THE_SAME = re.compile(rf"\b{any_of(_WORDS.same)}\s(?=\w)", re.I)
+_SAME_THING = re.compile(rf"\b{any_of(_WORDS.same)}\s((?:[\w-]+\s){{1,3}}?){any_of(_WORDS.linking)}\b", re.I)
 _ALIKE = re.compile(rf"\b{any_of(_WORDS.alike)}\b", re.I)
+_WRITER = re.compile(rf"\W{{0,3}}(?:\w+\W{{1,3}}){{0,3}}?{any_of(_WORDS.writer)}\b", re.I)
 _COUNTED = re.compile(rf"\b(\d{{1,3}}|{any_of((*NUMBERS, *_WORDS.articles))})\s(?:\w+\s){{0,2}}$", re.I)
 _BARE_COUNT = re.compile(
     rf"\W{{0,3}}(?:{any_of(_WORDS.counting)}\s){{0,3}}(\d{{1,3}}|{any_of(NUMBERS)})\W{{0,3}}$", re.I
@@ -166,13 +168,24 @@ def contrasts(passage: Passage, title: str | None) -> list[Contrast]:
     something stays the same.
     """
     sides = passage.first, passage.second
-    if any(is_unasserted(side) or _is_alike(side) for side in sides) or opens_with_refusal(passage.first):
+    if any(is_unasserted(side) or _is_alike(side) for side in sides) or _is_of_writer(sides):
         return []
     if found := [*_colored(sides)] or [*counted(sides, title)]:
         return found
     if words_of(sides[0]) and [word.text for word in words_of(sides[0])] == [word.text for word in words_of(sides[1])]:
         return []
     return [Contrast(title or _subject(sides), FurtherChange.OTHER)]
+
+
+def picks_out(side: str) -> bool:
+    """Whether "the same" only says which object is meant: "the same small boat is red", not "the same color is"."""
+    found = _SAME_THING.search(side)
+    return found is not None and ATTRIBUTES.isdisjoint(word.text for word in words_of(found[1]))
+
+
+def _is_of_writer(sides: tuple[str, str]) -> bool:
+    """Whether the writer speaks of themself: "I can only see one image, so I cannot compare it with a second one"."""
+    return bool(_WRITER.match(sides[0])) and not find_objects(sides[0])
 
 
 def _is_alike(side: str) -> bool:

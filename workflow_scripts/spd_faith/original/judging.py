@@ -77,6 +77,8 @@ def original_judge(args: argparse.Namespace) -> OriginalJudge:
         raise UserError(error_at("--api_key", what, NOTHING, "the key in the environment variable OPENAI_API_KEY"))
     if args.base_url is None:
         return OriginalJudge(None, args.prompts)
+    if "@" in args.base_url:  # its password must not be printed
+        raise UserError(error_at("--base_url", "a URL with a user or password", NOTHING, "the URL alone"))
     entry = JUDGES.load_entry_of(OpenAIJudge, args.judges_file, _NAME)
     fields = {name: getattr(entry, name) for name in entry.model_fields_set}
     try:

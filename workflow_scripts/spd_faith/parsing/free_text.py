@@ -11,10 +11,13 @@ from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
 from spd_faith.language.document import Document, Item, Role, read_document
+from spd_faith.language.grammar import CLITIC
 from spd_faith.language.itemised import read_claims
 from spd_faith.language.mentions import read_clause
 from spd_faith.language.objects import find_objects
-from spd_faith.language.words import Mention
+from spd_faith.language.words import Mention, words_of
+
+_LONGEST_OWNER = 3  # words, including "s"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def read_prose(text: str) -> Prose:
 def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[Assertion, Item | None]]:
     """The claims that make the list, each with its item.
 
-    Descriptions before a comparison and summaries after a list do not count, nor does a repetition outside an item.
+    Descriptions before a comparison and summaries after a list do not count, nor do repetitions, nor what an item
+    adds of other things without category and type: "The trees are denser. The hills are hazier."
     """
     compares = any(section.role == Role.COMPARISON for section in document.sections)
     listed: list[tuple[DifferenceType | None, str, Item | None]] = []
@@ -57,8 +61,10 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
         if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and listed)):
             continue
         kind, name = _type(said), said.objects[0] if said.objects else ""
-        known = (known for known in listed if known[0] == kind and (item is None or known[2] == item))
-        if said.another or not any(may_be_same(name, earlier) for _, earlier, _ in known):
+        known = [known for known in listed if known[0] == kind and (item is None or known[2] == item)]
+        is_known = any(may_be_same(name, earlier) for _, earlier, _ in known)
+        is_aside = bool(item and known) and kind is None and not canonical_category(name)
+        if said.another or not (is_known or is_aside):
             listed.append((kind, name, item))
             yield said, item
 
@@ -74,8 +80,22 @@ def _category(said: Assertion, item: Item | None) -> str | None:
     name = said.objects[0] if said.objects else ""
     if category := canonical_category(name) or whole_category(name):
         return category
-    meant, titled = meant_categories(name), meant_categories(item.title) if item else frozenset()
-    return next(iter(titled)) if len(titled) == 1 < len(meant) and titled <= meant else None
+    meant = meant_categories(name)
+    if len(meant) == 1 and " " in name:  # "stuffed animal"; one word is too general: "sign"
+        return next(iter(meant))
+    owners = (_owner(name, text) for text in ((item.title, said.text) if item else (said.text,)))
+    return next((owner for owner in owners if owner in meant), None)
+
+
+def _owner(name: str, text: str) -> str | None:
+    """The category of what owns a part in a text: "the laptop screen", "the dog's tail"; None if it names no owner."""
+    words = [word.text for word in words_of(text)]
+    part = words_of(name)
+    last = next((k for k in range(1, len(words)) if part and words[k] == part[0].text), 0)
+    before = words[max(last - _LONGEST_OWNER, 0) : last]
+    while before and before[-1] == CLITIC:
+        before.pop()
+    return next(filter(None, (canonical_category(" ".join(before[k:])) for k in range(len(before)))), None)
 
 
 def _reported(said: Assertion, item: Item | None) -> ReportedDifference:
