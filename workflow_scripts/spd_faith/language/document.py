@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from spd_faith.language.attributes import one_image
-from spd_faith.language.counts import COUNTED_NOUNS
+from spd_faith.language.difference_nouns import COUNTED_NOUNS
 from spd_faith.language.image_words import find_images
 from spd_faith.language.layout import NUMBERED, ordinal_of, without_marks
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
