@@ -33,7 +33,10 @@ DIFFERS = "difference"
         # the title says what a pronoun means
         ("- **Weathervane** – it is missing from the second image", [(DIFFERS, ("weathervane",), "remove")]),
         # objects on both sides
-        ("A red jacket and black shorts in the first image, and a blue jacket and gray shorts in the second.", [
+        ("Image 1 shows a table with a red kettle and a black cup, image 2 one with a blue kettle and a white cup.", [
+            (DIFFERS, ("kettle",), "color"), (DIFFERS, ("cup",), "color"),
+        ]),
+        ("- Outfit: a red jacket and black shorts in the first image; a blue jacket and gray shorts in the second", [
             (DIFFERS, ("jacket",), "color"), (DIFFERS, ("shorts",), "color"),
         ]),
         ("Differences:\n- Sheep: there are four sheep in the first image and two sheep in the second", [

@@ -98,7 +98,7 @@ FROM_PROSE = [
     ("There is a red car. It has moved.", None, [("position", "car")]),
     ("the car moved and changed color", None, [("position", "car"), ("color", "car")]),
     (
-        "**Image 1:** A dog and a red car.\n\n**Image 2:** The car is blue.\n\n**Differences:**\n- The dog is gone.",
+        "**Image 1:** A dog and a red car.\n\n**Image 2:** The cat is missing.\n\n**Differences:**\n- The dog is gone.",
         None,
         [("remove", "dog")],
     ),

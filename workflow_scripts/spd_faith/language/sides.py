@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.assertions import Values, colors_clash, may_be_same
-from spd_faith.language.categories import canonical_category, whole_category
+from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.colors import find_colors
 from spd_faith.language.counts import NUMBERS
@@ -198,8 +198,7 @@ def _colored(sides: tuple[str, str]) -> Iterator[Contrast]:
     before, after = map(_colors_of, sides)
     for name, color in before.items():
         if (other := after.get(name)) and colors_clash(color, other):
-            owner = None if canonical_category(name) or whole_category(name) else _subject(sides)
-            yield Contrast(owner if owner and canonical_category(owner) else name, DifferenceType.COLOR, (color, other))
+            yield Contrast(name, DifferenceType.COLOR, (color, other))
 
 
 def _colors_of(side: str) -> dict[str, str]:
