@@ -15,7 +15,10 @@ from spd_faith.judging.measurement import Readings, contents_only, has_json_list
 from spd_faith.judging.rules import VERSION
 from spd_faith.judging.validation_set import load_validation_set
 
-SETS = {"report": ("report_answers.yaml",), "tuning": ("answers.yaml", "further_answers.yaml")}
+SETS = {
+    "report": ("report_answers.yaml",),
+    "tuning": ("answers.yaml", "further_answers.yaml", *(f"photographs_{number}.yaml" for number in (1, 2, 3))),
+}
 FOLDER = Path(__file__).resolve().parents[1] / "resources" / "judge_validation"
 COLUMNS = {
     "precision": "Precision",
@@ -62,8 +65,7 @@ def main() -> None:
     print(_table(_by_metric(comparisons, {item.id for item in items if has_json_list(item)})))
     if unread := sum(comparison.first.score is None for comparison in comparisons):
         print(f"\nNot compared: {unread} answers in a language that the rules do not read.")
-    if args.set == "report":  # the tuning set is not labelled for it
-        print(f"\n{_parser_table(measure_parser(items))}")
+    print(f"\n{_parser_table(measure_parser(items))}")
     if args.set != "report":  # of the report set only totals are shown
         manners = {item.id: f"{item.metric.upper()}: {item.manner}" for item in items}
         by_manner = {name: [c for c in comparisons if manners[c.key] == name] for name in sorted(set(manners.values()))}

@@ -49,7 +49,7 @@ def test_only_totals_are_printed_for_the_report_set():
 def test_the_tuning_set_is_printed_by_manner_and_claim():
     printed = run("--set", "tuning", "--details").stdout
     assert "| DRF: numbered |" in printed and "| CR: places |" in printed
-    assert "\n| DRF | 146 |" in printed and "\n| CR | 98 |" in printed
+    assert "\n| DRF | 296 |" in printed and "\n| CR | 188 |" in printed
     assert "cr-002: score 0.00, labelled 0.00\n  = contradictory: Yes / Yes" in printed
     assert "\nfurther-cr-02: score 1.00" in printed and "report-" not in printed
 
