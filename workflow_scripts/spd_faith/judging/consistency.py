@@ -57,9 +57,12 @@ def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
 
 
 def _contents(text: str) -> list[Assertion]:
-    """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
+    """The distinct assertions about the contents, one object each.
+
+    What is said of the pair or of the rest ("everything else is the same") belongs to the verdict.
+    """
     text = readable(answer_of(text))
-    stated = [said for said in read_assertions(text) if not said.is_verdict and is_of_things(said)]
+    stated = [said for said in read_assertions(text) if not (said.is_verdict or said.whole) and is_of_things(said)]
     stated = [said for said in stated if not _is_of_aspect(said)]
     by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
     contents: list[Assertion] = []
@@ -127,12 +130,7 @@ def _where(state: Assertion) -> set[str]:
 
 def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int, str]]:
     """Match assertions one to one by index: equal ones first, then compatible ones, then contradictory ones."""
-    relations = {
-        (i, j): _relation(one, other)
-        for i, one in enumerate(ours)
-        for j, other in enumerate(theirs)
-        if not (_is_outside(one, theirs, other) or _is_outside(other, ours, one))
-    }
+    relations = {(i, j): _relation(one, other) for i, one in enumerate(ours) for j, other in enumerate(theirs)}
     pairs: dict[int, tuple[int, str]] = {}
     met: set[int] = set()
     for wanted, label in (("equal", "consistent"), ("fits", "consistent"), ("disagree", "contradictory")):
@@ -143,26 +141,12 @@ def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int
     return pairs
 
 
-def _is_outside(said: Assertion, others: list[Assertion], rest: Assertion) -> bool:
-    """Whether "everything else is the same" does not touch a difference, whose object its answer names before."""
-    return rest.rest and any(said.shares_object(other) for other in others if other.kind == AssertionKind.DIFFERENCE)
-
-
 def _relation(one: Assertion, other: Assertion) -> str | None:
     """`equal`, `fits` (one says less), `disagree`, or None if the two cannot be compared."""
-    if one.whole and other.whole:
-        return "equal" if (one.change, one.rest) == (other.change, other.rest) else None
-    if one.whole or other.whole:
-        return _compare_with_whole(*((one, other) if one.whole else (other, one)))
     if not one.shares_object(other):
         return None
     first, second = sorted((one, other), key=lambda said: _ORDER.index(said.kind))
     return _COMPARE[first.kind, second.kind](first, second)
-
-
-def _compare_with_whole(whole: Assertion, said: Assertion) -> str | None:
-    """Compare a difference with "no object was removed" or "everything else is the same"."""
-    return "disagree" if said.kind == AssertionKind.DIFFERENCE and whole.change in (None, said.change) else None
 
 
 def _compare_differences(one: Assertion, other: Assertion) -> str | None:
