@@ -1,7 +1,7 @@
 """Lists the differences that prose reports, as a careful reader would: by entry of a list, and by clause elsewhere."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.assertions import Assertion, AssertionKind, may_be_same
@@ -16,6 +16,7 @@ from spd_faith.language.itemised import read_claims
 from spd_faith.language.mentions import read_clause
 from spd_faith.language.objects import find_objects
 from spd_faith.language.words import Mention, words_of
+from spd_faith.parsing.listed_types import as_listed, is_landmark
 
 _LONGEST_OWNER = 3  # words, including "s"
 
@@ -43,8 +44,7 @@ class Prose:
 def read_prose(text: str) -> Prose:
     """Read an answer without JSON."""
     document = read_document(text)
-    claims = [said for said in read_claims(text, document) if said.kind == AssertionKind.DIFFERENCE]
-    reported = [_reported(said, item) for said, item in _listed(claims, document)]
+    reported = [_reported(said, item) for said, item in _listed(read_claims(text, document), document)]
     return Prose(reported, find_count(text), 0 if reported else _nameless(text))
 
 
@@ -56,7 +56,7 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
     """
     compares = any(section.role == Role.COMPARISON for section in document.sections)
     listed: list[tuple[DifferenceType | None, str, Item | None]] = []
-    for said in claims:
+    for said in _as_listed(claims):
         item, role = document.item_at(said.span.start), document.role_at(said.span.start)
         if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and listed)):
             continue
@@ -67,6 +67,21 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
         if said.another or not (is_known or is_aside):
             listed.append((kind, name, item))
             yield said, item
+
+
+def _as_listed(claims: Sequence[Assertion]) -> Iterator[Assertion]:
+    """The differences with the types and objects that a reader lists.
+
+    A landmark gives way to what was named before it.
+    """
+    earlier: tuple[str, ...] = ()
+    for claim in claims:
+        said = as_listed(claim) if claim.kind == AssertionKind.DIFFERENCE else None
+        if said and earlier and is_landmark(said):
+            said = replace(said, objects=earlier)
+        if said:
+            yield said
+        earlier = (said or claim).objects or earlier
 
 
 def _type(said: Assertion) -> DifferenceType | None:

@@ -1,0 +1,81 @@
+"""The types and objects that a careful reader lists, where words of change alone would mislead."""
+
+import pytest
+
+from spd_faith.language.categories import canonical_category
+from spd_faith.parsing.differences import parse_differences
+
+
+def listed(text):
+    return [(one["type"], canonical_category(one["category"] or "")) for one in parse_differences(text)["differences"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The traffic light turned from red to green.", [(None, "traffic light")]),
+        ("1. Traffic light: it is green in image 1 and red in image 2.", [(None, "traffic light")]),
+        ("The traffic light was repainted from black to blue.", [("color", "traffic light")]),
+        (
+            "In the first picture the dog is facing left, while in the second picture it is facing right.",
+            [(None, "dog")],
+        ),
+        ("- Fan: tilted to the left in image 1, tilted to the right in image 2", [(None, None)]),
+        ("The cat has been moved and now faces the door.", [("position", "cat")]),
+    ],
+)
+def test_a_light_or_a_turn_has_no_type(text, expected):
+    assert listed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The apples are no longer in the bowl.", [("remove", "apple")]),
+        ("- **Clock:** no longer hanging above the door", [("remove", "clock")]),
+        ("The vase is no longer on the shelf but on the floor.", [("position", "vase")]),
+        ("The trailer is no longer attached to the truck.", [(None, None)]),
+        ("- The kite is an additional element in the second photo.", [("remove", "kite")]),
+        ("There are more waves in the second picture.", [(None, None)]),
+        ("There are more people in the second picture.", [("remove", "person")]),
+        ("- **Harbor**: More boats are visible in the background of the second picture.", [("remove", "boat")]),
+        ("The shelf holds an additional vase in the second image.", [("remove", "vase")]),
+        ("In addition, the sheep are in a different position.", [("position", "sheep")]),
+        (
+            "The girl is no longer there; instead, there is a cat at the end of the path.",
+            [("remove", "person"), ("remove", "cat")],
+        ),
+        (
+            "1. Chair by the door: empty → a boy is sitting on it\n2. Dog: brown → none",
+            [("remove", "person"), ("remove", "dog")],
+        ),
+    ],
+)
+def test_what_is_in_one_image_only_is_removed(text, expected):
+    assert listed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "- **Frisbee** – In the first image, it is on the right. In the second image, it appears on the left.",
+            [("position", "frisbee")],
+        ),
+        (
+            "- **Cup:** In the first picture it stands on the table; in the second it's under the chair.",
+            [("position", "cup")],
+        ),
+        ("- The player in the right image holds the racket slightly higher.", [("position", "tennis racket")]),
+        ("- The dog seems to be a little closer to the bench.", [("position", "dog")]),
+        ("The ball is above the fence in A and lower down, next to the fence, in B.", [("position", "sports ball")]),
+        ("I see the ball near the post in image 1, and it's in the same spot in image 2.", []),
+        ("The ball is no longer in the same spot.", [("position", "sports ball")]),
+    ],
+)
+def test_what_stands_elsewhere_has_moved(text, expected):
+    assert listed(text) == expected
+
+
+def test_an_impression_is_no_difference():
+    assert listed("The vase is gone. The second picture has a different mood.") == [("remove", "vase")]
