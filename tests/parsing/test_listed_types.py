@@ -79,3 +79,33 @@ def test_what_stands_elsewhere_has_moved(text, expected):
 
 def test_an_impression_is_no_difference():
     assert listed("The vase is gone. The second picture has a different mood.") == [("remove", "vase")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The baskets of apples were moved.", [("position", "apple")]),
+        ("1. Cat's collar: from green to black", [("color", "cat")]),
+        ("2. **Train Banner**: The banner is different in the second image.", [(None, "train")]),
+        (
+            "In image 1 there is a boat with a green flag, in image 2 a boat with a white flag.",
+            [("color", "boat")],
+        ),
+        ("A surfer waits in the water. His board changed from blue to pink.", [("color", "surfboard")]),
+        ("A skater jumps. The board changed from blue to pink.", [("color", "skateboard")]),
+        ("The board changed from blue to pink.", [("color", None)]),
+        ("The batter waits for the ball. The pitcher is missing in the second photo.", [("remove", "person")]),
+        ("The pitcher is missing from the breakfast table.", [("remove", None)]),
+        ("- **Oven clock:** lit in the first picture, dark in the second", [(None, "oven")]),
+        ("- **Wall clock:** removed", [("remove", "clock")]),
+    ],
+)
+def test_an_object_is_named_by_its_owner_its_contents_or_the_rest_of_the_answer(text, expected):
+    assert listed(text) == expected
+
+
+def test_json_reads_clothes_as_their_wearer_and_additions_as_in_prose():
+    text = '[{"object": "jacket", "type": "color"}, {"object": "cat", "change": "added"}]'
+    assert listed(text) == [("color", "person"), ("remove", "cat")]
+    assert listed('[{"object": "bus roof", "type": "color"}]') == [("color", "bus")]
+    assert listed('[{"object": "kettle", "type": "newly added"}]') == [("remove", None)]
