@@ -109,3 +109,29 @@ def test_json_reads_clothes_as_their_wearer_and_additions_as_in_prose():
     assert listed(text) == [("color", "person"), ("remove", "cat")]
     assert listed('[{"object": "bus roof", "type": "color"}]') == [("color", "bus")]
     assert listed('[{"object": "kettle", "type": "newly added"}]') == [("remove", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("There is a boat near the shore of the first picture that is missing.", [("remove", "boat")]),
+        ("There's a cup in the corner of the second picture that isn't in the first picture.", [("remove", "cup")]),
+        ("The pillow looks pink rather than red in the second image, but this may be the light.", [("color", None)]),
+        ("The walls look pink rather than red in image 2, but that could simply be the camera.", [("color", None)]),
+        (
+            "The laptop is open in the first image and closed in the second, and there are more cups in the second.",
+            [(None, "laptop"), ("remove", "cup")],
+        ),
+        ("The lawn has a more intense green in the second picture.", [("color", None)]),
+        (
+            "The waves differ in size, with the second picture showing waves that are closer to the pier.",
+            [(None, None)],
+        ),
+        (
+            "The cup changed from red to blue. I don't see any other differences – the dog is the same.",
+            [("color", "cup")],
+        ),
+    ],
+)
+def test_what_a_sentence_adds_is_listed_once_and_what_it_denies_is_not(text, expected):
+    assert listed(text) == expected

@@ -1,5 +1,6 @@
 """Lists the differences that prose reports, as a careful reader would: by entry of a list, and by clause elsewhere."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from spd_faith.language.objects import find_objects
 from spd_faith.language.words import Mention
 from spd_faith.parsing.listed_objects import category_of
 from spd_faith.parsing.listed_types import as_listed, is_landmark
+
+_ADDS_WITH = re.compile(r"with\b", re.I)  # "…, with the second showing larger waves": the same in other words
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def _as_listed(claims: Sequence[Assertion]) -> Iterator[Assertion]:
         said = as_listed(claim) if claim.kind == AssertionKind.DIFFERENCE else None
         if said and earlier and is_landmark(said):
             said = replace(said, objects=earlier)
-        if said:
+        if said and not (_ADDS_WITH.match(said.text) and set(earlier).intersection(said.objects)):
             yield said
         earlier = (said or claim).objects or earlier
 

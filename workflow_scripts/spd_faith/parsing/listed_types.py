@@ -8,6 +8,8 @@ from spd_faith.language.assertions import Assertion
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
+from spd_faith.language.color_words import COLOR_WORDS
+from spd_faith.language.difference_nouns import DIFFERENCE_NOUNS
 from spd_faith.language.lexicon import LexiconFile, PhraseList, any_of, load_lexicon
 from spd_faith.language.objects import find_objects
 from spd_faith.language.words import words_of
@@ -36,6 +38,9 @@ class _ListedTypes(LexiconFile):
     negations: PhraseList
     comparing: PhraseList
     determiners: PhraseList
+    no: PhraseList
+    shades: PhraseList
+    of_shades: PhraseList
     lying: PhraseList
     sides: PhraseList
     holding: PhraseList
@@ -65,6 +70,10 @@ _INSTEAD = re.compile(
 _SAME_SPOT = re.compile(rf"\b{any_of(_WORDS.same_spot)}\b", re.I)
 _NEGATION = re.compile(rf"\b{any_of(_WORDS.negations)}\b", re.I)
 _BEFORE_LANDMARK = re.compile(rf"\b{any_of(_WORDS.comparing)} {_THE} (?:\w+ )?$", re.I)
+_NO_DIFFERENCES = re.compile(rf"\b{any_of(_WORDS.no)} (?:\w+ )?{any_of(DIFFERENCE_NOUNS)}\b", re.I)
+_SHADE = re.compile(
+    rf"\b(?:(?:more|less) \w+|{any_of(_WORDS.shades)}) (?:{any_of(_WORDS.of_shades)} )?{any_of(COLOR_WORDS)}\b", re.I
+)
 _LIES = re.compile(
     rf"(?:\b|(?<=\w)){any_of(_WORDS.lying)} (?P<spot>{any_of(_WORDS.spots)} {_THE} (?!{any_of(_WORDS.sides)}\b)\w+)",
     re.I,
@@ -83,7 +92,7 @@ def as_listed(said: Assertion) -> Assertion | None:
     """A difference with the type and object that a reader would list; None if it is no difference of a thing."""
     if not said.objects:
         return said
-    if said.objects[0] in _WORDS.impressions or _stays_there(said) or _only_joins(said):
+    if said.objects[0] in _WORDS.impressions or _stays_there(said) or _only_joins(said) or _denies(said):
         return None
     if changed := _of_arrow(said) or _held(said):
         return changed
@@ -101,6 +110,11 @@ def is_landmark(said: Assertion) -> bool:
 def _stays_there(said: Assertion) -> bool:
     is_same = said.change == DifferenceType.POSITION and _SAME_SPOT.search(said.text)
     return bool(is_same) and not _NEGATION.search(said.text)
+
+
+def _denies(said: Assertion) -> bool:
+    """Whether what is gone are only further differences: "I see no other differences – the dog …"."""
+    return said.change == DifferenceType.REMOVE and bool(_NO_DIFFERENCES.search(said.text))
 
 
 def _only_joins(said: Assertion) -> bool:
@@ -148,6 +162,8 @@ def _typed(said: Assertion) -> Assertion:
         change = _type_of_move(said)
     elif change in (DifferenceType.REMOVE, FurtherChange.ADDED):
         change = _type_of_number(said)
+    elif _SHADE.search(said.text) and any(said.colors):
+        change = DifferenceType.COLOR
     elif change == DifferenceType.COLOR:
         change = FurtherChange.OTHER if _is_light(said) else change
     elif left := _LEFT_ITS_SPOT.search(said.text):
