@@ -21,6 +21,7 @@ class _Absence(LexiconFile):
     states: WordSet
     either: WordSet
     part_openers: WordSet
+    relative: WordSet
 
 
 _LEXICON = load_lexicon("absence", _Absence)
@@ -73,7 +74,7 @@ def _denied_presence(words: Words, k: int, images: list[Hit]) -> Hit | None:
     if near and _LEXICON.before_image.issuperset(word.text for word in words[k + 1 : near.first]):
         if near.value == "second":
             return Hit(k, near.last, _REMOVED)
-        return Hit(k, near.last, _ADDED) if _names_second(images) else None
+        return Hit(k, near.last, _ADDED) if _names_second(images) or _is_relative(words, k) else None
     is_denied = words[k].text in _LEXICON.denying and _may_deny_object(words, k, images)
     last = _denied_object(words, k) if is_denied else None
     if last is None:
@@ -90,6 +91,11 @@ def _denied_object(words: Words, k: int) -> int | None:
     last = hit.last
     is_change = not CHANGE_WORDS.isdisjoint(word.text for word in words[last:])
     return None if is_change else last
+
+
+def _is_relative(words: Words, k: int) -> bool:
+    """Whether the negation at word k stands in a relative clause: "a kite that is not in the first picture"."""
+    return not _LEXICON.relative.isdisjoint(word.text for word in words[max(k - 2, 0) : k])
 
 
 def _names_second(images: list[Hit]) -> bool:

@@ -17,6 +17,7 @@ from spd_faith.language.words import words_of
 class _Asides(LexiconFile):
     doubts: PhraseList
     fillers: PhraseList
+    claiming: PhraseList
     causes: PhraseList
     doubted_causes: PhraseList
     verdicts: PhraseList
@@ -162,7 +163,7 @@ def _is_cause_of_claim(found: re.Match[str]) -> bool:
     return not _VERDICT.search(before) and bool(_WORDS_OF_CLAIMS.intersection(_words_before(found)))
 
 
-_WORDS_OF_CLAIMS = VERBS | CHANGE_WORDS
+_WORDS_OF_CLAIMS = VERBS | CHANGE_WORDS | frozenset(_WORDS.claiming)
 
 
 def _words_before(found: re.Match[str]) -> list[str]:

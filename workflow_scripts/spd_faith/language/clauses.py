@@ -218,8 +218,14 @@ class _Contents:
         several = self.objects[bisect_left(self.objects, left[0]) + 1 :]
         if _holds(several, left) and _holds(self.predicates, right):
             return False
+        if self._sets_apart(left) and _holds(self.objects, right) and _holds(self.predicates, right):
+            return False
         before, after = ({image for at, image in self.images if a <= at < b} for a, b in (left, right))
         return bool(before and after) and before != after and "both" not in before | after
+
+    def _sets_apart(self, part: _Span) -> bool:
+        """Whether a part already says how both images show its object."""
+        return {"first", "second"} <= {image for at, image in self.images if part[0] <= at < part[1]}
 
 
 def _objects(sentence: Text) -> list[int]:

@@ -1,23 +1,25 @@
 """Lists the differences that prose reports, as a careful reader would: by entry of a list, and by clause elsewhere."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.language.assertions import Assertion, AssertionKind, may_be_same
-from spd_faith.language.categories import canonical_category, meant_categories, whole_category
+from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
 from spd_faith.language.document import Document, Item, Role, read_document
-from spd_faith.language.grammar import CLITIC
 from spd_faith.language.itemised import read_claims
 from spd_faith.language.mentions import read_clause
 from spd_faith.language.objects import find_objects
-from spd_faith.language.words import Mention, words_of
+from spd_faith.language.words import Mention
+from spd_faith.parsing.listed_objects import category_of
+from spd_faith.parsing.listed_types import as_listed, is_landmark
 
-_LONGEST_OWNER = 3  # words, including "s"
+_ADDS_WITH = re.compile(r"with\b", re.I)  # "…, with the second showing larger waves": the same in other words
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,7 @@ class Prose:
 def read_prose(text: str) -> Prose:
     """Read an answer without JSON."""
     document = read_document(text)
-    claims = [said for said in read_claims(text, document) if said.kind == AssertionKind.DIFFERENCE]
-    reported = [_reported(said, item) for said, item in _listed(claims, document)]
+    reported = [_reported(said, item, text) for said, item in _listed(read_claims(text, document), document)]
     return Prose(reported, find_count(text), 0 if reported else _nameless(text))
 
 
@@ -56,7 +57,7 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
     """
     compares = any(section.role == Role.COMPARISON for section in document.sections)
     listed: list[tuple[DifferenceType | None, str, Item | None]] = []
-    for said in claims:
+    for said in _as_listed(claims):
         item, role = document.item_at(said.span.start), document.role_at(said.span.start)
         if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and listed)):
             continue
@@ -69,42 +70,35 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
             yield said, item
 
 
+def _as_listed(claims: Sequence[Assertion]) -> Iterator[Assertion]:
+    """The differences with the types and objects that a reader lists.
+
+    A landmark gives way to what was named before it.
+    """
+    earlier: tuple[str, ...] = ()
+    for claim in claims:
+        said = as_listed(claim) if claim.kind == AssertionKind.DIFFERENCE else None
+        if said and earlier and is_landmark(said):
+            said = replace(said, objects=earlier)
+        if said and not (_ADDS_WITH.match(said.text) and set(earlier).intersection(said.objects)):
+            yield said
+        earlier = (said or claim).objects or earlier
+
+
 def _type(said: Assertion) -> DifferenceType | None:
     if said.change == FurtherChange.ADDED:
         return DifferenceType.REMOVE
     return said.change if isinstance(said.change, DifferenceType) else None
 
 
-def _category(said: Assertion, item: Item | None) -> str | None:
-    """The COCO category of the object: its own, that of its whole, or that which the title of its item names."""
-    name = said.objects[0] if said.objects else ""
-    if category := canonical_category(name) or whole_category(name):
-        return category
-    meant = meant_categories(name)
-    if len(meant) == 1 and " " in name:  # "stuffed animal"; one word is too general: "sign"
-        return next(iter(meant))
-    owners = (_owner(name, text) for text in ((item.title, said.text) if item else (said.text,)))
-    return next((owner for owner in owners if owner in meant), None)
-
-
-def _owner(name: str, text: str) -> str | None:
-    """The category of what owns a part in a text: "the laptop screen", "the dog's tail"; None if it names no owner."""
-    words = [word.text for word in words_of(text)]
-    part = words_of(name)
-    last = next((k for k in range(1, len(words)) if part and words[k] == part[0].text), 0)
-    before = words[max(last - _LONGEST_OWNER, 0) : last]
-    while before and before[-1] == CLITIC:
-        before.pop()
-    return next(filter(None, (canonical_category(" ".join(before[k:])) for k in range(len(before)))), None)
-
-
-def _reported(said: Assertion, item: Item | None) -> ReportedDifference:
+def _reported(said: Assertion, item: Item | None, answer: str) -> ReportedDifference:
     """The difference with the answer's own words for its type and object."""
     clause = read_clause(said.text)
     kind = next((one for one in clause.changes if one.value == said.change), next(iter(clause.changes), None))
     mention = next((one for one in clause.objects if one.value in said.objects), None)
     words = mention.text if mention else " ".join(said.objects)
-    category = _category(said, item) or words
+    name = said.objects[0] if said.objects else ""
+    category = category_of(name, said.text, item, answer) or words
     named = words if canonical_category(words) == category else category
     return ReportedDifference(_type(said), kind.text if kind else "", words, named)
 

@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.text import writable
-from spd_faith.language.categories import canonical_category
+from spd_faith.language.categories import canonical_category, whole_category
+from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.change_words import normalise_type
+from spd_faith.language.changes import find_types
 from spd_faith.language.foreign_labels import foreign_category, foreign_type
 from spd_faith.parsing.free_text import ReportedDifference, read_prose
 from spd_faith.parsing.json_keys import CATEGORY_KEYS, NOTHING, SIDE_KEYS, TEXT_KEYS, TYPE_KEYS, UNCHANGED, plain_key
@@ -34,8 +37,16 @@ def reported_difference(one: ReportedDifference) -> Difference:
 
 
 def type_named(label: str) -> str | None:
-    """The type of difference that a label names, in any language of the lexicon; None if unknown or ambiguous."""
-    return normalise_type(label) or foreign_type(label)
+    """The type of difference that a label names, in any language of the lexicon; None if unknown or ambiguous.
+
+    What was added is in one image only, as what was removed.
+    """
+    return normalise_type(label) or foreign_type(label) or _type_of_addition(label)
+
+
+def _type_of_addition(label: str) -> str | None:
+    kinds = {one.value for one in find_types(label)}
+    return DifferenceType.REMOVE if kinds == {FurtherChange.ADDED} else None
 
 
 def category_named(label: str) -> str | None:
@@ -53,8 +64,8 @@ def _difference(raw_type: str | None, raw_category: str | None) -> Difference:
 
 
 def _category(label: str) -> str:
-    """The label in lower case, in English if it is known in another language."""
-    return (None if canonical_category(label) else foreign_category(label)) or label.lower()
+    """The label in lower case, in English if it is known in another language; the whole of a part or of clothes."""
+    return (None if canonical_category(label) else foreign_category(label) or whole_category(label)) or label.lower()
 
 
 def _entry(entry: Any) -> list[Difference]:
