@@ -13,6 +13,7 @@ from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
 from spd_faith.language.places import find_places
 from spd_faith.language.reading import read_assertions
+from spd_faith.language.recognition import MAX_READ
 from spd_faith.language.shown import is_of_things, shown_in_both
 from spd_faith.parsing.answer_text import answer_of, readable
 
@@ -30,7 +31,7 @@ def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim] 
 
     None if an answer is in a language that cannot be read.
     Claims are in the order of the answer to "the same?", then those only in the answer to "different?". A claim in both
-    quotes both, the answer to "the same?" first.
+    quotes both, the answer to "the same?" first. Of each answer the first `MAX_READ` characters are read.
     """
     if None in (same.verdict, different.verdict):
         return None
@@ -47,6 +48,11 @@ def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim] 
     return claims + [Claim(said.text, "ambiguous") for j, said in enumerate(theirs) if j not in met]
 
 
+def num_unread(same: YesNoAnswer, different: YesNoAnswer) -> int:
+    """The number of characters of both answers that are beyond what `judge_consistency` reads."""
+    return sum(max(len(readable(answer_of(answer.text))) - MAX_READ, 0) for answer in (same, different))
+
+
 def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
     """The claim that every pair of answers has: whether the verdicts agree."""
     openings = [_OPENING.search(readable(answer_of(answer.text))) for answer in (same, different)]
@@ -58,7 +64,7 @@ def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
 
 def _contents(text: str) -> list[Assertion]:
     """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
-    text = readable(answer_of(text))
+    text = readable(answer_of(text))[:MAX_READ]
     stated = [said for said in read_assertions(text) if not said.is_verdict and is_of_things(said)]
     stated = [said for said in stated if not _is_of_aspect(said)]
     by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
