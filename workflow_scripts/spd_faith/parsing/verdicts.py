@@ -33,7 +33,7 @@ from spd_faith.language.hedges import after_lead_in, is_unasserted
 from spd_faith.language.image_words import find_images
 from spd_faith.language.objects import find_objects
 from spd_faith.language.reading import read_assertions
-from spd_faith.language.recognition import is_unread, language_of, short_answer, values_of
+from spd_faith.language.recognition import MAX_READ, is_unread, language_of, short_answer, values_of
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.spelling import respell
 from spd_faith.language.words import Mention, Text
@@ -70,7 +70,6 @@ from spd_faith.parsing.json_text import inside, repaired_object, spellings, whol
 
 YES_MEANS = {"same": "same", "different": "differs"}
 _OPPOSITE = {"same": "differs", "differs": "same"}
-_MAX_READ = 20_000  # characters searched for a verdict
 _MAX_RETRACTIONS = 3
 _PAUSES = " ,.:;!…–—-"
 _SHORT_CLAUSE = 4  # words; a clause this short is about the images even if it does not name them
@@ -106,14 +105,14 @@ def _meaning(said: str, task: str) -> str:
 
 def _is_unread(text: str) -> bool:
     """Whether the prose of an answer, or of the JSON in one without prose, is in another language."""
-    text = readable(text[:_MAX_READ])
+    text = readable(text[:MAX_READ])
     return is_unread(text if language_of(text) else values_of(text))
 
 
 def _read_verdict(whole: AnswerText, task: str) -> str:
-    answer, prose = _from_json(respell(whole.text[:_MAX_READ])[0], task)
+    answer, prose = _from_json(respell(whole.text[:MAX_READ])[0], task)
     if not answer and whole.marked:
-        short = _short_answer(readable(whole.marked[:_MAX_READ]), task)
+        short = _short_answer(readable(whole.marked[:MAX_READ]), task)
         answer = short.verdict if short else None
     prose = readable(prose)
     return _checked_by_prose(answer, prose) if answer else _revised(prose, task)
