@@ -10,13 +10,17 @@ from spd_faith.core.difference_types import Attribute, DifferenceType
 from spd_faith.judging.claims import Claim
 from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
 from spd_faith.language.categories import is_aspect
-from spd_faith.language.change_kinds import absence_from
+from spd_faith.language.change_kinds import FurtherChange, absence_from
 from spd_faith.language.folding import fold
 from spd_faith.language.name_index import NameIndex
+from spd_faith.language.objects import find_objects
 from spd_faith.language.places import find_places
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.recognition import MAX_READ
-from spd_faith.language.shown import is_of_things, shown_in_both
+from spd_faith.language.shown import is_of_scene, is_of_things, shown_in_both
+from spd_faith.language.states import further_words
+from spd_faith.language.word_classes import FUNCTION_WORDS
+from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _OPENING = re.compile(r"\w[^.!?\n]*")
@@ -73,7 +77,9 @@ def _contents(text: str) -> list[Assertion]:
     stated = [said for said in read_assertions(text) if not (said.is_verdict or said.whole) and is_of_things(said)]
     stated = [said for said in stated if not _is_of_aspect(said)]
     answer = _Stated(stated)
-    by_object = [answer.in_one_alone(one, whole) for whole in stated for one in _by_object(whole)]
+    by_object = [
+        answer.in_one_alone(one, whole) for whole in stated for one in _by_object(whole) if not is_of_scene(one)
+    ]
     contents: list[Assertion] = []
     by_topic: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
     for said in fold(_without_shared(by_object), text, apart=True):
@@ -210,7 +216,15 @@ def _compare_differences(one: Assertion, other: Assertion) -> str | None:
 
 def _compare_difference_and_sameness(difference: Assertion, sameness: Assertion) -> str | None:
     touched = None in (difference.change, sameness.change) or difference.change == sameness.change
+    if difference.change == FurtherChange.OTHER and _doings(sameness) & further_words(difference.text):
+        return "disagree"  # "running in the first, sitting in the second" and "running in both"
     return "disagree" if touched or difference.absent_from is not None else None
+
+
+def _doings(sameness: Assertion) -> frozenset[str]:
+    """What a sameness says of its object in both images, without the names of things."""
+    named = {word.text for thing in find_objects(sameness.text) for word in words_of(f"{thing.text} {thing.value}")}
+    return frozenset(sameness.details - named - FUNCTION_WORDS)
 
 
 def _compare_difference_and_state(difference: Assertion, state: Assertion) -> str | None:

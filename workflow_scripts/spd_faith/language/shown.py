@@ -38,14 +38,15 @@ _SAME_IMAGE = re.compile(rf"\b{any_of(_WORDS.same_image)}\b", re.I)
 
 def is_of_things(said: Assertion) -> bool:
     """Whether an assertion is about things that one can point at, not about the images, the light, the camera."""
-    if said.kind == AssertionKind.SAMENESS and (_SAME_IMAGE.search(said.text) or _is_of_scene(said)):
+    if said.kind == AssertionKind.SAMENESS and _SAME_IMAGE.search(said.text):
         return False
     return not said.objects or not _WORDS.no_things.issuperset(said.objects)
 
 
-def _is_of_scene(said: Assertion) -> bool:
+def is_of_scene(said: Assertion) -> bool:
     """Whether a sameness is of the whole scene: "the room looks the same", "the street scene is unchanged"."""
-    if len(said.objects) != 1 or said.change not in (None, DifferenceType.REMOVE):
+    is_whole = said.kind == AssertionKind.SAMENESS and said.change in (None, DifferenceType.REMOVE)
+    if len(said.objects) != 1 or not is_whole:
         return False
     if said.objects[0] in _WORDS.scenes:
         return True

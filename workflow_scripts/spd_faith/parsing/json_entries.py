@@ -64,8 +64,14 @@ def _difference(raw_type: str | None, raw_category: str | None) -> Difference:
 
 
 def _category(label: str) -> str:
-    """The label in lower case, in English if it is known in another language; the whole of a part or of clothes."""
-    return (None if canonical_category(label) else foreign_category(label) or whole_category(label)) or label.lower()
+    """The label in lower case, in English if it is known in another language, as its owner if it names one.
+
+    A part alone is kept ("bedspread"): the truth may call the object so.
+    """
+    if canonical_category(label):
+        return label.lower()
+    owner = whole_category(label) if " " in label else None
+    return foreign_category(label) or owner or label.lower()
 
 
 def _entry(entry: Any) -> list[Difference]:
