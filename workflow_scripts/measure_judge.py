@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from scipy.stats import binomtest
@@ -11,11 +11,14 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, Estimate, estimate
-from spd_faith.judging.measurement import Readings, contents_only, measure, measure_parser
+from spd_faith.judging.measurement import Readings, contents_only, has_json_list, measure, measure_parser
 from spd_faith.judging.rules import VERSION
 from spd_faith.judging.validation_set import load_validation_set
 
-SETS = {"report": ("report_answers.yaml",), "tuning": ("answers.yaml", "further_answers.yaml")}
+SETS = {
+    "report": ("report_answers.yaml",),
+    "tuning": ("answers.yaml", "further_answers.yaml", *(f"photographs_{number}.yaml" for number in (1, 2, 3))),
+}
 FOLDER = Path(__file__).resolve().parents[1] / "resources" / "judge_validation"
 COLUMNS = {
     "precision": "Precision",
@@ -29,7 +32,7 @@ COLUMNS = {
     "spearman": "Spearman",
 }
 OF_SCORES = ("score_error", "bias", "pearson", "spearman")
-CONTENTS = "CR without the verdicts"
+CONTENTS = "CR without the verdicts"  # has no score of its own
 
 
 def main() -> None:
@@ -59,11 +62,10 @@ def main() -> None:
     items = [item for name in SETS[args.set] for item in load_validation_set(args.answers / name)]
     comparisons = measure(items)
     print(f"{VERSION} on the {args.set} set of labelled answers, with 95% intervals\n")
-    print(_table(_by_metric(comparisons)))
+    print(_table(_by_metric(comparisons, {item.id for item in items if has_json_list(item)})))
     if unread := sum(comparison.first.score is None for comparison in comparisons):
         print(f"\nNot compared: {unread} answers in a language that the rules do not read.")
-    if args.set == "report":  # the tuning set is not labelled for it
-        print(f"\n{_parser_table(measure_parser(items))}")
+    print(f"\n{_parser_table(measure_parser(items))}")
     if args.set != "report":  # of the report set only totals are shown
         manners = {item.id: f"{item.metric.upper()}: {item.manner}" for item in items}
         by_manner = {name: [c for c in comparisons if manners[c.key] == name] for name in sorted(set(manners.values()))}
@@ -89,9 +91,17 @@ def _parser_table(readings: Readings) -> str:
     return "\n".join(lines)
 
 
-def _by_metric(comparisons: Sequence[ComparedJudgements]) -> dict[str, list[ComparedJudgements]]:
+def _by_metric(comparisons: Sequence[ComparedJudgements], json: Set[str]) -> dict[str, list[ComparedJudgements]]:
+    """The comparisons by metric and form; `json` are the keys of answers with a list in JSON."""
     drf, cr = ([c for c in comparisons if c.metric == metric] for metric in JUDGED_METRICS)
-    return {"DRF": drf, "CR": cr, CONTENTS: [contents_only(comparison) for comparison in cr]}
+    groups = {
+        "DRF": drf,
+        "DRF, prose alone": [c for c in drf if c.key not in json],
+        "DRF, with a JSON list": [c for c in drf if c.key in json],
+        "CR": cr,
+        CONTENTS: [contents_only(comparison) for comparison in cr],
+    }
+    return {name: group for name, group in groups.items() if group}
 
 
 def _table(groups: Mapping[str, Sequence[ComparedJudgements]]) -> str:

@@ -37,7 +37,10 @@ RAW = yaml.safe_load(SET.read_text(encoding="utf-8"))
 REASONING, CONSISTENCY = of_metric(RAW, "drf"), of_metric(RAW, "cr")
 RAW_FURTHER = yaml.safe_load(FURTHER.read_text(encoding="utf-8"))
 RAW_REPORT = yaml.safe_load(REPORT.read_text(encoding="utf-8"))
+PHOTOGRAPHS = [SET.with_name(f"photographs_{number}.yaml") for number in (1, 2, 3)]
+RAW_PHOTOGRAPHS = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in PHOTOGRAPHS]
 RAWS = {"answers": RAW, "further": RAW_FURTHER, "report": RAW_REPORT}
+RAWS |= {path.stem: raw for path, raw in zip(PHOTOGRAPHS, RAW_PHOTOGRAPHS, strict=True)}
 
 
 def every(metric: str) -> list[dict[str, Any]]:
@@ -171,7 +174,7 @@ def test_the_loaded_set_is_the_file_and_its_truths_fit_the_samples_table() -> No
 
 
 def test_the_report_set_has_other_scenes_than_the_tuning_sets_and_each_of_those_its_own() -> None:
-    for one, other in ((REPORT, SET), (REPORT, FURTHER), (FURTHER, SET)):
+    for one, other in ((REPORT, SET), (REPORT, FURTHER), (FURTHER, SET), *((REPORT, path) for path in PHOTOGRAPHS)):
         others = [item.truth for item in load_validation_set(other)]
         assert not [item.id for item in load_validation_set(one) if item.truth in others]
 
@@ -211,7 +214,8 @@ def test_the_report_set_is_as_often_wrong_as_real_answers() -> None:
 def test_the_readme_has_the_numbers_of_answers() -> None:
     rows = re.findall(r"^\| `(\w+\.yaml)` \| (\d+)[^|]*\| (\d+) \| (\d+) \|", README.read_text("utf-8"), re.MULTILINE)
     counted = []
-    for path, raw in ((REPORT, RAW_REPORT), (SET, RAW), (FURTHER, RAW_FURTHER)):
+    photographs = zip(PHOTOGRAPHS, RAW_PHOTOGRAPHS, strict=True)
+    for path, raw in ((REPORT, RAW_REPORT), (SET, RAW), (FURTHER, RAW_FURTHER), *photographs):
         numbers = (len(raw["items"]), len(of_metric(raw, "drf")), len(of_metric(raw, "cr")))
         counted.append((path.name, *map(str, numbers)))
     assert rows == counted

@@ -135,10 +135,10 @@ JUDGEMENTS = pa.schema(
         pa.field("judge_score", pa.float64()),  # as stated by the judge
         pa.field("score_spread", pa.float64()),  # standard deviation over repeated judgements of the answer
         _required("judge_model", pa.string()),  # as reported by the endpoint
-        # the columns from here on, except status, are null for offline judges
+        # the columns from here on, except cut_characters and status, are null for offline judges
         pa.field("prompt_sha", pa.string()),
         pa.field("question_sha", pa.string()),  # identifies the request; identical requests are paid for once
-        pa.field("cut_characters", pa.int32()),  # characters of the answer that were cut from the request
+        pa.field("cut_characters", pa.int32()),  # characters of the answer that the judge was not shown
         pa.field("calls", pa.int32()),  # number of replies; the next columns are sums over them
         pa.field("prompt_tokens", pa.int32()),
         pa.field("generated_tokens", pa.int32()),

@@ -1,7 +1,8 @@
 """CR: labels the claims of the answers to "the same?" and "different?". Rules and examples: docs/judging_rules.md."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,8 +12,10 @@ from spd_faith.language.assertions import CLASHES, Assertion, AssertionKind
 from spd_faith.language.categories import is_aspect
 from spd_faith.language.change_kinds import absence_from
 from spd_faith.language.folding import fold
+from spd_faith.language.name_index import NameIndex
 from spd_faith.language.places import find_places
 from spd_faith.language.reading import read_assertions
+from spd_faith.language.recognition import MAX_READ
 from spd_faith.language.shown import is_of_things, shown_in_both
 from spd_faith.parsing.answer_text import answer_of, readable
 
@@ -30,7 +33,7 @@ def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim] 
 
     None if an answer is in a language that cannot be read.
     Claims are in the order of the answer to "the same?", then those only in the answer to "different?". A claim in both
-    quotes both, the answer to "the same?" first.
+    quotes both, the answer to "the same?" first. Of each answer the first `MAX_READ` characters are read.
     """
     if None in (same.verdict, different.verdict):
         return None
@@ -47,6 +50,11 @@ def judge_consistency(same: YesNoAnswer, different: YesNoAnswer) -> list[Claim] 
     return claims + [Claim(said.text, "ambiguous") for j, said in enumerate(theirs) if j not in met]
 
 
+def num_unread(same: YesNoAnswer, different: YesNoAnswer) -> int:
+    """The number of characters of both answers that are beyond what `judge_consistency` reads."""
+    return sum(max(len(readable(answer_of(answer.text))) - MAX_READ, 0) for answer in (same, different))
+
+
 def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
     """The claim that every pair of answers has: whether the verdicts agree."""
     openings = [_OPENING.search(readable(answer_of(answer.text))) for answer in (same, different)]
@@ -57,14 +65,20 @@ def judge_verdicts(same: YesNoAnswer, different: YesNoAnswer) -> Claim:
 
 
 def _contents(text: str) -> list[Assertion]:
-    """The distinct assertions about the contents, one object each; those about the pair belong to the verdict."""
-    text = readable(answer_of(text))
-    stated = [said for said in read_assertions(text) if not said.is_verdict and is_of_things(said)]
+    """The distinct assertions about the contents, one object each.
+
+    What is said of the pair or of the rest ("everything else is the same") belongs to the verdict.
+    """
+    text = readable(answer_of(text))[:MAX_READ]
+    stated = [said for said in read_assertions(text) if not (said.is_verdict or said.whole) and is_of_things(said)]
     stated = [said for said in stated if not _is_of_aspect(said)]
-    by_object = [_in_one_alone(one, whole, stated) for whole in stated for one in _by_object(whole)]
+    answer = _Stated(stated)
+    by_object = [answer.in_one_alone(one, whole) for whole in stated for one in _by_object(whole)]
     contents: list[Assertion] = []
+    by_topic: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
     for said in fold(_without_shared(by_object), text, apart=True):
-        if not any(said.repeats(earlier) for earlier in contents):
+        if not any(said.repeats(earlier) for earlier in by_topic[said.topic]):
+            by_topic[said.topic].append(said)
             contents.append(said)
     return sorted(contents, key=lambda said: said.span.start)
 
@@ -81,58 +95,80 @@ def _by_object(said: Assertion) -> list[Assertion]:
 def _without_shared(assertions: Sequence[Assertion]) -> list[Assertion]:
     """Merge the two mentions of an object listed for both images into a sameness."""
     kept: list[Assertion] = []
+    listed = _BareStates()
     for said in assertions:
-        at = next((k for k, earlier in enumerate(kept) if _in_both(earlier, said)), None)
+        at = listed.pop_counterpart(said)
         if at is None:
+            listed.add(said, len(kept))
             kept.append(said)
         else:
             kept[at] = replace(said, kind=AssertionKind.SAMENESS, change=DifferenceType.REMOVE, image=None)
     return kept
 
 
-def _in_one_alone(said: Assertion, whole: Assertion, stated: list[Assertion]) -> Assertion:
-    """Turn a state into a removal or an addition if two adjacent lists name its object for one image only."""
-    if said.kind != AssertionKind.STATE or said.image is None:
-        return said
-    if any(a.kind == AssertionKind.DIFFERENCE and a.shares_object(said) for a in stated):
-        return said  # asserted explicitly elsewhere
-    other = [a for a in stated if _is_beside(a, said)]
-    if len(other) != 1 or max(len(whole.objects), len(other[0].objects)) < 2 or said.shares_object(other[0]):
-        return said
-    return replace(said, kind=AssertionKind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
+class _Stated:
+    """What an answer states, by object and by clause."""
+
+    def __init__(self, stated: Sequence[Assertion]) -> None:
+        self._differing = _differing(stated)
+        self._states: dict[tuple[int, int | None], list[Assertion]] = defaultdict(list)  # by clause and image
+        for said in stated:
+            if said.kind == AssertionKind.STATE:
+                self._states[said.span.clause, said.image].append(said)
+
+    def in_one_alone(self, said: Assertion, whole: Assertion) -> Assertion:
+        """Turn a state into a removal or an addition if two adjacent lists name its object for one image only."""
+        if said.kind != AssertionKind.STATE or said.image is None:
+            return said
+        if self._differing.has_any(said.objects):
+            return said  # asserted explicitly elsewhere
+        clauses = said.span.clause - 1, said.span.clause + 1
+        other = [state for clause in clauses for state in self._states.get((clause, 1 - said.image), ())]
+        if len(other) != 1 or max(len(whole.objects), len(other[0].objects)) < 2 or said.shares_object(other[0]):
+            return said
+        return replace(said, kind=AssertionKind.DIFFERENCE, change=absence_from(1 - said.image), image=None)
 
 
-def _is_beside(other: Assertion, said: Assertion) -> bool:
-    """Whether two states are in adjacent clauses, one per image."""
-    are_apart = other.kind == AssertionKind.STATE and {other.image, said.image} == {0, 1}
-    return are_apart and abs(other.span.clause - said.span.clause) == 1
+class _BareStates:
+    """The bare states of one image and one object each, by image, object and places."""
+
+    def __init__(self) -> None:
+        self._names = NameIndex()
+        self._numbers: dict[tuple[int, str, frozenset[str]], deque[int]] = defaultdict(deque)
+
+    def add(self, said: Assertion, number: int) -> None:
+        """Enter an assertion if it is such a state."""
+        if (image := _image_of_bare(said)) is not None:
+            self._names.add(said.objects[0])
+            self._numbers[image, said.objects[0], _where(said)].append(number)
+
+    def pop_counterpart(self, said: Assertion) -> int | None:
+        """The number of the first state that names the same object in the other image, which is taken out."""
+        if (image := _image_of_bare(said)) is None:
+            return None
+        where = _where(said)
+        found = (self._numbers.get((1 - image, name, where)) for name in self._names.matches(said.objects[0]))
+        first = min(filter(None, found), key=lambda numbers: numbers[0], default=None)
+        return first.popleft() if first else None
 
 
-def _in_both(earlier: Assertion, said: Assertion) -> bool:
-    """Whether two bare states name the same object, one per image."""
-    return (
-        earlier.kind == said.kind == AssertionKind.STATE
-        and earlier.bare
-        and said.bare
-        and {earlier.image, said.image} == {0, 1}
-        and earlier.shares_object(said)
-        and _where(earlier) == _where(said)
-    )
+def _image_of_bare(said: Assertion) -> int | None:
+    return said.image if said.kind == AssertionKind.STATE and said.bare and said.objects else None
 
 
-def _where(state: Assertion) -> set[str]:
+def _where(state: Assertion) -> frozenset[str]:
     """The places that a state names, also those relative to another object: "left of the tree"."""
-    return {place.value for place in find_places(state.text)}
+    return frozenset(place.value for place in find_places(state.text))
+
+
+def _differing(assertions: Iterable[Assertion]) -> NameIndex:
+    """The objects of the differences."""
+    return NameIndex(name for said in assertions if said.kind == AssertionKind.DIFFERENCE for name in said.objects)
 
 
 def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int, str]]:
     """Match assertions one to one by index: equal ones first, then compatible ones, then contradictory ones."""
-    relations = {
-        (i, j): _relation(one, other)
-        for i, one in enumerate(ours)
-        for j, other in enumerate(theirs)
-        if not (_is_outside(one, theirs, other) or _is_outside(other, ours, one))
-    }
+    relations = {(i, j): _relation(ours[i], theirs[j]) for i, j in _comparable(ours, theirs)}
     pairs: dict[int, tuple[int, str]] = {}
     met: set[int] = set()
     for wanted, label in (("equal", "consistent"), ("fits", "consistent"), ("disagree", "contradictory")):
@@ -143,26 +179,24 @@ def _pair(ours: list[Assertion], theirs: list[Assertion]) -> dict[int, tuple[int
     return pairs
 
 
-def _is_outside(said: Assertion, others: list[Assertion], rest: Assertion) -> bool:
-    """Whether "everything else is the same" does not touch a difference, whose object its answer names before."""
-    return rest.rest and any(said.shares_object(other) for other in others if other.kind == AssertionKind.DIFFERENCE)
+def _comparable(ours: list[Assertion], theirs: list[Assertion]) -> Iterator[tuple[int, int]]:
+    """The pairs, by index, that share an object, in order."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for j, other in enumerate(theirs):
+        for name in other.objects:
+            places[name].append(j)
+    names = NameIndex(places)
+    for i, one in enumerate(ours):
+        shared = {j for own in one.objects for name in names.matches(own) for j in places[name]}
+        yield from ((i, j) for j in sorted(shared))
 
 
 def _relation(one: Assertion, other: Assertion) -> str | None:
     """`equal`, `fits` (one says less), `disagree`, or None if the two cannot be compared."""
-    if one.whole and other.whole:
-        return "equal" if (one.change, one.rest) == (other.change, other.rest) else None
-    if one.whole or other.whole:
-        return _compare_with_whole(*((one, other) if one.whole else (other, one)))
     if not one.shares_object(other):
         return None
     first, second = sorted((one, other), key=lambda said: _ORDER.index(said.kind))
     return _COMPARE[first.kind, second.kind](first, second)
-
-
-def _compare_with_whole(whole: Assertion, said: Assertion) -> str | None:
-    """Compare a difference with "no object was removed" or "everything else is the same"."""
-    return "disagree" if said.kind == AssertionKind.DIFFERENCE and whole.change in (None, said.change) else None
 
 
 def _compare_differences(one: Assertion, other: Assertion) -> str | None:

@@ -60,11 +60,17 @@ def measure_parser(items: Sequence[Item]) -> Readings:
             found.verdicts.update(_right_verdicts(item))
         elif item.listed is not None:
             parsed = parse_response("describe", item.answer, failed=False)
-            lists = found.whole_json_lists if parsed["has_structured_output"] else found.whole_lists
+            lists = found.whole_json_lists if has_json_list(item) else found.whole_lists
             labelled = Counter((one.type, one.category) for one in item.listed)
             lists[Counter(map(_type_and_category, parsed["differences"])) == labelled] += 1
             found.counts[parsed["predicted_num"] == item.count] += 1
     return found
+
+
+def has_json_list(item: Item) -> bool:
+    """Whether the parser finds a list of differences in JSON."""
+    parsed = parse_response("describe", item.answer, failed=False) if isinstance(item, ReasoningItem) else {}
+    return bool(parsed.get("has_structured_output"))
 
 
 def _type_and_category(listed: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -13,7 +13,7 @@ from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.document import read_document
 from spd_faith.language.itemised import read_claims
-from spd_faith.language.recognition import is_unread
+from spd_faith.language.recognition import MAX_READ, is_unread
 from spd_faith.parsing.answer_text import answer_of, readable
 
 _JSON_START = re.compile(
@@ -29,16 +29,22 @@ def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -
     """Label the claims of a describe answer; None if it is in a language that cannot be read.
 
     `sample` is a row of `SAMPLES`, `parsed` a row of `PARSED`. The claims are those of the prose before the JSON, else
-    of the prose after it, else the entries of the list.
+    of the prose after it, else the entries of the list. Of each prose the first `MAX_READ` characters are read.
     """
     text = readable(answer_of(text))
     if is_unread(text):
         return None
     truth = read_truth(sample)
     for prose in _prose(text):
-        if claims := _judge(read_claims(prose, read_document(prose)), truth):
+        read = prose[:MAX_READ]
+        if claims := _judge(read_claims(read, read_document(read)), truth):
             return claims
     return None if any(map(_is_unread_entry, parsed["differences"])) else _judge(_entries(parsed), truth)
+
+
+def num_unread(text: str) -> int:
+    """The number of characters of prose in a describe answer that are beyond what `judge_reasoning` reads."""
+    return sum(max(len(prose) - MAX_READ, 0) for prose in _prose(readable(answer_of(text))))
 
 
 def _prose(text: str) -> Iterator[str]:

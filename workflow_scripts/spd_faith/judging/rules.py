@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from spd_faith.judging import consistency, reasoning
 from spd_faith.judging.answers import as_answers
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
@@ -27,8 +28,9 @@ class Rules(Judge):
             key = sample["sample_id"]
             text = responses[key, "describe"]["response_text"]
             claims = judge_reasoning(dict(sample), text, dict(parsed[key, "describe"]))
-            yield judgement_row(key, "drf", claims)
-            yield judgement_row(key, "cr", judge_consistency(*yes_no_answers(self._answers, key)))
+            yield judgement_row(key, "drf", claims, reasoning.num_unread(text))
+            answers = yes_no_answers(self._answers, key)
+            yield judgement_row(key, "cr", judge_consistency(*answers), consistency.num_unread(*answers))
 
 
 def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> list[dict[str, Any]]:
@@ -48,8 +50,13 @@ def yes_no_answers(answers: ModelAnswers, sample_id: str) -> tuple[YesNoAnswer, 
     return same, different
 
 
-def judgement_row(sample_id: str, metric: str, claims: list[Claim] | None) -> dict[str, Any]:
-    """A row of `JUDGEMENTS` made without an endpoint; `claims` is None if the answer cannot be read."""
+def judgement_row(
+    sample_id: str, metric: str, claims: list[Claim] | None, num_unread: int | None = None
+) -> dict[str, Any]:
+    """A row of `JUDGEMENTS` made without an endpoint; `claims` is None if the answer cannot be read.
+
+    `num_unread` characters of the answers were not read, because they are too long.
+    """
     score, status, counts = score_claims(metric, claims)
     return {
         "sample_id": sample_id,
@@ -59,5 +66,6 @@ def judgement_row(sample_id: str, metric: str, claims: list[Claim] | None) -> di
         "n_invented": 0,
         "score": score,
         "judge_model": VERSION,
+        "cut_characters": num_unread,
         "status": status,
     }

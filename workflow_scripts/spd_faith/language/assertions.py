@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from spd_faith.core.difference_types import Attribute, DifferenceType
@@ -115,7 +116,7 @@ class Assertion:
         """The image without the object according to the change; None if both have it or nothing is stated."""
         return self.change.absent_from if self.change else None
 
-    @property
+    @cached_property
     def topic(self) -> tuple[object, ...]:
         """What the assertion is about, apart from colors and places."""
         return self.kind, tuple(map(name_key, self.objects)), self.change, self.image, self.rest

@@ -50,9 +50,10 @@ _NEXT = re.compile(r"\s([a-z]{3,})", re.I)
 _TO_ANOTHER = re.compile(rf"\s?(?:{any_of(_WORDS.to)}|->|→|=>)\s", re.I)
 
 
-def is_relative(text: str, place: Mention) -> bool:
-    """Whether a place is relative to another object: "left of the chair"."""
-    return bool(_OF.match(text, place.end))
+def is_relative(text: str, place: Mention, images: Sequence[Mention]) -> bool:
+    """Whether a place is relative to another object: "left of the chair", not "the left side of the first image"."""
+    of = _OF.match(text, place.end)
+    return of is not None and not any(of.start() < image.start <= of.end() for image in images)
 
 
 class _Sign(NamedTuple):

@@ -24,6 +24,8 @@ class _ClauseAssertions(LexiconFile):
     yes_no: PhraseList
     after_yes_no: PhraseList
     joints: PhraseList
+    showing: PhraseList
+    the: PhraseList
     but: PhraseList
     there_is: PhraseList
     no: PhraseList
@@ -65,6 +67,7 @@ _THAT = rf"{any_of(_WORDS.that)}\b"
 
 _YES_NO = re.compile(rf"{any_of(_WORDS.yes_no)}[\s,.:;–—-]{{1,4}}(?={any_of(_WORDS.after_yes_no)}\b)", re.I)
 _JOINT = re.compile(rf",?\s{any_of(_WORDS.joints)}\s|,\s", re.I)
+_SHOWING_SAME = re.compile(rf",?\s{any_of(_WORDS.showing)}\s{any_of(_WORDS.the)}?\s?(?={any_of(_WORDS.same)}\s)", re.I)
 _BUT_NO = re.compile(
     rf"(?:,?\s{any_of(_WORDS.but)}\s|,\s)(?=(?:{any_of(_WORDS.there_is)} )?{any_of(_WORDS.no)}\s)", re.I
 )
@@ -111,12 +114,13 @@ def parts_of(text: str) -> list[tuple[int, str]]:
     """(start, text) of the parts of a clause, without a leading yes or no.
 
     A clause is split between a difference and a sameness ("moved, but its color is the same"), and between what is
-    present and what is absent ("a car and a bench, but no dog").
+    present and what is absent ("a car and a bench, but no dog"), and before the things that same images show ("they are
+    identical, with the same car").
     """
     if answered := _YES_NO.match(text):
         return [(answered.end() + start, part) for start, part in parts_of(text[answered.end() :])]
     clause = read_clause(text)
-    joint = _before_absence(clause) or _between_change_and_sameness(clause)
+    joint = _before_absence(clause) or _between_change_and_sameness(clause) or _before_shown(clause)
     return [(0, text[: joint.start()]), (joint.end(), text[joint.end() :])] if joint else [(0, text)]
 
 
@@ -128,6 +132,14 @@ def _before_absence(clause: ReadClause) -> re.Match[str] | None:
     is_led = any(image.end == but_no.start() for image in clause.images)  # "in the second image, there is no …"
     is_between = clause.objects[0].start < but_no.start() and clause.objects[-1].start > but_no.end()
     return but_no if is_between and not is_led else None
+
+
+def _before_shown(clause: ReadClause) -> re.Match[str] | None:
+    """The word between the sameness of the images and the things that both show."""
+    joint = _SHOWING_SAME.search(clause.text, clause.same[0].end) if clause.same and not clause.changes else None
+    if not joint or not clause.objects or clause.objects[0].start < joint.end():
+        return None
+    return joint
 
 
 def _between_change_and_sameness(clause: ReadClause) -> re.Match[str] | None:

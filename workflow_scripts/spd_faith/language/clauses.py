@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from spd_faith.language.asides import without_causes
 from spd_faith.language.change_words import CHANGE_WORDS, TYPE_PHRASES
@@ -74,7 +75,8 @@ class Clause(Text):
     end: int
 
 
-def split_clauses(text: str) -> list[Clause]:
+@lru_cache(maxsize=8)  # the rules of a verdict and the readers of an item ask for the same text
+def split_clauses(text: str) -> tuple[Clause, ...]:
     """Split a text into list items, sentences, and coordinated parts with a subject and an assertion of their own.
 
     "The car is gone and the cup moved" is two clauses; "the car and the cup moved", "the car moved and changed color",
@@ -87,7 +89,7 @@ def split_clauses(text: str) -> list[Clause]:
             clause = _trimmed(text, first, last)
             if clause:
                 clauses.append(clause)
-    return clauses
+    return tuple(clauses)
 
 
 def _sentences(text: str) -> Iterable[tuple[int, int]]:

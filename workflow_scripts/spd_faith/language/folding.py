@@ -16,6 +16,7 @@ from spd_faith.language.assertions import (
 )
 from spd_faith.language.change_kinds import Change
 from spd_faith.language.layout import quoted
+from spd_faith.language.name_index import NameIndex
 
 
 def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -> list[Assertion]:
@@ -27,18 +28,47 @@ def fold(assertions: Sequence[Assertion], text: str = "", apart: bool = False) -
     count.
     """
     kept: list[Assertion] = []
-    before: list[Assertion] = []
+    sides = _Sides(kept)
+    before: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
     for said in _without_headings(assertions):
-        is_change = said.kind == AssertionKind.DIFFERENCE and said.change
-        if not is_change and any(said.repeats(earlier) for earlier in before):
-            continue
-        before.append(said)
-        at = next((k for k in reversed(range(len(kept))) if _joins(kept[k], said, apart)), None)
+        if not (said.kind == AssertionKind.DIFFERENCE and said.change):
+            if any(said.repeats(earlier) for earlier in before[said.topic]):
+                continue
+            before[said.topic].append(said)
+        at = sides.find(said, apart)
         if at is not None:
             kept[at] = _joined(kept[at], said, text)
-        elif not (kept and _sums_up(said, kept[-1])):
+        elif kept and _sums_up(said, kept[-1]):
+            continue
+        else:
+            at = len(kept)
             kept.append(said)
+        sides.add(at)
     return kept
+
+
+class _Sides:
+    """Finds the assertion that another one joins, by the kind and the name of its object."""
+
+    def __init__(self, kept: list[Assertion]) -> None:
+        self._kept = kept
+        self._places: dict[tuple[AssertionKind, str], list[int]] = defaultdict(list)
+        self._names = NameIndex()
+
+    def add(self, at: int) -> None:
+        """Enter the assertion at an index, also again after it has changed."""
+        if _is_side_or_difference(said := self._kept[at]):
+            self._names.add(said.objects[0])
+            self._places[said.kind, said.objects[0]].append(at)
+
+    def find(self, said: Assertion, apart: bool) -> int | None:
+        """The index of the last assertion that `said` joins."""
+        if not _is_side_or_difference(said):
+            return None
+        others = (AssertionKind.STATE, AssertionKind.DIFFERENCE)[: 1 + (said.kind == AssertionKind.STATE)]
+        names = self._names.matches(said.objects[0])
+        places = {k for name in names for kind in others for k in self._places.get((kind, name), ())}
+        return next((k for k in sorted(places, reverse=True) if _joins(self._kept[k], said, apart)), None)
 
 
 def _sums_up(said: Assertion, earlier: Assertion) -> bool:
@@ -60,21 +90,18 @@ def _without_headings(assertions: Sequence[Assertion]) -> list[Assertion]:
     for said in assertions:
         for name in said.objects if not said.heading else ():
             topics[name].add((said.kind, said.change))
-    return [said for said in assertions if not _is_only_heading(said, _topics_of(said, topics))]
+    names = NameIndex(topics)
+    return [said for said in assertions if not _is_only_heading(said, topics, names)]
 
 
-def _topics_of(said: Assertion, topics: dict[str, set[_Topic]]) -> set[_Topic]:
-    """The topics of the objects of an assertion, under any of their names."""
-    named = (found for name, found in topics.items() if any(may_be_same(name, own) for own in said.objects))
-    return {topic for found in named for topic in found}
-
-
-def _is_only_heading(said: Assertion, topics: set[_Topic]) -> bool:
-    if said.heading and topics:
-        return True
+def _is_only_heading(said: Assertion, topics: dict[str, set[_Topic]], names: NameIndex) -> bool:
     is_vague = said.kind == AssertionKind.DIFFERENCE and said.change is None
-    return is_vague and any(
-        kind == AssertionKind.STATE or (kind == AssertionKind.DIFFERENCE and change) for kind, change in topics
+    if not (said.heading or is_vague):
+        return False
+    of_objects = (topic for own in said.objects for name in names.matches(own) for topic in topics[name])
+    return any(
+        said.heading or kind == AssertionKind.STATE or (kind == AssertionKind.DIFFERENCE and change)
+        for kind, change in of_objects
     )
 
 
@@ -92,11 +119,14 @@ def _joins(earlier: Assertion, said: Assertion, apart: bool) -> bool:
 
 
 def _may_join(earlier: Assertion, said: Assertion) -> bool:
-    """Whether each assertion is about one object, outside headings: a state, and a state or a difference."""
-    kinds = {earlier.kind, said.kind}
-    if AssertionKind.STATE not in kinds or AssertionKind.SAMENESS in kinds or earlier.heading or said.heading:
-        return False
-    return len(earlier.objects) == len(said.objects) == 1
+    """Whether both are about one object, and one of them is a state."""
+    are_sides = _is_side_or_difference(earlier) and _is_side_or_difference(said)
+    return are_sides and AssertionKind.STATE in (earlier.kind, said.kind)
+
+
+def _is_side_or_difference(said: Assertion) -> bool:
+    """Whether an assertion is a state or a difference of one object, outside headings."""
+    return said.kind != AssertionKind.SAMENESS and not said.heading and len(said.objects) == 1
 
 
 def _is_side(state: Assertion, difference: Assertion) -> bool:

@@ -1,6 +1,7 @@
 """Reads an answer as a whole: its assertions, with each entry of a list as one claim."""
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from spd_faith.language.folding import fold
 from spd_faith.language.hedges import is_unasserted, taking_back
 from spd_faith.language.image_words import find_images
 from spd_faith.language.layout import quoted, without_marks
+from spd_faith.language.name_index import NameIndex
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.sides import Contrast, Passage, contrasts, find_passages, picks_out
@@ -165,12 +167,18 @@ def _is_title(said: Assertion, item: Item) -> bool:
 def _merged(found: Sequence[Assertion], text: str) -> list[Assertion]:
     """The claims of an item, with what it says twice of an object, and a state of an object that differs, as one."""
     kept: list[Assertion] = []
+    names, places = NameIndex(), defaultdict[str, list[int]](list)
     for said in found:
-        at = next((k for k, earlier in enumerate(kept) if _is_same_claim(earlier, said)), None)
+        near = sorted({k for own in said.objects for name in names.matches(own) for k in places[name]})
+        at = next((k for k in near if _is_same_claim(kept[k], said)), None)
         if at is None:
+            at = len(kept)
             kept.append(said)
         else:
             kept[at] = _as_one(kept[at], said, text)
+        for name in kept[at].objects:
+            names.add(name)
+            places[name].append(at)
     return kept
 
 
@@ -209,7 +217,7 @@ def _asserts_change(item: Item, text: str) -> bool:
     return all(map(_may_assert, _clauses(item, text))) and bool(item.title or item.end > item.title_end)
 
 
-def _clauses(item: Item, text: str) -> list[Clause]:
+def _clauses(item: Item, text: str) -> tuple[Clause, ...]:
     return split_clauses(without_marks(text[item.start : item.end]))
 
 

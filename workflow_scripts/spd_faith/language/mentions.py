@@ -76,7 +76,7 @@ def read_clause(text: str) -> ReadClause:
         same=same,
         images=tuple(images),
         colors=tuple(find_colors(read)),
-        places=tuple(place for place in find_places(read) if not is_relative(text, place)),
+        places=tuple(place for place in find_places(read) if not is_relative(text, place, images)),
     )
 
 

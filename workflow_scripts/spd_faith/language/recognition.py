@@ -33,6 +33,9 @@ def _languages_by_word() -> dict[str, list[str]]:
     return dict(languages)
 
 
+MAX_READ = 20_000
+"""Characters of the prose of an answer that are read; real answers have at most a few thousand."""
+
 _LANGUAGES = _languages_by_word()
 _ENGLISH = _LEXICONS[READ].words
 _SHORT_ANSWERS = {
@@ -70,7 +73,6 @@ _JSON_SIGNS = re.compile(r"(?:```|~~~)\w*|[{}\[\]\"]+")
 _LETTERS = re.compile(r"[^\W_]+")
 _BRACKET = re.compile(r"[{\[]")
 _MAX_NESTED = 4  # levels of brackets
-_MAX_READ = 20_000  # characters searched for words
 _LEAST_FRACTION = 0.2  # of words of the other language, if it is written in Latin letters
 _LONGEST_ANSWER = 100  # characters of one without an explanation, JSON included
 _SHORT = 3  # words; in a longer text one word that is repeated is no evidence
@@ -92,7 +94,7 @@ def language_of(text: str) -> str | None:
 
     Other languages have their code, or the name of their script.
     """
-    text = text[:_MAX_READ]
+    text = text[:MAX_READ]
     prose = _prose_of(text)
     if _is_plainly_english(prose):
         return READ

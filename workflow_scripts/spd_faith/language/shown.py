@@ -8,6 +8,7 @@ from spd_faith.language.assertions import NOTHING_SAID, Assertion, AssertionKind
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.mentions import ReadClause, read_clause
 from spd_faith.language.nouns import MODIFIERS
+from spd_faith.language.objects import find_objects
 from spd_faith.language.word_classes import DETERMINERS, PREPOSITIONS
 from spd_faith.language.words import BROKEN, Mention, words_within
 
@@ -20,6 +21,7 @@ class _Shown(LexiconFile):
     same_image: PhraseList
     with_things: WordSet
     no_things: WordSet
+    scenes: PhraseList
 
 
 _WORDS = load_lexicon("shown", _Shown)
@@ -30,14 +32,25 @@ _IN_BOTH = re.compile(
     rf"|\b{_SUBJECT} (?:both )?{_SHOW}(?P<same> {any_of(_WORDS.the_same)})",
     re.I,
 )
+_SCENE = re.compile(rf"\s{any_of(tuple(sorted(_WORDS.no_things)))}\b", re.I)
 _SAME_IMAGE = re.compile(rf"\b{any_of(_WORDS.same_image)}\b", re.I)
 
 
 def is_of_things(said: Assertion) -> bool:
     """Whether an assertion is about things that one can point at, not about the images, the light, the camera."""
-    if said.kind == AssertionKind.SAMENESS and _SAME_IMAGE.search(said.text):
+    if said.kind == AssertionKind.SAMENESS and (_SAME_IMAGE.search(said.text) or _is_of_scene(said)):
         return False
     return not said.objects or not _WORDS.no_things.issuperset(said.objects)
+
+
+def _is_of_scene(said: Assertion) -> bool:
+    """Whether a sameness is of the whole scene: "the room looks the same", "the street scene is unchanged"."""
+    if len(said.objects) != 1 or said.change not in (None, DifferenceType.REMOVE):
+        return False
+    if said.objects[0] in _WORDS.scenes:
+        return True
+    named = (thing for thing in find_objects(said.text) if thing.value == said.objects[0])
+    return any(_SCENE.match(said.text, thing.end) for thing in named)
 
 
 def shown_in_both(said: Assertion) -> list[Assertion]:

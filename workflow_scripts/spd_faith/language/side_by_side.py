@@ -170,17 +170,17 @@ def _image_line(line: _Line) -> _ImageLine | None:
 
 def _image_lines(plain: str) -> Iterator[Assertion]:
     """Two consecutive lines, one per image, below the name of an object."""
-    title: str | None = None
+    title = ""  # the line that may name it
     first: _ImageLine | None = None
     for line in _lines(plain):
         found = _image_line(line)
         if found is None:
             first = None
             if line.text.strip():
-                title = _title(line.text) or object_of_title(line.text)
+                title = line.text
         elif first and found.image == 1 and first.image == 0:
             if not (_is_sentence(first.stated) or _is_sentence(found.stated)) and (
-                name := _name_of(title, first.stated)
+                name := _name_of(_title(title) or object_of_title(title), first.stated)
             ):
                 span = Span(first.start, line.start + len(line.text))
                 yield _contrast(plain, span, name, first.stated, found.stated)

@@ -57,10 +57,11 @@ def words_of(text: str) -> Words:
     words: list[Word] = []
     end = 0
     for match in _WORD.finditer(text):
-        gap = text[end : match.start()]
+        start, last = match.span()
+        gap = text[end:start]
         tie = JOINED if gap in _JOINTS else BROKEN if not words or _BREAK.search(gap) else LOOSE
-        words.append(Word(match.group().lower().replace("’", "'"), match.start(), match.end(), tie))
-        end = match.end()
+        words.append(Word(text[start:last].lower().replace("’", "'"), start, last, tie))
+        end = last
     return tuple(words)
 
 

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from spd_faith.language.counts import find_count
-from spd_faith.language.recognition import is_unread
+from spd_faith.language.recognition import MAX_READ, is_unread
 from spd_faith.parsing.answer_text import read_answer, readable
 from spd_faith.parsing.free_text import Prose, read_prose
 from spd_faith.parsing.json_entries import Difference, read_entries, reported_difference
@@ -50,8 +50,8 @@ def _counted_row(structured: Structured) -> Row:
 
 
 def _prose(text: str) -> Prose:
-    """What the prose of an answer reports; nothing if it is in a language that cannot be read."""
-    text = readable(text)
+    """What the first `MAX_READ` characters of prose report; nothing if their language cannot be read."""
+    text = readable(text)[:MAX_READ]
     return Prose([], None, 0) if is_unread(text) else read_prose(without_descriptions(text))
 
 
@@ -79,7 +79,7 @@ def _row(status: str, entries: list[Difference], count: int | None, has_list: bo
 
 def _stated_count(structured: Structured) -> int | None:
     """The number in the JSON (None if impossible); without one, the number in the prose before the JSON."""
-    return _count(structured.number if structured.number is not None else find_count(structured.before))
+    return _count(structured.number if structured.number is not None else find_count(structured.before[:MAX_READ]))
 
 
 def _count(number: Any) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.language.assertions import Assertion, AssertionKind, may_be_same
+from spd_faith.language.assertions import Assertion, AssertionKind
 from spd_faith.language.categories import canonical_category
 from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.changes import find_types
@@ -13,6 +13,7 @@ from spd_faith.language.counts import find_count
 from spd_faith.language.document import Document, Item, Role, read_document
 from spd_faith.language.itemised import read_claims
 from spd_faith.language.mentions import read_clause
+from spd_faith.language.name_index import NameIndex
 from spd_faith.language.objects import find_objects
 from spd_faith.language.words import Mention
 from spd_faith.parsing.listed_objects import category_of
@@ -53,18 +54,19 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
     adds of other things without category and type: "The trees are denser. The hills are hazier."
     """
     compares = any(section.role == Role.COMPARISON for section in document.sections)
-    listed: list[tuple[DifferenceType | None, str, Item | None]] = []
+    listed: dict[tuple[DifferenceType | None, Item | None], NameIndex] = {}  # by type, in all and by item
     for said in _as_listed(claims):
         item, role = document.item_at(said.span.start), document.role_at(said.span.start)
         if item is None and ((role == Role.DESCRIPTION and compares) or (role == Role.SUMMARY and listed)):
             continue
         kind, name = _type(said), said.objects[0] if said.objects else ""
-        known = [known for known in listed if known[0] == kind and (item is None or known[2] == item)]
-        is_known = any(may_be_same(name, earlier) for _, earlier, _ in known)
+        known = listed.get((kind, item))
+        is_known = known is not None and bool(known.matches(name))
         is_plain = kind is None and not canonical_category(name) and not adds_more(said)
         is_aside = bool(item and known) and is_plain
         if said.another or not (is_known or is_aside):
-            listed.append((kind, name, item))
+            for of_item in {None, item}:
+                listed.setdefault((kind, of_item), NameIndex()).add(name)
             yield said, item
 
 

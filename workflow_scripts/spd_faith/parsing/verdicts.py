@@ -11,7 +11,7 @@ The first rule that applies decides:
 
 A verdict that takes back an earlier one counts ("Yes. Wait, the dog is gone."), also with a new short answer ("So no,
 they are not the same."). A concession ("while both show a street, …"), a first impression ("at first glance") and the
-sameness of what is shown ("the same street") contradict nothing.
+sameness of what is shown ("the same street") contradict nothing; nor does a possibility ("it may have moved").
 
 A short answer holds unless the prose contradicts it: "No" to "the same?" followed by "they are identical", or "Yes, the
 same" followed by "the car was removed", is unclear. Sameness with an exception differs, whatever the short answer.
@@ -29,11 +29,11 @@ from spd_faith.language.changes import find_types
 from spd_faith.language.clauses import split_clauses
 from spd_faith.language.counts import find_count
 from spd_faith.language.folding import fold
-from spd_faith.language.hedges import after_lead_in
+from spd_faith.language.hedges import after_lead_in, is_unasserted
 from spd_faith.language.image_words import find_images
 from spd_faith.language.objects import find_objects
 from spd_faith.language.reading import read_assertions
-from spd_faith.language.recognition import is_unread, language_of, short_answer, values_of
+from spd_faith.language.recognition import MAX_READ, is_unread, language_of, short_answer, values_of
 from spd_faith.language.sameness import find_sameness
 from spd_faith.language.spelling import respell
 from spd_faith.language.words import Mention, Text
@@ -70,7 +70,6 @@ from spd_faith.parsing.json_text import inside, repaired_object, spellings, whol
 
 YES_MEANS = {"same": "same", "different": "differs"}
 _OPPOSITE = {"same": "differs", "differs": "same"}
-_MAX_READ = 20_000  # characters searched for a verdict
 _MAX_RETRACTIONS = 3
 _PAUSES = " ,.:;!…–—-"
 _SHORT_CLAUSE = 4  # words; a clause this short is about the images even if it does not name them
@@ -106,14 +105,14 @@ def _meaning(said: str, task: str) -> str:
 
 def _is_unread(text: str) -> bool:
     """Whether the prose of an answer, or of the JSON in one without prose, is in another language."""
-    text = readable(text[:_MAX_READ])
+    text = readable(text[:MAX_READ])
     return is_unread(text if language_of(text) else values_of(text))
 
 
 def _read_verdict(whole: AnswerText, task: str) -> str:
-    answer, prose = _from_json(respell(whole.text[:_MAX_READ])[0], task)
+    answer, prose = _from_json(respell(whole.text[:MAX_READ])[0], task)
     if not answer and whole.marked:
-        short = _short_answer(readable(whole.marked[:_MAX_READ]), task)
+        short = _short_answer(readable(whole.marked[:MAX_READ]), task)
         answer = short.verdict if short else None
     prose = readable(prose)
     return _checked_by_prose(answer, prose) if answer else _revised(prose, task)
@@ -209,14 +208,25 @@ def _stated_by_clause(whole: Text) -> str | None:
     conceded = CONCESSION.match(whole.text)
     clause = Text(whole.text[conceded.end() :]) if conceded else whole
     types, alike = find_types(clause), find_sameness(clause)
-    if alike and (EXCEPTION.search(clause.text, alike[-1].end) or EXCEPTING.search(clause.text, 0, alike[0].start)):
+    if alike and (_excepts(clause.text, alike[-1].end, types) or EXCEPTING.search(clause.text, 0, alike[0].start)):
         return "exception"
     is_of_images = not find_objects(clause) and _is_about_images(clause)
     if is_of_images and (denied := _denied(clause.text)):
         return denied
+    if types and is_unasserted(clause.text[: types[0].start]):
+        types = []  # "the second might have been cropped"
     if types and not BOTH_SHOW.search(clause.text, 0, types[0].start):
         return _stated_by_types(clause, types, is_of_images)
     return _stated_by_sameness(clause, alike) if is_of_images else None
+
+
+def _excepts(text: str, start: int, types: list[Mention]) -> bool:
+    """Whether an exception follows that is more than a possible change: not "although it may have moved"."""
+    exception = EXCEPTION.search(text, start)
+    if not exception:
+        return False
+    changed = next((kind for kind in types if kind.start > exception.end()), None)
+    return changed is None or not is_unasserted(text[exception.end() : changed.start])
 
 
 def _denied(text: str) -> str | None:
