@@ -135,3 +135,20 @@ def test_json_reads_clothes_as_their_wearer_and_additions_as_in_prose():
 )
 def test_what_a_sentence_adds_is_listed_once_and_what_it_denies_is_not(text, expected):
     assert listed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "The girl is running in the first picture and in the second picture she is standing still.",
+            [(None, "person")],
+        ),
+        ("The girl is still standing by the door.", []),
+        ("The bus has its doors open in image 1, whereas the doors are closed in image 2.", [(None, "bus")]),
+        ("**Framing.** The second picture is sharper. The crop also appears tighter.", [(None, None), (None, None)]),
+        ("**Hills.** The trees are denser. The hills are hazier.", [(None, None)]),
+    ],
+)
+def test_a_still_pose_an_owned_part_and_a_further_aspect_are_differences(text, expected):
+    assert listed(text) == expected

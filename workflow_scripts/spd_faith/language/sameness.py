@@ -3,7 +3,7 @@
 from itertools import product
 
 from spd_faith.language.changes import type_hits
-from spd_faith.language.lexicon import LexiconFile, PhraseList, load_lexicon
+from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, load_lexicon
 from spd_faith.language.negation import denied_before
 from spd_faith.language.words import Hit, Mention, Phrases, Text, as_text, mentions_of
 
@@ -11,6 +11,7 @@ from spd_faith.language.words import Hit, Mention, Phrases, Text, as_text, menti
 class _Sameness(LexiconFile):
     words: PhraseList
     phrases: PhraseList
+    before_still: WordSet
     adjectives: PhraseList
     nouns: PhraseList
 
@@ -35,6 +36,7 @@ def find_sameness(text: str | Text) -> list[Mention]:
         hit
         for hit in _SAME_PHRASES.scan(words)
         if not denied_before(words, hit.first, 4)
+        and not (hit.first and words[hit.first].text == "still" and words[hit.first - 1].text in _LEXICON.before_still)
         and not any(words[k].text == "longer" for k in range(max(hit.first - 2, 0), hit.first))
     ]
     taken = {k for hit in stated for k in range(hit.first, hit.last)}

@@ -1,6 +1,5 @@
 """Lists the differences that prose reports, as a careful reader would: by entry of a list, and by clause elsewhere."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,9 +17,7 @@ from spd_faith.language.name_index import NameIndex
 from spd_faith.language.objects import find_objects
 from spd_faith.language.words import Mention
 from spd_faith.parsing.listed_objects import category_of
-from spd_faith.parsing.listed_types import as_listed, is_landmark
-
-_ADDS_WITH = re.compile(r"with\b", re.I)  # "…, with the second showing larger waves": the same in other words
+from spd_faith.parsing.listed_types import adds_more, as_listed, is_landmark, says_again
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,8 @@ def _listed(claims: Sequence[Assertion], document: Document) -> Iterator[tuple[A
         kind, name = _type(said), said.objects[0] if said.objects else ""
         known = listed.get((kind, item))
         is_known = known is not None and bool(known.matches(name))
-        is_aside = bool(item and known) and kind is None and not canonical_category(name)
+        is_plain = kind is None and not canonical_category(name) and not adds_more(said)
+        is_aside = bool(item and known) and is_plain
         if said.another or not (is_known or is_aside):
             for of_item in {None, item}:
                 listed.setdefault((kind, of_item), NameIndex()).add(name)
@@ -82,7 +80,7 @@ def _as_listed(claims: Sequence[Assertion]) -> Iterator[Assertion]:
         said = as_listed(claim) if claim.kind == AssertionKind.DIFFERENCE else None
         if said and earlier and is_landmark(said):
             said = replace(said, objects=earlier)
-        if said and not (_ADDS_WITH.match(said.text) and set(earlier).intersection(said.objects)):
+        if said and not says_again(said, earlier):
             yield said
         earlier = (said or claim).objects or earlier
 

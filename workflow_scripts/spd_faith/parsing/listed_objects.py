@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from spd_faith.language.categories import canonical_category, meant_categories, whole_category
 from spd_faith.language.document import Item
-from spd_faith.language.grammar import CLITIC
+from spd_faith.language.grammar import CLITIC, with_plurals
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.words import words_of
 
@@ -49,8 +49,8 @@ def category_of(name: str, said: str, item: Item | None, answer: str) -> str | N
 def _owners(name: str, text: str) -> Iterator[str]:
     """The categories of what has a part in a text: "the laptop screen", "the dog's tail", "a boat with a red flag"."""
     words = [word.text for word in words_of(text)]
-    part = words_of(name)
-    last = next((k for k in range(1, len(words)) if part and words[k] == part[0].text), 0)
+    part = with_plurals([word.text for word in words_of(name)[:1]])
+    last = next((k for k in range(1, len(words)) if words[k] in part), 0)
     for end in (last, *_before_having(words, last)):
         before = words[max(end - _LONGEST_OWNER, 0) : end]
         while before and before[-1] == CLITIC:

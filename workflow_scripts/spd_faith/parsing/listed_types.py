@@ -1,6 +1,7 @@
 """Tells the type and object of what prose lists, where a careful reader takes more than the words of change."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from spd_faith.core.difference_types import DifferenceType
@@ -38,6 +39,8 @@ class _ListedTypes(LexiconFile):
     negations: PhraseList
     comparing: PhraseList
     determiners: PhraseList
+    also: PhraseList
+    going_on: PhraseList
     no: PhraseList
     shades: PhraseList
     of_shades: PhraseList
@@ -70,6 +73,8 @@ _INSTEAD = re.compile(
 _SAME_SPOT = re.compile(rf"\b{any_of(_WORDS.same_spot)}\b", re.I)
 _NEGATION = re.compile(rf"\b{any_of(_WORDS.negations)}\b", re.I)
 _BEFORE_LANDMARK = re.compile(rf"\b{any_of(_WORDS.comparing)} {_THE} (?:\w+ )?$", re.I)
+_ALSO = re.compile(rf"\b{any_of(_WORDS.also)}\b", re.I)
+_GOES_ON = re.compile(rf"{any_of(_WORDS.going_on)}\b", re.I)
 _NO_DIFFERENCES = re.compile(rf"\b{any_of(_WORDS.no)} (?:\w+ )?{any_of(DIFFERENCE_NOUNS)}\b", re.I)
 _SHADE = re.compile(
     rf"\b(?:(?:more|less) \w+|{any_of(_WORDS.shades)}) (?:{any_of(_WORDS.of_shades)} )?{any_of(COLOR_WORDS)}\b", re.I
@@ -105,6 +110,16 @@ def is_landmark(said: Assertion) -> bool:
         return False
     named = next((one for one in find_objects(said.text) if one.value in said.objects), None)
     return named is not None and bool(_BEFORE_LANDMARK.search(said.text[: named.start]))
+
+
+def adds_more(said: Assertion) -> bool:
+    """Whether a clause says itself that it adds to the one before: "the crop also appears tighter"."""
+    return bool(_ALSO.search(said.text))
+
+
+def says_again(said: Assertion, earlier: Sequence[str]) -> bool:
+    """Whether a clause only goes on about one of the objects named before it: "…, with some closer to the pier"."""
+    return bool(_GOES_ON.match(said.text)) and not set(earlier).isdisjoint(said.objects)
 
 
 def _stays_there(said: Assertion) -> bool:
