@@ -40,6 +40,10 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def find_words(text: str) -> float:
+    return seconds(lambda: re.findall(r"\w+", text))
+
+
 def judge_pair(same: str, different: str) -> float:
     verdicts = [parse_response(task, text, False) for task, text in (("same", same), ("different", different))]
     answers = [YesNoAnswer(text, row["verdict"]) for text, row in zip((same, different), verdicts, strict=True)]
@@ -67,10 +71,9 @@ def main() -> None:
     judge_description(truth, "The zeppelin has moved.")  # loads what is loaded once
     of_drf = sum(judge_description(item.truth.model_dump(), item.answer) for item in described) / len(described)
     of_cr = sum(judge_pair(*pair) for pair in texts[1]) / len(answered)
-    whole = texts[0], [" ".join(pair) for pair in texts[1]]
-    plain = sum(
-        PAIRS / len(some) * seconds(lambda some=some: [re.findall(r"\w+", one) for one in some]) for some in whole
-    )
+    of_words = sum(map(find_words, texts[0])) / len(described)
+    of_words += sum(find_words(same + different) for same, different in texts[1]) / len(answered)
+    plain = PAIRS * of_words
     total = PAIRS * (of_drf + of_cr)
     print(f"{PAIRS} pairs: {total:.1f} s (DRF {1000 * of_drf:.1f} ms, CR {1000 * of_cr:.1f} ms each)")
     print(f"finding the words of these answers: {plain:.3f} s, ratio {total / plain:.0f}")
