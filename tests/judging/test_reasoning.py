@@ -1,5 +1,6 @@
 """DRF claims of the answers in reasoning_answers.yaml, and properties that hold for any answer."""
 
+import json
 import random
 import time
 
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 from judging.worked_answers import TRUTHS, labelled, load, parsed, sample, split
 
 from spd_faith.core.schemas import CLAIM_LABELS, ERROR_TYPES
+from spd_faith.judging import consistency, reasoning
 from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import count_labels, score_counts
 from spd_faith.language.recognition import language_of
 from spd_faith.parsing.answer_text import answer_of, readable
+from spd_faith.parsing.table import parse_response
 
 ANSWERS = load("reasoning_answers.yaml")
 NO_LIST = {"has_structured_output": False, "differences": [], "predicted_num": None}
@@ -124,6 +127,42 @@ def test_very_long_answers_are_judged_quickly(phrase):
     judge_reasoning(TRUTHS["multi"], phrase * (20_000 // len(phrase)), NO_LIST)
     judge_consistency(YesNoAnswer(phrase * (20_000 // len(phrase)), "same"), YesNoAnswer(phrase, "same"))
     assert time.perf_counter() - start < 5
+
+
+REPEATED = ("the car moved and ", "both show a car and ", "car, dog, ", "| a | b |\n")
+MANY_OBJECTS = ("the {} moved and ", "1. the {} moved; ", "The {} is the same. ")
+
+
+@pytest.mark.parametrize("unit", REPEATED + MANY_OBJECTS)
+def test_answers_of_tens_of_thousands_of_words_are_parsed_and_judged_quickly(unit):
+    syllables = [consonant + vowel for consonant in "bdfgklmnprtvz" for vowel in "aeiou"]
+    names = [f"{one}{two}x" for one in syllables for two in syllables]
+    text = "".join(unit.format(name) if "{}" in unit else unit for name in names * 4)
+    start = time.process_time()
+    parsed = parse_response("describe", text, failed=False)
+    judge_reasoning(TRUTHS["multi"], text, parsed)
+    judge_consistency(YesNoAnswer(text, "same"), YesNoAnswer(text, "same"))
+    assert time.process_time() - start < 5
+
+
+LEADING = "The car changed from red to blue. "
+
+
+def test_prose_beyond_the_limit_is_not_judged_but_counted():
+    beyond = "The dog was removed."
+    text = LEADING + "x" * (20_000 - len(LEADING)) + beyond
+    assert [claim.text for claim in judge_reasoning(TRUTHS["multi"], text, NO_LIST)] == [LEADING.strip(" .")]
+    assert reasoning.num_unread(text) == len(beyond)
+    assert reasoning.num_unread(text[: -len(beyond)]) == 0
+    contents = judge_consistency(YesNoAnswer(text, "same"), YesNoAnswer("Yes.", "differs"))[1:]
+    assert [claim.text for claim in contents] == [LEADING.strip(" .")]
+    assert consistency.num_unread(YesNoAnswer(text, "same"), YesNoAnswer(text + "!!", "same")) == 2 * len(beyond) + 2
+
+
+def test_a_long_list_does_not_count_as_unread_prose():
+    entries = json.dumps([{"type": "color", "category": "car"}] * 1000)
+    assert len(entries) > 20_000
+    assert reasoning.num_unread(f"The car is blue now. {entries} So much.") == 0
 
 
 def test_truth_without_descriptions_and_boxes():

@@ -134,13 +134,14 @@ class Phrases:
         """The phrases in a text from left to right, the longest at each position, without overlaps."""
         hits = []
         free = 0
-        for first, word in enumerate(words):
-            if first < free:
+        texts = [word[0] for word in words]
+        for first, text in enumerate(texts):
+            if first < free or text not in self._lengths:
                 continue
-            for length in self._lengths.get(word[0], ()):
-                found = words[first : first + length]
-                value = self._values.get(tuple([word[0] for word in found]))
-                if value is not None and all(word[3] == JOINED for word in found[1:]):
+            for length in self._lengths[text]:
+                found = tuple(texts[first : first + length])
+                value = self._values.get(found)
+                if value is not None and all(word[3] == JOINED for word in words[first + 1 : first + len(found)]):
                     free = first + len(found)
                     hits.append(Hit(first, free, value))
                     break
