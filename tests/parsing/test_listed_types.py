@@ -1,5 +1,7 @@
 """The types and objects that a careful reader lists, where words of change alone would mislead."""
 
+import json
+
 import pytest
 
 from spd_faith.language.categories import canonical_category
@@ -104,10 +106,12 @@ def test_an_object_is_named_by_its_owner_its_contents_or_the_rest_of_the_answer(
     assert listed(text) == expected
 
 
-def test_json_reads_clothes_as_their_wearer_and_additions_as_in_prose():
-    text = '[{"object": "jacket", "type": "color"}, {"object": "cat", "change": "added"}]'
+def test_json_reads_owners_of_parts_and_additions_as_in_prose():
+    text = json.dumps([{"object": "man's jacket", "type": "color"}, {"object": "cat", "change": "added"}])
     assert listed(text) == [("color", "person"), ("remove", "cat")]
     assert listed('[{"object": "bus roof", "type": "color"}]') == [("color", "bus")]
+    # a part alone stays: the truth may be of a bedspread
+    assert parse_differences('[{"object": "bedspread", "type": "color"}]')["differences"][0]["category"] == "bedspread"
     assert listed('[{"object": "kettle", "type": "newly added"}]') == [("remove", None)]
 
 
