@@ -146,8 +146,8 @@ def _prose_of(text: str) -> str:
 def _is_plainly_english(text: str) -> bool:
     """Whether English words outnumber all that could be evidence of another language: quick, and enough for most."""
     words = _ASCII_LETTERS.findall(text.lower())
-    num_english = sum(map(_ENGLISH.__contains__, words))
-    num_other = sum(map(_LANGUAGES.__contains__, words)) - num_english
+    num_english = sum(word in _ENGLISH for word in words)
+    num_other = sum(word in _LANGUAGES for word in words) - num_english
     if not text.isascii():
         num_other += sum(character > "\x7f" and character.isalpha() for character in text)
     return num_english > num_other
