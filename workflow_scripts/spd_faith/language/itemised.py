@@ -167,7 +167,8 @@ def _is_title(said: Assertion, item: Item) -> bool:
 def _merged(found: Sequence[Assertion], text: str) -> list[Assertion]:
     """The claims of an item, with what it says twice of an object, and a state of an object that differs, as one."""
     kept: list[Assertion] = []
-    names, places = NameIndex(), defaultdict[str, list[int]](list)
+    joined: set[int] = set()
+    names, places = NameIndex(), defaultdict[str, set[int]](set)
     for said in found:
         near = sorted({k for own in said.objects for name in names.matches(own) for k in places[name]})
         at = next((k for k in near if _is_same_claim(kept[k], said)), None)
@@ -175,10 +176,14 @@ def _merged(found: Sequence[Assertion], text: str) -> list[Assertion]:
             at = len(kept)
             kept.append(said)
         else:
-            kept[at] = _as_one(kept[at], said, text)
+            kept[at] = _as_one(kept[at], said)
+            joined.add(at)
         for name in kept[at].objects:
             names.add(name)
-            places[name].append(at)
+            places[name].add(at)
+    for at in joined:
+        span = kept[at].span
+        kept[at] = replace(kept[at], text=quoted(text[span.start : span.end]))
     return kept
 
 
@@ -191,12 +196,12 @@ def _is_same_claim(earlier: Assertion, said: Assertion) -> bool:
     return AssertionKind.DIFFERENCE in (earlier.kind, said.kind)
 
 
-def _as_one(earlier: Assertion, said: Assertion, text: str) -> Assertion:
+def _as_one(earlier: Assertion, said: Assertion) -> Assertion:
+    """Two claims as one, still with the words of one of them."""
     whole = earlier if earlier.kind == AssertionKind.DIFFERENCE and earlier.change else said
     span = earlier.span.joined(said.span)
     return replace(
         whole,
-        text=quoted(text[span.start : span.end]),
         span=span,
         colors=_sides(earlier.colors, said.colors),
         places=_sides(earlier.places, said.places),

@@ -3,7 +3,6 @@
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 
 from spd_faith.language.attributes import one_image
 from spd_faith.language.image_words import find_images
@@ -31,7 +30,6 @@ _ORDINAL = re.compile(
 )
 
 
-@lru_cache(maxsize=16)
 def without_marks(text: str) -> str:
     """The text with emphasis marks replaced by spaces, which keeps all positions."""
     return _MARKS.sub(lambda mark: " " * len(mark.group()), text)
