@@ -13,6 +13,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.dataset.merged import split
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.families import family_of
+from spd_faith.inference.images import compose
 from spd_faith.inference.processors import load_processor
 from spd_faith.inference.prompt_builder import PromptBuilder
 
@@ -77,8 +78,15 @@ def test_a_pair_cut_from_a_merged_image_is_shown_as_that_image(folder, size, lay
     pair = split(published, layout)
     (found,) = builder.layouts(*pair)
     assert (found.size, found.places[0][:2], found.places[1]) == (size, (0, 0), second)
+    assert compose(found, pair).tobytes() == published.tobytes()
+
+
+@pytest.mark.parametrize(("size", "layout"), [((56, 112), "stacked"), ((112, 28), "side_by_side")])
+def test_a_model_gets_the_merged_image_that_a_pair_was_cut_from(folder, size, layout):
+    published = noise(*size, 0)  # of a size that no environment resizes, because they resize differently
+    inputs = builder_of(folder, image_layout="merged").build([("Same?", *split(published, layout))])
     alone = builder_of(folder).processor.image_processor(images=[published], return_tensors="pt")
-    assert torch.equal(builder.build([("Same?", *pair)])["pixel_values"], alone["pixel_values"])
+    assert torch.equal(inputs["pixel_values"], alone["pixel_values"])
 
 
 @pytest.mark.parametrize(
