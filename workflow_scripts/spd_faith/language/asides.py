@@ -30,7 +30,7 @@ class _Asides(LexiconFile):
     these: PhraseList
     between: PhraseList
     adverbs: PhraseList
-    tell: PhraseList
+    conclude: PhraseList
     pronouns: PhraseList
     suggest: PhraseList
     being: PhraseList
@@ -76,7 +76,7 @@ _UP_TO_COLON = r"[^:\n.!?]*"
 _REMARKS = tuple(
     re.compile(f"{_OPENER}{pattern}", re.I)
     for pattern in (
-        rf"{_THESE}(?:{any_of(_WORDS.adverbs)}\s){{0,2}}{any_of(_WORDS.tell)}\b[^\n]*",
+        rf"{_THESE}(?:{any_of(_WORDS.adverbs)}\s){{0,2}}{any_of(_WORDS.conclude)}\b[^\n]*",
         rf"{_THESE}{any_of(_WORDS.being)}\s(?:{any_of(_WORDS.degrees)}\s){{0,2}}{any_of(_WORDS.remarked)}"
         rf"(?=\s?(?:[,.;:!?)\n]|$|{any_of(_WORDS.after_remarked)}\b)){_REST}",
         rf"the\s(?:{any_of(_WORDS.general)}\s)?{any_of(_WORDS.whole)}\s(?:\w+\s){{0,4}}?{any_of(_WORDS.staying)}\s"

@@ -90,10 +90,10 @@ def _entry_of_object(entry: dict[str, Any]) -> list[Difference]:
         return []
     if raw_type is not None:
         return [] if raw_type.lower() in UNCHANGED else _with_type(raw_type, raw_category)
-    told = _told(entry, values)
-    if told is None:
+    description = _description_of(entry, values)
+    if description is None:
         return [_difference(None, raw_category)]
-    return _typed_by_prose(told, raw_category) if raw_category else _entries_of_text(told)
+    return _typed_by_prose(description, raw_category) if raw_category else _entries_of_text(description)
 
 
 def _with_type(raw_type: str, raw_category: str | None) -> list[Difference]:
@@ -102,13 +102,13 @@ def _with_type(raw_type: str, raw_category: str | None) -> list[Difference]:
     return [reported_difference(one) for one in reported] or [_difference(raw_type, raw_category)]
 
 
-def _typed_by_prose(told: str, raw_category: str) -> list[Difference]:
+def _typed_by_prose(description: str, raw_category: str) -> list[Difference]:
     """The difference of an object whose entry describes it but names no type."""
-    if told.lower() in UNCHANGED:
+    if description.lower() in UNCHANGED:
         return []
-    reported = read_prose(f"{raw_category}: {told}").reported or read_prose(told).reported
-    if not reported and (kind := type_named(told)):
-        return [{**_difference(told, raw_category), "type": kind}]
+    reported = read_prose(f"{raw_category}: {description}").reported or read_prose(description).reported
+    if not reported and (kind := type_named(description)):
+        return [{**_difference(description, raw_category), "type": kind}]
     if not reported:
         return [_difference(None, raw_category)]
     return [{**reported_difference(one), **_category_columns(raw_category)} for one in reported[:1]]
@@ -119,7 +119,7 @@ def _category_columns(raw_category: str) -> Difference:
     return {name: columns[name] for name in ("category", "raw_category")}
 
 
-def _told(entry: dict[str, Any], values: dict[str, str]) -> str | None:
+def _description_of(entry: dict[str, Any], values: dict[str, str]) -> str | None:
     """What an entry says of its difference in prose, or of each image."""
     if described := _first_said(values, TEXT_KEYS):
         return described[0]

@@ -1,4 +1,4 @@
-"""Tells the COCO category of what prose lists: its own, that of its owner, or the one that the answer speaks of."""
+"""Finds the COCO category of what prose lists: its own, that of its owner, or the one that the answer speaks of."""
 
 import re
 from collections.abc import Iterator

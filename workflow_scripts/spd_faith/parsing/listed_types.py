@@ -1,4 +1,4 @@
-"""Tells the type and object of what prose lists, where a careful reader takes more than the words of change."""
+"""Finds the type and object of what prose lists, where a careful reader takes more than the words of change."""
 
 import re
 from collections.abc import Sequence

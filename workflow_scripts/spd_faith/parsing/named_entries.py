@@ -136,7 +136,7 @@ def _of_object(key: str, item: Any) -> list[Any] | None:
         return [{"category": key, "type": one} for one in labels] if is_typed else None
     if isinstance(item, dict):
         return _of_described_object(key, item)
-    return _of_told_object(key, item) if isinstance(item, str) and _is_short(item) else None
+    return _of_object_in_prose(key, item) if isinstance(item, str) and _is_short(item) else None
 
 
 def _of_described_object(key: str, item: dict[str, Any]) -> list[Any] | None:
@@ -151,13 +151,13 @@ def _of_described_object(key: str, item: dict[str, Any]) -> list[Any] | None:
     return [{"category": key, "type": one} for one in types] if is_of_changes else None
 
 
-def _of_told_object(key: str, told: str) -> list[Any] | None:
-    if told.strip().lower() in UNCHANGED:
+def _of_object_in_prose(key: str, description: str) -> list[Any] | None:
+    if description.strip().lower() in UNCHANGED:
         return []
-    if reported := read_prose(f"{key}: {told}").reported:
+    if reported := read_prose(f"{key}: {description}").reported:
         is_of_key = any(one.raw_category.lower() in key.lower() for one in reported)  # else the key is a heading
-        return [{"category": key, "description": told}] if is_of_key else None
-    return [{"category": key, "type": told}] if _is_type(told) else None
+        return [{"category": key, "description": description}] if is_of_key else None
+    return [{"category": key, "type": description}] if _is_type(description) else None
 
 
 def _tells_a_difference(text: str) -> bool:
