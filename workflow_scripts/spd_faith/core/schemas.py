@@ -40,8 +40,9 @@ SAMPLES = pa.schema(
         pa.field("unchanged", pa.list_(pa.struct([_required("category", pa.string()), _required("bbox", BOX)]))),
         pa.field("question", pa.string()),
         pa.field("is_faithful", pa.bool_()),
-        _required("control", pa.string()),  # core/controls.py
-        pa.field("base_sample_id", pa.string()),
+        _required("control", pa.string()),  # none, or a kind of dataset/control_kinds.py
+        pa.field("base_sample_id", pa.string()),  # of a control: the pair that it is made from
+        pa.field("undone_difference", pa.int32()),  # of the kind undone: index in the base pair's differences
     ]
 )
 
@@ -56,6 +57,9 @@ IMAGES = pa.schema(
         pa.field("merged_sha256", pa.string()),
     ]
 )
+
+FAILURES = ("model", "transport", "not_asked")
+"""Why there is no answer: the model gave none (scores 0), no server replied after all attempts, or nobody asked."""
 
 RESPONSES = pa.schema(
     [
@@ -74,6 +78,7 @@ RESPONSES = pa.schema(
         pa.field("dtype", pa.string()),
         pa.field("batch_size", pa.int32()),
         pa.field("pixel_backend", pa.string()),
+        pa.field("failure", pa.string()),  # one of FAILURES; null for an answer
         pa.field("error", pa.string()),
         pa.field("is_faithful", pa.bool_()),  # label imported with the answer
     ]
@@ -87,6 +92,7 @@ PARSED = pa.schema(
         _required("sample_id", pa.string()),
         _required("task", pa.string()),
         _required("parse_status", pa.string()),
+        pa.field("failure", pa.string()),  # as in RESPONSES
         _required("has_structured_output", pa.bool_()),
         pa.field("predicted_num", pa.int32()),  # null if no possible count is stated
         _required("listed_num", pa.int32()),
