@@ -16,7 +16,7 @@ from spd_faith.core.config import load_run
 from spd_faith.core.config_errors import read_mapping
 from spd_faith.core.entries import identity
 from spd_faith.core.errors import exit_on_user_error
-from spd_faith.core.failures import failed_job, unfinished
+from spd_faith.core.failures import failed_job, unfinished, without_forced
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import module_files
 from spd_faith.core.paths import ResultPaths
@@ -102,7 +102,8 @@ onstart:
 onsuccess:
     asked = {rule.name for rule in workflow.dag.targetrules}
     if asked == {"all"}:
-        shell(f"python workflow_scripts/show_leaderboard.py --results {results.folder}")
+        command = shlex.quote(shlex.join(["snakemake", *without_forced(sys.argv[1:])]))
+        shell(f"python workflow_scripts/show_leaderboard.py --results {results.folder} --command {command}")
 
 
 onerror:

@@ -6,6 +6,8 @@ The table of images is too large to compare by content. The metadata of the samp
 that read images depend on the samples and take the images as `ancient`: copying or touching them reruns nothing.
 """
 
+from spd_faith.core.schemas import SAMPLES
+
 
 rule make_dataset:
     output:
@@ -24,6 +26,7 @@ rule make_dataset:
         runtime=run.dataset.resources.runtime,
     params:
         identity=identity(run.dataset),
+        columns=SAMPLES.names,
         content=lambda wildcards: run.dataset.content_revision(),
     shell:
         "python workflow_scripts/make_dataset.py --dataset {wildcards.dataset} --datasets-file config/datasets.yaml"

@@ -2,9 +2,12 @@
 
 REQUIRED INPUTS: results/{dataset}/{samples,images}.parquet, resources/prompts/{describe,same,different}.txt
 OUTPUTS: results/{dataset}/responses/{model}.parquet
-Reruns if the identity of the model's entry, a prompt or the dataset changes, never for a changed module. Answers are
-kept in results/{dataset}/journal/responses/{model}/: no question is asked twice, even if the table is deleted.
+Reruns if the identity of the model's entry, a prompt, the dataset or the columns of the table change, never for a
+changed module. Answers are kept in results/{dataset}/journal/responses/{model}/: no question is asked twice, even if the
+table is deleted.
 """
+
+from spd_faith.core.schemas import RESPONSES
 
 
 rule run_inference:
@@ -30,6 +33,7 @@ rule run_inference:
         runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
+        columns=RESPONSES.names,
         shard="",
     shell:
         "python workflow_scripts/run_inference.py --model {wildcards.model} --models-file config/models.yaml"
@@ -51,6 +55,7 @@ use rule run_inference as run_inference_shard with:
         shard=r"\d+",
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
+        columns=RESPONSES.names,
         shard=lambda wildcards: f"--shard {wildcards.shard} --shards {run.num_shards(wildcards.model)}",
 
 
@@ -104,6 +109,7 @@ rule import_responses:
         runtime=lambda wildcards: run.models[wildcards.model].resources.runtime,
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
+        columns=RESPONSES.names,
     shell:
         "python workflow_scripts/import_responses.py --model {wildcards.model} --models-file config/models.yaml"
         " --samples {input.samples:q} --output {output.responses:q} 2> {log:q}"

@@ -11,6 +11,7 @@ from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.leaderboard.failed_answers import failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
 from spd_faith.leaderboard.page import Findings, leaderboard_page
@@ -43,7 +44,7 @@ def main() -> None:
 
     results = read_results(paths, run)
     costs = judge_costs(results.judgements)
-    found = find(run, results, costs, pd.read_csv(arguments.published))
+    found = find(run, paths, results, costs, pd.read_csv(arguments.published))
     rows = pd.concat([found.live, found.published], ignore_index=True)
     leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, fractions())
 
@@ -55,12 +56,16 @@ def main() -> None:
     _write_parquet(paths.leaderboard("parquet"), rows)
 
 
-def find(run: RecordedRun, results: Results, costs: pd.DataFrame, published: pd.DataFrame) -> Findings:
+def find(
+    run: RecordedRun, paths: ResultPaths, results: Results, costs: pd.DataFrame, published: pd.DataFrame
+) -> Findings:
     """Aggregate the results of a run; `costs` are the judges', `published` is resources/published_results.csv."""
     statistics, scoring = run.config.statistics, run.config.scoring
     bootstrap = (statistics.resamples, statistics.seed)
     aggregated = aggregate(results.samples, results.scores, results.judgements, *bootstrap)
     live = live_rows(aggregated, _provenance(run, results, costs))
+    failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
+    live = live.merge(failed, on="model", how="left", validate="many_to_one")
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
     return Findings(
         live=live.merge(summaries, on="model", how="left", validate="many_to_one"),

@@ -17,12 +17,16 @@ from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
 _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
-_COLUMNS = ["origin", "rank", "label", "judge", "judge_label", *_NUMBERS]
+_FAILED = ["transport_failures", "ask_again"]
+_COLUMNS = ["origin", "rank", "model", "label", "judge", "judge_label", *_FAILED, *_NUMBERS]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="results folder of the dataset")
+    parser.add_argument(
+        "--command", default="snakemake --cores all", help="the command that made it; default: %(default)s"
+    )
     arguments = parser.parse_args()
     rows = read_leaderboard(arguments.results).query("origin == 'run'")
     judges = rows["judge"].nunique()
@@ -40,9 +44,20 @@ def main() -> None:
         names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
         table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
+    _warn(rows, arguments.command)
     print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
     print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")
+
+
+def _warn(rows: pd.DataFrame, command: str) -> None:
+    """Report the questions without a reply, and the command that asks only those again."""
+    failed = rows[rows["ask_again"].notna()].drop_duplicates("model")
+    if len(failed):
+        counts = ", ".join(f"{row['label']} {row['transport_failures']:.0f}" for row in failed.to_dict("records"))
+        targets = " ".join(failed["ask_again"].str.removeprefix("--forcerun "))
+        print(f"WARNING: questions without a reply, which are not scored: {counts}")
+        print(f"To ask only these again: {command} --forcerun {targets}")
 
 
 def read_leaderboard(results: Path) -> pd.DataFrame:

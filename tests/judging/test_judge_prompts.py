@@ -39,6 +39,7 @@ SAMPLE = {
         {"type": "remove", "category": "chair", "description": None, "bbox": None, "bbox_after": None},
     ],
     "unchanged": [{"category": "dining table", "bbox": {"x": 90.0, "y": 250.0, "w": 460.0, "h": 120.0}}],
+    "control": "none",
 }
 ANSWERS = {
     "describe": "The vase went from the left to the right.\n\nA chair is missing, which costs $5.",
@@ -50,7 +51,8 @@ ANSWERS = {
 def questions(answers=ANSWERS, sample=SAMPLE, finish_reason="stop", prompts=PROMPTS, **fields):
     """The request about one sample by metric; None without a request."""
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512, **fields)
-    rows = {("s", task): {"response_text": answers[task], "finish_reason": finish_reason} for task in TASKS}
+    said = {"finish_reason": finish_reason, "failure": "transport" if finish_reason == "error" else None}
+    rows = {("s", task): {"response_text": answers[task], **said} for task in TASKS}
     found = ModelAnswers("m", [sample], rows, {}, {"s": ("sha one", "sha two")})
     requests = judge_requests(entry, load_judge_prompts(prompts, entry.prompt), found)
     return {metric: repeats[0] if repeats else None for _, metric, repeats in requests}
@@ -74,7 +76,7 @@ CLAIMS = {
 def label_questions(claims=CLAIMS, answers=ANSWERS):
     """The request for labels of listed claims by metric."""
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
-    rows = {("s", task): {"response_text": answers[task], "finish_reason": "stop"} for task in TASKS}
+    rows = {("s", task): {"response_text": answers[task], "finish_reason": "stop", "failure": None} for task in TASKS}
     found = ModelAnswers("m", [SAMPLE], rows, {}, {"s": ("sha one", "sha two")})
     listed = {("s", metric): ListedClaims(SAMPLE, metric, {}, of_metric) for metric, of_metric in claims.items()}
     requests = label_requests(entry, load_judge_prompts(PROMPTS, "panel"), found, listed)

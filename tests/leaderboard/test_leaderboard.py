@@ -11,6 +11,9 @@ import pyarrow as pa
 import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.schemas import RESPONSES, TASKS
+from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.model import (
     Bounded,
@@ -39,6 +42,13 @@ from spd_faith.scoring.samples import score_table
 IDS = [f"easy/{row:05d}_{row}" for row in range(4)]
 SAMPLES = samples_table(*(sample(name, image_id=name[-1]) for name in IDS))
 PUBLISHED = Path(__file__).resolve().parents[2] / "resources/published_results.csv"
+
+
+PATHS = ResultPaths(Path("results/demo"))
+ANSWERS = pa.Table.from_pylist(
+    [{"sample_id": i, "task": task, "finish_reason": "stop"} for i in IDS for task in TASKS],
+    schema=pa.schema([RESPONSES.field(name) for name in ANSWER_COLUMNS]),
+)
 
 
 def results(unscored: int) -> tuple[pa.Table, pa.Table]:
@@ -105,7 +115,8 @@ def cells(table: Table, title: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def live(aggregated: Aggregate) -> pd.DataFrame:
     rows = live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
-    return rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
+    rows = rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
+    return rows.merge(failed_answers(SAMPLES, dict.fromkeys(rows["model"], ANSWERS), PATHS, {}), on="model")
 
 
 @pytest.fixture(scope="module")

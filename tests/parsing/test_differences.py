@@ -194,4 +194,4 @@ def test_nothing_found():
 def test_a_failed_response_is_not_parsed():
     row = parse_response("describe", STRICT, True)
     assert (row["parse_status"], row["predicted_num"], row["listed_num"]) == ("no_response", None, 0)
-    assert parse_response("different", "Yes", True)["verdict"] == "unclear"
+    assert parse_response("different", "Yes", True)["verdict"] is None

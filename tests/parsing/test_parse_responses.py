@@ -10,6 +10,7 @@ import pytest
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import PARSED, RESPONSES
+from spd_faith.inference.answers import failure_of
 from spd_faith.parsing.table import parse_table
 
 COMMAND = Path(__file__).parents[2] / "workflow_scripts" / "parse_responses.py"
@@ -25,6 +26,7 @@ def response(sample_id: str, task: str, text: str, finish: str = "stop", error: 
         "seconds": 0.1,
         "attempts": 1,
         "error": error,
+        "failure": failure_of({"response_text": text, "finish_reason": finish}),
     }
 
 
@@ -50,7 +52,7 @@ def test_one_row_per_response(tmp_path):
     assert [(row["sample_id"], row["task"], row["parse_status"], row["verdict"]) for row in rows] == [
         ("easy/00000_a", "describe", "json", None),
         ("easy/00000_a", "same", "free_text", "differs"),
-        ("easy/00000_a", "different", "no_response", "unclear"),
+        ("easy/00000_a", "different", "no_response", None),
         ("easy/00001_a", "describe", "no_response", None),
     ]
     assert read_provenance(tmp_path / "parsed.parquet") == {"model": "m"}

@@ -27,7 +27,7 @@ def test_tables_of_scores_keep_their_columns() -> None:
     } & set(STORED)
     assert {name for name in STORED if SCORES.field(name).nullable} == {
         *("drf", "cr", "dqr", "ds", "tf1", "cf1", "cf1_alias", "pf1", "tf1_figure", "cf1_figure"),
-        *("cr_signed", "cr_verdict", "overall"),
+        *("dqr_exact", "ds_count", "cr_signed", "cr_verdict", "overall"),
     }
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,16 @@ def cause_of(log: Path) -> list[str]:
 
 def _lines(text: str) -> list[str]:
     return [printable(line)[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
+
+
+def without_forced(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a Snakemake command without those of `--forcerun`, which takes all up to the next option."""
+    kept, is_forced = [], False
+    for argument in arguments:
+        is_forced = argument in ("--forcerun", "-R") or (is_forced and not argument.startswith("-"))
+        if not is_forced and not argument.startswith("--forcerun="):
+            kept.append(argument)
+    return kept
 
 
 def unfinished(jobs: Iterable[Any]) -> list[Any]:

@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 TASKS = ("describe", "same", "different")
-JUDGED_METRICS = ("drf", "cr")  # the two that need a judge
+TASKS_OF = {"drf": ("describe",), "cr": ("same", "different")}
+"""The metrics that need a judge, with the tasks whose answers are judged."""
+JUDGED_METRICS = tuple(TASKS_OF)
 
 
 def _required(name: str, kind: pa.DataType) -> "pa.Field[Any]":
@@ -61,6 +63,9 @@ IMAGES = pa.schema(
 FAILURES = ("model", "transport", "not_asked")
 """Why there is no answer: the model gave none (scores 0), no server replied after all attempts, or nobody asked."""
 
+UNANSWERED = ("transport", "not_asked")
+"""The failures that are nobody's answer: they are null in all metrics."""
+
 RESPONSES = pa.schema(
     [
         _required("sample_id", pa.string()),
@@ -69,7 +74,7 @@ RESPONSES = pa.schema(
         _required("response_text", pa.string()),  # without reasoning; empty after an error
         pa.field("reasoning_text", pa.string()),
         pa.field("response_token_ids", pa.list_(pa.int32())),
-        _required("finish_reason", pa.string()),  # stop, length, content_filter, refusal, unknown:{reason}, error
+        _required("finish_reason", pa.string()),  # as in inference/answers.py
         pa.field("prompt_tokens", pa.int32()),
         pa.field("generated_tokens", pa.int32()),
         _required("seconds", pa.float64()),  # time of the batch divided by its size
@@ -100,7 +105,7 @@ PARSED = pa.schema(
             "differences",
             pa.list_(pa.struct([(name, pa.string()) for name in ("type", "category", "raw_type", "raw_category")])),
         ),
-        pa.field("verdict", pa.string()),  # for the yes/no tasks; null for describe, and in a language that is not read
+        pa.field("verdict", pa.string()),  # of yes/no tasks; null in a language that is not read and without answer
         pa.field("language", pa.string()),  # of the prose: en if it is read, else a code or script; null without prose
     ]
 )

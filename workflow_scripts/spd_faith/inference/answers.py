@@ -16,7 +16,7 @@ class Answer:
     response_text: str
     reasoning_text: str | None
     response_token_ids: list[int] | None
-    finish_reason: str  # stop, length, content_filter, refusal, unknown:{reason}, error
+    finish_reason: str  # stop, length, content_filter, refusal, unknown:{reason}, error, timeout
     prompt_tokens: int | None
     generated_tokens: int | None
     seconds: float
@@ -26,13 +26,30 @@ class Answer:
     error: str | None
 
 
-def failed(error: str, attempts: int = 1, seconds: float = 0.0, usd: float | None = None) -> Answer:
+NO_ANSWER = ("error", "timeout")
+"""The finish reasons of questions without an answer."""
+
+
+def failure_of(content: Mapping[str, Any]) -> str | None:
+    """One of `FAILURES`, or None for an answer; `content` has columns of `RESPONSES`.
+
+    A question that got no reply, or that the engine could not run, is asked again in the next run: nobody's answer.
+    """
+    if content["finish_reason"] in NO_ANSWER:
+        return "transport"
+    withheld = content["finish_reason"] in ("content_filter", "refusal")
+    return "model" if withheld or not content["response_text"].strip() else None
+
+
+def failed(
+    error: str, attempts: int = 1, seconds: float = 0.0, usd: float | None = None, timed_out: bool = False
+) -> Answer:
     """The outcome of a question without an answer; `error` is the reason."""
     return Answer(
         response_text="",
         reasoning_text=None,
         response_token_ids=None,
-        finish_reason="error",
+        finish_reason="timeout" if timed_out else "error",
         prompt_tokens=None,
         generated_tokens=None,
         seconds=seconds,

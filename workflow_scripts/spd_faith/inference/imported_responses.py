@@ -13,7 +13,7 @@ from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answer_each
-from spd_faith.inference.answers import Answer, failed
+from spd_faith.inference.answers import Answer, failed, failure_of
 
 log = logging.getLogger(__name__)
 _MAX_NAMES = 10  # names to list in messages
@@ -92,7 +92,9 @@ def response_rows(
         answer = _answer(record, task) if record else failed("no answer in the file", attempts=0)
         label = record.is_faithful if record else None
         key = {"sample_id": sample_id, "task": task, "prompt_sha": NOT_ASKED}
-        rows.append(key | asdict(answer) | {"is_faithful": label})
+        content = asdict(answer)
+        failure = failure_of(content) if record else "not_asked"
+        rows.append(key | content | {"failure": failure, "is_faithful": label})
     return rows
 
 
@@ -120,7 +122,7 @@ def log_import(imported: ImportedResponses, samples: int) -> None:
     meanings = {
         "unknown": "ids in the file are not in the dataset",
         "ambiguous": "ids in the file match more than one sample; add `split`, or use the full sample_id",
-        "missing": "answers are missing in the file; each gets a row with an error and scores 0",
+        "missing": "answers are missing in the file; each gets a row with an error and is not scored",
     }
     for name, summary in imported.counts().items():
         if summary["count"]:

@@ -122,7 +122,7 @@ def reduced(image: Image.Image, max_side: int) -> Image.Image:
 
 def _as_answer(reply: Reply) -> Answer:
     if reply.error is not None:
-        return failed(reply.error, reply.attempts, reply.seconds, reply.usd)
+        return failed(reply.error, reply.attempts, reply.seconds, reply.usd, reply.timed_out)
     text, within = split_reasoning(reply.text)  # some servers send reasoning separately but also leave some in the text
     parts = dict.fromkeys(part for part in (reply.reasoning, within) if part is not None)
     return Answer(

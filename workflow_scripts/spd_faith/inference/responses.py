@@ -8,7 +8,7 @@ from typing import Any
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.core.progress import progress
-from spd_faith.inference.answers import Answer, Answerer, Provenance
+from spd_faith.inference.answers import Answer, Answerer, Provenance, failure_of
 from spd_faith.inference.questions import Question, QuestionId, QuestionKey
 
 log = logging.getLogger(__name__)
@@ -39,11 +39,12 @@ class Outcomes:
 
     def rows(self, asked: Iterable[QuestionKey]) -> list[dict[str, Any]]:
         """Rows of `RESPONSES`, one per question of `asked`."""
-        return [
-            {"sample_id": question.sample_id, "task": question.task, "prompt_sha": question.prompt_sha}
-            | self._content(question.key)
-            for question in asked
-        ]
+        rows = []
+        for question in asked:
+            key = {"sample_id": question.sample_id, "task": question.task, "prompt_sha": question.prompt_sha}
+            content = self._content(question.key)
+            rows.append(key | content | {"failure": failure_of(content)})
+        return rows
 
     def _content(self, key: str) -> dict[str, Any]:
         if key in self.failures:

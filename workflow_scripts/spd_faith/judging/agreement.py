@@ -8,12 +8,11 @@ import pyarrow as pa
 from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
-from spd_faith.core.schemas import CLAIM_LABELS, JUDGED_METRICS
+from spd_faith.core.schemas import CLAIM_LABELS, JUDGED_METRICS, TASKS_OF
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, compare, estimate
 from spd_faith.parsing.answer_text import answer_of
 
-TASKS_OF = {"drf": ("describe",), "cr": ("same", "different")}
 _STATISTICS = ("f1", "label_accuracy", "kappa", "pearson", "spearman", "score_error", "bias")
 
 

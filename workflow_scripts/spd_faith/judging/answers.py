@@ -10,8 +10,8 @@ from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.schemas import IMAGES, PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.judging.judge import ModelAnswers, ResponseKey, Row
 
-_SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged"]
-_RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason"]
+_SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged", "control"]
+_RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason", "failure"]
 
 
 def load_answers(paths: AnswerPaths) -> ModelAnswers:

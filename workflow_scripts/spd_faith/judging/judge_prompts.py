@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
-from spd_faith.core.schemas import JUDGED_METRICS
+from spd_faith.core.schemas import JUDGED_METRICS, TASKS_OF
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.prompt_files import prompt_name
 from spd_faith.judging.silence import says_nothing
+from spd_faith.judging.unanswered import why_not_judged
 from spd_faith.parsing.answer_text import without_reasoning
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
     from spd_faith.judging.panel_members import ListedAnswers
 
-_ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
 _PLACES_OF_STYLE = {"panel": {"claims"}}  # further places, of the prompts in a style
 _DATA = "\n----\n"  # between the instructions and the material to judge
@@ -66,7 +66,7 @@ def judge_requests(
     for sample in answers.samples:
         key = sample["sample_id"]
         for metric in JUDGED_METRICS:
-            if say_nothing(answers, key, metric):
+            if why_not_judged(answers, sample, metric) or say_nothing(answers, key, metric):
                 yield key, metric, ()
                 continue
             first = _judge_request(entry, prompts[metric], answers, sample)
@@ -86,7 +86,7 @@ def label_requests(
 
 def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
     """Whether the answers that are judged for a metric have nothing to label, so that no judge is asked."""
-    rows = [answers.responses[sample_id, task] for task in _ANSWERS[metric]]
+    rows = [answers.responses[sample_id, task] for task in TASKS_OF[metric]]
     return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
 
 
@@ -99,7 +99,7 @@ def _judge_request(
 ) -> JudgeRequest:
     """The request about a sample's answers; `claims` are the ones to label, None if the judge lists them."""
     key = sample["sample_id"]
-    texts = [without_reasoning(answers.responses[key, task]["response_text"]) for task in _ANSWERS[prompt.metric]]
+    texts = [without_reasoning(answers.responses[key, task]["response_text"]) for task in TASKS_OF[prompt.metric]]
     shown = tuple(_harmless(text[: entry.max_answer_characters]) for text in texts)
     lengths = [(len(text), min(len(text), entry.max_answer_characters)) for text in texts]
     listed = None if claims is None else _harmless(_claims_json(claims))
@@ -109,7 +109,7 @@ def _judge_request(
     if prompt.metric == "drf":
         parts |= {"truth": truth_json(sample), "answer": shown[0]}
     else:
-        parts |= dict(zip(_ANSWERS["cr"], shown, strict=True))
+        parts |= dict(zip(TASKS_OF["cr"], shown, strict=True))
     return JudgeRequest(
         metric=prompt.metric,
         instructions=prompt.instructions,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spd_faith.core.entries import AnswerPaths, PlannedCalls
+from spd_faith.core.schemas import UNANSWERED
 from spd_faith.judging.answers import load_answers
 from spd_faith.judging.panel_members import ListedModel, list_claims
 from spd_faith.parsing.table import parse_response
@@ -29,7 +30,7 @@ def planned_calls(
 def _listed(paths: AnswerPaths) -> ListedModel:
     answers = load_answers(paths)
     parsed = {
-        key: parse_response(key[1], row["response_text"], failed=row["finish_reason"] == "error")
+        key: parse_response(key[1], row["response_text"], failed=row["failure"] in UNANSWERED)
         for key, row in answers.responses.items()
     }
     answers = replace(answers, parsed=parsed)

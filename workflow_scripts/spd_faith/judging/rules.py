@@ -12,6 +12,7 @@ from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
 from spd_faith.judging.judge import Judge, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import score_claims
+from spd_faith.judging.unanswered import unjudged_row, why_not_judged
 
 VERSION = "rules-4"  # increase when a rule changes
 
@@ -26,11 +27,17 @@ class Rules(Judge):
         responses, parsed = self._answers.responses, self._answers.parsed
         for sample in self._answers.samples:
             key = sample["sample_id"]
-            text = responses[key, "describe"]["response_text"]
-            claims = judge_reasoning(dict(sample), text, dict(parsed[key, "describe"]))
-            yield judgement_row(key, "drf", claims, reasoning.num_unread(text))
-            answers = yes_no_answers(self._answers, key)
-            yield judgement_row(key, "cr", judge_consistency(*answers), consistency.num_unread(*answers))
+            if status := why_not_judged(self._answers, sample, "drf"):
+                yield unjudged_row(key, "drf", status, VERSION)
+            else:
+                text = responses[key, "describe"]["response_text"]
+                claims = judge_reasoning(dict(sample), text, dict(parsed[key, "describe"]))
+                yield judgement_row(key, "drf", claims, reasoning.num_unread(text))
+            if status := why_not_judged(self._answers, sample, "cr"):
+                yield unjudged_row(key, "cr", status, VERSION)
+            else:
+                answers = yes_no_answers(self._answers, key)
+                yield judgement_row(key, "cr", judge_consistency(*answers), consistency.num_unread(*answers))
 
 
 def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from spd_faith.language.refusals import opens_with_refusal
 from spd_faith.language.words import words_of
 from spd_faith.parsing.answer_text import answer_of
 
-_NOT_ANSWERED = ("refusal", "content_filter", "error")  # finish reasons
+_NOT_ANSWERED = ("refusal", "content_filter")  # finish reasons
 _LONGEST_WORD = 40  # characters of a one-word answer
 _LONGEST_REFUSAL = 60  # words
 

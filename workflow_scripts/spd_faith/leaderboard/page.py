@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spd_faith.core.schemas import PARSE_STATUSES
+from spd_faith.leaderboard.failed_answers import failed_section, transport_warnings
 from spd_faith.leaderboard.judges import UNSCORED
 from spd_faith.leaderboard.model import (
     COUNT,
@@ -80,12 +81,14 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
                 " give the value with those as 0 and as 1. Rows below "
                 f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
+            *transport_warnings(live),
             *_unscored(found.failures, live),
             headline_table(found.live),
             _floors(found.floors),
             _published(found.published),
             Section("Secondary metrics", (_secondary_table(live),)),
             Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
+            failed_section(live),
             Section("Parsing of the answers", (_statuses_table(live),)),
             Section("Reasoning errors", (_drf_table(found.aggregate, live),)),
             *probe_section(found.live, found.unmeasured),

@@ -10,7 +10,8 @@ import pyarrow as pa
 from spd_faith.core.files import read_provenance, read_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun
-from spd_faith.core.schemas import JUDGEMENTS, SAMPLES
+from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, SAMPLES
+from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS
 from spd_faith.leaderboard.probe_summary import read_probes
 from spd_faith.scoring.tables import SCORES
 from spd_faith.scoring.tallies import Entry
@@ -31,6 +32,7 @@ class Results:
     scores: Mapping[Entry, pa.Table]
     judgements: Mapping[Entry, pa.Table]
     responses: Mapping[str, Origin]  # by model
+    answers: Mapping[str, pa.Table]  # by model: ANSWER_COLUMNS of its responses
     probes: Mapping[str, Mapping[str, pa.Table]]  # by model and probe
 
 
@@ -43,6 +45,7 @@ def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
         scores={entry: read_table(paths.scores(*entry), SCORES) for entry in entries},
         judgements={entry: read_table(paths.judgements(*entry), JUDGEMENTS) for entry in entries},
         responses={model: _origin(paths.responses(model)) for model in run.models},
+        answers={model: read_table(paths.responses(model), RESPONSES, ANSWER_COLUMNS) for model in run.models},
         probes={model: read_probes(paths.probes(model), run.config.probes.run) for model in run.probed},
     )
 

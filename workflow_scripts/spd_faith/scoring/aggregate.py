@@ -149,12 +149,14 @@ def _coverage(sums: Columns, samples: int) -> Array:
     return np.stack([METRICS[name].coverage(sums, samples) for name in AGGREGATED], axis=-1)
 
 
-def _bounds(value: Array, coverage: Array) -> Array:
+def _bounds(sums: Columns, samples: int) -> Array:
     """The lowest and highest possible values if the unscored samples were scored, (2, …, AGGREGATED)."""
+    values: dict[str, Array] = dict(sums)
     bounds: dict[str, Array] = {}
-    for number, name in enumerate(AGGREGATED):
-        bounds[name] = METRICS[name].bounds(value[..., number], coverage[..., number], bounds)
-    ends = np.stack(list(bounds.values()), axis=-1)
+    for name, metric in METRICS.items():
+        values[name] = metric.of_sums(values)
+        bounds[name] = metric.bounds(values[name], metric.coverage(sums, samples), sums, bounds)
+    ends = np.stack([bounds[name] for name in AGGREGATED], axis=-1)
     return np.where(np.isinf(ends), np.nan, ends)
 
 
@@ -162,7 +164,7 @@ def _metrics_table(entries: list[Entry], real: pa.Table, summands: Summands, res
     per_sample = summands.values
     sums = summands.named(per_sample.sum(axis=0))
     value, coverage = _values(sums), _coverage(sums, len(per_sample))  # (entries, AGGREGATED)
-    bound_low, bound_high = _bounds(value, coverage)
+    bound_low, bound_high = _bounds(sums, len(per_sample))
     clusters = make_clusters(*(list(map(str, real[name].to_pylist())) for name in ("split", "image_id")))
     drawn = resample_sums(clusters, per_sample.reshape(len(per_sample), -1), resamples, seed)
     low, high = percentile_interval(_values(summands.named(drawn.reshape(resamples, *per_sample.shape[1:]))), value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.core.schemas import CLAIM_LABELS
+from spd_faith.core.schemas import CLAIM_LABELS, UNANSWERED
 from spd_faith.language.categories import canonical_category
 from spd_faith.scoring.formulas import matches
 
@@ -48,8 +48,9 @@ class AnsweredSample:
     true: Differences
     predicted: Differences
     stated_num: int  # the number in the answer, or the length of its list
-    verdicts: tuple[Name, Name]  # on "the same?" and "different?"; None in a language that cannot be read
+    verdicts: tuple[Name, Name]  # on "the same?" and "different?"; None if nobody answered or nobody can read it
     is_answered: bool
+    is_described: bool = True  # or failed to be by the model's fault; False if nobody answered
 
     @classmethod
     def of(
@@ -67,6 +68,7 @@ class AnsweredSample:
             describe["listed_num"] if stated is None else stated,
             (same["verdict"], different["verdict"]),
             describe["parse_status"] not in FAILED_PARSES,
+            describe["failure"] not in UNANSWERED,
         )
 
 
@@ -87,6 +89,7 @@ COUNTS: dict[str, Count] = {
     "n_pred": lambda a: a.stated_num,
     "n_listed": lambda a: len(a.predicted),  # |P|
     "n_unclear": lambda a: a.verdicts.count("unclear"),  # or missing by the model's failure, of two
+    "not_described": lambda a: int(not a.is_described),
     "type_matched": lambda a: matches(a.predicted.types, a.true.types),
     "category_matched": lambda a: matches(a.predicted.names, a.true.names),
     "alias_matched": lambda a: matches(a.predicted.aliases, a.true.aliases),
@@ -97,7 +100,7 @@ COUNTS: dict[str, Count] = {
 # also needed by the formulas of single samples, but never summed
 FACTS: dict[str, Count] = {
     "is_answered": lambda a: int(a.is_answered),
-    "n_unread": lambda a: a.verdicts.count(None),
+    "n_unknown": lambda a: a.verdicts.count(None),
     "n_differs": lambda a: a.verdicts.count("differs"),
     "verdicts_agree": lambda a: int(a.verdicts in (("differs", "differs"), ("same", "same"))),
 }

@@ -18,6 +18,11 @@ Columns = Mapping[str, Array]  # by name, all of one shape
 Formula = Callable[[Columns], Array]
 
 
+def if_described(columns: Columns, values: Array) -> Array:
+    """The values, without those of samples that nobody described: a call failed, or the question was not asked."""
+    return np.where(columns["not_described"] > 0, np.nan, values)
+
+
 class Role(StrEnum):
     """Where a metric is shown."""
 
@@ -42,7 +47,6 @@ class Metric(ABC):
     needs_judge: bool = False
     tasks: tuple[str, ...] = ("describe",)  # the TASKS whose answers it uses
     stored: bool = True  # has a column in SCORES
-    nullable: bool = True  # that column may be null
     over_dataset: str = ""  # how it aggregates
     variants: Mapping[str, Formula] = field(
         default_factory=dict
@@ -69,10 +73,10 @@ class Metric(ABC):
         """The fraction of scored samples; `samples` is the number of samples in each of `sums`."""
 
     @abstractmethod
-    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+    def bounds(self, value: Array, coverage: Array, sums: Columns, before: Columns) -> Array:
         """The lowest and highest possible values (2, …) if the unscored samples were scored.
 
-        `before` has the bounds of the metrics declared before this one.
+        `sums` are those of its summands, `before` has the bounds of the metrics declared before this one.
         """
 
 
@@ -100,7 +104,7 @@ class Mean(Metric):
     def coverage(self, sums: Columns, samples: int) -> Array:
         return sums[f"scored_{self.name}"] / samples
 
-    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+    def bounds(self, value: Array, coverage: Array, sums: Columns, before: Columns) -> Array:
         reach = np.array([self.low, self.high]).reshape(2, *(1,) * value.ndim)
         known = np.where(coverage > 0, value, 0.0) * coverage
         with np.errstate(invalid="ignore"):  # 0 × ∞ if nothing is missing
@@ -109,29 +113,41 @@ class Mean(Metric):
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled(Metric):
-    """The formula applied to summed `counts` (a micro average). Every sample is scored."""
+    """The formula applied to summed counts (a micro average) of matched, predicted and true differences.
+
+    A sample that nobody described leaves the sums. Its bounds set it to nothing predicted and to all matched.
+    """
 
     formula: Formula
-    counts: tuple[str, ...]
+    matched: str  # names of counts
+    predicted: str
+    true: str
     over_dataset: str = "micro: counts summed first"
 
     def of_samples(self, columns: Columns) -> Array:
-        return self.formula(columns)
+        return if_described(columns, self.formula(columns))
 
     def scored(self, columns: Columns) -> Array:
-        return np.ones(columns[self.counts[0]].shape)
+        return 1.0 - columns["not_described"]
 
     def summands(self, columns: Columns) -> dict[str, Array]:
-        return {count: columns[count] for count in self.counts}
+        scored = self.scored(columns)
+        counts = {count: columns[count] * scored for count in (self.matched, self.predicted, self.true)}
+        return counts | {"described": scored, f"missing_{self.true}": columns[self.true] * (1 - scored)}
 
     def of_sums(self, sums: Columns) -> Array:
-        return self.formula(sums)
+        return np.where(sums["described"] > 0, self.formula(sums), np.nan)
 
     def coverage(self, sums: Columns, samples: int) -> Array:
-        return np.ones(sums[self.counts[0]].shape)
+        return sums["described"] / samples
 
-    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
-        return np.stack([value, value])
+    def bounds(self, value: Array, coverage: Array, sums: Columns, before: Columns) -> Array:
+        missing = sums[f"missing_{self.true}"]
+        lowest, highest = ({name: ends[end] for name, ends in before.items()} for end in (0, 1))
+        lowest = {**sums, **lowest, self.true: sums[self.true] + missing}
+        highest = {**sums, **highest, self.true: sums[self.true] + missing}
+        highest |= {count: sums[count] + missing for count in (self.matched, self.predicted)}
+        return np.where(coverage < 1, np.stack([self.formula(lowest), self.formula(highest)]), value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +172,7 @@ class MeanOf(Metric):
     def coverage(self, sums: Columns, samples: int) -> Array:
         return sums[f"scored_{self.name}"] / samples
 
-    def bounds(self, value: Array, coverage: Array, before: Columns) -> Array:
+    def bounds(self, value: Array, coverage: Array, sums: Columns, before: Columns) -> Array:
         return self._mean(before)
 
     def _mean(self, columns: Columns) -> Array:

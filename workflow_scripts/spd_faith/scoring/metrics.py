@@ -12,30 +12,30 @@ from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.schemas import CLAIM_LABELS, TASKS
 from spd_faith.scoring import formulas
 from spd_faith.scoring.formulas import Array
-from spd_faith.scoring.metric_types import Columns, Formula, Mean, MeanOf, Metric, Pooled, Role
+from spd_faith.scoring.metric_types import Columns, Formula, Mean, MeanOf, Metric, Pooled, Role, if_described
 
 YES_NO_TASKS = ("same", "different")
 
 
 def _quantity_exact(of: Columns) -> Array:
-    return formulas.quantity_exact(of["n_pred"], of["n_gt"], of["is_answered"])
+    return if_described(of, formulas.quantity_exact(of["n_pred"], of["n_gt"], of["is_answered"]))
 
 
 def _count_sensitivity(of: Columns) -> Array:
-    return formulas.count_sensitivity(of["n_pred"], of["n_gt"], of["is_answered"])
+    return if_described(of, formulas.count_sensitivity(of["n_pred"], of["n_gt"], of["is_answered"]))
 
 
 def _quantity_recall(of: Columns) -> Array:
-    return formulas.quantity_recall(of["n_pred"], of["n_gt"])
+    return if_described(of, formulas.quantity_recall(of["n_pred"], of["n_gt"]))
 
 
 def _detection(of: Columns) -> Array:
-    return _if_read(of, formulas.detection(of["n_differs"]))
+    return _if_known(of, formulas.detection(of["n_differs"]))
 
 
-def _if_read(of: Columns, values: Array) -> Array:
-    """The values, without those of samples with a verdict in a language that cannot be read."""
-    return np.where(of["n_unread"] > 0, np.nan, values)
+def _if_known(of: Columns, values: Array) -> Array:
+    """The values, without those of samples with a verdict that nobody gave or that cannot be read."""
+    return np.where(of["n_unknown"] > 0, np.nan, values)
 
 
 def _signed_consistency(of: Columns) -> Array:
@@ -57,7 +57,9 @@ def _f1(*, name: str, label: str, definition: str, role: Role, matched: str, tit
         definition=definition,
         role=role,
         formula=lambda of: formulas.f1(of[matched], of["n_listed"], of["n_gt"]),
-        counts=(matched, "n_listed", "n_gt"),
+        matched=matched,
+        predicted="n_listed",
+        true="n_gt",
     )
 
 
@@ -68,7 +70,9 @@ def _figure_f1(*, name: str, label: str, definition: str, matched: str) -> Metri
         definition=definition,
         role=Role.SECONDARY,
         formula=lambda of: formulas.figure_f1(of[matched], of["n_listed"], of["quantity_recall"]),
-        counts=(matched, "n_listed"),
+        matched=matched,
+        predicted="n_listed",
+        true="n_gt",
         over_dataset="harmonic mean of micro precision and mean DQR",
     )
 
@@ -89,7 +93,9 @@ def _of_type(kind: DifferenceType) -> tuple[Metric, ...]:
             role=Role.BY_TYPE,
             stored=False,
             formula=formula,
-            counts=(matched, predicted, true),
+            matched=matched,
+            predicted=predicted,
+            true=true,
         )
         for name, (definition, formula) in made.items()
     )
@@ -181,7 +187,6 @@ _SECONDARY = (
         label="DQR-exact",
         definition="1 if n_pred = n_gt, else 0",
         role=Role.SECONDARY,
-        nullable=False,
         formula=_quantity_exact,
     ),
     Mean(
@@ -189,7 +194,6 @@ _SECONDARY = (
         label="DS-count",
         definition="1 − |n_pred − n_gt| / max(n_pred, n_gt)",
         role=Role.SECONDARY,
-        nullable=False,
         formula=_count_sensitivity,
     ),
     _f1(
@@ -224,7 +228,7 @@ _SECONDARY = (
         definition="1 if the two verdicts agree, else 0",
         role=Role.SECONDARY,
         tasks=YES_NO_TASKS,
-        formula=lambda of: _if_read(of, of["verdicts_agree"]),
+        formula=lambda of: _if_known(of, of["verdicts_agree"]),
     ),
     Mean(
         name="cr_signed",

@@ -28,7 +28,7 @@ _ORDER = (
 def _fields() -> Iterator["pa.Field[Any]"]:
     yield from (pa.field(name, pa.string(), nullable=False) for name in TEXTS)
     yield from (pa.field(name, pa.int32(), nullable=False) for name in (*COUNTS, *CLAIM_COUNTS))
-    yield from (pa.field(name, pa.float64(), metric.nullable) for name, metric in METRICS.items() if metric.stored)
+    yield from (pa.field(name, pa.float64()) for name, metric in METRICS.items() if metric.stored)
 
 
 def _place(field: "pa.Field[Any]") -> int:

@@ -1,0 +1,91 @@
+"""The questions without an answer: how many of each kind, and what asks again those that a failed call left open."""
+
+import shlex
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from spd_faith.core.controls import without_controls
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.schemas import FAILURES, TASKS
+from spd_faith.leaderboard.model import COUNT, Cell, Code, Column, Note, Section, Table, Text, Value, note
+
+ANSWER_COLUMNS = ["sample_id", "task", "failure", "finish_reason"]
+_KINDS = {
+    "model": "no answer by the model",
+    "transport": "no reply",
+    "not_asked": "not asked",
+    "timeout": "of these timed out",
+    "cut": "cut at the limit",
+}
+"""Kinds of failures; timeouts are in `transport`, too, and cut answers in `model` if they said nothing."""
+
+
+def failed_answers(
+    samples: pa.Table, answers: Mapping[str, pa.Table], paths: ResultPaths, shards: Mapping[str, int]
+) -> pd.DataFrame:
+    """One row per model; `answers` has ANSWER_COLUMNS of its responses by model, `shards` the number of its jobs.
+
+    Columns: model; {task}_{kind} for each task and kind, over the samples without controls; transport_failures over
+    all questions; ask_again, the arguments with which Snakemake asks only those again, null if there are none.
+    """
+    real = without_controls(samples)["sample_id"].to_pylist()
+    rows = []
+    for model, table in answers.items():
+        frame = table.to_pandas()
+        failed = int((frame["failure"] == "transport").sum())
+        targets = _targets(paths, model, shards.get(model, 1))
+        again = shlex.join(["--forcerun", *targets]) if failed else None
+        counts = _counts(frame[frame["sample_id"].isin(real)])
+        rows.append({"model": model, **counts, "transport_failures": failed, "ask_again": again})
+    return pd.DataFrame(rows)
+
+
+def _targets(paths: ResultPaths, model: str, shards: int) -> list[str]:
+    """The tables whose jobs ask the questions: they find the other answers in the journal."""
+    if shards == 1:
+        return [str(paths.responses(model))]
+    return [str(paths.response_shard(model, str(shard))) for shard in range(shards)]
+
+
+def _counts(frame: pd.DataFrame) -> dict[str, int]:
+    kinds: dict[str, Any] = {kind: frame["failure"] == kind for kind in FAILURES}
+    kinds |= {"timeout": frame["finish_reason"] == "timeout", "cut": frame["finish_reason"] == "length"}
+    return {
+        f"{task}_{kind}": int(np.sum(found & (frame["task"] == task)))
+        for task in TASKS
+        for kind, found in kinds.items()
+    }
+
+
+def transport_warnings(live: Sequence[Mapping[Hashable, Any]]) -> Iterator[Note]:
+    """A warning for each model with questions that got no reply."""
+    for model, row in {row["model"]: row for row in live}.items():
+        if row["transport_failures"]:
+            yield note(
+                f"{row['label']} ({model}): {row['transport_failures']} questions got no reply after all attempts. "
+                "They are not scored. To ask only these again, repeat the snakemake command with ",
+                Code(row["ask_again"]),
+                ".",
+            )
+
+
+def failed_section(live: Sequence[Mapping[Hashable, Any]]) -> Section:
+    """The failures of each model by task."""
+    models = {row["model"]: row for row in live}
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (Text(row["label"]), Text(task), *(Value(row[f"{task}_{kind}"]) for kind in _KINDS))
+        for row in models.values()
+        for task in TASKS
+        if any(row[f"{task}_{kind}"] for kind in _KINDS)
+    )
+    columns = (Column("Model"), Column("Question"), *(Column(title.capitalize(), COUNT) for title in _KINDS.values()))
+    explained = note(
+        "A model's failure (empty, withheld, or cut before it said anything) scores 0. A question without a reply or "
+        "not asked is nobody's answer: its metrics are null and lower the coverage."
+    )
+    none = note("Every question was answered, and no answer was cut.")
+    return Section("Failed answers", (explained, Table("failed_answers", columns, rows)) if rows else (none,))
