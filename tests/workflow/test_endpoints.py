@@ -1,10 +1,12 @@
 """Models behind endpoints in the real workflow: to the leaderboard, and the key in no file."""
 
 import json
+import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from fault_server import FaultServer, Request, echoing_headers
+from fault_server import FaultServer, Play, Request, echoing_headers, status
 from workflow.project import Project
 
 KEY = "sk-test-7f3a9c51e0d24b6886aa"
@@ -110,3 +112,29 @@ def test_what_was_paid_is_kept_where_the_money_ends(project: Project) -> None:
         project.run("results/demo/responses/served.parquet", SERVED_KEY=KEY)
         assert len(server.requests) == 8 * 3
     assert_no_file_holds_the_key(project, done.stdout + done.stderr)
+
+
+def test_only_the_failed_questions_are_asked_again(project: Project) -> None:
+    failing = True
+
+    def fault(request: Request) -> Play | None:
+        return status(503) if failing and "the same?" in request.text else None
+
+    with FaultServer(fault, answer=answer) as server:
+        serve(project, server, attempts=1)
+        output = project.run(SERVED_KEY=KEY)
+        assert "WARNING: questions without a reply, which are not scored: Served 8" in output
+        [line] = [line for line in output.splitlines() if line.startswith("To ask only these again: ")]
+        command = shlex.split(line.partition(": ")[2])
+        row = project.table("leaderboard.parquet").set_index("model").loc["served"]
+        assert row["same_transport"] == 8 and row["ds_coverage"] == 0 and pd.isna(row["rank"])
+        page = (project.folder / "results/demo/leaderboard.md").read_text()
+        assert "8 questions got no reply" in page and "--forcerun results/demo/responses/served.parquet" in page
+
+        asked, failing = len(server.requests), False
+        assert command[0] == "snakemake"
+        project.run(*command[1:], SERVED_KEY=KEY)
+        again = server.requests[asked:]
+    assert len(again) == 8 and all("the same?" in request.text for request in again)
+    row = project.table("leaderboard.parquet").set_index("model").loc["served"]
+    assert row["ds"] == 1 and row["ds_coverage"] == 1 and row["transport_failures"] == 0

@@ -1,0 +1,135 @@
+"""Questions without an answer: from the table of responses to ranks, coverage, bounds and counts."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scoring.tables import sample, samples_table
+
+from spd_faith.core.failures import without_forced
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, TASKS
+from spd_faith.inference.answers import failure_of
+from spd_faith.judging.rules import judge_samples
+from spd_faith.leaderboard.failed_answers import failed_answers, failed_section, transport_warnings
+from spd_faith.leaderboard.renderers.md import table_text
+from spd_faith.leaderboard.rows import Provenance, live_rows
+from spd_faith.parsing.table import parse_table
+from spd_faith.scoring.aggregate import Aggregate, aggregate
+from spd_faith.scoring.samples import score_table
+
+IDS = [f"{split}/{row:05d}_{row}" for split in ("easy", "hard") for row in range(6)]
+TRUE = [("color", "car"), ("remove", "dog")]
+SAMPLES = samples_table(*(sample(name, TRUE, image_id=name[-1]) for name in IDS))
+PERFECT = {
+    "describe": "There are two differences. The color of the car changed, and the dog was removed.\n"
+    '{"predicted_num": 2, "structured_output": [{"type": "color", "category": "car"}, '
+    '{"type": "remove", "category": "dog"}]}',
+    "same": "No, the color of the car changed.",
+    "different": "Yes, the color of the car changed.",
+}
+Ending = tuple[str, str]  # text, finish_reason
+
+
+def responses(endings: dict[tuple[str, str], Ending]) -> pa.Table:
+    """A perfect model's responses, but for the given (sample, task)."""
+    rows: list[dict[str, Any]] = []
+    for name in IDS:
+        for task in TASKS:
+            text, reason = endings.get((name, task), (PERFECT[task], "stop"))
+            row = {"sample_id": name, "task": task, "prompt_sha": "", "response_text": text, "finish_reason": reason}
+            rows.append(row | {"seconds": 0.0, "attempts": 1, "failure": failure_of(row)})
+    return pa.Table.from_pylist(rows, schema=RESPONSES)
+
+
+def evaluated(table: pa.Table) -> tuple[Aggregate, pd.Series]:
+    """The aggregate of one model, and its row on the leaderboard."""
+    parsed = parse_table(table)
+    judgements = pa.Table.from_pylist(judge_samples(SAMPLES, table, parsed), schema=JUDGEMENTS)
+    key = ("rules", "m")
+    result = aggregate(SAMPLES, {key: score_table(SAMPLES, parsed, judgements)}, {key: judgements}, 100)
+    origin = Provenance("M", "Rules", "m", "1", None, "demo", "1", "rules", 0, 0.0, None)
+    return result, live_rows(result, {key: origin}).iloc[0]
+
+
+def all_of(task: str, ending: Ending) -> dict[tuple[str, str], Ending]:
+    return {(name, task): ending for name in IDS}
+
+
+def test_a_model_that_answers_everything_is_covered_and_ranked() -> None:
+    _, row = evaluated(responses({}))
+    assert (row["rank"], row["overall"], row["overall_coverage"]) == (1, 1.0, 1.0)
+
+
+def test_calls_that_fail_for_one_question_are_nobodys_answer() -> None:
+    _, row = evaluated(responses(all_of("same", ("", "error"))))
+    assert pd.isna(row["ds"]) and pd.isna(row["cr"]) and pd.isna(row["rank"]) and pd.isna(row["overall"])
+    assert (row["ds_coverage"], row["cr_coverage"], row["drf_coverage"], row["tf1_coverage"]) == (0, 0, 1, 1)
+    assert (row["ds_bound_low"], row["ds_bound_high"], row["drf"], row["tf1"]) == (0, 1, 1, 1)
+
+
+def test_empty_answers_to_one_question_are_the_models() -> None:
+    _, row = evaluated(responses(all_of("same", ("", "stop"))))
+    assert (row["ds"], row["cr"], row["ds_coverage"], row["cr_coverage"], row["rank"]) == (0.5, 0.0, 1, 1, 1)
+
+
+@pytest.mark.parametrize("ending", [("", "length"), ("I can't help with that.", "refusal"), ("", "content_filter")])
+def test_what_the_model_withholds_scores_0(ending: Ending) -> None:
+    _, row = evaluated(responses(all_of("describe", ending)))
+    assert [row[name] for name in ("drf", "tf1", "cf1", "dqr")] == [0, 0, 0, 0]
+    assert row["drf_coverage"] == row["tf1_coverage"] == 1
+
+
+def test_15_of_36_failed_calls_give_no_rank() -> None:
+    failed = [(name, task) for name in IDS[:5] for task in TASKS]  # five whole pairs of twelve
+    _, row = evaluated(responses(dict.fromkeys(failed, ("", "timeout"))))
+    assert pd.isna(row["rank"])
+    assert [row[f"{name}_coverage"] for name in ("drf", "tf1", "cf1", "dqr", "ds", "cr", "overall")] == [7 / 12] * 7
+    # F1: 7 pairs with M = |P| = |G| = 2; the other 5 with M = |P| = 0, or with M = |P| = 2
+    assert row["tf1_bound_low"] == pytest.approx(2 * 14 / (14 + 24))
+    assert row["tf1_bound_high"] == 1
+    assert row["dqr_bound_low"] == pytest.approx(7 / 12)
+    assert row["overall_bound_low"] == pytest.approx((2 * 28 / 38 + 4 * 7 / 12) / 6)
+
+
+def test_a_breakdown_shows_where_calls_failed() -> None:
+    failed = {(name, "describe"): ("", "error") for name in IDS if name.startswith("hard")}
+    result, row = evaluated(responses(failed))
+    splits = {
+        (part["group"], part["metric"]): (part["value"], part["coverage"])
+        for part in result.breakdowns.to_pylist()
+        if part["by"] == "split"
+    }
+    assert splits["hard", "tf1"] == (None, 0) and splits["hard", "ds"] == (1, 1)
+    assert splits["easy", "tf1"] == (1, 1)
+    assert (row["tf1"], row["tf1_coverage"]) == (1, 0.5)  # the failed pairs leave the sums, their n_gt too
+
+
+def test_failures_are_counted_by_question() -> None:
+    endings = {(IDS[0], "same"): ("", "timeout"), (IDS[1], "same"): ("", "error"), (IDS[2], "describe"): ("", "stop")}
+    table = responses(endings | {(IDS[3], "describe"): (PERFECT["describe"], "length")})
+    paths = ResultPaths(Path("results/demo"))
+    frame = failed_answers(SAMPLES, {"m": table}, paths, {})
+    found = frame.iloc[0]
+    counted = {name: found[name] for name in frame.columns if name.startswith(TASKS) and found[name]}
+    assert counted == {"same_transport": 2, "same_timeout": 1, "describe_model": 1, "describe_cut": 1}
+    live = frame.assign(label="M").to_dict("records")
+    [warning] = transport_warnings(live)
+    assert "2 questions got no reply" in str(warning) and found["ask_again"] in str(warning)
+    _, shown = failed_section(live).parts
+    assert "describe" in table_text(shown) and "different" not in table_text(shown)
+
+
+def test_the_command_names_the_jobs_that_asked() -> None:
+    paths = ResultPaths(Path("results/demo"))
+    table = responses({(IDS[0], "same"): ("", "error")})
+    again = failed_answers(SAMPLES, {"m": table, "s": table, "ok": responses({})}, paths, {"s": 2})["ask_again"]
+    assert again.where(again.notna(), None).tolist() == [
+        "--forcerun results/demo/responses/m.parquet",
+        "--forcerun results/demo/shards/s/0.parquet results/demo/shards/s/1.parquet",
+        None,
+    ]
+    forced = ["--cores", "2", "--forcerun", "a.parquet", "b.parquet", "--configfile", "c.yaml", "-R", "x"]
+    assert without_forced(forced) == ["--cores", "2", "--configfile", "c.yaml"]
