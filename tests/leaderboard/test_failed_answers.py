@@ -126,10 +126,10 @@ def test_the_command_names_the_jobs_that_asked() -> None:
     paths = ResultPaths(Path("results/demo"))
     table = responses({(IDS[0], "same"): ("", "error")})
     again = failed_answers(SAMPLES, {"m": table, "s": table, "ok": responses({})}, paths, {"s": 2})["ask_again"]
-    assert again.where(again.notna(), None).tolist() == [
+    assert again.fillna("").tolist() == [
         "--forcerun results/demo/responses/m.parquet",
         "--forcerun results/demo/shards/s/0.parquet results/demo/shards/s/1.parquet",
-        None,
+        "",
     ]
     forced = ["--cores", "2", "--forcerun", "a.parquet", "b.parquet", "--configfile", "c.yaml", "-R", "x"]
     assert without_forced(forced) == ["--cores", "2", "--configfile", "c.yaml"]
