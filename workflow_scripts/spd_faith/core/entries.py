@@ -14,6 +14,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from spd_faith.core.controls import NO_CONTROL
+
 NOT_IDENTITY = "does not change the result"
 LEFT_OUT_AT_DEFAULT = "is left out of the identity at its default"
 """Marks a field added after version 0.1: at its default, results of that version stay valid for the entry."""
@@ -177,6 +179,10 @@ class DatasetRows:
     """Identifies the content; stored in the metadata of both tables."""
     batches: Iterable[tuple[Rows, Rows]]
     """(rows of `SAMPLES`, rows of `IMAGES`) of the same pairs. Raises `UserError` listing all errors."""
+    draw_undone: Callable[[str, int], bytes] | None = None
+    """Draws the modified image of a pair (sample id) again without one of its differences (index), as encoded bytes."""
+    summary: Callable[[], Mapping[str, Any]] = dict
+    """What is known after the last batch; stored in the metadata of the samples."""
 
 
 class DatasetEntry(Entry):
@@ -191,6 +197,11 @@ class DatasetEntry(Entry):
     def num_pairs(self) -> int | None:
         """Number of image pairs, from the entry or from local files; None if unknown."""
         raise NotImplementedError
+
+    def pairs_by_control(self) -> dict[str, int] | None:
+        """Estimated number of image pairs by the column `control`; None if unknown."""
+        pairs = self.num_pairs()
+        return None if pairs is None else {NO_CONTROL: pairs}
 
     def check(self) -> None:
         """Run all checks that are possible before any job starts. Raises `UserError` listing all errors."""
