@@ -14,8 +14,6 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from spd_faith.core.controls import NO_CONTROL
-
 NOT_IDENTITY = "does not change the result"
 LEFT_OUT_AT_DEFAULT = "is left out of the identity at its default"
 """Marks a field added after version 0.1: at its default, results of that version stay valid for the entry."""
@@ -198,10 +196,9 @@ class DatasetEntry(Entry):
         """Number of image pairs, from the entry or from local files; None if unknown."""
         raise NotImplementedError
 
-    def pairs_by_control(self) -> dict[str, int] | None:
-        """Estimated number of image pairs by the column `control`; None if unknown."""
-        pairs = self.num_pairs()
-        return None if pairs is None else {NO_CONTROL: pairs}
+    def num_controls(self) -> dict[str, int]:
+        """Estimated number of controls by kind, one per base pair."""
+        return {}
 
     def check(self) -> None:
         """Run all checks that are possible before any job starts. Raises `UserError` listing all errors."""
@@ -317,10 +314,11 @@ class JudgeEntry(Entry):
         return Resources()
 
     def planned_calls(
-        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
     ) -> list[PlannedCalls]:
         """The calls by model and metric, for existing `answers` and for pairs not answered yet; empty for free judges.
 
-        `journal` is the folder of its replies, `prompts` the folder of the prompts.
+        `journal` is the folder of its replies, `prompts` the folder of the prompts, `unanswered` the number of pairs
+        without answers yet that are judged for each metric.
         """
         return []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field
 
 from spd_faith.core.config_errors import error_at
-from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.entries import (
     HUB_ID,
     LEFT_OUT_AT_DEFAULT,
@@ -54,10 +53,8 @@ class Source(DatasetEntry):
         if self.controls:
             self.controls.check_splits(self.split_sizes())
 
-    def pairs_by_control(self) -> dict[str, int] | None:
-        if (pairs := self.num_pairs()) is None or not self.controls:
-            return super().pairs_by_control()
-        return {NO_CONTROL: pairs} | self.controls.estimated_pairs(self.split_sizes())
+    def num_controls(self) -> dict[str, int]:
+        return self.controls.estimated_pairs(self.split_sizes()) if self.controls else {}
 
     def rows_with_controls(self) -> DatasetRows:
         """The pairs followed by their controls. Raises `UserError` listing all errors."""

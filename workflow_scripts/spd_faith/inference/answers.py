@@ -1,7 +1,7 @@
 """The outcome of a question, and the interface of engines that answer questions."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from spd_faith.inference.questions import Question
@@ -24,6 +24,11 @@ class Answer:
     attempts: int
     batch_size: int | None
     error: str | None
+
+
+def not_asked(why: str) -> dict[str, Any]:
+    """The columns of `RESPONSES` of a question that nobody asked, except those of the question."""
+    return asdict(failed(why, attempts=0)) | {"failure": "not_asked"}
 
 
 def failed(error: str, attempts: int = 1, seconds: float = 0.0, usd: float | None = None) -> Answer:

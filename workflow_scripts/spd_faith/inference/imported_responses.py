@@ -13,7 +13,7 @@ from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answer_each
-from spd_faith.inference.answers import Answer, failed
+from spd_faith.inference.answers import Answer, failed, not_asked
 
 log = logging.getLogger(__name__)
 _MAX_NAMES = 10  # names to list in messages
@@ -60,9 +60,14 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
         )
     answered = one_answer_each(found)
     keys = [(sample_id, task) for task in TASKS for sample_id in sample_ids]
-    missing = [key for key in keys if key not in answered]
+    controls = {row["sample_id"] for row in samples.select(["sample_id", "control"]).to_pylist() if is_control(row)}
+    missing = [key for key in keys if key not in answered and key[0] not in controls]
     texts = {key: record.texts[key[1]] for key, record in answered.items() if key[1] in record.texts}
-    return ImportedResponses(response_rows(keys, answered), unknown, ambiguous, missing, texts)
+    rows = response_rows(keys, answered)
+    for row in rows:
+        if row["sample_id"] in controls and (row["sample_id"], row["task"]) not in answered:
+            row |= not_asked("controls are not asked where answers are imported")
+    return ImportedResponses(rows, unknown, ambiguous, missing, texts)
 
 
 class SampleFinder:

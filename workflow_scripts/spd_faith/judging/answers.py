@@ -7,10 +7,11 @@ import pyarrow as pa
 
 from spd_faith.core.entries import AnswerPaths
 from spd_faith.core.files import check_keys, read_table
-from spd_faith.core.schemas import IMAGES, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.core.schemas import IMAGES, JUDGED_METRICS, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.dataset.control_kinds import judged_metrics
 from spd_faith.judging.judge import ModelAnswers, ResponseKey, Row
 
-_SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged"]
+_SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged", "control"]
 _RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason"]
 
 
@@ -34,6 +35,12 @@ def as_answers(
         _rows_by_key("responses", responses, keys),
         _rows_by_key("parsed answers", parsed, keys) if parsed is not None else {},
         _image_shas(images, [row["sample_id"] for row in rows]) if images else {},
+        {
+            (row["sample_id"], metric)
+            for row in rows
+            for metric in JUDGED_METRICS
+            if metric not in judged_metrics(row["control"])
+        },
     )
 
 

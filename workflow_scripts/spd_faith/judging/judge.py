@@ -3,7 +3,7 @@
 The kinds of judges are the entries in `judging.entries`, which open a `Judge` for the answers of one model.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,8 @@ class ModelAnswers:
     """Rows of `PARSED`, one per sample and task; empty if only requests are planned."""
     image_shas: Mapping[str, tuple[str, str]]
     """The sha256 of both images by sample_id; empty if none are sent."""
+    unjudged: Set[tuple[str, str]] = frozenset()
+    """(sample_id, metric) of what is not judged, because the sample is a control of a kind that is not."""
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ def label_requests(
 
 def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
     """Whether the answers that are judged for a metric have nothing to label, so that no judge is asked."""
+    if (sample_id, metric) in answers.unjudged:
+        return True
     rows = [answers.responses[sample_id, task] for task in _ANSWERS[metric]]
     return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
 

@@ -10,7 +10,7 @@ from spd_faith.judging.consistency import judge_verdicts
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Outcome
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
-from spd_faith.judging.rules import judgement_row, yes_no_answers
+from spd_faith.judging.rules import judgement_row, unjudged_row, yes_no_answers
 from spd_faith.judging.scores import UNREAD, count_labels, score_counts
 
 SUMS = ("prompt_tokens", "generated_tokens", "usd", "seconds", "attempts")  # columns that are sums over the replies
@@ -30,6 +30,9 @@ def judgement_rows(
     """
     by_id = {sample["sample_id"]: sample for sample in answers.samples}
     for (sample_id, metric), repeats in requests.items():
+        if (sample_id, metric) in answers.unjudged:
+            yield unjudged_row(sample_id, metric)
+            continue
         pair = yes_no_answers(answers, sample_id)
         is_unread = metric == "cr" and any(answer.verdict is None for answer in pair)
         verdicts = [judge_verdicts(*pair)] if metric == "cr" and not is_unread else []

@@ -37,11 +37,13 @@ def parse_response(task: str, text: str, failed: bool) -> dict[str, Any]:
 
 def parse_table(responses: pa.Table) -> pa.Table:
     """Parse a table of `RESPONSES` row by row. Raises `UserError` if a (sample, task) is not unique."""
-    columns = ("sample_id", "task", "response_text", "finish_reason", "error")
+    columns = ("sample_id", "task", "response_text", "finish_reason", "error", "failure")
     rows = []
-    for sample_id, task, text, reason, error in zip(*(responses[name].to_pylist() for name in columns), strict=True):
+    given = (responses[name].to_pylist() for name in columns)
+    for sample_id, task, text, reason, error, failure in zip(*given, strict=True):
         failed = reason == "error" or error is not None
-        rows.append({"sample_id": sample_id, **parse_response(task, text, failed)})
+        row = {"sample_id": sample_id, **parse_response(task, text, failed), "failure": failure}
+        rows.append(row | {"verdict": None} if failure == "not_asked" else row)
     keys = [(row["sample_id"], row["task"]) for row in rows]
     check_keys("responses", keys, keys)
     return pa.Table.from_pylist(rows, schema=PARSED)
