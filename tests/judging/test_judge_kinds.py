@@ -77,9 +77,14 @@ def test_the_rules_use_modules_of_few_packages():
     modules = [file for file in RULES.input_modules() if file.endswith(".py")]
     folders = {str(Path(module).parent) for module in modules}
     library = "workflow_scripts/spd_faith"
-    stages = ("core", "endpoints", "inference", "judging", "language", "parsing")
+    stages = ("core", "dataset", "endpoints", "inference", "judging", "language", "parsing")
     assert folders == {"workflow_scripts", *(f"{library}/{stage}" for stage in stages)}
-    for stage, name in (("endpoints", "entries"), ("inference", "reasoning"), ("parsing", "answer_text")):
+    for stage, name in (
+        ("dataset", "control_kinds"),
+        ("endpoints", "entries"),
+        ("inference", "reasoning"),
+        ("parsing", "answer_text"),
+    ):
         assert [module for module in modules if f"/{stage}/" in module] == [f"{library}/{stage}/{name}.py"]
     assert f"{library}/judging/endpoint_judge.py" not in modules
 

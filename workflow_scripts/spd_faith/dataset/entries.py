@@ -103,7 +103,10 @@ class DemoDataset(Source):
         super().check()
         if self.controls and self.controls.seed:
             found = error_at(
-                "controls.seed", "not a setting of generated pairs", self.controls.seed, "`seed` of the entry"
+                "controls.seed of the dataset's entry",
+                "not a setting of generated pairs, whose controls use the entry's seed",
+                self.controls.seed,
+                "0",
             )
             raise UserError(found)
 
