@@ -25,7 +25,7 @@ class ImportedResponses:
     rows: list[dict[str, Any]]  # rows of `RESPONSES`
     unknown: list[str]  # ids in the file that are not in the dataset
     ambiguous: list[str]  # ids in the file that match more than one sample
-    missing: list[tuple[str, str]]  # (sample, task) without an answer
+    missing: list[tuple[str, str]]  # (sample, task) without an answer, except controls
     texts: dict[tuple[str, str], str]  # by (sample, task), as in the file
 
     def counts(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _answer(record: GivenAnswers, task: str) -> Answer:
 
 def log_import(imported: ImportedResponses, samples: int) -> None:
     """Log the number of imported answers, and what is missing or unmatched."""
-    found = len(imported.rows) - len(imported.missing)
+    found = sum(row["error"] is None for row in imported.rows)
     log.info("%d answers about %d samples", found, samples)
     meanings = {
         "unknown": "ids in the file are not in the dataset",
