@@ -14,9 +14,9 @@ from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.judging.entries import JUDGES
 from spd_faith.parsing.table import parse_table
 
-CONTROLS = ("none", "identical", "blind", "swapped", "undone", "null_paste")
+CONTROLS = ("none", "identical", "blind", "swapped", "undone", "null_paste", "swapped")  # the last was not asked
 JUDGED = {(0, "drf"), (0, "cr"), (1, "drf"), (3, "cr")}
-UNASKED = {(4, "same"), (4, "different"), (5, "same"), (5, "different")}
+UNASKED = {(4, "same"), (4, "different"), (5, "same"), (5, "different"), (6, "same"), (6, "different")}
 PROMPTS = Path(__file__).parents[2] / "resources/prompts"
 
 

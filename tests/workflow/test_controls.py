@@ -24,7 +24,8 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Project:
     with project.edited("config/config.yaml") as config:
         config["models"] = [SHARDED, THEIRS]
         config["inference"] = {"shards": {SHARDED: 2}}
-    project.run("results/demo/samples.parquet", "--omit-from", "import_responses")
+    (project.folder / "answers.json").write_text("[]")
+    project.run("results/demo/samples.parquet")
     ids = project.table("samples.parquet")["sample_id"]
     answers = [{"qid": one, "response_text": "The car moved.", "response_same": "No."} for one in ids]
     (project.folder / "answers.json").write_text(json.dumps(answers))

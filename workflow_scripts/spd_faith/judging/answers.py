@@ -1,18 +1,18 @@
 """Loads the answers of one model for judging."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from spd_faith.core.entries import AnswerPaths
 from spd_faith.core.files import check_keys, read_table
-from spd_faith.core.schemas import IMAGES, JUDGED_METRICS, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.core.schemas import IMAGES, PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.dataset.control_kinds import judged_metrics
-from spd_faith.judging.judge import ModelAnswers, ResponseKey, Row
+from spd_faith.judging.judge import JUDGED_TASKS, ModelAnswers, ResponseKey, Row
 
 _SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged", "control"]
-_RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason"]
+_RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason", "failure"]
 
 
 def load_answers(paths: AnswerPaths) -> ModelAnswers:
@@ -29,18 +29,14 @@ def as_answers(
     """Build answers from loaded tables. Raises `UserError` unless each has one row per key."""
     rows = samples.select(_SAMPLE_COLUMNS).to_pylist()
     keys = [(row["sample_id"], task) for row in rows for task in TASKS]
+    by_key = _rows_by_key("responses", responses, keys)
     return ModelAnswers(
         model,
         rows,
-        _rows_by_key("responses", responses, keys),
+        by_key,
         _rows_by_key("parsed answers", parsed, keys) if parsed is not None else {},
         _image_shas(images, [row["sample_id"] for row in rows]) if images else {},
-        {
-            (row["sample_id"], metric)
-            for row in rows
-            for metric in JUDGED_METRICS
-            if metric not in judged_metrics(row["control"])
-        },
+        _unjudged(rows, by_key),
     )
 
 
@@ -49,6 +45,17 @@ def _rows_by_key(what: str, table: pa.Table, keys: Iterable[ResponseKey]) -> dic
     found = [(row["sample_id"], row["task"]) for row in rows]
     check_keys(what, found, keys)
     return dict(zip(found, rows, strict=True))
+
+
+def _unjudged(samples: Iterable[Row], responses: Mapping[ResponseKey, Row]) -> set[tuple[str, str]]:
+    unasked = {key for key, row in responses.items() if row["failure"] == "not_asked"}
+    return {
+        (sample["sample_id"], metric)
+        for sample in samples
+        for metric, tasks in JUDGED_TASKS.items()
+        if metric not in judged_metrics(sample["control"])
+        or any((sample["sample_id"], task) in unasked for task in tasks)
+    }
 
 
 def _image_shas(images: Path, sample_ids: Sequence[str]) -> dict[str, tuple[str, str]]:

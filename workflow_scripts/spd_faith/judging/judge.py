@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 from spd_faith.judging.claims import Claim
 
+JUDGED_TASKS = {"drf": ("describe",), "cr": ("same", "different")}
+"""The tasks whose answers are judged for a metric."""
+
 ResponseKey = tuple[str, str]  # sample_id, task
 Row = Mapping[str, Any]
 
@@ -28,7 +31,7 @@ class ModelAnswers:
     image_shas: Mapping[str, tuple[str, str]]
     """The sha256 of both images by sample_id; empty if none are sent."""
     unjudged: Set[tuple[str, str]] = frozenset()
-    """(sample_id, metric) of what is not judged, because the sample is a control of a kind that is not."""
+    """(sample_id, metric) of what is not judged: of a kind of control that is not, or of answers nobody asked for."""
 
 
 @dataclass(frozen=True)

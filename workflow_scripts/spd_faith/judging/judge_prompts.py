@@ -15,7 +15,7 @@ from spd_faith.core.files import sha256
 from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
+from spd_faith.judging.judge import JUDGED_TASKS, JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.prompt_files import prompt_name
 from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
     from spd_faith.judging.panel_members import ListedAnswers
 
-_ANSWERS = {"drf": ("describe",), "cr": ("same", "different")}  # the tasks whose answers are judged
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
 _PLACES_OF_STYLE = {"panel": {"claims"}}  # further places, of the prompts in a style
 _DATA = "\n----\n"  # between the instructions and the material to judge
@@ -88,7 +87,7 @@ def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
     """Whether the answers that are judged for a metric have nothing to label, so that no judge is asked."""
     if (sample_id, metric) in answers.unjudged:
         return True
-    rows = [answers.responses[sample_id, task] for task in _ANSWERS[metric]]
+    rows = [answers.responses[sample_id, task] for task in JUDGED_TASKS[metric]]
     return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
 
 
@@ -101,7 +100,7 @@ def _judge_request(
 ) -> JudgeRequest:
     """The request about a sample's answers; `claims` are the ones to label, None if the judge lists them."""
     key = sample["sample_id"]
-    texts = [without_reasoning(answers.responses[key, task]["response_text"]) for task in _ANSWERS[prompt.metric]]
+    texts = [without_reasoning(answers.responses[key, task]["response_text"]) for task in JUDGED_TASKS[prompt.metric]]
     shown = tuple(_harmless(text[: entry.max_answer_characters]) for text in texts)
     lengths = [(len(text), min(len(text), entry.max_answer_characters)) for text in texts]
     listed = None if claims is None else _harmless(_claims_json(claims))
@@ -111,7 +110,7 @@ def _judge_request(
     if prompt.metric == "drf":
         parts |= {"truth": truth_json(sample), "answer": shown[0]}
     else:
-        parts |= dict(zip(_ANSWERS["cr"], shown, strict=True))
+        parts |= dict(zip(JUDGED_TASKS["cr"], shown, strict=True))
     return JudgeRequest(
         metric=prompt.metric,
         instructions=prompt.instructions,
