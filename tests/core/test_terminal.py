@@ -108,6 +108,7 @@ def results(tmp_path):
     for judge in ("rules", "judge|two"):
         for rank, label in enumerate(LABELS, start=1):
             row = {"origin": "run", "rank": rank, "label": label, "model": label, "judge": judge, "judge_label": judge}
+            row |= {"transport_failures": 0, "ask_again": None}
             rows.append(row | {f"{metric}{end}": 1.0 for metric in METRICS for end in ("", "_low", "_high")})
     folder = tmp_path / "results" / "demo"
     folder.mkdir(parents=True)

@@ -109,7 +109,8 @@ def test_a_missing_key_is_reported_while_calls_remain(results, server):
 
 def test_estimates(server):
     def usage(entry, metric):
-        calls = {one.metric: one for one in entry.planned_calls(Path("no/journal"), PROMPTS, [], PAIRS)}[metric]
+        planned = entry.planned_calls(Path("no/journal"), PROMPTS, [], {"drf": PAIRS, "cr": PAIRS})
+        calls = {one.metric: one for one in planned}[metric]
         return estimated_judging(replace(calls, prompt_characters=4000))
 
     entry = OpenAIJudge.model_validate(fields_of(server, images={"max_side": 280}, max_new_tokens=200))

@@ -10,7 +10,7 @@ from spd_faith.core.entries import Resources, identity
 from spd_faith.core.files import sha256, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import IMAGES
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.entries import DemoDataset, DemoSplit, HubDataset
 from spd_faith.endpoints.entries import Prices
 from spd_faith.inference.entries import OpenAIModel, ResponsesFileModel, TransformersModel
@@ -50,6 +50,12 @@ def hub(limit=None, **splits):
     return HubDataset(source="hub", repository="a/b", splits=splits, limit=limit)
 
 
+def write_samples(folder, sample_ids):
+    columns = {"split": "easy", "image_id": "1", "width": 8, "height": 8, "num_differences": 0, "differences": []}
+    rows = [{"sample_id": sample_id, **columns, "control": "none"} for sample_id in sample_ids]
+    write_table(folder / "samples.parquet", rows, SAMPLES)
+
+
 @pytest.fixture
 def results(tmp_path):
     """Four pairs; the model `local` has answered three questions, each with 10 tokens in 2 seconds."""
@@ -59,6 +65,7 @@ def results(tmp_path):
         shas = {f"{name}_sha256": sha256(data) for name, data in images.items()}
         rows.append({"sample_id": f"s{number}", **images, **shas})
     write_table(tmp_path / "images.parquet", rows, IMAGES)
+    write_samples(tmp_path, [row["sample_id"] for row in rows])
     answer = {"prompt_tokens": 100, "generated_tokens": 10, "seconds": 2.0}
     with Journal(tmp_path / "journal/responses/local") as journal:
         for question in question_keys(rows, PROMPTS, identity(MODELS["local"]))[:3]:
@@ -142,6 +149,7 @@ def test_missing_requirements_are_reported(results, monkeypatch):
 def test_a_finished_model_needs_nothing(results):
     rows = [{"sample_id": "s", "original_sha256": "1", "modified_sha256": "2"}]
     write_table(results / "images.parquet", [rows[0] | {"original": b"", "modified": b""}], IMAGES)
+    write_samples(results, ["s"])
     with Journal(results / "journal/responses/local") as journal:
         for question in question_keys(rows, PROMPTS, identity(MODELS["local"])):
             journal.append(question.key, {"prompt_tokens": 1, "generated_tokens": 1, "seconds": 1.0}, {})

@@ -156,6 +156,6 @@ JUDGEMENTS = pa.schema(
         pa.field("usd", pa.float64()),
         pa.field("seconds", pa.float64()),  # without waiting and failed attempts
         pa.field("attempts", pa.int32()),
-        _required("status", pa.string()),  # ok, no_claims, unscored:<reason>
+        _required("status", pa.string()),  # ok, no_claims, unscored:<reason>, not_asked (of a kind of control)
     ]
 )
