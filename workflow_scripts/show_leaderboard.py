@@ -12,12 +12,14 @@ from rich.table import Table
 
 from spd_faith.core.console import cell, make_console, print_table
 from spd_faith.core.errors import UserError, run_command
+from spd_faith.leaderboard.model import rank_text
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
 _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
-_COLUMNS = ["origin", "rank", "label", "judge", "judge_label", *_NUMBERS]
+_BEST = [f"{metric}_best" for metric in HEADLINE_AND_OVERALL]
+_COLUMNS = ["origin", "rank_low", "rank_high", "label", "judge", "judge_label", *_NUMBERS, *_BEST]
 
 
 def main() -> None:
@@ -36,10 +38,11 @@ def main() -> None:
     for metric in HEADLINE_AND_OVERALL:
         table.add_column(METRICS[metric].label, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
-        rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
+        rank = "–" if pd.isna(row["rank_low"]) else rank_text(row["rank_low"], row["rank_high"])
         names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
         table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
+    print("* best or not significantly worse; ranks that the comparisons allow: 2–3")
     print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
     print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")
@@ -73,7 +76,8 @@ def _value(row: Mapping[Hashable, Any], metric: str) -> str:
     if pd.isna(row[metric]):
         return cell("–")
     value, low, high = (100 * row[f"{metric}{end}"] for end in _ENDS)
-    return f"{value:.1f}\n{cell(f'{low:.0f}–{high:.0f}')}"
+    best = "*" if row[f"{metric}_best"] else ""
+    return f"{value:.1f}{best}\n{cell(f'{low:.0f}–{high:.0f}')}"
 
 
 if __name__ == "__main__":
