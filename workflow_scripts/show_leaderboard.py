@@ -42,7 +42,7 @@ def main() -> None:
         names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
         table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
-    print("* best or not significantly worse; ranks that the comparisons allow: 2–3")
+    print("#: ranks that the comparisons allow; *: the best, or not significantly worse")
     print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
     print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")

@@ -189,7 +189,9 @@ class _ClusterSums:
     def _values_beside(self, weights: Array, models: NDArray[np.intp]) -> Iterator[tuple[int, Array]]:
         """Each of `models`, with the metrics (metrics, models, resamples) of all over the samples scored for it too."""
         shape = (len(self.scores.columns), -1, len(weights))
-        transposed = np.ascontiguousarray(weights.T)
+        transposed = weights.T
+        if any(len(places) for places, _ in self.unscored):
+            transposed = np.ascontiguousarray(transposed)  # its rows are picked below
         sums = self.own @ transposed
         of_own = self.scores.values(sums.reshape(shape))
         for model in models.tolist():
