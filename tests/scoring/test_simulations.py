@@ -20,15 +20,13 @@ pytestmark = pytest.mark.slow
 
 SIMULATIONS = 2_000
 MODELS = 10
-RESAMPLES = (
-    RESAMPLES_PER_PAIR * MODELS * (MODELS - 1) // 2
-)  # the least for 45 pairs; a run never takes fewer than 10,000
+PAIRS = MODELS * (MODELS - 1) // 2
+RESAMPLES = RESAMPLES_PER_PAIR * PAIRS  # per pair as many as any run has; a run has at least 10,000
 RATES = (0.2, 0.5, 0.8)
 SPLITS = ("easy", "medium", "hard", "multi_diff")
-DIFFICULTY, OF_IMAGE = (
-    0.6,
-    0.3,
-)  # of a latent answer's variance: shared by the models, shared by the samples of an image
+# Fractions of the variance of a latent answer
+DIFFICULTY = 0.6  # shared by the models
+OF_IMAGE = 0.3  # shared by the samples of an image
 
 
 class Shared(Resampling):
@@ -83,7 +81,7 @@ def test_ten_equal_models(rate: float, images: np.ndarray) -> None:
     """45 pairs without a difference: false differences of a pair, of any after Holm, and coverage of the intervals."""
     resampling, draw = Shared(clusters_of(images), RESAMPLES, seed=1), np.random.default_rng(int(100 * rate))
     false, any_false, holds = [], [], []
-    for _ in range(SIMULATIONS // 2):  # each of the two kinds of datasets
+    for _ in range(SIMULATIONS):
         found = compared(answers(draw, np.full(MODELS, rate), images), resampling)
         false.append((found.p <= SIGNIFICANT_AT).mean())
         any_false.append((found.p_holm <= SIGNIFICANT_AT).any())
@@ -113,7 +111,7 @@ def test_intervals_of_values_and_differences(rate: float, images: np.ndarray) ->
 
 
 def test_a_micro_f1() -> None:
-    """Two equal models in TF1, one to five true differences per pair: a ratio of sums, of which the bottom varies too."""
+    """Two equal models in TF1, one to five true differences per pair: a ratio of sums whose denominator varies too."""
     resampling, draw = Shared(clusters_of(SHARED_IMAGES), RESAMPLES, seed=3), np.random.default_rng(3)
     p, holds = [], []
     for _ in range(SIMULATIONS):

@@ -44,7 +44,7 @@ COMPARISONS_SCHEMA = schema_of(
 )
 SIGNIFICANT_AT = 0.05
 RESAMPLES_PER_PAIR = 100  # Holm's smallest level is SIGNIFICANT_AT / pairs, so it is 5 resamples wide
-_BYTES_PER_BLOCK = 600_000_000  # of the differences in all resamples, held for their quantiles
+_BYTES_PER_BLOCK = 1_200_000_000  # of the differences in all resamples, held for their quantiles
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def pairwise(scores: ModelScores, resampling: Resampling) -> Pairwise:
     both = np.einsum("sma,smb->mab", scores.scored.astype(float), scores.scored.astype(float)).astype(np.intp)
     sums = _ClusterSums.of(scores, resampling.clusters)
     difference = sums.differences(np.ones((1, len(resampling.clusters))), pairs)[..., 0]
-    bytes_per_pair = len(scores.metrics) * resampling.resamples * np.dtype(np.float32).itemsize
+    bytes_per_pair = len(scores.metrics) * resampling.resamples * np.dtype(float).itemsize
     blocks = np.array_split(np.arange(pairs.shape[1]), -(-pairs.shape[1] * bytes_per_pair // _BYTES_PER_BLOCK))
     found = [_resampled(sums, resampling, pairs[:, block], difference[:, block]) for block in blocks]
     low, high, p = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
@@ -206,19 +206,18 @@ def _resampled(
     sums: _ClusterSums, resampling: Resampling, pairs: NDArray[np.intp], difference: Array
 ) -> tuple[Array, Array, Array]:
     """(low, high, p) of the differences (metrics, pairs)."""
-    offsets = np.empty((*difference.shape, resampling.resamples), dtype=np.float32)  # from the difference
+    draws = np.empty((*difference.shape, resampling.resamples))
     extreme = np.zeros(difference.shape, dtype=int)
     done = 0
     for weights in resampling.weights():
-        drawn = np.moveaxis(sums.differences(weights, pairs), -1, 0)
-        extreme += count_extreme(drawn, difference)
-        offsets[..., done : done + len(weights)] = np.moveaxis(drawn - difference, 0, -1)
+        drawn = draws[..., done : done + len(weights)]
+        drawn[:] = sums.differences(weights, pairs)
+        extreme += count_extreme(np.moveaxis(drawn, -1, 0), difference)
         done += len(weights)
-    ends = [
-        np.stack(percentile_interval(of_metric.T, np.where(np.isnan(estimate), np.nan, 0.0))) + estimate
-        for of_metric, estimate in zip(offsets, difference, strict=True)
-    ]
-    low, high = np.stack(ends, axis=1)
+    low, high = np.stack(
+        [percentile_interval(of_metric.T, estimate) for of_metric, estimate in zip(draws, difference, strict=True)],
+        axis=1,
+    )
     return low, high, np.where(np.isnan(difference), np.nan, p_value(extreme, resampling.resamples))
 
 
