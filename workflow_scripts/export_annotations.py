@@ -4,8 +4,6 @@ import argparse
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from spd_faith.core.controls import without_controls
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_text
@@ -14,7 +12,7 @@ from spd_faith.core.schemas import JUDGED_METRICS, RESPONSES, SAMPLES
 from spd_faith.judging.annotations import label_studio
 from spd_faith.judging.annotations.draw import draw_pairs
 from spd_faith.judging.annotations.items import WARNING, make_items, make_key, model_answers
-from spd_faith.judging.annotations.page import annotation_page
+from spd_faith.judging.annotations.page import annotation_page, read_images
 
 README = f"""# Labels of people
 
@@ -47,9 +45,7 @@ def main() -> None:
     ]
     items = make_items(pairs, answers, args.seed)
     key = make_key(pairs, items, models, args.seed)
-    columns = ["sample_id", "original", "modified"]
-    rows = pq.read_table(paths.images, columns=columns, filters=[("sample_id", "in", drawn)])
-    images = {row["sample_id"]: row for row in rows.to_pylist()}
+    images = read_images(paths.images, drawn)
 
     shown = args.output / "for_annotators"
     write_text(args.output / "README.md", README)

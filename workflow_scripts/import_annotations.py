@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table, write_text
@@ -17,7 +15,7 @@ from spd_faith.core.schemas import JUDGED_METRICS, PARSED, RESPONSES, SAMPLES
 from spd_faith.judging.annotations.items import AnnotationItem, Key, ModelAnswer, model_answers
 from spd_faith.judging.annotations.labelled_rows import items_of, label_rows, merge
 from spd_faith.judging.annotations.marks import Marks, read_marks
-from spd_faith.judging.annotations.page import annotation_page
+from spd_faith.judging.annotations.page import annotation_page, read_images
 from spd_faith.judging.annotations.span_agreement import annotator_agreement
 from spd_faith.judging.consistency import YesNoAnswer
 from spd_faith.judging.labels import LABELS
@@ -126,11 +124,7 @@ def adjudication_page(
     paths: ResultPaths, key: Key, items: Mapping[str, AnnotationItem], marks: Marks, disputed: Sequence[str]
 ) -> str:
     shown = [items[name] for name in disputed]
-    ids = sorted({item.sample_id for item in shown})
-    rows = pq.read_table(
-        paths.images, columns=["sample_id", "original", "modified"], filters=[("sample_id", "in", ids)]
-    )
-    images = {row["sample_id"]: row for row in rows.to_pylist()}
+    images = read_images(paths.images, sorted({item.sample_id for item in shown}))
     samples = {row["sample_id"]: row for row in read_table(paths.samples, SAMPLES).to_pylist()}
     return annotation_page(key.draw, shown, samples, images, {name: marks.by_item[name] for name in disputed})
 

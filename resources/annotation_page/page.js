@@ -18,6 +18,8 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+const nameOf = ({ label, error_type }) => (error_type ?? label).replaceAll("_", " ");
+const quotesOf = (claim) => claim.quotes.map((quote) => make("q", { textContent: quote.text, dir: "auto" }));
 const item = () => data.items[current];
 const marked = () => work.items[item().id] ?? { claims: [], done: false };
 const isDone = (id) => Boolean(work.items[id]?.done);
@@ -91,22 +93,26 @@ function go(position) {
   const { pair, metric, answers } = item();
   showPair(data.pairs[pair]);
   $("truth-note").hidden = metric !== "cr";
-  for (const part of document.querySelectorAll("#guideline [data-metric]")) part.hidden = part.dataset.metric !== metric;
-  $("answers").replaceChildren(...Object.keys(answers).flatMap((task) => [make("h2", { textContent: TITLES[task] }), answerBox(task)]));
+  for (const part of document.querySelectorAll("#guideline [data-metric]")) {
+    part.hidden = part.dataset.metric !== metric;
+  }
+  const boxes = Object.keys(answers).flatMap((task) => [make("h2", { textContent: TITLES[task] }), answerBox(task)]);
+  $("answers").replaceChildren(...boxes);
   $("labels").replaceChildren(...data.choices[metric].map(labelButton));
   showOthers();
   dropSelection();
   say("");
   showWork();
+  scrollTo(0, 0);
 }
 
 function showOthers() {
   const people = data.marked[item().id] ?? [];
   $("others").hidden = !people.length;
   $("people").replaceChildren(...people.map((claims, k) => {
-    const entries = claims.map(({ quotes, label, error_type }) => make("li", { className: label },
-      ...quotes.map((quote) => make("q", { textContent: quote.text, dir: "auto" })), (error_type ?? label).replaceAll("_", " ")));
-    return make("div", {}, make("h3", { textContent: `Person ${k + 1}` }), entries.length ? make("ol", {}, ...entries) : "No claims");
+    const entries = claims.map((claim) => make("li", { className: claim.label }, ...quotesOf(claim), nameOf(claim)));
+    const list = entries.length ? make("ol", {}, ...entries) : "No claims";
+    return make("div", {}, make("h3", { textContent: `Person ${k + 1}` }), list);
   }));
 }
 
@@ -118,7 +124,8 @@ function showPair({ truth, images }) {
     image.onload = () => {
       for (const [x, y, w, h] of boxes) {
         const box = make("div", { className: "box", hidden: !$("boxes").checked });
-        const parts = { left: x / image.naturalWidth, width: w / image.naturalWidth, top: y / image.naturalHeight, height: h / image.naturalHeight };
+        const { naturalWidth: width, naturalHeight: height } = image; // boxes are in pixels of the image
+        const parts = { left: x / width, width: w / width, top: y / height, height: h / height };
         for (const [side, part] of Object.entries(parts)) box.style[side] = `${100 * part}%`;
         frame.append(box);
       }
@@ -129,16 +136,28 @@ function showPair({ truth, images }) {
 
 // Editable for the caret only, so that text can be selected by keyboard; nothing can be typed.
 function answerBox(task) {
-  const box = make("div", { className: "answer", contentEditable: "true", dir: "auto", spellcheck: false, tabIndex: 0 });
+  const box = make("div", {
+    className: "answer",
+    contentEditable: "true",
+    dir: "auto",
+    spellcheck: false,
+    tabIndex: 0,
+    inputMode: "none",
+    role: "textbox",
+    ariaMultiLine: "true",
+    ariaReadOnly: "true",
+    ariaLabel: TITLES[task],
+  });
   box.dataset.task = task;
-  for (const [name, value] of Object.entries({ role: "textbox", "aria-multiline": "true", "aria-readonly": "true", "aria-label": TITLES[task], inputmode: "none" })) box.setAttribute(name, value);
-  for (const event of ["beforeinput", "paste", "cut", "drop", "dragstart"]) box.addEventListener(event, (e) => e.preventDefault());
+  for (const name of ["beforeinput", "paste", "cut", "drop", "dragstart"]) {
+    box.addEventListener(name, (event) => event.preventDefault());
+  }
   box.addEventListener("input", () => showAnswer(box)); // what cannot be prevented, such as an input method
   return box;
 }
 
 function labelButton(choice, k) {
-  const button = make("button", { className: choice.label }, make("kbd", { textContent: k + 1 }), ` ${choice.name.replaceAll("_", " ")}`);
+  const button = make("button", { className: choice.label }, make("kbd", { textContent: k + 1 }), ` ${nameOf(choice)}`);
   button.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the selection
   button.addEventListener("click", () => addClaim(choice));
   return button;
@@ -153,7 +172,8 @@ function showAnswer(box) {
     const part = text.slice(start, end);
     if (!covering.length) return part;
     const over = covering.map((k) => quotes[k]);
-    const mark = make("mark", { textContent: part, className: over[0].claim.label, title: over.map(({ number }) => `claim ${number + 1}`).join(", ") });
+    const title = over.map(({ number }) => `claim ${number + 1}`).join(", ");
+    const mark = make("mark", { textContent: part, className: over[0].claim.label, title });
     mark.classList.toggle("several", over.length > 1);
     mark.dataset.claims = over.map(({ number }) => number).join(" ");
     return mark;
@@ -194,11 +214,15 @@ function dropSelection() {
 }
 
 function showChosen() {
-  const texts = Object.entries(chosen).map(([task, span]) => `“${item().answers[task].slice(...span)}”`);
-  $("chosen").textContent = texts.length ? `Selected: ${texts.join(" and ")}` : "Select the words of a claim, then choose its label.";
+  const texts = Object.entries(chosen).flatMap(([task, span], k) => [
+    k ? " and " : "Selected: ",
+    make("bdi", { textContent: `“${item().answers[task].slice(...span)}”` }),
+  ]);
+  $("chosen").replaceChildren(...(texts.length ? texts : ["Select the words of a claim, then choose its label."]));
   for (const button of $("labels").children) button.disabled = !texts.length;
   if (!window.Highlight) return;
-  const ranges = Object.entries(chosen).map(([task, span]) => rangeOf(document.querySelector(`.answer[data-task="${task}"]`), span));
+  const boxOf = (task) => document.querySelector(`.answer[data-task="${task}"]`);
+  const ranges = Object.entries(chosen).map(([task, span]) => rangeOf(boxOf(task), span));
   CSS.highlights.set("chosen", new Highlight(...ranges));
 }
 
@@ -237,17 +261,21 @@ function addClaim({ label, error_type }) {
 
 function claimEntry(claim, number) {
   const choices = data.choices[item().metric];
-  const select = make("select", { ariaLabel: `Label of claim ${number + 1}` }, ...choices.map((choice) => make("option", { value: choice.name, textContent: choice.name.replaceAll("_", " ") })));
+  const options = choices.map((choice) => make("option", { value: choice.name, textContent: nameOf(choice) }));
+  const select = make("select", { ariaLabel: `Label of claim ${number + 1}` }, ...options);
   select.value = claim.error_type ?? claim.label;
   select.onchange = () => change((entry) => {
     const { label, error_type } = choices.find((choice) => choice.name === select.value);
     Object.assign(entry.claims[number], { label, error_type });
   });
-  const remove = make("button", { textContent: "Delete", ariaLabel: `Delete claim ${number + 1}`, onclick: () => change((entry) => entry.claims.splice(number, 1)) });
-  const quotes = claim.quotes.map((quote) => make("q", { textContent: quote.text, dir: "auto" }));
-  const entry = make("li", { className: claim.label }, ...quotes, make("div", { className: "controls" }, select, remove));
+  const remove = make("button", { textContent: "Delete", ariaLabel: `Delete claim ${number + 1}` });
+  remove.onclick = () => change((entry) => entry.claims.splice(number, 1));
+  const controls = make("div", { className: "controls" }, select, remove);
+  const entry = make("li", { className: claim.label }, ...quotesOf(claim), controls);
   const point = (on) => {
-    for (const mark of document.querySelectorAll("mark")) mark.classList.toggle("here", on && mark.dataset.claims.split(" ").includes(String(number)));
+    for (const mark of document.querySelectorAll("mark")) {
+      mark.classList.toggle("here", on && mark.dataset.claims.split(" ").includes(String(number)));
+    }
   };
   entry.onmouseenter = entry.onfocusin = () => point(true);
   entry.onmouseleave = entry.onfocusout = () => point(false);
@@ -259,14 +287,18 @@ function finish() {
   const order = data.items.map((_, k) => (current + 1 + k) % data.items.length);
   const next = order.find((k) => !isDone(data.items[k].id));
   if (next === undefined) say("All answers are done. Save the file and send it to whoever asked you.");
-  else go(next);
+  else {
+    go(next);
+    document.querySelector(".answer").focus({ preventScroll: true }); // away from the button
+  }
 }
 
 function showWork() {
   const { claims, done } = marked();
   for (const box of document.querySelectorAll(".answer")) showAnswer(box);
   $("claims").replaceChildren(...claims.map(claimEntry));
-  $("done").textContent = claims.length ? "Done, next" : item().metric === "cr" ? "No claims besides the verdicts, next" : "No claims, next";
+  const none = item().metric === "cr" ? "No claims besides the verdicts, next" : "No claims, next";
+  $("done").textContent = claims.length ? "Done, next" : none;
   $("state").textContent = done ? "✓ done" : "";
   const count = data.items.filter((one) => isDone(one.id)).length;
   $("progress").max = data.items.length;
@@ -289,14 +321,18 @@ $("file").onchange = () => { openFile($("file").files[0]); };
 $("previous").onclick = () => go(current - 1);
 $("next").onclick = () => go(current + 1);
 $("goto").onchange = () => go(data.items.findIndex((one) => one.id === $("goto").value));
-$("done").onclick = finish;
-$("boxes").onchange = () => { for (const box of document.querySelectorAll(".box")) box.hidden = !$("boxes").checked; };
+$("done").onclick = (event) => { if (event.detail < 2) finish(); }; // a double click finishes one answer, not two
+$("boxes").onchange = () => {
+  for (const box of document.querySelectorAll(".box")) box.hidden = !$("boxes").checked;
+};
 $("large").onchange = () => $("images").classList.toggle("large", $("large").checked);
 document.addEventListener("selectionchange", readSelection);
 document.addEventListener("keydown", (event) => {
-  if (!work || event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName)) return;
+  if (!work || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
   const choice = data.choices[item().metric][Number(event.key) - 1];
-  const actions = { n: () => go(current + 1), p: () => go(current - 1), d: finish, Escape: dropSelection };
+  const actions = { n: () => go(current + 1), p: () => go(current - 1), Escape: dropSelection };
+  if (marked().claims.length) actions.d = finish; // "no claims" takes a click
   const action = choice ? () => addClaim(choice) : actions[event.key];
   if (!action) return;
   event.preventDefault();

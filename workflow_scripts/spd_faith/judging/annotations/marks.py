@@ -118,9 +118,7 @@ def _add(
         elif not marked.done:
             marks.unfinished += 1
         elif file.annotator in marks.by_item[name]:
-            yield error_at(
-                where, "labelled twice by the same person", file.annotator, "one label per answer and person"
-            )
+            yield error_at(where, "labelled twice by one person", file.annotator, "once per answer and person")
         else:
             yield from _item_errors(where, marked, items[name])
             marks.by_item[name][file.annotator] = marked.claims

@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from spd_faith.core.text import writable
 from spd_faith.judging.agreement import TASKS_OF
 from spd_faith.judging.annotations.choices import CHOICES
@@ -104,6 +106,13 @@ def _pair(sample: Mapping[str, Any], images: Mapping[str, bytes]) -> dict[str, A
         "truth": truth_lines(sample),
         "images": {name: {"source": data_uri(images[name]), "boxes": boxes[name]} for name in boxes},
     }
+
+
+def read_images(path: Path, sample_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The encoded images of these samples only: those of all may not fit into memory."""
+    columns = ["sample_id", "original", "modified"]
+    rows = pq.read_table(path, columns=columns, filters=[("sample_id", "in", sample_ids)]).to_pylist()
+    return {row["sample_id"]: row for row in rows}
 
 
 def data_uri(encoded: bytes) -> str:

@@ -56,7 +56,7 @@ def _shared(ours: Sequence[MarkedClaim], theirs: Sequence[MarkedClaim]) -> np.nd
 
 def _spans(claim: MarkedClaim) -> list[tuple[int, int]]:
     """(start, end) in each answer; empty where the claim quotes none of it."""
-    found = {quote.answer: (quote.start, quote.end) for quote in claim.quotes}
+    found: dict[str, tuple[int, int]] = {quote.answer: (quote.start, quote.end) for quote in claim.quotes}
     return [found.get(task, (0, 0)) for task in TASKS]
 
 
