@@ -56,6 +56,7 @@ def main() -> None:
     if merged.disputed:
         page = args.output.with_name(f"{args.output.stem}_adjudicate.html")
         write_text(page, adjudication_page(paths, key, items, marks, merged.disputed))
+        print("Settle what people disagree on before you report: without it the labels are no random sample.")
         print(f"{page}: settle these answers there, then import again with --adjudicated adjudicated_NAME.json")
     print_labels(rows, args.output)
 

@@ -134,6 +134,17 @@ def test_offsets_of_label_studio_in_either_unit(tmp_path):
     assert "not the words there" in errors(tmp_path, [task("a1", found)])
 
 
+@pytest.mark.parametrize("ends", [("r1", "r9"), ("r1", "r1"), ("r1", "r3")])
+def test_a_relation_joins_two_regions_of_the_same_label(tmp_path, ends):
+    regions = [
+        region(1, "same", 4, 16, "consistent"),
+        region(2, "different", 5, 11, "consistent"),
+        region(3, "different", 0, 3, "ambiguous"),
+    ]
+    relation = {"type": "relation", "from_id": ends[0], "to_id": ends[1]}
+    assert "a2: a relation that joins no claim" in errors(tmp_path, [task("a2", *regions, relation)])
+
+
 def test_submitted_without_regions_means_no_claims_and_skipped_means_nothing(tmp_path):
     marks = read(tmp_path, [task("a1"), task("a2", was_cancelled=True), {"data": {"item": "a2", "draw": "d1"}}])
     assert dict(marks.by_item) == {"a1": {"label-studio-3": []}}
