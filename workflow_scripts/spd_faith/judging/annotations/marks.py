@@ -18,8 +18,6 @@ from spd_faith.judging.annotations.items import AnnotationItem
 from spd_faith.judging.annotations.label_studio import read_export
 from spd_faith.judging.claims import Claim
 
-FORMAT = "spd-faith-annotations-1"
-
 
 class Quote(Strict):
     answer: Literal["describe", "same", "different"]
