@@ -11,19 +11,24 @@ NOT_ASKED, NO_ANSWER = "not_asked", "no_answer"
 """Statuses of judgements; they are no failures of the judge."""
 
 
-def unjudged(samples: Iterable[Row], responses: Mapping[ResponseKey, Row]) -> dict[tuple[str, str], str]:
-    """The status of each (sample_id, metric) that is not judged.
+def status_without(failures: Iterable[str | None]) -> str | None:
+    """The status of a judgement of answers with these `failure`s; None if there are answers to judge.
 
-    `not_asked`: the kind of control leaves the metric out, or a question was not asked. `no_answer`: a call failed.
+    `not_asked`: a question was not asked. `no_answer`: a call failed.
     """
+    missing = set(failures).intersection(UNANSWERED)
+    return None if not missing else NO_ANSWER if "transport" in missing else NOT_ASKED
+
+
+def unjudged(samples: Iterable[Row], responses: Mapping[ResponseKey, Row]) -> dict[tuple[str, str], str]:
+    """The status of each (sample_id, metric) that is not judged; `not_asked` too if its kind of control leaves it out."""
     found = {}
     for sample in samples:
         for metric, tasks in TASKS_OF.items():
-            missing = {responses[sample["sample_id"], task]["failure"] for task in tasks}.intersection(UNANSWERED)
-            if metric not in judged_metrics(sample["control"]):
-                found[sample["sample_id"], metric] = NOT_ASKED
-            elif missing:
-                found[sample["sample_id"], metric] = NO_ANSWER if "transport" in missing else NOT_ASKED
+            is_left_out = metric not in judged_metrics(sample["control"])
+            failures = (responses[sample["sample_id"], task]["failure"] for task in tasks)
+            if status := NOT_ASKED if is_left_out else status_without(failures):
+                found[sample["sample_id"], metric] = status
     return found
 
 
