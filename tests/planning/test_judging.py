@@ -60,6 +60,13 @@ def test_a_model_without_answers_needs_a_call_per_pair(results, server):
     assert drf.usd == pytest.approx(24 * (drf.usage.prompt_tokens * 2.5 + 300 * 10) / 1e6)
 
 
+def test_controls_are_judged_as_their_kind_declares(results, server):
+    controls = {"identical": 2, "swapped": 3, "undone": 9, "blind": 5}
+    run = run_with(server, "nobody")
+    drf, cr = work_of_judges(run, ResultPaths(results), PROMPTS, PAIRS, controls)
+    assert (drf.calls, cr.calls) == (PAIRS + 2, PAIRS + 3)
+
+
 def test_empty_and_duplicate_answers_need_no_call(results, server):
     write_answers(results, "two", [answers_of(0), answers_of(0), answers_of(7), SILENT])
     drf, cr = work(results, server, "one", "two", "nobody")

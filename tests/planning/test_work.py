@@ -7,10 +7,11 @@ import pytest
 
 from spd_faith.core.config import Run, RunConfig
 from spd_faith.core.entries import Resources, identity
-from spd_faith.core.files import sha256, write_table
+from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.control_settings import Controls
 from spd_faith.dataset.entries import DemoDataset, DemoSplit, HubDataset
 from spd_faith.endpoints.entries import Prices
 from spd_faith.inference.entries import OpenAIModel, ResponsesFileModel, TransformersModel
@@ -18,7 +19,7 @@ from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import question_keys
 from spd_faith.judging.entries import RulesJudge
 from spd_faith.planning.needs import disk_bytes, missing_needs
-from spd_faith.planning.work import num_pairs, work_of_models
+from spd_faith.planning.work import num_controls, num_pairs, work_of_models
 
 PROMPTS = {task: Prompt(task, f"{task}?") for task in ("describe", "same", "different")}
 PRICES = Prices(input=1, output=2, source="a page", date="2026-11-24")
@@ -114,6 +115,21 @@ def test_existing_answers_are_not_requested_again(results):
     assert local.usage.answers == 3
     assert local.usd == 0
     assert local.gpu_hours == pytest.approx(9 * 2 * 3 / 3600)
+
+
+def test_controls_are_counted_apart_and_asked_what_their_kind_declares(results):
+    local, *_ = work_of_models(
+        run_on(hub(easy=4), "local"), ResultPaths(results), PROMPTS, 4, {"identical": 2, "undone": 5}
+    )
+    assert local.questions == 4 * 3 + 2 * 3 + 5 * 1
+    entry = hub(easy=1000, hard=None).model_copy(update={"controls": Controls(identical=50, undone={"hard": 7})})
+    estimated = num_controls(run_on(entry), ResultPaths(Path("nothing")))
+    assert {kind: number for kind, number in estimated.items() if number} == {"identical": 100, "undone": 7}
+    rows = read_table(results / "samples.parquet", SAMPLES).to_pylist()
+    rows[0]["control"] = "blind"
+    write_table(results / "samples.parquet", rows, SAMPLES)
+    run = run_on(entry)
+    assert (num_pairs(run, ResultPaths(results)), num_controls(run, ResultPaths(results))) == (3, {"blind": 1})
 
 
 def test_cost_of_each_backend(results):
