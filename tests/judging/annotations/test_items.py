@@ -57,7 +57,7 @@ def test_an_answer_that_never_came_needs_no_labels():
     failures = {(FIRST, "describe"): "transport", (FIRST, "different"): "not_asked", (FOURTH, "describe"): "model"}
     table = response_table(ANSWERS["lynx"], failures)
     failed = {(one.sample_id, one.metric): one.failure for one in model_answers("lynx", table, list(PAIRS))}
-    assert failed[FIRST, "drf"] == "transport" and failed[FIRST, "cr"] == "not_asked"
+    assert failed[FIRST, "drf"] == "no_answer" and failed[FIRST, "cr"] == "not_asked"
     assert failed[SECOND, "drf"] is None and failed[FOURTH, "drf"] is None
 
 

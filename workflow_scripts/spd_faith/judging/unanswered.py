@@ -21,7 +21,7 @@ def status_without(failures: Iterable[str | None]) -> str | None:
 
 
 def unjudged(samples: Iterable[Row], responses: Mapping[ResponseKey, Row]) -> dict[tuple[str, str], str]:
-    """The status of each (sample_id, metric) that is not judged; `not_asked` too if its kind of control leaves it out."""
+    """The status of each (sample_id, metric) that is not judged, because of its kind of control or without answer."""
     found = {}
     for sample in samples:
         for metric, tasks in TASKS_OF.items():

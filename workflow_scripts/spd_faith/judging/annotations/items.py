@@ -28,7 +28,7 @@ _ONE_WORD = re.compile(r"[\W_]*[A-Za-z]*[\W_]*")
 class ModelAnswer:
     """One model's judged texts about a pair, in the order of `TASKS_OF`.
 
-    `failure` is `transport` or `not_asked` if the model never answered one of the questions.
+    `failure` is `no_answer` or `not_asked` if one of the questions was never answered.
     """
 
     model: str

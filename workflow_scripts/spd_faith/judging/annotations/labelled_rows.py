@@ -81,8 +81,8 @@ def label_rows(
     """Rows of `LABELS`: every answer that is labelled or needs no labels.
 
     `yes_no` has the two answers with their verdicts by model and sample. An answer that never came has no score
-    (status `no_answer` or `not_asked`); an empty one has no claims. The claim about the verdicts (cr) comes from the rules, as for
-    every judge.
+    (status `no_answer` or `not_asked`); an empty one has no claims. The claim about the verdicts (cr) comes from the
+    rules, as for every judge.
     """
     item_of = {(item.sample_id, model, item.metric): name for name, item in items.items() for model in item.models}
     rows = []
