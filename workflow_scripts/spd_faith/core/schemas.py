@@ -60,6 +60,29 @@ IMAGES = pa.schema(
     ]
 )
 
+OUTSIDE = "outside"
+EMPTY_BOX = "empty_box"
+MISSING_BOX = "missing_box"
+UNEQUAL_SIZES = "unequal_sizes"
+UNREADABLE = "unreadable"
+FAULTS = (OUTSIDE, EMPTY_BOX, MISSING_BOX, UNEQUAL_SIZES, UNREADABLE)
+"""Flags of pairs whose truth does not fit their images, or cannot be checked."""
+SECOND_PLACE_UNKNOWN = "second_place_unknown"
+REMARKS = (SECOND_PLACE_UNKNOWN,)
+"""Flags that are no faults."""
+
+AUDIT = pa.schema(
+    [
+        _required("sample_id", pa.string()),  # of every pair that is no control
+        _required("equal_size", pa.bool_()),
+        pa.field("noise", pa.float64()),  # grey levels; null if the images were not compared, as the next
+        pa.field("outside", pa.int64()),  # pixels that differ outside the boxes
+        _required("empty_boxes", pa.list_(pa.int32())),  # indices of differences in whose boxes nothing differs
+        _required("missing_boxes", pa.list_(pa.int32())),  # indices of differences without a box
+        _required("flags", pa.list_(pa.string())),  # some of FAULTS and REMARKS
+    ]
+)
+
 FAILURES = ("model", "transport", "not_asked")
 """Why there is no answer: the model gave none (scores 0), no server replied after all attempts, or nobody asked."""
 

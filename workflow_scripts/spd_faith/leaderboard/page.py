@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from spd_faith.core.schemas import PARSE_STATUSES
+from spd_faith.leaderboard.audit_section import audit_section, audit_warning
 from spd_faith.leaderboard.failed_answers import failed_section, transport_warnings
 from spd_faith.leaderboard.judges import UNSCORED
 from spd_faith.leaderboard.model import (
@@ -56,7 +58,7 @@ class Findings:
     """The data of the page: rows of the run's models and of published ones, and further tables.
 
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
-    (`not_measured`); `floors` comes from `constant_answers`.
+    (`not_measured`); `audit` is the truth audit (AUDIT); `floors` comes from `constant_answers`.
     """
 
     live: pd.DataFrame
@@ -66,6 +68,7 @@ class Findings:
     costs: pd.DataFrame
     failures: pd.DataFrame
     unmeasured: pd.DataFrame
+    audit: pa.Table
 
 
 def leaderboard_page(dataset: str, found: Findings) -> Section:
@@ -83,6 +86,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             ),
             *transport_warnings(live),
             *_unscored(found.failures, live),
+            *audit_warning(found.audit),
             headline_table(found.live),
             _floors(found.floors),
             _published(found.published),
@@ -92,6 +96,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             Section("Parsing of the answers", (_statuses_table(live),)),
             Section("Reasoning errors", (_drf_table(found.aggregate, live),)),
             *probe_section(found.live, found.unmeasured),
+            audit_section(found.audit, live),
             _judges(found, live),
             Section("Provenance", (_provenance_table(live),)),
         ),

@@ -7,10 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.files import read_provenance, read_table
+from spd_faith.core.controls import without_controls
+from spd_faith.core.files import check_keys, read_provenance, read_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun
-from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, SAMPLES
+from spd_faith.core.schemas import AUDIT, JUDGEMENTS, RESPONSES, SAMPLES
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS
 from spd_faith.leaderboard.probe_summary import read_probes
 from spd_faith.scoring.tables import SCORES
@@ -28,6 +29,7 @@ class Origin:
 @dataclass(frozen=True)
 class Results:
     samples: pa.Table
+    audit: pa.Table
     dataset: Origin
     scores: Mapping[Entry, pa.Table]
     judgements: Mapping[Entry, pa.Table]
@@ -39,8 +41,12 @@ class Results:
 def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
     """The tables of a run. Raises `UserError` if one is missing."""
     entries = [(judge, model) for judge in run.judges for model in run.models]
+    samples, audit = read_table(paths.samples, SAMPLES), read_table(paths.audit, AUDIT)
+    pairs = without_controls(samples)["sample_id"]
+    check_keys(str(paths.audit), audit["sample_id"].to_pylist(), pairs.to_pylist())
     return Results(
-        samples=read_table(paths.samples, SAMPLES),
+        samples=samples,
+        audit=audit,
         dataset=_origin(paths.samples),
         scores={entry: read_table(paths.scores(*entry), SCORES) for entry in entries},
         judgements={entry: read_table(paths.judgements(*entry), JUDGEMENTS) for entry in entries},
