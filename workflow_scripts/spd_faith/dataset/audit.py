@@ -162,6 +162,8 @@ class _Compared:
 
     def is_unexplained(self, moved: Sequence[Mapping[str, float]]) -> bool:
         """Whether more differs outside than one region for each moved object, of about the size of its box."""
+        if not self.outside.any():
+            return False
         numbers, _ = ndimage.label(ndimage.binary_dilation(self.outside, _CONNECTED), _CONNECTED)
         regions = [_extent(place) for place in ndimage.find_objects(numbers * self.outside)]
         spill = 2 * self._margin + _BLOCK
