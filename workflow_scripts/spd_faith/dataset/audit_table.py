@@ -2,18 +2,17 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spd_faith.core.controls import without_controls
 from spd_faith.core.entries import Rows
-from spd_faith.core.files import check_keys, read_table
+from spd_faith.core.files import check_keys, read_batches, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, UNREADABLE
 from spd_faith.dataset.audit import audit_pair
@@ -33,22 +32,16 @@ def audit_rows(samples: pa.Table, images: Path) -> Rows:
     pairs = {row["sample_id"]: row for row in without_controls(samples).to_pylist()}
     rows: Rows = []
     with progress(len(pairs), "Truth audit", "pair") as bar:
-        for encoded in _images(images):
-            if sample := pairs.get(encoded["sample_id"]):
-                rows.append({"sample_id": sample["sample_id"]} | _audit(sample, encoded))
-                bar.update()
+        for batch in read_batches(images, ["sample_id", "original", "modified"], _PAIRS_PER_BATCH):
+            found = [(pairs[encoded["sample_id"]], encoded) for encoded in batch if encoded["sample_id"] in pairs]
+            rows += [{"sample_id": sample["sample_id"]} | _audit(sample, encoded) for sample, encoded in found]
+            bar.update(len(found))
     return rows
 
 
 def flag_counts(rows: Rows) -> Counter[str]:
     """The number of pairs by flag."""
     return Counter(flag for row in rows for flag in row["flags"])
-
-
-def _images(path: Path) -> Iterator[dict[str, Any]]:
-    columns = ["sample_id", "original", "modified"]
-    for batch in pq.ParquetFile(path).iter_batches(_PAIRS_PER_BATCH, columns=columns):
-        yield from batch.to_pylist()
 
 
 def _audit(sample: Mapping[str, Any], encoded: Mapping[str, bytes]) -> dict[str, Any]:
