@@ -1,7 +1,7 @@
-"""Stage 1, dataset: image pairs and their true differences.
+"""Stage 1, dataset: image pairs, their true differences, and the audit that compares the two.
 
 REQUIRED INPUTS: none; the entry in datasets.yaml says where the pairs come from.
-OUTPUTS: results/{dataset}/samples.parquet, results/{dataset}/images.parquet
+OUTPUTS: results/{dataset}/samples.parquet, results/{dataset}/images.parquet, results/{dataset}/audit.parquet
 The table of images is too large to compare by content. The metadata of the samples identify the images instead, so jobs
 that read images depend on the samples and take the images as `ancient`: copying or touching them reruns nothing.
 """
@@ -31,3 +31,25 @@ rule make_dataset:
     shell:
         "python workflow_scripts/make_dataset.py --dataset {wildcards.dataset} --datasets-file config/datasets.yaml"
         " --samples {output.samples:q} --images {output.images:q} 2> {log:q}"
+
+
+rule audit_dataset:
+    input:
+        samples=paths.samples,
+        images=ancient(paths.images),
+        modules=module_files("audit_dataset.py"),
+    output:
+        audit=paths.audit,
+    log:
+        paths.log("audit_dataset"),
+    benchmark:
+        paths.benchmark("audit_dataset")
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(20),
+    shell:
+        "python workflow_scripts/audit_dataset.py --samples {input.samples:q} --images {input.images:q}"
+        " --output {output.audit:q} 2> {log:q}"

@@ -1,6 +1,6 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
-REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/samples.parquet,
+REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{samples,audit}.parquet,
 results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
@@ -15,6 +15,7 @@ rule make_leaderboard:
     input:
         config=merged_config,
         samples=paths.samples,
+        audit=paths.audit,
         responses=expand(paths.responses(), model=sorted(run.models), allow_missing=True),
         tables=expand(
             [paths.judgements(), paths.scores()],

@@ -13,7 +13,7 @@ from spd_faith.probes.contrast_table import DISCOVERY, PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS, sample_groups
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.saved_tables import read_contrasted
+from spd_faith.probes.saved_tables import check_probed, read_contrasted
 from spd_faith.scoring.tables import SCORES
 
 
@@ -57,6 +57,7 @@ def main() -> None:
         **bounds,
     )
     probes = read_contrasted(arguments.probes, arguments.only)
+    check_probed(arguments.probes.name, probes, {row["sample_id"] for row in groups})
     rows = contrast_rows(pd.DataFrame(groups), probes, responses, arguments.permutations, arguments.seed)
     write_table(arguments.groups, groups, PROBE_GROUPS, bounds)
     write_table(

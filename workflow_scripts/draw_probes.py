@@ -8,14 +8,15 @@ import argparse
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
-from spd_faith.core.files import read_table
+from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
+from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.of_model import all_drawings, write_figures
-from spd_faith.probes.groups import PROBE_GROUPS
+from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.saved_tables import probes_in
+from spd_faith.probes.saved_tables import check_probed, probes_in, read_probed
 
 
 def main() -> None:
@@ -35,12 +36,19 @@ def main() -> None:
     arguments = parser.parse_args()
 
     probes = probes_in(arguments.probes, arguments.only)
+    samples = read_table(arguments.samples, SAMPLES, ["sample_id"])["sample_id"].to_pylist()
+    groups = read_table(arguments.groups, PROBE_GROUPS)
+    grouped = zip(groups["sample_id"].to_pylist(), groups["contrast"].to_pylist(), strict=True)
+    check_keys(str(arguments.groups), grouped, [(one, contrast.name) for one in samples for contrast in CONTRASTS])
+    images = read_table(arguments.images, IMAGES, ["sample_id"])["sample_id"].to_pylist()
+    check_keys(str(arguments.images), images, samples)
+    check_probed(arguments.probes.name, read_probed(arguments.probes, probes), samples)
     results = ModelResults(
         model=arguments.probes.name,
         probes=arguments.probes,
         samples=arguments.samples,
         images=arguments.images,
-        groups=read_table(arguments.groups, PROBE_GROUPS).to_pandas(),
+        groups=groups.to_pandas(),
         contrasts=read_table(arguments.contrasts, PROBE_CONTRASTS).to_pandas(),
         sample_id=arguments.sample_id,
     )

@@ -11,6 +11,7 @@ from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
 from spd_faith.leaderboard.comparisons_section import with_standings
 from spd_faith.leaderboard.failed_answers import failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
@@ -48,7 +49,7 @@ def main() -> None:
     costs = judge_costs(results.judgements)
     found = find(run, paths, results, costs, pd.read_csv(arguments.published))
     rows = pd.concat([found.live, found.published], ignore_index=True)
-    leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, fractions())
+    leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, (*fractions(), *UNFLAGGED_FRACTIONS))
 
     record = run_record(run, results, load_prompts(arguments.prompts), costs)
     write_text(paths.record, json.dumps(record, indent=2) + "\n")
@@ -71,8 +72,10 @@ def find(
     failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
     live = live.merge(failed, on="model", how="left", validate="many_to_one")
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
+    live = live.merge(summaries, on="model", how="left", validate="many_to_one")
+    unflagged = unflagged_rows(results.audit, results.scores)
     return Findings(
-        live=live.merge(summaries, on="model", how="left", validate="many_to_one"),
+        live=live.merge(unflagged, on=["judge", "model"], how="left", validate="one_to_one"),
         published=published_rows(published),
         aggregate=aggregated,
         comparisons=compared,
@@ -80,6 +83,7 @@ def find(
         costs=costs,
         failures=judge_failures(results.judgements),
         unmeasured=not_measured(results.probes),
+        audit=results.audit,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
-from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
+from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES, TASKS
 from spd_faith.inference.backends import open_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.prompts import load_prompts
@@ -52,6 +52,8 @@ def main() -> None:
     chosen = choose_samples(samples, arguments.samples_per_split, arguments.seed)
     columns = ["sample_id", "task", "prompt_sha", "prompt_tokens", "response_token_ids", "pixel_backend"]
     responses = read_table(arguments.responses, RESPONSES, columns=columns).to_pylist()
+    answered = [(row["sample_id"], row["task"]) for row in responses]
+    check_keys(str(arguments.responses), answered, [(one["sample_id"], task) for one in samples for task in TASKS])
     answers = saved_answers(responses, chosen, prompts)
 
     with (

@@ -13,7 +13,7 @@ import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import RESPONSES, TASKS
+from spd_faith.core.schemas import AUDIT, RESPONSES, TASKS
 from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
@@ -72,6 +72,12 @@ def poor_results() -> tuple[pa.Table, pa.Table]:
     return score_table(SAMPLES, answers, judgements, "recall", "detection"), judgements
 
 
+def audit_table(flags: dict[str, list[str]]) -> pa.Table:
+    """Equal images of all samples; `flags` by sample id."""
+    row = {"equal_size": True, "noise": 0.0, "outside": 0, "empty_boxes": [], "missing_boxes": []}
+    return pa.Table.from_pylist([row | {"sample_id": name, "flags": flags.get(name, [])} for name in IDS], schema=AUDIT)
+
+
 def provenance(label: str) -> Provenance:
     return Provenance(label, "By hand", "owner/name", "0123abc", "float32", "beds", "v1", "hand", 0, None, None)
 
@@ -99,6 +105,7 @@ def leaderboard(
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
         unmeasured=not_measured({}) if unmeasured is None else unmeasured,
+        audit=audit_table({}),
     )
     rows = pd.concat([live, published], ignore_index=True)
     return Leaderboard(leaderboard_page("Beds", found), rows, fractions())

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spd_faith.core.declared_rows import check_rows, key_of
 from spd_faith.core.errors import UserError
 from spd_faith.core.text import writable
 
@@ -111,14 +113,16 @@ def _written(value: Any) -> Any:
 
 
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table. Raises `UserError` if its columns do not match `schema`."""
+    """Read a table, or some of its columns.
+
+    Raises `UserError` if it cannot be read, if its columns do not match `schema`, if two rows have the same key, or if
+    a column that is read has a value that its declaration lacks.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file. Create it with: snakemake --cores all {path}")
-    try:
+    with _readable(path):
         found = pq.read_schema(path).remove_metadata()
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}") from error
     if not found.equals(schema):
         raise UserError(
             f"{path}: its columns do not match this version.\n"
@@ -126,20 +130,45 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
             f"  expected: {', '.join(f'{f.name} {f.type}' for f in schema)}\n"
             "  Remove the file and run the workflow again."
         )
-    return pq.read_table(path, columns=columns)
+    key = key_of(schema)
+    wanted = schema.names if columns is None else columns
+    with _readable(path):
+        table = pq.read_table(path, columns=[*wanted, *(name for name in key if name not in wanted)])
+    check_rows(str(path), table, schema)
+    return table.select(wanted)
+
+
+def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a table that does not fit in memory, in batches. Raises `UserError` if it cannot be read."""
+    with _readable(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows, columns=columns):
+            yield batch.to_pylist()
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """The `provenance` stored by `write_table`."""
-    provenance: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(_PROVENANCE_KEY, b"{}"))
+    with _readable(path):
+        provenance: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(_PROVENANCE_KEY, b"{}"))
     return provenance
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn pyarrow's errors about a truncated or corrupt file into a `UserError`."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        message = f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}"
+        raise UserError(message) from error
 
 
 def check_keys(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
     """Raise `UserError` naming the wrong keys unless `found` has each of `expected` exactly once."""
     found, wanted = list(found), set(expected)
     seen = set(found)
-    twice = {key for key in seen if found.count(key) > 1} if len(found) != len(seen) else set()
+    twice = {key for key, count in Counter(found).items() if count > 1}
     errors = {"missing": wanted - seen, "unexpected": seen - wanted, "repeated": twice}
     if any(errors.values()):
         lines = [

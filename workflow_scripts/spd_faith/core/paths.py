@@ -18,6 +18,10 @@ class ResultPaths:
     def images(self) -> Path:
         return self.folder / "images.parquet"
 
+    @property
+    def audit(self) -> Path:
+        return self.folder / "audit.parquet"
+
     def responses(self, model: str = "{model}") -> Path:
         return self.folder / "responses" / f"{model}.parquet"
 

@@ -1,12 +1,17 @@
 """Schemas of the tables that the stages exchange.
 
 Every table except `IMAGES` has exactly one row per key of its input table; a failure is a row with a status. Fields are
-nullable by pyarrow's default, unless declared with `_required`.
+nullable by pyarrow's default, unless declared with `_required`. A column with few possible values is declared with
+them (`one_of`), and a table with its key (`keyed`): `read_table` checks both.
 """
 
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
+
+from spd_faith.core.difference_types import DifferenceType
 
 TASKS = ("describe", "same", "different")
 TASKS_OF = {"drf": ("describe",), "cr": ("same", "different")}
@@ -18,11 +23,24 @@ def _required(name: str, kind: pa.DataType) -> "pa.Field[Any]":
     return pa.field(name, kind, nullable=False)
 
 
+ONE_OF, KEY = b"one_of", b"key"  # in the metadata of a field and of a schema
+
+
+def one_of(name: str, values: Iterable[str], nullable: bool = False) -> "pa.Field[Any]":
+    """A text column with these values; one that ends in a colon stands for all that begin with it."""
+    return pa.field(name, pa.string(), nullable, metadata={ONE_OF: json.dumps(list(values))})
+
+
+def keyed(key: Sequence[str], fields: Iterable["pa.Field[Any]"]) -> pa.Schema:
+    """A schema whose columns `key` identify a row."""
+    return pa.schema(list(fields), metadata={KEY: json.dumps(list(key))})
+
+
 BOX = pa.struct([_required(axis, pa.float32()) for axis in ("x", "y", "w", "h")])  # pixels: top left corner and size
 
 DIFFERENCE = pa.struct(
     [
-        _required("type", pa.string()),
+        one_of("type", DifferenceType),
         _required("category", pa.string()),
         pa.field("description", pa.string()),
         pa.field("bbox", BOX),  # in the original image
@@ -30,7 +48,10 @@ DIFFERENCE = pa.struct(
     ]
 )
 
-SAMPLES = pa.schema(
+CONTROL_NAMES = ("identical", "blind", "swapped", "undone", "null_paste")  # the kinds of dataset/control_kinds.py
+
+SAMPLES = keyed(
+    ("sample_id",),
     [
         _required("sample_id", pa.string()),  # {split}/{row:05d}_{image_id}
         _required("split", pa.string()),
@@ -42,13 +63,14 @@ SAMPLES = pa.schema(
         pa.field("unchanged", pa.list_(pa.struct([_required("category", pa.string()), _required("bbox", BOX)]))),
         pa.field("question", pa.string()),
         pa.field("is_faithful", pa.bool_()),
-        _required("control", pa.string()),  # none, or a kind of dataset/control_kinds.py
+        one_of("control", ("none", *CONTROL_NAMES)),
         pa.field("base_sample_id", pa.string()),  # of a control: the pair that it is made from
         pa.field("undone_difference", pa.int32()),  # of the kind undone: index in the base pair's differences
-    ]
+    ],
 )
 
-IMAGES = pa.schema(
+IMAGES = keyed(
+    ("sample_id",),
     [
         _required("sample_id", pa.string()),
         _required("original", pa.binary()),  # encoded bytes, as published
@@ -57,7 +79,31 @@ IMAGES = pa.schema(
         _required("original_sha256", pa.string()),
         _required("modified_sha256", pa.string()),
         pa.field("merged_sha256", pa.string()),
-    ]
+    ],
+)
+
+OUTSIDE = "outside"
+EMPTY_BOX = "empty_box"
+MISSING_BOX = "missing_box"
+UNEQUAL_SIZES = "unequal_sizes"
+UNREADABLE = "unreadable"
+FAULTS = (OUTSIDE, EMPTY_BOX, MISSING_BOX, UNEQUAL_SIZES, UNREADABLE)
+"""Flags of pairs whose truth does not fit their images, or cannot be checked."""
+SECOND_PLACE_UNKNOWN = "second_place_unknown"
+REMARKS = (SECOND_PLACE_UNKNOWN,)
+"""Flags that are no faults."""
+
+AUDIT = keyed(
+    ("sample_id",),
+    [
+        _required("sample_id", pa.string()),  # of every pair that is no control
+        _required("equal_size", pa.bool_()),
+        pa.field("noise", pa.float64()),  # grey levels; null if the images were not compared, as the next
+        pa.field("outside", pa.int64()),  # pixels that differ outside the boxes
+        _required("empty_boxes", pa.list_(pa.int32())),  # indices of differences in whose boxes nothing differs
+        _required("missing_boxes", pa.list_(pa.int32())),  # indices of differences without a box
+        _required("flags", pa.list_(one_of("flag", (*FAULTS, *REMARKS)))),
+    ],
 )
 
 FAILURES = ("model", "transport", "not_asked")
@@ -66,10 +112,11 @@ FAILURES = ("model", "transport", "not_asked")
 UNANSWERED = ("transport", "not_asked")
 """The failures that are nobody's answer: they are null in all metrics."""
 
-RESPONSES = pa.schema(
+RESPONSES = keyed(
+    ("sample_id", "task"),
     [
         _required("sample_id", pa.string()),
-        _required("task", pa.string()),
+        one_of("task", TASKS),
         _required("prompt_sha", pa.string()),  # empty for imported answers
         _required("response_text", pa.string()),  # without reasoning; empty after an error
         pa.field("reasoning_text", pa.string()),
@@ -83,21 +130,22 @@ RESPONSES = pa.schema(
         pa.field("dtype", pa.string()),
         pa.field("batch_size", pa.int32()),
         pa.field("pixel_backend", pa.string()),
-        pa.field("failure", pa.string()),  # one of FAILURES; null for an answer
+        one_of("failure", FAILURES, nullable=True),  # null for an answer
         pa.field("error", pa.string()),
         pa.field("is_faithful", pa.bool_()),  # label imported with the answer
-    ]
+    ],
 )
 
 PARSE_STATUSES = ("json", "repaired", "free_text", "empty", "failed", "no_response")
 VERDICTS = ("differs", "same", "unclear")
 
-PARSED = pa.schema(
+PARSED = keyed(
+    ("sample_id", "task"),
     [
         _required("sample_id", pa.string()),
-        _required("task", pa.string()),
-        _required("parse_status", pa.string()),
-        pa.field("failure", pa.string()),  # as in RESPONSES
+        one_of("task", TASKS),
+        one_of("parse_status", PARSE_STATUSES),
+        one_of("failure", FAILURES, nullable=True),  # as in RESPONSES
         _required("has_structured_output", pa.bool_()),
         pa.field("predicted_num", pa.int32()),  # null if no possible count is stated
         _required("listed_num", pa.int32()),
@@ -105,9 +153,10 @@ PARSED = pa.schema(
             "differences",
             pa.list_(pa.struct([(name, pa.string()) for name in ("type", "category", "raw_type", "raw_category")])),
         ),
-        pa.field("verdict", pa.string()),  # of yes/no tasks; null in a language that is not read and without answer
+        # of yes/no tasks; null in a language that is not read and without answer
+        one_of("verdict", VERDICTS, nullable=True),
         pa.field("language", pa.string()),  # of the prose: en if it is read, else a code or script; null without prose
-    ]
+    ],
 )
 
 CLAIM_LABELS = {
@@ -116,12 +165,14 @@ CLAIM_LABELS = {
 }
 INVENTED = "invented"  # label of a claim that the answer does not contain; excluded from all scores
 ERROR_TYPES = ("type_category_mismatch", "type_confusion", "attribute_error", "fabrication")
+JUDGEMENT_STATUSES = ("ok", "no_claims", "no_answer", "not_asked", "unscored:")  # the last with its reason
 SEVERITIES = ("critical", "moderate", "minor")
 
-JUDGEMENTS = pa.schema(
+JUDGEMENTS = keyed(
+    ("sample_id", "metric"),
     [
         _required("sample_id", pa.string()),
-        _required("metric", pa.string()),
+        one_of("metric", JUDGED_METRICS),
         _required(
             "claims",
             pa.list_(
@@ -129,9 +180,9 @@ JUDGEMENTS = pa.schema(
                     [
                         _required("text", pa.string()),
                         pa.field("other_text", pa.string()),  # cr: the quote from the other answer
-                        _required("label", pa.string()),  # one of CLAIM_LABELS, or INVENTED
-                        pa.field("error_type", pa.string()),
-                        pa.field("severity", pa.string()),
+                        one_of("label", (*(label for labels in CLAIM_LABELS.values() for label in labels), INVENTED)),
+                        one_of("error_type", ERROR_TYPES, nullable=True),
+                        one_of("severity", SEVERITIES, nullable=True),
                         # if an answer is judged repeatedly, over the judgements that list the claim: the fraction that
                         # label it faithful or consistent, and the standard deviation
                         pa.field("mean", pa.float64()),
@@ -156,6 +207,6 @@ JUDGEMENTS = pa.schema(
         pa.field("usd", pa.float64()),
         pa.field("seconds", pa.float64()),  # without waiting and failed attempts
         pa.field("attempts", pa.int32()),
-        _required("status", pa.string()),  # ok, no_claims, unscored:<reason>, not_asked (of a kind of control)
-    ]
+        one_of("status", JUDGEMENT_STATUSES),
+    ],
 )

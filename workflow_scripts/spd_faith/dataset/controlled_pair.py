@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from spd_faith.core.difference_types import Attribute, DifferenceType
-from spd_faith.dataset.audit import OUTSIDE, Mask, Pixels, audit_pair, differing_pixels, places_of
+from spd_faith.core.schemas import OUTSIDE
+from spd_faith.dataset.audit import Mask, Pixels, audit_pair, differing_pixels, has_half_its_boxes, places_of
 from spd_faith.dataset.control_kinds import LeftOut
 from spd_faith.dataset.encoded_images import as_png, decode
 from spd_faith.dataset.image_sizes import upright_size
@@ -132,7 +132,7 @@ class BasePair:
     def _obstacles(self, number: int) -> Iterator[tuple[str, bool]]:
         one, others = self.differences[number], [*self.differences[:number], *self.differences[number + 1 :]]
         yield "no_boxes", not all(difference["bbox"] for difference in self.differences)
-        yield "one_box", any(map(_has_half_its_boxes, self.differences))
+        yield "one_box", any(map(has_half_its_boxes, self.differences))
         yield "repeated", any((one["type"], one["category"]) == (other["type"], other["category"]) for other in others)
         yield "sizes_differ", self._sizes_differ
         yield "overlap", self._overlap(one, others)
@@ -167,10 +167,6 @@ def image_size(encoded: bytes) -> tuple[int, int]:
     """(width, height) of an image after EXIF rotation, from its header."""
     with Image.open(BytesIO(encoded)) as image:
         return upright_size(image)
-
-
-def _has_half_its_boxes(difference: Mapping[str, Any]) -> bool:
-    return DifferenceType(difference["type"]).changes == Attribute.PLACE and difference["bbox_after"] is None
 
 
 def _free_corners(taken: Mask, height: int, width: int) -> np.ndarray:

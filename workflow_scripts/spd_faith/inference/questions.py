@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
-
-from spd_faith.core.files import sha256
+from spd_faith.core.files import read_batches, sha256
 from spd_faith.dataset.control_kinds import asked_tasks
 from spd_faith.inference.prompts import Prompt
 
@@ -84,7 +82,7 @@ def read_questions(images: Path, asked: Iterable[QuestionId], prompts: Mapping[s
     for sample_id, task in asked:
         tasks.setdefault(sample_id, []).append(task)
     columns = ["sample_id", "original", "modified"]
-    for batch in pq.ParquetFile(images).iter_batches(_PAIRS_PER_BATCH, columns=columns):
-        for pair in batch.to_pylist():
+    for batch in read_batches(images, columns, _PAIRS_PER_BATCH):
+        for pair in batch:
             for task in tasks.get(pair["sample_id"], []):
                 yield Question(task=task, text=prompts[task].text, **pair)

@@ -11,9 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow.parquet as pq
-
 from spd_faith.core.errors import UserError
+from spd_faith.core.files import read_batches
 from spd_faith.core.journal import Journal, Record
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.endpoints.charges import Charges
@@ -156,7 +155,7 @@ def _with_images(missing: Sequence[JudgeRequest], images: Path | None) -> Iterat
         return
     assert images
     columns = ["original", "modified", "original_sha256", "modified_sha256"]
-    for batch in pq.ParquetFile(images).iter_batches(_PAIRS_PER_BATCH, columns=columns):
-        for pair in batch.to_pylist():
+    for batch in read_batches(images, columns, _PAIRS_PER_BATCH):
+        for pair in batch:
             for request in waiting.pop((pair["original_sha256"], pair["modified_sha256"]), []):
                 yield _Shown(request, (pair["original"], pair["modified"]))

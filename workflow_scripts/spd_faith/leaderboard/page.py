@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spd_faith.core.schemas import PARSE_STATUSES
 from spd_faith.core.statistics import LEAST_CLUSTERS
+from spd_faith.leaderboard.audit_section import audit_section, audit_warning
 from spd_faith.leaderboard.comparisons_section import comparisons_section
 from spd_faith.leaderboard.failed_answers import failed_section, transport_warnings
 from spd_faith.leaderboard.judges import UNSCORED
@@ -62,7 +63,7 @@ class Findings:
 
     `live` comes from `with_standings`, `comparisons` from `compare_models`, `floors` from `constant_answers`.
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
-    (`not_measured`).
+    (`not_measured`); `audit` is the truth audit (AUDIT).
     """
 
     live: pd.DataFrame
@@ -73,6 +74,7 @@ class Findings:
     costs: pd.DataFrame
     failures: pd.DataFrame
     unmeasured: pd.DataFrame
+    audit: pa.Table
 
 
 def leaderboard_page(dataset: str, found: Findings) -> Section:
@@ -91,6 +93,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             *transport_warnings(live),
             *_merged_strata(found.aggregate),
             *_unscored(found.failures, live),
+            *audit_warning(found.audit),
             headline_table(found.live),
             _floors(found.floors),
             _published(found.published),
@@ -101,6 +104,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             Section("Parsing of the answers", (_statuses_table(live),)),
             Section("Reasoning errors", (_drf_table(found.aggregate, live),)),
             *probe_section(found.live, found.unmeasured),
+            audit_section(found.audit, live),
             _judges(found, live),
             Section("Provenance", (_provenance_table(live),)),
         ),

@@ -1,18 +1,21 @@
 """Read the tables behind the leaderboard of a run, with their provenance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from spd_faith.core.files import read_provenance, read_table
+from spd_faith.core.controls import without_controls
+from spd_faith.core.errors import UserError
+from spd_faith.core.files import check_keys, read_provenance, read_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun
-from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, SAMPLES
+from spd_faith.core.schemas import AUDIT, JUDGED_METRICS, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS
 from spd_faith.leaderboard.probe_summary import read_probes
+from spd_faith.probes.saved_tables import check_probed
 from spd_faith.scoring.tables import SCORES
 from spd_faith.scoring.tallies import Entry
 
@@ -28,6 +31,7 @@ class Origin:
 @dataclass(frozen=True)
 class Results:
     samples: pa.Table
+    audit: pa.Table
     dataset: Origin
     scores: Mapping[Entry, pa.Table]
     judgements: Mapping[Entry, pa.Table]
@@ -39,17 +43,39 @@ class Results:
 def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
     """The tables of a run. Raises `UserError` if one is missing."""
     entries = [(judge, model) for judge in run.judges for model in run.models]
+    samples, audit = read_table(paths.samples, SAMPLES), read_table(paths.audit, AUDIT)
+    pairs = without_controls(samples)["sample_id"]
+    check_keys(str(paths.audit), audit["sample_id"].to_pylist(), pairs.to_pylist())
+    ids = list(map(str, samples["sample_id"].to_pylist()))
+    judgements = {entry: read_table(paths.judgements(*entry), JUDGEMENTS) for entry in entries}
+    answers = {model: read_table(paths.responses(model), RESPONSES, ANSWER_COLUMNS) for model in run.models}
+    probes = {model: read_probes(paths.probes(model), run.config.probes.run) for model in run.probed}
+    for entry, table in judgements.items():
+        _check_parts(paths.judgements(*entry), table, "metric", ids, JUDGED_METRICS)
+    for model, table in answers.items():
+        _check_parts(paths.responses(model), table, "task", ids, TASKS)
+    for model, tables in probes.items():
+        check_probed(model, tables, ids)
     return Results(
-        samples=read_table(paths.samples, SAMPLES),
+        samples=samples,
+        audit=audit,
         dataset=_origin(paths.samples),
         scores={entry: read_table(paths.scores(*entry), SCORES) for entry in entries},
-        judgements={entry: read_table(paths.judgements(*entry), JUDGEMENTS) for entry in entries},
+        judgements=judgements,
         responses={model: _origin(paths.responses(model)) for model in run.models},
-        answers={model: read_table(paths.responses(model), RESPONSES, ANSWER_COLUMNS) for model in run.models},
-        probes={model: read_probes(paths.probes(model), run.config.probes.run) for model in run.probed},
+        answers=answers,
+        probes=probes,
     )
+
+
+def _check_parts(path: Path, table: pa.Table, part: str, ids: Sequence[str], parts: Sequence[str]) -> None:
+    """Raise `UserError` unless the table has one row per sample and part, which is a task or a metric."""
+    keys = zip(table["sample_id"].to_pylist(), table[part].to_pylist(), strict=True)
+    check_keys(str(path), keys, [(one, name) for one in ids for name in parts])
 
 
 def _origin(path: Path) -> Origin:
     recorded = read_provenance(path)
+    if "revision" not in recorded:
+        raise UserError(f"{path}: its metadata lack the revision. Remove the file and run the workflow again.")
     return Origin(recorded["revision"], recorded)

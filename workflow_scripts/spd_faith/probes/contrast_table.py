@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from spd_faith.core.schemas import keyed, one_of
 from spd_faith.probes.tables import LAYER, required
 
 DISCOVERY = 0.05  # false discovery rate up to which a difference is a discovery
@@ -14,7 +15,8 @@ CONTRAST_STATUSES = (
     "no_measurements",
 )
 
-PROBE_CONTRASTS = pa.schema(
+PROBE_CONTRASTS = keyed(
+    ("contrast", "probe", "task", "measure", "layer"),
     [
         required("contrast", pa.string()),
         required("group", pa.string()),  # unfaithful, contradictory
@@ -32,6 +34,6 @@ PROBE_CONTRASTS = pa.schema(
         pa.field("hedges_g", pa.float64()),  # null if the measure does not vary within groups
         pa.field("p_value", pa.float64()),
         pa.field("q_value", pa.float64()),  # over all layers and measures of the contrast; null for answer_length
-        required("status", pa.string()),
-    ]
+        one_of("status", CONTRAST_STATUSES),
+    ],
 )

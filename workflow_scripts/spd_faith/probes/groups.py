@@ -9,6 +9,7 @@ import pyarrow as pa
 from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
+from spd_faith.core.schemas import TASKS, keyed, one_of
 from spd_faith.probes.tables import required
 
 GROUP_REASONS = (
@@ -23,15 +24,16 @@ GROUP_REASONS = (
     "control",
 )
 
-PROBE_GROUPS = pa.schema(
+PROBE_GROUPS = keyed(
+    ("sample_id", "contrast"),
     [
         required("sample_id", pa.string()),
-        required("contrast", pa.string()),  # faithfulness, consistency
+        one_of("contrast", ("faithfulness", "consistency")),
         required("split", pa.string()),  # with n_gt the stratum
         required("n_gt", pa.int32()),
         pa.field("group", pa.string()),  # null: left out
-        required("reason", pa.string()),
-    ]
+        one_of("reason", GROUP_REASONS),
+    ],
 )
 
 
@@ -69,8 +71,10 @@ def sample_groups(
             " be less than the first, both from 0 to 1. Change probes.faithful_at_least or probes.unfaithful_at_most."
         )
     sample_ids = cast(list[str], samples["sample_id"].to_pylist())
-    for what, table in (("the scores", scores), ("the parsed answers", parsed), ("the responses", responses)):
-        check_keys(what, dict.fromkeys(table["sample_id"].to_pylist()), sample_ids)
+    check_keys("the scores", scores["sample_id"].to_pylist(), sample_ids)
+    for what, table in (("the parsed answers", parsed), ("the responses", responses)):
+        answers = zip(table["sample_id"].to_pylist(), table["task"].to_pylist(), strict=True)
+        check_keys(what, answers, [(sample_id, task) for sample_id in sample_ids for task in TASKS])
     labels = dict(zip(sample_ids, samples["is_faithful"].to_pylist(), strict=True))
     answer_labels = _by_task(responses, "is_faithful")["describe"]
     verdicts = _by_task(parsed, "verdict")

@@ -1,12 +1,13 @@
 """Find and read the probes' tables in a folder."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from spd_faith.core.errors import UserError
-from spd_faith.core.files import read_table
+from spd_faith.core.files import check_keys, read_table
+from spd_faith.core.schemas import TASKS
 from spd_faith.probes.probe import Probe
 from spd_faith.probes.registry import PROBES
 
@@ -35,3 +36,25 @@ def read_contrasted(folder: Path, only: Collection[str] | None = None) -> dict[s
     contrasted = [probe for probe in PROBES.values() if probe.contrasted]
     found = probes_in(folder, only, contrasted)
     return {probe.name: read_table(probe.path_in(folder), probe.schema) for probe in found}
+
+
+def read_probed(folder: Path, probes: Sequence[type[Probe]]) -> dict[str, pa.Table]:
+    """What the tables of these probes are about, by probe: the columns sample_id and, if there is one, task."""
+    columns: dict[type[Probe], list[str]]
+    columns = {probe: [name for name in ("sample_id", "task") if name in probe.schema.names] for probe in probes}
+    return {probe.name: read_table(probe.path_in(folder), probe.schema, columns[probe]) for probe in probes}
+
+
+def check_probed(model: str, tables: Mapping[str, pa.Table], sample_ids: Collection[str]) -> None:
+    """Raise `UserError` naming the samples, or the answers about them, that are not in all of a model's probe tables.
+
+    `tables`, by probe, have the columns sample_id and, of probes that measure single answers, task. All must be about
+    the same samples, which are some of `sample_ids`.
+    """
+    probed = {str(one) for table in tables.values() for one in table["sample_id"].unique().to_pylist()}
+    known = sorted(probed.intersection(sample_ids))
+    for name, table in tables.items():
+        key: list[str] = [column for column in ("sample_id", "task") if column in table.column_names]
+        found = [tuple(row.values()) for row in table.group_by(key).aggregate([]).to_pylist()]
+        expected = [(one, task) for one in known for task in TASKS] if "task" in key else [(one,) for one in known]
+        check_keys(f"{name} of {model}", found, expected)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from spd_faith.core.schemas import TASKS, keyed, one_of
 from spd_faith.probes.passes import Unmeasured
 
 PROBE_STATUSES = (
@@ -27,7 +28,7 @@ def measure_columns(*names: str) -> list[pa.Field[Any]]:
     return [pa.field(name, pa.float32()) for name in names]
 
 
-TASK = required("task", pa.string())
+TASK = one_of("task", TASKS)
 LAYER = pa.field("layer", pa.int32())  # 0 is the first
 TOKEN = pa.field("token", pa.int32())  # 0 is the answer's first
 TOKEN_ID = pa.field("token_id", pa.int32())
@@ -35,7 +36,9 @@ TOKEN_ID = pa.field("token_id", pa.int32())
 
 def probe_schema(*fields: pa.Field[Any]) -> pa.Schema:
     """The schema of a probe's table: `fields` between the sample and the columns that every row has."""
-    return pa.schema(
+    places = {TASK.name, LAYER.name, TOKEN.name}
+    return keyed(
+        ["sample_id", *(field.name for field in fields if field.name in places)],
         [
             required("sample_id", pa.string()),
             *fields,
@@ -43,9 +46,9 @@ def probe_schema(*fields: pa.Field[Any]) -> pa.Schema:
             pa.field(
                 "greedy_agreement", pa.float32()
             ),  # fraction of the answer's tokens that are also the likeliest in the pass
-            required("status", pa.string()),  # one of PROBE_STATUSES; if not ok: one row, without layer and token
+            one_of("status", PROBE_STATUSES),  # if not ok: one row, without layer and token
             pa.field("error", pa.string()),
-        ]
+        ],
     )
 
 

@@ -149,6 +149,13 @@ def clusters_of(samples: pa.Table) -> Clusters:
     return make_clusters(*(list(map(str, samples[name].to_pylist())) for name in ("split", "image_id")))
 
 
+def coverages(table: pa.Table) -> dict[str, float]:
+    """The fraction of the rows of one SCORES table that each metric of AGGREGATED scores."""
+    summands = Summands.of_tables([table])
+    values = _coverage(summands.named(summands.values.sum(axis=0)), table.num_rows)
+    return dict(zip(AGGREGATED, values[0].tolist(), strict=True))
+
+
 def _aligned(entry: Entry, samples: pa.Table, real: pa.Table, table: pa.Table) -> pa.Table:
     check_keys(f"scores of {entry[1]} by {entry[0]}", table["sample_id"].to_pylist(), samples["sample_id"].to_pylist())
     return table.take(pc.index_in(real["sample_id"], table["sample_id"].combine_chunks()))

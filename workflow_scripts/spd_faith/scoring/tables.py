@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.core.schemas import CLAIM_LABELS
+from spd_faith.core.schemas import CLAIM_LABELS, CONTROL_NAMES, JUDGEMENT_STATUSES, PARSE_STATUSES, keyed, one_of
 from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS
 from spd_faith.scoring.metrics import METRICS
 
@@ -25,8 +25,16 @@ _ORDER = (
 )  # fmt: skip
 
 
+_VALUES = {
+    "control": ("none", *CONTROL_NAMES),
+    "parse_status": PARSE_STATUSES,
+    **{f"{metric}_status": JUDGEMENT_STATUSES for metric in CLAIM_LABELS},
+}
+
+
 def _fields() -> Iterator["pa.Field[Any]"]:
-    yield from (pa.field(name, pa.string(), nullable=False) for name in TEXTS)
+    for name in TEXTS:
+        yield one_of(name, _VALUES[name]) if name in _VALUES else pa.field(name, pa.string(), nullable=False)
     yield from (pa.field(name, pa.int32(), nullable=False) for name in (*COUNTS, *CLAIM_COUNTS))
     yield from (pa.field(name, pa.float64()) for name, metric in METRICS.items() if metric.stored)
 
@@ -35,7 +43,7 @@ def _place(field: "pa.Field[Any]") -> int:
     return _ORDER.index(field.name) if field.name in _ORDER else len(_ORDER)
 
 
-SCORES = pa.schema(sorted(_fields(), key=_place))
+SCORES = keyed(("sample_id",), sorted(_fields(), key=_place))
 
 
 def schema_of(**columns: pa.DataType) -> pa.Schema:
