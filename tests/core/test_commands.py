@@ -37,6 +37,7 @@ ORIGINAL = {
 
 # the folders of the library that a cheap command runs: a change there reruns its rule
 FOLDERS = {
+    "audit_dataset.py": {"core", "dataset"},
     "import_responses.py": {"core", "endpoints", "inference"},
     "parse_responses.py": {"core", "inference", "language", "parsing"},
     "score_responses.py": {"core", "language", "scoring"},
