@@ -13,7 +13,16 @@ from spd_faith.dataset.entries import DemoDataset
 pytestmark = pytest.mark.slow
 
 CHAIN = dict.fromkeys(
-    ("make_dataset", "run_inference", "parse_responses", "judge_responses", "score_responses", "make_leaderboard"), 1
+    [
+        "make_dataset",
+        "audit_dataset",
+        "run_inference",
+        "parse_responses",
+        "judge_responses",
+        "score_responses",
+        "make_leaderboard",
+    ],
+    1,
 )
 ENDS = {"original": "original", "modified": "modified_final"}
 

@@ -331,3 +331,8 @@ def judged(project: Project) -> set[str]:
     """What the judge was asked, each once; an answer that says nothing is not asked about."""
     tables = [project.table(f"judgements/paid/{model}.parquet") for model in MODELS]
     return {sha for table in tables for sha in table.loc[table["calls"] > 0, "question_sha"]}
+
+
+def test_the_audit_reruns_itself_and_the_leaderboard(project: Project) -> None:
+    append(project, "workflow_scripts/spd_faith/dataset/audit.py", "# another threshold\n")
+    assert project.planned_of() == Counter({("audit_dataset", ""): 1}) + LEADERBOARD

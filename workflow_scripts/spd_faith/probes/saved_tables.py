@@ -39,9 +39,11 @@ def read_contrasted(folder: Path, only: Collection[str] | None = None) -> dict[s
 
 
 def read_probed(folder: Path, probes: Sequence[type[Probe]]) -> dict[str, pa.Table]:
-    """What the tables of these probes are about, by probe: the columns sample_id and, if there is one, task."""
+    """What the tables of these probes are about, by probe: sample_id, status and, if there is one, task."""
     columns: dict[type[Probe], list[str]]
-    columns = {probe: [name for name in ("sample_id", "task") if name in probe.schema.names] for probe in probes}
+    columns = {
+        probe: [name for name in ("sample_id", "task", "status") if name in probe.schema.names] for probe in probes
+    }
     return {probe.name: read_table(probe.path_in(folder), probe.schema, columns[probe]) for probe in probes}
 
 
