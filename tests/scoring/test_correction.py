@@ -9,7 +9,7 @@ import pytest
 from scoring.tables import judged, judgements_table, parsed, parsed_table, sample, samples_table
 
 from spd_faith.judging.current_labels import CURRENT_LABELS
-from spd_faith.scoring.correction import CORRECTED, LabelledPairs, correct, corrections
+from spd_faith.scoring.correction import CORRECTED, LabelledPairs, _resampled_stratum, correct, corrections
 from spd_faith.scoring.samples import score_table
 
 NAN = float("nan")
@@ -125,6 +125,15 @@ def test_an_image_with_a_drawn_pair_is_resampled_as_a_whole_among_the_drawn() ->
     label = [value for one in (1, 0, 0.5, 1, 0) for value in (one, NAN)]
     value, low, high, _ = corrected(pairs_of(["a"] * 10, [1.0] * 10, label, [str(n // 2) for n in range(10)]))
     assert value == pytest.approx(0.5) and low < 0.5 < high  # the judge is constant: mean of the labels
+
+
+def test_few_clusters_have_the_variance_that_they_stand_for() -> None:
+    """The sum of m draws has m times the sample's variance (divisor m − 1), not (m − 1) / m of it."""
+    values = [0.0, 0.25, 1.0, 1.0, 0.5]
+    total, drawn = _resampled_stratum(np.array(values)[:, None], np.arange(5), 40_000, 0)
+    assert total.tolist() == [2.75]
+    assert float(drawn.mean()) == pytest.approx(2.75, abs=0.02)
+    assert float(drawn.var()) == pytest.approx(5 * variance(values), rel=0.03)
 
 
 def test_the_resamples_depend_on_the_seed_alone() -> None:

@@ -83,8 +83,8 @@ def correction_section(live: pd.DataFrame, corrections: pd.DataFrame) -> Section
             "Raw: as judged; its interval says nothing about the judge's error. Corrected: by people's labels of "
             "randomly drawn answers of the same model, never of other models; the interval includes the draw. "
             f"{LEAST_LABELLED} labels alone give a standard error of about 5 points; under {LEAST_LABELLED} nothing is "
-            "corrected. Weight: how much of the judge's score is used, from 0 (noise) to 1. Formula: "
-            "docs/statistics.md."
+            "corrected. Weight: how much of the judge's score is used, from 0 (noise) to 1. Near 0 and "
+            "100 with few labels, the interval is too narrow. Formula and measured coverage: docs/statistics.md."
         )
     return Section(TITLE, (about, _table(live, corrections)))
 
