@@ -9,7 +9,7 @@ import pytest
 from scoring.tables import judged, judgements_table, parsed, parsed_table, sample, samples_table
 
 from spd_faith.judging.current_labels import CURRENT_LABELS
-from spd_faith.scoring.correction import CORRECTED, LabelledPairs, _resampled_stratum, correct, corrections
+from spd_faith.scoring.correction import CORRECTED, LabelledPairs, _resampled, _resampled_stratum, correct, corrections
 from spd_faith.scoring.samples import score_table
 
 NAN = float("nan")
@@ -121,10 +121,13 @@ def test_pairs_of_an_image_are_resampled_together() -> None:
 
 
 def test_an_image_with_a_drawn_pair_is_resampled_as_a_whole_among_the_drawn() -> None:
-    """Two pairs of each image, one of them drawn: no image is left for the second phase."""
+    """Two pairs of each image with the same judge score, one of them labelled: each sum is twice the labelled one."""
+    judge = [value for one in (1, 0, 0.5, 0.25, 0) for value in (one, one)]
     label = [value for one in (1, 0, 0.5, 1, 0) for value in (one, NAN)]
-    value, low, high, _ = corrected(pairs_of(["a"] * 10, [1.0] * 10, label, [str(n // 2) for n in range(10)]))
-    assert value == pytest.approx(0.5) and low < 0.5 < high  # the judge is constant: mean of the labels
+    _, drawn = _resampled(pairs_of(["a"] * 10, judge, label, [str(n // 2) for n in range(10)]), 50, 0)
+    of_all, of_labelled = drawn[:, 0, 0, 1], drawn[:, 0, 0, 5]
+    assert len(np.unique(of_all)) > 5
+    assert of_all.tolist() == pytest.approx((2 * of_labelled).tolist())
 
 
 def test_few_clusters_have_the_variance_that_they_stand_for() -> None:
