@@ -1,11 +1,13 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
 REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{samples,audit}.parquet,
-results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
-results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
+results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
+results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
+resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
 results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json
-The merged config is an input because run.json records it. So a new label reruns only this job.
+The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
+this job.
 """
 
 from spd_faith.leaderboard import renderers
@@ -16,7 +18,7 @@ rule make_leaderboard:
         config=merged_config,
         samples=paths.samples,
         audit=paths.audit,
-        responses=expand(paths.responses(), model=sorted(run.models), allow_missing=True),
+        answers=expand([paths.responses(), paths.parsed()], model=sorted(run.models), allow_missing=True),
         tables=expand(
             [paths.judgements(), paths.scores()],
             judge=sorted(run.judges),
@@ -29,6 +31,7 @@ rule make_leaderboard:
             probe=sorted(run.config.probes.run),
             allow_missing=True,
         ),
+        labels=run.config.labels or [],
         published="resources/published_results.csv",
         modules=module_files("make_leaderboard.py", without="probes/figures"),
         renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),

@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     probes = probes_in(arguments.probes, arguments.only)
-    samples = read_table(arguments.samples, SAMPLES, ["sample_id"])["sample_id"].to_pylist()
+    samples = list(map(str, read_table(arguments.samples, SAMPLES, ["sample_id"])["sample_id"].to_pylist()))
     groups = read_table(arguments.groups, PROBE_GROUPS)
     grouped = zip(groups["sample_id"].to_pylist(), groups["contrast"].to_pylist(), strict=True)
     check_keys(str(arguments.groups), grouped, [(one, contrast.name) for one in samples for contrast in CONTRASTS])

@@ -13,17 +13,20 @@ from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
 from spd_faith.leaderboard.comparisons_section import with_standings
+from spd_faith.leaderboard.corrections import with_corrections
 from spd_faith.leaderboard.failed_answers import failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
 from spd_faith.leaderboard.page import Findings, leaderboard_page
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
+from spd_faith.leaderboard.published_protocol import by_published_protocol
 from spd_faith.leaderboard.record import run_record
 from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.results import Results, read_results
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.scoring.aggregate import aggregate
 from spd_faith.scoring.comparisons import compare_models
+from spd_faith.scoring.correction import corrections
 from spd_faith.scoring.floors import constant_answers
 
 
@@ -71,6 +74,10 @@ def find(
     live = with_standings(live_rows(aggregated, _provenance(run, results, costs)), compared)
     failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
     live = live.merge(failed, on="model", how="left", validate="many_to_one")
+    corrected = corrections(results.samples, results.scores, results.labels, *bootstrap).to_pandas()
+    live = with_corrections(live, corrected)
+    protocol = by_published_protocol(results.samples, results.parsed, results.scores)
+    live = live.merge(protocol, on=["judge", "model"], how="left", validate="one_to_one")
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
     live = live.merge(summaries, on="model", how="left", validate="many_to_one")
     unflagged = unflagged_rows(results.audit, results.scores)
@@ -79,6 +86,7 @@ def find(
         published=published_rows(published),
         aggregate=aggregated,
         comparisons=compared,
+        corrections=corrected,
         floors=constant_answers(results.samples, scoring.dqr, scoring.ds).to_pandas(),
         costs=costs,
         failures=judge_failures(results.judgements),

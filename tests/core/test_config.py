@@ -97,7 +97,7 @@ MODEL_KEYS = (
     "pixel_budget, requires_gpu, resources, revision"
 )
 MODEL_NAMES = "tiny, big, served, sibling, elsewhere"
-RUN_KEYS = "dataset, inference, judges, models, probes, scoring, statistics"
+RUN_KEYS = "dataset, inference, judges, labels, models, probes, scoring, statistics"
 SOURCES = "demo, hub, folder, jsonl"
 BACKENDS = "transformers, openai, responses_file"
 OPENAI_KEYS = (
@@ -333,6 +333,10 @@ CASES = {
     "number for a label": model_case("label: Tiny", "label: 72", "tiny.label", "wrong value", "72", "a valid string"),
     "empty model": model_case(
         "model: owner/big", "model: ''", "big.model", "wrong value", "''", "String should have at least 1 character",
+    ),
+    "missing labels": run_case(
+        "scoring:", "labels: annotations/labels.parquet\nscoring:", "labels", "does not exist",
+        "'annotations/labels.parquet'", "a Parquet file that import_annotations.py writes",
     ),
     "missing model folder": model_case(
         "model: checkpoint", "model: checkpiont", "tiny.model", "does not exist", "'checkpiont'",

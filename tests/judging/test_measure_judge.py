@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import measure_judge
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.comparison import ComparedJudgements, SampleJudgement, estimate
 from spd_faith.judging.measurement import contents_only, measure, measure_parser
@@ -136,6 +137,26 @@ def test_a_cr_item():
     assert comparison.pairs == ((0, 0), (1, 1), (2, 2))
     assert comparison.labels()[2] == ("ambiguous", "contradictory")
     assert contents_only(comparison).labels() == comparison.labels()[1:]
+
+
+@pytest.mark.parametrize("metric", ["drf", "cr"])
+def test_the_signed_bias_stands_beside_the_absolute_error_with_its_interval(metric):
+    """Differences −0.5, −0.25 and 0.25: a mean error of 1/3 and a bias of −1/6."""
+    claims = (Claim("a", "faithful" if metric == "drf" else "consistent"),)
+    scores = [(0.5, 1.0), (0.5, 0.75), (0.75, 0.5)]
+    comparisons = [
+        ComparedJudgements(str(number), ("", str(number)), metric,
+                           *(SampleJudgement(claims, score) for score in pair), ((0, 0),))
+        for number, pair in enumerate(scores)
+    ]  # fmt: skip
+    table = measure_judge._table(measure_judge._by_metric(comparisons, set()))
+    lines = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    at = lines[0].index("Score error")
+    assert lines[0][at + 1] == "Bias"
+    values = next(line for line in lines if line[1] == metric.upper())
+    intervals = lines[lines.index(values) + 1]
+    assert values[at : at + 2] == ["0.33", "-0.17"]
+    assert intervals[at : at + 2] == ["0.25 to 0.50", "-0.50 to +0.25"]  # the resamples of three: the extremes
 
 
 def test_contents_only_leaves_out_the_verdicts():

@@ -15,6 +15,7 @@ from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_tab
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import AUDIT, RESPONSES, TASKS
 from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
+from spd_faith.leaderboard.corrections import with_corrections
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.model import (
@@ -34,12 +35,14 @@ from spd_faith.leaderboard.model import (
 from spd_faith.leaderboard.page import Findings, headline_table, leaderboard_page
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
+from spd_faith.leaderboard.published_protocol import by_published_protocol
 from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA, compare_models
+from spd_faith.scoring.correction import corrections
 from spd_faith.scoring.floors import constant_answers
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
@@ -84,6 +87,7 @@ def provenance(label: str) -> Provenance:
 
 ENTRIES = {"good": results(0), "partly": results(1), "poor": poor_results()}
 SCORES_BY_ENTRY = {("hand", model): tables[0] for model, tables in ENTRIES.items()}
+NOT_CORRECTED = corrections(SAMPLES, SCORES_BY_ENTRY, None, 200, 0).to_pandas()
 JUDGEMENTS_BY_ENTRY = {("hand", model): tables[1] for model, tables in ENTRIES.items()}
 COMPARISONS = compare_models(SAMPLES, SCORES_BY_ENTRY, 200, 0)
 
@@ -101,6 +105,7 @@ def leaderboard(
         published=published,
         aggregate=aggregated,
         comparisons=COMPARISONS,
+        corrections=NOT_CORRECTED,
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
@@ -129,7 +134,9 @@ def cells(table: Table, title: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def live(aggregated: Aggregate) -> pd.DataFrame:
     rows = live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
-    rows = with_standings(rows, COMPARISONS)
+    rows = with_corrections(with_standings(rows, COMPARISONS), NOT_CORRECTED)
+    protocol = by_published_protocol(SAMPLES, dict.fromkeys(ENTRIES, parsed_table()), SCORES_BY_ENTRY)
+    rows = rows.merge(protocol, on=["judge", "model"])
     rows = rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
     return rows.merge(failed_answers(SAMPLES, dict.fromkeys(rows["model"], ANSWERS), PATHS, {}), on="model")
 
@@ -208,7 +215,8 @@ def test_published_rows_have_no_rank_and_stand_below(
     page = page_of(aggregated, live, published)
     sections = page.split("\n## ")
     assert "Good" in sections[0] and "GLM-4.5V" not in sections[0]
-    assert sections[1].startswith("Published results, not rerun here") and "58.3" in sections[1]
+    [protocol] = [section for section in sections if "GLM-4.5V" in section]
+    assert protocol.startswith("The published protocol") and "58.3" in protocol
     assert "“No.” DQR 0.0, DS 50.0" in sections[0] and "DQR 100.0" in sections[0]
     provenance_section = next(section for section in sections if section.startswith("Provenance"))
     for expected in ("owner/name", "0123abc", "By hand", "beds", "v1"):
@@ -218,7 +226,7 @@ def test_published_rows_have_no_rank_and_stand_below(
 def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> None:
     page = page_of(aggregated, live, published)
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 14
+    assert len(tables) == 15
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)

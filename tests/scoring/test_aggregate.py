@@ -94,7 +94,9 @@ def test_coverage_and_bounds(two):
         headline = [rows[name]["value"] for name in HEADLINE if name != "drf"]
         assert rows["overall"][end] == pytest.approx((sum(headline) + value) / 6)
     assert rows["drf_claims"]["bound_high"] is None  # no greatest number of claims
-    for name in set(AGGREGATED) - {"drf", "overall", "drf_claims"}:
+    content = rows["cr_content"]  # only the second pair has claims about the contents, of which none is consistent
+    assert (content["value"], content["coverage"], content["bound_high"]) == (0, 0.5, 0.5)
+    for name in set(AGGREGATED) - {"drf", "overall", "drf_claims", "cr_content"}:
         row = rows[name]
         assert (row["coverage"], row["bound_low"], row["bound_high"]) == (1, row["value"], row["value"])
 

@@ -1,5 +1,6 @@
 """Scores of single samples: the worked example of the published figure, and every edge case of docs/metrics.md."""
 
+import pyarrow as pa
 import pytest
 from scoring.tables import (
     BEDROOM,
@@ -14,8 +15,13 @@ from scoring.tables import (
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
+from spd_faith.core.schemas import RESPONSES
+from spd_faith.judging.rules import judge_samples
+from spd_faith.parsing.table import parse_response
 from spd_faith.scoring.samples import score_table
 from spd_faith.scoring.tables import SCORES
+
+ID = "easy/00000_1"
 
 
 def score(true=BEDROOM, predicted=BEDROOM_ANSWER, drf=(3, 3, 0), cr=(1, 0, 3), control="none", **answer):
@@ -51,6 +57,50 @@ def test_worked_example_of_the_published_figure():
     assert [row[f"color_{n}"] for n in ("matched", "predicted", "true")] == [1, 1, 1]
     assert [row[f"remove_{n}"] for n in ("matched", "predicted", "true")] == [0, 0, 2]
     assert [row[f"position_{n}"] for n in ("matched", "predicted", "true")] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "cr", "content"),
+    [
+        (("differs", "differs"), (1, 0, 3), 0 / 3),  # the consistent claim is the one about the verdicts
+        (("differs", "differs"), (3, 1, 1), 2 / 4),
+        (("same", "differs"), (2, 2, 0), 2 / 3),  # it is one of the contradictory ones
+        (("unclear", "same"), (1, 0, 2), 1 / 2),  # … of the ambiguous ones
+        (("same", "same"), (1, 0, 0), None),  # no other claim
+        ((None, "differs"), (1, 1, 0), 1 / 2),  # of a verdict that is not read there is no claim
+        (("same", "same"), None, None),  # the judge failed
+    ],
+)
+def test_cr_content_leaves_out_the_claim_about_the_verdicts(verdicts, cr, content):
+    assert score(verdicts=verdicts, cr=cr)["cr_content"] == content
+
+
+@pytest.mark.parametrize(
+    ("same", "different"),
+    [
+        ("No. The dog is gone. The car moved.", "Yes. The dog was removed. The car is red in the first image."),
+        ("Yes. The dog is in both.", "Yes. The dog was removed."),
+        ("Well, the dog was removed.", "Yes. The cat was removed."),
+        ("No.", "Yes."),
+    ],
+)
+def test_cr_content_is_the_judgement_without_its_first_claim(same, different):
+    """The claim that scoring leaves out by its count is the one that the rules put first."""
+    texts = {"describe": "", "same": same, "different": different}
+    answers = [parse_response(task, text, failed=False) | {"sample_id": ID} for task, text in texts.items()]
+    responses = [{"sample_id": ID, "task": task, "response_text": text} for task, text in texts.items()]
+    empty = {"prompt_sha": "", "finish_reason": "stop", "seconds": 0.0, "attempts": 1}
+    tables = (
+        samples_table(sample(ID)),
+        pa.Table.from_pylist([empty | row for row in responses], schema=RESPONSES),
+        parsed_table(answers),
+    )
+    judged_rows = judge_samples(*tables)
+    (row,) = score_table(tables[0], tables[2], judgements_table(judged_rows)).to_pylist()
+    claims = next(one for one in judged_rows if one["metric"] == "cr")["claims"][1:]
+    labels = [claim["label"] for claim in claims]
+    expected = labels.count("consistent") / len(labels) if labels else None
+    assert row["cr_content"] == expected
 
 
 @pytest.mark.parametrize(

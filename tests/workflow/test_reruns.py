@@ -282,6 +282,13 @@ def test_the_statistics_rerun_the_leaderboard_alone(project: Project) -> None:
     assert project.planned_of() == LEADERBOARD
 
 
+def test_labels_of_people_rerun_the_leaderboard_alone(project: Project) -> None:
+    (project.folder / "labels.parquet").write_bytes(b"a dry run reads none")
+    with project.edited("config/config.yaml") as config:
+        config["labels"] = "labels.parquet"
+    assert project.planned_of() == LEADERBOARD
+
+
 def test_the_rules_of_the_judge_rerun_its_judgements_and_the_scores(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/judging/reasoning.py", "# another rule\n")
     judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=1)

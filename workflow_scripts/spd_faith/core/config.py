@@ -75,6 +75,8 @@ class RunConfig(Strict):
     """Metric definitions used for the headline."""
     statistics: Statistics = Statistics()
     """How confidence intervals are computed."""
+    labels: str | None = Field(default=None, min_length=1)
+    """Labels of people, written by `import_annotations.py`, that correct DRF and CR on the leaderboard; null: none."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,9 @@ def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, f
     for place, entry in used:
         if absent := entry.absent_file():
             errors.append(error_at(f"{place}.{absent.field}", "does not exist", absent.value, absent.expected))
+    if run.labels and not Path(run.labels).is_file():
+        what = "a Parquet file that import_annotations.py writes"
+        errors.append(error_at(f"{where('labels')}: labels", "does not exist", run.labels, what))
     errors += _shard_errors(f"{where('inference', 'shards')}: inference.shards", run, models)
     errors += _concurrency_errors(used)
     raise_errors(errors)

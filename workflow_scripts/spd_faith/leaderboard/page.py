@@ -1,5 +1,5 @@
-"""The page of the leaderboard: headline, published rows, comparisons, secondary metrics, breakdowns, failures,
-reasoning errors, probes, judges, provenance."""
+"""The page of the leaderboard: headline, judge's error, published protocol, comparisons, secondary metrics, breakdowns,
+failures, reasoning errors, probes, judges, provenance."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from spd_faith.core.schemas import PARSE_STATUSES
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.audit_section import audit_section, audit_warning
 from spd_faith.leaderboard.comparisons_section import comparisons_section
+from spd_faith.leaderboard.corrections import correction_note, correction_section
 from spd_faith.leaderboard.failed_answers import failed_section, transport_warnings
 from spd_faith.leaderboard.judges import UNSCORED
 from spd_faith.leaderboard.model import (
@@ -37,6 +38,7 @@ from spd_faith.leaderboard.model import (
     value_cell,
 )
 from spd_faith.leaderboard.probe_section import probe_section
+from spd_faith.leaderboard.published_protocol import protocol_section
 from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE, least_coverage
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
@@ -63,13 +65,14 @@ class Findings:
 
     `live` comes from `with_standings`, `comparisons` from `compare_models`, `floors` from `constant_answers`.
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
-    (`not_measured`); `audit` is the truth audit (AUDIT).
+    (`not_measured`); `audit` is the truth audit (AUDIT), `corrections` from `scoring.correction`.
     """
 
     live: pd.DataFrame
     published: pd.DataFrame
     aggregate: Aggregate
     comparisons: pa.Table
+    corrections: pd.DataFrame
     floors: pd.DataFrame
     costs: pd.DataFrame
     failures: pd.DataFrame
@@ -96,8 +99,10 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             *audit_warning(found.audit),
             headline_table(found.live),
             _floors(found.floors),
-            _published(found.published),
+            correction_note(found.corrections),
             *comparisons_section(found.live, found.comparisons),
+            correction_section(found.live, found.corrections),
+            protocol_section(found.live, found.published),
             Section("Secondary metrics", (_secondary_table(live),)),
             Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
             failed_section(live),
@@ -171,24 +176,6 @@ def _floors(floors: pd.DataFrame) -> Note:
             f"“{answer}” " + ", ".join(f"{METRICS[name].label} {PERCENT.text(values[name])}" for name in shown)
         )
     return note(f"Constant answers would score: {'; '.join(texts)}.")
-
-
-def _published(published: pd.DataFrame) -> Section:
-    columns = (Column("Model (published)"), *(Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL))
-    rows = (
-        (Text(row["label"]), *(value_cell(row[name]) for name in HEADLINE_AND_OVERALL))
-        for row in published.to_dict("records")
-    )
-    return Section(
-        "Published results, not rerun here",
-        (
-            note(
-                "From the benchmark's README: its own dataset, code and judges. Not directly comparable with the rows "
-                "above, and not ranked with them."
-            ),
-            Table("published", columns, tuple(rows)),
-        ),
-    )
 
 
 def _secondary_table(live: Sequence[Row]) -> Table:

@@ -12,7 +12,8 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys, read_provenance, read_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun
-from spd_faith.core.schemas import AUDIT, JUDGED_METRICS, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
+from spd_faith.core.schemas import AUDIT, JUDGED_METRICS, JUDGEMENTS, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.judging.current_labels import current_labels, read_labels
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS
 from spd_faith.leaderboard.probe_summary import read_probes
 from spd_faith.probes.saved_tables import check_probed
@@ -32,12 +33,14 @@ class Origin:
 class Results:
     samples: pa.Table
     audit: pa.Table
+    parsed: Mapping[str, pa.Table]  # by model
     dataset: Origin
     scores: Mapping[Entry, pa.Table]
     judgements: Mapping[Entry, pa.Table]
     responses: Mapping[str, Origin]  # by model
     answers: Mapping[str, pa.Table]  # by model: ANSWER_COLUMNS of its responses
     probes: Mapping[str, Mapping[str, pa.Table]]  # by model and probe
+    labels: pa.Table | None  # CURRENT_LABELS
 
 
 def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
@@ -59,12 +62,14 @@ def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
     return Results(
         samples=samples,
         audit=audit,
+        parsed={model: read_table(paths.parsed(model), PARSED) for model in run.models},
         dataset=_origin(paths.samples),
         scores={entry: read_table(paths.scores(*entry), SCORES) for entry in entries},
         judgements=judgements,
         responses={model: _origin(paths.responses(model)) for model in run.models},
         answers=answers,
         probes=probes,
+        labels=_labels(paths, run),
     )
 
 
@@ -72,6 +77,12 @@ def _check_parts(path: Path, table: pa.Table, part: str, ids: Sequence[str], par
     """Raise `UserError` unless the table has one row per sample and part, which is a task or a metric."""
     keys = zip(table["sample_id"].to_pylist(), table[part].to_pylist(), strict=True)
     check_keys(str(path), keys, [(one, name) for one in ids for name in parts])
+
+
+def _labels(paths: ResultPaths, run: RecordedRun) -> pa.Table | None:
+    if run.config.labels is None:
+        return None
+    return current_labels(read_labels(Path(run.config.labels)), {model: paths.responses(model) for model in run.models})
 
 
 def _origin(path: Path) -> Origin:

@@ -43,6 +43,13 @@ def _signed_consistency(of: Columns) -> Array:
     return np.where(np.isnan(of["cr"]), np.nan, signed)
 
 
+def _content_consistency(of: Columns) -> Array:
+    """CR without the claim about the verdicts, which every judgement has unless a verdict cannot be read."""
+    consistent = of["n_consistent"] - of["verdicts_agree"]  # the claim is consistent if they agree
+    claims = np.sum([of[f"n_{label}"] for label in CLAIM_LABELS["cr"]], axis=0) - (of["n_unknown"] == 0)
+    return np.where(np.isnan(of["cr"]), np.nan, formulas.ratio(consistent, claims))
+
+
 def _num_claims(metric: str, of: Columns) -> Array:
     claims = np.sum([of[f"n_{label}"] for label in CLAIM_LABELS[metric]], axis=0)
     return np.where(np.isnan(of[metric]), np.nan, claims)
@@ -239,6 +246,16 @@ _SECONDARY = (
         tasks=YES_NO_TASKS,
         formula=_signed_consistency,
         low=-1.0,
+    ),
+    Mean(
+        name="cr_content",
+        label="CR-content",
+        definition="consistent / all claims about the contents, without the one about the verdicts; null without any",
+        role=Role.SECONDARY,
+        needs_judge=True,
+        tasks=YES_NO_TASKS,
+        formula=_content_consistency,
+        over_dataset="mean over the pairs with such claims",
     ),
 )
 
