@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 import published_size
 
 from spd_faith.dataset.demo import demo_pairs, image_row
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint, load_checkpoint
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.generator import Generator
-from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 

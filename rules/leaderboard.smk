@@ -4,7 +4,7 @@ REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{sample
 results/{dataset}/responses/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
-results/{dataset}/breakdowns.parquet, results/{dataset}/run.json
+results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json
 The merged config is an input because run.json records it. So a new label reruns only this job.
 """
 
@@ -35,6 +35,7 @@ rule make_leaderboard:
     output:
         leaderboard=[paths.leaderboard(suffix) for suffix in ("parquet", *renderers.SUFFIXES)],
         breakdowns=paths.breakdowns,
+        comparisons=paths.comparisons,
         record=paths.record,
     log:
         paths.log("make_leaderboard"),

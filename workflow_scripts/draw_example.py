@@ -22,7 +22,7 @@ from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, whole_file
 from spd_faith.core.schemas import IMAGES, INVENTED, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
-from spd_faith.inference.images import decode
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.probes.figures.drawing import readable, style, text_width, without_layout
 from spd_faith.scoring.metrics import HEADLINE, METRICS
 from spd_faith.scoring.tables import SCORES

@@ -12,6 +12,7 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
+from spd_faith.leaderboard.comparisons_section import with_standings
 from spd_faith.leaderboard.failed_answers import failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
@@ -22,6 +23,7 @@ from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.results import Results, read_results
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.scoring.aggregate import aggregate
+from spd_faith.scoring.comparisons import compare_models
 from spd_faith.scoring.floors import constant_answers
 
 
@@ -54,6 +56,7 @@ def main() -> None:
     for suffix in SUFFIXES:
         write_text(paths.leaderboard(suffix), render(suffix, leaderboard))
     _write_parquet(paths.breakdowns, found.aggregate.breakdowns.to_pandas())
+    _write_parquet(paths.comparisons, found.comparisons.to_pandas())
     _write_parquet(paths.leaderboard("parquet"), rows)
 
 
@@ -64,7 +67,8 @@ def find(
     statistics, scoring = run.config.statistics, run.config.scoring
     bootstrap = (statistics.resamples, statistics.seed)
     aggregated = aggregate(results.samples, results.scores, results.judgements, *bootstrap)
-    live = live_rows(aggregated, _provenance(run, results, costs))
+    compared = compare_models(results.samples, results.scores, *bootstrap)
+    live = with_standings(live_rows(aggregated, _provenance(run, results, costs)), compared)
     failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
     live = live.merge(failed, on="model", how="left", validate="many_to_one")
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
@@ -74,6 +78,7 @@ def find(
         live=live.merge(unflagged, on=["judge", "model"], how="left", validate="one_to_one"),
         published=published_rows(published),
         aggregate=aggregated,
+        comparisons=compared,
         floors=constant_answers(results.samples, scoring.dqr, scoring.ds).to_pandas(),
         costs=costs,
         failures=judge_failures(results.judgements),

@@ -6,7 +6,7 @@ Makes no calls and needs no network. Tokens, cost and hours are estimates; a ? m
 import argparse
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +21,7 @@ from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
 from spd_faith.planning.judging import JudgeWork, work_of_judges
 from spd_faith.planning.needs import disk_bytes, missing_needs
-from spd_faith.planning.work import ModelWork, num_pairs, work_of_models
+from spd_faith.planning.work import ModelWork, num_controls, num_pairs, work_of_models
 from spd_faith.registry import REGISTRY
 
 _UNKNOWN = "?"
@@ -53,22 +53,26 @@ def main() -> None:
     paths = ResultPaths(arguments.results)
     counted = num_pairs(run, paths)
     pairs = _WHERE_NOT_COUNTED if counted is None else counted
-    work = work_of_models(run, paths, load_prompts(arguments.prompts), pairs)
+    controls = num_controls(run, paths)
+    rows = pairs + sum(controls.values())
+    work = work_of_models(run, paths, load_prompts(arguments.prompts), pairs, controls)
     free = shutil.disk_usage(arguments.results if arguments.results.exists() else Path.cwd()).free
-    judging = work_of_judges(run, paths, arguments.prompts, pairs)
-    needs = missing_needs(run, work, pairs, os.environ, len(visible_gpus()), free, judging)
+    judging = work_of_judges(run, paths, arguments.prompts, pairs, controls)
+    needs = missing_needs(run, work, rows, os.environ, len(visible_gpus()), free, judging)
 
     console = make_console(without_terminal=160)
     title = f"{pairs:,} pairs of {run.config.dataset}, three questions about each; ~ marks estimates"
     if counted is None:
         title = f"The number of pairs of {run.config.dataset} is unknown: figures assume {pairs:,}. ~ marks estimates"
+    if controls:
+        title += "\n" + _controls_in_words(controls)
     _print(console, title, {"Model": "model", "Backend": "backend"}, _OF_MODELS, work)
     if judging:
         names = {"Judge": "judge", "Metric": "metric", "Asks": "model"}
         _print(console, "Calls of the judges, over all models", names, _OF_JUDGES, judging)
     for judge in sorted(set(run.judges) - {one.judge for one in judging}):
         print(f"Judge calls of {judge}: 0 (free and offline)")
-    taken = disk_bytes(pairs, sum(one.left for one in work))
+    taken = disk_bytes(rows, sum(one.left for one in work))
     print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, without weights; free: {free / 1e9:.0f} GB")
     print(how_estimated())
     if judging:
@@ -76,6 +80,11 @@ def main() -> None:
     print("Missing:" if needs else "Missing: nothing")
     for need in needs:
         print(f"- {need}")
+
+
+def _controls_in_words(controls: Mapping[str, int]) -> str:
+    kinds = ", ".join(f"{number:,} {kind.replace('_', ' ')}" for kind, number in controls.items())
+    return f"and about {sum(controls.values()):,} controls ({kinds}), which are asked some of the questions"
 
 
 def _print(

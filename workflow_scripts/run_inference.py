@@ -13,8 +13,8 @@ from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.inference.backends import Job, open_answerer
 from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.inference.questions import question_keys, read_questions
-from spd_faith.inference.responses import Outcomes, ask_missing, missing_questions
+from spd_faith.inference.questions import asked_questions, question_keys, read_questions
+from spd_faith.inference.responses import Outcomes, all_rows, ask_missing, missing_questions
 
 
 def main() -> None:
@@ -55,11 +55,14 @@ def main() -> None:
 
     entry = MODELS.load_entry(arguments.models_file, arguments.model)
     prompts = load_prompts(arguments.prompts)
-    samples = read_table(arguments.samples, SAMPLES, columns=["sample_id"])["sample_id"].to_pylist()
+    table = read_table(arguments.samples, SAMPLES, columns=["sample_id", "control"]).to_pydict()
+    samples = table["sample_id"]
     images = read_table(arguments.images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"])
     check_keys(str(arguments.images), images["sample_id"].to_pylist(), samples)
     shard = set(samples[arguments.shard :: arguments.shards])
-    asked = question_keys([pair for pair in images.to_pylist() if pair["sample_id"] in shard], prompts, identity(entry))
+    pairs = [pair for pair in images.to_pylist() if pair["sample_id"] in shard]
+    questions = question_keys(pairs, prompts, identity(entry))
+    asked = asked_questions(questions, dict(zip(samples, table["control"], strict=True)))
 
     job = Job(arguments.journal, arguments.slots, arguments.threads, arguments.device)
     read = partial(read_questions, arguments.images, prompts=prompts)
@@ -68,7 +71,8 @@ def main() -> None:
         if missing_questions(asked, outcomes.answered):
             with open_answerer(arguments.model, entry, job) as answerer:
                 outcomes = ask_missing(asked, read, answerer, journal, arguments.model)
-    write_table(arguments.output, outcomes.rows(asked), RESPONSES, outcomes.provenance(asked))
+    rows = all_rows(questions, outcomes.rows(asked))
+    write_table(arguments.output, rows, RESPONSES, outcomes.provenance(asked))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,16 @@ from rich.table import Table
 
 from spd_faith.core.console import cell, make_console, print_table
 from spd_faith.core.errors import UserError, run_command
+from spd_faith.leaderboard.model import rank_text
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
 _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
+_BEST = [f"{metric}_best" for metric in HEADLINE_AND_OVERALL]
 _FAILED = ["transport_failures", "ask_again"]
-_COLUMNS = ["origin", "rank", "model", "label", "judge", "judge_label", *_FAILED, *_NUMBERS]
+_NAMES = ["origin", "rank_low", "rank_high", "model", "label", "judge", "judge_label"]
+_COLUMNS = [*_NAMES, *_FAILED, *_NUMBERS, *_BEST]
 
 
 def main() -> None:
@@ -40,10 +43,11 @@ def main() -> None:
     for metric in HEADLINE_AND_OVERALL:
         table.add_column(METRICS[metric].label, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
-        rank = "–" if pd.isna(row["rank"]) else str(row["rank"])
+        rank = "–" if pd.isna(row["rank_low"]) else rank_text(row["rank_low"], row["rank_high"])
         names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
         table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
+    print("#: ranks that the comparisons allow; *: the best, or not significantly worse")
     _warn(rows, arguments.command)
     print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
@@ -88,7 +92,8 @@ def _value(row: Mapping[Hashable, Any], metric: str) -> str:
     if pd.isna(row[metric]):
         return cell("–")
     value, low, high = (100 * row[f"{metric}{end}"] for end in _ENDS)
-    return f"{value:.1f}\n{cell(f'{low:.0f}–{high:.0f}')}"
+    best = "*" if row[f"{metric}_best"] else ""
+    return f"{value:.1f}{best}\n{cell(f'{low:.0f}–{high:.0f}')}"
 
 
 if __name__ == "__main__":

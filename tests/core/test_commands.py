@@ -38,14 +38,14 @@ ORIGINAL = {
 # the folders of the library that a cheap command runs: a change there reruns its rule
 FOLDERS = {
     "audit_dataset.py": {"core", "dataset"},
-    "import_responses.py": {"core", "endpoints", "inference"},
+    "import_responses.py": {"core", "dataset", "endpoints", "inference"},
     "parse_responses.py": {"core", "inference", "language", "parsing"},
     "score_responses.py": {"core", "language", "scoring"},
     "contrast_probes.py": {"core", "language", "probes", "scoring"},
     "draw_probes.py": {"core", "dataset", "inference", "language", "probes"},
     "make_leaderboard.py": {"core", "inference", "language", "leaderboard", "parsing", "probes", "scoring"},
 }
-RULES_JUDGE = {"core", "endpoints", "inference", "judging", "language", "parsing"}
+RULES_JUDGE = {"core", "dataset", "endpoints", "inference", "judging", "language", "parsing"}
 NEVER = {"registry", "planning", "original"}  # above the stages: nearly every change would rerun nearly everything
 
 

@@ -221,12 +221,12 @@ CASES = {
     ),
     "missing source": dataset_case("  source: demo\n", "", "demo.source", "missing key", None, SOURCES),
     "unknown dataset key": dataset_case(
-        "seed: 7", "seed: 7\n  seeds: 8", "demo.seeds", "unknown key", "'seeds'", "label, seed, source, splits",
-        "seed",
+        "seed: 7", "seed: 7\n  seeds: 8", "demo.seeds", "unknown key", "'seeds'",
+        "controls, label, seed, source, splits", "seed",
     ),
     "hub key in a demo entry": dataset_case(
         "seed: 7", "seed: 7\n  repository: a/b", "demo.repository", "unknown key", "'repository'",
-        "label, seed, source, splits",
+        "controls, label, seed, source, splits",
     ),
     "missing dataset key": dataset_case(
         "  repository: owner/bench\n", "", "bench.repository", "missing key", None,
@@ -630,7 +630,13 @@ NOT_IDENTITY = {
 }
 
 
-LEFT_OUT_AT_DEFAULT = {OpenAIJudge: {"structured_output", "prompt"}}  # identity only at another value
+LEFT_OUT_AT_DEFAULT = {  # identity only at another value
+    OpenAIJudge: {"structured_output", "prompt"},
+    DemoDataset: {"controls"},
+    HubDataset: {"controls"},
+    FolderDataset: {"controls"},
+    JsonlDataset: {"controls"},
+}
 
 
 @pytest.mark.parametrize("kind", IDENTITY, ids=lambda kind: kind.__name__)

@@ -5,7 +5,16 @@ import pytest
 from scipy import stats
 
 from spd_faith.core import statistics
-from spd_faith.core.statistics import draw_clusters, make_clusters, percentile_interval, resample_sums
+from spd_faith.core.statistics import (
+    Resampling,
+    count_extreme,
+    draw_clusters,
+    holm,
+    make_clusters,
+    p_value,
+    percentile_interval,
+    resample_sums,
+)
 
 N = 120
 
@@ -23,10 +32,38 @@ def independent(n):
 
 
 def test_clusters_are_units_within_strata():
-    clusters = make_clusters(["b", "a", "b", "a", "a"], ["1", "1", "1", "2", "1"])
-    assert clusters.of_sample.tolist() == [2, 0, 2, 1, 0]
-    assert clusters.first.tolist() == [0, 0, 2]
-    assert clusters.stop.tolist() == [2, 2, 3]
+    units = [*map(str, range(10, 20)), "10"]
+    clusters = make_clusters(["b", "a"] * 11, np.repeat(units, 2))
+    assert clusters.of_sample.tolist() == [*(c + k for c in range(10) for k in (10, 0)), 10, 0]
+    assert clusters.first.tolist() == [0] * 10 + [10] * 10
+    assert clusters.stop.tolist() == [10] * 10 + [20] * 10
+    assert clusters.merged == ()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "merged"),
+    [
+        ({"a": 10, "b": 10}, ()),
+        ({"a": 12, "b": 9, "c": 30}, (("a", "b"),)),  # the next smallest, not the largest
+        ({"a": 30, "b": 3, "c": 4, "d": 10}, (("b", "c", "d"),)),  # 3 + 4 is not enough: with d, not with a
+        ({"a": 30, "b": 3, "c": 8, "d": 12}, (("b", "c"),)),  # 11 is enough
+        ({"a": 6, "b": 6, "c": 6, "d": 6}, (("a", "b"), ("c", "d"))),
+        ({"a": 2, "b": 3}, (("a", "b"),)),  # 5 in all: one stratum
+        ({"a": 2}, ()),
+    ],
+)
+def test_small_strata_are_merged_with_the_next_smallest(sizes, merged):
+    strata = [name for name, size in sizes.items() for _ in range(size)]
+    units = [str(unit) for size in sizes.values() for unit in range(size)]  # the same names in every stratum
+    clusters = make_clusters(strata, units)
+    assert clusters.merged == merged
+    assert len(clusters) == len(strata)  # none is merged with its namesake
+    together = {name: next((group for group in merged if name in group), (name,)) for name in sizes}
+    for sample, cluster in enumerate(clusters.of_sample):
+        drawn = np.flatnonzero(
+            (clusters.of_sample >= clusters.first[cluster]) & (clusters.of_sample < clusters.stop[cluster])
+        )
+        assert {strata[other] for other in drawn} == set(together[strata[sample]])
 
 
 def test_agrees_with_scipy():
@@ -53,11 +90,11 @@ def test_agrees_with_a_literal_loop_over_the_same_draws():
 
 
 def test_draws_stay_in_their_stratum():
-    clusters = make_clusters(["a"] * 3 + ["b"] * 5, list("12345678"))
+    clusters = make_clusters(["a"] * 10 + ["b"] * 15, list(map(str, range(25))))
     drawn = np.concatenate(list(draw_clusters(clusters, 1000, seed=0)))
-    assert drawn.shape == (1000, 8)
-    assert set(drawn[:, :3].ravel()) == {0, 1, 2}
-    assert set(drawn[:, 3:].ravel()) == {3, 4, 5, 6, 7}
+    assert drawn.shape == (1000, 25)
+    assert set(drawn[:, :10].ravel()) == set(range(10))
+    assert set(drawn[:, 10:].ravel()) == set(range(10, 25))
 
 
 def test_strata_take_their_differences_out_of_the_interval():
@@ -130,3 +167,68 @@ def test_what_is_not_defined_has_no_interval_and_draws_of_it_are_left_out():
 def test_percentiles_by_hand():
     low, high = percentile_interval(np.arange(101.0), np.array(50.0), level=0.9)
     assert (low, high) == pytest.approx((5, 95))
+
+
+def test_equal_resamplings_share_their_resamples():
+    clusters = make_clusters(["all"] * 12, [str(unit // 2) for unit in range(12)])
+    first, again = (np.concatenate(list(Resampling(clusters, 30, seed=1).weights())) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert first.shape == (30, 6) and (first.sum(axis=1) == 6).all()
+    values = np.arange(12.0)[:, None]
+    np.testing.assert_array_equal(
+        first @ values.reshape(6, 2).sum(axis=1), resample_sums(clusters, values, 30, 1)[:, 0]
+    )
+
+
+# ---- tests -----------------------------------------------------------------------------------------------------------
+
+
+def test_p_by_hand():
+    """An estimate of 2: draws up to 0 and from 4 on are at least as far from it as 0 is, 4 of 7 with the ties."""
+    draws = np.array([-1.0, 0.0, 1.0, 2.0, 3.9, 4.0, 9.0])
+    extreme = count_extreme(draws, np.array(2.0))
+    assert (extreme, p_value(extreme, len(draws))) == (4, 5 / 8)
+    assert count_extreme(-draws, np.array(-2.0)) == 4
+    assert p_value(np.array(0), 9_999) == 1 / 10_000  # never 0
+
+
+def test_a_difference_of_zero_has_a_p_of_one():
+    draws = np.array([-0.1, 0.0, 0.1])
+    assert count_extreme(draws, np.array(0.0)) == 3
+    assert count_extreme(draws, np.array(1e-16)) == 3  # zero but for rounding
+    assert p_value(np.array(3), 3) == 1
+
+
+def test_ties_up_to_rounding_and_undefined_draws_count():
+    assert count_extreme(np.array([0.1 + 0.2, 0.3]) - 0.3 + 5e-17, np.array(0.3)) == 2
+    assert count_extreme(np.array([np.nan, 0.3]), np.array(0.3)) == 1
+
+
+def test_holm_by_hand():
+    """Four tests: .01 · 4; .03 · 3 = .09 at least as large as the smaller ones; .04 · 2 = .08, so .09; .005 is first:
+    sorted .005 · 4 = .02, .01 · 3 = .03, .03 · 2 = .06, .04 · 1 = .04, so .06."""
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_leaves_out_what_was_not_tested_and_stays_below_one():
+    np.testing.assert_allclose(holm(np.array([0.5, np.nan, 0.6])), [1.0, np.nan, 1.0])
+    np.testing.assert_allclose(holm(np.array([np.nan, 0.05])), [np.nan, 0.05])
+
+
+def test_holm_as_published():
+    """As p.adjust(p, "holm") of R gives it."""
+    p = np.array([0.01, 0.02, 0.03, 0.04, 0.05])
+    expected = [0.05, 0.08, 0.09, 0.09, 0.09]  # 5 · .01, 4 · .02, 3 · .03, then max(2 · .04, .09), max(.05, .09)
+    np.testing.assert_allclose(holm(p), expected)
+
+
+def test_holm_against_a_literal_step_down():
+    """Reject in the order of p while p ≤ α / (tests that are left), for many α: rejected exactly where adjusted ≤ α."""
+    p = np.random.default_rng(7).beta(0.3, 3, size=12)
+    for alpha in np.linspace(0.003, 0.997, 50):
+        rejected = set()
+        for rank, test in enumerate(np.argsort(p)):
+            if p[test] > alpha / (len(p) - rank):
+                break
+            rejected.add(int(test))
+        assert set(np.flatnonzero(holm(p) <= alpha)) == rejected

@@ -107,7 +107,9 @@ def results(tmp_path):
     rows = []
     for judge in ("rules", "judge|two"):
         for rank, label in enumerate(LABELS, start=1):
-            row = {"origin": "run", "rank": rank, "label": label, "model": label, "judge": judge, "judge_label": judge}
+            row = {"origin": "run", "rank_low": rank, "rank_high": len(LABELS), "label": label, "model": label}
+            row |= {"judge": judge, "judge_label": judge} | {f"{metric}_best": rank == 1 for metric in METRICS}
+            row |= {"transport_failures": 0, "ask_again": None}
             rows.append(row | {f"{metric}{end}": 1.0 for metric in METRICS for end in ("", "_low", "_high")})
     folder = tmp_path / "results" / "demo"
     folder.mkdir(parents=True)
@@ -137,6 +139,9 @@ def test_columns_stay_aligned_whatever_the_labels(results, variables):
     assert width <= int(variables.get("COLUMNS", 110))
     assert "\x1b" not in output
     if not variables:
+        first = next(line for line in lines if f" 1–{len(LABELS)} " in line)
+        last = next(line for line in lines if f" {len(LABELS)} " in line)
+        assert first.count("100.0*") == len(METRICS) and "*" not in last
         assert "Model [4bit] :fire: a|b" in output and r"two lines \x1b[31mred\x1b[0m" in output
 
 

@@ -11,9 +11,10 @@ from PIL import Image, ImageOps
 
 from spd_faith.core.errors import UserError
 from spd_faith.dataset import merged as merged_module
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.merged import find_layout, split
 from spd_faith.dataset.own_pairs import check_pairs, found_revision
-from spd_faith.inference.images import decode, merge
+from spd_faith.inference.images import merge
 
 REAL_PAIRS = Path(__file__).parents[3] / "shared/data/real_pairs"  # not part of the project
 

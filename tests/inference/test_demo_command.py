@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from spd_faith.dataset.demo import demo_pairs, image_row
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
-from spd_faith.inference.images import decode, merge
+from spd_faith.inference.images import merge
 from spd_faith.inference.prompts import load_prompts, opens_with, task_of
 from spd_faith.original.demo_files import save_maps
 

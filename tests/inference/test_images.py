@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.merged import split
-from spd_faith.inference.images import decode, joined, merge, merged_on_square, usual
+from spd_faith.inference.images import joined, merge, merged_on_square, usual
 
 RED, BLUE, WHITE, BLACK = (255, 0, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 

@@ -19,6 +19,7 @@ from spd_faith.inference.imported_responses import import_responses
 COMMAND = Path(__file__).parents[2] / "workflow_scripts" / "import_responses.py"
 # the image 7 stands in two splits and as a control, 8 and 9 once
 SAMPLE_IDS = ("easy/00000_7", "easy/00001_8", "hard/00000_7", "hard/00001_9", "hard/00002_9")
+DATASET_IDS = SAMPLE_IDS[:-1]  # without the control
 
 
 def samples_table():
@@ -63,6 +64,16 @@ def test_a_record_finds_its_sample(tmp_path, record, sample_id):
     assert (found.unknown, found.ambiguous) == ([], [])
 
 
+def test_controls_without_answers_were_not_asked_and_are_not_missing(tmp_path):
+    found = imported(tmp_path, answer("9"))
+    unasked = {(row["sample_id"], row["task"]) for row in found.rows if row.get("failure") == "not_asked"}
+    assert {key for key in unasked if key[0] == "hard/00002_9"} == {("hard/00002_9", task) for task in TASKS}
+    assert all(sample_id != "hard/00002_9" for sample_id, _ in found.missing)
+    given = imported(tmp_path, answer("hard/00002_9"))
+    unasked = {row["task"] for row in given.rows if row["sample_id"] == "hard/00002_9" and row.get("failure")}
+    assert unasked == {"same", "different"}
+
+
 @pytest.mark.parametrize("record", [answer("10"), answer("8", split="hard"), answer("easy/00009_8")])
 def test_an_id_of_no_sample_is_listed(tmp_path, record):
     found = imported(tmp_path, answer("9"), record)
@@ -85,7 +96,7 @@ def test_every_sample_and_task_has_a_row_and_a_missing_answer_is_one_that_says_s
     gone = rows["easy/00001_8", "different"]
     assert (gone["response_text"], gone["finish_reason"], gone["error"]) == ("", "error", "no answer in the file")
     assert (gone["is_faithful"], gone["attempts"]) == (None, 0)
-    assert len(found.missing) == 13 and ("easy/00001_8", "different") in found.missing
+    assert len(found.missing) == 10 and ("easy/00001_8", "different") in found.missing
 
 
 def test_two_records_may_answer_different_tasks_of_a_sample(tmp_path):
@@ -132,17 +143,17 @@ def test_command(tmp_path):
         "unknown": {"count": 12, "first": ten},
         "ambiguous": {"count": 0, "first": []},
         "missing": {
-            "count": 14,
+            "count": 11,
             "first": [
-                *(f"{i} (describe)" for i in SAMPLE_IDS if i != "easy/00001_8"),
-                *(f"{i} (same)" for i in SAMPLE_IDS),
-                "easy/00000_7 (different)",
+                *(f"{i} (describe)" for i in DATASET_IDS if i != "easy/00001_8"),
+                *(f"{i} (same)" for i in DATASET_IDS),
+                *(f"{i} (different)" for i in DATASET_IDS[:3]),
             ],
         },
     }
     assert "1 answers about 5 samples" in done.stderr
     assert f"12 ids in the file are not in the dataset: {', '.join(ten)}, …" in done.stderr
-    assert "14 answers are missing in the file" in done.stderr
+    assert "11 answers are missing in the file" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES
 from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.prompts import Prompt
-from spd_faith.inference.questions import QuestionId, question_keys, read_questions
-from spd_faith.inference.responses import Failure, Outcomes, ask_missing, joint_provenance, missing_questions
+from spd_faith.inference.questions import QuestionId, asked_questions, question_keys, read_questions
+from spd_faith.inference.responses import Failure, Outcomes, all_rows, ask_missing, joint_provenance, missing_questions
 
 PROMPTS = {"describe": Prompt("describe", "How many?"), "same": Prompt("same", "Same?")}
 PROVENANCE = Provenance("m", "float32", "pil", {"device": "cpu"}, "r1")
@@ -83,6 +83,26 @@ def test_the_same_images_are_asked_once(images):
     rows = run(images, teller)
     assert sorted(teller.asked) == [(sample, task) for sample in ("s0", "s1") for task in ("describe", "same")]
     assert rows[2]["response_text"] == rows[0]["response_text"] == "How many? a b"
+
+
+def test_a_control_is_asked_what_its_kind_declares(images, tmp_path):
+    controls = {"s0": "identical", "s1": "none", "s2": "undone"}
+    questions = keys_of(images)
+    asked = asked_questions(questions, controls)
+    assert {question.id for question in questions} - {question.id for question in asked} == {("s2", "same")}
+    teller = Teller()
+    with Journal(images.parent / "journal") as journal:
+        read = partial(read_questions, images, prompts=PROMPTS)
+        rows = all_rows(questions, ask_missing(asked, read, teller, journal, "Teller").rows(asked))
+    assert [(row["sample_id"], row["task"]) for row in rows] == [question.id for question in questions]
+    write_table(tmp_path / "responses.parquet", rows, RESPONSES)
+    table = read_table(tmp_path / "responses.parquet", RESPONSES).to_pylist()
+    by_id = {(row["sample_id"], row["task"]): row for row in table}
+    unasked = by_id["s2", "same"]  # although the journal has the answer to the same question about the same images
+    assert (unasked["failure"], unasked["attempts"], unasked["response_text"]) == ("not_asked", 0, "")
+    assert by_id["s2", "describe"]["response_text"] == by_id["s0", "describe"]["response_text"] == "How many? a b"
+    assert [row["failure"] for row in table].count("not_asked") == 1
+    assert len(teller.asked) == 4  # the images of s2 are those of s0
 
 
 def test_what_was_answered_is_never_asked_again(images):

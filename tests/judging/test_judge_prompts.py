@@ -20,6 +20,7 @@ from spd_faith.judging.judge import ModelAnswers
 from spd_faith.judging.judge_prompts import judge_requests, label_requests, load_judge_prompts, truth_json
 from spd_faith.judging.judge_replies import read_labels, read_reply, reply_schema
 from spd_faith.judging.panel_members import ListedClaims
+from spd_faith.judging.unanswered import unjudged
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ROOT / "resources/prompts"
@@ -53,7 +54,7 @@ def questions(answers=ANSWERS, sample=SAMPLE, finish_reason="stop", prompts=PROM
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512, **fields)
     said = {"finish_reason": finish_reason, "failure": "transport" if finish_reason == "error" else None}
     rows = {("s", task): {"response_text": answers[task], **said} for task in TASKS}
-    found = ModelAnswers("m", [sample], rows, {}, {"s": ("sha one", "sha two")})
+    found = ModelAnswers("m", [sample], rows, {}, {"s": ("sha one", "sha two")}, unjudged([sample], rows))
     requests = judge_requests(entry, load_judge_prompts(prompts, entry.prompt), found)
     return {metric: repeats[0] if repeats else None for _, metric, repeats in requests}
 

@@ -389,7 +389,7 @@ def test_the_plan_counts_the_calls_of_each_member(panel):
     journal = panel.folder / "journal/judgements/panel"
 
     def planned():
-        calls = panel.entry().planned_calls(journal, PROMPTS, answers, 3)
+        calls = panel.entry().planned_calls(journal, PROMPTS, answers, {"drf": 3, "cr": 3})
         return [(one.model, one.metric, one.calls, len(one.replies)) for one in calls]
 
     with FaultServer(answer=labelling(**SAME)) as server:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,17 @@ from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_tab
 
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import AUDIT, RESPONSES, TASKS
+from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.model import (
     Bounded,
     Column,
+    Difference,
     Interval,
     Leaderboard,
     Missing,
+    Ranks,
     Section,
     Table,
     Text,
@@ -35,6 +39,7 @@ from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
+from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA, compare_models
 from spd_faith.scoring.floors import constant_answers
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
@@ -78,13 +83,14 @@ def provenance(label: str) -> Provenance:
 
 
 ENTRIES = {"good": results(0), "partly": results(1), "poor": poor_results()}
+SCORES_BY_ENTRY = {("hand", model): tables[0] for model, tables in ENTRIES.items()}
 JUDGEMENTS_BY_ENTRY = {("hand", model): tables[1] for model, tables in ENTRIES.items()}
+COMPARISONS = compare_models(SAMPLES, SCORES_BY_ENTRY, 200, 0)
 
 
 @pytest.fixture(scope="module")
 def aggregated() -> Aggregate:
-    scores = {("hand", model): tables[0] for model, tables in ENTRIES.items()}
-    return aggregate(SAMPLES, scores, JUDGEMENTS_BY_ENTRY)
+    return aggregate(SAMPLES, SCORES_BY_ENTRY, JUDGEMENTS_BY_ENTRY)
 
 
 def leaderboard(
@@ -94,6 +100,7 @@ def leaderboard(
         live=live,
         published=published,
         aggregate=aggregated,
+        comparisons=COMPARISONS,
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
@@ -122,6 +129,7 @@ def cells(table: Table, title: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def live(aggregated: Aggregate) -> pd.DataFrame:
     rows = live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
+    rows = with_standings(rows, COMPARISONS)
     rows = rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
     return rows.merge(failed_answers(SAMPLES, dict.fromkeys(rows["model"], ANSWERS), PATHS, {}), on="model")
 
@@ -157,9 +165,9 @@ def test_low_coverage_has_bounds_and_no_rank(live: pd.DataFrame) -> None:
 
 def test_a_cell_says_what_state_it_is_in(live: pd.DataFrame) -> None:
     table = headline_table(live)
-    assert cells(table, "Rank") == {"Good": Value(1), "Poor": Value(2), "Partly": Unranked()}
+    assert cells(table, "Rank") == {"Good": Ranks(1, 1), "Poor": Ranks(2, 2), "Partly": Unranked()}
     assert cells(table, "DRF") == {
-        "Good": Interval(1, 1, 1),
+        "Good": Interval(1, 1, 1, is_best=True),
         "Poor": Interval(0, 0, 0),
         "Partly": Bounded(1, 1, 1, bound_low=0.75, bound_high=1, coverage=0.75),
     }
@@ -210,7 +218,7 @@ def test_published_rows_have_no_rank_and_stand_below(
 def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> None:
     page = page_of(aggregated, live, published)
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 12
+    assert len(tables) == 14
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
@@ -233,6 +241,114 @@ def test_the_csv_holds_percentages_as_plain_numbers(live: pd.DataFrame, publishe
     assert csv.loc["good", "drf_claims_coverage"] == 100
     assert csv.loc["Qwen2.5-VL-72B", ["dqr", "ds", "overall"]].tolist() == [61.6, 44.4, 49.9]
     assert csv["origin"].value_counts().to_dict() == {"published": 6, "run": 3}
+
+
+# ---- comparisons -----------------------------------------------------------------------------------------------------
+
+
+def live_of(**overall: float | None) -> pd.DataFrame:
+    """Rows with what `with_standings` needs: all metrics like Overall, no rank where that is None."""
+    ranks = iter(range(1, len(overall) + 1))
+    rows = [
+        {"rank": None if value is None else next(ranks), "judge": "hand", "model": model, "label": model.title()}
+        | {"judge_label": "By hand", **dict.fromkeys(HEADLINE_AND_OVERALL, 0.99 if value is None else value)}
+        for model, value in overall.items()
+    ]
+    return pd.DataFrame(rows).astype({"rank": "Int64"})
+
+
+def comparisons_of(**p_holm: float) -> pa.Table:
+    """A difference of 0.1 in every metric for each pair, named as better_worse, with Holm's p."""
+    rows = [
+        {"judge": "hand", "metric": metric, "model": pair.split("_")[0], "other_model": pair.split("_")[1]}
+        | {"difference": 0.1, "p_holm": p}
+        for pair, p in p_holm.items()
+        for metric in HEADLINE_AND_OVERALL
+    ]
+    return pa.Table.from_pylist(rows, schema=COMPARISONS_SCHEMA)
+
+
+def test_standings() -> None:
+    """b is not significantly worse than a, c is. d has no rank: it is better than c, but nobody's rank knows."""
+    live = live_of(a=0.9, b=0.8, c=0.7, d=None)
+    compared = comparisons_of(a_b=0.051, a_c=0.05, b_c=0.2, d_c=0.001)
+    rows = with_standings(live, compared).set_index("model")
+    assert rows.columns[:3].tolist() == ["rank", "rank_low", "rank_high"]
+    assert rows.loc[["a", "b", "c"], ["rank_low", "rank_high"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 3]]
+    assert rows.loc["d", ["rank", "rank_low", "rank_high"]].isna().all()
+    for metric in HEADLINE_AND_OVERALL:
+        assert rows[f"{metric}_best"].to_dict() == {"a": True, "b": True, "c": False, "d": False}
+
+
+def test_the_best_of_one_metric_need_not_lead() -> None:
+    live = live_of(a=0.9, b=0.8)
+    live["drf"] = [0.1, 0.2]
+    rows = with_standings(live, comparisons_of(a_b=0.01)).set_index("model")  # in DRF b is compared as worse: no matter
+    assert rows["drf_best"].to_dict() == {"a": True, "b": True}
+    assert rows["cr_best"].to_dict() == {"a": True, "b": False}
+
+
+def test_a_model_alone_has_rank_1_and_nothing_to_be_best_of() -> None:
+    rows = with_standings(live_of(a=0.9), COMPARISONS_SCHEMA.empty_table())
+    assert rows.loc[0, ["rank_low", "rank_high"]].tolist() == [1, 1]
+    assert not rows["overall_best"].any()
+    assert comparisons_section(rows, COMPARISONS_SCHEMA.empty_table()) == ()
+
+
+def test_the_matrix_has_the_row_minus_the_column() -> None:
+    compared = comparisons_of(a_b=0.3, a_c=0.01)  # b and c: not comparable
+    (section,) = comparisons_section(with_standings(live_of(a=0.9, b=0.8, c=0.7), compared), compared)
+    tables = [part for part in section.parts[1].parts if isinstance(part, Table)]
+    assert [table.name for table in tables] == ["comparisons_overall_hand", "comparisons_drf_hand"]
+    assert [column.title for column in tables[0].columns] == ["No.", "Model", "1", "2", "3"]
+    assert [row[2:] for row in tables[0].rows] == [
+        (Missing(), Difference(0.1, False), Difference(0.1, True)),
+        (Difference(-0.1, False), Missing(), Missing()),
+        (Difference(-0.1, True), Missing(), Missing()),
+    ]
+    lines = table_text(tables[0]).splitlines()[2:]
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert found == [
+        ["1", "A", "–", "+10.0", "**+10.0**"],
+        ["2", "B", "−10.0", "–", "–"],
+        ["3", "C", "**−10.0**", "–", "–"],
+    ]
+
+
+def test_ranks_and_best_values_in_markdown_and_csv(live: pd.DataFrame, published: pd.DataFrame) -> None:
+    uncertain = live.assign(rank_high=live["rank_high"].where(live["model"] != "good", 2))
+    good = next(line for line in table_text(headline_table(uncertain)).splitlines() if "Good" in line)
+    assert good.startswith("| 1–2 ") and "| **100.0** [100.0, 100.0]" in good
+    poor = next(line for line in table_text(headline_table(live)).splitlines() if "Poor" in line)
+    assert poor.startswith("| 2 ") and "**" not in poor
+    csv = csv_of(pd.concat([live, published], ignore_index=True))
+    assert csv.loc["poor", ["rank", "rank_low", "rank_high"]].tolist() == [2, 2, 2]
+    assert csv.columns[:4].tolist() == ["rank", "rank_low", "rank_high", "judge"]
+
+
+def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    page = page_of(aggregated, live, published)
+    note = "There are only 4 image ids in all: the intervals are too narrow, and tests mean little."
+    assert page.index(note) < page.index("| Rank")
+    merged = replace(aggregated, num_clusters=31, merged_splits=(("easy", "hard"), ("medium", "multi_diff")))
+    page = page_of(merged, live, published)
+    note = "Splits with under 10 image ids are merged for the intervals: easy + hard; medium + multi_diff."
+    assert page.index(note) < page.index("| Rank") and "There are only" not in page
+
+
+def test_the_breakdown_by_split_has_intervals(aggregated: Aggregate, live: pd.DataFrame, published: Any) -> None:
+    rows = [
+        row | ({"low": 0.25, "high": 0.75} if row["by"] == "split" and row["metric"] == "ds" else {})
+        for row in aggregated.breakdowns.to_pylist()
+    ]
+    changed = replace(aggregated, breakdowns=pa.Table.from_pylist(rows, schema=aggregated.breakdowns.schema))
+    page = page_of(changed, live, published)
+    by_split = page.split("### Split")[1].split("### ")[0]
+    poor = next(line for line in by_split.splitlines() if "Poor" in line)
+    assert "| 50.0 [25.0, 75.0] " in poor and poor.count("[") == 1
+    assert "Splits with under 10 image ids have no interval." in by_split
 
 
 # ---- inside the open models ------------------------------------------------------------------------------------------
@@ -327,7 +443,7 @@ def test_the_csv_has_fractions_as_percentages_and_unscaled_ratios(opened: pd.Dat
 def test_a_label_stays_in_its_cell_and_means_nothing(aggregated: Aggregate) -> None:
     odd = "a|b \\|\n*c* <b>`d` ~~e~~ \x1b[2J\u202e 模型"
     keys = {("hand", model): provenance(odd if model == "good" else model) for model in ENTRIES}
-    headline = table_text(headline_table(live_rows(aggregated, keys)))
+    headline = table_text(headline_table(with_standings(live_rows(aggregated, keys), COMPARISONS)))
     (line,) = [line for line in headline.splitlines() if "模型" in line]
     found = re.split(r"(?<!\\)(?:\\\\)*\|", line)[1:-1]  # at the pipes that no backslash escapes
     assert len(found) == len(re.split(r"\|", headline.splitlines()[0])[1:-1])

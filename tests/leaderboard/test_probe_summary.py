@@ -117,17 +117,17 @@ def test_hits_are_means_of_samples_over_their_content_words() -> None:
 # ---- intervals -------------------------------------------------------------------------------------------------------
 
 
-def test_intervals_are_of_resampled_images_within_splits() -> None:
-    """Three easy pairs of two images and a hard one. The image that two pairs fraction is drawn or not as a whole: of
-    two draws of (0, .3), (.9): sums 2 · .3, .3 + .9, 2 · .9 over 4, 3, 2 pairs, and the hard pair's .6 each time."""
+def test_intervals_are_of_resampled_images() -> None:
+    """Three easy pairs of two images and a hard one. The image that two pairs share is drawn or not as a whole: three
+    draws of (0, .3), (.9), (.6). With so few images the splits are one stratum, whose images are drawn apart."""
     names = ["easy/00000_1", "easy/00001_1", "easy/00002_2", "hard/00000_1"]
     samples = samples_table(*(sample(name, image_id=name[-1]) for name in names))
     values = dict(zip(names, (0.0, 0.3, 0.9, 0.6), strict=True))
     rows = [{"sample_id": name, "layer": 0, "ffn_relative": value} for name, value in values.items()]
     found = summary(samples, 20_000, layer_changes=table("layer_changes", *rows))
     means = []
-    for drawn in itertools.product([(0.0, 0.3), (0.9,)], repeat=2):
-        together = [*drawn[0], *drawn[1], 0.6]
+    for drawn in itertools.product([(0.0, 0.3), (0.9,), (0.6,)], repeat=3):
+        together = [value for values in drawn for value in values]
         means.append(sum(together) / len(together))
     low, high = np.quantile(np.repeat(means, 1000), (0.025, 0.975))
     assert found["ffn_drift"] == pytest.approx(0.45)

@@ -3,8 +3,9 @@
 import json
 
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DemoDataset
-from spd_faith.inference.images import decode, merge
+from spd_faith.inference.images import merge
 
 
 def save_drawn_pairs(folder, count):

@@ -37,6 +37,8 @@ ROWS = [
     response("easy/00000_a", "same", "No."),
     response("easy/00000_a", "different", "", "error", "timed out"),
     response("easy/00001_a", "describe", "", "error"),
+    response("easy/00001_a", "same", ""),
+    response("easy/00001_a", "different", "Yes."),
 ]
 
 
@@ -54,6 +56,8 @@ def test_one_row_per_response(tmp_path):
         ("easy/00000_a", "same", "free_text", "differs"),
         ("easy/00000_a", "different", "no_response", None),
         ("easy/00001_a", "describe", "no_response", None),
+        ("easy/00001_a", "same", "empty", "unclear"),
+        ("easy/00001_a", "different", "free_text", "differs"),
     ]
     assert read_provenance(tmp_path / "parsed.parquet") == {"model": "m"}
 

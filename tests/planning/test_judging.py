@@ -60,6 +60,13 @@ def test_a_model_without_answers_needs_a_call_per_pair(results, server):
     assert drf.usd == pytest.approx(24 * (drf.usage.prompt_tokens * 2.5 + 300 * 10) / 1e6)
 
 
+def test_controls_are_judged_as_their_kind_declares(results, server):
+    controls = {"identical": 2, "swapped": 3, "undone": 9, "blind": 5}
+    run = run_with(server, "nobody")
+    drf, cr = work_of_judges(run, ResultPaths(results), PROMPTS, PAIRS, controls)
+    assert (drf.calls, cr.calls) == (PAIRS + 2, PAIRS + 3)
+
+
 def test_empty_and_duplicate_answers_need_no_call(results, server):
     write_answers(results, "two", [answers_of(0), answers_of(0), answers_of(7), SILENT])
     drf, cr = work(results, server, "one", "two", "nobody")
@@ -109,7 +116,8 @@ def test_a_missing_key_is_reported_while_calls_remain(results, server):
 
 def test_estimates(server):
     def usage(entry, metric):
-        calls = {one.metric: one for one in entry.planned_calls(Path("no/journal"), PROMPTS, [], PAIRS)}[metric]
+        planned = entry.planned_calls(Path("no/journal"), PROMPTS, [], {"drf": PAIRS, "cr": PAIRS})
+        calls = {one.metric: one for one in planned}[metric]
         return estimated_judging(replace(calls, prompt_characters=4000))
 
     entry = OpenAIJudge.model_validate(fields_of(server, images={"max_side": 280}, max_new_tokens=200))

@@ -7,10 +7,11 @@ import pytest
 
 from spd_faith.core.config import Run, RunConfig
 from spd_faith.core.entries import Resources, identity
-from spd_faith.core.files import sha256, write_table
+from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import IMAGES
+from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.control_settings import Controls
 from spd_faith.dataset.entries import DemoDataset, DemoSplit, HubDataset
 from spd_faith.endpoints.entries import Prices
 from spd_faith.inference.entries import OpenAIModel, ResponsesFileModel, TransformersModel
@@ -18,7 +19,7 @@ from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import question_keys
 from spd_faith.judging.entries import RulesJudge
 from spd_faith.planning.needs import disk_bytes, missing_needs
-from spd_faith.planning.work import num_pairs, work_of_models
+from spd_faith.planning.work import num_controls, num_pairs, work_of_models
 
 PROMPTS = {task: Prompt(task, f"{task}?") for task in ("describe", "same", "different")}
 PRICES = Prices(input=1, output=2, source="a page", date="2026-11-24")
@@ -50,6 +51,12 @@ def hub(limit=None, **splits):
     return HubDataset(source="hub", repository="a/b", splits=splits, limit=limit)
 
 
+def write_samples(folder, sample_ids):
+    columns = {"split": "easy", "image_id": "1", "width": 8, "height": 8, "num_differences": 0, "differences": []}
+    rows = [{"sample_id": sample_id, **columns, "control": "none"} for sample_id in sample_ids]
+    write_table(folder / "samples.parquet", rows, SAMPLES)
+
+
 @pytest.fixture
 def results(tmp_path):
     """Four pairs; the model `local` has answered three questions, each with 10 tokens in 2 seconds."""
@@ -59,6 +66,7 @@ def results(tmp_path):
         shas = {f"{name}_sha256": sha256(data) for name, data in images.items()}
         rows.append({"sample_id": f"s{number}", **images, **shas})
     write_table(tmp_path / "images.parquet", rows, IMAGES)
+    write_samples(tmp_path, [row["sample_id"] for row in rows])
     answer = {"prompt_tokens": 100, "generated_tokens": 10, "seconds": 2.0}
     with Journal(tmp_path / "journal/responses/local") as journal:
         for question in question_keys(rows, PROMPTS, identity(MODELS["local"]))[:3]:
@@ -109,6 +117,21 @@ def test_existing_answers_are_not_requested_again(results):
     assert local.gpu_hours == pytest.approx(9 * 2 * 3 / 3600)
 
 
+def test_controls_are_counted_apart_and_asked_what_their_kind_declares(results):
+    local, *_ = work_of_models(
+        run_on(hub(easy=4), "local"), ResultPaths(results), PROMPTS, 4, {"identical": 2, "undone": 5}
+    )
+    assert local.questions == 4 * 3 + 2 * 3 + 5 * 1
+    entry = hub(easy=1000, hard=None).model_copy(update={"controls": Controls(identical=50, undone={"hard": 7})})
+    estimated = num_controls(run_on(entry), ResultPaths(Path("nothing")))
+    assert {kind: number for kind, number in estimated.items() if number} == {"identical": 100, "undone": 7}
+    rows = read_table(results / "samples.parquet", SAMPLES).to_pylist()
+    rows[0]["control"] = "blind"
+    write_table(results / "samples.parquet", rows, SAMPLES)
+    run = run_on(entry)
+    assert (num_pairs(run, ResultPaths(results)), num_controls(run, ResultPaths(results))) == (3, {"blind": 1})
+
+
 def test_cost_of_each_backend(results):
     file, local, paid, priceless = work_of_models(run_on(hub(easy=4)), ResultPaths(results), PROMPTS, 4)
     assert [one.model for one in (file, local, paid, priceless)] == ["file", "local", "paid", "priceless"]
@@ -142,6 +165,7 @@ def test_missing_requirements_are_reported(results, monkeypatch):
 def test_a_finished_model_needs_nothing(results):
     rows = [{"sample_id": "s", "original_sha256": "1", "modified_sha256": "2"}]
     write_table(results / "images.parquet", [rows[0] | {"original": b"", "modified": b""}], IMAGES)
+    write_samples(results, ["s"])
     with Journal(results / "journal/responses/local") as journal:
         for question in question_keys(rows, PROMPTS, identity(MODELS["local"])):
             journal.append(question.key, {"prompt_tokens": 1, "generated_tokens": 1, "seconds": 1.0}, {})

@@ -17,9 +17,10 @@ from probes.probed import ROOT, entry, load_probed
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.dataset.merged import find_layout, split
-from spd_faith.inference.images import alone_on_square, decode, merged, merged_on_square, usual
+from spd_faith.inference.images import alone_on_square, merged, merged_on_square, usual
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.probes.figures.drawing import save, style
 from spd_faith.probes.figures.token_activation_map import saved_overlays

@@ -6,8 +6,8 @@ import pytest
 from probes.probed import ROOT, entry, load_probed
 
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
-from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.writing import start_probes

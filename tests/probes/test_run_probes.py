@@ -19,8 +19,8 @@ from spd_faith.core.schemas import (
     TASKS,
 )
 from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DATASETS
-from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import Question
 from spd_faith.probes.forward import run_pass

@@ -240,12 +240,64 @@ def test_intervals_against_a_literal_loop(many):
         assert rows[name]["low"] < rows[name]["value"] < rows[name]["high"]
 
 
-def test_whole_images_are_drawn_within_their_split(many):
-    """With one image id per split each resample is the dataset itself: nothing can vary."""
-    samples, scores, judgements, _ = many
-    one_image = samples.set_column(samples.schema.get_field_index("image_id"), "image_id", samples["split"])
-    rows = aggregate(one_image, scores, judgements, resamples=200).metrics.to_pylist()
+def of_splits(sizes):
+    """Samples whose answers are the same within a split: all right in easy, one of two right elsewhere."""
+    ids = [f"{split}/{row:05d}_{row}" for split, size in sizes.items() for row in range(size)]
+    rows = [sample(i, [("color", "car"), ("remove", "cup")], image_id=i[-2:]) for i in ids]
+    listed = [[("color", "car"), *[("remove", "cup")] * i.startswith("easy")] for i in ids]
+    answers = [parsed(i, predicted) for i, predicted in zip(ids, listed, strict=True)]
+    return scored(rows, answers, [judged(i, drf=(len(found), 1, 0)) for i, found in zip(ids, listed, strict=True)])
+
+
+def test_whole_images_are_drawn_within_their_split():
+    """Nothing varies within a split, so no resample differs from the dataset."""
+    samples, scores, judgements = of_splits({"easy": 10, "hard": 12})
+    found = aggregate(samples, {ENTRY: scores}, {ENTRY: judgements}, resamples=200)
+    rows = found.metrics.to_pylist()
     assert all(row["low"] == row["value"] == row["high"] for row in rows)
+    assert (found.num_clusters, found.merged_splits) == (22, ())
+
+
+def test_small_splits_are_drawn_together():
+    """9 hard pairs are drawn with the 12 medium ones, which are like them, rather than the 30 easy ones. Without medium
+    pairs they are drawn with the easy ones, which differ."""
+    for sizes, merged in (
+        ({"easy": 30, "hard": 9, "medium": 12}, "hard medium"),
+        ({"easy": 10, "hard": 9}, "easy hard"),
+    ):
+        samples, scores, judgements = of_splits(sizes)
+        found = aggregate(samples, {ENTRY: scores}, {ENTRY: judgements}, resamples=200)
+        assert found.merged_splits == (tuple(merged.split()),)
+        tf1 = by_metric(found.metrics)["tf1"]
+        assert (tf1["low"] < tf1["value"] < tf1["high"]) == ("easy" in merged)
+
+
+def test_intervals_of_the_breakdown_by_split(many):
+    """A split's interval is that of its samples alone, if it has 10 image ids; other breakdowns have none."""
+    samples, scores, judgements, _ = many
+    table = aggregate(samples, scores, judgements, resamples=2000, seed=1).breakdowns
+    inside = [i for i, split in enumerate(samples["split"].to_pylist()) if split == "hard"]
+    alone = aggregate(
+        samples.take(inside),
+        {entry: of.take(inside) for entry, of in scores.items()},
+        {
+            entry: pa.Table.from_pylist(
+                [row for row in of.to_pylist() if row["sample_id"].startswith("hard")], schema=of.schema
+            )
+            for entry, of in judgements.items()
+        },
+        resamples=2000,
+        seed=1,
+    ).metrics
+    for name, row in by_metric(table, model="two", by="split", group="hard").items():
+        whole = by_metric(alone, model="two")[name]
+        assert (row["low"], row["high"]) == pytest.approx((whole["low"], whole["high"]))
+    assert by_metric(table, model="two", by="split", group="hard")["drf"]["low"] < 1
+    assert all(row["low"] is None and row["high"] is None for row in table.to_pylist() if row["by"] != "split")
+    few = of_splits({"easy": 9, "hard": 30})
+    groups = aggregate(few[0], {ENTRY: few[1]}, {ENTRY: few[2]}, resamples=200).breakdowns
+    assert by_metric(groups, by="split", group="easy")["tf1"]["low"] is None
+    assert by_metric(groups, by="split", group="hard")["tf1"]["low"] is not None
 
 
 def test_the_order_of_the_scores_does_not_matter(many):

@@ -40,7 +40,7 @@ def test_it_ends_with_the_leaderboard_of_a_local_run(
 ) -> None:
     local = Project.as_shipped(tmp_path_factory.mktemp("local") / "project")
     local.run("results/demo/leaderboard.parquet")  # the figures, which are not compared, take as long as the rest
-    for table in ("leaderboard.parquet", "breakdowns.parquet"):
+    for table in ("leaderboard.parquet", "breakdowns.parquet", "comparisons.parquet"):
         there, here = finished.project.table(table), local.table(table)
         measured = [column for column in here if any(part in column for part in _MEASURED)]
         pd.testing.assert_frame_equal(there.drop(columns=measured), here.drop(columns=measured))

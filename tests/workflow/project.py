@@ -18,7 +18,7 @@ MODELS = ("tiny-qwen2-vl", "tiny-qwen2-vl-early")
 
 
 class Project:
-    """A copy of the project with a dataset of eight pairs and two models, without probes."""
+    """A copy of the project with a dataset of eight pairs without controls and two models, without probes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,6 +39,7 @@ class Project:
         with project.edited("config/datasets.yaml") as datasets:
             for split in datasets["demo"]["splits"].values():
                 split["pairs"] = 2
+            del datasets["demo"]["controls"]
         with project.edited("config/config.yaml") as config:
             config["models"] = list(MODELS)
             config["probes"] = {"run": []}

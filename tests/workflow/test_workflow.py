@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 from workflow.project import MODELS, Project
 
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
+
 pytestmark = pytest.mark.slow
 
 
@@ -51,6 +53,8 @@ def test_the_leaderboard_ranks_the_runs_and_sets_the_published_rows_apart(finish
     assert set(live["model"]) == set(MODELS) and live["n"].eq(8).all()
     assert live["rank"].tolist() == [1, 2] and live["overall"].is_monotonic_decreasing
     assert published["rank"].isna().all() and len(published) == 6
+    assert (live["rank_low"] <= live["rank"]).all() and (live["rank"] <= live["rank_high"]).all()
+    assert set(finished.table("comparisons.parquet")["metric"]) == set(HEADLINE_AND_OVERALL)
     csv = pd.read_csv(finished.folder / "results/demo/leaderboard.csv").set_index("model")
     assert csv.loc["GLM-4.5V", "overall"] == 74.1
     best = live.iloc[0]
@@ -77,7 +81,7 @@ def test_the_run_is_recorded_and_its_end_says_where_and_what_next(finished: Proj
 def test_a_run_ends_well_on_a_terminal_that_lacks_characters(project: Project) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # ASCII everywhere
     output = project.run("--forcerun", "make_leaderboard", **plain)
-    assert "| 1 | Tiny Qwen2-VL" in output and "config/spd_faith_bench.yaml" in output
+    assert re.search(r"\| 1\S* +\| Tiny Qwen2-VL", output) and "config/spd_faith_bench.yaml" in output
     assert "8 pairs of demo" in project.run("plan", **plain)
 
 

@@ -177,6 +177,10 @@ class DatasetRows:
     """Identifies the content; stored in the metadata of both tables."""
     batches: Iterable[tuple[Rows, Rows]]
     """(rows of `SAMPLES`, rows of `IMAGES`) of the same pairs. Raises `UserError` listing all errors."""
+    draw_undone: Callable[[str, int], bytes] | None = None
+    """Draws the modified image of a pair (sample id) again without one of its differences (index), as encoded bytes."""
+    summary: Callable[[], Mapping[str, Any]] = dict
+    """What is known after the last batch; stored in the metadata of the samples."""
 
 
 class DatasetEntry(Entry):
@@ -191,6 +195,10 @@ class DatasetEntry(Entry):
     def num_pairs(self) -> int | None:
         """Number of image pairs, from the entry or from local files; None if unknown."""
         raise NotImplementedError
+
+    def num_controls(self) -> dict[str, int]:
+        """Estimated number of controls by kind, one per base pair."""
+        return {}
 
     def check(self) -> None:
         """Run all checks that are possible before any job starts. Raises `UserError` listing all errors."""
@@ -306,10 +314,11 @@ class JudgeEntry(Entry):
         return Resources()
 
     def planned_calls(
-        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
     ) -> list[PlannedCalls]:
         """The calls by model and metric, for existing `answers` and for pairs not answered yet; empty for free judges.
 
-        `journal` is the folder of its replies, `prompts` the folder of the prompts.
+        `journal` is the folder of its replies, `prompts` the folder of the prompts, `unanswered` the number of pairs
+        without answers yet that are judged for each metric.
         """
         return []

@@ -65,6 +65,10 @@ class ResultPaths:
         return self.folder / "breakdowns.parquet"
 
     @property
+    def comparisons(self) -> Path:
+        return self.folder / "comparisons.parquet"
+
+    @property
     def record(self) -> Path:
         """The configuration, the resolved revisions and the software versions of the run."""
         return self.folder / "run.json"

@@ -1,7 +1,8 @@
 """The built-in dataset: pairs of scenes rendered from a seed, with exact ground truth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from spd_faith.dataset.scenes import (
     SceneDifference,
     SceneObject,
     ScenePair,
+    modified_objects,
     render,
     sample_pair,
     visible_box,
@@ -69,14 +71,22 @@ def demo_pairs(dataset: "DemoDataset") -> Iterator[DemoPair]:
 def demo_rows(dataset: "DemoDataset") -> DatasetRows:
     """All pairs in one batch, because the provenance includes a hash of all images."""
     samples, images = [], []
-    with progress(dataset.num_pairs(), "Pairs drawn", "pair") as bar:
-        for pair in demo_pairs(dataset):
+    pairs = list(demo_pairs(dataset))
+    with progress(len(pairs), "Pairs drawn", "pair") as bar:
+        for pair in pairs:
             samples.append(sample_row(pair))
             images.append(image_row(pair))
             bar.update()
     content = sha256("".join(row["original_sha256"] + row["modified_sha256"] for row in images))
     provenance = {"revision": f"seed {dataset.seed}", "pictures": f"sha256:{content[:16]}"}
-    return DatasetRows(provenance, [(samples, images)])
+    return DatasetRows(provenance, [(samples, images)], partial(draw_undone, {pair.sample_id: pair for pair in pairs}))
+
+
+def draw_undone(pairs: Mapping[str, DemoPair], sample_id: str, number: int) -> bytes:
+    """The modified image of a pair as PNG, without one of its differences, given by index."""
+    scenes = pairs[sample_id].scenes
+    kept = [difference for place, difference in enumerate(scenes.differences) if place != number]
+    return encode_png(render(scenes.background, modified_objects(scenes.original, kept)))
 
 
 def sample_row(pair: DemoPair) -> dict[str, Any]:

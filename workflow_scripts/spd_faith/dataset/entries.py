@@ -1,11 +1,13 @@
 """The kinds of entries in datasets.yaml: sources of image pairs and their ground-truth differences."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from spd_faith.core.config_errors import error_at
 from spd_faith.core.entries import (
     HUB_ID,
     LEFT_OUT_AT_DEFAULT,
@@ -19,7 +21,9 @@ from spd_faith.core.entries import (
     ascending,
     unique,
 )
+from spd_faith.core.errors import UserError
 from spd_faith.core.kinds import EntryKinds
+from spd_faith.dataset.control_settings import Controls
 from spd_faith.dataset.merged import MergedLayout
 
 if TYPE_CHECKING:
@@ -29,6 +33,36 @@ if TYPE_CHECKING:
 def _range(lowest: int, highest: int) -> Any:
     bound = Annotated[int, Field(ge=lowest, le=highest)]
     return Annotated[list[bound], Field(min_length=2, max_length=2), AfterValidator(ascending)]
+
+
+class Source(DatasetEntry):
+    """An entry whose pairs can get controls."""
+
+    controls: Annotated[Controls | None, LEFT_OUT_AT_DEFAULT] = None
+    """Control pairs to add, by kind: the number of base pairs per split; see docs/controls.md. Default: none."""
+
+    def split_sizes(self) -> Mapping[str, int | None]:
+        """Number of image pairs of each split; None if unknown."""
+        raise NotImplementedError
+
+    def control_seed(self, controls: Controls) -> int:
+        """The seed that chooses the base pairs."""
+        return controls.seed
+
+    def check(self) -> None:
+        if self.controls:
+            self.controls.check_splits(self.split_sizes())
+
+    def num_controls(self) -> dict[str, int]:
+        return self.controls.estimated_pairs(self.split_sizes()) if self.controls else {}
+
+    def rows_with_controls(self) -> DatasetRows:
+        """The pairs followed by their controls. Raises `UserError` listing all errors."""
+        if not self.controls:
+            return self.rows()
+        from spd_faith.dataset.controls import with_controls
+
+        return with_controls(self.rows(), self.controls, self.control_seed(self.controls))
 
 
 class DemoSplit(Strict):
@@ -49,7 +83,7 @@ def _can_be_drawn(splits: dict[str, DemoSplit]) -> dict[str, DemoSplit]:
     return splits
 
 
-class DemoDataset(DatasetEntry):
+class DemoDataset(Source):
     source: Literal["demo"]
     """Scenes rendered by the workflow."""
     seed: int = Field(ge=0)
@@ -58,6 +92,23 @@ class DemoDataset(DatasetEntry):
     """Settings of each split, by name."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=1000, runtime=10)
+
+    def split_sizes(self) -> dict[str, int | None]:
+        return {name: split.pairs for name, split in self.splits.items()}
+
+    def control_seed(self, controls: Controls) -> int:
+        return self.seed
+
+    def check(self) -> None:
+        super().check()
+        if self.controls and self.controls.seed:
+            found = error_at(
+                "controls.seed of the dataset's entry",
+                "not a setting of generated pairs, whose controls use the entry's seed",
+                self.controls.seed,
+                "0",
+            )
+            raise UserError(found)
 
     def num_pairs(self) -> int:
         return sum(split.pairs for split in self.splits.values())
@@ -68,7 +119,7 @@ class DemoDataset(DatasetEntry):
         return demo_rows(self)
 
 
-class HubDataset(DatasetEntry):
+class HubDataset(Source):
     source: Literal["hub"]
     """Parquet files of a dataset repository on the Hugging Face hub."""
     repository: str = Field(pattern=HUB_ID.pattern)
@@ -84,6 +135,11 @@ class HubDataset(DatasetEntry):
 
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
 
+    def split_sizes(self) -> dict[str, int | None]:
+        return {
+            name: self.limit if rows is None else min(rows, self.limit or rows) for name, rows in self.splits.items()
+        }
+
     def num_pairs(self) -> int | None:
         counts = [self.limit if rows is None else min(rows, self.limit or rows) for rows in self.splits.values()]
         return None if None in counts else sum(filter(None, counts)) - len(self.exclude)
@@ -96,7 +152,7 @@ class HubDataset(DatasetEntry):
         return DatasetRows({"dataset": self.repository, "revision": commit}, hub_pairs(folder, self))
 
 
-class OwnPairs(DatasetEntry):
+class OwnPairs(Source):
     """The user's own image pairs on this machine; they can change while the entry stays the same."""
 
     path: str = Field(min_length=1)
@@ -108,15 +164,18 @@ class OwnPairs(DatasetEntry):
         """The pairs in table order, with an error message in place of each unreadable one."""
         raise NotImplementedError
 
-    def num_pairs(self) -> int:
+    def split_sizes(self) -> Mapping[str, int]:
         from spd_faith.dataset.own_pairs import check_pairs
 
-        return len(check_pairs(self))
+        return Counter(pair.split for pair in check_pairs(self))
+
+    def num_pairs(self) -> int:
+        return sum(self.split_sizes().values())
 
     def check(self) -> None:
-        from spd_faith.dataset.own_pairs import check_pairs
-
-        check_pairs(self)
+        sizes = self.split_sizes()
+        if self.controls:
+            self.controls.check_splits(sizes)
 
     def content_revision(self) -> str:
         from spd_faith.dataset.own_pairs import found_revision
@@ -180,4 +239,4 @@ class JsonlDataset(OwnPairs):
         return None
 
 
-DATASETS = EntryKinds[DatasetEntry]("datasets", "source", (DemoDataset, HubDataset, FolderDataset, JsonlDataset))
+DATASETS = EntryKinds[Source]("datasets", "source", (DemoDataset, HubDataset, FolderDataset, JsonlDataset))

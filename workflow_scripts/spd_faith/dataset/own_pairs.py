@@ -7,21 +7,21 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps
 
 from spd_faith.core.config_errors import error_at, raise_errors
 from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.entries import Rows
 from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
-from spd_faith.dataset.merged import LAYOUT_KEY, find_layout, split
+from spd_faith.dataset.encoded_images import as_png
+from spd_faith.dataset.merged import find_layout, split
 from spd_faith.dataset.pairs import IMAGE_FORMATS, Modification, Pair, box_errors, image_errors
 
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import OwnPairs
 
 _PAIRS_PER_BATCH = 32
-_PNG_MODES = ("L", "LA", "P", "RGB", "RGBA", "I;16")
 _BOX = ("x", "y", "w", "h")
 
 
@@ -119,7 +119,7 @@ def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
     if isinstance(halves, list):
         return halves
     original, modified = halves
-    return original.size, encoded | {"original": _png(original), "modified": _png(modified)}
+    return original.size, encoded | {"original": as_png(original), "modified": as_png(modified)}
 
 
 def _cut(pair: Pair, merged: Image.Image) -> tuple[Image.Image, Image.Image] | list[str]:
@@ -130,14 +130,6 @@ def _cut(pair: Pair, merged: Image.Image) -> tuple[Image.Image, Image.Image] | l
         return [error_at(pair.images["merged"].place, "unknown layout", found, pair.layout_hint)]
     original, modified = split(merged, layout)
     return list(box_errors(pair, original.size, modified.size)) or (original, modified)
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer, text = BytesIO(), PngImagePlugin.PngInfo()
-    if LAYOUT_KEY in image.info:
-        text.add_text(LAYOUT_KEY, image.info[LAYOUT_KEY])
-    (image if image.mode in _PNG_MODES else image.convert("RGB")).save(buffer, "PNG", pnginfo=text)
-    return buffer.getvalue()
 
 
 def _sample_row(pair: Pair, width: int, height: int) -> dict[str, Any]:

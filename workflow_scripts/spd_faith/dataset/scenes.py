@@ -126,10 +126,17 @@ def sample_pair(
         elif kind == DifferenceType.POSITION:
             after = replace(before, cell=free_cells.pop())
         found.append(SceneDifference(kind, before, after))
-    changed = {difference.before: difference.after for difference in found}
-    modified = tuple(after for before in original if (after := changed.get(before, before)) is not None)
+    modified = modified_objects(original, found)
     found.sort(key=lambda difference: (difference.type, difference.category))
     return ScenePair(background, original, modified, tuple(found))
+
+
+def modified_objects(
+    original: Iterable[SceneObject], differences: Iterable[SceneDifference]
+) -> tuple[SceneObject, ...]:
+    """The objects of the modified image."""
+    changed = {difference.before: difference.after for difference in differences}
+    return tuple(after for before in original if (after := changed.get(before, before)) is not None)
 
 
 @lru_cache(maxsize=8)  # 2 MB each

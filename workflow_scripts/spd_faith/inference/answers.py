@@ -1,7 +1,7 @@
 """The outcome of a question, and the interface of engines that answer questions."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from spd_faith.inference.questions import Question
@@ -39,6 +39,11 @@ def failure_of(content: Mapping[str, Any]) -> str | None:
         return "transport"
     withheld = content["finish_reason"] in ("content_filter", "refusal")
     return "model" if withheld or not content["response_text"].strip() else None
+
+
+def not_asked(why: str) -> dict[str, Any]:
+    """The columns of `RESPONSES` of a question that nobody asked, except those of the question."""
+    return asdict(failed(why, attempts=0)) | {"failure": "not_asked"}
 
 
 def failed(

@@ -9,8 +9,8 @@ from operator import attrgetter
 
 from PIL import Image
 
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.inference.answers import Answer, failed
-from spd_faith.inference.images import decode
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
 

@@ -1,36 +1,16 @@
-"""Prepares images for a model: decodes them as upright RGB and composes them as a pair or as one merged image."""
+"""Composes the decoded images of a pair for a model: as a pair or as one merged image."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from spd_faith.dataset.merged import LAYOUT_KEY, LAYOUTS, MergedLayout, in_eight_bits, usual_layout
+from spd_faith.dataset.merged import LAYOUT_KEY, LAYOUTS, MergedLayout, usual_layout
 
 _GREY = (128, 128, 128)
 
 Size = tuple[int, int]
 Rectangle = tuple[int, int, int, int]  # left, top, width, height
-
-
-def decode(encoded: bytes) -> Image.Image:
-    """Decode an image as upright RGB, with transparency on white. Raises `ValueError` if it cannot be read."""
-    try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            decoded = _opaque(ImageOps.exif_transpose(image))
-            if LAYOUT_KEY in image.info:
-                decoded.info[LAYOUT_KEY] = image.info[LAYOUT_KEY]
-            return decoded
-    except Exception as error:  # for broken bytes Pillow raises SyntaxError, struct.error and others
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return in_eight_bits(image).convert("RGB")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answer_each
-from spd_faith.inference.answers import Answer, failed, failure_of
+from spd_faith.inference.answers import Answer, failure_of, not_asked
 
 log = logging.getLogger(__name__)
 _MAX_NAMES = 10  # names to list in messages
@@ -25,7 +25,7 @@ class ImportedResponses:
     rows: list[dict[str, Any]]  # rows of `RESPONSES`
     unknown: list[str]  # ids in the file that are not in the dataset
     ambiguous: list[str]  # ids in the file that match more than one sample
-    missing: list[tuple[str, str]]  # (sample, task) without an answer
+    missing: list[tuple[str, str]]  # (sample, task) without an answer, except controls
     texts: dict[tuple[str, str], str]  # by (sample, task), as in the file
 
     def counts(self) -> dict[str, Any]:
@@ -60,7 +60,8 @@ def import_responses(file: AnswerFile, samples: pa.Table) -> ImportedResponses:
         )
     answered = one_answer_each(found)
     keys = [(sample_id, task) for task in TASKS for sample_id in sample_ids]
-    missing = [key for key in keys if key not in answered]
+    controls = {row["sample_id"] for row in samples.select(["sample_id", "control"]).to_pylist() if is_control(row)}
+    missing = [key for key in keys if key not in answered and key[0] not in controls]
     texts = {key: record.texts[key[1]] for key, record in answered.items() if key[1] in record.texts}
     return ImportedResponses(response_rows(keys, answered), unknown, ambiguous, missing, texts)
 
@@ -89,18 +90,15 @@ def response_rows(
     rows = []
     for sample_id, task in keys:
         record = answered.get((sample_id, task))
-        answer = _answer(record, task) if record else failed("no answer in the file", attempts=0)
+        content = _content(record, task) if record else not_asked("no answer in the file")
         label = record.is_faithful if record else None
-        key = {"sample_id": sample_id, "task": task, "prompt_sha": NOT_ASKED}
-        content = asdict(answer)
-        failure = failure_of(content) if record else "not_asked"
-        rows.append(key | content | {"failure": failure, "is_faithful": label})
+        rows.append({"sample_id": sample_id, "task": task, "prompt_sha": NOT_ASKED, **content, "is_faithful": label})
     return rows
 
 
-def _answer(record: GivenAnswers, task: str) -> Answer:
+def _content(record: GivenAnswers, task: str) -> dict[str, Any]:
     text, reasoning = record.answers[task]
-    return Answer(
+    answer = Answer(
         response_text=text,
         reasoning_text=reasoning,
         response_token_ids=None,
@@ -113,11 +111,13 @@ def _answer(record: GivenAnswers, task: str) -> Answer:
         batch_size=None,
         error=None,
     )
+    content = asdict(answer)
+    return content | {"failure": failure_of(content)}
 
 
 def log_import(imported: ImportedResponses, samples: int) -> None:
     """Log the number of imported answers, and what is missing or unmatched."""
-    found = len(imported.rows) - len(imported.missing)
+    found = sum(row["error"] is None for row in imported.rows)
     log.info("%d answers about %d samples", found, samples)
     meanings = {
         "unknown": "ids in the file are not in the dataset",

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
@@ -18,7 +19,7 @@ from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
 from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.entries import OpenAIModel
-from spd_faith.inference.images import decode, merge
+from spd_faith.inference.images import merge
 from spd_faith.inference.questions import Question
 from spd_faith.inference.reasoning import split_reasoning
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spd_faith.core.files import read_batches, sha256
+from spd_faith.dataset.control_kinds import asked_tasks
 from spd_faith.inference.prompts import Prompt
 
 _PAIRS_PER_BATCH = 16
@@ -63,6 +64,11 @@ def question_keys(
         for task, prompt in prompts.items()
         for pair in pairs
     ]
+
+
+def asked_questions(questions: Iterable[QuestionKey], controls: Mapping[str, str]) -> list[QuestionKey]:
+    """Those that the pair's kind of control is asked; `controls` is the column `control` by sample_id."""
+    return [question for question in questions if question.task in asked_tasks(controls[question.sample_id])]
 
 
 def _key(identity: Mapping[str, Any], prompt: Prompt, pair: Mapping[str, str]) -> str:

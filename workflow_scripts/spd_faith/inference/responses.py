@@ -8,7 +8,7 @@ from typing import Any
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.core.progress import progress
-from spd_faith.inference.answers import Answer, Answerer, Provenance, failure_of
+from spd_faith.inference.answers import Answer, Answerer, Provenance, failure_of, not_asked
 from spd_faith.inference.questions import Question, QuestionId, QuestionKey
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,8 @@ class Outcomes:
         """Rows of `RESPONSES`, one per question of `asked`."""
         rows = []
         for question in asked:
-            key = {"sample_id": question.sample_id, "task": question.task, "prompt_sha": question.prompt_sha}
             content = self._content(question.key)
-            rows.append(key | content | {"failure": failure_of(content)})
+            rows.append(_key_columns(question) | content | {"failure": failure_of(content)})
         return rows
 
     def _content(self, key: str) -> dict[str, Any]:
@@ -56,6 +55,19 @@ class Outcomes:
         """The joint provenance of the answers to `asked`."""
         keys = [question.key for question in asked]
         return joint_provenance(self.answered[key].provenance for key in keys if key in self.answered)
+
+
+def all_rows(questions: Iterable[QuestionKey], rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row of `RESPONSES` per question: its row of `rows`, else one with the failure `not_asked`."""
+    asked = {(row["sample_id"], row["task"]): row for row in rows}
+    return [
+        asked.get(question.id) or _key_columns(question) | not_asked("not asked of this kind of control")
+        for question in questions
+    ]
+
+
+def _key_columns(question: QuestionKey) -> dict[str, Any]:
+    return {"sample_id": question.sample_id, "task": question.task, "prompt_sha": question.prompt_sha}
 
 
 def missing_questions(asked: Iterable[QuestionKey], answered: Mapping[str, Record]) -> list[QuestionKey]:

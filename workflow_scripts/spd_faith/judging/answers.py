@@ -9,6 +9,7 @@ from spd_faith.core.entries import AnswerPaths
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.schemas import IMAGES, PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.judging.judge import ModelAnswers, ResponseKey, Row
+from spd_faith.judging.unanswered import unjudged
 
 _SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged", "control"]
 _RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason", "failure"]
@@ -28,12 +29,14 @@ def as_answers(
     """Build answers from loaded tables. Raises `UserError` unless each has one row per key."""
     rows = samples.select(_SAMPLE_COLUMNS).to_pylist()
     keys = [(row["sample_id"], task) for row in rows for task in TASKS]
+    by_key = _rows_by_key("responses", responses, keys)
     return ModelAnswers(
         model,
         rows,
-        _rows_by_key("responses", responses, keys),
+        by_key,
         _rows_by_key("parsed answers", parsed, keys) if parsed is not None else {},
         _image_shas(images, [row["sample_id"] for row in rows]) if images else {},
+        unjudged(rows, by_key),
     )
 
 

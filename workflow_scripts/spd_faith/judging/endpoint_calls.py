@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_batches
 from spd_faith.core.journal import Journal, Record
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
-from spd_faith.inference.images import decode
 from spd_faith.inference.openai_answerer import image_part, reduced
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
 from spd_faith.judging.judge import JudgeRequest

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def planned_calls(
-    entry: "OpenAIJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    entry: "OpenAIJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
 ) -> list[PlannedCalls]:
     """The calls for each metric.
 
@@ -31,18 +31,19 @@ def planned_calls(
         for *_, repeats in judge_requests(entry, loaded, load_answers(paths))
         for request in repeats
     )
-    return _planned(entry, journal, loaded, requests, unanswered_pairs * entry.repeats)
+    repeated = {metric: pairs * entry.repeats for metric, pairs in unanswered.items()}
+    return _planned(entry, journal, loaded, requests, repeated)
 
 
 def planned_labels(
-    entry: "OpenAIJudge", journal: Path, prompts: Path, listed: Sequence[ListedModel], unanswered_pairs: int
+    entry: "OpenAIJudge", journal: Path, prompts: Path, listed: Sequence[ListedModel], unanswered: Mapping[str, int]
 ) -> list[PlannedCalls]:
     """The calls of a member of a panel for each metric, one for each answer with claims or without answers yet."""
     loaded = load_judge_prompts(prompts, "panel")
     requests = (
         request for answers, claims in listed for request in label_requests(entry, loaded, answers, claims).values()
     )
-    return _planned(entry, journal, loaded, requests, unanswered_pairs)
+    return _planned(entry, journal, loaded, requests, unanswered)
 
 
 def _planned(
@@ -50,11 +51,11 @@ def _planned(
     journal: Path,
     prompts: Mapping[str, JudgePrompt],
     requests: Iterable[JudgeRequest],
-    unanswered: int,
+    unanswered: Mapping[str, int],
 ) -> list[PlannedCalls]:
     judgements = EndpointJudgements(entry, Journal(journal).read())
     different = {judgements.key(request): request for request in requests}.values()
-    return [_of_metric(metric, judgements, prompts[metric], different, unanswered) for metric in JUDGED_METRICS]
+    return [_of_metric(metric, judgements, prompts[metric], different, unanswered[metric]) for metric in JUDGED_METRICS]
 
 
 def _of_metric(

@@ -53,7 +53,7 @@ class MemberKind(JudgeKind):
         raise NotImplementedError
 
     def planned_labels(
-        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered_pairs: int
+        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered: Mapping[str, int]
     ) -> list[PlannedCalls]:
         """The calls as a member of a panel, for each metric; none for free judges."""
         return []
@@ -157,11 +157,11 @@ class OpenAIJudge(EndpointEntry, MemberKind):
         return 2 * (known or min(PUBLISHED_PIXELS, self.images.max_side**2) / PIXELS_PER_TOKEN)
 
     def planned_calls(
-        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
     ) -> list[PlannedCalls]:
         from spd_faith.judging.endpoint_plan import planned_calls
 
-        return planned_calls(self, journal, prompts, answers, unanswered_pairs)
+        return planned_calls(self, journal, prompts, answers, unanswered)
 
     def open(self, answers: ModelAnswers, job: JudgeJob) -> AbstractContextManager[Judge]:
         from spd_faith.judging.endpoint_judge import opened
@@ -176,11 +176,11 @@ class OpenAIJudge(EndpointEntry, MemberKind):
         return opened_member(self, answers, listed, job)
 
     def planned_labels(
-        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered_pairs: int
+        self, journal: Path, prompts: Path, listed: "Sequence[ListedModel]", unanswered: Mapping[str, int]
     ) -> list[PlannedCalls]:
         from spd_faith.judging.endpoint_plan import planned_labels
 
-        return planned_labels(self, journal, prompts, listed, unanswered_pairs)
+        return planned_labels(self, journal, prompts, listed, unanswered)
 
 
 _Members = dict[str, Annotated[RulesJudge | OpenAIJudge, Field(discriminator="judge")]]
@@ -216,11 +216,11 @@ class PanelJudge(JudgeKind):
         )
 
     def planned_calls(
-        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+        self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
     ) -> list[PlannedCalls]:
         from spd_faith.judging.panel_plan import planned_calls
 
-        return planned_calls(self, journal, prompts, answers, unanswered_pairs)
+        return planned_calls(self, journal, prompts, answers, unanswered)
 
     def open(self, answers: ModelAnswers, job: JudgeJob) -> AbstractContextManager[Judge]:
         from spd_faith.judging.panel import opened

@@ -4,7 +4,7 @@ The kinds of judges are the entries in `judging.entries`, which open a `Judge` f
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ class ModelAnswers:
     """Rows of `PARSED`, one per sample and task; empty if only requests are planned."""
     image_shas: Mapping[str, tuple[str, str]]
     """The sha256 of both images by sample_id; empty if none are sent."""
+    unjudged: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The status by (sample_id, metric) of what is not judged (`unanswered.unjudged`)."""
 
 
 @dataclass(frozen=True)

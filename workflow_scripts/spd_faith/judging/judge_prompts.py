@@ -18,7 +18,6 @@ from spd_faith.judging.claims import Claim
 from spd_faith.judging.judge import JudgeRequest, ModelAnswers, Row
 from spd_faith.judging.prompt_files import prompt_name
 from spd_faith.judging.silence import says_nothing
-from spd_faith.judging.unanswered import why_not_judged
 from spd_faith.parsing.answer_text import without_reasoning
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def judge_requests(
     for sample in answers.samples:
         key = sample["sample_id"]
         for metric in JUDGED_METRICS:
-            if why_not_judged(answers, sample, metric) or say_nothing(answers, key, metric):
+            if say_nothing(answers, key, metric):
                 yield key, metric, ()
                 continue
             first = _judge_request(entry, prompts[metric], answers, sample)
@@ -86,6 +85,8 @@ def label_requests(
 
 def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
     """Whether the answers that are judged for a metric have nothing to label, so that no judge is asked."""
+    if (sample_id, metric) in answers.unjudged:
+        return True
     rows = [answers.responses[sample_id, task] for task in TASKS_OF[metric]]
     return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
 

@@ -12,7 +12,7 @@ from spd_faith.judging.judge import JudgeRequest, ModelAnswers
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.rules import judgement_row, yes_no_answers
 from spd_faith.judging.scores import UNREAD, count_labels, score_counts
-from spd_faith.judging.unanswered import unjudged_row, why_not_judged
+from spd_faith.judging.unanswered import unjudged_row
 
 SUMS = ("prompt_tokens", "generated_tokens", "usd", "seconds", "attempts")  # columns that are sums over the replies
 
@@ -31,7 +31,7 @@ def judgement_rows(
     """
     by_id = {sample["sample_id"]: sample for sample in answers.samples}
     for (sample_id, metric), repeats in requests.items():
-        if status := why_not_judged(answers, by_id[sample_id], metric):
+        if status := answers.unjudged.get((sample_id, metric)):
             yield unjudged_row(sample_id, metric, status, judgements.model(metric).model)
             continue
         pair = yes_no_answers(answers, sample_id)

@@ -68,11 +68,14 @@ def match_claims(ours: Sequence[Quotes], theirs: Sequence[Quotes], answers: Sequ
                 shared[i, j] = one.is_verdict and other.is_verdict
             else:
                 shared[i, j] = _shared(placed[0][i], placed[1][j])
-    return _best_pairs(shared)
+    return best_pairs(shared)
 
 
-def _best_pairs(shared: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    """The one-to-one pairs of rows and columns with the maximum sum, without pairs of weight 0."""
+def best_pairs(shared: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """The one-to-one pairs of rows and columns with the maximum sum, without pairs of weight 0.
+
+    `shared` (rows, columns) holds whole numbers, such as shared words. Ties keep the order of rows and columns.
+    """
     rows, columns = np.indices(shared.shape)
     crossing = (rows - columns) ** 2 / (1 + shared.size * max(shared.shape))  # sums to less than one word
     found = linear_sum_assignment(shared - crossing * (shared > 0), maximize=True)

@@ -1,6 +1,6 @@
 """Plans the calls of a panel's members, given existing answers and replies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def planned_calls(
-    entry: "PanelJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered_pairs: int
+    entry: "PanelJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
 ) -> list[PlannedCalls]:
     """The calls of each member by metric. Answers are parsed here, because their tables may not exist yet."""
     listed = [_listed(paths) for paths in answers]
     return [
         calls
         for name, member in entry.members.items()
-        for calls in member.planned_labels(journal.parent / name, prompts, listed, unanswered_pairs)
+        for calls in member.planned_labels(journal.parent / name, prompts, listed, unanswered)
     ]
 
 

@@ -9,10 +9,10 @@ from spd_faith.judging import consistency, reasoning
 from spd_faith.judging.answers import as_answers
 from spd_faith.judging.claims import Claim
 from spd_faith.judging.consistency import YesNoAnswer, judge_consistency
-from spd_faith.judging.judge import Judge, ModelAnswers
+from spd_faith.judging.judge import Judge, ModelAnswers, Row
 from spd_faith.judging.reasoning import judge_reasoning
 from spd_faith.judging.scores import score_claims
-from spd_faith.judging.unanswered import unjudged_row, why_not_judged
+from spd_faith.judging.unanswered import unjudged_row
 
 VERSION = "rules-4"  # increase when a rule changes
 
@@ -24,20 +24,21 @@ class Rules(Judge):
         self._answers = answers
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        responses, parsed = self._answers.responses, self._answers.parsed
         for sample in self._answers.samples:
-            key = sample["sample_id"]
-            if status := why_not_judged(self._answers, sample, "drf"):
-                yield unjudged_row(key, "drf", status, VERSION)
-            else:
-                text = responses[key, "describe"]["response_text"]
-                claims = judge_reasoning(dict(sample), text, dict(parsed[key, "describe"]))
-                yield judgement_row(key, "drf", claims, reasoning.num_unread(text))
-            if status := why_not_judged(self._answers, sample, "cr"):
-                yield unjudged_row(key, "cr", status, VERSION)
-            else:
-                answers = yes_no_answers(self._answers, key)
-                yield judgement_row(key, "cr", judge_consistency(*answers), consistency.num_unread(*answers))
+            for metric, judge in (("drf", self._reasoning), ("cr", self._consistency)):
+                status = self._answers.unjudged.get((sample["sample_id"], metric))
+                yield unjudged_row(sample["sample_id"], metric, status, VERSION) if status else judge(sample)
+
+    def _reasoning(self, sample: Row) -> dict[str, Any]:
+        key = sample["sample_id"], "describe"
+        text = self._answers.responses[key]["response_text"]
+        claims = judge_reasoning(dict(sample), text, dict(self._answers.parsed[key]))
+        return judgement_row(sample["sample_id"], "drf", claims, reasoning.num_unread(text))
+
+    def _consistency(self, sample: Row) -> dict[str, Any]:
+        answers = yes_no_answers(self._answers, sample["sample_id"])
+        claims = judge_consistency(*answers)
+        return judgement_row(sample["sample_id"], "cr", claims, consistency.num_unread(*answers))
 
 
 def judge_samples(samples: pa.Table, responses: pa.Table, parsed: pa.Table) -> list[dict[str, Any]]:

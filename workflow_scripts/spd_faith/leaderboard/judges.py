@@ -18,9 +18,9 @@ def judge_costs(judgements: Mapping[Entry, pa.Table]) -> pd.DataFrame:
     unknown) and seconds per call. Calls, cost and time count identical questions once, as they are paid for, even if
     they come from answers of several models.
     """
-    columns = ["metric", "judge_model", "question_sha", "calls", "usd", "seconds"]
+    columns = ["metric", "judge_model", "question_sha", "calls", "usd", "seconds", "status"]
     frames = [table.select(columns).to_pandas().assign(judge=judge) for (judge, _), table in judgements.items()]
-    rows = pd.concat(frames, ignore_index=True)
+    rows = pd.concat(frames, ignore_index=True).query("status not in ('not_asked', 'no_answer')")
     groups = ["judge", "metric", "judge_model"]
     paid = rows.dropna(subset="question_sha").drop_duplicates(["judge", "question_sha"]).groupby(groups)
     costs = rows.groupby(groups).size().to_frame("judgements")

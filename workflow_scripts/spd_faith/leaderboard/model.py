@@ -48,12 +48,16 @@ class Value:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95% interval; `pairs` is its number of pairs, if different from the row's."""
+    """A value with its 95% interval; `pairs` is its number of pairs, if different from the row's.
+
+    `is_best`: the best value of the column, or not significantly worse than it.
+    """
 
     value: float
     low: float
     high: float
     pairs: int | None = None
+    is_best: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,23 @@ class Bounded:
     bound_low: float
     bound_high: float
     coverage: float
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value of one model minus that of another."""
+
+    value: float
+    is_significant: bool
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The ranks that a model may have."""
+
+    low: int
+    high: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +99,11 @@ class Missing:
     """Not defined, not measured or unknown."""
 
 
-Cell = Text | Value | Interval | Bounded | Unranked | Missing
+Cell = Text | Value | Interval | Bounded | Difference | Ranks | Unranked | Missing
+
+
+def rank_text(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def value_cell(number: float | None) -> Value | Missing:

@@ -1,5 +1,5 @@
-"""The page of the leaderboard: headline, published rows, secondary metrics, breakdowns, failures, reasoning errors,
-probes, judges, provenance."""
+"""The page of the leaderboard: headline, published rows, comparisons, secondary metrics, breakdowns, failures,
+reasoning errors, probes, judges, provenance."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from spd_faith.core.schemas import PARSE_STATUSES
+from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.audit_section import audit_section, audit_warning
+from spd_faith.leaderboard.comparisons_section import comparisons_section
 from spd_faith.leaderboard.failed_answers import failed_section, transport_warnings
 from spd_faith.leaderboard.judges import UNSCORED
 from spd_faith.leaderboard.model import (
@@ -25,6 +27,7 @@ from spd_faith.leaderboard.model import (
     Interval,
     Missing,
     Note,
+    Ranks,
     Section,
     Table,
     Text,
@@ -42,6 +45,7 @@ from spd_faith.scoring.tallies import DRF_LEVELS
 
 Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
 _MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
+_WITHOUT_INTERVALS = note(f"Splits with under {LEAST_CLUSTERS} image ids have no interval.")
 _PROVENANCE = {
     "label": "Model",
     "model_id": "Checkpoint",
@@ -57,13 +61,15 @@ _PROVENANCE = {
 class Findings:
     """The data of the page: rows of the run's models and of published ones, and further tables.
 
+    `live` comes from `with_standings`, `comparisons` from `compare_models`, `floors` from `constant_answers`.
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
-    (`not_measured`); `audit` is the truth audit (AUDIT); `floors` comes from `constant_answers`.
+    (`not_measured`); `audit` is the truth audit (AUDIT).
     """
 
     live: pd.DataFrame
     published: pd.DataFrame
     aggregate: Aggregate
+    comparisons: pa.Table
     floors: pd.DataFrame
     costs: pd.DataFrame
     failures: pd.DataFrame
@@ -85,11 +91,13 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
                 f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
             *transport_warnings(live),
+            *_merged_strata(found.aggregate),
             *_unscored(found.failures, live),
             *audit_warning(found.audit),
             headline_table(found.live),
             _floors(found.floors),
             _published(found.published),
+            *comparisons_section(found.live, found.comparisons),
             Section("Secondary metrics", (_secondary_table(live),)),
             Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
             failed_section(live),
@@ -101,6 +109,15 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             Section("Provenance", (_provenance_table(live),)),
         ),
     )
+
+
+def _merged_strata(aggregate: Aggregate) -> Iterator[Note]:
+    """Notes beside the intervals if there are few image ids."""
+    if aggregate.merged_splits:
+        listed = "; ".join(" + ".join(splits) for splits in aggregate.merged_splits)
+        yield note(f"Splits with under {LEAST_CLUSTERS} image ids are merged for the intervals: {listed}.")
+    if (n := aggregate.num_clusters) < LEAST_CLUSTERS:
+        yield note(f"There are only {n} image ids in all: the intervals are too narrow, and tests mean little.")
 
 
 def _unscored(failures: pd.DataFrame, live: Sequence[Row]) -> Iterator[Note]:
@@ -120,7 +137,7 @@ def headline_table(live: pd.DataFrame) -> Table:
     columns = (Column("Rank", COUNT), *_MODEL_AND_JUDGE, *metrics, Column("Coverage", PERCENT_SIGN))
     rows = (
         (
-            Unranked() if pd.isna(row["rank"]) else Value(row["rank"]),
+            Unranked() if pd.isna(row["rank"]) else Ranks(row["rank_low"], row["rank_high"]),
             *_named(row),
             *(_estimate(row, metric) for metric in HEADLINE_AND_OVERALL),
             Value(coverage),
@@ -140,8 +157,8 @@ def _estimate(row: Row, metric: str) -> Cell:
     ends = (row[metric], row[f"{metric}_low"], row[f"{metric}_high"])
     coverage = row[f"{metric}_coverage"]
     if coverage < 1:
-        return Bounded(*ends, row[f"{metric}_bound_low"], row[f"{metric}_bound_high"], coverage)
-    return Interval(*ends)
+        return Bounded(*ends, row[f"{metric}_bound_low"], row[f"{metric}_bound_high"], coverage, row[f"{metric}_best"])
+    return Interval(*ends, is_best=row[f"{metric}_best"])
 
 
 def _floors(floors: pd.DataFrame) -> Note:
@@ -183,19 +200,27 @@ def _secondary_table(live: Sequence[Row]) -> Table:
 
 def _breakdowns(aggregate: Aggregate, live: Sequence[Row]) -> Iterator[Section]:
     values: dict[
-        tuple[str, str, str], dict[tuple[str, int], dict[str, float | None]]
+        tuple[str, str, str], dict[tuple[str, int], dict[str, Cell]]
     ] = {}  # by judge, model and breakdown; by group
     for row in aggregate.breakdowns.to_pylist():
         groups = values.setdefault((row["judge"], row["model"], row["by"]), {})
-        groups.setdefault((row["group"], row["n"]), {})[row["metric"]] = row["value"]
+        groups.setdefault((row["group"], row["n"]), {})[row["metric"]] = _group_cell(row)
     for breakdown in BREAKDOWNS:
         rows = (
-            (*_named(row), Text(group), Value(n), *(value_cell(found[name]) for name in HEADLINE_AND_OVERALL))
+            (*_named(row), Text(group), Value(n), *(found[name] for name in HEADLINE_AND_OVERALL))
             for row in live
             for (group, n), found in values.get((row["judge"], row["model"], breakdown.name), {}).items()
-            if any(value is not None for value in found.values())
+            if any(cell != Missing() for cell in found.values())
         )
-        yield Section(breakdown.title, (_breakdown_table(breakdown, tuple(rows)),))
+        notes = (_WITHOUT_INTERVALS,) if breakdown.has_intervals else ()
+        yield Section(breakdown.title, (*notes, _breakdown_table(breakdown, tuple(rows))))
+
+
+def _group_cell(row: Mapping[str, Any]) -> Cell:
+    """The cell of a row of BREAKDOWNS_SCHEMA."""
+    if row["value"] is None or row["low"] is None:
+        return value_cell(row["value"])
+    return Interval(row["value"], row["low"], row["high"])
 
 
 def _breakdown_table(breakdown: Breakdown, rows: tuple[tuple[Cell, ...], ...]) -> Table:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import whole_file
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.merged import LAYOUT_NAMES, MergedLayout, find_layout, split
-from spd_faith.inference.images import decode
 from spd_faith.original.json_files import write_json
 
 if TYPE_CHECKING:

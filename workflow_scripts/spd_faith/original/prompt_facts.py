@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spd_faith.inference.images import decode
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.inference.questions import Question
 
 if TYPE_CHECKING:

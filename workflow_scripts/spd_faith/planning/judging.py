@@ -1,12 +1,14 @@
 """Computes the remaining calls of the judges of a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from spd_faith.core.config import Run
 from spd_faith.core.entries import AnswerPaths, PlannedCalls
 from spd_faith.core.paths import ResultPaths
+from spd_faith.core.schemas import JUDGED_METRICS
+from spd_faith.dataset.control_kinds import judged_metrics
 from spd_faith.planning.estimates import Work, estimated_judging, measured_usage
 
 
@@ -24,19 +26,29 @@ class JudgeWork(Work):
         return self.calls - self.done
 
 
-def work_of_judges(run: Run, paths: ResultPaths, prompts: Path, pairs: int) -> list[JudgeWork]:
+def work_of_judges(
+    run: Run, paths: ResultPaths, prompts: Path, pairs: int, controls: Mapping[str, int] | None = None
+) -> list[JudgeWork]:
     """The work of each judge that makes calls, by judge and metric; `prompts` is the prompt folder.
 
     Reads existing answers, because empty and duplicate ones need no call; a model without answers yet needs a call for
-    each of the `pairs` pairs.
+    each of the `pairs` pairs and of the controls that are judged.
     """
     answers = _answers(run.models, paths)
-    unanswered_pairs = pairs * (len(run.models) - len(answers))
+    unanswered = {
+        metric: num_judged(metric, pairs, controls or {}) * (len(run.models) - len(answers))
+        for metric in JUDGED_METRICS
+    }
     return [
         _work(name, calls)
         for name, entry in sorted(run.judges.items())
-        for calls in entry.planned_calls(paths.judgement_journal(name), prompts, answers, unanswered_pairs)
+        for calls in entry.planned_calls(paths.judgement_journal(name), prompts, answers, unanswered)
     ]
+
+
+def num_judged(metric: str, pairs: int, controls: Mapping[str, int]) -> int:
+    """The number of pairs that are judged for a metric; `controls` are the numbers of controls by kind."""
+    return pairs + sum(number for kind, number in controls.items() if metric in judged_metrics(kind))
 
 
 def _answers(models: Iterable[str], paths: ResultPaths) -> list[AnswerPaths]:

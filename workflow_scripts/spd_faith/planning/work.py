@@ -1,17 +1,20 @@
 """Computes the remaining questions of each model from its journal."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spd_faith.core.config import Run
+from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.entries import ModelEntry, identity
 from spd_faith.core.files import read_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import IMAGES
+from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.dataset.control_kinds import asked_tasks
 from spd_faith.inference.prompts import Prompt
-from spd_faith.inference.questions import question_keys
+from spd_faith.inference.questions import asked_questions, question_keys
 from spd_faith.planning.estimates import Work, estimated_usage, gpu_hours, measured_usage
 
 
@@ -30,20 +33,32 @@ class ModelWork(Work):
 
 
 def num_pairs(run: Run, paths: ResultPaths) -> int | None:
-    """The number of pairs in the dataset's table, else according to its entry; None if unknown."""
-    images = paths.images
-    if images.is_file():
-        return read_table(images, IMAGES, columns=["sample_id"]).num_rows
+    """The number of pairs in the dataset's table, else according to its entry, without controls; None if unknown."""
+    if paths.samples.is_file():
+        return _by_control(paths)[NO_CONTROL]
     return run.dataset.num_pairs()
 
 
-def work_of_models(run: Run, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> list[ModelWork]:
-    """The work of each model on a dataset of `pairs` pairs, sorted by name."""
-    return [_work(name, entry, paths, prompts, pairs) for name, entry in sorted(run.models.items())]
+def num_controls(run: Run, paths: ResultPaths) -> dict[str, int]:
+    """The number of controls of each kind in the dataset's table, else estimated from its entry."""
+    counts = _by_control(paths) if paths.samples.is_file() else run.dataset.num_controls()
+    return {kind: number for kind, number in counts.items() if kind != NO_CONTROL}
 
 
-def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int) -> ModelWork:
-    questions = pairs * len(prompts) if entry.asks_questions else 0
+def _by_control(paths: ResultPaths) -> Counter[str]:
+    return Counter(map(str, read_table(paths.samples, SAMPLES, columns=["control"])["control"].to_pylist()))
+
+
+def work_of_models(
+    run: Run, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int, controls: Mapping[str, int] | None = None
+) -> list[ModelWork]:
+    """The work of each model on a dataset of `pairs` pairs and of `controls` by kind, sorted by name."""
+    questions = pairs * len(prompts) + sum(len(asked_tasks(kind)) * n for kind, n in (controls or {}).items())
+    return [_work(name, entry, paths, prompts, questions) for name, entry in sorted(run.models.items())]
+
+
+def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], questions: int) -> ModelWork:
+    questions = questions if entry.asks_questions else 0
     done = _answers(name, entry, paths, prompts) if entry.asks_questions else []
     usage = measured_usage(done) or estimated_usage(entry, {task: len(prompt.text) for task, prompt in prompts.items()})
     left = questions - len(done)
@@ -68,5 +83,7 @@ def _answers(
     if not records:
         return []
     shas = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
-    asked = question_keys(shas, prompts, identity(entry))
+    samples = read_table(paths.samples, SAMPLES, columns=["sample_id", "control"]).to_pylist()
+    controls = {sample["sample_id"]: sample["control"] for sample in samples}
+    asked = asked_questions(question_keys(shas, prompts, identity(entry)), controls)
     return [records[question.key].content for question in asked if question.key in records]

@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import attrgetter
 
 from spd_faith.core.errors import UserError
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint
-from spd_faith.inference.images import decode
 from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.questions import Question, QuestionId

@@ -11,12 +11,12 @@ from typing import Literal
 from PIL import Image
 
 from spd_faith.dataset.demo import demo_pairs, encode_png
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.dataset.scenes import Background, SceneObject, ScenePair, render, sample_pair
 from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generator import Generator
-from spd_faith.inference.images import decode
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.reference_models.answers import answer_text

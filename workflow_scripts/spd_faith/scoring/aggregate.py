@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from spd_faith.core.controls import without_controls
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
-from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
+from spd_faith.core.statistics import (
+    LEAST_CLUSTERS,
+    Clusters,
+    Resampling,
+    make_clusters,
+    percentile_interval,
+    resample_sums,
+)
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 from spd_faith.scoring.formulas import Array
 from spd_faith.scoring.metric_types import Columns
@@ -43,6 +51,8 @@ BREAKDOWNS_SCHEMA = schema_of(
     n=pa.int64(),  # samples of the group
     metric=pa.string(),  # one of HEADLINE_AND_OVERALL
     value=pa.float64(),
+    low=pa.float64(),  # 95% interval; null for breakdowns without intervals and groups with few clusters
+    high=pa.float64(),
     coverage=pa.float64(),
 )
 
@@ -57,12 +67,16 @@ class Aggregate:
     `statuses` (TALLIES_SCHEMA): samples by `parse_status` (of the describe answer; `no_response` is a failed response),
     `drf_status` and `cr_status`.
     `drf_errors` (TALLIES_SCHEMA): unfaithful claims by `error_type` and `severity`, samples by `score` (bins of DRF).
+    `num_clusters` and `merged_splits`: the clusters that the intervals of `metrics` resample, and the splits that form
+    one stratum, for each stratum made of several.
     """
 
     metrics: pa.Table
     breakdowns: pa.Table
     statuses: pa.Table
     drf_errors: pa.Table
+    num_clusters: int
+    merged_splits: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class Summands:
     values: Array
 
     @classmethod
-    def of(cls, tables: list[pa.Table]) -> "Summands":
+    def of_tables(cls, tables: list[pa.Table]) -> "Summands":
         """From one SCORES table per entry, with the same samples."""
         by_entry = [_summands(table) for table in tables]
         values = np.stack([np.stack(list(summands.values()), axis=1) for summands in by_entry], axis=1)
@@ -82,6 +96,10 @@ class Summands:
     def named(self, sums: Array) -> dict[str, Array]:
         """Sums (…, names) by name."""
         return dict(zip(self.names, np.moveaxis(sums, -1, 0), strict=True))
+
+    def of(self, inside: NDArray[np.bool_]) -> "Summands":
+        """The summands of the samples of a mask (samples,)."""
+        return Summands(self.names, self.values[inside])
 
 
 def aggregate(
@@ -96,29 +114,44 @@ def aggregate(
     Intervals are clustered over `image_id` within split, with the same `resamples` for all entries. `judgements` has
     the same keys as `scores`. Raises UserError if an entry does not have one score per sample, or if no sample is left.
     """
-    real = without_controls(samples)
-    if not real.num_rows:
-        raise UserError("all samples are controls: there is nothing to aggregate")
-    aligned = {entry: _aligned(entry, samples, real, table) for entry, table in scores.items()}
-    summands = Summands.of(list(aligned.values()))
+    real, aligned = real_scores(samples, scores)
+    summands, clusters = Summands.of_tables(list(aligned.values())), clusters_of(real)
     return Aggregate(
-        metrics=_metrics_table(list(scores), real, summands, resamples, seed),
-        breakdowns=_breakdowns_table(list(scores), real, summands),
+        metrics=_metrics_table(list(scores), summands, Resampling(clusters, resamples, seed)),
+        breakdowns=_breakdowns_table(list(scores), real, summands, resamples, seed),
         statuses=tallies_table(aligned, lambda entry: statuses(aligned[entry])),
         drf_errors=tallies_table(aligned, lambda entry: drf_errors(aligned[entry], judgements[entry])),
+        num_clusters=len(clusters),
+        merged_splits=clusters.merged,
     )
 
 
 def estimates(table: pa.Table) -> dict[str, float]:
     """Every metric of AGGREGATED over all rows of one SCORES table; NaN if not defined."""
-    summands = Summands.of([table])
+    summands = Summands.of_tables([table])
     values = _values(summands.named(summands.values.sum(axis=0)))
     return dict(zip(AGGREGATED, values[0].tolist(), strict=True))
 
 
+def real_scores(samples: pa.Table, scores: Mapping[Entry, pa.Table]) -> tuple[pa.Table, dict[Entry, pa.Table]]:
+    """The rows of `samples` and of every entry's SCORES without controls, in the order of `samples`.
+
+    Raises UserError if an entry does not have one score per sample, or if no sample is left.
+    """
+    real = without_controls(samples)
+    if not real.num_rows:
+        raise UserError("all samples are controls: there is nothing to aggregate")
+    return real, {entry: _aligned(entry, samples, real, table) for entry, table in scores.items()}
+
+
+def clusters_of(samples: pa.Table) -> Clusters:
+    """The samples clustered by `image_id` within split."""
+    return make_clusters(*(list(map(str, samples[name].to_pylist())) for name in ("split", "image_id")))
+
+
 def coverages(table: pa.Table) -> dict[str, float]:
     """The fraction of the rows of one SCORES table that each metric of AGGREGATED scores."""
-    summands = Summands.of([table])
+    summands = Summands.of_tables([table])
     values = _coverage(summands.named(summands.values.sum(axis=0)), table.num_rows)
     return dict(zip(AGGREGATED, values[0].tolist(), strict=True))
 
@@ -131,14 +164,21 @@ def _aligned(entry: Entry, samples: pa.Table, real: pa.Table, table: pa.Table) -
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def _summands(table: pa.Table) -> dict[str, Array]:
-    """The contribution of each sample of one SCORES table to the metrics' sums, by name, each (samples,)."""
+def columns_of(table: pa.Table) -> dict[str, Array]:
+    """The counts and the value of every metric for each sample of one SCORES table, by name, each (samples,)."""
     numeric = [field.name for field in SCORES if not pa.types.is_string(field.type)]
     columns: dict[str, Array] = {name: table[name].to_numpy().astype(float) for name in numeric}
-    summands: dict[str, Array] = {}
     for name, metric in METRICS.items():
         if name not in columns:
             columns[name] = metric.of_samples(columns)
+    return columns
+
+
+def _summands(table: pa.Table) -> dict[str, Array]:
+    """The contribution of each sample of one SCORES table to the metrics' sums, by name, each (samples,)."""
+    columns = columns_of(table)
+    summands: dict[str, Array] = {}
+    for metric in METRICS.values():
         summands |= metric.summands(columns)
     return summands
 
@@ -167,36 +207,49 @@ def _bounds(sums: Columns, samples: int) -> Array:
     return np.where(np.isinf(ends), np.nan, ends)
 
 
-def _metrics_table(entries: list[Entry], real: pa.Table, summands: Summands, resamples: int, seed: int) -> pa.Table:
+def _intervals(summands: Summands, value: Array, resampling: Resampling) -> tuple[Array, Array]:
+    """The ends (entries, AGGREGATED) of the 95% intervals around the metrics' `value`."""
     per_sample = summands.values
-    sums = summands.named(per_sample.sum(axis=0))
-    value, coverage = _values(sums), _coverage(sums, len(per_sample))  # (entries, AGGREGATED)
-    bound_low, bound_high = _bounds(sums, len(per_sample))
-    clusters = make_clusters(*(list(map(str, real[name].to_pylist())) for name in ("split", "image_id")))
-    drawn = resample_sums(clusters, per_sample.reshape(len(per_sample), -1), resamples, seed)
-    low, high = percentile_interval(_values(summands.named(drawn.reshape(resamples, *per_sample.shape[1:]))), value)
+    flat = per_sample.reshape(len(per_sample), -1)
+    drawn = resample_sums(resampling.clusters, flat, resampling.resamples, resampling.seed)
+    return percentile_interval(_values(summands.named(drawn.reshape(-1, *per_sample.shape[1:]))), value)
+
+
+def _metrics_table(entries: list[Entry], summands: Summands, resampling: Resampling) -> pa.Table:
+    n = len(summands.values)
+    sums = summands.named(summands.values.sum(axis=0))
+    value, coverage = _values(sums), _coverage(sums, n)  # (entries, AGGREGATED)
+    bound_low, bound_high = _bounds(sums, n)
+    low, high = _intervals(summands, value, resampling)
     columns = {"value": value, "low": low, "high": high, "coverage": coverage}
     columns |= {"bound_low": bound_low, "bound_high": bound_high}
-    keys = [(*entry, metric, len(per_sample)) for entry in entries for metric in AGGREGATED]
+    keys = [(*entry, metric, n) for entry in entries for metric in AGGREGATED]
     return _table(METRICS_SCHEMA, ("judge", "model", "metric", "n"), keys, columns)
 
 
-def _breakdowns_table(entries: list[Entry], real: pa.Table, summands: Summands) -> pa.Table:
+def _breakdowns_table(entries: list[Entry], real: pa.Table, summands: Summands, resamples: int, seed: int) -> pa.Table:
     rows = real.to_pylist()
-    groups = [(one.name, group, inside) for one in BREAKDOWNS for group, inside in one.groups(rows)]
-    places = [AGGREGATED.index(name) for name in HEADLINE_AND_OVERALL]
-    sums = [summands.named(summands.values[inside].sum(axis=0)) for _, _, inside in groups]
+    groups = [(one, group, inside) for one in BREAKDOWNS for group, inside in one.groups(rows)]
     sizes = [int(inside.sum()) for _, _, inside in groups]
-    value = np.stack([_values(part)[:, places] for part in sums], axis=1)  # entries, groups, metrics
-    coverage = np.stack([_coverage(part, n)[:, places] for part, n in zip(sums, sizes, strict=True)], axis=1)
+    places = [AGGREGATED.index(name) for name in HEADLINE_AND_OVERALL]
+    numbers: dict[str, list[Array]] = {"value": [], "low": [], "high": [], "coverage": []}
+    for (one, _, inside), n in zip(groups, sizes, strict=True):
+        part = summands.of(inside)
+        sums = part.named(part.values.sum(axis=0))
+        value, low, high = _values(sums), *np.full((2, len(entries), len(AGGREGATED)), np.nan)
+        if one.has_intervals and len(clusters := clusters_of(real.filter(pa.array(inside)))) >= LEAST_CLUSTERS:
+            low, high = _intervals(part, value, Resampling(clusters, resamples, seed))
+        for name, found in zip(numbers, (value, low, high, _coverage(sums, n)), strict=True):
+            numbers[name].append(found[:, places])
     keys = [
-        (*entry, by, group, n, metric)
+        (*entry, one.name, group, n, metric)
         for entry in entries
-        for (by, group, _), n in zip(groups, sizes, strict=True)
+        for (one, group, _), n in zip(groups, sizes, strict=True)
         for metric in HEADLINE_AND_OVERALL
     ]
     names = ("judge", "model", "by", "group", "n", "metric")
-    return _table(BREAKDOWNS_SCHEMA, names, keys, {"value": value, "coverage": coverage})
+    columns = {name: np.stack(found, axis=1) for name, found in numbers.items()}  # entries, groups, metrics
+    return _table(BREAKDOWNS_SCHEMA, names, keys, columns)
 
 
 def _table(

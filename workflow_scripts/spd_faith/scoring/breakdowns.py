@@ -23,6 +23,7 @@ class Breakdown:
     name: str
     title: str
     groups: Callable[[Samples], Iterator[Group]]
+    has_intervals: bool = False
 
 
 def _splits(samples: Samples) -> Iterator[Group]:
@@ -63,7 +64,7 @@ def _mean_box_area(sample: dict[str, Any]) -> float:
 
 
 BREAKDOWNS = (
-    Breakdown("split", "Split", _splits),
+    Breakdown("split", "Split", _splits, has_intervals=True),
     Breakdown("type", "Type of difference (a pair counts for each of its types)", _types),
     Breakdown("num_differences", "Number of differences", _numbers),
     Breakdown("box_area", "Box area (mean over a pair's boxes, fraction of the image)", _areas),

@@ -54,16 +54,25 @@ def _cell(cell: Cell, unit: Unit) -> str:
             return _plain(text)
         case model.Value(value):
             return unit.text(value)
-        case model.Interval(value, low, high, pairs):
-            text = f"{unit.text(value)} [{unit.text(low)}, {unit.text(high)}]"
+        case model.Interval(value, low, high, pairs, is_best):
+            text = f"{_bold(unit.text(value), is_best)} [{unit.text(low)}, {unit.text(high)}]"
             return text if pairs is None else f"{text}, {pairs} pairs"
-        case model.Bounded(value, low, high, bound_low, bound_high, coverage):
+        case model.Bounded(value, low, high, bound_low, bound_high, coverage, is_best):
             bounds = (
                 f"{unit.text(bound_low)} to {unit.text(bound_high)} at {model.PERCENT_SIGN.text(coverage)} coverage"
             )
-            return f"{unit.text(value)} [{unit.text(low)}, {unit.text(high)}], bounds {bounds}"
+            return f"{_bold(unit.text(value), is_best)} [{unit.text(low)}, {unit.text(high)}], bounds {bounds}"
+        case model.Difference(value, is_significant):
+            sign = "+" if value > 0 else "−" if value < 0 else ""
+            return _bold(sign + unit.text(abs(value)), is_significant)
+        case model.Ranks(low, high):
+            return model.rank_text(low, high)
         case model.Unranked() | model.Missing():
             return model.MISSING
+
+
+def _bold(text: str, is_bold: bool) -> str:
+    return f"**{text}**" if is_bold else text
 
 
 def _plain(text: str) -> str:

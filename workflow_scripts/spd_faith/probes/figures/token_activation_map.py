@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, sha256
 from spd_faith.core.schemas import IMAGES, SAMPLES
-from spd_faith.inference.images import decode
+from spd_faith.dataset.encoded_images import decode
 from spd_faith.probes.figures.declared import TASK, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing
 from spd_faith.probes.overlays import MAX_PAGES, overlays, saved_rasters, saved_word_maps

@@ -1,0 +1,101 @@
+"""What the comparisons of models add to the leaderboard: rank intervals, the best values, and a section."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pyarrow as pa
+
+from spd_faith.leaderboard.model import (
+    COUNT,
+    PERCENT,
+    Cell,
+    Code,
+    Column,
+    Difference,
+    Missing,
+    Note,
+    Section,
+    Table,
+    Text,
+    Value,
+    note,
+)
+from spd_faith.scoring.comparisons import SIGNIFICANT_AT, rank_interval, significantly_better
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
+
+_SHOWN = ("overall", "drf")
+
+
+def with_standings(live: pd.DataFrame, comparisons: pa.Table) -> pd.DataFrame:
+    """The rows of `live_rows` with rank_low and rank_high after rank, and for each headline metric and Overall `_best`:
+    whether the value is the best of the judge's models or not significantly worse than it.
+
+    Only ranked models count: others have no rank interval, do not widen anyone else's, and are never best. Nor is a
+    model that is ranked alone.
+    """
+    rows = live.copy()
+    for place, name in enumerate(("rank_low", "rank_high"), start=1):
+        rows.insert(place, name, pd.Series(pd.NA, rows.index, dtype="Int64"))
+    rows = rows.assign(
+        **{f"{metric}_best": pd.Series(False, rows.index, dtype="boolean") for metric in HEADLINE_AND_OVERALL}
+    )
+    better = {metric: significantly_better(comparisons, metric) for metric in HEADLINE_AND_OVERALL}
+    for _, ranked in rows[rows["rank"].notna()].groupby("judge"):
+        keys = list(zip(ranked["judge"], ranked["model"], strict=True))
+        rows.loc[ranked.index, ["rank_low", "rank_high"]] = [
+            rank_interval(key, keys, better["overall"]) for key in keys
+        ]
+        for metric in HEADLINE_AND_OVERALL if len(keys) > 1 else ():
+            judge, best = keys[int(ranked[metric].argmax())]
+            rows.loc[ranked.index, f"{metric}_best"] = [(judge, best, model) not in better[metric] for _, model in keys]
+    return rows
+
+
+def comparisons_section(live: pd.DataFrame, comparisons: pa.Table) -> tuple[Section, ...]:
+    """The section, empty if no judge has two models."""
+    frame = comparisons.to_pandas()
+    parts: list[Note | Section] = []
+    for judge, rows in live.groupby("judge"):
+        pairs = frame[frame["judge"] == judge]
+        if len(pairs):
+            parts.append(Section(f"Judged by {rows['judge_label'].iloc[0]}", tuple(_matrices(rows, pairs, str(judge)))))
+    return (Section("Comparisons", (_how_to_read(), *parts)),) if parts else ()
+
+
+def _how_to_read() -> Note:
+    return note(
+        "Row minus column in percentage points, over the image pairs scored for both models. Bold: significant, "
+        f"p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of a judge's models. Ranks in the first table go "
+        "from 1 + the number of models that are significantly better in Overall to the number of ranked models minus "
+        "those that are significantly worse. Its bold values: the best of the ranked models and all that are not "
+        "significantly worse. A difference that is not significant does not show that two models are equal. "
+        "All metrics, with intervals and p: ",
+        Code("comparisons.parquet"),
+        ". Formulas: docs/statistics.md.",
+    )
+
+
+def _matrices(rows: pd.DataFrame, pairs: pd.DataFrame, judge: str) -> Iterator[Note | Table]:
+    models = rows["model"].tolist()
+    numbered = [Column(str(number), PERCENT) for number in range(1, len(models) + 1)]
+    for metric in _SHOWN:
+        cells = _cells(pairs[pairs["metric"] == metric])
+        yield note(f"{METRICS[metric].label}:")
+        yield Table(
+            f"comparisons_{metric}_{judge}",
+            (Column("No.", COUNT), Column("Model"), *numbered),
+            tuple(
+                (Value(number), Text(label), *(cells.get((model, other), Missing()) for other in models))
+                for number, (model, label) in enumerate(zip(models, rows["label"], strict=True), start=1)
+            ),
+        )
+
+
+def _cells(pairs: pd.DataFrame) -> dict[tuple[str, str], Cell]:
+    """The cell of each (row's model, column's model)."""
+    cells: dict[tuple[str, str], Cell] = {}
+    for row in pairs[pairs["difference"].notna()].to_dict("records"):
+        is_significant = row["p_holm"] <= SIGNIFICANT_AT
+        cells[row["model"], row["other_model"]] = Difference(row["difference"], is_significant)
+        cells[row["other_model"], row["model"]] = Difference(-row["difference"], is_significant)
+    return cells
