@@ -1,14 +1,31 @@
 """The truth audit: planted errors are found, compression alone is not flagged."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
-from spd_faith.core.schemas import EMPTY_BOX, MISSING_BOX, OUTSIDE, SECOND_PLACE_UNKNOWN, UNEQUAL_SIZES
+from spd_faith.core.files import read_table, write_table
+from spd_faith.core.schemas import (
+    AUDIT,
+    CONTROL_NAMES,
+    EMPTY_BOX,
+    IMAGES,
+    MISSING_BOX,
+    OUTSIDE,
+    SAMPLES,
+    SECOND_PLACE_UNKNOWN,
+    UNEQUAL_SIZES,
+)
 from spd_faith.dataset.audit import audit_pair, differing_pixels
+from spd_faith.dataset.audit_table import audit_rows
+from spd_faith.dataset.control_kinds import CONTROLS
+from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
+from spd_faith.dataset.entries import DemoDataset
 
 HEIGHT, WIDTH = 320, 480
 SIDE = 40  # pixels of a planted patch: 1% of the image
@@ -178,3 +195,85 @@ def test_differing_pixels_are_those_of_the_changed_blocks() -> None:
     expected[16:32, 64:88] = True
     assert mask.shape == (HEIGHT, WIDTH)
     assert np.array_equal(mask, expected)
+
+
+# ---- the demo --------------------------------------------------------------------------------------------------------
+
+SPLITS = {
+    "easy": {"pairs": 3, "objects": [3, 4], "differences": [1, 1]},
+    "hard": {"pairs": 3, "objects": [10, 12], "differences": [1, 1]},
+    "multi_diff": {"pairs": 6, "objects": [6, 9], "differences": [2, 5]},
+}
+
+
+@pytest.fixture(scope="module")
+def demo() -> list[tuple[dict[str, Any], bytes, bytes]]:
+    """(row of SAMPLES, original, modified) of some pairs."""
+    dataset = DemoDataset.model_validate({"source": "demo", "seed": 7, "splits": SPLITS})
+    pairs = []
+    for pair in demo_pairs(dataset):
+        images = image_row(pair)
+        pairs.append((sample_row(pair), images["original"], images["modified"]))
+    return pairs
+
+
+def pixels(encoded: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+
+
+@pytest.mark.parametrize("quality", [None, 60, 75, 95])
+def test_of_the_demo_nothing_is_flagged(demo: list[tuple[dict[str, Any], bytes, bytes]], quality: int | None) -> None:
+    for sample, original, modified in demo:
+        second = jpeg(pixels(modified), quality) if quality else pixels(modified)
+        found = audit_pair(pixels(original), second, sample["differences"])
+        assert (found.flags, found.outside) == ((), 0), sample["sample_id"]
+
+
+def test_a_difference_that_the_truth_of_a_demo_pair_lacks_is_found(
+    demo: list[tuple[dict[str, Any], bytes, bytes]],
+) -> None:
+    for sample, original, modified in demo:
+        found = audit_pair(pixels(original), pixels(modified), sample["differences"][1:])
+        assert found.flags == (OUTSIDE,), sample["sample_id"]
+
+
+def test_a_box_of_an_unchanged_object_of_a_demo_pair_is_empty(demo: list[tuple[dict[str, Any], bytes, bytes]]) -> None:
+    sample, original, modified = demo[-1]
+    false = sample["differences"][0] | {"type": "color", "bbox": sample["unchanged"][0]["bbox"], "bbox_after": None}
+    found = audit_pair(pixels(original), pixels(modified), [*sample["differences"], false])
+    assert (found.flags, found.empty_boxes) == ((EMPTY_BOX,), (len(sample["differences"]),))
+
+
+def test_the_table_has_a_row_for_each_pair_and_none_for_controls(
+    demo: list[tuple[dict[str, Any], bytes, bytes]], tmp_path: Path
+) -> None:
+    names = ("right", "lacking", "half", "broken", "control")
+    samples, images = [], []
+    for name, (sample, original, modified) in zip(names, demo, strict=False):
+        lacking = {"differences": [one | {"bbox": None, "bbox_after": None} for one in sample["differences"]]}
+        control = "identical" if name == "control" else "none"
+        samples.append(sample | {"sample_id": name, "control": control} | (lacking if name == "lacking" else {}))
+        second = modified[: len(modified) // 2] if name == "broken" else modified
+        if name == "half":
+            buffer = io.BytesIO()
+            Image.open(io.BytesIO(modified)).resize((224, 224)).save(buffer, "PNG")
+            second = buffer.getvalue()
+        shas = {"original_sha256": "0", "modified_sha256": "0"}
+        images.append({"sample_id": name, "original": original, "modified": second, **shas})
+    write_table(tmp_path / "images.parquet", images, IMAGES)
+    rows = audit_rows(pa.Table.from_pylist(samples, schema=SAMPLES), tmp_path / "images.parquet")
+    write_table(tmp_path / "audit.parquet", rows, AUDIT)
+    found = {row["sample_id"]: row for row in read_table(tmp_path / "audit.parquet", AUDIT).to_pylist()}
+    assert {name: row["flags"] for name, row in found.items()} == {
+        "right": [],
+        "lacking": ["missing_box"],
+        "half": ["unequal_sizes"],
+        "broken": ["unreadable"],
+    }
+    assert found["lacking"]["missing_boxes"] == [0] and found["lacking"]["outside"] > 0
+    assert (found["right"]["outside"], found["right"]["noise"]) == (0, 0.0)
+    assert found["half"]["outside"] is found["broken"]["outside"] is found["half"]["noise"] is None
+
+
+def test_the_kinds_of_controls_are_those_that_tables_may_name() -> None:
+    assert set(CONTROLS) == set(CONTROL_NAMES)

@@ -129,10 +129,14 @@ class _Compared:
         outside = self._relative[~self._boxes]
         return min(float(np.median(outside)), _MOST_NOISE) if outside.size else 0.0
 
+    @property
+    def _tolerance(self) -> float:
+        return max(_LEAST, _TIMES * self.noise)
+
     @cached_property
     def differ(self) -> Mask:
         """The blocks that differ."""
-        return self._relative > max(_LEAST, _TIMES * self.noise)
+        return self._relative > self._tolerance
 
     @cached_property
     def outside(self) -> Mask:
@@ -156,9 +160,13 @@ class _Compared:
         return [_place(box, size, margin, _BLOCK) for box in boxes if box]
 
     def is_empty(self, difference: Difference) -> bool:
-        """Whether no block in the boxes of a difference differs; not if they lie in the strip that is left out."""
-        blocks = [self.differ[place] for place in self._places([difference])]
-        return any(part.size for part in blocks) and not any(part.any() for part in blocks)
+        """Whether no block in the boxes of a difference reaches half the tolerance.
+
+        Boxes within the strip that is left out are not empty.
+        """
+        blocks = [self._relative[place] for place in self._places([difference])]
+        limit = self._tolerance / 2  # an object that covers its blocks in part changes them less
+        return any(part.size for part in blocks) and not any((part > limit).any() for part in blocks)
 
     def is_unexplained(self, moved: Sequence[Mapping[str, float]]) -> bool:
         """Whether more differs outside than one region for each moved object, of about the size of its box."""
