@@ -21,6 +21,8 @@ from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
 from spd_faith.planning.judging import JudgeWork, work_of_judges
 from spd_faith.planning.needs import disk_bytes, missing_needs
+from spd_faith.planning.power import power_of
+from spd_faith.planning.power_table import power_tables, where_from
 from spd_faith.planning.work import ModelWork, num_controls, num_pairs, work_of_models
 from spd_faith.registry import REGISTRY
 
@@ -72,6 +74,11 @@ def main() -> None:
         _print(console, "Calls of the judges, over all models", names, _OF_JUDGES, judging)
     for judge in sorted(set(run.judges) - {one.judge for one in judging}):
         print(f"Judge calls of {judge}: 0 (free and offline)")
+    power = power_of(list(run.judges), list(run.models), paths, pairs)
+    for table in power_tables(power, len(run.models)):
+        print_table(console, table)
+    for sentence in where_from(power):
+        print(sentence)
     taken = disk_bytes(rows, sum(one.left for one in work))
     print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, without weights; free: {free / 1e9:.0f} GB")
     print(how_estimated())
