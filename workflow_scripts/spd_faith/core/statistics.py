@@ -119,9 +119,9 @@ def resample_sums(clusters: Clusters, values: np.ndarray, resamples: int, seed: 
 def clustered_standard_error(clusters: Clusters, residuals: np.ndarray) -> np.ndarray:
     """Standard error (…) of statistics with the linearised `residuals` (…, clusters), summed over each cluster.
 
-    The variance is Σ over strata of c / (c − 1) · Σ (residual − mean residual)², with c clusters in the stratum: Binder,
-    On the variances of asymptotically normal estimators from complex surveys (1983); for ratios Woodruff (1971). NaN for
-    a stratum with one cluster.
+    The variance is Σ over strata of c / (c − 1) · Σ (residual − mean residual)², with c clusters in the stratum:
+    Binder, On the variances of asymptotically normal estimators from complex surveys (1983); for ratios Woodruff
+    (1971). NaN if a stratum has one cluster.
     """
     starts, stratum = np.unique(clusters.first, return_inverse=True)
     sizes = np.diff(np.append(starts, len(clusters)))

@@ -42,6 +42,20 @@ def where_from(power: Power) -> list[str]:
     return sentences + [f"Scores not used: {line}" for line in power.left_out]
 
 
+def detectable_in_words(power: Power, pairs: int, models: int) -> str:
+    """What a run over that many pairs, instead of all, can detect, at the levels of `power_tables`."""
+    levels = sorted({SIGNIFICANT_AT, holm_alpha(models)}, reverse=True)
+    return "; ".join(
+        f"at α = {alpha:.2g}: "
+        + ", ".join(f"{_label(one)} {_points(one.over(pairs).detectable(alpha))}" for one in power.errors)
+        for alpha in levels
+    )
+
+
+def _label(error: PairedError) -> str:
+    return _ANY if error.metric is None else METRICS[error.metric].label
+
+
 def _table(errors: Sequence[PairedError], alpha: float, what: str) -> Table:
     title = f"Detectable difference over {errors[0].pairs:,} pairs at 80% power,\nα = {alpha:.2g}: {what}"
     table = Table(title=title)
@@ -54,7 +68,7 @@ def _table(errors: Sequence[PairedError], alpha: float, what: str) -> Table:
     for error in errors:
         needed = (error.pairs_for(margin, alpha) for margin in MARGINS)
         table.add_row(
-            _ANY if error.metric is None else METRICS[error.metric].label,
+            _label(error),
             _points(error.standard_error),
             _points(error.detectable(alpha)),
             *(_UNKNOWN if pairs is None else f"{pairs:,}" for pairs in needed),
