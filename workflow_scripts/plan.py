@@ -4,6 +4,7 @@ Makes no calls and needs no network. Tokens, cost and hours are estimates; a ? m
 """
 
 import argparse
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,9 @@ from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
 from spd_faith.planning.judging import JudgeWork, work_of_judges
 from spd_faith.planning.needs import disk_bytes, missing_needs
+from spd_faith.planning.power import Power, power_of
+from spd_faith.planning.power_table import detectable_in_words, power_tables, where_from
+from spd_faith.planning.spending import Limited, limited_entries
 from spd_faith.planning.work import ModelWork, num_controls, num_pairs, work_of_models
 from spd_faith.registry import REGISTRY
 
@@ -55,7 +59,8 @@ def main() -> None:
     pairs = _WHERE_NOT_COUNTED if counted is None else counted
     controls = num_controls(run, paths)
     rows = pairs + sum(controls.values())
-    work = work_of_models(run, paths, load_prompts(arguments.prompts), pairs, controls)
+    prompts = load_prompts(arguments.prompts)
+    work = work_of_models(run, paths, prompts, pairs, controls)
     free = shutil.disk_usage(arguments.results if arguments.results.exists() else Path.cwd()).free
     judging = work_of_judges(run, paths, arguments.prompts, pairs, controls)
     needs = missing_needs(run, work, rows, os.environ, len(visible_gpus()), free, judging)
@@ -72,6 +77,13 @@ def main() -> None:
         _print(console, "Calls of the judges, over all models", names, _OF_JUDGES, judging)
     for judge in sorted(set(run.judges) - {one.judge for one in judging}):
         print(f"Judge calls of {judge}: 0 (free and offline)")
+    power = power_of(list(run.judges), list(run.models), paths, pairs)
+    for table in power_tables(power, len(run.models)):
+        print_table(console, table)
+    for sentence in where_from(power):
+        print(sentence)
+    for one in limited_entries(work, judging, paths, pairs, len(prompts)):
+        _print_limit(one, power, pairs, len(run.models))
     taken = disk_bytes(rows, sum(one.left for one in work))
     print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, without weights; free: {free / 1e9:.0f} GB")
     print(how_estimated())
@@ -85,6 +97,19 @@ def main() -> None:
 def _controls_in_words(controls: Mapping[str, int]) -> str:
     kinds = ", ".join(f"{number:,} {kind.replace('_', ' ')}" for kind, number in controls.items())
     return f"and about {sum(controls.values()):,} controls ({kinds}), which are asked some of the questions"
+
+
+def _print_limit(one: Limited, power: Power, pairs: int, models: int) -> None:
+    """Print how far an entry's max_usd goes, and a warning if not far enough."""
+    start = f"{one.name}: max_usd {one.max_usd:.2f}, of which {one.spent_usd:.2f} is spent, pays for about"
+    if not one.stops:
+        print(f"{start} all {one.left:,} remaining {one.what}")
+        return
+    print(f"WARNING: {start} {one.payable:,} of the {one.left:,} remaining {one.what}, and then the job stops.")
+    print(f"  About {one.pairs:,} of {pairs:,} pairs are covered. Detectable with these, in points:")
+    print(f"  {detectable_in_words(power, one.pairs, models)}")
+    print(f"  For all pairs set max_usd to about {math.ceil(100 * one.needed_usd) / 100:.2f}, or set `limit` in the")
+    print("  dataset's entry to fewer pairs (docs/scale.md).")
 
 
 def _print(

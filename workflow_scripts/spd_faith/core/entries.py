@@ -212,6 +212,16 @@ class DatasetEntry(Entry):
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Budget:
+    """What calls may cost, in US dollars."""
+
+    max_usd: float
+    """Of the entry, over all its calls."""
+    max_call_usd: float
+    """Estimated upper bound of one call; a call starts only if it still fits."""
+
+
 class ModelEntry(Entry):
     """An entry of models.yaml."""
 
@@ -244,6 +254,10 @@ class ModelEntry(Entry):
         """Cost of these tokens in US dollars; None if the prices are unknown."""
         return 0.0
 
+    def budget(self, prompt: str) -> Budget | None:
+        """The limit on its cost, if any, given its longest prompt."""
+        return None
+
     def answer_seconds(self, num_steps: float) -> float:
         """Estimated seconds per answer, given the number of decoding steps; 0 if unknown."""
         return 0.0
@@ -269,6 +283,8 @@ class AnswerPaths:
 class PlannedCalls:
     """The calls to one judge model that label the claims of one metric."""
 
+    payer: str
+    """Key of the judge whose entry is charged: a panel's member, or the judge itself."""
     metric: str
     model: str
     calls: int
@@ -282,6 +298,8 @@ class PlannedCalls:
     max_reply_tokens: int
     cost_usd: Callable[[float, float], float | None]
     """Cost in US dollars of (prompt tokens, generated tokens); None if the prices are unknown."""
+    budget: Budget | None = None
+    """The limit on the cost of all calls that `payer` is charged for, if any."""
 
 
 class JudgeEntry(Entry):

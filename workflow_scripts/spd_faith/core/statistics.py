@@ -116,6 +116,22 @@ def resample_sums(clusters: Clusters, values: np.ndarray, resamples: int, seed: 
     return sums
 
 
+def clustered_standard_error(clusters: Clusters, residuals: np.ndarray) -> np.ndarray:
+    """Standard error (…) of statistics with the linearised `residuals` (…, clusters), summed over each cluster.
+
+    The variance is Σ over strata of c / (c − 1) · Σ (residual − mean residual)², with c clusters in the stratum:
+    Binder, On the variances of asymptotically normal estimators from complex surveys (1983); for ratios Woodruff
+    (1971). NaN if a stratum has one cluster.
+    """
+    starts, stratum = np.unique(clusters.first, return_inverse=True)
+    sizes = np.diff(np.append(starts, len(clusters)))
+    means = np.add.reduceat(residuals, starts, axis=-1) / sizes
+    squares = np.add.reduceat((residuals - means[..., stratum]) ** 2, starts, axis=-1)
+    factors = np.divide(sizes, sizes - 1, out=np.full(len(sizes), np.nan), where=sizes > 1)
+    error: np.ndarray = np.sqrt((factors * squares).sum(axis=-1))
+    return error
+
+
 def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """(low, high): the central `level` of `draws` (resamples, …) of a statistic with the estimate `value` (…).
 

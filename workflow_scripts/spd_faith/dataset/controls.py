@@ -19,6 +19,7 @@ from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
 from spd_faith.dataset.control_kinds import CONTROLS, ControlKind, ControlPair, LeftOut
 from spd_faith.dataset.controlled_pair import BasePair, image_size
+from spd_faith.dataset.sampling import draw_hash
 
 if TYPE_CHECKING:
     from spd_faith.dataset.control_settings import Controls
@@ -48,7 +49,7 @@ class _BasePairs:
 
     def add(self, sample: Mapping[str, Any], image: Mapping[str, Any]) -> None:
         heap = self._heaps.setdefault(sample["split"], [])
-        name = sha256(f"{self._seed}/{sample['sample_id']}")
+        name = draw_hash(self._seed, sample["sample_id"])
         heapq.heappush(heap, (-int(name, 16), name))
         dropped = heapq.heappop(heap)[1] if len(heap) > self._controls.max_base_pairs(sample["split"]) else None
         if name != dropped:

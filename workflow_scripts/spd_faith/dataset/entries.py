@@ -25,6 +25,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.dataset.control_settings import Controls
 from spd_faith.dataset.merged import MergedLayout
+from spd_faith.dataset.sampling import Limit, RandomSample, drawn_pairs, limited
 
 if TYPE_CHECKING:
     from spd_faith.dataset.pairs import Pair
@@ -128,21 +129,27 @@ class HubDataset(Source):
     """Branch, tag or commit; the resolved commit is recorded with the data."""
     splits: dict[Name, Annotated[int, Field(ge=1)] | None] = Field(min_length=1)
     """Splits to use, each with its number of rows; null: unknown."""
-    limit: int | None = Field(default=None, ge=1)
-    """Max pairs per split, counted from the first; null: all."""
+    limit: Limit = None
+    """Max pairs per split: the first N for a number N, N drawn at random for {pairs: N, seed: S}; null: all."""
     exclude: Annotated[list[str], AfterValidator(unique)] = Field(default_factory=list)
     """Sample ids of unusable pairs to leave out."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
 
     def split_sizes(self) -> dict[str, int | None]:
-        return {
-            name: self.limit if rows is None else min(rows, self.limit or rows) for name, rows in self.splits.items()
-        }
+        return {name: limited(self.limit, self._drawn_from(name)) for name in self.splits}
 
     def num_pairs(self) -> int | None:
-        counts = [self.limit if rows is None else min(rows, self.limit or rows) for rows in self.splits.values()]
-        return None if None in counts else sum(filter(None, counts)) - len(self.exclude)
+        counts = self.split_sizes().values()
+        excluded = 0 if isinstance(self.limit, RandomSample) else len(self.exclude)
+        return None if None in counts else sum(filter(None, counts)) - excluded
+
+    def _drawn_from(self, split: str) -> int | None:
+        """Number of pairs of a split that the limit applies to: a random sample has no excluded ones."""
+        rows = self.splits[split]
+        if rows is None or not isinstance(self.limit, RandomSample):
+            return rows
+        return rows - sum(sample_id.partition("/")[0] == split for sample_id in self.exclude)
 
     def rows(self) -> DatasetRows:
         from spd_faith.dataset.hub import hub_pairs
@@ -196,16 +203,16 @@ class FolderDataset(OwnPairs):
     """The folder; relative paths start at the project root."""
     splits: Names | None = None
     """Subfolders to use; null: all."""
-    limit: int | None = Field(default=None, ge=1)
-    """Max pairs per split, counted from the first; null: all."""
+    limit: Limit = None
+    """Max pairs per split: the first N for a number N, N drawn at random for {pairs: N, seed: S}; null: all."""
 
     def iter_pairs(self) -> "Iterator[Pair | str]":
         from spd_faith.dataset.folder import folder_pairs
 
-        return folder_pairs(self)
+        return drawn_pairs(self.limit, folder_pairs(self))
 
     @classmethod
-    def of_folder(cls, folder: Path, limit: int | None = None) -> Self:
+    def of_folder(cls, folder: Path, limit: Limit = None) -> Self:
         """An entry for all pairs in a folder of splits or in the folder of one split."""
         from spd_faith.dataset.folder import root_and_splits
 
@@ -223,13 +230,13 @@ class JsonlDataset(OwnPairs):
     """The file; relative paths start at the project root."""
     image_dir: str | None = Field(default=None, min_length=1)
     """Folder that image paths are relative to; default: the folder of the file."""
-    limit: int | None = Field(default=None, ge=1)
-    """Max pairs per split, counted from the first; null: all."""
+    limit: Limit = None
+    """Max pairs per split: the first N for a number N, N drawn at random for {pairs: N, seed: S}; null: all."""
 
     def iter_pairs(self) -> "Iterator[Pair | str]":
         from spd_faith.dataset.jsonl import jsonl_pairs
 
-        return jsonl_pairs(self)
+        return drawn_pairs(self.limit, jsonl_pairs(self))
 
     def absent_file(self) -> AbsentFile | None:
         if not Path(self.path).is_file():

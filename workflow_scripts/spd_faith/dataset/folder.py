@@ -10,6 +10,7 @@ from spd_faith.core.entries import NAME
 from spd_faith.core.text import writable_name
 from spd_faith.dataset.merged import LAYOUT_NAMES, MergedLayout
 from spd_faith.dataset.pairs import ImageFile, Pair, PairTruth, read_object, read_strict
+from spd_faith.dataset.sampling import first_pairs
 
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import FolderDataset
@@ -36,7 +37,10 @@ class FolderTruth(PairTruth):
 
 
 def folder_pairs(dataset: "FolderDataset") -> Iterator[Pair | str]:
-    """The pairs of the entry in natural name order, with error messages in place of unreadable ones."""
+    """The pairs of the entry in natural name order, with error messages in place of unreadable ones.
+
+    Not limited by a random sample, which is drawn from all of them.
+    """
     root = Path(dataset.path)
     folders = folders_in(root)
     if folders and not {"original", "merged"}.isdisjoint(images_by_role(folders[0])):
@@ -67,7 +71,7 @@ def _split_pairs(folder: Path, dataset: "FolderDataset") -> Iterator[Pair | str]
         yield error_at(str(folder), "images outside the folders of pairs", ", ".join(strays), allowed)
     elif not pairs:
         yield error_at(str(folder), "no pairs", "an empty folder", f"a folder per pair, {folder.name}/{{id}}/")
-    for row, path in enumerate(pairs[: dataset.limit]):
+    for row, path in enumerate(pairs[: first_pairs(dataset.limit)]):
         yield from _pair(path, row, dataset.layout)
 
 

@@ -2,8 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,20 @@ from spd_faith.core.progress import progress
 from spd_faith.dataset.hub_columns import AXES, COLUMNS, check_columns
 from spd_faith.dataset.hub_files import split_files
 from spd_faith.dataset.image_sizes import upright_size
+from spd_faith.dataset.sampling import RandomSample, first_pairs
 
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import HubDataset
 
 _PAIRS_PER_BATCH = 64
+_TRUTH_COLUMNS = ("image_id", "differences")
 _READ_BYTES = 1 << 20  # per read and column
 _MAX_REPORTED = 100
 _QUOTATION_MARKS = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _log = logging.getLogger(__name__)
+
+
+_Files = list[tuple[str, pq.ParquetFile]]
 
 
 class _UnusablePair(Exception):
@@ -45,12 +51,13 @@ def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[s
     rows = {split: sum(file.metadata.num_rows for _, file in of_split) for split, of_split in files.items()}
     _check_numbers(dataset, rows)
     errors, oddities, absent = [], _Oddities(), set(dataset.exclude)
-    with progress(sum(min(n, dataset.limit or n) for n in rows.values()), "pairs", "pair") as bar:
+    wanted = {split: _wanted_rows(split, of_split, rows[split], dataset, absent) for split, of_split in files.items()}
+    with progress(sum(map(len, wanted.values())), "pairs", "pair") as bar:
         for split, of_split in files.items():
-            for batch in _batches(of_split, dataset.limit):
+            for batch in _batches(of_split, wanted[split]):
                 samples, images = [], []
                 for row, pair in batch:
-                    sample_id = f"{split}/{row:05d}_{pair['image_id']}"
+                    sample_id = _sample_id(split, row, pair)
                     absent.discard(sample_id)
                     if sample_id in dataset.exclude:
                         continue
@@ -67,7 +74,7 @@ def hub_pairs(folder: Path, dataset: "HubDataset") -> Iterator[tuple[list[dict[s
     oddities.report()
     if errors:
         raise UserError(_unusable_pairs(dataset.repository, errors))
-    if absent and dataset.limit is None:
+    if absent and first_pairs(dataset.limit) is None:
         raise UserError(f"{dataset.repository}: the entry excludes unknown pairs: {', '.join(sorted(absent))}")
 
 
@@ -101,12 +108,43 @@ def _damaged(name: str, error: Exception) -> UserError:
     )
 
 
-def _batches(files: list[tuple[str, pq.ParquetFile]], limit: int | None) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """(row, published pair) of a split in batches, up to the limit."""
-    row = 0
+def _sample_id(split: str, row: int, pair: Mapping[str, Any]) -> str:
+    return f"{split}/{row:05d}_{pair['image_id']}"
+
+
+def _wanted_rows(split: str, files: _Files, rows: int, dataset: "HubDataset", absent: set[str]) -> Collection[int]:
+    """The rows of a split to read: the first ones, or a sample drawn from those that are not excluded.
+
+    A sample is drawn by the columns without images. Removes the ids of the split from `absent` if it reads them all.
+    """
+    if not isinstance(dataset.limit, RandomSample):
+        return range(min(rows, dataset.limit or rows))
+    differences: dict[str, int] = {}
+    row_of: dict[str, int] = {}
+    for batch in _batches(files, range(rows), _TRUTH_COLUMNS):
+        for row, pair in batch:
+            sample_id = _sample_id(split, row, pair)
+            row_of[sample_id] = row
+            if sample_id not in dataset.exclude:
+                differences[sample_id] = len(pair["differences"] or ())
+    absent.difference_update(row_of)
+    return {row_of[sample_id] for sample_id in dataset.limit.drawn(differences)}
+
+
+def _batches(
+    files: _Files, wanted: Collection[int], columns: Sequence[str] = tuple(COLUMNS)
+) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """(row, published pair) of the `wanted` rows of a split in batches. Skips row groups without any."""
+    first = 0
+    last = max(wanted, default=-1)
     for name, file in files:
+        groups = _groups_with(wanted, file, first)
+        first += file.metadata.num_rows
+        numbers = chain.from_iterable(groups.values())
         # Multiple threads would unpack the pages of all columns at once and are no faster.
-        batches = file.iter_batches(batch_size=_PAIRS_PER_BATCH, columns=list(COLUMNS), use_threads=False)
+        batches = file.iter_batches(
+            batch_size=_PAIRS_PER_BATCH, row_groups=list(groups), columns=list(columns), use_threads=False
+        )
         while True:
             try:
                 batch = next(batches, None)
@@ -114,11 +152,26 @@ def _batches(files: list[tuple[str, pq.ParquetFile]], limit: int | None) -> Iter
                 raise _damaged(name, error) from error
             if batch is None:
                 break
-            if row == limit:
+            rows = list(islice(numbers, batch.num_rows))
+            if found := [
+                (row, pa.Table.from_batches([batch.slice(place, 1)]).to_pylist()[0])
+                for place, row in enumerate(rows)
+                if row in wanted
+            ]:
+                yield found
+            if rows and rows[-1] >= last:
                 return
-            wanted = batch if limit is None else batch.slice(0, limit - row)
-            yield list(enumerate(pa.Table.from_batches([wanted]).to_pylist(), start=row))
-            row += wanted.num_rows
+
+
+def _groups_with(wanted: Collection[int], file: pq.ParquetFile, first: int) -> dict[int, range]:
+    """The rows of each row group of a file that has any of the `wanted` ones; `first` is the file's first row."""
+    groups = {}
+    for group in range(file.metadata.num_row_groups):
+        rows = range(first, first + file.metadata.row_group(group).num_rows)
+        first = rows.stop
+        if any(row in wanted for row in rows):
+            groups[group] = rows
+    return groups
 
 
 class _Oddities:

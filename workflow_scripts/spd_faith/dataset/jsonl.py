@@ -12,6 +12,7 @@ from spd_faith.core.config_errors import error_at
 from spd_faith.core.entries import Name
 from spd_faith.dataset.merged import LAYOUT_NAMES, MergedLayout
 from spd_faith.dataset.pairs import ImageFile, ImageId, Pair, PairTruth, read_object, read_strict
+from spd_faith.dataset.sampling import first_pairs
 
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import JsonlDataset
@@ -38,10 +39,12 @@ class JsonLine(PairTruth):
 def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
     """The pairs of the entry in line order, with error messages in place of unreadable ones.
 
-    Lines beyond the limit of their split are checked for errors, but not added to the dataset.
+    Lines beyond the limit of their split are checked for errors, but not added to the dataset. Not limited by a random
+    sample, which is drawn from all of them.
     """
     path = Path(dataset.path)
     folder = path.parent if dataset.image_dir is None else Path(dataset.image_dir)
+    limit = first_pairs(dataset.limit)
     rows: Counter[str] = Counter()
     first_numbers: dict[tuple[object, ...], int] = {}
     for number, line in _lines(path):
@@ -57,7 +60,7 @@ def jsonl_pairs(dataset: "JsonlDataset") -> Iterator[Pair | str]:
         first = first_numbers.setdefault((line.split, line.qid, *names.items()), number)
         if first != number:
             yield error_at(place, f"duplicates the pair in line {first}", line.qid, "each pair once")
-        elif dataset.limit is None or rows[line.split] < dataset.limit:
+        elif limit is None or rows[line.split] < limit:
             images = {role: ImageFile(f"{place}: {_KEYS[role]}", folder / name) for role, name in names.items()}
             layout = line.layout or dataset.layout
             yield Pair(place, line.split, rows[line.split], line.qid, images, line, layout, _LAYOUT_HINT)

@@ -11,6 +11,11 @@ from spd_faith.core.journal import Journal
 _END = "/end"
 
 
+def ledger_of(journal: Path) -> Path:
+    """The folder of the charges for the calls whose results are in the folder `journal`."""
+    return journal / "charges"
+
+
 class Charges:
     """The calls of one entry, stored in a folder; a context manager like the journal behind it."""
 

@@ -1,5 +1,6 @@
 """Fields shared by models and judges behind an endpoint with OpenAI's chat completions API."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -7,6 +8,7 @@ from pydantic import AfterValidator, Field
 from spd_faith.core.entries import (
     NOT_IDENTITY,
     VARIABLE_PATTERN,
+    Budget,
     Entry,
     Formerly,
     Requirements,
@@ -14,6 +16,7 @@ from spd_faith.core.entries import (
     Strict,
 )
 from spd_faith.core.estimates import PER_MILLION
+from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
 
 _FIELDS_SET_ELSEWHERE = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "n", "stream"})
 
@@ -68,6 +71,10 @@ class SentImages(Strict):
     max_side: int = Field(default=1024, ge=28)
     """Max length of the longer side in pixels; larger images are downscaled."""
 
+    def sent_pixels(self, pixels: float) -> float:
+        """Max pixels of an image as sent."""
+        return min(pixels, self.max_side**2)
+
 
 class EndpointEntry(Entry):
     """An entry behind an endpoint with OpenAI's chat completions API."""
@@ -99,6 +106,13 @@ class EndpointEntry(Entry):
 
     def requirements(self) -> Requirements:
         return Requirements(key_variable=self.key_variable)
+
+    def budget_of_calls(self, asked: EndpointModel, text: str, image_pixels: float) -> Budget | None:
+        """The limit on its cost, if any, if each call sends this text and two images of that many pixels; 0: none."""
+        if self.max_usd is None or asked.prices is None:
+            return None
+        images = 2 * max_image_tokens(math.ceil(image_pixels), 1, asked.image_tokens) if image_pixels else 0
+        return Budget(self.max_usd, asked.prices.usd(max_text_tokens(text) + images, self.max_new_tokens))
 
     def concurrency_bound(self) -> tuple[str, int] | None:
         return self.base_url, self.concurrency

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spd_faith.core.entries import ModelEntry
 from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import claimed_gpus
-from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.charges import Charges, ledger_of
 from spd_faith.inference.answers import Answerer
 from spd_faith.inference.entries import OpenAIModel, TransformersModel
 
@@ -86,7 +86,7 @@ class Job:
 Opened = AbstractContextManager[Answerer]
 _OPENERS: Mapping[type[ModelEntry], Callable[[Any, Job], Opened]] = {
     TransformersModel: lambda entry, job: open_transformers(entry, job.threads, job.device),
-    OpenAIModel: lambda entry, job: open_openai(entry, job.journal / "charges", job.slots),
+    OpenAIModel: lambda entry, job: open_openai(entry, ledger_of(job.journal), job.slots),
 }
 
 

@@ -5,8 +5,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from spd_faith.core.entries import HUB_ID, NOT_IDENTITY, AbsentFile, Formerly, ModelEntry, PixelBudget, Requirements
-from spd_faith.core.estimates import PIXELS_PER_TOKEN, STEP_SECONDS
+from spd_faith.core.entries import (
+    HUB_ID,
+    NOT_IDENTITY,
+    AbsentFile,
+    Budget,
+    Formerly,
+    ModelEntry,
+    PixelBudget,
+    Requirements,
+)
+from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, SentImages
 
@@ -94,7 +103,10 @@ class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):
         return self.max_new_tokens
 
     def estimated_image_tokens(self, pixels: float) -> float:
-        return self.image_tokens or min(pixels, self.images.max_side**2) / PIXELS_PER_TOKEN
+        return self.image_tokens or self.images.sent_pixels(pixels) / PIXELS_PER_TOKEN
+
+    def budget(self, prompt: str) -> Budget | None:
+        return self.budget_of_calls(self, prompt, self.images.sent_pixels(PUBLISHED_PIXELS))
 
 
 class ResponsesFileModel(ModelEntry):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import JUDGED_METRICS
+from spd_faith.endpoints.charges import ledger_of
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
 from spd_faith.judging.judge import Judge, JudgeJob, JudgeRequest, ModelAnswers
 from spd_faith.judging.judge_prompts import judge_requests, label_requests, load_judge_prompts
@@ -75,7 +76,7 @@ class _EndpointCaller:
         judgements, job, journal = self._replies
         assert job.journal
         num_judged = sum(judgements.outcome(request).next_key is None for request in self._requests())
-        with opened_endpoint(judgements.entry, job.journal / "charges", job.slots, num_judged) as endpoint:
+        with opened_endpoint(judgements.entry, ledger_of(job.journal), job.slots, num_judged) as endpoint:
             self._failures = ask(missing, judgements, endpoint, journal, job.images, advance)
 
     def _requests(self) -> Iterator[JudgeRequest]:

@@ -55,10 +55,14 @@ def _planned(
 ) -> list[PlannedCalls]:
     judgements = EndpointJudgements(entry, Journal(journal).read())
     different = {judgements.key(request): request for request in requests}.values()
-    return [_of_metric(metric, judgements, prompts[metric], different, unanswered[metric]) for metric in JUDGED_METRICS]
+    return [
+        _of_metric(journal.name, metric, judgements, prompts[metric], different, unanswered[metric])
+        for metric in JUDGED_METRICS
+    ]
 
 
 def _of_metric(
+    payer: str,
     metric: str,
     judgements: EndpointJudgements,
     prompt: JudgePrompt,
@@ -67,13 +71,16 @@ def _of_metric(
 ) -> PlannedCalls:
     entry, model = judgements.entry, judgements.model(metric)
     outcomes = [judgements.outcome(request) for request in requests if request.metric == metric]
+    text = prompt.instructions + prompt.material.template
     return PlannedCalls(
+        payer=payer,
         metric=metric,
         model=model.model,
         calls=len(outcomes) + unanswered,
         replies=[outcome.replies for outcome in outcomes if not outcome.next_key],
-        prompt_characters=len(prompt.instructions) + len(prompt.material.template),
+        prompt_characters=len(text),
         image_tokens=entry.estimated_image_tokens(metric),
         max_reply_tokens=entry.max_new_tokens,
         cost_usd=model.cost_usd,
+        budget=entry.budget(metric, text),
     )

@@ -15,6 +15,7 @@ from pydantic.config import JsonDict
 from spd_faith.core.entries import (
     LEFT_OUT_AT_DEFAULT,
     AnswerPaths,
+    Budget,
     Entry,
     Formerly,
     JudgeEntry,
@@ -154,7 +155,12 @@ class OpenAIJudge(EndpointEntry, MemberKind):
         if self.images is None:
             return 0.0
         known = self.models.of(metric).image_tokens
-        return 2 * (known or min(PUBLISHED_PIXELS, self.images.max_side**2) / PIXELS_PER_TOKEN)
+        return 2 * (known or self.images.sent_pixels(PUBLISHED_PIXELS) / PIXELS_PER_TOKEN)
+
+    def budget(self, metric: str, prompt: str) -> Budget | None:
+        """The limit on its cost, if any, given a prompt for a metric."""
+        pixels = self.images.sent_pixels(PUBLISHED_PIXELS) if self.images else 0
+        return self.budget_of_calls(self.models.of(metric), prompt, pixels)
 
     def planned_calls(
         self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]

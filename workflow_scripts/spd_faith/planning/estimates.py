@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spd_faith.core.entries import ModelEntry, PlannedCalls
+from spd_faith.core.entries import Budget, ModelEntry, PlannedCalls
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 
 CHARACTERS_PER_TOKEN = 4
@@ -36,6 +36,7 @@ class Work(ABC):
     done: int
     usage: Usage
     usd: float | None
+    budget: Budget | None
 
     @property
     @abstractmethod

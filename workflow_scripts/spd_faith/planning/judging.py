@@ -17,6 +17,7 @@ class JudgeWork(Work):
     """The work of one judge for one metric."""
 
     judge: str
+    payer: str
     metric: str
     model: str
     calls: int
@@ -63,10 +64,12 @@ def _work(judge: str, calls: PlannedCalls) -> JudgeWork:
     usd = calls.cost_usd(usage.prompt_tokens, usage.generated_tokens)
     return JudgeWork(
         judge=judge,
+        payer=calls.payer,
         metric=calls.metric,
         model=calls.model,
         calls=calls.calls,
         done=done,
         usage=usage,
         usd=None if usd is None else (calls.calls - done) * usd,
+        budget=calls.budget,
     )

@@ -70,6 +70,7 @@ def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str
         done=len(done),
         usage=usage,
         usd=None if usd is None else left * usd,
+        budget=entry.budget(max((prompt.text for prompt in prompts.values()), key=len)),
         gpu_hours=gpu_hours(usage, left, entry.requirements().num_gpus),
     )
 

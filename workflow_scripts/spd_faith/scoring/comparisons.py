@@ -18,6 +18,7 @@ from spd_faith.core.statistics import (
     Clusters,
     Resampling,
     cluster_sums,
+    clustered_standard_error,
     count_extreme,
     holm,
     p_value,
@@ -44,6 +45,8 @@ COMPARISONS_SCHEMA = schema_of(
 )
 SIGNIFICANT_AT = 0.05
 RESAMPLES_PER_PAIR = 100  # Holm's smallest level is SIGNIFICANT_AT / pairs, so it is 5 resamples wide
+_STEP = 1e-3  # of a cluster's weight; the formulas are ratios, so its error is 1e-6 of a residual
+_CLUSTERS_PER_BLOCK = 500
 _BYTES_PER_BLOCK = 1_200_000_000  # of the differences in all resamples, held for their quantiles
 
 
@@ -119,10 +122,33 @@ def compare_models(samples: pa.Table, scores: Mapping[Entry, pa.Table], resample
     return pa.concat_tables(tables)
 
 
+def standard_errors(samples: pa.Table, scores: Mapping[Entry, pa.Table]) -> dict[str, Array]:
+    """Standard errors of the difference of all pairs of models of each judge, by metric of HEADLINE_AND_OVERALL.
+
+    Clustered as the resamples of `compare_models`, but by linearisation, which takes no resamples. NaN if not defined.
+    Raises UserError as `aggregate` does.
+    """
+    real, aligned = real_scores(samples, scores)
+    clusters = clusters_of(real)
+    metrics = tuple(METRICS[name] for name in HEADLINE_AND_OVERALL)
+    found = [np.empty((len(metrics), 0))]
+    for judge in dict.fromkeys(judge for judge, _ in aligned):
+        columns = [columns_of(table) for (of, _), table in aligned.items() if of == judge]
+        if len(columns) > 1:
+            sums = _ClusterSums.of(ModelScores.of(metrics, columns), clusters)
+            found.append(clustered_standard_error(clusters, sums.residuals(_pairs_of(len(columns)))))
+    return dict(zip(HEADLINE_AND_OVERALL, np.concatenate(found, axis=1), strict=True))
+
+
+def _pairs_of(models: int) -> NDArray[np.intp]:
+    """The numbers (2, pairs) of the models of all pairs."""
+    return np.array(list(combinations(range(models), 2)), dtype=np.intp).T
+
+
 def pairwise(scores: ModelScores, resampling: Resampling) -> Pairwise:
     """Compare all pairs of models on the resamples."""
     models = scores.summands.shape[-1]
-    pairs = np.array(list(combinations(range(models), 2)), dtype=np.intp).T
+    pairs = _pairs_of(models)
     both = np.einsum("sma,smb->mab", scores.scored.astype(float), scores.scored.astype(float)).astype(np.intp)
     sums = _ClusterSums.of(scores, resampling.clusters)
     difference = sums.differences(np.ones((1, len(resampling.clusters))), pairs)[..., 0]
@@ -185,6 +211,17 @@ class _ClusterSums:
             differences[:, second] += values[:, pairs[0, second]]
             differences[:, first] -= values[:, pairs[1, first]]
         return differences
+
+    def residuals(self, pairs: NDArray[np.intp]) -> Array:
+        """The linearised residuals (metrics, pairs, clusters) of the differences: their derivatives by each weight."""
+        number = self.own.shape[1]
+        found = np.empty((len(self.scores.metrics), pairs.shape[1], number))
+        for block in np.array_split(np.arange(number), -(-number // _CLUSTERS_PER_BLOCK)):
+            above, below = np.ones((2, len(block), number))
+            above[np.arange(len(block)), block] += _STEP
+            below[np.arange(len(block)), block] -= _STEP
+            found[..., block] = (self.differences(above, pairs) - self.differences(below, pairs)) / (2 * _STEP)
+        return found
 
     def _values_beside(self, weights: Array, models: NDArray[np.intp]) -> Iterator[tuple[int, Array]]:
         """Each of `models`, with the metrics (metrics, models, resamples) of all over the samples scored for it too."""
