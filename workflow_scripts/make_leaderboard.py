@@ -12,6 +12,7 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.comparisons_section import with_standings
+from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.failed_answers import failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
@@ -23,6 +24,7 @@ from spd_faith.leaderboard.results import Results, read_results
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.scoring.aggregate import aggregate
 from spd_faith.scoring.comparisons import compare_models
+from spd_faith.scoring.control_values import control_metrics
 from spd_faith.scoring.floors import constant_answers
 
 
@@ -70,6 +72,8 @@ def find(
     live = with_standings(live_rows(aggregated, _provenance(run, results, costs)), compared)
     failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
     live = live.merge(failed, on="model", how="left", validate="many_to_one")
+    controls = control_columns(control_metrics(results.samples, results.scores, *bootstrap))
+    live = live.merge(controls, on=["judge", "model"], how="left", validate="one_to_one")
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
     return Findings(
         live=live.merge(summaries, on="model", how="left", validate="many_to_one"),
@@ -77,6 +81,7 @@ def find(
         aggregate=aggregated,
         comparisons=compared,
         floors=constant_answers(results.samples, scoring.dqr, scoring.ds).to_pandas(),
+        controls=results.dataset.recorded.get("controls", {}),
         costs=costs,
         failures=judge_failures(results.judgements),
         unmeasured=not_measured(results.probes),

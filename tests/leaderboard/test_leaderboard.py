@@ -15,6 +15,7 @@ from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_tab
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import RESPONSES, TASKS
 from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
+from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.model import (
@@ -40,6 +41,7 @@ from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, publish
 from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA, compare_models
+from spd_faith.scoring.control_values import control_metrics
 from spd_faith.scoring.floors import constant_answers
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
@@ -95,6 +97,7 @@ def leaderboard(
         published=published,
         aggregate=aggregated,
         comparisons=COMPARISONS,
+        controls={},
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
@@ -123,6 +126,7 @@ def cells(table: Table, title: str) -> dict[str, Any]:
 def live(aggregated: Aggregate) -> pd.DataFrame:
     rows = live_rows(aggregated, {("hand", model): provenance(model.title()) for model in ("good", "partly", "poor")})
     rows = with_standings(rows, COMPARISONS)
+    rows = rows.merge(control_columns(control_metrics(SAMPLES, SCORES_BY_ENTRY, 100, 0)), on=["judge", "model"])
     rows = rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
     return rows.merge(failed_answers(SAMPLES, dict.fromkeys(rows["model"], ANSWERS), PATHS, {}), on="model")
 
@@ -201,8 +205,8 @@ def test_published_rows_have_no_rank_and_stand_below(
     page = page_of(aggregated, live, published)
     sections = page.split("\n## ")
     assert "Good" in sections[0] and "GLM-4.5V" not in sections[0]
-    assert sections[1].startswith("Published results, not rerun here") and "58.3" in sections[1]
-    assert "“No.” DQR 0.0, DS 50.0" in sections[0] and "DQR 100.0" in sections[0]
+    assert sections[1].startswith("What ignoring the images gets")
+    assert sections[2].startswith("Published results, not rerun here") and "58.3" in sections[2]
     provenance_section = next(section for section in sections if section.startswith("Provenance"))
     for expected in ("owner/name", "0123abc", "By hand", "beds", "v1"):
         assert expected in provenance_section
@@ -211,7 +215,7 @@ def test_published_rows_have_no_rank_and_stand_below(
 def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> None:
     page = page_of(aggregated, live, published)
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 14
+    assert len(tables) == 15
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
