@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.model import (
     COUNT,
     NUMBER,
@@ -14,13 +15,11 @@ from spd_faith.leaderboard.model import (
     Code,
     Column,
     Interval,
-    Missing,
     Note,
     Section,
     Table,
     Term,
     Text,
-    Value,
     note,
     value_cell,
 )
@@ -93,8 +92,9 @@ def _counts(made: Mapping[str, Any]) -> Note:
         listed.append(f"{counts['made']} {kind}" + (f" (left out: {', '.join(left_out)})" if left_out else ""))
     return note(
         f"Pairs made from pairs of the dataset: {'; '.join(listed)}. They are in no other number of this page. "
-        "Intervals resample a control together with the pair that it is made from; models are not tested against each "
-        "other. Formulas and what they show: docs/statistics.md and docs/controls.md."
+        "Intervals resample a control together with the pair that it is made from; there is none under "
+        f"{LEAST_CLUSTERS} image ids. Models are not tested against each other. Formulas and what they show: "
+        "docs/statistics.md and docs/controls.md."
     )
 
 
@@ -125,12 +125,10 @@ def _columns(metric: ControlMetric) -> Iterator[Column]:
 def _cells(row: Row, metric: ControlMetric) -> Iterator[Cell]:
     if metric.count_label:
         yield value_cell(row[f"{metric.name}_n"])
-    if pd.isna(row[metric.name]):
-        yield Missing()
-    elif metric.has_interval:
+    if metric.has_interval and not pd.isna(row[f"{metric.name}_low"]):
         yield Interval(*(row[f"{metric.name}{end}"] for end in ("", "_low", "_high")))
     else:
-        yield Value(row[metric.name])
+        yield value_cell(row[metric.name])
 
 
 def _named(row: Row) -> tuple[Cell, Cell]:

@@ -164,9 +164,9 @@ _DETECTION = (
         formula=lambda of: ratio(of["hits"] - of["alarms"], 2 * of["paired"]),
     ),
     ControlMetric(
-        name="invented_claims",
-        label="Invented claims",
-        definition="unfaithful claims in the description of an identical pair, by the judge",
+        name="false_claims",
+        label="False claims",
+        definition="claims per description of an identical pair that the judge calls unfaithful",
         computed="mean over the answers that the judge scored",
         topic=Topic.DETECTION,
         kinds=("identical",),
