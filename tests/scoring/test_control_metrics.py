@@ -48,8 +48,11 @@ class Answer:
 Model = Callable[[Shown], Answer]
 
 
-def shown_pairs(pairs: int) -> list[tuple[dict[str, Any], Shown]]:
-    """Base pairs with two differences each, every kind of control of each, with their rows of SAMPLES."""
+def shown_pairs(pairs: int, per_image: int = 1) -> list[tuple[dict[str, Any], Shown]]:
+    """Base pairs with two differences each, every kind of control of each, with their rows of SAMPLES.
+
+    `per_image` of them in a row have the same image_id.
+    """
     found = []
     for number in range(pairs):
         base_id = f"multi_diff/{number:05d}_{number}"
@@ -58,7 +61,7 @@ def shown_pairs(pairs: int) -> list[tuple[dict[str, Any], Shown]]:
         made += [("undone", [base[1]], 0), ("undone", [base[0]], 1), ("null_paste", base, None)]
         for kind, true, undone in made:
             name = base_id if kind == "none" else f"{base_id}-{kind}" + (f"-{undone + 1}" if kind == "undone" else "")
-            row = sample(name, true, image_id=str(number), control=kind)
+            row = sample(name, true, image_id=str(number // per_image), control=kind)
             row |= {"base_sample_id": None if kind == "none" else base_id, "undone_difference": undone}
             found.append((row, Shown(number, kind, true, base)))
     return found
@@ -76,18 +79,18 @@ def answered(sample_id: str, kind: str, answer: Answer) -> list[dict[str, Any]]:
     return rows
 
 
-def scored(model: Model, pairs: int = PAIRS) -> tuple[pa.Table, pa.Table]:
+def scored(model: Model, pairs: int = PAIRS, per_image: int = 1) -> tuple[pa.Table, pa.Table]:
     """(SAMPLES, SCORES) of a model."""
-    rows = shown_pairs(pairs)
+    rows = shown_pairs(pairs, per_image)
     answers = [(row["sample_id"], shown.kind, model(shown)) for row, shown in rows]
     samples = samples_table(*(row for row, _ in rows))
     judgements = judgements_table(*(judged(name, answer.drf, answer.cr) for name, _, answer in answers))
     return samples, score_table(samples, parsed_table(*(answered(*answer) for answer in answers)), judgements)
 
 
-def found(model: Model, pairs: int = PAIRS, resamples: int = 200) -> dict[str, dict[str, Any]]:
+def found(model: Model, pairs: int = PAIRS, resamples: int = 200, per_image: int = 1) -> dict[str, dict[str, Any]]:
     """The rows of `control_metrics` of a model, by metric; null is NaN."""
-    samples, scores = scored(model, pairs)
+    samples, scores = scored(model, pairs, per_image)
     rows = control_metrics(samples, {("hand", "model"): scores}, resamples).to_pylist()
     assert [row["metric"] for row in rows] == list(CONTROL_METRICS)
     return {row["metric"]: {name: nan if value is None else value for name, value in row.items()} for row in rows}
@@ -158,6 +161,13 @@ def test_what_is_said_whatever_is_shown_has_no_net_necessity(model: Model, n: in
     assert [rows[name]["value"] for name in FAITHFULNESS] == [0, 1, 0, 1, 0]
     assert rows["cff"]["n"] == n
     assert [rows[name]["value"] for name in ("d_prime", "ds_net")] == [0, 0]
+
+
+def test_a_net_necessity_below_0_is_0_in_cff() -> None:
+    def model(shown: Shown) -> Answer:  # forgets at random, but never what is undone
+        return Answer([] if shown.kind == "null_paste" and shown.number % 2 else shown.base)
+
+    assert values(model, *FAITHFULNESS) == [0, 1 / 2, -1 / 2, 1, 0]
 
 
 def test_false_claims_are_those_about_identical_pairs() -> None:
@@ -373,6 +383,16 @@ def test_the_interval_of_the_false_alarms_is_that_of_a_binomial() -> None:
     """24 images with 0 or 2 alarms each: 12 of 24 has the 2.5% and 97.5% quantiles 7 and 17 of B(24, ½)."""
     rows = found(moody, resamples=20_000)
     assert (rows["false_alarms"]["low"], rows["false_alarms"]["high"]) == pytest.approx((7 / 24, 17 / 24))
+
+
+def test_pairs_of_an_image_are_resampled_together() -> None:
+    """24 pairs of 12 images, which are all that counts: 3 and 9 are the quantiles of B(12, ½)."""
+
+    def model(shown: Shown) -> Answer:
+        return Answer([], DIFFERS if shown.number // 2 % 2 else SAME)
+
+    rows = found(model, resamples=20_000, per_image=2)
+    assert (rows["false_alarms"]["low"], rows["false_alarms"]["high"]) == pytest.approx((3 / 12, 9 / 12))
 
 
 def test_there_is_no_interval_over_few_images() -> None:

@@ -101,7 +101,7 @@ _PERMUTED_VALUES: dict[str, Formula] = {
 }
 _UNCHANGED = {
     "dqr": "the model's own: it depends on the number of differences alone, which is the same",
-    "ds": "the model's own: it does not depend on the truth",
+    "ds": "the model's own: it does not depend on the truth (`count`: on the number alone)",
     "cr": "the model's own: it does not depend on the truth",
 }
 
