@@ -13,6 +13,7 @@ from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
 from spd_faith.leaderboard.comparisons_section import with_standings
+from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
 from spd_faith.leaderboard.failed_answers import failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
@@ -26,6 +27,7 @@ from spd_faith.leaderboard.results import Results, read_results
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.scoring.aggregate import aggregate
 from spd_faith.scoring.comparisons import compare_models
+from spd_faith.scoring.control_values import control_metrics
 from spd_faith.scoring.correction import corrections
 from spd_faith.scoring.floors import constant_answers
 
@@ -78,6 +80,8 @@ def find(
     live = with_corrections(live, corrected)
     protocol = by_published_protocol(results.samples, results.parsed, results.scores)
     live = live.merge(protocol, on=["judge", "model"], how="left", validate="one_to_one")
+    controls = control_columns(control_metrics(results.samples, results.scores, *bootstrap))
+    live = live.merge(controls, on=["judge", "model"], how="left", validate="one_to_one")
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
     live = live.merge(summaries, on="model", how="left", validate="many_to_one")
     unflagged = unflagged_rows(results.audit, results.scores)
@@ -88,6 +92,7 @@ def find(
         comparisons=compared,
         corrections=corrected,
         floors=constant_answers(results.samples, scoring.dqr, scoring.ds).to_pandas(),
+        controls=results.dataset.recorded.get("controls", {}),
         costs=costs,
         failures=judge_failures(results.judgements),
         unmeasured=not_measured(results.probes),

@@ -40,12 +40,10 @@ FOLDERS = {
     "audit_dataset.py": {"core", "dataset"},
     "import_responses.py": {"core", "dataset", "endpoints", "inference"},
     "parse_responses.py": {"core", "inference", "language", "parsing"},
-    "score_responses.py": {"core", "language", "scoring"},
+    "score_responses.py": {"core", "inference", "judging", "language", "parsing", "scoring"},
     "contrast_probes.py": {"core", "language", "probes", "scoring"},
     "draw_probes.py": {"core", "dataset", "inference", "language", "probes"},
-    "make_leaderboard.py": {
-        *("core", "inference", "judging", "language", "leaderboard", "parsing", "probes", "scoring")
-    },
+    "make_leaderboard.py": {"core", "inference", "judging", "language", "leaderboard", "parsing", "probes", "scoring"},
 }
 RULES_JUDGE = {"core", "dataset", "endpoints", "inference", "judging", "language", "parsing"}
 NEVER = {"registry", "planning", "original"}  # above the stages: nearly every change would rerun nearly everything

@@ -15,6 +15,7 @@ from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_tab
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import AUDIT, RESPONSES, TASKS
 from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
+from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
 from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
@@ -42,6 +43,7 @@ from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, publish
 from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
 from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA, compare_models
+from spd_faith.scoring.control_values import control_metrics
 from spd_faith.scoring.correction import corrections
 from spd_faith.scoring.floors import constant_answers
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
@@ -106,6 +108,7 @@ def leaderboard(
         aggregate=aggregated,
         comparisons=COMPARISONS,
         corrections=NOT_CORRECTED,
+        controls={},
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
@@ -137,6 +140,7 @@ def live(aggregated: Aggregate) -> pd.DataFrame:
     rows = with_corrections(with_standings(rows, COMPARISONS), NOT_CORRECTED)
     protocol = by_published_protocol(SAMPLES, dict.fromkeys(ENTRIES, parsed_table()), SCORES_BY_ENTRY)
     rows = rows.merge(protocol, on=["judge", "model"])
+    rows = rows.merge(control_columns(control_metrics(SAMPLES, SCORES_BY_ENTRY, 100, 0)), on=["judge", "model"])
     rows = rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
     return rows.merge(failed_answers(SAMPLES, dict.fromkeys(rows["model"], ANSWERS), PATHS, {}), on="model")
 
@@ -217,7 +221,7 @@ def test_published_rows_have_no_rank_and_stand_below(
     assert "Good" in sections[0] and "GLM-4.5V" not in sections[0]
     [protocol] = [section for section in sections if "GLM-4.5V" in section]
     assert protocol.startswith("The published protocol") and "58.3" in protocol
-    assert "“No.” DQR 0.0, DS 50.0" in sections[0] and "DQR 100.0" in sections[0]
+    assert sections[1].startswith("What ignoring the images gets")
     provenance_section = next(section for section in sections if section.startswith("Provenance"))
     for expected in ("owner/name", "0123abc", "By hand", "beds", "v1"):
         assert expected in provenance_section
@@ -226,7 +230,7 @@ def test_published_rows_have_no_rank_and_stand_below(
 def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> None:
     page = page_of(aggregated, live, published)
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 15
+    assert len(tables) == 16
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)

@@ -419,8 +419,18 @@ def test_floors():
     assert found["They differ.", "ds"] == 1
     assert found["There are five differences.", "dqr"] == 1
     assert found["There is one difference.", "dqr"] == pytest.approx((1 + 1 / 2 + 1 / 5) / 3)
-    assert found["There are five differences.", "dqr_exact"] == pytest.approx(1 / 3)
-    assert found["There are five differences.", "ds_count"] == pytest.approx((1 / 5 + 2 / 5 + 1) / 3)
-    assert found["There are five differences.", "tf1"] == 0
-    exact = {(r["answer"], r["metric"]): r["value"] for r in constant_answers(samples, dqr="exact").to_pylist()}
-    assert exact["There are five differences.", "dqr"] == pytest.approx(1 / 3)
+
+
+def test_floors_have_all_six_metrics_and_overall():
+    """By hand: nothing is listed and no claim made. “No.” twice contradicts itself; the other answers agree."""
+    samples = samples_table(*(sample(f"easy/{n}_{n}", true=(BEDROOM * 2)[:n]) for n in (1, 2, 5)))
+    found = {(row["answer"], row["metric"]): row["value"] for row in constant_answers(samples).to_pylist()}
+    expected = {  # DRF, TF1, CF1, DQR, DS, CR
+        "No.": (0, 0, 0, 0, 1 / 2, 0),
+        "Yes.": (0, 0, 0, 0, 1 / 2, 0),
+        "There is one difference.": (0, 0, 0, (1 + 1 / 2 + 1 / 5) / 3, 1, 1),
+        "There are five differences.": (0, 0, 0, 1, 1, 1),
+    }
+    for answer, values in expected.items():
+        assert [found[answer, name] for name in HEADLINE] == pytest.approx(values)
+        assert found[answer, "overall"] == pytest.approx(sum(values) / 6)

@@ -7,8 +7,14 @@ from scoring.tables import judged, judgements_table, parsed, parsed_table, sampl
 
 import score_responses
 from spd_faith.core.files import read_provenance, read_table, write_table
-from spd_faith.core.schemas import JUDGEMENTS, PARSED, SAMPLES
+from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
 from spd_faith.scoring.tables import SCORES
+
+RESPONSE = [
+    {"sample_id": row["sample_id"], "task": row["task"], "response_text": "", "finish_reason": "stop"}
+    | {"prompt_sha": "", "seconds": 0.0, "attempts": 1}
+    for row in parsed()
+]
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,7 @@ def test_scores_of_the_bedroom(
 ) -> None:
     tables = {
         "samples": (samples_table(sample()), SAMPLES),
+        "responses": (RESPONSE, RESPONSES),
         "parsed": (parsed_table(parsed()), PARSED),
         "judgements": (judgements_table(judged()), JUDGEMENTS),
     }

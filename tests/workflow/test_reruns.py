@@ -291,7 +291,7 @@ def test_labels_of_people_rerun_the_leaderboard_alone(project: Project) -> None:
 
 def test_the_rules_of_the_judge_rerun_its_judgements_and_the_scores(project: Project) -> None:
     append(project, "workflow_scripts/spd_faith/judging/reasoning.py", "# another rule\n")
-    judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=1)
+    judged = jobs_of(MODELS, judge_responses_rules=1, score_responses=2)  # all judges' permuted DRF is by the rules
     assert project.planned_of() == judged + probing(MODELS) + LEADERBOARD
 
 

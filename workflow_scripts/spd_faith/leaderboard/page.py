@@ -1,5 +1,5 @@
-"""The page of the leaderboard: headline, judge's error, published protocol, comparisons, secondary metrics, breakdowns,
-failures, reasoning errors, probes, judges, provenance."""
+"""The page of the leaderboard: headline, what ignoring the images gets, comparisons, controls, judge's error, published
+protocol, secondary metrics, breakdowns, failures, reasoning errors, probes, judges, provenance."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from spd_faith.core.schemas import PARSE_STATUSES
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.audit_section import audit_section, audit_warning
 from spd_faith.leaderboard.comparisons_section import comparisons_section
+from spd_faith.leaderboard.controls_section import controls_section, ignoring_the_images
 from spd_faith.leaderboard.corrections import correction_note, correction_section
 from spd_faith.leaderboard.failed_answers import failed_section, transport_warnings
 from spd_faith.leaderboard.judges import UNSCORED
@@ -42,7 +43,7 @@ from spd_faith.leaderboard.published_protocol import protocol_section
 from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE, least_coverage
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
-from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
+from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
 from spd_faith.scoring.tallies import DRF_LEVELS
 
 Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
@@ -63,7 +64,8 @@ _PROVENANCE = {
 class Findings:
     """The data of the page: rows of the run's models and of published ones, and further tables.
 
-    `live` comes from `with_standings`, `comparisons` from `compare_models`, `floors` from `constant_answers`.
+    `live` comes from `with_standings` with the columns of further tables, `comparisons` from `compare_models`, `floors`
+    from `constant_answers`. `controls` has the counts of controls that the dataset's provenance records.
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
     (`not_measured`); `audit` is the truth audit (AUDIT), `corrections` from `scoring.correction`.
     """
@@ -74,6 +76,7 @@ class Findings:
     comparisons: pa.Table
     corrections: pd.DataFrame
     floors: pd.DataFrame
+    controls: Mapping[str, Any]
     costs: pd.DataFrame
     failures: pd.DataFrame
     unmeasured: pd.DataFrame
@@ -98,9 +101,10 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             *_unscored(found.failures, live),
             *audit_warning(found.audit),
             headline_table(found.live),
-            _floors(found.floors),
             correction_note(found.corrections),
+            ignoring_the_images(found.floors, live),
             *comparisons_section(found.live, found.comparisons),
+            controls_section(live, found.controls),
             correction_section(found.live, found.corrections),
             protocol_section(found.live, found.published),
             Section("Secondary metrics", (_secondary_table(live),)),
@@ -164,18 +168,6 @@ def _estimate(row: Row, metric: str) -> Cell:
     if coverage < 1:
         return Bounded(*ends, row[f"{metric}_bound_low"], row[f"{metric}_bound_high"], coverage, row[f"{metric}_best"])
     return Interval(*ends, is_best=row[f"{metric}_best"])
-
-
-def _floors(floors: pd.DataFrame) -> Note:
-    """The headline metrics on which constant answers score above 0. An answer that lists nothing has an F1 of 0."""
-    shown = [name for name in HEADLINE if (floors.loc[floors["metric"] == name, "value"] > 0).any()]
-    texts = []
-    for answer in floors["answer"].unique():
-        values = floors[floors["answer"] == answer].set_index("metric")["value"]
-        texts.append(
-            f"“{answer}” " + ", ".join(f"{METRICS[name].label} {PERCENT.text(values[name])}" for name in shown)
-        )
-    return note(f"Constant answers would score: {'; '.join(texts)}.")
 
 
 def _secondary_table(live: Sequence[Row]) -> Table:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from spd_faith.leaderboard import corrections, published_protocol
+from spd_faith.leaderboard.controls_section import control_fractions
 from spd_faith.probes.registry import SUMMARIES
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
@@ -76,7 +77,7 @@ def fractions() -> tuple[str, ...]:
         if METRICS[metric].is_fraction or estimate == "coverage"
     )
     of_probes = (f"{one.name}{end}" for one in SUMMARIES if one.is_fraction for end in ("", "_low", "_high"))
-    return (*of_metrics, *corrections.FRACTIONS, *published_protocol.FRACTIONS, *of_probes)
+    return (*of_metrics, *corrections.FRACTIONS, *published_protocol.FRACTIONS, *of_probes, *control_fractions())
 
 
 def _metric_columns() -> Iterator[tuple[str, str, str]]:

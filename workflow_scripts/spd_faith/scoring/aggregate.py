@@ -28,7 +28,7 @@ from spd_faith.scoring.breakdowns import BREAKDOWNS
 from spd_faith.scoring.formulas import Array
 from spd_faith.scoring.metric_types import Columns
 from spd_faith.scoring.metrics import AGGREGATED, HEADLINE_AND_OVERALL, METRICS
-from spd_faith.scoring.tables import SCORES, schema_of
+from spd_faith.scoring.tables import NUMERIC, schema_of
 from spd_faith.scoring.tallies import Entry, drf_errors, statuses, tallies_table
 
 METRICS_SCHEMA = schema_of(
@@ -166,8 +166,7 @@ def _aligned(entry: Entry, samples: pa.Table, real: pa.Table, table: pa.Table) -
 
 def columns_of(table: pa.Table) -> dict[str, Array]:
     """The counts and the value of every metric for each sample of one SCORES table, by name, each (samples,)."""
-    numeric = [field.name for field in SCORES if not pa.types.is_string(field.type)]
-    columns: dict[str, Array] = {name: table[name].to_numpy().astype(float) for name in numeric}
+    columns: dict[str, Array] = {name: table[name].to_numpy().astype(float) for name in NUMERIC}
     for name, metric in METRICS.items():
         if name not in columns:
             columns[name] = metric.of_samples(columns)

@@ -7,7 +7,7 @@ from typing import Any
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.schemas import CLAIM_LABELS, UNANSWERED
 from spd_faith.language.categories import canonical_category
-from spd_faith.scoring.formulas import matches
+from spd_faith.scoring.formulas import matches, named
 
 FAILED_PARSES = ("no_response", "empty", "failed")  # failures of the model, which score 0
 
@@ -50,17 +50,19 @@ class AnsweredSample:
     stated_num: int  # the number in the answer, or the length of its list
     verdicts: tuple[Name, Name]  # on "the same?" and "different?"; None if nobody answered or nobody can read it
     is_answered: bool
-    is_described: bool = True  # or failed to be by the model's fault; False if nobody answered
+    is_described: bool  # or failed to be by the model's fault; False if nobody answered
+    base: Differences  # the true differences of the pair that a control is made from; of another pair, its own
 
     @classmethod
     def of(
         cls,
         sample: Mapping[str, Any],
+        base: Mapping[str, Any],
         describe: Mapping[str, Any],
         same: Mapping[str, Any],
         different: Mapping[str, Any],
     ) -> "AnsweredSample":
-        """From a row of SAMPLES and three of PARSED."""
+        """From a row of SAMPLES, that of its base pair (of a pair that is no control, its own), and three of PARSED."""
         stated = describe["predicted_num"]
         return cls(
             Differences.of(sample["differences"]),
@@ -69,7 +71,15 @@ class AnsweredSample:
             (same["verdict"], different["verdict"]),
             describe["parse_status"] not in FAILED_PARSES,
             describe["failure"] not in UNANSWERED,
+            Differences.of(base["differences"]),
         )
+
+    def named(self, part: str) -> list[bool] | None:
+        """For each true difference of the base pair, whether the answer lists its `part`, an attribute of Differences.
+
+        None if there is no answer.
+        """
+        return named(getattr(self.predicted, part), getattr(self.base, part)) if self.is_described else None
 
 
 Count = Callable[[AnsweredSample], int]
@@ -89,6 +99,8 @@ COUNTS: dict[str, Count] = {
     "n_pred": lambda a: a.stated_num,
     "n_listed": lambda a: len(a.predicted),  # |P|
     "n_unclear": lambda a: a.verdicts.count("unclear"),  # or missing by the model's failure, of two
+    "n_differs": lambda a: a.verdicts.count("differs"),
+    "n_same": lambda a: a.verdicts.count("same"),
     "not_described": lambda a: int(not a.is_described),
     "type_matched": lambda a: matches(a.predicted.types, a.true.types),
     "category_matched": lambda a: matches(a.predicted.names, a.true.names),
@@ -101,8 +113,13 @@ COUNTS: dict[str, Count] = {
 FACTS: dict[str, Count] = {
     "is_answered": lambda a: int(a.is_answered),
     "n_unknown": lambda a: a.verdicts.count(None),
-    "n_differs": lambda a: a.verdicts.count("differs"),
     "verdicts_agree": lambda a: int(a.verdicts in (("differs", "differs"), ("same", "same"))),
+}
+
+# for each true difference of the base pair, whether it is named; None without an answer
+NAMED: dict[str, Callable[[AnsweredSample], list[bool] | None]] = {
+    "named": lambda a: a.named("pairs"),
+    "named_category": lambda a: a.named("names"),
 }
 
 CLAIM_COUNTS = tuple(f"n_{label}" for labels in CLAIM_LABELS.values() for label in labels)

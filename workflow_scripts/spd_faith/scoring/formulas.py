@@ -21,6 +21,19 @@ def matches(predicted: Iterable[Hashable | None], true: Iterable[Hashable | None
     return shared.total()
 
 
+def named(predicted: Iterable[Hashable | None], true: Iterable[Hashable | None]) -> list[bool]:
+    """For each of `true`, whether `predicted` has it; of equal ones as many as `predicted` has, from the first on.
+
+    None is not named by anything.
+    """
+    left = Counter(predicted)
+    found = []
+    for one in true:
+        found.append(one is not None and left[one] > 0)
+        left[one] -= 1
+    return found
+
+
 def ratio(part: ArrayLike, whole: ArrayLike) -> Array:
     """part / whole; NaN if the whole is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
@@ -72,6 +85,13 @@ def signed_consistency(consistent: ArrayLike, contradictory: ArrayLike, ambiguou
     claims = np.add(np.add(consistent, contradictory), ambiguous)
     signed = np.subtract(consistent, contradictory) + 0.5 * np.asarray(ambiguous, float)
     return np.asarray(signed / np.maximum(claims, 1), float)
+
+
+def harmonic_mean(one: ArrayLike, other: ArrayLike) -> Array:
+    """2ab / (a + b) of two numbers ≥ 0: 0 if either is 0, NaN if either is NaN."""
+    one, other = np.broadcast_arrays(np.asarray(one, float), np.asarray(other, float))
+    harmonic = ratio(2 * one * other, one + other)
+    return np.where((one == 0) & (other == 0), 0.0, harmonic)
 
 
 def overall(headline: ArrayLike) -> Array:

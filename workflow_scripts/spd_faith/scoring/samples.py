@@ -1,41 +1,51 @@
 """The scores of one model by one judge, per sample."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import CLAIM_LABELS, TASKS
-from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS, FACTS, AnsweredSample
+from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS, FACTS, NAMED, AnsweredSample
 from spd_faith.scoring.formulas import Array
 from spd_faith.scoring.metrics import METRICS
-from spd_faith.scoring.tables import KEYS, SCORES, TEXTS
+from spd_faith.scoring.tables import KEYS, PERMUTED, SCORES, TEXTS
 
 _NUMBERS = (*COUNTS, *FACTS, *CLAIM_COUNTS, *CLAIM_LABELS)
 
 
 def score_table(
-    samples: pa.Table, parsed: pa.Table, judgements: pa.Table, dqr: str = "recall", ds: str = "detection"
+    samples: pa.Table,
+    parsed: pa.Table,
+    judgements: pa.Table,
+    dqr: str = "recall",
+    ds: str = "detection",
+    permuted: Mapping[str, Sequence[float | None]] | None = None,
 ) -> pa.Table:
     """One SCORES row per row of `samples`, controls included, in its order.
 
     `dqr` and `ds` (each one of `variants` of that metric) choose the definition in the columns of these names, and so
     in `overall`; other columns do not depend on them. Failures of the model score 0, failures of the judge are null.
-    Raises UserError unless `parsed` has one row per (sample, task) and `judgements` one per (sample, metric).
+    `permuted` has the columns PERMUTED; without it they are null.
+    Raises UserError if a control's base pair is missing, and unless `parsed` has one row per (sample, task) and
+    `judgements` one per (sample, metric).
     """
     sample_rows = samples.to_pylist()
     ids = [row["sample_id"] for row in sample_rows]
     answers = _by_key("parsed answers", parsed, "task", [(i, task) for i in ids for task in TASKS])
     judged = _by_key("judgements", judgements, "metric", [(i, metric) for i in ids for metric in CLAIM_LABELS])
+    base_of = _base_pairs(sample_rows)
     rows = [
-        _counts(row, [answers[row["sample_id"], task] for task in TASKS])
+        _counts(row, base_of[row["sample_id"]], [answers[row["sample_id"], task] for task in TASKS])
         | _judged({metric: judged[row["sample_id"], metric] for metric in CLAIM_LABELS})
         for row in sample_rows
     ]
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in (*TEXTS, *_NUMBERS)}
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in (*TEXTS, *_NUMBERS, *NAMED)}
     columns |= _values({name: np.array(columns[name], float) for name in _NUMBERS}, {"dqr": dqr, "ds": ds})
+    columns |= permuted or dict.fromkeys(PERMUTED, [None] * len(rows))
     # from_pandas: NaN (metric not defined) is written as null
     arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in SCORES]
     return pa.Table.from_arrays(arrays, schema=SCORES)
@@ -50,10 +60,19 @@ def _by_key(
     return dict(zip(keys, rows, strict=True))
 
 
-def _counts(sample: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
+def _base_pairs(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The row of the base pair of each row, by sample_id; the row itself for a pair that is no control."""
+    by_id = {row["sample_id"]: row for row in rows}
+    base_ids = {row["sample_id"]: row["base_sample_id"] or row["sample_id"] for row in rows}
+    if missing := sorted({base for base in base_ids.values() if base not in by_id}):
+        raise UserError(f"samples: {len(missing)} controls without their base pairs: {', '.join(missing[:5])}")
+    return {sample_id: by_id[base] for sample_id, base in base_ids.items()}
+
+
+def _counts(sample: dict[str, Any], base: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
     """The counts behind a sample's scores, except the judge's; `answers` are in the order of TASKS."""
-    answered = AnsweredSample.of(sample, *answers)
-    counts = {name: count(answered) for name, count in (COUNTS | FACTS).items()}
+    answered = AnsweredSample.of(sample, base, *answers)
+    counts: dict[str, Any] = {name: count(answered) for name, count in (COUNTS | FACTS | NAMED).items()}
     return {name: sample[name] for name in KEYS} | {"parse_status": answers[0]["parse_status"]} | counts
 
 

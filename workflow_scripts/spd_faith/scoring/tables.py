@@ -7,11 +7,12 @@ import pyarrow as pa
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.schemas import CLAIM_LABELS, CONTROL_NAMES, JUDGEMENT_STATUSES, PARSE_STATUSES, keyed, one_of
-from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS
+from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS, NAMED
 from spd_faith.scoring.metrics import METRICS
 
 KEYS = ("sample_id", "split", "image_id", "control")  # as in SAMPLES
 TEXTS = (*KEYS, "parse_status", *(f"{metric}_status" for metric in CLAIM_LABELS))  # parse_status: of describe
+PERMUTED = ("permuted_type_matched", "permuted_category_matched", "permuted_drf")  # see permuted_truth.py
 
 # The column order of stored tables; other columns come last.
 _ORDER = (
@@ -37,6 +38,8 @@ def _fields() -> Iterator["pa.Field[Any]"]:
         yield one_of(name, _VALUES[name]) if name in _VALUES else pa.field(name, pa.string(), nullable=False)
     yield from (pa.field(name, pa.int32(), nullable=False) for name in (*COUNTS, *CLAIM_COUNTS))
     yield from (pa.field(name, pa.float64()) for name, metric in METRICS.items() if metric.stored)
+    yield from (pa.field(name, pa.list_(pa.bool_())) for name in NAMED)
+    yield from (pa.field(name, pa.float64()) for name in PERMUTED)
 
 
 def _place(field: "pa.Field[Any]") -> int:
@@ -44,6 +47,7 @@ def _place(field: "pa.Field[Any]") -> int:
 
 
 SCORES = keyed(("sample_id",), sorted(_fields(), key=_place))
+NUMERIC = tuple(field.name for field in SCORES if pa.types.is_integer(field.type) or pa.types.is_floating(field.type))
 
 
 def schema_of(**columns: pa.DataType) -> pa.Schema:
