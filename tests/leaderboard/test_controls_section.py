@@ -76,12 +76,12 @@ def test_cells() -> None:
     detection = row_of(shown["detection"], 1)
     assert detection["Model"] == Text("Good") and detection["Pairs"] == Value(32)
     assert detection["False alarms"] == Interval(0.25, 0.1, 0.4) and detection["d′"] == Interval(1.5, 1, 2)
-    assert detection["largest d′"] == Value(4.85) and detection["DS net"] == Missing()
+    assert detection["Largest d′"] == Value(4.85) and detection["DS net"] == Missing()
     counterfactual = row_of(shown["counterfactual"], 1)
     assert (counterfactual["Named"], counterfactual["cff"]) == (Value(21), Interval(0.5, 0.4, 0.6))
     assert row_of(shown["order"], 1)["DS"] == Value(-0.125)  # too few images for an interval
     bare = row_of(shown["detection"])
-    assert bare["Pairs"] == Value(0) and bare["False alarms"] == bare["d′"] == bare["largest d′"] == Missing()
+    assert bare["Pairs"] == Value(0) and bare["False alarms"] == bare["d′"] == bare["Largest d′"] == Missing()
 
 
 def test_controls_are_counted_with_those_left_out_by_reason() -> None:

@@ -316,6 +316,12 @@ def test_failed_calls_leave_the_pair() -> None:
     assert [rows[name]["value"] for name in FAITHFULNESS] == [1] * 5
 
 
+def test_without_any_reply_there_is_nothing() -> None:
+    rows = found(lambda shown: Answer(None, (None, None)), pairs=10)
+    for name in (*DETECTION, "d_prime_ceiling", *FAITHFULNESS, "order_ds", "order_dqr", "blind_same", "blind_failed"):
+        assert (rows[name]["n"], isnan(rows[name]["value"]), isnan(rows[name]["low"])) == (0, True, True), name
+
+
 def test_a_models_failure_names_nothing_and_is_unclear() -> None:
     def model(shown: Shown) -> Answer:
         return perfect(shown) if shown.kind == "none" else Answer([], ("unclear", "unclear"))

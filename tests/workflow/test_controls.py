@@ -1,17 +1,22 @@
 """Controls through the real workflow: sharded answers, imported answers, and unchanged headline numbers."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from workflow.project import Project
 
+from spd_faith.core.controls import NO_CONTROL
+from spd_faith.scoring.control_metrics import CONTROL_METRICS
+
 pytestmark = pytest.mark.slow
 
 SHARDED, THEIRS = "tiny-qwen2-vl", "theirs"
 CONTROLS = {"identical": 1, "blind": 1, "swapped": 1, "undone": {"multi_diff": 2}, "null_paste": {"multi_diff": 2}}
 UNASKED = {"undone": {"same", "different"}, "null_paste": {"same", "different"}}
+OF_CONTROLS = "|".join(rf"^{metric.name}(_|$)" for metric in CONTROL_METRICS.values() if NO_CONTROL not in metric.kinds)
 JUDGED = {"none": {"drf", "cr"}, "identical": {"drf"}, "swapped": {"cr"}}
 
 
@@ -71,7 +76,7 @@ def test_each_kind_is_judged_as_declared(project: Project) -> None:
 def test_no_headline_number_depends_on_controls(without: Project, project: Project) -> None:
     for name in ("breakdowns.parquet", "leaderboard.parquet"):
         before, after = without.table(name), project.table(name)
-        same = [column for column in before if "seconds" not in column and "revision" not in column]
+        same = [column for column in before if not re.search(f"seconds|revision|{OF_CONTROLS}", column)]
         pd.testing.assert_frame_equal(before[same], after[same], check_exact=True)
     for name in (SHARDED, THEIRS):
         before = without.table(f"scores/rules/{name}.parquet")
@@ -82,7 +87,20 @@ def test_no_headline_number_depends_on_controls(without: Project, project: Proje
 
 def _body(folder: Path) -> str:
     """The page up to what it says of time and versions."""
-    return (folder / "results/demo/leaderboard.md").read_text().partition("## Secondary")[0]
+    return (folder / "results/demo/leaderboard.md").read_text().partition("## Controls")[0]
+
+
+def test_the_leaderboard_has_what_controls_measure_where_they_were_asked(without: Project, project: Project) -> None:
+    rows = project.table("leaderboard.parquet").set_index("model")
+    none_made = without.table("leaderboard.parquet").set_index("model").loc[SHARDED]
+    for name in ("false_alarms", "d_prime", "false_claims", "repeatability", "order_ds", "blind_listed"):
+        assert rows.loc[SHARDED, f"{name}_n"] > 0 and rows.loc[SHARDED, name] == rows.loc[SHARDED, name]
+        for row in (rows.loc[THEIRS], none_made):
+            assert row[f"{name}_n"] == 0 and row[name] != row[name]
+    assert rows.loc[[SHARDED, THEIRS], "permuted_drf"].notna().all()
+    page = (project.folder / "results/demo/leaderboard.md").read_text()
+    assert "4 identical" in page and "This dataset has no controls." not in page
+    assert "This dataset has no controls." in (without.folder / "results/demo/leaderboard.md").read_text()
 
 
 def test_the_samples_say_how_many_controls_were_made(project: Project) -> None:

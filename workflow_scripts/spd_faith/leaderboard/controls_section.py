@@ -36,7 +36,7 @@ _INTRODUCTIONS = {
     "is named when the list has its type and category. Each value is about what this model named, so models are not "
     f"comparable. There is no cff under {LEAST_NAMED} named differences. ",
     Topic.BY_CATEGORY: "As above, but a difference is named when the list has its category, whatever the type. "
-    "Differences whose category is repeated in their pair are not counted as undone.",
+    "Pairs that undo a difference whose category another one of the pair has are left out.",
     Topic.ORDER: "Metrics of pairs with the modified image first, minus those of the same pairs as they are, in "
     "percentage points.",
     Topic.BLIND: "What is said about two grey images. It describes a model, and scores nothing. All grey pairs of a "
@@ -152,7 +152,7 @@ def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row]) -> Section:
     )
     columns = (Column("Answers"), Column("Judge"), *(Column(METRICS[m].label, PERCENT) for m in HEADLINE_AND_OVERALL))
     return Section(
-        "What ignoring the images gets",
+        Topic.PERMUTED,
         (
             note(
                 "Quoted: the same answer to every question. Below: each model's answers, scored against the truths of "

@@ -143,7 +143,7 @@ _DETECTION = (
     ),
     ControlMetric(
         name="d_prime_ceiling",
-        label="largest d′",
+        label="Largest d′",
         definition="the d′ of a model without an error on these pairs",
         computed="2 Φ⁻¹((2n + ½)/(2n + 1))",
         topic=Topic.DETECTION,
