@@ -6,7 +6,9 @@ from scipy import stats
 
 from spd_faith.core import statistics
 from spd_faith.core.statistics import (
+    Clusters,
     Resampling,
+    clustered_standard_error,
     count_extreme,
     draw_clusters,
     holm,
@@ -87,6 +89,18 @@ def test_agrees_with_a_literal_loop_over_the_same_draws():
         rows = [row for cluster in drawn for row in np.flatnonzero(clusters.of_sample == cluster)]
         expected.append(values[rows].sum(axis=0))
     np.testing.assert_allclose(resample_sums(clusters, values, 50, seed=4), expected, atol=1e-10)
+
+
+def test_a_clustered_standard_error_by_hand():
+    three = make_clusters(["easy"] * 3, list("abc"))
+    # differences 1, 0, 0 of three images, mean 1/3: residuals (d − 1/3) / 3; variance 3/2 · (4 + 1 + 1)/81 = 1/9
+    assert clustered_standard_error(three, np.array([2, -1, -1]) / 9) == pytest.approx(1 / 3)
+    strata = Clusters(np.arange(5), np.array([0, 0, 0, 3, 3]), np.array([3, 3, 3, 5, 5]))
+    # 3/2 · (1 + 0 + 1) + 2/1 · (4 + 4), each around the mean of its stratum
+    found = clustered_standard_error(strata, np.array([[1, 2, 3, 10, 14], [0, 0, 0, 0, 0]]))
+    assert found == pytest.approx([np.sqrt(19), 0])
+    alone = Clusters(np.arange(4), np.array([0, 0, 0, 3]), np.array([3, 3, 3, 4]))
+    assert np.isnan(clustered_standard_error(alone, np.array([1.0, 2.0, 3.0, 0.0])))
 
 
 def test_draws_stay_in_their_stratum():

@@ -10,7 +10,13 @@ from scoring.tables import judged, judgements_table, parsed, parsed_table, sampl
 from spd_faith.core.errors import UserError
 from spd_faith.core.statistics import draw_clusters, make_clusters
 from spd_faith.scoring import comparisons
-from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA, compare_models, rank_interval, significantly_better
+from spd_faith.scoring.comparisons import (
+    COMPARISONS_SCHEMA,
+    compare_models,
+    rank_interval,
+    significantly_better,
+    standard_errors,
+)
 from spd_faith.scoring.metrics import HEADLINE, HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
 
@@ -94,6 +100,59 @@ def test_against_a_literal_loop(samples, scores):
             assert [row["low"], row["high"]] == pytest.approx(np.quantile(draws, [0.025, 0.975]))
             extreme = sum(abs(draw - difference) >= abs(difference) - 1e-12 for draw in draws)
             assert row["p"] == pytest.approx((extreme + 1) / (resamples + 1))
+
+
+def test_standard_errors_against_a_literal_bootstrap(samples, scores):
+    found = standard_errors(samples, scores)
+    clusters = make_clusters(*(samples[name].to_pylist() for name in ("split", "image_id")))
+    drawn = [
+        np.concatenate([np.flatnonzero(clusters.of_sample == cluster) for cluster in of])
+        for of in np.concatenate(list(draw_clusters(clusters, 1500, seed=8)))
+    ]
+    for place, (first, second) in enumerate(combinations("abcd", 2)):
+        tables = scores["rules", first], scores["rules", second]
+        for metric in ("drf", "tf1", "ds") if second == "d" else ("overall",):
+            draws = [value(tables[0], metric, of, tables) - value(tables[1], metric, of, tables) for of in drawn]
+            # the bootstrap's variance lacks a factor of c / (c − 1) clusters, here about 25/24; its own error is 2%
+            assert found[metric][place] == pytest.approx(np.std(draws) * np.sqrt(25 / 24), rel=0.08), metric
+
+
+def test_standard_errors_of_f1_by_hand():
+    """Three images, one claim and one difference each; a has the third wrong, b none."""
+    right, wrong = [("color", "car")], [("remove", "dog")]
+    of_three = samples_table(*(sample(f"easy/0000{n}_{n}", right, image_id=str(n)) for n in range(3)))
+
+    def answered(samples, last):
+        ids = samples["sample_id"].to_pylist()
+        answers = [parsed(i, last if "_2" in i else right, 1) for i in ids]
+        return score_table(samples, parsed_table(*answers), judgements_table(*(judged(i) for i in ids)))
+
+    def errors(samples):
+        return standard_errors(
+            samples, {("rules", "a"): answered(samples, wrong), ("rules", "b"): answered(samples, right)}
+        )
+
+    # F1 of a is 4/6: residuals (2M − F(P + G)) / Σ(P + G) = 1/9, 1/9, −2/9; those of b are 0: 3/2 · 6/81 = 1/9
+    once = errors(of_three)
+    assert once["tf1"] == pytest.approx([1 / 3])
+    # and Overall of a differs from b's by (TF1 + CF1) / 6 alone: residuals a third as large
+    assert once["overall"] == pytest.approx([1 / 9])
+    assert once["dqr"] == pytest.approx([0])
+    # the same again for each image: clusters of two samples alike, so no new information
+    twice = errors(
+        samples_table(*(sample(f"easy/0000{n}{k}_{n}", right, image_id=str(n)) for n in range(3) for k in "01"))
+    )
+    assert twice["tf1"] == pytest.approx(once["tf1"])
+
+
+def test_standard_errors_of_every_judge_and_of_none(samples, scores, monkeypatch):
+    found = standard_errors(samples, scores)
+    doubled = scores | {("other", model): table for (_, model), table in scores.items()}
+    for metric, errors in standard_errors(samples, doubled).items():
+        assert errors.tolist() == [*found[metric], *found[metric]]
+    monkeypatch.setattr(comparisons, "_CLUSTERS_PER_BLOCK", 7)
+    assert standard_errors(samples, scores)["cr"] == pytest.approx(found["cr"])
+    assert standard_errors(samples, {("rules", "a"): scores["rules", "a"]})["drf"].shape == (0,)
 
 
 def test_the_number_scored_for_both(samples, scores):
