@@ -17,6 +17,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.dataset.control_kinds import CONTROLS, asked_tasks
 from spd_faith.scoring.control_metrics import CONTROL_METRICS, d_prime
 from spd_faith.scoring.control_values import CONTROL_METRICS_SCHEMA, control_metrics
+from spd_faith.scoring.formulas import harmonic_mean
 from spd_faith.scoring.samples import score_table
 
 PAIRS = 24
@@ -447,6 +448,18 @@ def test_fractions_stay_in_their_range(named: list[int], kept: list[int]) -> Non
         assert isnan(rows[name]["value"]) or 0 <= rows[name]["value"] <= 1
     # a control gets the same answer whatever is undone, so what is no longer named is as often not repeated
     assert isnan(rows["net_necessity"]["value"]) or rows["net_necessity"]["value"] == pytest.approx(0)
+
+
+def test_d_prime_of_no_pairs_is_not_defined() -> None:
+    assert isnan(float(d_prime(np.array(0), np.array(0), np.array(0))))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [(0.7, 0.6, 0.84 / 1.3), (1, 1, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0), (0, nan, nan), (nan, 1, nan)],
+)
+def test_harmonic_mean(one: float, other: float, expected: float) -> None:
+    assert float(harmonic_mean(one, other)) == pytest.approx(expected, nan_ok=True)
 
 
 def test_every_kind_of_control_is_used() -> None:

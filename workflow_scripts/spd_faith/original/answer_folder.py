@@ -24,7 +24,7 @@ from spd_faith.scoring.tables import SCORES
 
 _SUFFIXES = (".json", ".jsonl", ".parquet")
 _YES_NO_COLUMNS = {
-    *("n_unclear", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"])),
+    *("n_unclear", "n_differs", "n_same", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"])),
     *(name for name, metric in METRICS.items() if not set(YES_NO_TASKS).isdisjoint(metric.tasks)),
 }
 
@@ -75,7 +75,7 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
     """(scores, summary) for a file of answers: rows of `SCORES` and the metrics over them, judged by `rules`.
 
     If the file does not answer both yes/no questions, metrics that need them are null in the summary and missing from
-    the scores.
+    the scores. The columns PERMUTED are null.
     """
     file, tasks = tables.file, answered_tasks(tables.file)
     judged = judge_samples(tables.samples, tables.responses, tables.parsed)
