@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +36,14 @@ def test_pairs_of_one_stratum_are_those_with_the_smallest_hashes() -> None:
 @pytest.mark.parametrize(
     ("pairs", "allocation"),
     # the parts at (k − 1/2)/s: 24 pairs at 1/48, 3/48, …; 12 at 1/24, 3/24, …; 4 at 1/8, 3/8, …
-    [(1, {2: 1}), (2, {2: 1, 3: 1}), (10, {2: 6, 3: 3, 4: 1}), (20, {2: 12, 3: 6, 4: 2}), (40, {2: 24, 3: 12, 4: 4})],
+    [
+        (1, {2: 1}),
+        (2, {2: 1, 3: 1}),
+        (6, {2: 3, 3: 2, 4: 1}),
+        (10, {2: 6, 3: 3, 4: 1}),
+        (20, {2: 12, 3: 6, 4: 2}),
+        (40, {2: 24, 3: 12, 4: 4}),
+    ],
 )
 def test_each_number_of_differences_keeps_its_proportion(pairs: int, allocation: dict[int, int]) -> None:
     drawn = RandomSample(pairs=pairs, seed=3).drawn(DIFFERENCES)
@@ -121,6 +129,21 @@ def test_only_row_groups_with_drawn_pairs_are_read(tmp_path: Path, monkeypatch: 
     assert all("image1" in columns for columns, _ in reading)
     expected = [(row // 20, row % 20 // 5) for row in rows]
     assert [(file, group) for file, (_, of) in enumerate(reading) for group in of] == sorted(set(expected))
+
+
+def test_reading_stops_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.Table.from_pylist([pair(n, [difference()]) for n in range(200)]), tmp_path / "easy.parquet")
+    batches: list[int] = []
+    whole = pq.ParquetFile.iter_batches
+
+    def iter_batches(file: pq.ParquetFile, **options: object) -> Iterator[pa.RecordBatch]:
+        for batch in whole(file, **options):
+            batches.append(batch.num_rows)
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", iter_batches)
+    assert len(hub_ids(tmp_path, hub_entry(3, easy=200))) == 3
+    assert len(batches) == 1
 
 
 def test_a_sample_is_drawn_from_the_pairs_that_are_not_excluded(tmp_path: Path) -> None:
