@@ -11,6 +11,7 @@ from PIL import Image
 from spd_faith.core.errors import UserError
 from spd_faith.dataset.entries import FolderDataset, JsonlDataset, OwnPairs
 from spd_faith.dataset.own_pairs import check_pairs, read_pairs
+from spd_faith.dataset.sampling import Limit
 
 CAR = {"type": "color", "category": "car"}
 
@@ -34,7 +35,7 @@ def line(qid: Any = "1", **changes: Any) -> str:
     return json.dumps({"qid": qid, "original": "a.png", "modified": "b.png", "modifications": [CAR]} | changes)
 
 
-def write_lines(folder: Path, *lines: str, limit: int | None = None) -> JsonlDataset:
+def write_lines(folder: Path, *lines: str, limit: Limit = None) -> JsonlDataset:
     """The entry of a file with these lines, beside the images a.png and b.png of 60×40 pixels."""
     save_pair(folder, "a.png", "b.png")
     path = folder / "pairs.jsonl"
@@ -51,7 +52,7 @@ def write_pair_folder(
     return folder
 
 
-def folder_entry(root: Path, splits: list[str] | None = None, limit: int | None = None) -> FolderDataset:
+def folder_entry(root: Path, splits: list[str] | None = None, limit: Limit = None) -> FolderDataset:
     return FolderDataset(source="folder", path=str(root), splits=splits, limit=limit)
 
 

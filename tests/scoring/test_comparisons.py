@@ -107,13 +107,13 @@ def test_standard_errors_against_a_literal_bootstrap(samples, scores):
     clusters = make_clusters(*(samples[name].to_pylist() for name in ("split", "image_id")))
     drawn = [
         np.concatenate([np.flatnonzero(clusters.of_sample == cluster) for cluster in of])
-        for of in np.concatenate(list(draw_clusters(clusters, 1500, seed=8)))
+        for of in np.concatenate(list(draw_clusters(clusters, 1000, seed=8)))
     ]
     for place, (first, second) in enumerate(combinations("abcd", 2)):
         tables = scores["rules", first], scores["rules", second]
         for metric in ("drf", "tf1", "ds") if second == "d" else ("overall",):
             draws = [value(tables[0], metric, of, tables) - value(tables[1], metric, of, tables) for of in drawn]
-            # the bootstrap's variance lacks a factor of c / (c − 1) clusters, here about 25/24; its own error is 2%
+            # the bootstrap's variance lacks a factor of c / (c − 1) clusters, here about 25/24; its own error 2%
             assert found[metric][place] == pytest.approx(np.std(draws) * np.sqrt(25 / 24), rel=0.08), metric
 
 

@@ -20,7 +20,7 @@ def row_of(output: str, name: str) -> list[str]:
 def test_a_plan_before_and_after_a_run(tmp_path: Path) -> None:
     project = Project.fresh(tmp_path / "project")
     with project.edited("config/models.yaml") as models:
-        models["paid"] = models["gpt-4o"] | {"key_variable": "PAID_KEY"}
+        models["paid"] = models["gpt-4o"] | {"key_variable": "PAID_KEY", "max_usd": 0.06}
     with project.edited("config/config.yaml") as config:
         config["models"] = [MODEL, "paid"]
     output = project.run("plan", **NO_NETWORK)
@@ -29,6 +29,8 @@ def test_a_plan_before_and_after_a_run(tmp_path: Path) -> None:
     paid = row_of(output, "paid")
     assert paid[1:5] == ["openai", "24", "0", "24"] and float(paid[7]) > 0
     assert "- paid: the environment variable PAID_KEY is not set; set it to the API key." in output
+    assert "WARNING: paid: max_usd 0.06, of which 0.00 is spent, pays for about" in output
+    assert "Detectable difference over 8 pairs at 80% power" in output and "ASSUMED" in output
     assert not list((project.folder / "results").rglob("*.parquet"))
 
     project.run(f"results/demo/responses/{MODEL}.parquet")
@@ -37,3 +39,12 @@ def test_a_plan_before_and_after_a_run(tmp_path: Path) -> None:
     assert row_of(output, MODEL)[-1] == "24 answers"
     assert "Missing: nothing" in output and "secret" not in output
     assert "Leaderboard" not in output
+
+
+def test_a_plan_after_a_run_knows_the_standard_errors(tmp_path: Path) -> None:
+    project = Project.fresh(tmp_path / "project")
+    project.run()
+    output = project.run("plan", **NO_NETWORK)
+    assert "ASSUMED" not in output
+    assert "median over 1 pair of models, scored: tiny-qwen2-vl, tiny-qwen2-vl-early." in output
+    assert len(row_of(output, "Overall")) == 6
