@@ -1,6 +1,6 @@
-"""Print what a run would do: generations, judge calls, tokens, cost and GPU hours, completed and remaining work; and
-the differences between models that it can detect.
+"""Print what a run would do: generations, judge calls, tokens, cost and GPU hours, completed and remaining work.
 
+Also prints the differences between models that the run can detect.
 Makes no calls and needs no network. Tokens, cost and hours are estimates; a ? marks unknown values.
 """
 

@@ -1,5 +1,6 @@
 """The figures in docs/scale.md match the plan."""
 
+import math
 import re
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_the_warning_of_a_budget(scaled: Path) -> None:
     (limited,) = limited_entries(work(run).values(), [], ResultPaths(Path("nothing")), PAIRS, tasks=3)
     assert f"pays for about {limited.payable:,} of the {limited.left:,} remaining" in PAGE
     assert f"about {limited.pairs} of 3,000 pairs covered" in PAGE
-    assert f"set max_usd to about {limited.needed_usd:.2f}" in PAGE
+    assert f"set max_usd to about {math.ceil(100 * limited.needed_usd) / 100:.2f}" in PAGE
     power = Power((assumed_error(PAIRS),))
     assert f"    {detectable_in_words(power, limited.pairs, len(ENDPOINTS))}\n" in PAGE
 
