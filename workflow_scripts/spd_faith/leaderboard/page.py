@@ -126,7 +126,7 @@ def _merged_strata(aggregate: Aggregate) -> Iterator[Note]:
         listed = "; ".join(" + ".join(splits) for splits in aggregate.merged_splits)
         yield note(f"Splits with under {LEAST_CLUSTERS} image ids are merged for the intervals: {listed}.")
     if (n := aggregate.num_clusters) < LEAST_CLUSTERS:
-        yield note(f"There are only {n} image ids in all: the intervals are too narrow, and tests mean little.")
+        yield note(f"There are only {n} image ids in all: the intervals are too narrow, and models are not tested.")
 
 
 def _unscored(failures: pd.DataFrame, live: Sequence[Row]) -> Iterator[Note]:
