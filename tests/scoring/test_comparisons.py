@@ -246,8 +246,8 @@ def test_what_is_scored_for_neither_together_is_null(samples):
 def test_three_images_by_hand(monkeypatch):
     """The example of docs/statistics.md, which no run would test: DQR is 1, 1, 0 and 0, 1, 0.
 
-    Of the 27 equally likely resamples 15 are at least 1/3 away from the difference of 1/3; 8 have a difference of 0, and
-    one has 1.
+    Of the 27 equally likely resamples 15 are at least 1/3 away from the difference of 1/3; 8 have a difference of 0,
+    and one has 1.
     """
     three = samples_table(*(sample(f"easy/{i}_{i}", [("color", "car")], image_id=str(i)) for i in range(3)))
     found = {}
