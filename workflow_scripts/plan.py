@@ -1,5 +1,6 @@
 """Print what a run would do: generations, judge calls, tokens, cost and GPU hours, completed and remaining work.
 
+Also prints the differences between models that the run can detect.
 Makes no calls and needs no network. Tokens, cost and hours are estimates; a ? marks unknown values.
 """
 
@@ -105,8 +106,10 @@ def _print_limit(one: Limited, power: Power, pairs: int, models: int) -> None:
     if not one.stops:
         print(f"{start} all {one.left:,} remaining {one.what}")
         return
-    print(f"WARNING: {start} {one.payable:,} of the {one.left:,} remaining {one.what}, and then the job stops.")
-    print(f"  About {one.pairs:,} of {pairs:,} pairs are covered. Detectable with these, in points:")
+    print(f"WARNING: {start} {one.payable:,} of the {one.left:,} remaining {one.what}.")
+    print(
+        f"  Then the job stops, with about {one.pairs:,} of {pairs:,} pairs covered. Detectable with these, in points:"
+    )
     print(f"  {detectable_in_words(power, one.pairs, models)}")
     print(f"  For all pairs set max_usd to about {math.ceil(100 * one.needed_usd) / 100:.2f}, or set `limit` in the")
     print("  dataset's entry to fewer pairs (docs/scale.md).")

@@ -63,7 +63,8 @@ def test_a_difference_of_that_size_is_found_in_80_percent():
 def results(tmp_path):
     """Two models scored on 40 images: b has DS 0.5 on each, a has 1 on each second one and else 0.5."""
     paths = ResultPaths(tmp_path)
-    samples = samples_table(*(sample(f"easy/{n:05d}_{n}", image_id=str(n)) for n in range(IMAGES)))
+    control = sample("easy/00000_0-identical", image_id="0", control="identical")  # counts nowhere
+    samples = samples_table(*(sample(f"easy/{n:05d}_{n}", image_id=str(n)) for n in range(IMAGES)), control)
     write_table(paths.samples, samples, SAMPLES)
     for model, other in (("a", "differs"), ("b", "same")):
         rows = [(i, other if n % 2 else "same") for n, i in enumerate(samples["sample_id"].to_pylist())]

@@ -1,5 +1,6 @@
 """The figures in docs/scale.md match the plan."""
 
+import math
 import re
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from spd_faith.core.config import Run, load_run
 from spd_faith.core.paths import ResultPaths
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.judging import work_of_judges
+from spd_faith.planning.power import Power, assumed_error, holm_alpha
+from spd_faith.planning.power_table import detectable_in_words
+from spd_faith.planning.spending import limited_entries
 from spd_faith.planning.work import ModelWork, num_pairs, work_of_models
 from spd_faith.registry import REGISTRY
 
@@ -33,6 +37,25 @@ def run_of(folder: Path, **changes: list[str]) -> Run:
 def work(run: Run) -> dict[str, ModelWork]:
     assert num_pairs(run, ResultPaths(Path("nothing"))) == PAIRS
     return {one.model: one for one in work_of_models(run, ResultPaths(Path("nothing")), load_prompts(PROMPTS), PAIRS)}
+
+
+def test_detectable_differences() -> None:
+    assumed = assumed_error(PAIRS)
+    of_two, of_all = (100 * assumed.detectable(holm_alpha(models)) for models in (2, MODELS))
+    assert f"3,000 pairs find {of_two:.1f} points between two models and {of_all:.1f} among 30" in PAGE.replace(
+        "\n", " "
+    )
+
+
+def test_the_warning_of_a_budget(scaled: Path) -> None:
+    run = run_of(scaled, models=ENDPOINTS)
+    run.models["gpt-4o"] = run.models["gpt-4o"].model_copy(update={"max_usd": 10})
+    (limited,) = limited_entries(work(run).values(), [], ResultPaths(Path("nothing")), PAIRS, tasks=3)
+    assert f"pays for about {limited.payable:,} of the {limited.left:,} remaining" in PAGE
+    assert f"about {limited.pairs} of 3,000 pairs covered" in PAGE
+    assert f"set max_usd to about {math.ceil(100 * limited.needed_usd) / 100:.2f}" in PAGE
+    power = Power((assumed_error(PAIRS),))
+    assert f"    {detectable_in_words(power, limited.pairs, len(ENDPOINTS))}\n" in PAGE
 
 
 def row(name: str) -> list[str]:

@@ -180,6 +180,6 @@ def test_the_plan_warns_of_a_budget_that_stops_a_model(tmp_path, monkeypatch, ca
     call = (tokens + sum(map(len, texts)) / 3 / 4) / 1e6
     calls = int((0.05 - little.budget(max(texts, key=len)).max_call_usd) / call) + 1
     assert f"little: max_usd 0.05, of which 0.00 is spent, pays for about {calls} of the 120 remaining" in warning
-    assert f"About {calls // 3} of 40 pairs are covered" in output
+    assert f"Then the job stops, with about {calls // 3} of 40 pairs covered" in output
     points = 100 * (1.959964 + 0.84) * 0.5 / math.sqrt(calls // 3)
     assert f"at α = 0.05: each metric {points:.1f}" in output

@@ -34,7 +34,7 @@ from probes.probe_tables import (
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_table
-from spd_faith.core.schemas import IMAGES, SAMPLES
+from spd_faith.core.schemas import IMAGES, SAMPLES, TASKS
 from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
@@ -675,10 +675,12 @@ def probed(tmp_path_factory):
 
 
 def with_maps(probed, folder, **row):
-    """A copy of the folder in `folder`, with a row of maps of its second sample."""
+    """A copy of the folder in `folder`, with a row of maps of its second sample; no other answer is mapped."""
     copy = shutil.copytree(probed.parent, folder) / probed.name
-    row = {"sample_id": ids(2)[1], "task": "describe", "dtype": "float32", "status": "ok"} | row
-    write_table(copy / "token_activation_map.parquet", [row], PROBES["token_activation_map"].schema)
+    keys = [{"sample_id": one, "task": task, "dtype": "float32"} for one in ids(2) for task in TASKS]
+    mapped = {"sample_id": ids(2)[1], "task": "describe"}.items()
+    rows = [key | ({"status": "ok"} | row if mapped <= key.items() else {"status": "no_answer"}) for key in keys]
+    write_table(copy / "token_activation_map.parquet", rows, PROBES["token_activation_map"].schema)
     return copy
 
 

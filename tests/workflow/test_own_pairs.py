@@ -139,6 +139,20 @@ def test_two_more_pairs_are_asked_about_alone(project: Project, dataset: str) ->
     assert answered() == len(pd.read_parquet(project.folder / responses)) == 7 * 3
 
 
+@pytest.mark.parametrize("dataset", ["my-lines", "my-folders"])
+def test_a_random_limit_asks_nothing_again(project: Project, dataset: str) -> None:
+    journal = project.folder / f"results/{dataset}/journal/responses/tiny-qwen2-vl"
+    answers = {path.name: path.read_bytes() for path in journal.glob("*.jsonl")}
+    of_all = pd.read_parquet(project.folder / f"results/{dataset}/samples.parquet")["sample_id"].tolist()
+    with project.edited("config/datasets.yaml") as datasets:
+        datasets[dataset]["limit"] = {"pairs": 3, "seed": 1}
+    table = f"results/{dataset}/responses/tiny-qwen2-vl.parquet"
+    project.run(table, "--configfile", f"config/{dataset}.yaml")
+    drawn = set(pd.read_parquet(project.folder / table)["sample_id"])
+    assert len(drawn) == 3 and drawn < set(of_all)
+    assert {path.name: path.read_bytes() for path in journal.glob("*.jsonl")} == answers
+
+
 @pytest.mark.parametrize("mode", [(), ("--dry-run",)])
 def test_errors_are_reported_all_at_once_before_any_job(project: Project, mode: tuple[str, ...]) -> None:
     path = project.folder / "data/pairs.jsonl"
