@@ -121,7 +121,7 @@ def log_import(imported: ImportedResponses, samples: int) -> None:
     meanings = {
         "unknown": "ids in the file are not in the dataset",
         "ambiguous": "ids in the file match more than one sample; add `split`, or use the full sample_id",
-        "missing": "answers are missing in the file; each gets a row with an error and is not scored",
+        "missing": "answers are missing in the file; each is `not_asked`: not scored, and it lowers the coverage",
     }
     for name, summary in imported.counts().items():
         if summary["count"]:
