@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -102,8 +103,9 @@ onstart:
 onsuccess:
     asked = {rule.name for rule in workflow.dag.targetrules}
     if asked == {"all"}:
-        command = shlex.quote(shlex.join(["snakemake", *without_forced(sys.argv[1:])]))
-        shell(f"python workflow_scripts/show_leaderboard.py --results {results.folder} --command {command}")
+        command = shlex.join(["snakemake", *without_forced(sys.argv[1:])])
+        show = ["python", "workflow_scripts/show_leaderboard.py", "--results", results.folder, "--command", command]
+        subprocess.run(show, check=True)  # not shell(), which formats the braces of `--config`
 
 
 onerror:

@@ -15,7 +15,7 @@ from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_r
 from spd_faith.leaderboard.comparisons_section import with_standings
 from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
-from spd_faith.leaderboard.failed_answers import failed_answers
+from spd_faith.leaderboard.failed_answers import failed_answers, failures_by_group, with_failures
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
 from spd_faith.leaderboard.page import Findings, leaderboard_page
@@ -60,7 +60,7 @@ def main() -> None:
     write_text(paths.record, json.dumps(record, indent=2) + "\n")
     for suffix in SUFFIXES:
         write_text(paths.leaderboard(suffix), render(suffix, leaderboard))
-    _write_parquet(paths.breakdowns, found.aggregate.breakdowns.to_pandas())
+    _write_parquet(paths.breakdowns, with_failures(found.aggregate.breakdowns.to_pandas(), found.failed))
     _write_parquet(paths.comparisons, found.comparisons.to_pandas())
     _write_parquet(paths.leaderboard("parquet"), rows)
 
@@ -93,6 +93,7 @@ def find(
         corrections=corrected,
         floors=constant_answers(results.samples, scoring.dqr, scoring.ds).to_pandas(),
         controls=results.dataset.recorded.get("controls", {}),
+        failed=failures_by_group(results.samples, results.answers),
         costs=costs,
         failures=judge_failures(results.judgements),
         unmeasured=not_measured(results.probes),

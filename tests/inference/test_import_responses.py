@@ -95,7 +95,7 @@ def test_every_sample_and_task_has_a_row_and_a_missing_answer_is_one_that_says_s
     assert (here["is_faithful"], here["attempts"], here["prompt_sha"]) == (False, 1, "")
     gone = rows["easy/00001_8", "different"]
     assert (gone["response_text"], gone["finish_reason"], gone["error"]) == ("", "error", "no answer in the file")
-    assert (gone["is_faithful"], gone["attempts"]) == (None, 0)
+    assert (gone["is_faithful"], gone["attempts"], gone["failure"], here["failure"]) == (None, 0, "not_asked", None)
     assert len(found.missing) == 10 and ("easy/00001_8", "different") in found.missing
 
 

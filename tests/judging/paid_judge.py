@@ -19,6 +19,7 @@ from PIL import Image
 import judge_responses
 from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.schemas import IMAGES, JUDGEMENTS, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.inference.answers import outcome_columns
 from spd_faith.parsing.table import parse_response
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +128,8 @@ def write_answers(folder: Path, model: str, answers: list[dict[str, str]], finis
         for task in TASKS:
             key = {"sample_id": f"easy/{row:05d}_{row}", "task": task}
             how = {"prompt_sha": "", "finish_reason": finish_reason, "seconds": 0.0, "attempts": 1}
-            responses.append(key | how | {"response_text": texts[task]})
-            parsed.append(key | parse_response(task, texts[task], failed=False))
+            responses.append(key | outcome_columns(how | {"response_text": texts[task]}))
+            parsed.append(key | parse_response(task, responses[-1]["response_text"], failed=False))
     write_table(folder / f"responses/{model}.parquet", responses, RESPONSES)
     write_table(folder / f"parsed/{model}.parquet", parsed, PARSED)
 

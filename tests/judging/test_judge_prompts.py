@@ -49,11 +49,10 @@ ANSWERS = {
 }
 
 
-def questions(answers=ANSWERS, sample=SAMPLE, finish_reason="stop", prompts=PROMPTS, **fields):
+def questions(answers=ANSWERS, sample=SAMPLE, failure=None, prompts=PROMPTS, **fields):
     """The request about one sample by metric; None without a request."""
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512, **fields)
-    said = {"finish_reason": finish_reason, "failure": "transport" if finish_reason == "error" else None}
-    rows = {("s", task): {"response_text": answers[task], **said} for task in TASKS}
+    rows = {("s", task): {"response_text": answers[task], "failure": failure} for task in TASKS}
     found = ModelAnswers("m", [sample], rows, {}, {"s": ("sha one", "sha two")}, unjudged([sample], rows))
     requests = judge_requests(entry, load_judge_prompts(prompts, entry.prompt), found)
     return {metric: repeats[0] if repeats else None for _, metric, repeats in requests}
@@ -77,7 +76,7 @@ CLAIMS = {
 def label_questions(claims=CLAIMS, answers=ANSWERS):
     """The request for labels of listed claims by metric."""
     entry = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
-    rows = {("s", task): {"response_text": answers[task], "finish_reason": "stop", "failure": None} for task in TASKS}
+    rows = {("s", task): {"response_text": answers[task], "failure": None} for task in TASKS}
     found = ModelAnswers("m", [SAMPLE], rows, {}, {"s": ("sha one", "sha two")})
     listed = {("s", metric): ListedClaims(SAMPLE, metric, {}, of_metric) for metric, of_metric in claims.items()}
     requests = label_requests(entry, load_judge_prompts(PROMPTS, "panel"), found, listed)
@@ -279,9 +278,9 @@ def test_a_request_if_one_of_two_answers_has_content():
     assert questions(silent)["drf"] is None and questions(silent)["cr"] is not None
 
 
-@pytest.mark.parametrize("finish_reason", ["refusal", "content_filter", "error"])
-def test_no_request_for_a_failed_response(finish_reason):
-    assert set(questions(finish_reason=finish_reason).values()) == {None}
+@pytest.mark.parametrize("failure", ["transport", "not_asked"])
+def test_no_request_where_nobody_answered(failure):
+    assert set(questions(failure=failure).values()) == {None}
 
 
 # ---- the files -------------------------------------------------------------------------------------------------------

@@ -11,9 +11,15 @@ from scoring.tables import sample, samples_table
 from spd_faith.core.failures import without_forced
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, TASKS
-from spd_faith.inference.answers import failure_of
+from spd_faith.inference.answers import outcome_columns
 from spd_faith.judging.rules import judge_samples
-from spd_faith.leaderboard.failed_answers import failed_answers, failed_section, transport_warnings
+from spd_faith.leaderboard.failed_answers import (
+    failed_answers,
+    failed_section,
+    failures_by_group,
+    transport_warnings,
+    with_failures,
+)
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, live_rows
 from spd_faith.parsing.table import parse_table
@@ -40,7 +46,7 @@ def responses(endings: dict[tuple[str, str], Ending]) -> pa.Table:
         for task in TASKS:
             text, reason = endings.get((name, task), (PERFECT[task], "stop"))
             row = {"sample_id": name, "task": task, "prompt_sha": "", "response_text": text, "finish_reason": reason}
-            rows.append(row | {"seconds": 0.0, "attempts": 1, "failure": failure_of(row)})
+            rows.append(outcome_columns(row | {"seconds": 0.0, "attempts": 1}))
     return pa.Table.from_pylist(rows, schema=RESPONSES)
 
 
@@ -75,11 +81,47 @@ def test_empty_answers_to_one_question_are_the_models() -> None:
     assert (row["ds"], row["cr"], row["ds_coverage"], row["cr_coverage"], row["rank"]) == (0.5, 0.0, 1, 1, 1)
 
 
-@pytest.mark.parametrize("ending", [("", "length"), ("I can't help with that.", "refusal"), ("", "content_filter")])
-def test_what_the_model_withholds_scores_0(ending: Ending) -> None:
+@pytest.mark.parametrize(
+    "ending", [("", "length"), ("", "content_filter"), (PERFECT["describe"], "content_filter"),
+               ("I can't help with that.", "refusal"), (PERFECT["describe"], "refusal"), (" \n", "unknown:odd")]
+)  # fmt: skip
+def test_what_is_withheld_scores_0(ending: Ending) -> None:
     _, row = evaluated(responses(all_of("describe", ending)))
     assert [row[name] for name in ("drf", "tf1", "cf1", "dqr")] == [0, 0, 0, 0]
     assert row["drf_coverage"] == row["tf1_coverage"] == 1
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "refusal"])
+def test_a_withheld_verdict_is_unclear(reason: str) -> None:
+    _, row = evaluated(responses(all_of("same", (PERFECT["same"], reason))))
+    assert (row["ds"], row["cr"], row["unclear"], row["ds_coverage"], row["cr_coverage"]) == (0.5, 0, 0.5, 1, 1)
+
+
+def test_what_was_said_before_the_limit_counts() -> None:
+    _, row = evaluated(responses(all_of("describe", (PERFECT["describe"], "length"))))
+    assert (row["drf"], row["tf1"], row["drf_coverage"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "failure", "error"),
+    [
+        ("Yes.", "stop", None, None),
+        ("Yes", "length", None, None),
+        ("Yes", "unknown:odd", None, None),
+        ("I cannot tell.", "stop", None, None),  # a refusal in words is a text
+        ("", "stop", "model", None),
+        ("", "length", "model", None),
+        ("", "content_filter", "model", None),
+        ("One is", "content_filter", "model", "withheld: One is"),
+        ("No!", "refusal", "model", "withheld: No!"),
+        ("", "error", "transport", None),
+        ("", "timeout", "transport", None),
+    ],
+)
+def test_whose_failure_it_is(text: str, reason: str, failure: str | None, error: str | None) -> None:
+    found = outcome_columns({"response_text": text, "finish_reason": reason, "error": None})
+    kept = "" if failure else text
+    assert found == {"response_text": kept, "finish_reason": reason, "error": error, "failure": failure}
 
 
 def test_15_of_36_failed_calls_give_no_rank() -> None:
@@ -107,6 +149,46 @@ def test_a_breakdown_shows_where_calls_failed() -> None:
     assert (row["tf1"], row["tf1_coverage"]) == (1, 0.5)  # the failed pairs leave the sums, their n_gt too
 
 
+def test_a_breakdown_counts_failures_by_group_and_question() -> None:
+    same = {IDS[0]: ("", "timeout"), IDS[1]: ("", "stop"), IDS[7]: ("", "error"), IDS[8]: ("", "length")}
+    table = responses({(name, "same"): ending for name, ending in same.items()})
+    failed = failures_by_group(SAMPLES, {"m": table})
+    result, _ = evaluated(table)
+    breakdowns = with_failures(result.breakdowns.to_pandas(), failed)
+    counts = breakdowns[breakdowns["metric"].str.startswith(TASKS) & (breakdowns["value"] > 0)]
+    assert set(counts["judge"]) == {"rules"} and set(counts["model"]) == {"m"}
+    found = {(row.by, row.group, row.n, row.metric): row.value for row in counts.itertuples()}
+    both = {"same_transport": 2, "same_timeout": 1, "same_model": 2, "same_cut": 1}
+    assert found == {
+        ("split", "easy", 6, "same_transport"): 1,
+        ("split", "easy", 6, "same_timeout"): 1,
+        ("split", "easy", 6, "same_model"): 1,
+        ("split", "hard", 6, "same_transport"): 1,
+        ("split", "hard", 6, "same_model"): 1,
+        ("split", "hard", 6, "same_cut"): 1,
+        **{("type", kind, 12, name): n for kind in ("color", "remove") for name, n in both.items()},
+        **{("num_differences", "2", 12, name): n for name, n in both.items()},
+        **{("box_area", "unknown", 12, name): n for name, n in both.items()},
+    }
+    total = failed_answers(SAMPLES, {"m": table}, ResultPaths(Path("results/demo")), {}).assign(label="M")
+    _, _, by_split = failed_section(total.to_dict("records"), failed).parts
+    lines = [line.split() for line in table_text(by_split).splitlines()[2:]]
+    assert [[word for word in line if word != "|"] for line in lines] == [
+        ["M", "easy", "same", "1", "1", "0", "1", "0"],
+        ["M", "hard", "same", "1", "1", "0", "0", "1"],
+    ]
+
+
+def test_scores_hold_whose_failure_it_is() -> None:
+    endings = {(IDS[0], "same"): ("", "timeout"), (IDS[1], "describe"): ("", "stop")}
+    parsed = parse_table(table := responses(endings))
+    judgements = pa.Table.from_pylist(judge_samples(SAMPLES, table, parsed), schema=JUDGEMENTS)
+    scores = score_table(SAMPLES, parsed, judgements).select(["describe_failure", "same_failure", "different_failure"])
+    nothing = dict.fromkeys(scores.column_names)
+    expected = [nothing | {"same_failure": "transport"}, nothing | {"describe_failure": "model"}]
+    assert scores.to_pylist() == [*expected, *[nothing] * 10]
+
+
 def test_failures_are_counted_by_question() -> None:
     endings = {(IDS[0], "same"): ("", "timeout"), (IDS[1], "same"): ("", "error"), (IDS[2], "describe"): ("", "stop")}
     table = responses(endings | {(IDS[3], "describe"): (PERFECT["describe"], "length")})
@@ -118,7 +200,7 @@ def test_failures_are_counted_by_question() -> None:
     live = frame.assign(label="M").to_dict("records")
     [warning] = transport_warnings(live)
     assert "2 questions got no reply" in str(warning) and found["ask_again"] in str(warning)
-    _, shown = failed_section(live).parts
+    _, shown, _ = failed_section(live, failures_by_group(SAMPLES, {"m": table})).parts
     assert "describe" in table_text(shown) and "different" not in table_text(shown)
 
 
@@ -131,5 +213,5 @@ def test_the_command_names_the_jobs_that_asked() -> None:
         "--forcerun results/demo/shards/s/0.parquet results/demo/shards/s/1.parquet",
         "",
     ]
-    forced = ["--cores", "2", "--forcerun", "a.parquet", "b.parquet", "--configfile", "c.yaml", "-R", "x"]
-    assert without_forced(forced) == ["--cores", "2", "--configfile", "c.yaml"]
+    forced = ["-F", "--cores", "2", "--forcerun", "a", "b", "--configfile", "c.yaml", "--forcerun=d", "all", "-R", "e"]
+    assert without_forced([*forced, "-Rf", "--forceall"]) == ["--cores", "2", "--configfile", "c.yaml", "all"]

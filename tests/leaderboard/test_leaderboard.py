@@ -18,7 +18,7 @@ from spd_faith.core.schemas import AUDIT, RESPONSES, TASKS
 from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
 from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
-from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers
+from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers, failures_by_group
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.model import (
     Bounded,
@@ -114,6 +114,7 @@ def leaderboard(
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
+        failed=failures_by_group(SAMPLES, {}),
         unmeasured=not_measured({}) if unmeasured is None else unmeasured,
         audit=audit_table({}),
     )

@@ -43,6 +43,17 @@ def test_the_worked_example_in_the_released_form(tmp_path):
     ]
 
 
+def test_missing_answers_are_null_and_lower_the_coverage(tmp_path):
+    save(tmp_path / "in/a_responses.json", [released("1", **YES_NO), *(released(name) for name in "234")], "a")
+    save(tmp_path / "in/b_responses.json", [released("1")], "b")
+    output = score(tmp_path)
+    rows = summary(tmp_path)
+    assert rows.loc["a", ["ds", "ds_coverage", "overall_coverage", "drf_coverage"]].tolist() == [0.5, 0.25, 0.25, 1]
+    assert rows.loc["b", ["ds", "ds_coverage"]].isna().all() and rows.loc["b", "tf1_coverage"] == 1
+    [warning] = [line for line in output.splitlines() if line.startswith("WARNING")]
+    assert warning.endswith("because answers are missing: DS 25%, CR 25%, Overall 25%")
+
+
 def test_the_original_json_of_the_worked_example(tmp_path):
     save(tmp_path / "in/alpha_responses.json", [released()], "alpha")
     score(tmp_path, "--json")

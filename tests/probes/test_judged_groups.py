@@ -4,7 +4,6 @@ import pyarrow as pa
 from probes.probe_tables import ids, responses_table, samples_table
 
 from spd_faith.core.schemas import RESPONSES, SAMPLES
-from spd_faith.inference.imported_responses import NOT_ASKED
 from spd_faith.probes.judged_groups import groups_by_rules
 
 BOUNDS = {"faithful_at_least": 0.8, "unfaithful_at_most": 0.5}
@@ -17,13 +16,13 @@ def test_a_label_decides_the_group_then_the_rules():
         row["differences"] = [car]
     samples[3]["is_faithful"] = True
     right, wrong = "The color of the car has changed.", "The dog was removed."
-    error = {"error": "out of memory", "finish_reason": "error"}
+    failed = {"error": "out of memory", "finish_reason": "error", "failure": "transport"}
     described = [
         {"response_text": right},
         {"response_text": wrong},
-        error,  # the model's failure
+        {"failure": "model"},  # an empty answer
         {"response_text": wrong},
-        error | {"prompt_sha": NOT_ASKED},  # missing from the file
+        failed,
         {"response_text": right},  # of a pair with unknown truth
     ]
     for row in responses:

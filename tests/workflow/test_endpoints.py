@@ -122,17 +122,20 @@ def test_only_the_failed_questions_are_asked_again(project: Project) -> None:
 
     with FaultServer(fault, answer=answer) as server:
         serve(project, server, attempts=1)
-        output = project.run(SERVED_KEY=KEY)
+        (project.folder / "config/my run.yaml").write_text("models: [served]\n")
+        own = ("--configfile", "config/my run.yaml", "--config", "scoring={dqr: exact}")
+        output = project.run(*own, SERVED_KEY=KEY)
         assert "WARNING: questions without a reply, which are not scored: Served 8" in output
         [line] = [line for line in output.splitlines() if line.startswith("To ask only these again: ")]
         command = shlex.split(line.partition(": ")[2])
         row = project.table("leaderboard.parquet").set_index("model").loc["served"]
         assert row["same_transport"] == 8 and row["ds_coverage"] == 0 and pd.isna(row["rank"])
         page = (project.folder / "results/demo/leaderboard.md").read_text()
-        assert "8 questions got no reply" in page and "--forcerun results/demo/responses/served.parquet" in page
+        forced = ("--forcerun", "results/demo/responses/served.parquet")
+        assert "8 questions got no reply" in page and " ".join(forced) in page
 
         asked, failing = len(server.requests), False
-        assert command[0] == "snakemake"
+        assert command == ["snakemake", "--cores", "2", *own, *forced]
         project.run(*command[1:], SERVED_KEY=KEY)
         again = server.requests[asked:]
     assert len(again) == 8 and all("the same?" in request.text for request in again)

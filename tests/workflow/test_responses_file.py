@@ -48,7 +48,7 @@ def write(path: Path, records: list[dict]) -> None:
     path.write_text(json.dumps({"model": "org/theirs", "responses": records}))
 
 
-def test_the_leaderboard_scores_it_and_counts_what_is_missing_as_failed(project: Project) -> None:
+def test_the_leaderboard_scores_what_is_there_and_counts_what_is_missing(project: Project) -> None:
     responses = project.table("responses/theirs.parquet").set_index(["sample_id", "task"])
     samples = project.table("samples.parquet")["sample_id"].tolist()
     assert len(responses) == 24 and responses["error"].notna().sum() == 2 + 3
@@ -56,10 +56,12 @@ def test_the_leaderboard_scores_it_and_counts_what_is_missing_as_failed(project:
     assert responses.loc[(samples[1], "same"), "is_faithful"] is True
     rows = project.table("leaderboard.parquet").set_index("model")
     row = rows.loc["theirs"]
-    assert (row["label"], row["model_id"], row["n"], row["rank"]) == ("Theirs", "org/theirs", 8, 1)
+    assert (row["label"], row["model_id"], row["n"]) == ("Theirs", "org/theirs", 8) and pd.isna(row["rank"])
     assert row["model_revision"].startswith("sha256:") and pd.isna(row["dtype"])
-    assert row["ds"] == 6 / 8
-    assert row["cr"] == 6 / 8
+    assert (row["ds"], row["ds_coverage"], row["ds_bound_low"], row["ds_bound_high"]) == (1, 6 / 8, 6 / 8, 1)
+    assert (row["cr"], row["cr_coverage"], row["tf1_coverage"], row["overall_coverage"]) == (1, 6 / 8, 7 / 8, 6 / 8)
+    counts = [row[f"{task}_not_asked"] for task in ("describe", "same", "different")]
+    assert counts == [1, 2, 2] and row["transport_failures"] == 0
     assert row["n_no_response"] == 1 and row["n_json"] == 7
     record = json.loads((project.folder / "results/demo/run.json").read_text())["models"]["theirs"]
     assert (record["unknown"]["first"], record["missing"]["count"]) == (["nobody"], 5)

@@ -44,11 +44,14 @@ def _lines(text: str) -> list[str]:
 
 
 def without_forced(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a Snakemake command without those of `--forcerun`, which takes all up to the next option."""
+    """The arguments of a Snakemake command without those that force jobs.
+
+    `--forcerun` takes all arguments up to the next option.
+    """
     kept, is_forced = [], False
     for argument in arguments:
         is_forced = argument in ("--forcerun", "-R") or (is_forced and not argument.startswith("-"))
-        if not is_forced and not argument.startswith("--forcerun="):
+        if not is_forced and not argument.startswith(("--forcerun=", "-R")) and argument not in ("--forceall", "-F"):
             kept.append(argument)
     return kept
 

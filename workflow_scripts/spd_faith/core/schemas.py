@@ -131,7 +131,7 @@ RESPONSES = keyed(
         pa.field("batch_size", pa.int32()),
         pa.field("pixel_backend", pa.string()),
         one_of("failure", FAILURES, nullable=True),  # null for an answer
-        pa.field("error", pa.string()),
+        pa.field("error", pa.string()),  # why there is no answer; with the words of a withheld one
         pa.field("is_faithful", pa.bool_()),  # label imported with the answer
     ],
 )

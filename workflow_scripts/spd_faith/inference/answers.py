@@ -28,6 +28,8 @@ class Answer:
 
 NO_ANSWER = ("error", "timeout")
 """The finish reasons of questions without an answer."""
+WITHHELD = ("content_filter", "refusal")
+"""The finish reasons of answers that a filter or the model withheld, even if some of it was sent."""
 
 
 def failure_of(content: Mapping[str, Any]) -> str | None:
@@ -37,8 +39,15 @@ def failure_of(content: Mapping[str, Any]) -> str | None:
     """
     if content["finish_reason"] in NO_ANSWER:
         return "transport"
-    withheld = content["finish_reason"] in ("content_filter", "refusal")
-    return "model" if withheld or not content["response_text"].strip() else None
+    return "model" if content["finish_reason"] in WITHHELD or not content["response_text"].strip() else None
+
+
+def outcome_columns(content: Mapping[str, Any]) -> dict[str, Any]:
+    """`content` with its `failure`. The words of a withheld answer are no answer: they are moved to `error`."""
+    columns = {**content, "failure": failure_of(content)}
+    if content["finish_reason"] in WITHHELD and (words := content["response_text"].strip()):
+        columns |= {"response_text": "", "error": f"withheld: {words}"[:_LONGEST_ERROR]}
+    return columns
 
 
 def not_asked(why: str) -> dict[str, Any]:

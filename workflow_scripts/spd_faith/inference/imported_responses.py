@@ -13,11 +13,11 @@ from spd_faith.core.controls import is_control
 from spd_faith.core.errors import UserError
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.answer_files import AnswerFile, GivenAnswers, one_answer_each
-from spd_faith.inference.answers import Answer, failure_of, not_asked
+from spd_faith.inference.answers import Answer, not_asked, outcome_columns
 
 log = logging.getLogger(__name__)
 _MAX_NAMES = 10  # names to list in messages
-NOT_ASKED = ""  # prompt_sha: the prompt is unknown
+_NO_PROMPT = ""  # prompt_sha: the prompt is unknown
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def response_rows(
         record = answered.get((sample_id, task))
         content = _content(record, task) if record else not_asked("no answer in the file")
         label = record.is_faithful if record else None
-        rows.append({"sample_id": sample_id, "task": task, "prompt_sha": NOT_ASKED, **content, "is_faithful": label})
+        rows.append({"sample_id": sample_id, "task": task, "prompt_sha": _NO_PROMPT, **content, "is_faithful": label})
     return rows
 
 
@@ -111,8 +111,7 @@ def _content(record: GivenAnswers, task: str) -> dict[str, Any]:
         batch_size=None,
         error=None,
     )
-    content = asdict(answer)
-    return content | {"failure": failure_of(content)}
+    return outcome_columns(asdict(answer))
 
 
 def log_import(imported: ImportedResponses, samples: int) -> None:
@@ -122,7 +121,7 @@ def log_import(imported: ImportedResponses, samples: int) -> None:
     meanings = {
         "unknown": "ids in the file are not in the dataset",
         "ambiguous": "ids in the file match more than one sample; add `split`, or use the full sample_id",
-        "missing": "answers are missing in the file; each gets a row with an error and is not scored",
+        "missing": "answers are missing in the file; each is `not_asked`: not scored, and it lowers the coverage",
     }
     for name, summary in imported.counts().items():
         if summary["count"]:

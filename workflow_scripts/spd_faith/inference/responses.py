@@ -8,7 +8,7 @@ from typing import Any
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.core.progress import progress
-from spd_faith.inference.answers import Answer, Answerer, Provenance, failure_of, not_asked
+from spd_faith.inference.answers import Answer, Answerer, Provenance, not_asked, outcome_columns
 from spd_faith.inference.questions import Question, QuestionId, QuestionKey
 
 log = logging.getLogger(__name__)
@@ -39,11 +39,7 @@ class Outcomes:
 
     def rows(self, asked: Iterable[QuestionKey]) -> list[dict[str, Any]]:
         """Rows of `RESPONSES`, one per question of `asked`."""
-        rows = []
-        for question in asked:
-            content = self._content(question.key)
-            rows.append(_key_columns(question) | content | {"failure": failure_of(content)})
-        return rows
+        return [_key_columns(question) | outcome_columns(self._content(question.key)) for question in asked]
 
     def _content(self, key: str) -> dict[str, Any]:
         if key in self.failures:

@@ -12,7 +12,7 @@ from spd_faith.judging.judge import ModelAnswers, ResponseKey, Row
 from spd_faith.judging.unanswered import unjudged
 
 _SAMPLE_COLUMNS = ["sample_id", "width", "height", "differences", "unchanged", "control"]
-_RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "finish_reason", "failure"]
+_RESPONSE_COLUMNS = ["sample_id", "task", "response_text", "failure"]
 
 
 def load_answers(paths: AnswerPaths) -> ModelAnswers:

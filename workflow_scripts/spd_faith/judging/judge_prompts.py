@@ -87,8 +87,7 @@ def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
     """Whether the answers that are judged for a metric have nothing to label, so that no judge is asked."""
     if (sample_id, metric) in answers.unjudged:
         return True
-    rows = [answers.responses[sample_id, task] for task in TASKS_OF[metric]]
-    return all(says_nothing(row["response_text"], row["finish_reason"]) for row in rows)
+    return all(says_nothing(answers.responses[sample_id, task]["response_text"]) for task in TASKS_OF[metric])
 
 
 def _judge_request(

@@ -12,6 +12,7 @@ from spd_faith.core.controls import without_controls
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import FAILURES, TASKS
 from spd_faith.leaderboard.model import COUNT, Cell, Code, Column, Note, Section, Table, Text, Value, note
+from spd_faith.scoring.breakdowns import BREAKDOWNS
 
 ANSWER_COLUMNS = ["sample_id", "task", "failure", "finish_reason"]
 _KINDS = {
@@ -44,6 +45,28 @@ def failed_answers(
     return pd.DataFrame(rows)
 
 
+def failures_by_group(samples: pa.Table, answers: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """The same counts for each group of `BREAKDOWNS`; columns: model, by, group, n (samples), {task}_{kind}."""
+    real = without_controls(samples)
+    groups = [(one.name, *group) for one in BREAKDOWNS for group in one.groups(real.to_pylist())]
+    inside = {(by, group): set(real.filter(pa.array(mask))["sample_id"].to_pylist()) for by, group, mask in groups}
+    rows = (
+        {"model": model, "by": by, "group": group, "n": len(ids), **_counts(frame[frame["sample_id"].isin(ids)])}
+        for model, frame in ((model, table.to_pandas()) for model, table in answers.items())
+        for (by, group), ids in inside.items()
+    )
+    counts = [f"{task}_{kind}" for task in TASKS for kind in _KINDS]
+    return pd.DataFrame(rows, columns=["model", "by", "group", "n", *counts])
+
+
+def with_failures(breakdowns: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:
+    """`breakdowns` with a row for each count of `failures_by_group`: its name as `metric`, the number as `value`."""
+    keys = ["model", "by", "group", "n"]
+    counts = failed.melt(keys, var_name="metric", value_name="value").astype({"value": float})
+    entries = breakdowns[["judge", "model"]].drop_duplicates()
+    return pd.concat([breakdowns, entries.merge(counts, on="model")], ignore_index=True)
+
+
 def _targets(paths: ResultPaths, model: str, shards: int) -> list[str]:
     """The tables whose jobs ask the questions: they find the other answers in the journal."""
     if shards == 1:
@@ -73,19 +96,32 @@ def transport_warnings(live: Sequence[Mapping[Hashable, Any]]) -> Iterator[Note]
             )
 
 
-def failed_section(live: Sequence[Mapping[Hashable, Any]]) -> Section:
-    """The failures of each model by task."""
+def failed_section(live: Sequence[Mapping[Hashable, Any]], by_group: pd.DataFrame) -> Section:
+    """The failures of each model by task, and by split and task; `by_group` is `failures_by_group`."""
     models = {row["model"]: row for row in live}
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (Text(row["label"]), Text(task), *(Value(row[f"{task}_{kind}"]) for kind in _KINDS))
-        for row in models.values()
-        for task in TASKS
-        if any(row[f"{task}_{kind}"] for kind in _KINDS)
+    rows = tuple((Text(row["label"]), *cells) for row in models.values() for cells in _failed_cells(row))
+    kinds = (Column("Question"), *(Column(title.capitalize(), COUNT) for title in _KINDS.values()))
+    by_split = tuple(
+        (Text(models[part["model"]]["label"]), Text(part["group"]), *cells)
+        for part in by_group.query("by == 'split'").to_dict("records")
+        for cells in _failed_cells(part)
     )
-    columns = (Column("Model"), Column("Question"), *(Column(title.capitalize(), COUNT) for title in _KINDS.values()))
     explained = note(
         "A model's failure (empty, withheld, or cut before it said anything) scores 0. A question without a reply or "
         "not asked is nobody's answer: its metrics are null and lower the coverage."
     )
     none = note("Every question was answered, and no answer was cut.")
-    return Section("Failed answers", (explained, Table("failed_answers", columns, rows)) if rows else (none,))
+    if not rows:
+        return Section("Failed answers", (none,))
+    tables = (
+        Table("failed_answers", (Column("Model"), *kinds), rows),
+        Table("failed_answers_by_split", (Column("Model"), Column("Split"), *kinds), by_split),
+    )
+    return Section("Failed answers", (explained, *tables))
+
+
+def _failed_cells(counts: Mapping[Hashable, Any]) -> Iterator[tuple[Cell, ...]]:
+    """A task and its counts, for the tasks that have any."""
+    for task in TASKS:
+        if any(counts[f"{task}_{kind}"] for kind in _KINDS):
+            yield Text(task), *(Value(counts[f"{task}_{kind}"]) for kind in _KINDS)

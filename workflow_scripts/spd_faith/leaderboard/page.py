@@ -43,7 +43,7 @@ from spd_faith.leaderboard.published_protocol import protocol_section
 from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE, least_coverage
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
-from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
+from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
 from spd_faith.scoring.tallies import DRF_LEVELS
 
 Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
@@ -66,6 +66,7 @@ class Findings:
 
     `live` comes from `with_standings` with the columns of further tables, `comparisons` from `compare_models`, `floors`
     from `constant_answers`. `controls` has the counts of controls that the dataset's provenance records.
+    `failed` has the failed answers by group (`failures_by_group`).
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
     (`not_measured`); `audit` is the truth audit (AUDIT), `corrections` from `scoring.correction`.
     """
@@ -77,6 +78,7 @@ class Findings:
     corrections: pd.DataFrame
     floors: pd.DataFrame
     controls: Mapping[str, Any]
+    failed: pd.DataFrame
     costs: pd.DataFrame
     failures: pd.DataFrame
     unmeasured: pd.DataFrame
@@ -91,9 +93,9 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
         (
             note(
                 f"Percentages over {live[0]['n']} pairs, with 95% intervals [bootstrap over image ids within split]. "
-                "If a judge left samples unscored, ",
+                "If nobody answered a question or a judge left samples unscored, ",
                 Code("bounds"),
-                " give the value with those as 0 and as 1. Rows below "
+                " give the value with those samples at the metric's lowest and highest. Rows below "
                 f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
             *transport_warnings(live),
@@ -109,7 +111,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             protocol_section(found.live, found.published),
             Section("Secondary metrics", (_secondary_table(live),)),
             Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
-            failed_section(live),
+            failed_section(live, found.failed),
             Section("Parsing of the answers", (_statuses_table(live),)),
             Section("Reasoning errors", (_drf_table(found.aggregate, live),)),
             *probe_section(found.live, found.unmeasured),
@@ -178,18 +180,21 @@ def _secondary_table(live: Sequence[Row]) -> Table:
 
 
 def _breakdowns(aggregate: Aggregate, live: Sequence[Row]) -> Iterator[Section]:
-    values: dict[
-        tuple[str, str, str], dict[tuple[str, int], dict[str, Cell]]
-    ] = {}  # by judge, model and breakdown; by group
-    for row in aggregate.breakdowns.to_pylist():
-        groups = values.setdefault((row["judge"], row["model"], row["by"]), {})
-        groups.setdefault((row["group"], row["n"]), {})[row["metric"]] = _group_cell(row)
+    parts: dict[
+        tuple[str, str, str], dict[tuple[str, int], dict[str, Mapping[str, Any]]]
+    ] = {}  # by judge, model and breakdown; by group; by metric
+    for part in aggregate.breakdowns.to_pylist():
+        groups = parts.setdefault((part["judge"], part["model"], part["by"]), {})
+        groups.setdefault((part["group"], part["n"]), {})[part["metric"]] = part
     for breakdown in BREAKDOWNS:
         rows = (
-            (*_named(row), Text(group), Value(n), *(found[name] for name in HEADLINE_AND_OVERALL))
+            (
+                *(*_named(row), Text(group), Value(n)),
+                *(_group_cell(found[name]) for name in HEADLINE_AND_OVERALL),
+                Value(min(found[name]["coverage"] for name in HEADLINE)),
+            )
             for row in live
-            for (group, n), found in values.get((row["judge"], row["model"], breakdown.name), {}).items()
-            if any(cell != Missing() for cell in found.values())
+            for (group, n), found in parts.get((row["judge"], row["model"], breakdown.name), {}).items()
         )
         notes = (_WITHOUT_INTERVALS,) if breakdown.has_intervals else ()
         yield Section(breakdown.title, (*notes, _breakdown_table(breakdown, tuple(rows))))
@@ -204,7 +209,8 @@ def _group_cell(row: Mapping[str, Any]) -> Cell:
 
 def _breakdown_table(breakdown: Breakdown, rows: tuple[tuple[Cell, ...], ...]) -> Table:
     metrics = (Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL)
-    return Table(breakdown.name, (*_MODEL_AND_JUDGE, Column("Group"), Column("Pairs", COUNT), *metrics), rows)
+    groups = (*_MODEL_AND_JUDGE, Column("Group"), Column("Pairs", COUNT))
+    return Table(breakdown.name, (*groups, *metrics, Column("Coverage", PERCENT_SIGN)), rows)
 
 
 def _statuses_table(live: Sequence[Row]) -> Table:

@@ -1,6 +1,6 @@
 """Scores for a folder of answer files, as the benchmark's released command computes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from spd_faith.inference.answer_files import GivenList
 from spd_faith.judging.rules import VERSION, judge_samples
 from spd_faith.original.answer_tables import AnswerTables, answered_tasks
 from spd_faith.original.json_files import write_json
-from spd_faith.scoring.aggregate import estimates
+from spd_faith.scoring.aggregate import coverages, estimates
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS, SECONDARY, YES_NO_TASKS
 from spd_faith.scoring.released import ListedSample, listed_samples, released_results
 from spd_faith.scoring.samples import score_table
@@ -27,6 +27,8 @@ _YES_NO_COLUMNS = {
     *("n_unclear", "n_differs", "n_same", "cr_status", *(f"n_{label}" for label in CLAIM_LABELS["cr"])),
     *(name for name, metric in METRICS.items() if not set(YES_NO_TASKS).isdisjoint(metric.tasks)),
 }
+
+_COVERAGES = {name: f"{name}_coverage" for name in HEADLINE_AND_OVERALL}
 
 
 def find_answer_files(folder: Path, models: Iterable[str] | None = None) -> list[Path]:
@@ -74,7 +76,8 @@ def write_original_results(folder: Path, models: Sequence[AnswerTables]) -> list
 def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, dict[str, Any]]:
     """(scores, summary) for a file of answers: rows of `SCORES` and the metrics over them, judged by `rules`.
 
-    If the file does not answer both yes/no questions, metrics that need them are null in the summary and missing from
+    `{metric}_coverage` in the summary is the fraction of the rows that a metric scores: missing answers are null. If
+    the file does not answer both yes/no questions, metrics that need them are null in the summary and missing from
     the scores. The columns PERMUTED are null.
     """
     file, tasks = tables.file, answered_tasks(tables.file)
@@ -87,15 +90,17 @@ def score_answers(tables: AnswerTables, dqr: str, ds: str) -> tuple[pa.Table, di
     known = {name: value for name, value in estimates(scores).items() if name not in missing}
     metrics = {name: known.get(name) for name in (*HEADLINE_AND_OVERALL, *SECONDARY)}
     counts = {"n": scores.num_rows, "n_left_out": len(tables.left_out)}
-    summary = {"model": file.model, **counts, **metrics, "judge": VERSION, "file": file.path.name}
+    found = coverages(scores)
+    coverage = {column: None if name in missing else found[name] for name, column in _COVERAGES.items()}
+    summary = {"model": file.model, **counts, **metrics, **coverage, "judge": VERSION, "file": file.path.name}
     return scores.select([name for name in SCORES.names if name not in missing]), summary
 
 
 def summary_table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     """One row per file; unknown metrics are null."""
     table = pd.DataFrame(summaries)
-    metrics = [*HEADLINE_AND_OVERALL, *SECONDARY]
-    return table.astype(dict.fromkeys(metrics, float))
+    numbers = [*HEADLINE_AND_OVERALL, *SECONDARY, *_COVERAGES.values()]
+    return table.astype(dict.fromkeys(numbers, float))
 
 
 def summary_report(table: pd.DataFrame) -> str:
@@ -104,7 +109,16 @@ def summary_report(table: pd.DataFrame) -> str:
     shown = table[["model", "n", *columns]].copy()
     shown[columns] = (100 * shown[columns]).round(1)
     lines = shown.rename(columns=str.upper).to_string(index=False, na_rep="–")
-    return f"{lines}\nPercentages; DRF and CR by judge {VERSION}; – if a file does not answer both yes/no questions."
+    explained = f"Percentages; DRF and CR by judge {VERSION}; – if a file does not answer both yes/no questions."
+    return "\n".join([lines, explained, *(line for row in table.to_dict("records") for line in _uncovered(row))])
+
+
+def _uncovered(row: Mapping[Hashable, Any]) -> Iterator[str]:
+    """A warning if some metrics do not score all samples."""
+    low = {name: row[column] for name, column in _COVERAGES.items() if row[column] < 1}
+    if low:
+        listed = ", ".join(f"{METRICS[name].label} {coverage:.0%}" for name, coverage in low.items())
+        yield f"WARNING: {row['model']}: not every sample is scored, because answers are missing: {listed}"
 
 
 def original_results(tables: AnswerTables) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spd_faith.core.schemas import JUDGEMENTS
-from spd_faith.inference.imported_responses import NOT_ASKED
 from spd_faith.judging.rules import judge_samples
 from spd_faith.parsing.table import parse_table
 from spd_faith.probes.groups import sample_groups
@@ -23,10 +22,7 @@ def groups_by_rules(samples: pa.Table, responses: pa.Table, **bounds: float) -> 
     parsed = parse_table(responses)
     judgements = pa.Table.from_pylist(judge_samples(samples, responses, parsed), schema=JUDGEMENTS)
     scores = score_table(samples, parsed, judgements)
-    described = responses.filter(pc.field("task") == "describe")
-    not_asked = (pc.field("prompt_sha") == NOT_ASKED) & ~pc.field("error").is_null()
-    silent = described.filter(not_asked)["sample_id"].combine_chunks()
-    unjudged = pc.or_(pc.equal(scores["n_gt"], pa.scalar(0, pa.int32())), pc.is_in(scores["sample_id"], silent))
-    drf = pc.if_else(unjudged, pa.scalar(None, pa.float64()), scores["drf"])
+    unknown = pc.equal(scores["n_gt"], pa.scalar(0, pa.int32()))
+    drf = pc.if_else(unknown, pa.scalar(None, pa.float64()), scores["drf"])
     scores = scores.set_column(scores.column_names.index("drf"), SCORES.field("drf"), drf)
     return sample_groups(samples, parsed, responses, scores, **bounds)

@@ -12,7 +12,7 @@ from spd_faith.core.schemas import CLAIM_LABELS, TASKS
 from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS, FACTS, NAMED, AnsweredSample
 from spd_faith.scoring.formulas import Array
 from spd_faith.scoring.metrics import METRICS
-from spd_faith.scoring.tables import KEYS, PERMUTED, SCORES, TEXTS
+from spd_faith.scoring.tables import ANSWER_FAILURES, KEYS, PERMUTED, SCORES, TEXTS
 
 _NUMBERS = (*COUNTS, *FACTS, *CLAIM_COUNTS, *CLAIM_LABELS)
 
@@ -43,7 +43,8 @@ def score_table(
         | _judged({metric: judged[row["sample_id"], metric] for metric in CLAIM_LABELS})
         for row in sample_rows
     ]
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in (*TEXTS, *_NUMBERS, *NAMED)}
+    names = (*TEXTS, *ANSWER_FAILURES, *_NUMBERS, *NAMED)
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
     columns |= _values({name: np.array(columns[name], float) for name in _NUMBERS}, {"dqr": dqr, "ds": ds})
     columns |= permuted or dict.fromkeys(PERMUTED, [None] * len(rows))
     # from_pandas: NaN (metric not defined) is written as null
@@ -73,7 +74,8 @@ def _counts(sample: dict[str, Any], base: dict[str, Any], answers: list[dict[str
     """The counts behind a sample's scores, except the judge's; `answers` are in the order of TASKS."""
     answered = AnsweredSample.of(sample, base, *answers)
     counts: dict[str, Any] = {name: count(answered) for name, count in (COUNTS | FACTS | NAMED).items()}
-    return {name: sample[name] for name in KEYS} | {"parse_status": answers[0]["parse_status"]} | counts
+    failures = {name: answer["failure"] for name, answer in zip(ANSWER_FAILURES, answers, strict=True)}
+    return {name: sample[name] for name in KEYS} | {"parse_status": answers[0]["parse_status"]} | failures | counts
 
 
 def _judged(judgements: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -6,11 +6,21 @@ from typing import Any
 import pyarrow as pa
 
 from spd_faith.core.difference_types import DifferenceType
-from spd_faith.core.schemas import CLAIM_LABELS, CONTROL_NAMES, JUDGEMENT_STATUSES, PARSE_STATUSES, keyed, one_of
+from spd_faith.core.schemas import (
+    CLAIM_LABELS,
+    CONTROL_NAMES,
+    FAILURES,
+    JUDGEMENT_STATUSES,
+    PARSE_STATUSES,
+    TASKS,
+    keyed,
+    one_of,
+)
 from spd_faith.scoring.counts import CLAIM_COUNTS, COUNTS, NAMED
 from spd_faith.scoring.metrics import METRICS
 
 KEYS = ("sample_id", "split", "image_id", "control")  # as in SAMPLES
+ANSWER_FAILURES = tuple(f"{task}_failure" for task in TASKS)  # as in RESPONSES
 TEXTS = (*KEYS, "parse_status", *(f"{metric}_status" for metric in CLAIM_LABELS))  # parse_status: of describe
 PERMUTED = ("permuted_type_matched", "permuted_category_matched", "permuted_drf")  # see permuted_truth.py
 
@@ -36,6 +46,7 @@ _VALUES = {
 def _fields() -> Iterator["pa.Field[Any]"]:
     for name in TEXTS:
         yield one_of(name, _VALUES[name]) if name in _VALUES else pa.field(name, pa.string(), nullable=False)
+    yield from (one_of(name, FAILURES, nullable=True) for name in ANSWER_FAILURES)
     yield from (pa.field(name, pa.int32(), nullable=False) for name in (*COUNTS, *CLAIM_COUNTS))
     yield from (pa.field(name, pa.float64()) for name, metric in METRICS.items() if metric.stored)
     yield from (pa.field(name, pa.list_(pa.bool_())) for name in NAMED)
