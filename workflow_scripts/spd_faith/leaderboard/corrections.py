@@ -76,7 +76,7 @@ def correction_section(live: pd.DataFrame, corrections: pd.DataFrame) -> Section
     if (corrections["status"] == "no_labels").all():
         about = note(
             "Not corrected: the config names no labels of people. The raw interval says nothing about the judge's "
-            "error. How to label a random part of the answers: docs/statistics.md."
+            "error. How to label a random part of the answers: docs/annotations.md."
         )
     else:
         about = note(

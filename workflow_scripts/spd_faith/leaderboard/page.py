@@ -92,10 +92,10 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
         f"SPD-Faith leaderboard: {dataset}",
         (
             note(
-                f"Percentages over {live[0]['n']} pairs, with 95% intervals [bootstrap over image ids within split]. "
-                "If nobody answered a question or a judge left samples unscored, ",
+                f"Percentages over {live[0]['n']} pairs; in brackets 95% intervals (bootstrap over image ids within split). "
+                "If questions got no reply or judgements failed, ",
                 Code("bounds"),
-                " give the value with those samples at the metric's lowest and highest. Rows below "
+                " say how low and how high the value could be with them. Rows below "
                 f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
             *transport_warnings(live),

@@ -25,7 +25,7 @@ def power_tables(power: Power, models: int) -> list[Table]:
     levels = {SIGNIFICANT_AT: "two models alone"}
     pairs = math.comb(models, 2)
     if pairs > 1:
-        levels[holm_alpha(models)] = f"Holm's strictest level for the {pairs:,} pairs of {models} models"
+        levels[holm_alpha(models)] = f"Holm's strictest level for all {pairs:,} comparisons of {models} models"
     return [_table(power.errors, alpha, what) for alpha, what in levels.items()]
 
 
