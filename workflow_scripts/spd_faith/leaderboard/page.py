@@ -92,7 +92,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
         f"SPD-Faith leaderboard: {dataset}",
         (
             note(
-                f"Percentages over {live[0]['n']} pairs; in brackets 95% intervals (bootstrap over image ids within split). "
+                f"Percentages over {live[0]['n']} pairs; in brackets 95% intervals (bootstrap of images within split). "
                 "If questions got no reply or judgements failed, ",
                 Code("bounds"),
                 " say how low and how high the value could be with them. Rows below "
