@@ -112,30 +112,36 @@ def _written(value: Any) -> Any:
     return {key: _written(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table, or some of its columns.
+def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None, remedy: str | None = None) -> pa.Table:
+    """Read a table, or some of its columns. `remedy` says what to do about a table that the workflow does not write.
 
     Raises `UserError` if it cannot be read, if its columns do not match `schema`, if two rows have the same key, or if
     a column that is read has a value that its declaration lacks.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file. Create it with: snakemake --cores all {path}")
-    with _readable(path):
+        raise UserError(f"{path}: no such file. {remedy or f'Create it with: snakemake --cores all {path}'}")
+    with _readable(path, remedy):
         found = pq.read_schema(path).remove_metadata()
     if not found.equals(schema):
         raise UserError(
             f"{path}: its columns do not match this version.\n"
-            f"  found:    {', '.join(f'{f.name} {f.type}' for f in found)}\n"
-            f"  expected: {', '.join(f'{f.name} {f.type}' for f in schema)}\n"
-            "  Remove the file and run the workflow again."
+            f"  found:    {_differing(found, schema)}\n"
+            f"  expected: {_differing(schema, found)}\n"
+            f"  {remedy or 'Remove the file and run the workflow again.'}"
         )
     key = key_of(schema)
     wanted = schema.names if columns is None else columns
-    with _readable(path):
+    with _readable(path, remedy):
         table = pq.read_table(path, columns=[*wanted, *(name for name in key if name not in wanted)])
     check_rows(str(path), table, schema)
     return table.select(wanted)
+
+
+def _differing(ours: pa.Schema, theirs: pa.Schema) -> str:
+    """The columns of `ours` that are not so in `theirs`; all if there are none, as if only the order differs."""
+    differing = [field for field in ours if not any(map(field.equals, theirs))]
+    return ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' not null'}" for one in differing or ours)
 
 
 def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[list[dict[str, Any]]]:
@@ -153,14 +159,14 @@ def read_provenance(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: Path, remedy: str | None = None) -> Iterator[None]:
     """Turn pyarrow's errors about a truncated or corrupt file into a `UserError`."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        message = f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}"
+        message = f"{path}: not a Parquet file. {remedy or 'Remove it and run the workflow again.'}\n  {error}"
         raise UserError(message) from error
 
 
