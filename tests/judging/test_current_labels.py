@@ -110,12 +110,21 @@ def test_no_table_of_labels(tmp_path: Path, content: bytes | str | None) -> None
     assert "Remove" not in str(error.value) and "snakemake" not in str(error.value)  # labels are work
 
 
-def test_columns_that_differ_are_named(tmp_path: Path) -> None:
+GRADE = pa.field("grade", pa.float64())
+
+
+@pytest.mark.parametrize(
+    ("schema", "found", "expected"),
+    [
+        (pa.schema([field for field in LABELS if field.name != "score"]), "nothing instead", "score double"),
+        (pa.schema([GRADE if field.name == "score" else field for field in LABELS]), "grade double", "score double"),
+        (LABELS.append(GRADE), "grade double", "nothing instead"),
+    ],
+    ids=["missing", "another", "more"],
+)
+def test_columns_that_differ_are_named(tmp_path: Path, schema: pa.Schema, found: str, expected: str) -> None:
     path = tmp_path / "labels.parquet"
-    place = LABELS.get_field_index("score")
-    other = LABELS.remove(place).append(pa.field("grade", pa.float64()))
-    write_table(path, [], other)
+    write_table(path, [], schema)
     with pytest.raises(UserError) as error:
         read_labels(path)
-    _, found, expected, _ = str(error.value).splitlines()
-    assert (found, expected) == ("  found:    grade double", "  expected: score double")
+    assert str(error.value).splitlines()[1:3] == [f"  found:    {found}", f"  expected: {expected}"]

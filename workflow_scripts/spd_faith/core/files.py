@@ -124,10 +124,11 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None, 
     with _readable(path, remedy):
         found = pq.read_schema(path).remove_metadata()
     if not found.equals(schema):
+        of_found, of_expected = _differences(found, schema)
         raise UserError(
             f"{path}: its columns do not match this version.\n"
-            f"  found:    {_differing(found, schema)}\n"
-            f"  expected: {_differing(schema, found)}\n"
+            f"  found:    {of_found}\n"
+            f"  expected: {of_expected}\n"
             f"  {remedy or 'Remove the file and run the workflow again.'}"
         )
     key = key_of(schema)
@@ -138,10 +139,18 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None, 
     return table.select(wanted)
 
 
-def _differing(ours: pa.Schema, theirs: pa.Schema) -> str:
-    """The columns of `ours` that are not so in `theirs`; all if there are none, as if only the order differs."""
-    differing = [field for field in ours if not any(map(field.equals, theirs))]
-    return ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' not null'}" for one in differing or ours)
+def _differences(found: pa.Schema, expected: pa.Schema) -> tuple[str, str]:
+    """The columns of each that are not so in the other; all of them if only their order differs."""
+    sides = [
+        [field for field in ours if not any(map(field.equals, theirs))]
+        for ours, theirs in ((found, expected), (expected, found))
+    ]
+    shown = sides if any(sides) else [list(found), list(expected)]
+    of_found, of_expected = (
+        ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' not null'}" for one in side) or "nothing instead"
+        for side in shown
+    )
+    return of_found, of_expected
 
 
 def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[list[dict[str, Any]]]:

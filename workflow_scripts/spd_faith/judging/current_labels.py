@@ -14,7 +14,7 @@ from spd_faith.judging.labels import LABELS, answer_sha
 
 CURRENT_LABELS = LABELS.append(pa.field("is_current", pa.bool_(), nullable=False))
 """LABELS, and whether the run's model gives the labelled answer."""
-_REMEDY = "Write it with: python workflow_scripts/import_annotations.py (docs/annotations.md)."
+_REMEDY = "Write labels with: python workflow_scripts/import_annotations.py (docs/annotations.md)."
 
 
 def read_labels(path: Path) -> pa.Table:
