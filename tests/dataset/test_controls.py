@@ -415,6 +415,9 @@ def test_errors_in_the_settings_are_reported_before_any_job(tmp_path: Path) -> N
     assert "d.controls.identicall: unknown key" in unknown and "nearest: identical" in unknown
     for wrong in (-1, True, 1.5, "8", {"easy": -1}, [8], None):
         assert "d.controls.blind: not a number of pairs" in errors_of(tmp_path, {"blind": wrong}), wrong
+    unquoted = errors_of(tmp_path, {"undone": {2024: 1}})
+    assert "d.controls.undone: a split that YAML does not read as text: put it in quotes" in unquoted
+    assert "constrained" not in unquoted and "undone.int" not in unquoted
     split = errors_of(tmp_path, {"undone": {"easyy": 3}})
     assert "controls.undone of the dataset's entry: no such split" in split and "nearest: easy" in split
     assert "controls.seed of the dataset's entry: not a setting of generated pairs" in errors_of(tmp_path, {"seed": 3})

@@ -135,3 +135,10 @@ def test_models_that_never_differ_do_not_make_every_difference_detectable(result
     # 3 of 6 pairs are of equal models: the median is over the others
     ds = next(one for one in of_run(results, "a", "b", "c", "twin").errors if one.metric == "ds")
     assert ds.standard_error == pytest.approx(math.sqrt(0.0625 / 39))
+
+
+def test_scores_of_few_images_are_no_basis(results, monkeypatch):
+    monkeypatch.setattr(power, "LEAST_CLUSTERS", IMAGES + 1)
+    found = power_of(["rules"], ["a", "b"], results, IMAGES)
+    assert found.errors == (assumed_error(IMAGES),) and found.compared == 0
+    assert found.left_out == (f"all scores: they are of {IMAGES} images, and under {IMAGES + 1} say too little",)

@@ -33,7 +33,9 @@ class Formerly:
 class Strict(BaseModel):
     """Rejects unknown keys and converts no types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def identity(entry: Strict) -> dict[str, Any]:

@@ -16,6 +16,8 @@ def _numbers(value: Any) -> Any:
     counts = list(value.values()) if isinstance(value, Mapping) else [value]
     if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("not a number of pairs")
+    if isinstance(value, Mapping) and not all(isinstance(split, str) for split in value):
+        raise ValueError("a split that YAML does not read as text: put it in quotes")
     return value
 
 

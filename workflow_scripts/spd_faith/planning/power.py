@@ -19,6 +19,8 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import SAMPLES
+from spd_faith.core.statistics import LEAST_CLUSTERS
+from spd_faith.scoring.aggregate import clusters_of
 from spd_faith.scoring.comparisons import SIGNIFICANT_AT, standard_errors
 from spd_faith.scoring.tables import SCORES
 from spd_faith.scoring.tallies import Entry
@@ -89,7 +91,11 @@ def power_of(judges: Sequence[str], models: Sequence[str], paths: ResultPaths, p
     if not compared:
         return Power((assumed_error(pairs),), left_out=left_out)
     samples = read_table(paths.samples, SAMPLES)
-    number = without_controls(samples).num_rows
+    real = without_controls(samples)
+    if (found := len(clusters_of(real))) < LEAST_CLUSTERS:
+        few = f"all scores: they are of {found} images, and under {LEAST_CLUSTERS} say too little"
+        return Power((assumed_error(pairs),), left_out=(*left_out, few))
+    number = real.num_rows
     errors = tuple(
         PairedError(metric, _median(found), number).over(pairs)
         for metric, found in standard_errors(samples, scores).items()
