@@ -9,6 +9,7 @@ from scoring.tables import judged, judgements_table, parsed, parsed_table, sampl
 from spd_faith.core.files import write_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import SAMPLES
+from spd_faith.planning import power
 from spd_faith.planning.power import PairedError, assumed_error, holm_alpha, power_of
 from spd_faith.planning.power_table import detectable_in_words, power_tables, where_from
 from spd_faith.scoring.samples import score_table
