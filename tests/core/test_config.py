@@ -435,7 +435,9 @@ CASES = {
     "unknown endpoint key": model_case(
         "max_usd: 20", "max_eur: 20", "served.max_eur", "unknown key", "'max_eur'", OPENAI_KEYS, "max_usd",
     ),
-    "a limit without end": model_case("max_usd: 20", "max_usd: .inf", "served.max_usd", "wrong value", "inf", "a finite number"),
+    "a limit without end": model_case(
+        "max_usd: 20", "max_usd: .inf", "served.max_usd", "wrong value", "inf", "a finite number",
+    ),
     "a negative price": model_case(
         "input: 2.5", "input: -1.5", "served.prices.input", "wrong value", "-1.5", "greater than or equal to 0",
     ),
