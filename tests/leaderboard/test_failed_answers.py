@@ -174,8 +174,8 @@ def test_a_breakdown_counts_failures_by_group_and_question() -> None:
     _, _, by_split = failed_section(total.to_dict("records"), failed).parts
     lines = [line.split() for line in table_text(by_split).splitlines()[2:]]
     assert [[word for word in line if word != "|"] for line in lines] == [
-        ["M", "easy", "same", "1", "1", "0", "1", "0"],
-        ["M", "hard", "same", "1", "1", "0", "0", "1"],
+        ["M", "easy", "same", "1", "0", "1", "1", "0"],
+        ["M", "hard", "same", "1", "1", "1", "0", "0"],
     ]
 
 
