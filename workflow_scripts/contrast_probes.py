@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from spd_faith.core.arguments import seed
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES
@@ -36,7 +37,7 @@ def main() -> None:
         "--unfaithful-at-most", type=float, default=0.5, help="highest DRF of unfaithful samples (default: %(default)s)"
     )
     parser.add_argument("--permutations", type=int, default=10_000, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the permutations (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the permutations (default: %(default)s)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if arguments.permutations < 1:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spd_faith.core.config_errors import error_at, raise_errors
+from pydantic import ValidationError
+
+from spd_faith.core.config_errors import error_at, explain, raise_errors
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_table, write_text
 from spd_faith.core.paths import ResultPaths
@@ -40,12 +42,18 @@ def main() -> None:
     answers, yes_no = read_answers(paths, key)
     items = items_of(key, answers)
     marks = read_marks(args.files, key.draw, items)
-    settled = read_marks(args.adjudicated, key.draw, items)
+    settled = read_marks(args.adjudicated, key.draw, items, marks.people)
     raise_errors(
         error_at(f"--adjudicated: {name}", "settled by several people", sorted(of_item), "one person per answer")
         for name, of_item in settled.by_item.items()
         if len(of_item) > 1
     )
+    if not marks.by_item and not settled.by_item:
+        names = ", ".join(map(str, (*args.files, *args.adjudicated)))
+        raise UserError(
+            f"{names}: no finished answers, only {marks.unfinished + settled.unfinished} begun; {args.output} is not "
+            "written.\n  Finish at least one answer on the page, save, and import again."
+        )
     merged = merge(marks.by_item, settled.by_item)
     rows = label_rows(key, items, merged.by_item, answers, yes_no)
     write_table(args.output, rows, LABELS, {"draw": key.draw, "seed": key.seed, "pairs": len(key.pairs)})
@@ -64,10 +72,14 @@ def main() -> None:
 def read_key(path: Path) -> Key:
     if not path.is_file():
         raise UserError(f"{path}: no such file. Pass the key.json that export_annotations.py wrote.")
+    what = f"{path}: not a key of export_annotations.py. Pass the key.json that it wrote."
     try:
-        return Key.model_validate_json(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path}: not a key of export_annotations.py\n  {error}") from error
+        return Key.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        errors = [explain(str(path), (), Key, details) for details in error.errors()]
+        raise UserError("\n".join([what, *errors])) from None
+    except (ValueError, RecursionError) as error:  # also wrong UTF-8
+        raise UserError(f"{what}\n  not valid JSON: {error}") from None
 
 
 def read_answers(
@@ -110,12 +122,16 @@ def write_agreement(path: Path, paths: ResultPaths, items: Mapping[str, Annotati
     for metric in JUDGED_METRICS:
         counts = found[metric]["counts"]
         print(
-            f"  {metric.upper()}: {_ends(found[metric]['statistics']['alpha'])}; {counts['units']} claims in "
+            f"  {metric.upper()}: {_ends(found[metric]['statistics']['alpha'], counts)}; {counts['units']} claims in "
             f"{counts['items']} answers, {counts['agreed_items']} of them labelled alike"
         )
 
 
-def _ends(estimate: Mapping[str, float | None]) -> str:
+def _ends(estimate: Mapping[str, float | None], counts: Mapping[str, int]) -> str:
+    if not counts["items"]:
+        return "undefined, because no answer was labelled by two people"
+    if not counts["units"]:
+        return "undefined, because nobody marked a claim"
     if estimate["value"] is None or estimate["low"] is None:
         return "undefined, because all labels are the same"
     return f"{estimate['value']:.2f} [{estimate['low']:.2f}, {estimate['high']:.2f}]"

@@ -5,6 +5,7 @@ import logging
 from contextlib import ExitStack
 from pathlib import Path
 
+from spd_faith.core.arguments import seed
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
@@ -37,7 +38,7 @@ def main() -> None:
         "--probes", nargs="+", choices=PROBES, default=list(PROBES), help="probes to run (default: all)"
     )
     parser.add_argument("--samples-per-split", type=int, default=50, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of samples (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the choice of samples (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, help="samples per pass (default: as in the models file)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch (default: %(default)s)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to run (default: as in the models file)")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from spd_faith.core.console import cell, make_console, print_table
 from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.model import rank_text
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
@@ -20,7 +21,7 @@ _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
 _BEST = [f"{metric}_best" for metric in HEADLINE_AND_OVERALL]
 _FAILED = ["transport_failures", "ask_again"]
-_NAMES = ["origin", "rank_low", "rank_high", "model", "label", "judge", "judge_label"]
+_NAMES = ["origin", "n", "rank_low", "rank_high", "model", "label", "judge", "judge_label"]
 _COLUMNS = [*_NAMES, *_FAILED, *_NUMBERS, *_BEST]
 
 
@@ -48,6 +49,8 @@ def main() -> None:
         table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
     print("#: ranks that the comparisons allow; *: the best, or not significantly worse")
+    if (pairs := rows["n"].min()) < LEAST_CLUSTERS:
+        print(f"WARNING: only {pairs:.0f} pairs of images: the intervals are too narrow, and models are not tested.")
     _warn(rows, arguments.command)
     print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")

@@ -190,7 +190,7 @@ def test_a_table_of_another_schema_is_refused(tmp_path):
     first, found, expected, advice = str(caught.value).splitlines()
     assert first == f"{path}: its columns do not match this version."
     assert found == "  found:    name large_string"
-    assert expected.startswith("  expected: name string, count int32, note string, claims list<")
+    assert expected.startswith("  expected: name string not null, count int32 not null, note string, claims list<")
     assert advice == "  Remove the file and run the workflow again."
 
 

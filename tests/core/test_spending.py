@@ -6,7 +6,8 @@ import pytest
 
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints.entries import Prices
-from spd_faith.endpoints.spending import Spending, max_image_tokens, max_text_tokens
+from spd_faith.endpoints.spending import Spending
+from spd_faith.endpoints.token_bounds import max_image_tokens, max_text_tokens
 
 
 def spend(spending, calls, usd=0.01, seconds=0.0):

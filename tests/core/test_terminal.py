@@ -109,7 +109,7 @@ def results(tmp_path):
         for rank, label in enumerate(LABELS, start=1):
             row = {"origin": "run", "rank_low": rank, "rank_high": len(LABELS), "label": label, "model": label}
             row |= {"judge": judge, "judge_label": judge} | {f"{metric}_best": rank == 1 for metric in METRICS}
-            row |= {"transport_failures": 0, "ask_again": None}
+            row |= {"n": 160, "transport_failures": 0, "ask_again": None}
             rows.append(row | {f"{metric}{end}": 1.0 for metric in METRICS for end in ("", "_low", "_high")})
     folder = tmp_path / "results" / "demo"
     folder.mkdir(parents=True)

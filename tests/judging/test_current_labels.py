@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from spd_faith.core.errors import UserError
@@ -42,19 +43,36 @@ def test_only_the_very_answer_is_labelled(tmp_path: Path) -> None:
         *(label(), label(metric="cr")),
         *(label("easy/1_2"), label("easy/1_2", metric="cr", answer_sha=answer_sha(["Nothing.", "Nothing."]))),
         label("easy/9_9"),  # no such pair in this run
-        label(model="other"),
+        label(model="other"),  # not in the run
     ]
     found = current_labels(read_labels(written(tmp_path, *labels)), {"m": responses(tmp_path)}).to_pylist()
     assert [(row["sample_id"], row["metric"], row["is_current"]) for row in found] == [
         *(("easy/0_1", "drf", True), ("easy/0_1", "cr", True)),
         *(("easy/1_2", "drf", False), ("easy/1_2", "cr", True)),
         ("easy/9_9", "drf", False),
+        ("easy/0_1", "drf", False),
     ]
 
 
 def test_without_labels_of_its_models_no_answers_are_read(tmp_path: Path) -> None:
     labels = read_labels(written(tmp_path, label(model="other")))
-    assert current_labels(labels, {"m": tmp_path / "missing.parquet"}).num_rows == 0
+    (found,) = current_labels(labels, {"m": tmp_path / "missing.parquet"}).to_pylist()
+    assert (found["model"], found["is_current"]) == ("other", False)
+
+
+def test_a_split_has_one_probability(tmp_path: Path) -> None:
+    """Its plain mean would be biased otherwise. Splits may differ, and pairs that were not drawn are left out later."""
+    others = [label("hard/0_0", split="hard", probability=0.1), label("easy/3_3", probability=0.0)]
+    read_labels(written(tmp_path, label(), *others))
+    path = written(tmp_path, label(), label("easy/1_2", probability=0.25), *others)
+    with pytest.raises(UserError) as error:
+        read_labels(path)
+    first, of_split, advice = str(error.value).splitlines()
+    assert (first, of_split) == (
+        f"{path}: pairs of a split have different probabilities of being drawn",
+        "  easy: 0.25, 0.5",
+    )
+    assert "one draw" in advice and "import_annotations.py" in advice
 
 
 @pytest.mark.parametrize(
@@ -89,4 +107,24 @@ def test_no_table_of_labels(tmp_path: Path, content: bytes | str | None) -> None
     with pytest.raises(UserError) as error:
         read_labels(path)
     assert str(path) in str(error.value) and "import_annotations.py" in str(error.value)
-    assert "Remove the file" not in str(error.value)  # labels are work
+    assert "Remove" not in str(error.value) and "snakemake" not in str(error.value)  # labels are work
+
+
+GRADE = pa.field("grade", pa.float64())
+
+
+@pytest.mark.parametrize(
+    ("schema", "found", "expected"),
+    [
+        (pa.schema([field for field in LABELS if field.name != "score"]), "nothing instead", "score double"),
+        (pa.schema([GRADE if field.name == "score" else field for field in LABELS]), "grade double", "score double"),
+        (LABELS.append(GRADE), "grade double", "nothing instead"),
+    ],
+    ids=["missing", "another", "more"],
+)
+def test_columns_that_differ_are_named(tmp_path: Path, schema: pa.Schema, found: str, expected: str) -> None:
+    path = tmp_path / "labels.parquet"
+    write_table(path, [], schema)
+    with pytest.raises(UserError) as error:
+        read_labels(path)
+    assert str(error.value).splitlines()[1:3] == [f"  found:    {found}", f"  expected: {expected}"]

@@ -66,6 +66,25 @@ def test_raw_corrected_and_interval_stand_side_by_side() -> None:
     assert "| 62.0 [50.0, 71.0] |" in table_text(shown)
 
 
+def test_labels_that_count_nowhere_are_named() -> None:
+    others = [
+        {"judge": judge, "model": "renamed", "metric": metric}
+        | dict.fromkeys(LEFT_OUT, 0)
+        | {"status": "not_in_run", "other_model": count}
+        for judge in ("rules", "another")
+        for metric, count in (("drf", 20), ("cr", 19))
+    ]
+    few = {"status": "too_few_labels", "other_pair": 1, "control": 2, "other_split": 3}
+    equal = {"status": "equal_labels", "labelled": 33}
+    corrections = pd.concat([table(a_drf=few, b_cr=equal), pd.DataFrame(others)], ignore_index=True)
+    _, named, shown = correction_section(LIVE, corrections).parts
+    assert isinstance(named, Note) and isinstance(shown, Table)
+    assert "Left out: 39 labels of models that are not in the run: renamed (39)." in str(named.spans[0])
+    assert shown.rows[0][7] == Text("1 of a pair that is not in the run, 2 of a control, 3 of another split")
+    assert shown.rows[3][8] == Text("not corrected: in each split all labels are equal")
+    assert len(with_corrections(LIVE, corrections)) == 2
+
+
 def test_the_rows_have_the_numbers() -> None:
     rows = with_corrections(LIVE, table(a_drf=FOUND)).set_index("model")
     ends = ("_corrected", "_corrected_low", "_corrected_high", "_labelled", "_correction")

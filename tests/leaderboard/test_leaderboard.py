@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import pyarrow as pa
@@ -91,7 +92,8 @@ ENTRIES = {"good": results(0), "partly": results(1), "poor": poor_results()}
 SCORES_BY_ENTRY = {("hand", model): tables[0] for model, tables in ENTRIES.items()}
 NOT_CORRECTED = corrections(SAMPLES, SCORES_BY_ENTRY, None, 200, 0).to_pandas()
 JUDGEMENTS_BY_ENTRY = {("hand", model): tables[1] for model, tables in ENTRIES.items()}
-COMPARISONS = compare_models(SAMPLES, SCORES_BY_ENTRY, 200, 0)
+with patch("spd_faith.scoring.comparisons.LEAST_CLUSTERS", 1):  # four images are too few for a run to be tested
+    COMPARISONS = compare_models(SAMPLES, SCORES_BY_ENTRY, 200, 0)
 
 
 @pytest.fixture(scope="module")
@@ -339,11 +341,20 @@ def test_ranks_and_best_values_in_markdown_and_csv(live: pd.DataFrame, published
     assert csv.columns[:4].tolist() == ["rank", "rank_low", "rank_high", "judge"]
 
 
+def test_without_tests_nothing_is_better_or_best(live: pd.DataFrame) -> None:
+    untested = compare_models(SAMPLES, SCORES_BY_ENTRY, 200, 0)  # four images
+    assert untested["p"].null_count == len(untested)
+    rows = with_standings(live.drop(columns=["rank_low", "rank_high"]), untested)
+    ranked = rows[rows["rank"].notna()]
+    assert set(zip(ranked["rank_low"], ranked["rank_high"], strict=True)) == {(1, len(ranked))}
+    assert not ranked[[f"{metric}_best" for metric in HEADLINE_AND_OVERALL]].to_numpy().any()
+
+
 def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
     aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
 ) -> None:
     page = page_of(aggregated, live, published)
-    note = "There are only 4 image ids in all: the intervals are too narrow, and tests mean little."
+    note = "There are only 4 image ids in all: the intervals are too narrow, and models are not tested."
     assert page.index(note) < page.index("| Rank")
     merged = replace(aggregated, num_clusters=31, merged_splits=(("easy", "hard"), ("medium", "multi_diff")))
     page = page_of(merged, live, published)

@@ -92,7 +92,7 @@ def test_power_by_the_scores_that_are_there(results):
     expected = math.sqrt(0.0625 / 39)
     assert errors["ds"].standard_error == pytest.approx(expected)
     assert errors["overall"].standard_error == pytest.approx(expected / 6)
-    assert errors["drf"].standard_error == pytest.approx(0)
+    assert math.isnan(errors["drf"].standard_error)  # a and b never differ in it
     assert of_run(results, "a", "b", pairs=160).errors[4].standard_error == pytest.approx(expected / 2)
     two, three = rows_of(power, 2), rows_of(power, 3)
     assert (len(two), len(three)) == (1, 2)
@@ -100,6 +100,7 @@ def test_power_by_the_scores_that_are_there(results):
     assert names == ["DRF", "TF1", "CF1", "DQR", "DS", "CR", "Overall"]
     assert (error[4], detectable[4], one_point[4]) == ("4.0", "11.2", "5,026")  # 40 · (2.799964 · 4.00320)²
     assert three[1][2][4] == f"{100 * (2.393980 + 0.84) * expected:.1f}"  # α 0.05 / 3
+    assert [column[0] for column in two[0]] == ["DRF", "?", "?", "?", "?", "?"]
     assert "1 pair of models" in where_from(power)[0] and "ASSUMED" not in where_from(power)[0]
     assert "DS 22.4" in detectable_in_words(power, 10, 2)  # a quarter of the images
 
@@ -123,3 +124,14 @@ def test_scores_of_other_samples_or_another_version_are_named(results):
     assert power.left_out[0].startswith("a by rules: ") and "expected exactly one row per key" in power.left_out[0]
     assert power.left_out[1].startswith("b by rules: ") and "not a Parquet file" in power.left_out[1]
     assert len(where_from(power)) == 3
+
+
+def test_models_that_never_differ_do_not_make_every_difference_detectable(results):
+    for model in ("c", "twin"):
+        results.scores("rules", model).write_bytes(results.scores("rules", "a").read_bytes())
+    same = of_run(results, "a", "c", "twin", pairs=100)
+    assert same.errors == (assumed_error(100),)
+    assert where_from(same)[0].startswith("ASSUMED, as no two models have scores that differ")
+    # 3 of 6 pairs are of equal models: the median is over the others
+    ds = next(one for one in of_run(results, "a", "b", "c", "twin").errors if one.metric == "ds")
+    assert ds.standard_error == pytest.approx(math.sqrt(0.0625 / 39))

@@ -14,7 +14,7 @@ from spd_faith.core.run_config import write_config_file
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.endpoints.charges import Charges, ledger_of
 from spd_faith.endpoints.entries import Prices
-from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
+from spd_faith.endpoints.token_bounds import max_image_tokens, max_text_tokens
 from spd_faith.inference.entries import OpenAIModel
 from spd_faith.judging.entries import OpenAIJudge, RulesJudge
 from spd_faith.planning.estimates import Usage
@@ -161,7 +161,7 @@ def test_the_plan_of_a_run_without_results_assumes_and_says_so(tmp_path, monkeyp
     output = printed(tmp_path, monkeypatch, capsys, one=None, two=None, three=None)
     # 0.5 / √40 = 7.9 points; · 2.80 = 22.1; and at 0.05 / 3 · 3.234 = 25.6
     assert "α = 0.05: two models alone" in output
-    assert "α = 0.017: Holm's strictest level for the 3 pairs of 3 models" in output
+    assert "α = 0.017: Holm's strictest level for all 3 comparisons of 3 models" in output
     rows = [line.split("│") for line in output.splitlines() if line.startswith("│ each metric")]
     assert [[cell.strip() for cell in row[2:5]] for row in rows] == [
         ["7.9", "22.1", "19,600"],

@@ -82,6 +82,7 @@ def results(tmp_path):
         (hub(easy=1000, hard=500), 1500),
         (hub(limit=600, easy=1000, hard=500), 1100),
         (hub(easy=1000, hard=500).model_copy(update={"exclude": ["easy/00012_785"]}), 1499),
+        (hub(limit=600, easy=1000).model_copy(update={"exclude": ["easy/00599_1", "easy/00600_2"]}), 599),
         (hub(easy=1000, hard=None), None),
         (hub(limit=600, easy=1000, hard=None), 1200),  # at most
     ],

@@ -9,7 +9,15 @@ import pytest
 from scoring.tables import judged, judgements_table, parsed, parsed_table, sample, samples_table
 
 from spd_faith.judging.current_labels import CURRENT_LABELS
-from spd_faith.scoring.correction import CORRECTED, LabelledPairs, _resampled, _resampled_stratum, correct, corrections
+from spd_faith.scoring.correction import (
+    CORRECTED,
+    LEFT_OUT,
+    LabelledPairs,
+    _resampled,
+    _resampled_stratum,
+    correct,
+    corrections,
+)
 from spd_faith.scoring.samples import score_table
 
 NAN = float("nan")
@@ -177,9 +185,12 @@ LABELLED = IDS[:15] + IDS[20:35]
 
 
 def test_enough_labels_correct_one_model_alone() -> None:
-    labels = labels_table(*(label(name, 0.25) for name in LABELLED))
-    found = drf_row(labels, scores(JUDGED_SCORES))
-    assert (found["status"], found["labelled"], found["value"]) == (CORRECTED, 30, 0.25)  # constant labels
+    # as in `test_with_every_answer_labelled`, no weight: labels 0 and ½ alternate within what the judge gives alike
+    labels = labels_table(*(label(name, 0.5 * (row // 4 % 2)) for row, name in enumerate(LABELLED)))
+    found = drf_row(labels, scores([(1, 1, 0)] * 40))
+    mean = fmean(fmean(0.5 * (row // 4 % 2) for row in rows) for rows in (range(15), range(15, 30)))
+    assert (found["status"], found["labelled"], found["value"]) == (CORRECTED, 30, pytest.approx(mean))
+    assert found["low"] < mean < found["high"]
     other = drf_row(labels, scores(JUDGED_SCORES), "other")
     assert (other["status"], other["labelled"], other["value"]) == ("too_few_labels", 0, None)
 
@@ -193,30 +204,61 @@ def test_without_labels_nothing_is_corrected() -> None:
     ("changed", "reason"),
     [
         ({"is_current": False}, "other_answer"),
-        ({"sample_id": "easy/00099_99"}, "other_answer"),
+        ({"sample_id": "easy/00099_99"}, "other_pair"),
+        ({"split": "zzz"}, "other_split"),
         ({"probability": 0.0}, "not_drawn"),
         ({"probability": NAN}, "not_drawn"),
         ({"score": None}, "no_label_score"),
-        ({"sample_id": IDS[39]}, "no_judge_score"),
+        ({"sample_id": IDS[39], "split": "hard"}, "no_judge_score"),
     ],
 )
 def test_labels_left_out_are_counted_by_reason(changed: dict[str, Any], reason: str) -> None:
     table = scores([*JUDGED_SCORES[:39], None])
     found = drf_row(labels_table(*(label(name) for name in LABELLED[1:]), label(IDS[0]) | changed), table)
     assert (found[reason], found["labelled"], found["status"]) == (1, 29, "too_few_labels")
-    assert sum(found[name] for name in ("other_answer", "not_drawn", "no_label_score", "no_judge_score")) == 1
+    assert sum(found[name] for name in LEFT_OUT) == 1
+
+
+@pytest.mark.parametrize("of_hard", [0.25, 1.0], ids=["one value", "one value in each split"])
+def test_equal_labels_correct_nothing(of_hard: float) -> None:
+    """Their interval would have no width."""
+    labels = [label(name, 0.25 if name[:4] == "easy" else of_hard) for name in LABELLED]
+    found = drf_row(labels_table(*labels), scores(JUDGED_SCORES))
+    assert (found["status"], found["labelled"]) == ("equal_labels", 30)
+    assert (found["value"], found["low"], found["judge_weight"]) == (None, None, None)
+    varied = drf_row(labels_table(*labels[:-1], label(LABELLED[-1], 0.0)), scores(JUDGED_SCORES))
+    assert varied["status"] == CORRECTED and varied["low"] < varied["high"]
+
+
+def test_labels_of_a_model_that_is_not_in_the_run_are_counted() -> None:
+    labels = labels_table(
+        *(label(name, model="renamed", is_current=False) for name in LABELLED),
+        label(IDS[0], model="renamed", metric="cr", is_current=False),
+        label(IDS[0]),
+    )
+    entries = {(judge, "m"): scores(JUDGED_SCORES) for judge in ("j", "k")}
+    rows = corrections(SAMPLES, entries, labels, 200, 0).to_pylist()
+    found = [(row["judge"], row["model"], row["metric"], row["other_model"], row["status"]) for row in rows]
+    for judge in ("j", "k"):
+        assert [row for row in found if row[0] == judge] == [
+            (judge, "m", "drf", 0, "too_few_labels"),
+            (judge, "m", "cr", 0, "too_few_labels"),
+            (judge, "renamed", "cr", 1, "not_in_run"),
+            (judge, "renamed", "drf", 30, "not_in_run"),
+        ]
+    assert [row["labelled"] for row in rows] == [1, 0, 0, 0] * 2
 
 
 def test_a_label_of_a_control_corrects_nothing() -> None:
     rows = [sample(name, image_id=name[-2:], control="none" if name != IDS[0] else "identical") for name in IDS]
     labels = labels_table(*(label(name) for name in LABELLED))
     (found, *_) = corrections(samples_table(*rows), {("j", "m"): scores(JUDGED_SCORES)}, labels, 200, 0).to_pylist()
-    assert (found["labelled"], found["other_answer"]) == (29, 1)
+    assert (found["labelled"], found["control"], found["other_answer"]) == (29, 1, 0)
 
 
 def test_each_split_needs_labels_of_five_images() -> None:
-    labels = labels_table(*(label(name) for name in IDS[:36] if name not in IDS[24:32]))  # 20 of easy, 8 of hard
-    table = labels_table(*labels.to_pylist(), label(IDS[24]), label(IDS[25]))
+    labels = [label(name) for name in IDS[:36] if name not in IDS[24:32]]  # 20 of easy, 8 of hard
+    table = labels_table(*labels, label(IDS[24]), label(IDS[25], 1.0))
     assert drf_row(table, scores(JUDGED_SCORES))["status"] == CORRECTED
     few = labels_table(*(label(name, model="m") for name in IDS[:24]))
     assert drf_row(few, scores(JUDGED_SCORES))["status"] == "too_few_labels"

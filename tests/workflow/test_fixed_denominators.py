@@ -165,7 +165,11 @@ COMMANDS = [
     Command("judge_responses", ANSWERS[:1] + ANSWERS[2:], _judge("rules"), title="judge_responses by rules"),
     Command("judge_responses", ANSWERS, _judge("gpt-4o"), offline=False, title="judge_responses at an endpoint"),
     Command("judge_responses", ANSWERS, _judge("panel"), offline=False, title="judge_responses by a panel"),
-    Command("score_responses", (ALL_OF_SAMPLES, PARSED, JUDGEMENTS), with_flags("samples", "parsed", "judgements")),
+    Command(
+        "score_responses",
+        (ALL_OF_SAMPLES, Input(RESPONSES.path, ("task",)), PARSED, JUDGEMENTS),
+        with_flags("samples", "responses", "parsed", "judgements"),
+    ),
     Command("run_probes", (ALL_OF_SAMPLES, IMAGES, Input(RESPONSES.path, ("task",))), _run_probes, offline=False),
     Command(
         "contrast_probes",

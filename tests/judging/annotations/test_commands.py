@@ -24,6 +24,7 @@ from judging.annotations.worked_results import (
 
 import export_annotations
 import import_annotations
+from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES
 from spd_faith.judging.labels import LABELS, answer_sha
@@ -106,6 +107,24 @@ def test_the_same_seed_writes_the_same_files(export, tmp_path):
         return {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*") if path.is_file()}
 
     assert written() == written()
+
+
+def test_the_key_of_another_draw_is_kept(export, tmp_path):
+    """Without it the labels of its draw are lost."""
+    export("--seed", 5)
+    files = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+    for flags in (("--seed", 6), ("--seed", 5, "--models", "lynx")):
+        with pytest.raises(UserError, match=r"key\.json: the key of another draw[\s\S]*Choose another folder"):
+            export(*flags)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.*")} == files
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "x"])
+def test_a_seed_is_a_whole_number(export, capsys, value):
+    with pytest.raises(SystemExit) as raised:
+        export("--seed", value)
+    assert raised.value.code == 2
+    assert f"argument --seed: '{value}' is not a whole number from 0 on" in capsys.readouterr().err
 
 
 def test_models_are_chosen_and_checked(export):
@@ -218,5 +237,49 @@ def test_a_key_that_is_none_is_reported(import_, tmp_path):
         import_(tmp_path / "a.json")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "key.json").write_text("{}")
-    with pytest.raises(Exception, match=r"not a key of export_annotations\.py"):
+    with pytest.raises(UserError, match=r"not a key of export_annotations\.py[\s\S]*key\.json: draw: missing key"):
         import_(tmp_path / "a.json")
+    for content, expected in (("{", "not valid JSON"), ("null", "key.json: wrong value")):
+        (tmp_path / "out" / "key.json").write_text(content)
+        with pytest.raises(UserError, match=r"Pass the key\.json that it wrote") as raised:
+            import_(tmp_path / "a.json")
+        assert expected in str(raised.value)
+        assert "pydantic" not in str(raised.value) and "http" not in str(raised.value)
+
+
+def test_without_finished_answers_the_labels_are_kept(export, import_, tmp_path):
+    key, _ = export()
+    import_(write_json(tmp_path / "a.json", annotations(key["draw"], "ann", {"a0001": []})))
+    written = (tmp_path / "labels.parquet").read_bytes()
+    begun = annotations(key["draw"], "ann", {"a0001": []})
+    begun["items"]["a0001"]["done"] = False
+    task = {"data": {"item": "a0001", "draw": key["draw"]}, "annotations": []}
+    for content, expected in (
+        ([], "no labels in this export"),
+        ([task], "no labels in this export"),
+        (annotations(key["draw"], "ann", {}), "b.json: items: no labels"),
+        (begun, "b.json: no finished answers, only 1 begun"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            import_(write_json(tmp_path / "b.json", content))
+        assert (tmp_path / "labels.parquet").read_bytes() == written
+
+
+def test_without_claims_alpha_says_why_it_is_undefined(export, import_, tmp_path):
+    key, _ = export()
+    drf = next(name for name, item in key["items"].items() if item["metric"] == "drf")
+    contents = {name: annotations(key["draw"], name, {drf: []}) for name in ("ann", "bob")}
+    _, output = import_(*(write_json(tmp_path / f"{name}.json", content) for name, content in contents.items()))
+    assert "DRF: undefined, because nobody marked a claim; 0 claims in 1 answers" in output
+    assert "CR: undefined, because no answer was labelled by two people; 0 claims in 0 answers" in output
+
+
+def test_names_are_the_same_person_in_every_file(export, import_, tmp_path):
+    key, _ = export()
+    one, two, *_ = key["items"]
+    first = write_json(tmp_path / "a.json", annotations(key["draw"], "Ann Lee", {one: []}))
+    second = write_json(tmp_path / "b.json", annotations(key["draw"], " ann  LEE ", {two: []}))
+    settled = write_json(tmp_path / "c.json", annotations(key["draw"], "ANN LEE", {one: []}))
+    rows, output = import_(first, second, "--adjudicated", settled)
+    assert "Ann Lee: 2 answers labelled" in output
+    assert {tuple(row["annotators"]) for row in rows.values()} == {(), ("Ann Lee",)}

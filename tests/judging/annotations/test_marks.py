@@ -95,6 +95,43 @@ def test_files_that_are_none(tmp_path):
     assert found.count("not valid JSON") == 2 and "missing.json: no such file" in found
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "file0.json: no labels\n  found:   null\n  allowed: a file saved by the annotation page, or an export"),
+        (3, "file0.json: no labels\n  found:   3\n  allowed: a file saved by the annotation page, or an export"),
+        ([{}], "file0.json: 0.data: missing key\n  allowed: A task of Label Studio as export_annotations.py wrote it"),
+        ([None], "file0.json: 0: wrong value\n  found:   null\n  allowed: the keys data, annotations"),
+    ],
+)
+def test_json_that_holds_no_labels(tmp_path, content, expected):
+    assert expected in errors(tmp_path, content)
+
+
+def test_a_file_given_twice_is_one_error(tmp_path):
+    content = annotations("d1", "ann", {"a1": [CLOCK], "a2": [DOG]})
+    path = write_json(tmp_path / "a.json", content)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError) as raised:
+        read_marks([path, tmp_path / "folder" / ".." / "a.json"], "d1", ITEMS)
+    (first, _) = str(raised.value).splitlines()
+    assert first == f"{tmp_path / 'folder' / '..' / 'a.json'}: given twice"
+    copied = errors(tmp_path, content, content)  # under two names
+    assert copied.count("labelled twice") == 1 and "file1.json: a1, a2: labelled twice by one person" in copied
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\t\n"])
+def test_a_name_is_not_blank(tmp_path, name):
+    assert "file0.json: annotator: a blank name" in errors(tmp_path, annotations("d1", name, {"a1": []}))
+
+
+def test_names_that_differ_in_case_and_spaces_are_one_person(tmp_path):
+    of_ann, of_others = annotations("d1", "Ann", {"a1": []}), {"a2": []}
+    marks = read(tmp_path, of_ann, annotations("d1", " ann ", of_others))
+    assert dict(marks.by_item) == {"a1": {"Ann": []}, "a2": {"Ann": []}}
+    assert "a1: labelled twice by one person" in errors(tmp_path, of_ann, annotations("d1", " ANN", {"a1": []}))
+
+
 # ---- Label Studio
 
 

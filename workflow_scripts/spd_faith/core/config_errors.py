@@ -95,7 +95,7 @@ def unknown_names(place: str, names: list[str], path: Path, entries: Mapping[str
 def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: Mapping[str, Any]) -> str:
     """A pydantic error as our message; `prefix` is the key path from the top of the file to what `model` describes."""
     keys = tuple(key for key in error["loc"] if key != "[key]")  # how pydantic marks an error in the key itself
-    place = f"{file}: {'.'.join(map(str, (*prefix, *keys)))}"
+    place = ": ".join(filter(None, (file, ".".join(map(str, (*prefix, *keys))))))
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":

@@ -112,30 +112,45 @@ def _written(value: Any) -> Any:
     return {key: _written(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table, or some of its columns.
+def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None, remedy: str | None = None) -> pa.Table:
+    """Read a table, or some of its columns. `remedy` says what to do about a table that the workflow does not write.
 
     Raises `UserError` if it cannot be read, if its columns do not match `schema`, if two rows have the same key, or if
     a column that is read has a value that its declaration lacks.
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file. Create it with: snakemake --cores all {path}")
-    with _readable(path):
+        raise UserError(f"{path}: no such file. {remedy or f'Create it with: snakemake --cores all {path}'}")
+    with _readable(path, remedy):
         found = pq.read_schema(path).remove_metadata()
     if not found.equals(schema):
+        of_found, of_expected = _differences(found, schema)
         raise UserError(
             f"{path}: its columns do not match this version.\n"
-            f"  found:    {', '.join(f'{f.name} {f.type}' for f in found)}\n"
-            f"  expected: {', '.join(f'{f.name} {f.type}' for f in schema)}\n"
-            "  Remove the file and run the workflow again."
+            f"  found:    {of_found}\n"
+            f"  expected: {of_expected}\n"
+            f"  {remedy or 'Remove the file and run the workflow again.'}"
         )
     key = key_of(schema)
     wanted = schema.names if columns is None else columns
-    with _readable(path):
+    with _readable(path, remedy):
         table = pq.read_table(path, columns=[*wanted, *(name for name in key if name not in wanted)])
     check_rows(str(path), table, schema)
     return table.select(wanted)
+
+
+def _differences(found: pa.Schema, expected: pa.Schema) -> tuple[str, str]:
+    """The columns of each that are not so in the other; all of them if only their order differs."""
+    sides = [
+        [field for field in ours if not any(map(field.equals, theirs))]
+        for ours, theirs in ((found, expected), (expected, found))
+    ]
+    shown = sides if any(sides) else [list(found), list(expected)]
+    of_found, of_expected = (
+        ", ".join(f"{one.name} {one.type}{'' if one.nullable else ' not null'}" for one in side) or "nothing instead"
+        for side in shown
+    )
+    return of_found, of_expected
 
 
 def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[list[dict[str, Any]]]:
@@ -153,14 +168,14 @@ def read_provenance(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: Path, remedy: str | None = None) -> Iterator[None]:
     """Turn pyarrow's errors about a truncated or corrupt file into a `UserError`."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        message = f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}"
+        message = f"{path}: not a Parquet file. {remedy or 'Remove it and run the workflow again.'}\n  {error}"
         raise UserError(message) from error
 
 

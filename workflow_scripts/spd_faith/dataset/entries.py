@@ -1,5 +1,6 @@
 """The kinds of entries in datasets.yaml: sources of image pairs and their ground-truth differences."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -137,19 +138,20 @@ class HubDataset(Source):
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
 
     def split_sizes(self) -> dict[str, int | None]:
-        return {name: limited(self.limit, self._drawn_from(name)) for name in self.splits}
+        return {name: self._num_used(name, rows) for name, rows in self.splits.items()}
 
     def num_pairs(self) -> int | None:
         counts = self.split_sizes().values()
-        excluded = 0 if isinstance(self.limit, RandomSample) else len(self.exclude)
-        return None if None in counts else sum(filter(None, counts)) - excluded
+        return None if None in counts else sum(filter(None, counts))
 
-    def _drawn_from(self, split: str) -> int | None:
-        """Number of pairs of a split that the limit applies to: a random sample has no excluded ones."""
-        rows = self.splits[split]
-        if rows is None or not isinstance(self.limit, RandomSample):
-            return rows
-        return rows - sum(sample_id.partition("/")[0] == split for sample_id in self.exclude)
+    def _num_used(self, split: str, rows: int | None) -> int | None:
+        """Number of pairs of a split: a random sample is drawn without the excluded ones, the first ones are not."""
+        found = (re.match(rf"{re.escape(split)}/([0-9]+)_", sample_id) for sample_id in self.exclude)
+        excluded = [int(match[1]) for match in found if match]
+        if isinstance(self.limit, RandomSample):
+            return limited(self.limit, None if rows is None else rows - len(excluded))
+        first = limited(self.limit, rows)
+        return None if first is None else first - sum(row < first for row in excluded)
 
     def rows(self) -> DatasetRows:
         from spd_faith.dataset.hub import hub_pairs

@@ -16,7 +16,7 @@ from spd_faith.core.entries import (
     Strict,
 )
 from spd_faith.core.estimates import PER_MILLION
-from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
+from spd_faith.endpoints.token_bounds import max_image_tokens, max_text_tokens
 
 _FIELDS_SET_ELSEWHERE = frozenset({"model", "messages", "max_tokens", "max_completion_tokens", "n", "stream"})
 

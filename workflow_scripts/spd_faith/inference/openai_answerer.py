@@ -16,7 +16,7 @@ from spd_faith.endpoints.charges import Charges
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
+from spd_faith.endpoints.token_bounds import max_image_tokens, max_text_tokens
 from spd_faith.inference.answers import Answer, Provenance, failed
 from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.images import merge

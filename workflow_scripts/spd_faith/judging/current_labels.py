@@ -1,5 +1,6 @@
 """Reads labels of people, and says which of them are labels of a run's very answers."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,18 +14,16 @@ from spd_faith.judging.labels import LABELS, answer_sha
 
 CURRENT_LABELS = LABELS.append(pa.field("is_current", pa.bool_(), nullable=False))
 """LABELS, and whether the run's model gives the labelled answer."""
+_REMEDY = "Write labels with: python workflow_scripts/import_annotations.py (docs/annotations.md)."
 
 
 def read_labels(path: Path) -> pa.Table:
     """The table of LABELS in a file.
 
-    Raises `UserError` if there is none of this version, for repeated rows and for impossible metrics and scores.
+    Raises `UserError` if there is none of this version, for repeated rows, for impossible metrics and scores, and if
+    the pairs of a split do not have the same probability of being drawn.
     """
-    try:
-        labels = read_table(path, LABELS)
-    except UserError as error:
-        made = "Write it with: python workflow_scripts/import_annotations.py"
-        raise UserError(f"{str(error).splitlines()[0]}\n  {made}") from None
+    labels = read_table(path, LABELS, remedy=_REMEDY)
     rows = labels.select(["sample_id", "model", "metric", "score"]).to_pylist()
     seen: set[tuple[str, str, str]] = set()
     errors = []
@@ -40,17 +39,33 @@ def read_labels(path: Path) -> pa.Table:
     if errors:
         more = [f"… {len(errors) - 5} more"] if len(errors) > 5 else []
         raise UserError("\n  ".join([f"{path}: {len(errors)} wrong rows", *errors[:5], *more]))
+    _check_probabilities(path, labels)
     return labels
 
 
+def _check_probabilities(path: Path, labels: pa.Table) -> None:
+    """Raise `UserError` unless all drawn pairs of a split have one probability: their plain mean is used."""
+    found: dict[str, set[float]] = defaultdict(set)
+    for row in labels.select(["split", "probability"]).to_pylist():
+        if 0 < row["probability"] <= 1:  # others were not drawn, and are left out
+            found[row["split"]].add(row["probability"])
+    unequal = [
+        f"{split}: {', '.join(f'{one:g}' for one in sorted(several)[:5])}{', …' if len(several) > 5 else ''}"
+        for split, several in sorted(found.items())
+        if len(several) > 1
+    ]
+    if unequal:
+        what = f"{path}: pairs of a split have different probabilities of being drawn"
+        raise UserError("\n  ".join([what, *unequal, f"Use the labels of one draw. {_REMEDY}"]))
+
+
 def current_labels(labels: pa.Table, responses: Mapping[str, Path]) -> pa.Table:
-    """The labels of the models of `responses` (tables of RESPONSES, by model), as CURRENT_LABELS."""
+    """The labels as CURRENT_LABELS; `responses` are tables of RESPONSES by model of the run."""
     from spd_faith.judging.agreement import answers_by_judgement  # loads scipy
 
-    of_models = labels.filter(pc.is_in(labels["model"], pa.array(list(responses), pa.string())))
-    rows = of_models.to_pylist()
+    rows = labels.to_pylist()
     shas: dict[tuple[str, str, str], str] = {}
-    for model in sorted({row["model"] for row in rows}):
+    for model in sorted({row["model"] for row in rows} & set(responses)):
         labelled = pa.array({row["sample_id"] for row in rows if row["model"] == model}, pa.string())
         answers = read_table(responses[model], RESPONSES, ["sample_id", "task", "response_text"])
         answers = answers.filter(pc.is_in(answers["sample_id"], labelled))

@@ -20,7 +20,7 @@ from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
 from spd_faith.endpoints.replies import Reply
-from spd_faith.endpoints.spending import max_image_tokens, max_text_tokens
+from spd_faith.endpoints.token_bounds import max_image_tokens, max_text_tokens
 from spd_faith.inference.openai_answerer import image_part, reduced
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
 from spd_faith.judging.judge import JudgeRequest

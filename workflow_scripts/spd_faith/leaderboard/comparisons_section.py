@@ -30,8 +30,8 @@ def with_standings(live: pd.DataFrame, comparisons: pa.Table) -> pd.DataFrame:
     """The rows of `live_rows` with rank_low and rank_high after rank, and for each headline metric and Overall `_best`:
     whether the value is the best of the judge's models or not significantly worse than it.
 
-    Only ranked models count: others have no rank interval, do not widen anyone else's, and are never best. Nor is a
-    model that is ranked alone.
+    Only ranked models count: others have no rank interval, do not widen anyone else's, and are never best. Nor is any
+    model of a judge where no two models are tested.
     """
     rows = live.copy()
     for place, name in enumerate(("rank_low", "rank_high"), start=1):
@@ -39,6 +39,7 @@ def with_standings(live: pd.DataFrame, comparisons: pa.Table) -> pd.DataFrame:
     rows = rows.assign(
         **{f"{metric}_best": pd.Series(False, rows.index, dtype="boolean") for metric in HEADLINE_AND_OVERALL}
     )
+    tested = {(row["judge"], row["metric"]) for row in comparisons.to_pylist() if row["p_holm"] is not None}
     better = {metric: significantly_better(comparisons, metric) for metric in HEADLINE_AND_OVERALL}
     for _, ranked in rows[rows["rank"].notna()].groupby("judge"):
         keys = list(zip(ranked["judge"], ranked["model"], strict=True))
@@ -47,6 +48,8 @@ def with_standings(live: pd.DataFrame, comparisons: pa.Table) -> pd.DataFrame:
         ]
         for metric in HEADLINE_AND_OVERALL if len(keys) > 1 else ():
             judge, best = keys[int(ranked[metric].argmax())]
+            if (judge, metric) not in tested:
+                continue
             rows.loc[ranked.index, f"{metric}_best"] = [(judge, best, model) not in better[metric] for _, model in keys]
     return rows
 

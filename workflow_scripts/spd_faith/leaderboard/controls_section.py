@@ -91,7 +91,7 @@ def _counts(made: Mapping[str, Any]) -> Note:
         left_out = [f"{n} {reason}" for reason, n in sorted(counts["left_out"].items())]
         listed.append(f"{counts['made']} {kind}" + (f" (left out: {', '.join(left_out)})" if left_out else ""))
     return note(
-        f"Pairs made from pairs of the dataset: {'; '.join(listed)}. They are in no other number of this page. "
+        f"Pairs made from pairs of the dataset: {'; '.join(listed)}. They are in no score outside this section. "
         "Intervals resample a control together with the pair that it is made from; there is none under "
         f"{LEAST_CLUSTERS} image ids. Models are not tested against each other. Formulas and what they show: "
         "docs/statistics.md and docs/controls.md."

@@ -22,7 +22,7 @@ from spd_faith.leaderboard.model import (
     note,
     value_cell,
 )
-from spd_faith.scoring.correction import CORRECTED, LEAST_IN_SPLIT, LEAST_LABELLED, LEFT_OUT
+from spd_faith.scoring.correction import CORRECTED, LEAST_IN_SPLIT, LEAST_LABELLED, LEFT_OUT, NOT_IN_RUN
 from spd_faith.scoring.metrics import METRICS
 
 TITLE = "The judge's error"
@@ -35,7 +35,11 @@ _COLUMNS = {
 }
 FRACTIONS = tuple(f"{metric}{_COLUMNS[end]}" for metric in JUDGED_METRICS for end in ("value", "low", "high"))
 _REASONS = {
+    "other_model": "of a model that is not in the run",
+    "other_pair": "of a pair that is not in the run",
+    "control": "of a control",
     "other_answer": "of another answer",
+    "other_split": "of another split",
     "not_drawn": "not drawn",
     "no_label_score": "without a score",
     "no_judge_score": "unscored by the judge",
@@ -44,6 +48,7 @@ _STATUSES = {
     "no_labels": "not corrected",
     "too_few_labels": f"not corrected: under {LEAST_LABELLED} labelled answers",
     "too_few_labels_in": f"not corrected: under {LEAST_IN_SPLIT} labelled image ids in",
+    "equal_labels": "not corrected: in each split all labels are equal",
 }
 
 
@@ -76,7 +81,7 @@ def correction_section(live: pd.DataFrame, corrections: pd.DataFrame) -> Section
     if (corrections["status"] == "no_labels").all():
         about = note(
             "Not corrected: the config names no labels of people. The raw interval says nothing about the judge's "
-            "error. How to label a random part of the answers: docs/statistics.md."
+            "error. How to label a random part of the answers: docs/annotations.md."
         )
     else:
         about = note(
@@ -86,7 +91,19 @@ def correction_section(live: pd.DataFrame, corrections: pd.DataFrame) -> Section
             "corrected. Weight: how much of the judge's score is used, from 0 (noise) to 1. Near 0 and "
             "100 with few labels, the interval is too narrow. Formula and measured coverage: docs/statistics.md."
         )
-    return Section(TITLE, (about, _table(live, corrections)))
+    return Section(TITLE, (about, *_other_models(corrections), _table(live, corrections)))
+
+
+def _other_models(corrections: pd.DataFrame) -> Iterator[Note]:
+    """Names labelled models that are not in the run: the table has no rows for them."""
+    found = corrections[corrections["status"] == NOT_IN_RUN]
+    counts = found.drop_duplicates(["model", "metric"]).groupby("model")["other_model"].sum()
+    if len(counts):
+        names = ", ".join(f"{model} ({count})" for model, count in counts.items())
+        yield note(
+            f"Left out: {counts.sum()} labels of models that are not in the run: {names}. A label belongs to the "
+            "model whose name it had when it was exported."
+        )
 
 
 def _table(live: pd.DataFrame, corrections: pd.DataFrame) -> Table:

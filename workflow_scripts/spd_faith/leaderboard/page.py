@@ -92,10 +92,10 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
         f"SPD-Faith leaderboard: {dataset}",
         (
             note(
-                f"Percentages over {live[0]['n']} pairs, with 95% intervals [bootstrap over image ids within split]. "
-                "If nobody answered a question or a judge left samples unscored, ",
+                f"Percentages over {live[0]['n']} pairs; in brackets 95% intervals (bootstrap of images within split). "
+                "If questions got no reply or judgements failed, ",
                 Code("bounds"),
-                " give the value with those samples at the metric's lowest and highest. Rows below "
+                " say how low and how high the value could be with them. Rows below "
                 f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
             ),
             *transport_warnings(live),
@@ -128,7 +128,7 @@ def _merged_strata(aggregate: Aggregate) -> Iterator[Note]:
         listed = "; ".join(" + ".join(splits) for splits in aggregate.merged_splits)
         yield note(f"Splits with under {LEAST_CLUSTERS} image ids are merged for the intervals: {listed}.")
     if (n := aggregate.num_clusters) < LEAST_CLUSTERS:
-        yield note(f"There are only {n} image ids in all: the intervals are too narrow, and tests mean little.")
+        yield note(f"There are only {n} image ids in all: the intervals are too narrow, and models are not tested.")
 
 
 def _unscored(failures: pd.DataFrame, live: Sequence[Row]) -> Iterator[Note]:

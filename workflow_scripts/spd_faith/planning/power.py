@@ -2,7 +2,7 @@
 
 The minimum detectable difference is (z₁₋α⸝₂ + 0.84) · SE, where SE is the standard error of the paired difference: a
 true difference of that size is significant at α in 80% of such runs. SE is the median over the pairs of models that are
-scored already, or follows from stated assumptions. docs/statistics.md, "Power".
+scored already and differ, or follows from stated assumptions. docs/statistics.md, "Power".
 """
 
 import math
@@ -27,13 +27,15 @@ Z_OF_POWER = 0.84  # of 80%
 MARGINS = (0.01, 0.02, 0.05)
 ASSUMED_RATE = 0.5
 ASSUMED_CORRELATION = 0.5
+_ROUNDING = 1e-9  # a standard error below is 0
 
 
 @dataclass(frozen=True)
 class PairedError:
     """The standard error of the difference between two models in a metric over `pairs` pairs of images.
 
-    It is a fraction, and NaN if the metric is not defined. `metric` is a name of METRICS, or None for any.
+    It is a fraction, and NaN if the metric is not defined or no two models differ in it. `metric` is a name of METRICS,
+    or None for any.
     """
 
     metric: str | None
@@ -46,11 +48,11 @@ class PairedError:
         return replace(self, standard_error=self.standard_error * scale, pairs=pairs)
 
     def detectable(self, alpha: float) -> float:
-        """The minimum detectable difference at 80% power, a fraction; NaN if the metric is not defined."""
+        """The minimum detectable difference at 80% power, a fraction; NaN if the error is."""
         return (NormalDist().inv_cdf(1 - alpha / 2) + Z_OF_POWER) * self.standard_error
 
     def pairs_for(self, margin: float, alpha: float) -> int | None:
-        """The number of pairs of images from which on `margin` is detectable; None if the metric is not defined."""
+        """The number of pairs of images from which on `margin` is detectable; None if the error is NaN."""
         pairs = self.pairs * (self.detectable(alpha) / margin) ** 2
         return None if math.isnan(pairs) else math.ceil(round(pairs, 6))
 
@@ -81,7 +83,7 @@ def assumed_error(pairs: int) -> PairedError:
 
 
 def power_of(judges: Sequence[str], models: Sequence[str], paths: ResultPaths, pairs: int) -> Power:
-    """The power of a run over `pairs` pairs: by the scores of its models, if any two are there, else as assumed."""
+    """The power of a run over `pairs` pairs: by the scores of its models, if any two differ, else as assumed."""
     scores, left_out = _scores(judges, models, paths)
     compared = sum(len(list(combinations(group, 2))) for group in _by_judge(scores))
     if not compared:
@@ -92,12 +94,16 @@ def power_of(judges: Sequence[str], models: Sequence[str], paths: ResultPaths, p
         PairedError(metric, _median(found), number).over(pairs)
         for metric, found in standard_errors(samples, scores).items()
     )
+    if all(math.isnan(error.standard_error) for error in errors):
+        return Power((assumed_error(pairs),), left_out=left_out)
     used = {model for group in _by_judge(scores) if len(group) > 1 for model in group}
     return Power(errors, tuple(sorted(used)), compared, left_out)
 
 
 def _median(values: np.ndarray) -> float:
-    return float(np.nan if np.isnan(values).all() else np.nanmedian(values))
+    """Of the pairs of models that differ: two that are both always right tell nothing about others."""
+    differing = values[values > _ROUNDING]  # False for NaN
+    return float(np.median(differing)) if len(differing) else math.nan
 
 
 def _by_judge(scores: Mapping[Entry, pa.Table]) -> list[list[str]]:

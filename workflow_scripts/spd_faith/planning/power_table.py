@@ -25,7 +25,7 @@ def power_tables(power: Power, models: int) -> list[Table]:
     levels = {SIGNIFICANT_AT: "two models alone"}
     pairs = math.comb(models, 2)
     if pairs > 1:
-        levels[holm_alpha(models)] = f"Holm's strictest level for the {pairs:,} pairs of {models} models"
+        levels[holm_alpha(models)] = f"Holm's strictest level for all {pairs:,} comparisons of {models} models"
     return [_table(power.errors, alpha, what) for alpha, what in levels.items()]
 
 
@@ -33,11 +33,14 @@ def where_from(power: Power) -> list[str]:
     """Where the standard errors are from, and what they rest on, in sentences."""
     if power.compared:
         count = f"{power.compared:,} pair{'s' if power.compared > 1 else ''} of models"
-        sentences = [f"Standard error of a difference: median over {count}, scored: {', '.join(power.models)}."]
+        sentences = [
+            f"Standard error of a difference: median over those that differ of {count}, "
+            f"scored: {', '.join(power.models)}."
+        ]
     else:
         sentences = [
-            f"ASSUMED, as no two models are scored: both are right on {ASSUMED_RATE:.0%} of the pairs, their scores "
-            f"correlate by {ASSUMED_CORRELATION:g}, and all pairs are independent."
+            f"ASSUMED, as no two models have scores that differ: both are right on {ASSUMED_RATE:.0%} of the pairs, "
+            f"their scores correlate by {ASSUMED_CORRELATION:g}, and all pairs are independent."
         ]
     return sentences + [f"Scores not used: {line}" for line in power.left_out]
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spd_faith.core.statistics import (
+    LEAST_CLUSTERS,
     Clusters,
     Resampling,
     cluster_sums,
@@ -38,7 +39,7 @@ COMPARISONS_SCHEMA = schema_of(
     other_model=pa.string(),
     n=pa.int64(),  # samples that the metric scores for both
     difference=pa.float64(),  # model − other model, over those; null if not defined
-    low=pa.float64(),  # 95% interval
+    low=pa.float64(),  # 95% interval; with p null if fewer than LEAST_CLUSTERS clusters are scored for both
     high=pa.float64(),
     p=pa.float64(),  # of "there is no difference"
     p_holm=pa.float64(),  # adjusted for all pairs of the judge and metric
@@ -155,8 +156,18 @@ def pairwise(scores: ModelScores, resampling: Resampling) -> Pairwise:
     bytes_per_pair = len(scores.metrics) * resampling.resamples * np.dtype(float).itemsize
     blocks = np.array_split(np.arange(pairs.shape[1]), -(-pairs.shape[1] * bytes_per_pair // _BYTES_PER_BLOCK))
     found = [_resampled(sums, resampling, pairs[:, block], difference[:, block]) for block in blocks]
-    low, high, p = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
+    tested = _clusters_for_both(scores, resampling.clusters, pairs) >= LEAST_CLUSTERS
+    low, high, p = (np.where(tested, np.concatenate(parts, axis=1), np.nan) for parts in zip(*found, strict=True))
     return Pairwise(pairs, both[:, *pairs], difference, low, high, p, np.stack([holm(of_metric) for of_metric in p]))
+
+
+def _clusters_for_both(scores: ModelScores, clusters: Clusters, pairs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The number of clusters (metrics, pairs) with a sample that the metric scores for both models."""
+    both = scores.scored[:, :, pairs[0]] & scores.scored[:, :, pairs[1]]
+    if both.all():
+        return np.full(both.shape[1:], len(clusters))
+    counts: NDArray[np.intp] = np.count_nonzero(cluster_sums(clusters, both.reshape(len(both), -1)), axis=0)
+    return counts.reshape(both.shape[1:])
 
 
 def significantly_better(comparisons: pa.Table, metric: str) -> set[tuple[str, str, str]]:

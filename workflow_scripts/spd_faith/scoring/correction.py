@@ -19,8 +19,10 @@ variance of (m − 1) / m of what it stands for, so the deviations of its sums a
 Wu, Journal of the American Statistical Association 83, 1988).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,13 +49,22 @@ CORRECTIONS_SCHEMA = schema_of(
     high=pa.float64(),
     judge_weight=pa.float64(),  # λ
     labelled=pa.int64(),  # answers with a label that is used
-    other_answer=pa.int64(),  # labels left out: of another answer or of a pair that this run does not have
+    other_model=pa.int64(),  # labels left out: of a model that is not in the run; in a row of its own for that model
+    other_pair=pa.int64(),  # … of a pair that is not in the run
+    control=pa.int64(),  # … of a control
+    other_answer=pa.int64(),  # … of another answer than the run's
+    other_split=pa.int64(),  # … of a pair that was drawn from another split
     not_drawn=pa.int64(),  # … of a pair without a probability of being drawn
     no_label_score=pa.int64(),  # … without a score of people
     no_judge_score=pa.int64(),  # … of an answer that the judge left unscored
-    status=pa.string(),  # CORRECTED, no_labels, too_few_labels, or too_few_labels_in:<splits>
+    # CORRECTED, no_labels, too_few_labels, too_few_labels_in:<splits>, equal_labels, or NOT_IN_RUN
+    status=pa.string(),
 )
-LEFT_OUT = ("other_answer", "not_drawn", "no_label_score", "no_judge_score")
+NOT_IN_RUN = "not_in_run"
+LEFT_OUT = (
+    *("other_model", "other_pair", "control", "other_answer", "other_split"),
+    *("not_drawn", "no_label_score", "no_judge_score"),
+)
 
 
 @dataclass(frozen=True)
@@ -81,19 +92,20 @@ class LabelledPairs:
 def corrections(
     samples: pa.Table, scores: Mapping[Entry, pa.Table], labels: pa.Table | None, resamples: int, seed: int
 ) -> pa.Table:
-    """One row per entry and metric, in CORRECTIONS_SCHEMA.
+    """One row per entry and metric, in CORRECTIONS_SCHEMA; then those of labelled models that are not in the run.
 
     `scores` has a SCORES table with all samples for each entry; `labels` has the columns of CURRENT_LABELS. Models are
     corrected by their own labels alone.
     """
     real = without_controls(samples)
-    rows = []
+    found = _Labels(samples, real, [] if labels is None else labels.to_pylist())
+    rows: list[dict[str, Any]] = []
     for judge in dict.fromkeys(judge for judge, _ in scores):
         models = [model for of_judge, model in scores if of_judge == judge]
         keys = [(model, metric) for model in models for metric in JUDGED_METRICS]
         judged = np.stack([_judge_scores(real, scores[judge, model], metric) for model, metric in keys], axis=1)
-        labelled, counts = _label_scores(real, judged, keys, labels)
-        pairs = LabelledPairs(*_places(real), _drawn(real, labels), judged, labelled)
+        labelled, counts = _label_scores(judged, keys, found)
+        pairs = LabelledPairs(*_places(real), _drawn(models, found), judged, labelled)
         statuses = _statuses(pairs, has_labels=labels is not None)
         able = np.array([status == CORRECTED for status in statuses])
         numbers = np.full((4, len(keys)), np.nan)
@@ -104,7 +116,8 @@ def corrections(
             row |= dict(zip(("value", "low", "high", "judge_weight"), numbers[:, number].tolist(), strict=True))
             row |= {"labelled": int((~np.isnan(labelled[:, number])).sum()), "status": statuses[number]}
             rows.append(row)
-    columns = {name: [row[name] for row in rows] for name in CORRECTIONS_SCHEMA.names}
+        rows += _not_in_run(judge, models, found)
+    columns = {name: [row.get(name) for row in rows] for name in CORRECTIONS_SCHEMA.names}
     arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in CORRECTIONS_SCHEMA]
     return pa.Table.from_arrays(arrays, schema=CORRECTIONS_SCHEMA)
 
@@ -197,48 +210,78 @@ def _judge_scores(real: pa.Table, table: pa.Table, metric: str) -> Array:
     return np.asarray(aligned[metric].to_numpy(), float)
 
 
-def _drawn(real: pa.Table, labels: pa.Table | None) -> np.ndarray:
-    """Which rows of `real` were drawn to be labelled, (samples,)."""
-    rows = [] if labels is None else labels.select(["sample_id", "probability"]).to_pylist()
-    drawn = {row["sample_id"] for row in rows if _is_drawn(row)}
-    return np.array([sample_id in drawn for sample_id in real["sample_id"].to_pylist()])
+@dataclass(frozen=True)
+class _Labels:
+    """The labels (rows of CURRENT_LABELS) and the samples that they may be of; `real` are those without controls."""
+
+    samples: pa.Table
+    real: pa.Table
+    rows: Sequence[Mapping[str, Any]]
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Row numbers in `real` by sample id."""
+        return {str(sample_id): number for number, sample_id in enumerate(self.real["sample_id"].to_pylist())}
+
+    @cached_property
+    def split(self) -> dict[str, str]:
+        """Splits by sample id, with controls."""
+        return dict(zip(*(map(str, self.samples[name].to_pylist()) for name in ("sample_id", "split")), strict=True))
+
+    def is_drawn(self, label: Mapping[str, Any]) -> bool:
+        return bool(0 < label["probability"] <= 1) and label["split"] == self.split.get(label["sample_id"])
+
+    def why_left_out(self, label: Mapping[str, Any], judged: Array) -> str | None:
+        """One of LEFT_OUT; None if the label can correct `judged`, the judge's scores of `real` (samples,)."""
+        sample_id = label["sample_id"]
+        reasons = {
+            "other_pair": sample_id not in self.split,
+            "control": sample_id not in self.place,
+            "other_answer": not label["is_current"],
+            "other_split": label["split"] != self.split.get(sample_id),
+            "not_drawn": not self.is_drawn(label),
+            "no_label_score": label["score"] is None,
+            "no_judge_score": sample_id in self.place and bool(np.isnan(judged[self.place[sample_id]])),
+        }
+        return next((reason for reason, applies in reasons.items() if applies), None)
 
 
-def _is_drawn(label: Mapping[str, Any]) -> bool:
-    return bool(0 < label["probability"] <= 1)
+def _drawn(models: Sequence[str], labels: _Labels) -> np.ndarray:
+    """Which samples, without controls, were drawn to be labelled for these models, (samples,)."""
+    drawn = {row["sample_id"] for row in labels.rows if row["model"] in models and labels.is_drawn(row)}
+    return np.array([sample_id in drawn for sample_id in labels.place])
 
 
 def _label_scores(
-    real: pa.Table, judged: Array, keys: Sequence[tuple[str, str]], labels: pa.Table | None
+    judged: Array, keys: Sequence[tuple[str, str]], labels: _Labels
 ) -> tuple[Array, list[dict[str, int]]]:
     """The labels' scores (samples, keys) that can correct, else NaN, and for each key how many are LEFT_OUT, by reason.
 
-    `keys` are (model, metric), `judged` (samples, keys) the judge's scores.
+    `keys` are (model, metric), `judged` (samples, keys) the judge's scores. Labels of other models are ignored.
     """
-    place = {str(sample_id): number for number, sample_id in enumerate(real["sample_id"].to_pylist())}
     column = {key: number for number, key in enumerate(keys)}
     scores = np.full(judged.shape, np.nan)
     counts = [dict.fromkeys(LEFT_OUT, 0) for _ in keys]
-    for label in [] if labels is None else labels.to_pylist():
+    for label in labels.rows:
         number = column.get((label["model"], label["metric"]))
         if number is None:
             continue
-        if reason := _why_left_out(label, judged[:, number], place):
+        if reason := labels.why_left_out(label, judged[:, number]):
             counts[number][reason] += 1
         else:
-            scores[place[label["sample_id"]], number] = label["score"]
+            scores[labels.place[label["sample_id"]], number] = label["score"]
     return scores, counts
 
 
-def _why_left_out(label: Mapping[str, Any], judged: Array, place: Mapping[str, int]) -> str | None:
-    """One of LEFT_OUT; None if the label can correct."""
-    if not label["is_current"] or label["sample_id"] not in place:
-        return "other_answer"
-    if not _is_drawn(label):
-        return "not_drawn"
-    if label["score"] is None:
-        return "no_label_score"
-    return "no_judge_score" if np.isnan(judged[place[label["sample_id"]]]) else None
+def _not_in_run(judge: str, models: Sequence[str], labels: _Labels) -> list[dict[str, Any]]:
+    """Rows of CORRECTIONS_SCHEMA that count the labels of models other than `models`, which correct nothing."""
+    counts = Counter((row["model"], row["metric"]) for row in labels.rows if row["model"] not in models)
+    return [
+        {"judge": judge, "model": model, "metric": metric, "labelled": 0, "status": NOT_IN_RUN}
+        | dict.fromkeys(LEFT_OUT, 0)
+        | {"other_model": count}
+        for (model, metric), count in sorted(counts.items())
+    ]
 
 
 def _statuses(pairs: LabelledPairs, has_labels: bool) -> list[str]:
@@ -258,4 +301,8 @@ def _status(pairs: LabelledPairs, column: int, has_labels: bool) -> str:
         for name in np.unique(split[scored])
         if len(np.unique(image_id[labelled & (split == name)])) < LEAST_IN_SPLIT
     ]
-    return f"too_few_labels_in:{', '.join(few)}" if few else CORRECTED
+    if few:
+        return f"too_few_labels_in:{', '.join(few)}"
+    label = pairs.label[:, column]
+    varies = any(np.ptp(label[labelled & (split == name)]) > 0 for name in np.unique(split[scored]))
+    return CORRECTED if varies else "equal_labels"  # else the interval has no width

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spd_faith.core.config_errors import error_at, explain
 from spd_faith.core.schemas import TASKS_OF
@@ -81,12 +81,19 @@ class _Annotation(BaseModel):
 
 
 class _Data(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     item: str
+    """The answer's id, as in the tasks of export_annotations.py."""
     draw: str
+    """That of the export, as in the tasks of export_annotations.py."""
 
 
 class _Task(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     data: _Data
+    """A task of Label Studio as export_annotations.py wrote it, with `item` and `draw`."""
     annotations: list[_Annotation] = []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from spd_faith.core.config_errors import NOTHING, error_at, explain, raise_errors
 from spd_faith.core.entries import Strict
@@ -17,6 +17,9 @@ from spd_faith.judging.annotations.choices import CHOICES
 from spd_faith.judging.annotations.items import AnnotationItem
 from spd_faith.judging.annotations.label_studio import read_export
 from spd_faith.judging.claims import Claim
+
+_FILES = "a file saved by the annotation page, or an export of Label Studio as JSON"
+_LABELS = "at least one labelled answer; leave out files of people who labelled nothing"
 
 
 class Quote(Strict):
@@ -57,26 +60,50 @@ class AnnotationFile(Strict):
     format: Literal["spd-faith-annotations-1"]
     draw: str
     """That of the page; identifies the items."""
-    annotator: Annotated[str, Field(min_length=1)]
-    """Who marked the claims."""
+    annotator: str
+    """The name of whoever marked the claims."""
     items: dict[str, MarkedItem]
+
+    @field_validator("annotator")
+    @classmethod
+    def _without_spaces(cls, annotator: str) -> str:
+        name = " ".join(annotator.split())
+        if not name:
+            raise ValueError("a blank name")
+        return name
 
 
 @dataclass
 class Marks:
-    """The claims of finished answers by item and person; `unfinished` counts answers that were only begun."""
+    """The claims of finished answers by item and person; `unfinished` counts answers that were only begun.
+
+    `people` has the names as first written, by their case-folded form: "Ann" and "ann" are one person.
+    """
 
     by_item: dict[str, dict[str, list[MarkedClaim]]] = field(default_factory=lambda: defaultdict(dict))
     unfinished: int = 0
+    people: dict[str, str] = field(default_factory=dict)
 
 
-def read_marks(paths: Iterable[Path], draw: str, items: Mapping[str, AnnotationItem]) -> Marks:
-    """Read files of the page and exports of Label Studio. Raises `UserError` with all errors of all files."""
-    marks = Marks()
+def read_marks(
+    paths: Iterable[Path], draw: str, items: Mapping[str, AnnotationItem], people: Mapping[str, str] | None = None
+) -> Marks:
+    """Read files of the page and exports of Label Studio; `people` are names known from other files.
+
+    Raises `UserError` with all errors of all files; one without any labels is an error, too.
+    """
+    marks = Marks(people=dict(people or {}))
     errors: list[str] = []
+    read: set[Path] = set()
     for path in paths:
+        if path.resolve() in read:
+            errors.append(error_at(str(path), "given twice", NOTHING, "each file once"))
+            continue
+        read.add(path.resolve())
         contents, found = _read(path, items)
         errors += found
+        if not contents and not found:
+            errors.append(error_at(str(path), "no labels in this export", NOTHING, _LABELS))
         for content in contents:
             file = _validated(str(path), content)
             errors += file if isinstance(file, list) else _add(marks, str(path), file, draw, items)
@@ -87,12 +114,14 @@ def read_marks(paths: Iterable[Path], draw: str, items: Mapping[str, AnnotationI
 def _read(path: Path, items: Mapping[str, AnnotationItem]) -> tuple[list[Any], list[str]]:
     """(contents of `AnnotationFile`, not checked; errors): one for the page's file, one per person of an export."""
     if not path.is_file():
-        return [], [error_at(str(path), "no such file", NOTHING, "a file saved by the annotation page")]
+        return [], [error_at(str(path), "no such file", NOTHING, _FILES)]
     try:
         content = json.loads(writable_json(path.read_text(encoding="utf-8-sig")))
     except (ValueError, RecursionError) as error:  # also wrong UTF-8
-        return [], [error_at(str(path), "not valid JSON", str(error), "a file saved by the annotation page")]
-    return read_export(content, str(path), items) if isinstance(content, list) else ([content], [])
+        return [], [error_at(str(path), "not valid JSON", str(error), _FILES)]
+    if isinstance(content, list):
+        return read_export(content, str(path), items)
+    return ([content], []) if isinstance(content, dict) else ([], [error_at(str(path), "no labels", content, _FILES)])
 
 
 def _validated(place: str, content: Any) -> AnnotationFile | list[str]:
@@ -109,17 +138,24 @@ def _add(
     if file.draw != draw:
         yield error_at(f"{place}: draw", "annotations of another export", file.draw, f"{draw}, as in the key")
         return
+    if not file.items:
+        yield error_at(f"{place}: items", "no labels", NOTHING, _LABELS)
+    annotator = marks.people.setdefault(file.annotator.casefold(), file.annotator)
+    twice = []
     for name, marked in file.items.items():
         where = f"{place}: {name}"
         if name not in items:
             yield error_at(where, "unknown answer", NOTHING, "the answers of the key")
         elif not marked.done:
             marks.unfinished += 1
-        elif file.annotator in marks.by_item[name]:
-            yield error_at(where, "labelled twice by one person", file.annotator, "once per answer and person")
+        elif annotator in marks.by_item[name]:
+            twice.append(name)
         else:
             yield from _item_errors(where, marked, items[name])
-            marks.by_item[name][file.annotator] = marked.claims
+            marks.by_item[name][annotator] = marked.claims
+    if twice:
+        names = f"{', '.join(twice[:5])}{f', … {len(twice) - 5} more' if len(twice) > 5 else ''}"
+        yield error_at(f"{place}: {names}", "labelled twice by one person", annotator, "once per answer and person")
 
 
 def _item_errors(where: str, marked: MarkedItem, item: AnnotationItem) -> Iterator[str]:
