@@ -149,6 +149,24 @@ def test_a_failure_is_a_row_and_is_retried(images, caplog):
     assert sorted(teller.asked) == [("s1", "describe"), ("s1", "same")]
 
 
+def test_answers_of_a_journal_that_knows_no_failures_have_them(images):
+    stored = {"reasoning_text": None, "response_token_ids": None, "prompt_tokens": 3, "generated_tokens": 1}
+    stored |= {"seconds": 0.5, "usd": None, "attempts": 1, "batch_size": None, "error": None}
+    endings = [("One.", "stop"), ("", "length"), ("One", "length"), ("A vase", "content_filter")]
+    asked = list({question.key: question for question in keys_of(images)}.values())
+    with Journal(images.parent / "journal") as journal:
+        for question, (text, reason) in zip(asked, endings, strict=True):
+            content = {"response_text": text, "finish_reason": reason} | stored
+            journal.append(question.key, content, PROVENANCE.to_json())
+    teller = Teller()
+    by_id = {(row["sample_id"], row["task"]): row for row in run(images, teller)}
+    found = [by_id[question.id] for question in asked]
+    assert teller.asked == []
+    assert [row["failure"] for row in found] == [None, "model", None, "model"]
+    assert [row["response_text"] for row in found] == ["One.", "", "One", ""]
+    assert found[3]["error"] == "withheld: A vase"
+
+
 def test_not_one_answer_is_a_fault_of_the_run(images):
     with pytest.raises(UserError, match="none of 4 questions was answered; the first error was\n  cannot see"):
         run(images, Teller(fails_at=[b"a", b"c"]))

@@ -11,7 +11,7 @@ from scoring.tables import sample, samples_table
 from spd_faith.core.failures import without_forced
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, TASKS
-from spd_faith.inference.answers import outcome_columns
+from spd_faith.inference.answers import not_asked, outcome_columns
 from spd_faith.judging.rules import judge_samples
 from spd_faith.leaderboard.failed_answers import (
     failed_answers,
@@ -37,6 +37,7 @@ PERFECT = {
     "different": "Yes, the color of the car changed.",
 }
 Ending = tuple[str, str]  # text, finish_reason
+NOT_ASKED: Ending = ("", "not asked")
 
 
 def responses(endings: dict[tuple[str, str], Ending]) -> pa.Table:
@@ -46,7 +47,8 @@ def responses(endings: dict[tuple[str, str], Ending]) -> pa.Table:
         for task in TASKS:
             text, reason = endings.get((name, task), (PERFECT[task], "stop"))
             row = {"sample_id": name, "task": task, "prompt_sha": "", "response_text": text, "finish_reason": reason}
-            rows.append(outcome_columns(row | {"seconds": 0.0, "attempts": 1}))
+            unasked = not_asked("no answer in the file") if reason == NOT_ASKED[1] else {}
+            rows.append(outcome_columns(row | {"seconds": 0.0, "attempts": 1}) | unasked)
     return pa.Table.from_pylist(rows, schema=RESPONSES)
 
 
@@ -69,11 +71,25 @@ def test_a_model_that_answers_everything_is_covered_and_ranked() -> None:
     assert (row["rank"], row["overall"], row["overall_coverage"]) == (1, 1.0, 1.0)
 
 
-def test_calls_that_fail_for_one_question_are_nobodys_answer() -> None:
-    _, row = evaluated(responses(all_of("same", ("", "error"))))
+@pytest.mark.parametrize("ending", [("", "error"), ("", "timeout"), NOT_ASKED])
+def test_questions_that_nobody_answered_are_null(ending: Ending) -> None:
+    _, row = evaluated(responses(all_of("same", ending)))
     assert pd.isna(row["ds"]) and pd.isna(row["cr"]) and pd.isna(row["rank"]) and pd.isna(row["overall"])
     assert (row["ds_coverage"], row["cr_coverage"], row["drf_coverage"], row["tf1_coverage"]) == (0, 0, 1, 1)
     assert (row["ds_bound_low"], row["ds_bound_high"], row["drf"], row["tf1"]) == (0, 1, 1, 1)
+    assert pd.isna([row[name] for name in ("cr_verdict", "cr_signed", "cr_content", "unclear", "cr_claims")]).all()
+    assert row["cr_verdict_coverage"] == row["unclear_coverage"] == 0
+    assert (row["ds_count"], row["dqr_exact"], row["pf1"], row["ds_count_coverage"]) == (1, 1, 1, 1)
+
+
+def test_descriptions_that_nobody_gave_are_null() -> None:
+    _, row = evaluated(responses(all_of("describe", ("", "error"))))
+    of_describe = ("drf", "tf1", "cf1", "dqr", "dqr_exact", "ds_count", "pf1", "cf1_alias", "tf1_figure", "cf1_figure")
+    assert pd.isna([row[name] for name in (*of_describe, "drf_claims", "overall", "rank")]).all()
+    assert [row[f"{name}_coverage"] for name in of_describe] == [0] * len(of_describe)
+    assert (row["ds"], row["cr"], row["ds_coverage"], row["cr_coverage"]) == (1, 1, 1, 1)
+    assert [row[f"{name}_bound_{end}"] for name in ("tf1", "dqr", "drf") for end in ("low", "high")] == [0, 1] * 3
+    assert (row["overall_bound_low"], row["overall_bound_high"]) == (pytest.approx(2 / 6), 1)
 
 
 def test_empty_answers_to_one_question_are_the_models() -> None:
@@ -174,8 +190,8 @@ def test_a_breakdown_counts_failures_by_group_and_question() -> None:
     _, _, by_split = failed_section(total.to_dict("records"), failed).parts
     lines = [line.split() for line in table_text(by_split).splitlines()[2:]]
     assert [[word for word in line if word != "|"] for line in lines] == [
-        ["M", "easy", "same", "1", "1", "0", "1", "0"],
-        ["M", "hard", "same", "1", "1", "0", "0", "1"],
+        ["M", "easy", "same", "1", "0", "1", "1", "0"],
+        ["M", "hard", "same", "1", "1", "1", "0", "0"],
     ]
 
 

@@ -375,6 +375,20 @@ def test_the_breakdown_by_split_has_intervals(aggregated: Aggregate, live: pd.Da
     assert "Splits with under 10 image ids have no interval." in by_split
 
 
+def test_a_group_without_a_value_keeps_its_row_and_shows_its_coverage(
+    aggregated: Aggregate, live: pd.DataFrame, published: Any
+) -> None:
+    unscored = {"value": None, "low": None, "high": None, "coverage": 0.0}
+    rows = [
+        row | (unscored if (row["by"], row["model"]) == ("split", "poor") else {})
+        for row in aggregated.breakdowns.to_pylist()
+    ]
+    changed = replace(aggregated, breakdowns=pa.Table.from_pylist(rows, schema=aggregated.breakdowns.schema))
+    by_split = page_of(changed, live, published).split("### Split")[1].split("### ")[0]
+    poor = next(line for line in by_split.splitlines() if "Poor" in line)
+    assert [cell.strip() for cell in poor.split("|")][5:-1] == ["–"] * 7 + ["0.0%"]
+
+
 # ---- inside the open models ------------------------------------------------------------------------------------------
 
 

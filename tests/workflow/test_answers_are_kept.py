@@ -80,3 +80,27 @@ def test_another_number_of_shards_keeps_what_was_answered(project: Project) -> N
         project.run(RESPONSES)
         pd.testing.assert_frame_equal(answers(project), before)
         assert journalled(project) == ANSWERS
+
+
+@pytest.mark.parametrize(
+    ("last", "jobs"),
+    [
+        ('        pa.field("is_faithful", pa.bool_()),  # label imported with the answer\n', {"run_inference": 1}),
+        ('        pa.field("undone_difference", pa.int32()),', {"make_dataset": 1, "run_inference": 1}),
+    ],
+    ids=["responses", "samples"],
+)
+def test_a_table_without_a_column_of_this_version_is_made_again_without_the_model(
+    project: Project, last: str, jobs: dict[str, int]
+) -> None:
+    path = project.folder / "workflow_scripts/spd_faith/core/schemas.py"
+    before = path.read_text()
+    path.write_text(before.replace(last, f'        pa.field("another", pa.string()),\n{last}'))
+    assert path.read_text() != before
+    for weights in (project.folder / "resources/models" / MODEL).glob("*.safetensors"):
+        weights.unlink()
+    assert project.planned(RESPONSES) == jobs
+    project.run(RESPONSES)
+    table = "samples.parquet" if "make_dataset" in jobs else f"responses/{MODEL}.parquet"
+    assert project.table(table)["another"].isna().all()
+    assert len(answers(project)) == journalled(project) == ANSWERS

@@ -17,10 +17,10 @@ from spd_faith.scoring.breakdowns import BREAKDOWNS
 ANSWER_COLUMNS = ["sample_id", "task", "failure", "finish_reason"]
 _KINDS = {
     "model": "no answer by the model",
-    "transport": "no reply",
-    "not_asked": "not asked",
-    "timeout": "of these timed out",
     "cut": "cut at the limit",
+    "transport": "no reply",
+    "timeout": "of these, timed out",
+    "not_asked": "not asked",
 }
 """Kinds of failures; timeouts are in `transport`, too, and cut answers in `model` if they said nothing."""
 
@@ -107,8 +107,9 @@ def failed_section(live: Sequence[Mapping[Hashable, Any]], by_group: pd.DataFram
         for cells in _failed_cells(part)
     )
     explained = note(
-        "A model's failure (empty, withheld, or cut before it said anything) scores 0. A question without a reply or "
-        "not asked is nobody's answer: its metrics are null and lower the coverage."
+        "A model's failure (empty, withheld, or cut before it said anything) scores 0; an answer that was cut later is "
+        "scored as it is. A question without a reply or not asked is nobody's answer: its metrics are null and lower "
+        "the coverage."
     )
     none = note("Every question was answered, and no answer was cut.")
     if not rows:
