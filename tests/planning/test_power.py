@@ -106,7 +106,7 @@ def test_power_by_the_scores_that_are_there(results):
     counted, unknown = where_from(power)
     assert "1 pair of models" in counted and "ASSUMED" not in counted
     assert unknown.startswith(
-        "? for DRF, TF1, CF1, DQR, CR: no two models have scores that differ in it over 10 images"
+        "? for DRF, TF1, CF1, DQR, CR: no two models that are scored on 10 images or more differ in it"
     )
     assert "DS 22.4" in detectable_in_words(power, 10, 2)  # a quarter of the images
 
@@ -137,7 +137,7 @@ def test_models_that_never_differ_do_not_make_every_difference_detectable(result
         results.scores("rules", model).write_bytes(results.scores("rules", "a").read_bytes())
     same = of_run(results, "a", "c", "twin", pairs=100)
     assert same.errors == (assumed_error(100),)
-    assert where_from(same)[0].startswith("ASSUMED, as no two models have scores that differ")
+    assert where_from(same)[0].startswith("ASSUMED, as no two models that are scored on 10 images or more differ")
     # 3 of 6 pairs are of equal models: the median is over the others
     ds = next(one for one in of_run(results, "a", "b", "c", "twin").errors if one.metric == "ds")
     assert ds.standard_error == pytest.approx(math.sqrt(0.0625 / 39))
@@ -155,7 +155,7 @@ def test_a_metric_scored_on_few_images_is_unknown(results, scored, is_known):
         assert errors["ds"] == pytest.approx(math.sqrt(40 / 39 * 10 * 0.0625 / 100))
     else:
         assert found.errors == (assumed_error(IMAGES),)  # they differ in no other metric
-        assert "over 10 images or more" in where_from(found)[0]
+        assert "scored on 10 images or more" in where_from(found)[0]
 
 
 def test_scores_of_few_images_are_no_basis(results, monkeypatch):
