@@ -41,7 +41,7 @@ in_shell = ResultPaths(Path("results/{wildcards.dataset}"))
 merged_config = config_file(run, results)
 if workflow.is_main_process:  # once, not again in each job's process
     with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):
-        run.dataset.check()
+        run.dataset.check(f"config/datasets.yaml: {run.config.dataset}")
     write_config_file(run, merged_config)
 if workflow.local_exec and (gpus := visible_gpus()):  # at most one job per GPU; a cluster has its own limits
     workflow.register_resource("gpu", len(gpus))

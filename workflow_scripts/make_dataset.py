@@ -20,7 +20,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    rows = DATASETS.load_entry(arguments.datasets_file, arguments.dataset).rows_with_controls()
+    entry = DATASETS.load_entry(arguments.datasets_file, arguments.dataset)
+    entry.check(f"{arguments.datasets_file}: {arguments.dataset}")
+    rows = entry.rows_with_controls()
     provenance = {"dataset": arguments.dataset, **rows.provenance}
     num_pairs = write_dataset(arguments.samples, arguments.images, rows.batches, provenance, rows.summary)
     print(f"{num_pairs} pairs: {arguments.samples}, {arguments.images}")

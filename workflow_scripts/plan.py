@@ -102,17 +102,22 @@ def _controls_in_words(controls: Mapping[str, int]) -> str:
 
 def _print_limit(one: Limited, power: Power, pairs: int, models: int) -> None:
     """Print how far an entry's max_usd goes, and a warning if not far enough."""
-    start = f"{one.name}: max_usd {one.max_usd:.2f}, of which {one.spent_usd:.2f} is spent, pays for about"
+    start = f"{one.name}: max_usd {_usd(one.max_usd)}, of which {_usd(one.spent_usd)} is spent, pays for"
     if not one.stops:
-        print(f"{start} all {one.left:,} remaining {one.what}")
+        print(f"{start} about all {one.left:,} remaining {one.what}")
         return
-    print(f"WARNING: {start} {one.payable:,} of the {one.left:,} remaining {one.what}.")
-    print(
-        f"  Then the job stops, with about {one.pairs:,} of {pairs:,} pairs covered. Detectable with these, in points:"
-    )
-    print(f"  {detectable_in_words(power, one.pairs, models)}")
+    payable = f"about {one.payable:,}" if one.payable else "none"
+    covered = f"about {one.pairs:,}" if one.pairs else "none"
+    print(f"WARNING: {start} {payable} of the {one.left:,} remaining {one.what}.")
+    print(f"  Then the job stops, with {covered} of {pairs:,} pairs covered. Detectable with these, in points:")
+    print(f"  {detectable_in_words(power, one.pairs, models) if one.pairs else 'nothing'}")
     print(f"  For all pairs set max_usd to about {math.ceil(100 * one.needed_usd) / 100:.2f}, or set `limit` in the")
     print("  dataset's entry to fewer pairs (docs/scale.md).")
+
+
+def _usd(amount: float) -> str:
+    """With two decimals, or two digits if smaller."""
+    return f"{amount:.2g}" if 0 < amount < 0.01 else f"{amount:.2f}"
 
 
 def _print(

@@ -90,6 +90,8 @@ paid:
 """,
 }
 
+UNQUOTED, IN_QUOTES = "a name that YAML does not read as text", "text in quotes"
+NO_NUMBER = "a number that YAML reads as text"
 NAME_RULE = "letters, digits, '.', '_' and '-', starting with a letter or digit (used in file names)"
 SPLIT_KEYS = "differences, objects, pairs"
 MODEL_KEYS = (
@@ -249,7 +251,10 @@ CASES = {
     "hub split name with a space": dataset_case(
         "easy: 1000", "ea sy: 1000", "bench.splits.ea sy", "not a valid name", "'ea sy'", NAME_RULE,
     ),
-    "number for a split name": dataset_case("easy: {", "1: {", "demo.splits.1", "wrong value", "1", "a valid string"),
+    "number for a split name": dataset_case("easy: {", "1: {", "demo.splits.1", UNQUOTED, "1", IN_QUOTES),
+    "number for a hub split name": dataset_case(
+        "easy: 1000", "2024: 1000", "bench.splits.2024", UNQUOTED, "2024", IN_QUOTES,
+    ),
     "no splits": dataset_case(
         "{easy: 1000, hard: null}", "{}", "bench.splits", "wrong value", "{}",
         "Dictionary should have at least 1 item after validation, not 0",
@@ -437,6 +442,21 @@ CASES = {
     ),
     "a limit without end": model_case(
         "max_usd: 20", "max_usd: .inf", "served.max_usd", "wrong value", "inf", "a finite number",
+    ),
+    "a price without end": model_case(
+        "input: 2.5", "input: .inf", "served.prices.input", "wrong value", "inf", "a finite number",
+    ),
+    "no time": model_case(
+        "max_usd: 20", "timeout: .nan", "served.timeout", "wrong value", "nan", "a finite number",
+    ),
+    "a number that YAML reads as text": model_case(
+        "max_usd: 20", "max_usd: 1e-09", "served.max_usd", NO_NUMBER, "'1e-09'", "1.0e-09",
+    ),
+    "a price in quotes": model_case(
+        "input: 2.5", 'input: "2.5"', "served.prices.input", NO_NUMBER, "'2.5'", "2.5",
+    ),
+    "an infinite number as text": model_case(
+        "max_usd: 20", "max_usd: inf", "served.max_usd", "wrong value", "'inf'", "a valid number",
     ),
     "a negative price": model_case(
         "input: 2.5", "input: -1.5", "served.prices.input", "wrong value", "-1.5", "greater than or equal to 0",

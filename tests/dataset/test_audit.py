@@ -197,6 +197,21 @@ def test_differing_pixels_are_those_of_the_changed_blocks() -> None:
     assert np.array_equal(mask, expected)
 
 
+@pytest.mark.parametrize(
+    ("size", "compared"), [((1, 1), 1), ((5, 5), 25), ((3, 100), 3 * 96), ((100, 7), 96 * 7)], ids=str
+)
+def test_images_smaller_than_a_block_are_compared(size: tuple[int, int], compared: int) -> None:
+    black, white = (np.full((*size, 3), level, np.uint8) for level in (0, 255))
+    listed = [difference((0, 0, size[1], size[0]))]
+    assert audit_pair(black, white, listed).flags == ()
+    assert audit_pair(black, black, listed).flags == (EMPTY_BOX,)
+    found = audit_pair(black, white, [])
+    assert (found.flags, found.outside) == ((OUTSIDE,), compared)
+    mask = differing_pixels(black, white)
+    assert (mask.shape, mask.sum()) == (size, compared)
+    assert not differing_pixels(black, black).any()
+
+
 # ---- the demo --------------------------------------------------------------------------------------------------------
 
 SPLITS = {

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 from dataset.published import write
 from PIL import ExifTags, Image
 
+import make_dataset
 from spd_faith.core.entries import DatasetRows
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table
@@ -406,7 +408,7 @@ DEMO = {"source": "demo", "seed": 1, "splits": {"easy": {"pairs": 2, "objects": 
 def errors_of(folder: Path, controls: Any) -> str:
     (folder / "datasets.yaml").write_text(yaml.safe_dump({"d": DEMO | {"controls": controls}}))
     with pytest.raises(UserError) as error:
-        DATASETS.load(folder / "datasets.yaml")["d"].check()
+        DATASETS.load(folder / "datasets.yaml")["d"].check("datasets.yaml: d")
     return str(error.value)
 
 
@@ -415,19 +417,32 @@ def test_errors_in_the_settings_are_reported_before_any_job(tmp_path: Path) -> N
     assert "d.controls.identicall: unknown key" in unknown and "nearest: identical" in unknown
     for wrong in (-1, True, 1.5, "8", {"easy": -1}, [8], None):
         assert "d.controls.blind: not a number of pairs" in errors_of(tmp_path, {"blind": wrong}), wrong
-    unquoted = errors_of(tmp_path, {"undone": {2024: 1}})
-    assert "d.controls.undone: a split that YAML does not read as text: put it in quotes" in unquoted
-    assert "constrained" not in unquoted and "undone.int" not in unquoted
+    for split in (2024, True, 1.5, None):
+        unquoted = errors_of(tmp_path, {"undone": {split: 1}})
+        assert "d.controls.undone: a split that YAML does not read as text: put it in quotes" in unquoted
+        assert "constrained" not in unquoted and "undone.int" not in unquoted
     split = errors_of(tmp_path, {"undone": {"easyy": 3}})
-    assert "controls.undone of the dataset's entry: no such split" in split and "nearest: easy" in split
-    assert "controls.seed of the dataset's entry: not a setting of generated pairs" in errors_of(tmp_path, {"seed": 3})
+    assert "datasets.yaml: d.controls.undone: no such split" in split
+    assert "allowed: easy" in split and "nearest: easy" in split
+    seed = errors_of(tmp_path, {"seed": 3})
+    assert "datasets.yaml: d.controls.seed: not a setting of generated pairs" in seed
 
 
 def test_an_unknown_split_of_own_pairs_is_reported(tmp_path: Path) -> None:
     original, modified = pair_pixels()
     jsonl_rows(tmp_path, png(original), png(modified))
     entry = JsonlDataset(source="jsonl", path=str(tmp_path / "pairs.jsonl"), controls=Controls(blind={"hard": 1}))
-    with pytest.raises(UserError, match="no such split"):
-        entry.check()
-    with pytest.raises(UserError, match="no such split"):
-        list(entry.rows_with_controls().batches)
+    with pytest.raises(UserError, match=r"datasets\.yaml: own\.controls\.blind: no such split"):
+        entry.check("datasets.yaml: own")
+
+
+def test_the_command_refuses_an_unknown_split_before_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = {"source": "hub", "repository": "owner/name", "splits": {"easy": None}, "controls": {"blind": {"hard": 1}}}
+    (tmp_path / "datasets.yaml").write_text(yaml.safe_dump({"d": hub}))
+    arguments = ["--dataset=d", "--datasets-file=datasets.yaml", "--samples=s.parquet", "--images=i.parquet"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make_dataset.py", *arguments])
+    monkeypatch.setattr("spd_faith.dataset.hub_download.download", lambda _: pytest.fail("it downloads"))
+    with pytest.raises(UserError) as error:
+        make_dataset.main()
+    assert "datasets.yaml: d.controls.blind: no such split" in str(error.value) and "allowed: easy" in str(error.value)

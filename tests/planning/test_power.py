@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scoring.tables import judged, judgements_table, parsed, parsed_table, sample, samples_table
 
-from spd_faith.core.files import write_table
+from spd_faith.core.files import read_table, write_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import SAMPLES
 from spd_faith.planning import power
@@ -102,7 +103,11 @@ def test_power_by_the_scores_that_are_there(results):
     assert (error[4], detectable[4], one_point[4]) == ("4.0", "11.2", "5,026")  # 40 · (2.799964 · 4.00320)²
     assert three[1][2][4] == f"{100 * (2.393980 + 0.84) * expected:.1f}"  # α 0.05 / 3
     assert [column[0] for column in two[0]] == ["DRF", "?", "?", "?", "?", "?"]
-    assert "1 pair of models" in where_from(power)[0] and "ASSUMED" not in where_from(power)[0]
+    counted, unknown = where_from(power)
+    assert "1 pair of models" in counted and "ASSUMED" not in counted
+    assert unknown.startswith(
+        "? for DRF, TF1, CF1, DQR, CR: no two models that are scored on 10 images or more differ in it"
+    )
     assert "DS 22.4" in detectable_in_words(power, 10, 2)  # a quarter of the images
 
 
@@ -132,10 +137,25 @@ def test_models_that_never_differ_do_not_make_every_difference_detectable(result
         results.scores("rules", model).write_bytes(results.scores("rules", "a").read_bytes())
     same = of_run(results, "a", "c", "twin", pairs=100)
     assert same.errors == (assumed_error(100),)
-    assert where_from(same)[0].startswith("ASSUMED, as no two models have scores that differ")
+    assert where_from(same)[0].startswith("ASSUMED, as no two models that are scored on 10 images or more differ")
     # 3 of 6 pairs are of equal models: the median is over the others
     ds = next(one for one in of_run(results, "a", "b", "c", "twin").errors if one.metric == "ds")
     assert ds.standard_error == pytest.approx(math.sqrt(0.0625 / 39))
+
+
+@pytest.mark.parametrize(("scored", "is_known"), [(9, False), (10, True)])
+def test_a_metric_scored_on_few_images_is_unknown(results, scored, is_known):
+    table = read_table(results.scores("rules", "a"), SCORES)
+    ds = [value if n < scored else None for n, value in enumerate(table["ds"].to_pylist())]
+    table = table.set_column(table.schema.get_field_index("ds"), table.schema.field("ds"), pa.array(ds))
+    write_table(results.scores("rules", "a"), table, SCORES)
+    found = of_run(results, "a", "b")
+    if is_known:  # differences 0 and 0.5 on 5 images each; the others add nothing: 40/39 · 10 · 0.25² / 10²
+        errors = {one.metric: one.standard_error for one in found.errors}
+        assert errors["ds"] == pytest.approx(math.sqrt(40 / 39 * 10 * 0.0625 / 100))
+    else:
+        assert found.errors == (assumed_error(IMAGES),)  # they differ in no other metric
+        assert "scored on 10 images or more" in where_from(found)[0]
 
 
 def test_scores_of_few_images_are_no_basis(results, monkeypatch):

@@ -68,6 +68,7 @@ def test_a_call_starts_only_if_its_bound_fits(available, calls):
 
 def test_free_calls_have_no_end():
     assert payable_calls(1.0, 0.0, 0.0) == math.inf
+    assert payable_calls(1e308, 1e-3, 1e-3) == math.inf  # more calls than a float holds
 
 
 def test_a_model_answers_pair_by_pair_until_its_budget_ends(tmp_path):
@@ -183,3 +184,9 @@ def test_the_plan_warns_of_a_budget_that_stops_a_model(tmp_path, monkeypatch, ca
     assert f"Then the job stops, with about {calls // 3} of 40 pairs covered" in output
     points = 100 * (1.959964 + 0.84) * 0.5 / math.sqrt(calls // 3)
     assert f"at α = 0.05: each metric {points:.1f}" in output
+
+
+def test_the_plan_says_that_a_budget_pays_for_no_pair(tmp_path, monkeypatch, capsys):
+    output = printed(tmp_path, monkeypatch, capsys, nothing=1e-9)
+    assert "WARNING: nothing: max_usd 1e-09, of which 0.00 is spent, pays for none of the 120 remaining" in output
+    assert "Then the job stops, with none of 40 pairs covered. Detectable with these, in points:\n  nothing\n" in output

@@ -117,8 +117,9 @@ def test_standard_errors_against_a_literal_bootstrap(samples, scores):
             assert found[metric][place] == pytest.approx(np.std(draws) * np.sqrt(25 / 24), rel=0.08), metric
 
 
-def test_standard_errors_of_f1_by_hand():
+def test_standard_errors_of_f1_by_hand(monkeypatch):
     """Three images, one claim and one difference each; a has the third wrong, b none."""
+    monkeypatch.setattr(comparisons, "LEAST_CLUSTERS", 3)
     right, wrong = [("color", "car")], [("remove", "dog")]
     of_three = samples_table(*(sample(f"easy/0000{n}_{n}", right, image_id=str(n)) for n in range(3)))
 

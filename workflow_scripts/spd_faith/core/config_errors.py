@@ -1,5 +1,6 @@
 """Readable configuration errors: file and key, the value found, the values allowed, the closest match."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -108,6 +109,10 @@ def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: M
         case "literal_error" | "enum":
             allowed = [choice.strip("' ") for choice in re.split(r", | or ", context["expected"])]
             return error_at(place, "unknown value", error["input"], allowed)
+        case "string_type" if error["loc"][-1] == "[key]":
+            return error_at(place, "a name that YAML does not read as text", error["input"], "text in quotes")
+        case "float_type" if number := _as_number(error["input"]):
+            return error_at(place, "a number that YAML reads as text", error["input"], number)
         case "invalid_key":
             return error_at(place, "unknown key", keys[-1], sorted(_model_at(model, keys[:-1]).model_fields))
         case "string_pattern_mismatch" if str(keys[-1]).endswith("_variable"):
@@ -125,6 +130,15 @@ def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: M
             return error_at(place, str(context["error"]), error["input"], _described(model, keys))
         case _:
             return error_at(place, "wrong value", error["input"], error["msg"].removeprefix("Input should be "))
+
+
+def _as_number(value: Any) -> str | None:
+    """A finite number that is a string, as YAML reads it as a number; None for other values."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return None
+    return yaml.safe_dump(number).splitlines()[0] if math.isfinite(number) else None
 
 
 def _described(model: type[BaseModel], keys: tuple[Any, ...]) -> str:

@@ -202,8 +202,11 @@ class DatasetEntry(Entry):
         """Estimated number of controls by kind, one per base pair."""
         return {}
 
-    def check(self) -> None:
-        """Run all checks that are possible before any job starts. Raises `UserError` listing all errors."""
+    def check(self, place: str) -> None:
+        """Run all checks that are possible before any job starts. Raises `UserError` listing all errors.
+
+        `place` names the file and the entry, for errors in the entry's keys.
+        """
 
     def content_revision(self) -> str | None:
         """Identifies the content if it can change while the entry stays the same; None if the entry determines it."""

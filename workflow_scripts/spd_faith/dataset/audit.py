@@ -72,16 +72,13 @@ def audit_pair(original: Pixels, modified: Pixels, differences: Sequence[Differe
         MISSING_BOX: bool(missing),
         SECOND_PLACE_UNKNOWN: bool(moved),
     }
-    outside = int(compared.outside.sum()) * _BLOCK**2
+    outside = int(_in_pixels(compared.outside, original).sum())
     return PairAudit(True, compared.noise, outside, empty, missing, _set(flags))
 
 
 def differing_pixels(original: Pixels, modified: Pixels) -> Mask:
     """Where two images (h, w, 3) of one size differ by more than noise, (h, w), in whole blocks."""
-    mask = np.zeros(original.shape[:2], bool)
-    blocks = _Compared(original, modified, ()).differ.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
-    mask[: blocks.shape[0], : blocks.shape[1]] = blocks
-    return mask
+    return _in_pixels(_Compared(original, modified, ()).differ, original)
 
 
 def has_half_its_boxes(difference: Difference) -> bool:
@@ -113,7 +110,10 @@ def _set(flags: Mapping[str, bool]) -> tuple[str, ...]:
 
 
 class _Compared:
-    """Two images of one size, compared in blocks (rows, columns); a strip narrower than a block is left out."""
+    """Two images of one size, compared in blocks (rows, columns).
+
+    A strip narrower than a block is left out, unless it is all there is.
+    """
 
     def __init__(self, original: Pixels, modified: Pixels, differences: Sequence[Difference]) -> None:
         first, second = _cells(original), _cells(modified)
@@ -190,8 +190,20 @@ def _extent(place: Place) -> tuple[int, int]:
     return (rows.stop - rows.start) * _BLOCK, (columns.stop - columns.start) * _BLOCK
 
 
+def _in_pixels(blocks: Mask, image: Pixels) -> Mask:
+    """A mask of blocks as one of the pixels (h, w) of the image; a block may reach beyond a side shorter than it."""
+    height, width = image.shape[:2]
+    mask = np.zeros((height, width), bool)
+    pixels = blocks.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[:height, :width]
+    mask[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return mask
+
+
 def _cells(image: Pixels) -> Levels:
-    """Means of 4 × 4 pixels, in whole blocks, (rows, columns, 3)."""
+    """Means of 4 × 4 pixels, in whole blocks, (rows, columns, 3); a side below a block repeats its last pixel."""
+    missing = [max(0, _BLOCK - length) for length in image.shape[:2]]
+    if any(missing):
+        image = np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="edge")
     rows, columns = (length // _BLOCK * 2 for length in image.shape[:2])
     pixels = image[: rows * _CELL, : columns * _CELL]
     in_rows = pixels.reshape(rows, _CELL, columns * _CELL * 3).sum(axis=1, dtype=np.uint16)

@@ -48,11 +48,11 @@ class _ControlSettings(Strict):
             for kind in CONTROLS
         }
 
-    def check_splits(self, splits: Collection[str]) -> None:
-        """Raise `UserError` for splits that the dataset does not have."""
+    def check_splits(self, place: str, splits: Collection[str]) -> None:
+        """Raise `UserError` for splits that the dataset does not have; `place` names the file and the entry."""
         named = {kind: pairs for kind in CONTROLS if isinstance(pairs := getattr(self, kind), dict)}
         raise_errors(
-            error_at(f"controls.{kind} of the dataset's entry", "no such split", split, splits)
+            error_at(f"{place}.controls.{kind}", "no such split", split, splits)
             for kind, pairs in named.items()
             for split in pairs
             if split not in splits

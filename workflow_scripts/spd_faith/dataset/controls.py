@@ -32,7 +32,6 @@ def with_controls(rows: DatasetRows, controls: "Controls", seed: int) -> Dataset
     """The pairs of a source, followed by their controls.
 
     The summary counts the controls that were made and left out, by kind and reason, and identifies their images.
-    Raises `UserError` if `controls` name a split without pairs.
     """
     made = _Controls(rows, controls, seed)
     return DatasetRows(rows.provenance, made.batches(), summary=made.summary)
@@ -56,11 +55,6 @@ class _BasePairs:
             (self._folder / name).write_bytes(pickle.dumps((sample, image)))
             if dropped:
                 (self._folder / dropped).unlink()
-
-    @property
-    def splits(self) -> list[str]:
-        """The splits of all pairs, in order."""
-        return list(self._heaps)
 
     def __len__(self) -> int:
         return sum(map(len, self._heaps.values()))
@@ -90,7 +84,6 @@ class _Controls:
                 for pair in zip(samples, images, strict=True):
                     base_pairs.add(*pair)
                 yield samples, images
-            self._controls.check_splits(base_pairs.splits)
             yield from self._of_all(base_pairs)
         self._report()
 

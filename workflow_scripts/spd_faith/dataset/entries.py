@@ -51,9 +51,9 @@ class Source(DatasetEntry):
         """The seed that chooses the base pairs."""
         return controls.seed
 
-    def check(self) -> None:
+    def check(self, place: str) -> None:
         if self.controls:
-            self.controls.check_splits(self.split_sizes())
+            self.controls.check_splits(place, self.split_sizes())
 
     def num_controls(self) -> dict[str, int]:
         return self.controls.estimated_pairs(self.split_sizes()) if self.controls else {}
@@ -101,11 +101,11 @@ class DemoDataset(Source):
     def control_seed(self, controls: Controls) -> int:
         return self.seed
 
-    def check(self) -> None:
-        super().check()
+    def check(self, place: str) -> None:
+        super().check(place)
         if self.controls and self.controls.seed:
             found = error_at(
-                "controls.seed of the dataset's entry",
+                f"{place}.controls.seed",
                 "not a setting of generated pairs, whose controls use the entry's seed",
                 self.controls.seed,
                 "0",
@@ -181,10 +181,10 @@ class OwnPairs(Source):
     def num_pairs(self) -> int:
         return sum(self.split_sizes().values())
 
-    def check(self) -> None:
+    def check(self, place: str) -> None:
         sizes = self.split_sizes()
         if self.controls:
-            self.controls.check_splits(sizes)
+            self.controls.check_splits(place, sizes)
 
     def content_revision(self) -> str:
         from spd_faith.dataset.own_pairs import found_revision

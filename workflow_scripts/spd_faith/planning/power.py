@@ -36,8 +36,8 @@ _ROUNDING = 1e-9  # a standard error below is 0
 class PairedError:
     """The standard error of the difference between two models in a metric over `pairs` pairs of images.
 
-    It is a fraction, and NaN if the metric is not defined or no two models differ in it. `metric` is a name of METRICS,
-    or None for any.
+    It is a fraction, and NaN if no two models that the metric scores on LEAST_CLUSTERS images or more differ in it.
+    `metric` is a name of METRICS, or None for any.
     """
 
     metric: str | None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.planning.power import (
     ASSUMED_CORRELATION,
     ASSUMED_RATE,
@@ -37,9 +38,15 @@ def where_from(power: Power) -> list[str]:
             f"Standard error of a difference: median over those that differ of {count}, "
             f"scored: {', '.join(power.models)}."
         ]
+        if unknown := [_label(one) for one in power.errors if math.isnan(one.standard_error)]:
+            sentences.append(
+                f"{_UNKNOWN} for {', '.join(unknown)}: no two models that are scored on {LEAST_CLUSTERS} "
+                "images or more differ in it."
+            )
     else:
         sentences = [
-            f"ASSUMED, as no two models have scores that differ: both are right on {ASSUMED_RATE:.0%} of the pairs, "
+            f"ASSUMED, as no two models that are scored on {LEAST_CLUSTERS} images or more differ: "
+            f"both are right on {ASSUMED_RATE:.0%} of the pairs, "
             f"their scores correlate by {ASSUMED_CORRELATION:g}, and all pairs are independent."
         ]
     return sentences + [f"Scores not used: {line}" for line in power.left_out]

@@ -78,4 +78,5 @@ def payable_calls(available_usd: float, call_usd: float, max_call_usd: float) ->
     """The number of calls at `call_usd` until `max_call_usd`, the bound of a call, does not fit any more."""
     if available_usd < max_call_usd:
         return 0
-    return math.floor((available_usd - max_call_usd) / call_usd + 1e-9) + 1 if call_usd else math.inf
+    calls = (available_usd - max_call_usd) / call_usd if call_usd else math.inf
+    return math.floor(calls + 1e-9) + 1 if math.isfinite(calls) else math.inf

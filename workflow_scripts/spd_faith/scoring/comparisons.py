@@ -126,7 +126,8 @@ def compare_models(samples: pa.Table, scores: Mapping[Entry, pa.Table], resample
 def standard_errors(samples: pa.Table, scores: Mapping[Entry, pa.Table]) -> dict[str, Array]:
     """Standard errors of the difference of all pairs of models of each judge, by metric of HEADLINE_AND_OVERALL.
 
-    Clustered as the resamples of `compare_models`, but by linearisation, which takes no resamples. NaN if not defined.
+    Clustered as the resamples of `compare_models`, but by linearisation, which takes no resamples. NaN if not
+    defined or if under LEAST_CLUSTERS clusters have samples that the metric scores for both.
     Raises UserError as `aggregate` does.
     """
     real, aligned = real_scores(samples, scores)
@@ -136,8 +137,10 @@ def standard_errors(samples: pa.Table, scores: Mapping[Entry, pa.Table]) -> dict
     for judge in dict.fromkeys(judge for judge, _ in aligned):
         columns = [columns_of(table) for (of, _), table in aligned.items() if of == judge]
         if len(columns) > 1:
-            sums = _ClusterSums.of(ModelScores.of(metrics, columns), clusters)
-            found.append(clustered_standard_error(clusters, sums.residuals(_pairs_of(len(columns)))))
+            of_models, pairs = ModelScores.of(metrics, columns), _pairs_of(len(columns))
+            errors = clustered_standard_error(clusters, _ClusterSums.of(of_models, clusters).residuals(pairs))
+            enough = _clusters_for_both(of_models, clusters, pairs) >= LEAST_CLUSTERS
+            found.append(np.where(enough, errors, np.nan))
     return dict(zip(HEADLINE_AND_OVERALL, np.concatenate(found, axis=1), strict=True))
 
 
