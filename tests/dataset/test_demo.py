@@ -4,6 +4,7 @@ import hashlib
 import io
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -71,6 +72,9 @@ def test_command_draws_the_default_dataset_with_the_committed_pixels(tmp_path: P
     images = read_table(paths["--images"], IMAGES).to_pylist()
 
     assert [row["sample_id"] for row in samples] == [row["sample_id"] for row in images]
+    controls = {"identical": 32, "blind": 32, "swapped": 32, "undone": 146, "null_paste": 40}
+    assert Counter(row["control"] for row in samples) == {"none": 160, **controls}
+    samples, images = samples[:160], images[:160]  # controls stand after the pairs
     digest, shas = hashlib.sha256(), ""
     for row in images:
         for name in ("original", "modified"):
@@ -79,7 +83,9 @@ def test_command_draws_the_default_dataset_with_the_committed_pixels(tmp_path: P
             shas += row[f"{name}_sha256"]
     assert digest.hexdigest() == PIXELS_SHA256
     content = f"sha256:{hashlib.sha256(shas.encode()).hexdigest()[:16]}"
-    assert read_provenance(paths["--samples"]) == {"dataset": "demo", "revision": "seed 2026", "pictures": content}
+    found = read_provenance(paths["--samples"])
+    expected = {"dataset": "demo", "revision": "seed 2026", "pictures": content}
+    assert {name: found[name] for name in expected} == expected
 
     assert {split: sum(row["split"] == split for row in samples) for split in dataset.splits} == dict.fromkeys(
         ("easy", "medium", "hard", "multi_diff"), 40

@@ -120,7 +120,8 @@ def test_a_micro_f1() -> None:
         for _ in range(2):
             matched = draw.binomial(n_gt, 0.6)
             listed = matched + draw.binomial(2, 0.3, size=len(n_gt))
-            models.append({"type_matched": matched, "n_listed": listed, "n_gt": n_gt})
+            counts = {"type_matched": matched, "n_listed": listed, "n_gt": n_gt}
+            models.append(counts | {"not_described": np.zeros(len(n_gt))})
         scores = ModelScores.of((METRICS["tf1"],), [{k: v.astype(float) for k, v in model.items()} for model in models])
         found = pairwise(scores, resampling)
         p.append(found.p[0, 0])
