@@ -44,6 +44,7 @@ rule audit_dataset:
         paths.log("audit_dataset"),
     benchmark:
         paths.benchmark("audit_dataset")
+    localrule: True
     conda:
         "../envs/spd-faith.yaml"
     threads: 1
