@@ -165,7 +165,8 @@ CLAIM_LABELS = {
 }
 INVENTED = "invented"  # label of a claim that the answer does not contain; excluded from all scores
 ERROR_TYPES = ("type_category_mismatch", "type_confusion", "attribute_error", "fabrication")
-JUDGEMENT_STATUSES = ("ok", "no_claims", "no_answer", "not_asked", "unscored:")  # the last with its reason
+UNJUDGED = ("no_answer", "not_asked")  # there was no answer to judge, or none was asked for
+JUDGEMENT_STATUSES = ("ok", "no_claims", *UNJUDGED, "unscored:")  # the last with its reason
 SEVERITIES = ("critical", "moderate", "minor")
 
 JUDGEMENTS = keyed(

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spd_faith.core.schemas import CLAIM_LABELS, TASKS_OF, UNANSWERED
+from spd_faith.core.schemas import CLAIM_LABELS, TASKS_OF, UNANSWERED, UNJUDGED
 from spd_faith.dataset.control_kinds import judged_metrics
 from spd_faith.judging.judge import ResponseKey, Row
 
-NOT_ASKED, NO_ANSWER = "not_asked", "no_answer"
+NO_ANSWER, NOT_ASKED = UNJUDGED
 """Statuses of judgements; they are no failures of the judge."""
 
 

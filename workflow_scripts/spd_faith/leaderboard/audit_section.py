@@ -1,7 +1,7 @@
 """The truth audit on the leaderboard: how many pairs are flagged, and the headline without them."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -32,11 +32,10 @@ from spd_faith.leaderboard.model import (
     note,
     value_cell,
 )
+from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
 from spd_faith.scoring.aggregate import coverages, estimates
 from spd_faith.scoring.metrics import HEADLINE, HEADLINE_AND_OVERALL, METRICS
 from spd_faith.scoring.tallies import Entry
-
-Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
 
 UNFLAGGED_FRACTIONS = tuple(f"{metric}_unflagged{end}" for metric in HEADLINE_AND_OVERALL for end in ("", "_coverage"))
 """The columns of `unflagged_rows` that hold fractions."""
@@ -111,10 +110,10 @@ def _counts_table(counts: Mapping[str, int]) -> Table:
 
 def _headline_table(live: Sequence[Row]) -> Table:
     metrics = (Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL)
-    columns = (Column("Model"), Column("Judge"), Column("Truth"), Column("Pairs", COUNT), *metrics)
+    columns = (*MODEL_AND_JUDGE, Column("Truth"), Column("Pairs", COUNT), *metrics)
     rows = (
         (
-            *(Text(row["label"]), Text(row["judge_label"]), Text(title), Value(row[f"n{end}"])),
+            *(*model_and_judge(row), Text(title), Value(row[f"n{end}"])),
             *(value_cell(row[f"{name}{end}"]) for name in HEADLINE_AND_OVERALL),
             Value(min(row[f"{name}{end}_coverage"] for name in HEADLINE)),
         )

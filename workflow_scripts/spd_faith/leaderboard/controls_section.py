@@ -1,6 +1,6 @@
 """What control pairs and permuted truths add to the leaderboard: columns, sections, and what needs no image."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,12 +23,11 @@ from spd_faith.leaderboard.model import (
     note,
     value_cell,
 )
+from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
 from spd_faith.scoring.control_metrics import CONTROL_METRICS, LEAST_NAMED, ControlMetric, Topic
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
-Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
 _KEYS = ["judge", "model"]
-_MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
 _INTRODUCTIONS = {
     Topic.DETECTION: "Answers about pairs whose two images are the same. A model that always says “different” has a d′ "
     "and a DS net of 0. d′ cannot be larger than the largest d′, which depends on the number of pairs. ",
@@ -112,8 +111,8 @@ def _explanation(topic: Topic) -> Note:
 
 def _table(topic: Topic, live: Sequence[Row]) -> Table:
     columns = [column for metric in _of(topic) for column in _columns(metric)]
-    rows = ((*_named(row), *(cell for metric in _of(topic) for cell in _cells(row, metric))) for row in live)
-    return Table(topic.name.lower(), (*_MODEL_AND_JUDGE, *columns), tuple(rows))
+    rows = ((*model_and_judge(row), *(cell for metric in _of(topic) for cell in _cells(row, metric))) for row in live)
+    return Table(topic.name.lower(), (*MODEL_AND_JUDGE, *columns), tuple(rows))
 
 
 def _columns(metric: ControlMetric) -> Iterator[Column]:
@@ -131,10 +130,6 @@ def _cells(row: Row, metric: ControlMetric) -> Iterator[Cell]:
         yield value_cell(row[metric.name])
 
 
-def _named(row: Row) -> tuple[Cell, Cell]:
-    return Text(row["label"]), Text(row["judge_label"])
-
-
 # ---- without looking at the images -----------------------------------------------------------------------------------
 
 
@@ -146,7 +141,7 @@ def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row]) -> Section:
         for answer in floors["answer"].unique()
     )
     permuted = (
-        (*_named(row), *(value_cell(row[f"permuted_{name}"]) for name in HEADLINE_AND_OVERALL))
+        (*model_and_judge(row), *(value_cell(row[f"permuted_{name}"]) for name in HEADLINE_AND_OVERALL))
         for row in live
         if row["permuted_overall_n"]
     )

@@ -1,7 +1,6 @@
 """The judge's error on the leaderboard: DRF and CR as judged, and corrected by labels of people."""
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -22,6 +21,7 @@ from spd_faith.leaderboard.model import (
     note,
     value_cell,
 )
+from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
 from spd_faith.scoring.correction import CORRECTED, LEAST_IN_SPLIT, LEAST_LABELLED, LEFT_OUT, NOT_IN_RUN
 from spd_faith.scoring.metrics import METRICS
 
@@ -108,7 +108,7 @@ def _other_models(corrections: pd.DataFrame) -> Iterator[Note]:
 
 def _table(live: pd.DataFrame, corrections: pd.DataFrame) -> Table:
     columns = (
-        *(Column("Model"), Column("Judge"), Column("Metric"), Column("Raw", PERCENT), Column("Corrected", PERCENT)),
+        *(*MODEL_AND_JUDGE, Column("Metric"), Column("Raw", PERCENT), Column("Corrected", PERCENT)),
         *(Column("Labelled", COUNT), Column("Weight", NUMBER), Column("Labels left out"), Column("Status")),
     )
     return Table("judge_error", columns, tuple(_rows(live, corrections)))
@@ -121,7 +121,7 @@ def _rows(live: pd.DataFrame, corrections: pd.DataFrame) -> Iterator[tuple[Cell,
             corrected = found[row["judge"], row["model"], metric]
             left_out = ", ".join(f"{corrected[name]} {_REASONS[name]}" for name in LEFT_OUT if corrected[name])
             yield (
-                *(Text(row["label"]), Text(row["judge_label"]), Text(METRICS[metric].label)),
+                *(*model_and_judge(row), Text(METRICS[metric].label)),
                 _interval(row[metric], row[f"{metric}_low"], row[f"{metric}_high"]),
                 _interval(corrected["value"], corrected["low"], corrected["high"]),
                 *(Value(corrected["labelled"]), value_cell(corrected["judge_weight"])),
@@ -133,6 +133,6 @@ def _interval(value: float, low: float, high: float) -> Cell:
     return Missing() if pd.isna(value) else Interval(value, low, high)
 
 
-def _status(corrected: Mapping[Hashable, Any]) -> str:
+def _status(corrected: Row) -> str:
     kind, _, splits = str(corrected["status"]).partition(":")
     return f"{_STATUSES.get(kind, kind)} {splits}".rstrip()

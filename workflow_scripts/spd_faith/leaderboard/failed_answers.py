@@ -1,7 +1,7 @@
 """The questions without an answer: how many of each kind, and what asks again those that a failed call left open."""
 
 import shlex
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from spd_faith.core.controls import without_controls
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import FAILURES, TASKS
 from spd_faith.leaderboard.model import COUNT, Cell, Code, Column, Note, Section, Table, Text, Value, note
+from spd_faith.leaderboard.row_cells import Row
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 
 ANSWER_COLUMNS = ["sample_id", "task", "failure", "finish_reason"]
@@ -84,7 +85,7 @@ def _counts(frame: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def transport_warnings(live: Sequence[Mapping[Hashable, Any]]) -> Iterator[Note]:
+def transport_warnings(live: Sequence[Row]) -> Iterator[Note]:
     """A warning for each model with questions that got no reply."""
     for model, row in {row["model"]: row for row in live}.items():
         if row["transport_failures"]:
@@ -96,7 +97,7 @@ def transport_warnings(live: Sequence[Mapping[Hashable, Any]]) -> Iterator[Note]
             )
 
 
-def failed_section(live: Sequence[Mapping[Hashable, Any]], by_group: pd.DataFrame) -> Section:
+def failed_section(live: Sequence[Row], by_group: pd.DataFrame) -> Section:
     """The failures of each model by task, and by split and task; `by_group` is `failures_by_group`."""
     models = {row["model"]: row for row in live}
     rows = tuple((Text(row["label"]), *cells) for row in models.values() for cells in _failed_cells(row))
@@ -121,7 +122,7 @@ def failed_section(live: Sequence[Mapping[Hashable, Any]], by_group: pd.DataFram
     return Section("Failed answers", (explained, *tables))
 
 
-def _failed_cells(counts: Mapping[Hashable, Any]) -> Iterator[tuple[Cell, ...]]:
+def _failed_cells(counts: Row) -> Iterator[tuple[Cell, ...]]:
     """A task and its counts, for the tasks that have any."""
     for task in TASKS:
         if any(counts[f"{task}_{kind}"] for kind in _KINDS):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.core.schemas import UNJUDGED
 from spd_faith.scoring.tallies import Entry
 
 UNSCORED = "unscored:"
@@ -20,7 +21,8 @@ def judge_costs(judgements: Mapping[Entry, pa.Table]) -> pd.DataFrame:
     """
     columns = ["metric", "judge_model", "question_sha", "calls", "usd", "seconds", "status"]
     frames = [table.select(columns).to_pandas().assign(judge=judge) for (judge, _), table in judgements.items()]
-    rows = pd.concat(frames, ignore_index=True).query("status not in ('not_asked', 'no_answer')")
+    rows = pd.concat(frames, ignore_index=True)
+    rows = rows[~rows["status"].isin(UNJUDGED)]
     groups = ["judge", "metric", "judge_model"]
     paid = rows.dropna(subset="question_sha").drop_duplicates(["judge", "question_sha"]).groupby(groups)
     costs = rows.groupby(groups).size().to_frame("judgements")

@@ -1,7 +1,7 @@
 """The page of the leaderboard: headline, what ignoring the images gets, comparisons, controls, judge's error, published
 protocol, secondary metrics, breakdowns, failures, reasoning errors, probes, judges, provenance."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,14 +40,13 @@ from spd_faith.leaderboard.model import (
 )
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.published_protocol import protocol_section
+from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
 from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE, least_coverage
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
 from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
 from spd_faith.scoring.tallies import DRF_LEVELS
 
-Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
-_MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
 _WITHOUT_INTERVALS = note(f"Splits with under {LEAST_CLUSTERS} image ids have no interval.")
 _PROVENANCE = {
     "label": "Model",
@@ -145,21 +144,17 @@ def _unscored(failures: pd.DataFrame, live: Sequence[Row]) -> Iterator[Note]:
 def headline_table(live: pd.DataFrame) -> Table:
     """Rank, model, judge, headline metrics in the published order with intervals, and the lowest of their coverages."""
     metrics = (Column(METRICS[metric].label, PERCENT) for metric in HEADLINE_AND_OVERALL)
-    columns = (Column("Rank", COUNT), *_MODEL_AND_JUDGE, *metrics, Column("Coverage", PERCENT_SIGN))
+    columns = (Column("Rank", COUNT), *MODEL_AND_JUDGE, *metrics, Column("Coverage", PERCENT_SIGN))
     rows = (
         (
             Unranked() if pd.isna(row["rank"]) else Ranks(row["rank_low"], row["rank_high"]),
-            *_named(row),
+            *model_and_judge(row),
             *(_estimate(row, metric) for metric in HEADLINE_AND_OVERALL),
             Value(coverage),
         )
         for row, coverage in zip(live.to_dict("records"), least_coverage(live), strict=True)
     )
     return Table("headline", columns, tuple(rows))
-
-
-def _named(row: Row) -> tuple[Cell, Cell]:
-    return Text(row["label"]), Text(row["judge_label"])
 
 
 def _estimate(row: Row, metric: str) -> Cell:
@@ -175,8 +170,8 @@ def _estimate(row: Row, metric: str) -> Cell:
 def _secondary_table(live: Sequence[Row]) -> Table:
     metrics = [METRICS[name] for name in (*SECONDARY, *DESCRIPTIVE)]
     columns = (Column(metric.label, PERCENT if metric.is_fraction else NUMBER) for metric in metrics)
-    rows = ((*_named(row), *(value_cell(row[metric.name]) for metric in metrics)) for row in live)
-    return Table("secondary", (*_MODEL_AND_JUDGE, *columns), tuple(rows))
+    rows = ((*model_and_judge(row), *(value_cell(row[metric.name]) for metric in metrics)) for row in live)
+    return Table("secondary", (*MODEL_AND_JUDGE, *columns), tuple(rows))
 
 
 def _breakdowns(aggregate: Aggregate, live: Sequence[Row]) -> Iterator[Section]:
@@ -189,7 +184,7 @@ def _breakdowns(aggregate: Aggregate, live: Sequence[Row]) -> Iterator[Section]:
     for breakdown in BREAKDOWNS:
         rows = (
             (
-                *(*_named(row), Text(group), Value(n)),
+                *(*model_and_judge(row), Text(group), Value(n)),
                 *(_group_cell(found[name]) for name in HEADLINE_AND_OVERALL),
                 Value(min(found[name]["coverage"] for name in HEADLINE)),
             )
@@ -209,13 +204,13 @@ def _group_cell(row: Mapping[str, Any]) -> Cell:
 
 def _breakdown_table(breakdown: Breakdown, rows: tuple[tuple[Cell, ...], ...]) -> Table:
     metrics = (Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL)
-    groups = (*_MODEL_AND_JUDGE, Column("Group"), Column("Pairs", COUNT))
+    groups = (*MODEL_AND_JUDGE, Column("Group"), Column("Pairs", COUNT))
     return Table(breakdown.name, (*groups, *metrics, Column("Coverage", PERCENT_SIGN)), rows)
 
 
 def _statuses_table(live: Sequence[Row]) -> Table:
-    columns = (*_MODEL_AND_JUDGE, *(Column(status, COUNT) for status in PARSE_STATUSES))
-    rows = ((*_named(row), *(Value(row[f"n_{status}"]) for status in PARSE_STATUSES)) for row in live)
+    columns = (*MODEL_AND_JUDGE, *(Column(status, COUNT) for status in PARSE_STATUSES))
+    rows = ((*model_and_judge(row), *(Value(row[f"n_{status}"]) for status in PARSE_STATUSES)) for row in live)
     return Table("parsing", columns, tuple(rows))
 
 
@@ -226,10 +221,10 @@ def _drf_table(aggregate: Aggregate, live: Sequence[Row]) -> Table:
         (row["judge"], row["model"], row["kind"], row["level"]): row["n"] for row in aggregate.drf_errors.to_pylist()
     }
     rows = (
-        (*_named(row), *(Value(found[row["judge"], row["model"], kind, level]) for kind, level in shown))
+        (*model_and_judge(row), *(Value(found[row["judge"], row["model"], kind, level]) for kind, level in shown))
         for row in live
     )
-    return Table("reasoning_errors", (*_MODEL_AND_JUDGE, *(Column(title, COUNT) for title in titles)), tuple(rows))
+    return Table("reasoning_errors", (*MODEL_AND_JUDGE, *(Column(title, COUNT) for title in titles)), tuple(rows))
 
 
 def _judges(found: Findings, live: Sequence[Row]) -> Section:
@@ -269,8 +264,10 @@ def _failures_table(failures: pd.DataFrame, live: Sequence[Row]) -> Table:
     titles = {"invented": "Invented claims", "differing": "Printed scores that differ", "cut": "Truncated answers"}
     counts = [name for name in failures.columns if name not in ("judge", "model")]
     found = {(row["judge"], row["model"]): row for row in failures.to_dict("records")}
-    rows = ((*_named(row), *(Value(found[row["judge"], row["model"]][name]) for name in counts)) for row in live)
-    columns = (*_MODEL_AND_JUDGE, *(Column(titles.get(name, name), COUNT) for name in counts))
+    rows = (
+        (*model_and_judge(row), *(Value(found[row["judge"], row["model"]][name]) for name in counts)) for row in live
+    )
+    columns = (*MODEL_AND_JUDGE, *(Column(titles.get(name, name), COUNT) for name in counts))
     return Table("judge_failures", columns, tuple(rows))
 
 

@@ -1,6 +1,6 @@
 """The published protocol, as far as it can be read from its sources, in a table apart: docs/published_protocol.md."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from spd_faith.leaderboard.model import (
     note,
     value_cell,
 )
+from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row
 from spd_faith.scoring import formulas
 from spd_faith.scoring.aggregate import estimates
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
@@ -95,7 +96,7 @@ def _about(live: pd.DataFrame) -> Iterator[Note]:
 def _table(live: pd.DataFrame, published: pd.DataFrame) -> Table:
     labels = (METRICS[_READINGS.get(name, name)].label for name in METRIC_COLUMNS)
     columns = (
-        *(Column("Model"), Column("Judge"), *(Column(label, PERCENT) for label in labels)),
+        *(*MODEL_AND_JUDGE, *(Column(label, PERCENT) for label in labels)),
         *(Column("Pairs", COUNT), Column("Dropped", COUNT)),
         *(Column("Without content claims", COUNT), Column("Unscored", COUNT)),
     )
@@ -105,7 +106,7 @@ def _table(live: pd.DataFrame, published: pd.DataFrame) -> Table:
     return Table("published_protocol", columns, tuple(rows))
 
 
-def _cells(row: Mapping[Hashable, Any], metrics: Iterable[str]) -> tuple[Cell, ...]:
+def _cells(row: Row, metrics: Iterable[str]) -> tuple[Cell, ...]:
     is_published = row["origin"] == "published"
     counts = (Missing() if is_published else Value(row[name]) for name in _COUNTS)
     label = f"{row['label']} (published)" if is_published else row["label"]
