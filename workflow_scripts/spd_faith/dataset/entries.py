@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -173,10 +174,15 @@ class OwnPairs(Source):
         """The pairs in table order, with an error message in place of each unreadable one."""
         raise NotImplementedError
 
-    def split_sizes(self) -> Mapping[str, int]:
+    @cached_property
+    def _pairs(self) -> "list[Pair]":
+        """All pairs, checked once per process. Raises `UserError` listing all errors."""
         from spd_faith.dataset.own_pairs import check_pairs
 
-        return Counter(pair.split for pair in check_pairs(self))
+        return check_pairs(self)
+
+    def split_sizes(self) -> Mapping[str, int]:
+        return Counter(pair.split for pair in self._pairs)
 
     def num_pairs(self) -> int:
         return sum(self.split_sizes().values())
@@ -192,10 +198,9 @@ class OwnPairs(Source):
         return found_revision(self)
 
     def rows(self) -> DatasetRows:
-        from spd_faith.dataset.own_pairs import check_pairs, read_pairs, revision
+        from spd_faith.dataset.own_pairs import read_pairs, revision
 
-        pairs = check_pairs(self)
-        return DatasetRows({"path": self.path, "revision": revision(pairs)}, read_pairs(pairs))
+        return DatasetRows({"path": self.path, "revision": revision(self._pairs)}, read_pairs(self._pairs))
 
 
 class FolderDataset(OwnPairs):
