@@ -17,22 +17,29 @@ from spd_faith.core.entries import (
 )
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 from spd_faith.core.kinds import EntryKinds
+from spd_faith.endpoints.engine.entry import EngineFields
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, SentImages
 
 ImageLayout = Literal["pair", "merged"]
 
 
-class TransformersModel(ModelEntry):
-    backend: Literal["transformers"]
-    """Loaded in this process with the Auto classes of transformers."""
+class _Weights(ModelEntry):
     model: str = Field(min_length=1)
     """Local folder, or id on the Hugging Face hub."""
     revision: str | None = None
     """Branch, tag or commit on the hub; default: main. Not for local folders."""
     dtype: Literal["float32", "bfloat16", "float16"]
     """Data type of the weights and activations."""
+
+
+class _Attention(_Weights):
     attention: Literal["sdpa", "flash_attention_2"] = "sdpa"
     """Attention implementation. No eager: it changes the answers of real checkpoints and runs out of memory."""
+
+
+class CheckpointModel(_Weights):
+    """A checkpoint on this machine or on the hub, whose jobs load it or start an engine that does."""
+
     image_layout: ImageLayout = "pair"
     """`pair`: two images; `merged`: one, side by side if width ≤ height, else stacked."""
     pixel_budget: PixelBudget | None = None
@@ -43,10 +50,6 @@ class TransformersModel(ModelEntry):
     """Increase to generate the answers again."""
     requires_gpu: Annotated[bool, NOT_IDENTITY] = False
     """The model requires a GPU."""
-    device_map: Annotated[Literal["auto"] | None, NOT_IDENTITY] = None
-    """`auto` splits the layers over all GPUs of the job (accelerate)."""
-    batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
-    """Pairs per batch, each with all questions about it."""
 
     can_be_probed: ClassVar[bool] = True
     can_be_sharded: ClassVar[bool] = True
@@ -67,9 +70,6 @@ class TransformersModel(ModelEntry):
         shown = min(pixels, self.pixel_budget.max_pixels) if self.pixel_budget else pixels
         return shown / PIXELS_PER_TOKEN
 
-    def answer_seconds(self, num_steps: float) -> float:
-        return num_steps * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
-
     def advice(self, num_gpus: int) -> list[str]:
         advice = []
         if num_gpus and self.resources.gpu > num_gpus:
@@ -82,6 +82,32 @@ class TransformersModel(ModelEntry):
         from huggingface_hub import try_to_load_from_cache
 
         return isinstance(try_to_load_from_cache(self.model, "config.json", revision=self.revision), str)
+
+
+# The order of the bases keeps the order of the fields, which Snakemake compares.
+class TransformersModel(CheckpointModel, _Attention):
+    backend: Literal["transformers"]
+    """Loaded in this process with the Auto classes of transformers."""
+    device_map: Annotated[Literal["auto"] | None, NOT_IDENTITY] = None
+    """`auto` splits the layers over all GPUs of the job (accelerate)."""
+    batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
+    """Pairs per batch, each with all questions about it."""
+
+    def answer_seconds(self, num_steps: float) -> float:
+        return num_steps * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
+
+
+class VllmModel(EngineFields, CheckpointModel):
+    backend: Literal["vllm"]
+    """Answered by a vLLM engine that the job starts and stops; docs/models.md."""
+    parity: Annotated[int, NOT_IDENTITY] = Field(default=2, ge=0)
+    """Pairs that the transformers backend is asked as well, to count equal answers; 0: none."""
+
+    def as_transformers(self) -> TransformersModel:
+        """The same checkpoint and questions for the transformers backend."""
+        shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}
+        device_map = "auto" if self.resources.gpu > 1 else None
+        return TransformersModel(backend="transformers", device_map=device_map, **shared)
 
 
 class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):
@@ -124,4 +150,4 @@ class ResponsesFileModel(ModelEntry):
         return "import_responses"
 
 
-MODELS = EntryKinds[ModelEntry]("models", "backend", (TransformersModel, OpenAIModel, ResponsesFileModel))
+MODELS = EntryKinds[ModelEntry]("models", "backend", (TransformersModel, VllmModel, OpenAIModel, ResponsesFileModel))

@@ -1,0 +1,272 @@
+"""Starts an engine on this node for one job, waits until it serves, and stops it."""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import spd_faith
+from spd_faith.core.errors import UserError
+from spd_faith.endpoints.engine.remains import locked_folder, sweep
+
+log = logging.getLogger(__name__)
+
+_GUARD = Path(spd_faith.__file__).parents[1] / "guard_engine.py"
+_SOCKET = "socket"
+_LONGEST_SOCKET_PATH = 107  # bytes, on Linux
+_LONGEST_SOCKET_NAME = 36  # an engine's own sockets are named by UUIDs
+_POLL_SECONDS = 0.2
+_REPORT_SECONDS = 15.0
+_STOP_SECONDS = 20.0
+_REQUEST_SECONDS = 10.0
+_LAST_LINES = 15
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_METRIC = re.compile(r"^(?P<name>[\w:]+)(?:\{[^}]*\})? (?P<value>[-+.\deE]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an engine serves: a socket, or a port of the loopback interface with a key."""
+
+    folder: Path
+    """The engine's folder; short enough for the paths of its own sockets."""
+    socket: Path | None
+    port: int | None = None
+    key: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL of its API."""
+        return f"http://127.0.0.1:{self.port}/v1" if self.port else "http://engine/v1"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start an engine."""
+
+    name: str
+    """For messages."""
+    command: Sequence[str]
+    """Without the address."""
+    address_arguments: "AddressArguments"
+    start_timeout: float
+    """Seconds until it must serve."""
+    log_folder: Path
+    """Folder that keeps its output."""
+    inherited: Sequence[int] = ()
+    """Descriptors that stay open until the last of its processes ended, such as those of GPU locks."""
+
+
+@dataclass(frozen=True)
+class AddressArguments:
+    """How a kind of engine is told its address."""
+
+    socket: str = "--uds"
+    """Flag for the path of the socket."""
+    key_variable: str = "VLLM_API_KEY"
+    """Environment variable for the key."""
+    folder_variable: str = "VLLM_RPC_BASE_PATH"
+    """Environment variable for the folder of its own sockets."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further environment variables."""
+
+
+class _SocketConnection(HTTPConnection):
+    """HTTP over a socket with a path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("engine", timeout=_REQUEST_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(os.fspath(self._path))
+
+
+class Engine:
+    """A started engine, with its guard."""
+
+    def __init__(self, name: str, address: Address, log_file: Path, guard: "subprocess.Popen[bytes]") -> None:
+        self.address = address
+        self.log_file = log_file
+        self._name = name
+        self._guard = guard
+        self._stopping = False
+
+    def wait_until_healthy(self, timeout: float) -> None:
+        """Return once the engine serves, logging its progress. Raises `UserError` if it ends or takes too long."""
+        started = reported = time.monotonic()
+        while not self._is_healthy():
+            if self._guard.poll() is not None:
+                raise self.death("while it started")
+            now = time.monotonic()
+            if now - started > timeout:
+                what = f"does not serve after {timeout:g} seconds; raise start_timeout if it only loads slowly"
+                raise UserError(f"{self._name}: the engine {what}\n{self._last_lines()}")
+            if now - reported > _REPORT_SECONDS:
+                reported = now
+                log.info("%s: starting for %.0f s; %s", self._name, now - started, self._last_line())
+            time.sleep(_POLL_SECONDS)
+        log.info("%s: the engine serves after %.0f s", self._name, time.monotonic() - started)
+
+    def death(self, when: str) -> UserError:
+        """The error for an engine that ended by itself, with the last lines of its output."""
+        code = self._guard.poll()
+        how = (
+            f"was ended by {signal.Signals(code - 128).name}" if code and code > 128 else f"ended with exit code {code}"
+        )
+        return UserError(f"{self._name}: the engine {how} {when}\n{self._last_lines()}")
+
+    async def wait_for_death(self) -> UserError:
+        """Return once the engine ended by itself; cancel the call to stop waiting."""
+        while self._guard.poll() is None or self._stopping:
+            await asyncio.sleep(_POLL_SECONDS)
+        return self.death("while it answered")
+
+    def version(self) -> str:
+        """The version that the engine states; empty if it states none."""
+        with suppress(OSError, HTTPException, ValueError, AttributeError):
+            return str(json.loads(self._get("/version")[1]).get("version", ""))
+        return ""
+
+    def counters(self) -> dict[str, float]:
+        """Its metrics by name, summed over their labels; empty if it states none."""
+        text = ""
+        with suppress(OSError, HTTPException):
+            text = self._get("/metrics")[1].decode(errors="replace")
+        sums: dict[str, float] = {}
+        for found in _METRIC.finditer(text):
+            with suppress(ValueError):
+                sums[found["name"]] = sums.get(found["name"], 0.0) + float(found["value"])
+        return sums
+
+    def stop(self) -> None:
+        """End all of its processes; returns when they are gone."""
+        self._stopping = True
+        assert self._guard.stdin
+        with suppress(OSError):
+            self._guard.stdin.close()
+        try:
+            self._guard.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("%s: the guard of the engine, process %d, has not ended", self._name, self._guard.pid)
+
+    def _is_healthy(self) -> bool:
+        try:
+            return self._get("/health")[0] == 200
+        except (OSError, HTTPException):
+            return False
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        where = self.address
+        connection = (
+            _SocketConnection(where.socket)
+            if where.socket
+            else HTTPConnection("127.0.0.1", where.port or 0, timeout=_REQUEST_SECONDS)
+        )
+        headers = {"Authorization": f"Bearer {where.key}"} if where.key else {}
+        try:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def _lines(self) -> list[str]:
+        with suppress(OSError):
+            text = self.log_file.read_bytes()[-20_000:].decode(errors="replace")
+            return [line for line in _COLOUR.sub("", text).splitlines() if line.strip()]
+        return []
+
+    def _last_line(self) -> str:
+        return (self._lines() or ["no output yet"])[-1][:200]
+
+    def _last_lines(self) -> str:
+        shown = "\n".join(f"  {line[:300]}" for line in self._lines()[-_LAST_LINES:]) or "  (no output)"
+        return f"{shown}\n  All of its output: {self.log_file}"
+
+
+@contextmanager
+def running_engine(launch: Launch) -> Iterator[Engine]:
+    """An engine that serves, stopped at the end of the block, also by SIGTERM and SIGHUP.
+
+    First removes what killed jobs of this user left on this node. Raises `UserError` if it does not come up.
+    """
+    with _ended_by_signals():
+        engine = _start(launch)
+        try:
+            engine.wait_until_healthy(launch.start_timeout)
+            yield engine
+        finally:
+            engine.stop()
+
+
+def _start(launch: Launch) -> Engine:
+    parents = [Path(tempfile.gettempdir()), Path("/tmp")]
+    sweep(parents)
+    folder, lock = locked_folder(parents, _LONGEST_SOCKET_NAME, _LONGEST_SOCKET_PATH)
+    try:
+        address = _address(folder)
+        kind = launch.address_arguments
+        where = (
+            [kind.socket, str(address.socket)]
+            if address.socket
+            else ["--host", "127.0.0.1", "--port", str(address.port)]
+        )
+        environment = {**os.environ, **kind.environment, kind.folder_variable: str(folder)}
+        if address.key:
+            environment[kind.key_variable] = address.key
+        launch.log_folder.mkdir(parents=True, exist_ok=True)
+        log_file = launch.log_folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder.name[-8:]}.log"
+        command = [*launch.command, *where]
+        log.info("%s: starting an engine: %s", launch.name, " ".join(command))
+        guarded = [sys.executable, str(_GUARD), "--folder", str(folder), "--log", str(log_file), "--", *command]
+        guard = subprocess.Popen(
+            guarded, stdin=subprocess.PIPE, env=environment, start_new_session=True, pass_fds=(lock, *launch.inherited)
+        )
+    finally:
+        os.close(lock)
+    return Engine(launch.name, address, log_file, guard)
+
+
+def _address(folder: Path) -> Address:
+    path = folder / _SOCKET
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.bind(os.fspath(path))
+        path.unlink()
+        return Address(folder, path)
+    except OSError:  # a path that is too long, or a file system without sockets
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return Address(folder, None, probe.getsockname()[1], secrets.token_urlsafe(24))
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Within the block, SIGTERM and SIGHUP raise `SystemExit`, so that the engine is stopped first."""
+
+    def leave(number: int, _: Any) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
