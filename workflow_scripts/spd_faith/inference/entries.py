@@ -106,8 +106,9 @@ class VllmModel(EngineFields, CheckpointModel):
     def as_transformers(self) -> TransformersModel:
         """The same checkpoint and questions for the transformers backend."""
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}
-        device_map = "auto" if self.resources.gpu > 1 else None
-        return TransformersModel(backend="transformers", device_map=device_map, **shared)
+        return TransformersModel(
+            backend="transformers", device_map="auto" if self.resources.gpu > 1 else None, **shared
+        )
 
 
 class OpenAIModel(EndpointEntry, EndpointModel, ModelEntry):

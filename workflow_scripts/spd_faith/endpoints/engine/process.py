@@ -127,9 +127,9 @@ class Engine:
     def death(self, when: str) -> UserError:
         """The error for an engine that ended by itself, with the last lines of its output."""
         code = self._guard.poll()
-        how = (
-            f"was ended by {signal.Signals(code - 128).name}" if code and code > 128 else f"ended with exit code {code}"
-        )
+        how = f"ended with exit code {code}"
+        if code and code > 128:
+            how = f"was ended by {signal.Signals(code - 128).name}"
         return UserError(f"{self._name}: the engine {how} {when}\n{self._last_lines()}")
 
     async def wait_for_death(self) -> UserError:
@@ -174,11 +174,11 @@ class Engine:
 
     def _get(self, path: str) -> tuple[int, bytes]:
         where = self.address
-        connection = (
-            _SocketConnection(where.socket)
-            if where.socket
-            else HTTPConnection("127.0.0.1", where.port or 0, timeout=_REQUEST_SECONDS)
-        )
+        connection: HTTPConnection
+        if where.socket:
+            connection = _SocketConnection(where.socket)
+        else:
+            connection = HTTPConnection("127.0.0.1", where.port, timeout=_REQUEST_SECONDS)
         headers = {"Authorization": f"Bearer {where.key}"} if where.key else {}
         try:
             connection.request("GET", path, headers=headers)
@@ -223,11 +223,9 @@ def _start(launch: Launch) -> Engine:
     try:
         address = _address(folder)
         kind = launch.address_arguments
-        where = (
-            [kind.socket, str(address.socket)]
-            if address.socket
-            else ["--host", "127.0.0.1", "--port", str(address.port)]
-        )
+        where = ["--host", "127.0.0.1", "--port", str(address.port)]
+        if address.socket:
+            where = [kind.socket, str(address.socket)]
         environment = {**os.environ, **kind.environment, kind.folder_variable: str(folder)}
         if address.key:
             environment[kind.key_variable] = address.key

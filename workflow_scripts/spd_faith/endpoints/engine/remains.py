@@ -64,7 +64,7 @@ class Found:
 def living() -> Found:
     """All processes that this user can see, without zombies."""
     found = Found()
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    for name in filter(str.isdigit, (one.name for one in Path("/proc").iterdir())):
         with suppress(OSError, ValueError, IndexError):
             # the name in parentheses may hold spaces and parentheses
             fields = Path("/proc", name, "stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -101,7 +101,7 @@ class Record:
 
     def add(self, processes: set[Process], segments: set[str]) -> None:
         """Record what is new."""
-        lines = [{"process": list(process)} for process in sorted(processes - self.processes)]
+        lines: list[dict[str, object]] = [{"process": one} for one in sorted(processes - self.processes)]
         lines += [{"segment": name} for name in sorted(segments - self.segments)]
         if lines:
             self._append(*lines)
@@ -160,7 +160,7 @@ def remove_segments(names: set[str]) -> list[str]:
     removed = []
     for name in sorted(names - used):
         with suppress(OSError):
-            os.unlink(_SEGMENTS + name)
+            Path(_SEGMENTS, name).unlink()
             removed.append(name)
     return removed
 
@@ -231,5 +231,5 @@ def _node() -> dict[str, str]:
     boot = namespace = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     return {"host": socket.gethostname(), "boot": boot, "namespace": namespace}
