@@ -3,11 +3,12 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from spd_faith.core.entries import NOT_IDENTITY, Strict
+from spd_faith.core.estimates import ENGINE_IN_FLIGHT, ENGINE_STEP_SECONDS
 
 _SET_ELSEWHERE = {
     **dict.fromkeys(("model", "revision", "dtype", "quantization"), "a key of the entry of that name"),
@@ -41,6 +42,8 @@ def _shell_words(command: str) -> str:
 class EngineFields(Strict):
     """What an entry says about the engine that its jobs start."""
 
+    starts_engine: ClassVar[bool] = True
+
     quantization: str | None = Field(default=None, min_length=1)
     """Quantization method of the weights, as `--quantization` takes it; null: as the checkpoint says."""
     options: Annotated[dict[str, Any], AfterValidator(_engine_options)] = Field(default_factory=dict)
@@ -55,6 +58,10 @@ class EngineFields(Strict):
     """Max seconds of one answer, waiting included."""
     memory_fraction: Annotated[float, NOT_IDENTITY] = Field(default=0.9, gt=0, le=1)
     """Fraction of each GPU's memory that the engine uses."""
+
+    def reply_seconds(self, tokens: float) -> float:
+        """Estimated seconds of the job for a reply of that many tokens, others being in flight; nobody measured it."""
+        return tokens * ENGINE_STEP_SECONDS / min(self.concurrency, ENGINE_IN_FLIGHT)
 
 
 def serve_command(
