@@ -8,16 +8,19 @@ turn a wrong entry or an outage into rows of failures.
 import asyncio
 import json
 import logging
+import os
 import random
 import re
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import httpx2
 import openai
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
@@ -25,6 +28,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.machine import allow_open_files, network_hint
 from spd_faith.core.text import writable
 from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.engine.process import Address, Engine
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel
 from spd_faith.endpoints.failures import CallFailure, Kind, connection_failure, hint_for, status_failure
 from spd_faith.endpoints.replies import Reply, body_text, parse_body, read_reply, read_usage
@@ -57,13 +61,15 @@ class Endpoint:
         address: str,
         key: str | None,
         spent_usd: float,
-        slots: Path,
+        slots: Path | None,
         charges: Charges | None = None,
         answered: int = 0,
         needs: str = "",
+        engine: Engine | None = None,
     ) -> None:
         """`address` is the URL to call, see `address_of`; `spent_usd` counts towards `max_usd`; `slots` is the folder
-        that limits concurrent calls across jobs; `charges` keeps the spending across restarts.
+        that limits concurrent calls across jobs, None for no such limit; `charges` keeps the spending across restarts.
+        `engine` is the job's own engine, called at its own address; calls stop with an error if it ends.
 
         `answered` is the number of questions of this job that earlier runs answered. The remaining ones may be the
         refused ones, so that many refusals in a row are tolerated. `needs` states what the caller requires of an
@@ -74,7 +80,9 @@ class Endpoint:
         self._entry = entry
         self._address = address.rstrip("/")
         self._secrets = _written_forms(key)
-        self._slots = Slots(slots, self._address, entry.concurrency)
+        self._slots = Slots(slots, self._address, entry.concurrency) if slots else None
+        self._engine = engine
+        self._watch: asyncio.Task[None] | None = None
         self._spending = Spending(entry.max_usd, spent_usd, charges)
         self._answered_before = answered
         self._answers = 0
@@ -97,7 +105,11 @@ class Endpoint:
         allow_open_files(2 * entry.concurrency, f"`concurrency: {entry.concurrency}`")  # connection and lock
         try:
             self._client = openai.AsyncOpenAI(
-                base_url=self._address, api_key=key or "none", max_retries=0, timeout=entry.timeout
+                base_url=self._address,
+                api_key=key or "none",
+                max_retries=0,
+                timeout=entry.timeout,
+                http_client=_connected_to(engine.address, entry) if engine else None,
             )
         except Exception as error:  # many types: the client reads proxies and certificates from the environment
             what = f"{type(error).__name__}: {error}{network_hint()}"
@@ -110,7 +122,15 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._watch:
+            self._watch.cancel()
         await self._client.close()
+
+    @classmethod
+    def of_engine(cls, entry: EndpointEntry, engine: Engine, answered: int = 0, needs: str = "") -> "Endpoint":
+        """Calls the job's own engine: free, and without the limit on calls across jobs."""
+        address = engine.address
+        return cls(entry, address.url, address.key, 0.0, None, answered=answered, needs=needs, engine=engine)
 
     async def ask(
         self,
@@ -136,6 +156,8 @@ class Endpoint:
             reraise=True,
         )
         attempts = 0
+        if self._engine and self._watch is None:
+            self._watch = asyncio.create_task(self._stop_if_it_ends(self._engine))
         self._undecided.add(asyncio.current_task())
         try:
             async for attempt in retrying:
@@ -158,7 +180,7 @@ class Endpoint:
         self, messages: list[dict[str, Any]], max_usd: float, asked: EndpointModel, fields: Mapping[str, Any]
     ) -> Reply:
         """The reply of one call. Raises `CallFailure`, or `UserError` if the job must stop."""
-        async with self._spending.reserved(max_usd) as charge, self._slots.held():
+        async with self._spending.reserved(max_usd) as charge, self._slots.held() if self._slots else nullcontext():
             if self._stop_reason:
                 raise self._stop_reason
             self._spending.begin(charge)
@@ -260,7 +282,14 @@ class Endpoint:
         self._stopped.set()
         return self._stop_reason
 
+    async def _stop_if_it_ends(self, engine: Engine) -> None:
+        error = await engine.wait_for_death()
+        self._stop_reason = self._stop_reason or UserError(f"{error}\n{_NOTHING_LOST}")
+        self._stopped.set()
+
     def _to_check(self, asked: EndpointModel) -> str:
+        if self._engine:
+            return f"Check the options of the engine; its output: {self._engine.log_file}"
         key = self._entry.key_variable
         held = f"the key in {key}" if key else "whether a key is required (key_variable)"
         return f"Check base_url, the model {asked.model}, {held} and the account."
@@ -286,6 +315,13 @@ class Endpoint:
         for secret in self._secrets:
             text = text.replace(secret, "[key]")
         return text
+
+
+def _connected_to(address: Address, entry: EndpointEntry) -> httpx2.AsyncClient:
+    """A client that connects to an engine directly, without the proxies of the environment."""
+    limits = httpx2.Limits(max_connections=entry.concurrency, max_keepalive_connections=entry.concurrency)
+    path = os.fspath(address.socket) if address.socket else None
+    return openai.DefaultAsyncHttpxClient(transport=httpx2.AsyncHTTPTransport(uds=path, limits=limits))
 
 
 def address_of(entry: EndpointEntry, environment: Mapping[str, str]) -> str:

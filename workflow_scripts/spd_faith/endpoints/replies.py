@@ -62,6 +62,8 @@ class Reply:
     usd: float | None = None  # cost of the last call; None without prices or token counts
     attempts: int = 1
     model: str | None = None  # model name in the response
+    token_ids: list[int] | None = None  # of the answer, end token included; None if the server does not return them
+    prompt_token_ids: list[int] | None = None  # with the placeholders of images expanded
     error: str | None = None
     timed_out: bool = False  # the error is a timeout
 
@@ -132,7 +134,14 @@ def read_reply(body: dict[str, Any]) -> Reply:
     elif ending == "stop" and not message and not text:
         raise CallFailure("the response is not a chat completion: no message")
     model = _string(body.get("model")) or None
-    return Reply(text=refusal or text, reasoning=reasoning, finish_reason=ending, model=model)
+    return Reply(
+        text=refusal or text,
+        reasoning=reasoning,
+        finish_reason=ending,
+        model=model,
+        token_ids=_token_ids(choice.get("token_ids")),
+        prompt_token_ids=_token_ids(body.get("prompt_token_ids") or choice.get("prompt_token_ids")),
+    )
 
 
 def _read_without_choices(body: dict[str, Any]) -> Reply:
@@ -179,6 +188,11 @@ def _string(value: Any) -> str:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _token_ids(value: Any) -> list[int] | None:
+    is_list = isinstance(value, list) and all(type(token) is int for token in value)
+    return value if is_list else None
 
 
 def _count(value: Any) -> int | None:
