@@ -148,9 +148,6 @@ class Entry(Strict):
     names_others: ClassVar[NamedOthers | None] = None
     """Which other entries it names, if any; entries that name others cannot be named."""
 
-    starts_engine: ClassVar[bool] = False
-    """Whether each of its jobs starts an engine of its own."""
-
     label: Annotated[str | None, NOT_IDENTITY] = None
     """Name on the leaderboard; default: the entry's key."""
 
@@ -331,6 +328,8 @@ class PlannedCalls:
     model: str
     calls: int
     """All calls of the run, completed or not; identical calls count once."""
+    waiting: frozenset[str]
+    """The models with answers for which a reply is missing."""
     replies: Sequence[Sequence[Mapping[str, Any]]]
     """For each completed call, the usage of its replies: tokens, seconds, cost."""
     prompt_characters: int

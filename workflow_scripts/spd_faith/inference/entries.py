@@ -85,9 +85,6 @@ class VllmModel(EngineFields, CheckpointModel):
     def answer_seconds(self, tokens: Sequence[float]) -> float:
         return self.reply_seconds(fmean(tokens))
 
-    def measured_seconds(self, seconds: float) -> float:
-        return seconds / self.concurrency
-
     def as_transformers(self) -> TransformersModel:
         """The same checkpoint and questions for the transformers backend."""
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}

@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -42,8 +42,6 @@ def _shell_words(command: str) -> str:
 class EngineFields(Strict):
     """What an entry says about the engine that its jobs start."""
 
-    starts_engine: ClassVar[bool] = True
-
     quantization: str | None = Field(default=None, min_length=1)
     """Quantization method of the weights, as `--quantization` takes it; null: as the checkpoint says."""
     options: Annotated[dict[str, Any], AfterValidator(_engine_options)] = Field(default_factory=dict)
@@ -62,6 +60,10 @@ class EngineFields(Strict):
     def reply_seconds(self, tokens: float) -> float:
         """Estimated seconds of the job for a reply of that many tokens, others being in flight; nobody measured it."""
         return tokens * ENGINE_STEP_SECONDS / min(self.concurrency, ENGINE_IN_FLIGHT)
+
+    def measured_seconds(self, seconds: float) -> float:
+        """Seconds of the job per reply, given the mean `seconds` from a question to its reply."""
+        return seconds / self.concurrency
 
 
 def serve_command(
