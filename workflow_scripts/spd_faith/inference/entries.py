@@ -51,6 +51,10 @@ class CheckpointModel(_ModelWeights):
     can_be_probed: ClassVar[bool] = True
     can_be_sharded: ClassVar[bool] = True
 
+    def as_transformers(self) -> "TransformersModel":
+        """The same checkpoint for the transformers backend, whose internals can be measured."""
+        raise NotImplementedError
+
     def requirements(self) -> Requirements:
         return Requirements(gpu=self.requires_gpu, num_gpus=self.resources.gpu)
 
@@ -71,6 +75,9 @@ class TransformersModel(CheckpointModel, _Attention):
     batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
     """Pairs per batch, each with all questions about it."""
 
+    def as_transformers(self) -> "TransformersModel":
+        return self
+
     def answer_seconds(self, tokens: Sequence[float]) -> float:
         # the answers about a pair are generated in parallel
         return max(tokens) / len(tokens) * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
@@ -86,7 +93,6 @@ class VllmModel(EngineFields, CheckpointModel):
         return self.reply_seconds(fmean(tokens))
 
     def as_transformers(self) -> TransformersModel:
-        """The same checkpoint and questions for the transformers backend."""
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}
         return TransformersModel(
             backend="transformers", device_map="auto" if self.resources.gpu > 1 else None, **shared
