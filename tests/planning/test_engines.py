@@ -140,10 +140,9 @@ def judge(folder, entry, name, model):
 
 def test_each_model_with_missing_judgements_starts_an_engine(results):
     run = run_with(dict.fromkeys(("one", "two", "nobody"), FILE), local=JUDGE)
-    assert planned(results, run)[0].startswith(
-        "local: 3 starts, one for each model with missing judgements; no cost; ~"
-    )
-    assert planned(results, run)[0].endswith(f" GPU hours, and ~{3 * 120 / 3600:.2f} for the starts")
+    line = planned(results, run)[0]
+    assert line.startswith("local: 3 starts, one for each model with missing judgements; no cost; ~")
+    assert line.endswith(f" GPU hours, and ~{3 * 120 / 3600:.2f} for the starts")
     # calls of 300 (DRF) and 150 tokens (CR) for each of 15 pairs, 32 at once
     assert engines(results, run)[0].gpu_hours == pytest.approx(15 * (300 + 150) * 0.03 / 32 / 3600)
     judge(results, JUDGE, "local", "one")
