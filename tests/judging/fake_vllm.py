@@ -60,8 +60,10 @@ class Handler(BaseHTTPRequestHandler):
                 print("CUDA error: an illegal memory access", flush=True)
                 os._exit(7)
             append("questions.jsonl", question)
-        deadline = time.monotonic() + 60
-        while len(starts()) < PLAY.get("waits_for_starts", 0) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 40
+        while len(starts()) < PLAY.get("waits_for_starts", 0):
+            if time.monotonic() > deadline:
+                os._exit(8)
             time.sleep(0.05)
         message = {"role": "assistant", "content": PLAY[kind_of(question)]}
         self.answer(

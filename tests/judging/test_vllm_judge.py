@@ -150,8 +150,9 @@ def test_images_are_sent_if_the_entry_says_so(engines):
 
 
 def test_repeats_have_seeds_of_their_own(engines):
-    engines.judge(repeats=2)
-    assert sorted(question["seed"] for question in engines.questions) == [0] * 4 + [1] * 4
+    engines.judge(repeats=2, request={"temperature": 0.3, "seed": 5})
+    assert sorted(question["seed"] for question in engines.questions) == [5] * 4 + [6] * 4
+    assert {question["temperature"] for question in engines.questions} == {0.3}
 
 
 # ---- engines that fail -----------------------------------------------------------------------------------------------

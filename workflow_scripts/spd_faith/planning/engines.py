@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from spd_faith.core.config import Run
 from spd_faith.core.estimates import ENGINE_IN_FLIGHT, ENGINE_START_SECONDS, ENGINE_STEP_SECONDS
 from spd_faith.endpoints.engine.entry import EngineFields
+from spd_faith.planning.estimates import Usage
 from spd_faith.planning.judging import JudgeWork
 from spd_faith.planning.work import ModelWork
 
@@ -51,17 +52,13 @@ def engine_runs(run: Run, work: Sequence[ModelWork], judging: Sequence[JudgeWork
 
 
 def _of_judge(name: str, entry: EngineFields, gpus: int, work: Sequence[JudgeWork]) -> EngineRun:
-    waiting = frozenset[str]().union(*(one.waiting for one in work if one.left))
-    seconds = sum(
-        one.left
-        * (
-            entry.measured_seconds(one.usage.seconds)
-            if one.usage.answers
-            else entry.reply_seconds(one.usage.generated_tokens)
-        )
-        for one in work
-    )
+    waiting = frozenset[str]().union(*(one.waiting for one in work))
+    seconds = sum(one.left * _seconds(entry, one.usage) for one in work)
     return EngineRun(name, "model with missing judgements", len(waiting), gpus, seconds * gpus / 3600)
+
+
+def _seconds(entry: EngineFields, usage: Usage) -> float:
+    return entry.measured_seconds(usage.seconds) if usage.answers else entry.reply_seconds(usage.generated_tokens)
 
 
 def how_engines_are_estimated() -> str:
