@@ -20,6 +20,11 @@ TOGETHER_SECONDS = 25  # for the whole clean-up: Slurm kills what lives 30 s aft
 class Life:
     """A job with an engine, in a temporary directory that other jobs may share."""
 
+    launcher = (
+        "env",
+        "--default-signal=INT",
+    )  # what a shell starts in the background ignores it, with all its children
+
     def __init__(self, folder: Path, end: str = "wait", descriptors: tuple[int, ...] = (), **variables: str) -> None:
         self.mark = uuid.uuid4().hex[:12]
         self.folder = folder
@@ -31,9 +36,9 @@ class Life:
             "FAKE_ENGINE_MARK": self.mark,
             **variables,
         }
-        with self._output.open("w") as output:
+        with self._output.open("a") as output:
             self.job = subprocess.Popen(
-                ["env", "--default-signal=INT", sys.executable, JOB, self.logs, end, *map(str, descriptors)],
+                [*self.launcher, sys.executable, JOB, self.logs, end, *map(str, descriptors)],
                 env=os.environ | settings,
                 stdout=output,
                 stderr=output,
@@ -53,7 +58,7 @@ class Life:
 
     @property
     def output(self) -> str:
-        return self._output.read_text()
+        return self._output.read_text() if self._output.exists() else ""
 
     @property
     def log(self) -> str:
