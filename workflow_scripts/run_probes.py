@@ -11,7 +11,7 @@ from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES, TASKS
 from spd_faith.inference.backends import open_checkpoint
-from spd_faith.inference.entries import MODELS, TransformersModel
+from spd_faith.inference.entries import MODELS, CheckpointModel
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import read_questions
 from spd_faith.probes.registry import PROBES
@@ -45,7 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
-    entry = MODELS.load_entry_of(TransformersModel, arguments.models_file, arguments.model)
+    entry = MODELS.load_entry_of(CheckpointModel, arguments.models_file, arguments.model).as_transformers()
     prompts = load_prompts(arguments.prompts)
     samples = read_table(arguments.samples, SAMPLES).to_pylist()
     images = read_table(arguments.images, IMAGES, columns=["sample_id"])["sample_id"].to_pylist()

@@ -12,12 +12,13 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import claimed_gpus
 from spd_faith.endpoints.charges import Charges, ledger_of
 from spd_faith.inference.answers import Answerer
-from spd_faith.inference.entries import OpenAIModel, TransformersModel
+from spd_faith.inference.entries import OpenAIModel, TransformersModel, VllmModel
 
 if TYPE_CHECKING:
     from spd_faith.inference.checkpoint import Checkpoint, Device
     from spd_faith.inference.openai_answerer import OpenAIAnswerer
     from spd_faith.inference.transformers_answerer import TransformersAnswerer
+    from spd_faith.inference.vllm_answerer import VllmAnswerer
 
 
 @contextmanager
@@ -49,6 +50,37 @@ def open_transformers(
         from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
         yield TransformersAnswerer(checkpoint)
+
+
+@contextmanager
+def open_vllm(entry: VllmModel, journal: Path, threads: int) -> Iterator["VllmAnswerer"]:
+    """A client of the entry's engine, which runs on the GPUs of this job until the block ends.
+
+    The folder `journal` keeps what the engine prints and reports. Raises `UserError` if it does not start.
+    """
+    with claimed_gpus(entry.resources.gpu) as gpus:
+        from spd_faith.core.hub_locks import use_own_hub_locks
+        from spd_faith.endpoints.engine.entry import serve_command
+        from spd_faith.endpoints.engine.process import AddressArguments, Launch, running_engine
+        from spd_faith.inference.engine_sessions import Sessions
+        from spd_faith.inference.preparation import prepare
+        from spd_faith.inference.vllm_answerer import VllmAnswerer
+
+        use_own_hub_locks()
+        prepared = prepare(entry)
+        command = serve_command(
+            entry,
+            entry.model,
+            prepared.entry.revision,
+            entry.dtype,
+            entry.resources.gpu,
+            images=1 if entry.image_layout == "merged" else 2,
+            processor_arguments=prepared.prompt_builder().processor_arguments(),
+        )
+        launch = Launch(entry.model, command, AddressArguments(), entry.start_timeout, journal / "engine")
+        with running_engine(launch) as engine:
+            device = "cuda" if gpus else "cpu"
+            yield VllmAnswerer(entry, prepared, engine, Sessions(journal), device, threads)
 
 
 @contextmanager
@@ -86,6 +118,7 @@ class Job:
 Opened = AbstractContextManager[Answerer]
 _OPENERS: Mapping[type[ModelEntry], Callable[[Any, Job], Opened]] = {
     TransformersModel: lambda entry, job: open_transformers(entry, job.threads, job.device),
+    VllmModel: lambda entry, job: open_vllm(entry, job.journal, job.threads),
     OpenAIModel: lambda entry, job: open_openai(entry, ledger_of(job.journal), job.slots),
 }
 

@@ -73,7 +73,7 @@ def _answer(batch: list[tuple[Question, Shown]], generate: Generate) -> Iterator
     else:
         seconds = (time.perf_counter() - started) / len(batch)
         for (question, _), generated in list(zip(batch, generations, strict=True)):
-            yield question, _answered(generated, seconds, len(batch))
+            yield question, answered(generated, seconds, len(batch))
         return
     # outside the handler, where the exception would keep the failed batch's tensors alive
     middle = len(batch) // 2
@@ -81,7 +81,8 @@ def _answer(batch: list[tuple[Question, Shown]], generate: Generate) -> Iterator
         yield from _answer(half, generate)
 
 
-def _answered(generated: Generation, seconds: float, batch_size: int) -> Answer:
+def answered(generated: Generation, seconds: float, batch_size: int | None, attempts: int = 1) -> Answer:
+    """The answer in a model's output."""
     text, reasoning = split_reasoning(generated.text)
     return Answer(
         response_text=text,
@@ -92,7 +93,7 @@ def _answered(generated: Generation, seconds: float, batch_size: int) -> Answer:
         generated_tokens=len(generated.token_ids),
         seconds=seconds,
         usd=None,
-        attempts=1,
+        attempts=attempts,
         batch_size=batch_size,
         error=None,
     )

@@ -54,6 +54,10 @@ class CheckpointModel(_Weights):
     can_be_probed: ClassVar[bool] = True
     can_be_sharded: ClassVar[bool] = True
 
+    def as_transformers(self) -> "TransformersModel":
+        """The same checkpoint for the transformers backend, whose internals can be measured."""
+        raise NotImplementedError
+
     def absent_file(self) -> AbsentFile | None:
         is_local = Path(self.model).exists() or not HUB_ID.fullmatch(self.model)
         if is_local and not Path(self.model, "config.json").is_file():
@@ -93,6 +97,9 @@ class TransformersModel(CheckpointModel, _Attention):
     batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
     """Pairs per batch, each with all questions about it."""
 
+    def as_transformers(self) -> "TransformersModel":
+        return self
+
     def answer_seconds(self, num_steps: float) -> float:
         return num_steps * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
 
@@ -104,7 +111,6 @@ class VllmModel(EngineFields, CheckpointModel):
     """Pairs that the transformers backend is asked as well, to count equal answers; 0: none."""
 
     def as_transformers(self) -> TransformersModel:
-        """The same checkpoint and questions for the transformers backend."""
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}
         return TransformersModel(
             backend="transformers", device_map="auto" if self.resources.gpu > 1 else None, **shared

@@ -18,7 +18,7 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedTokenizer
 from transformers.utils.hub import cached_file
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.entries import TransformersModel
+from spd_faith.inference.entries import CheckpointModel
 
 log = logging.getLogger(__name__)
 _FILE = "generation_config.json"
@@ -146,7 +146,7 @@ class Decoding:
 
 
 def greedy_decoding(
-    entry: TransformersModel, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, of_family: Sequence[str]
+    entry: CheckpointModel, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, of_family: Sequence[str]
 ) -> Decoding:
     """Decoding of the entry's checkpoint; `of_family` are end tokens in addition to those of the checkpoint.
 

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from transformers import BatchFeature
 
+from spd_faith.inference.answer_reader import AnswerReader
 from spd_faith.inference.batches import Generation, Shown
 from spd_faith.inference.checkpoint import Checkpoint
 from spd_faith.inference.key_value_cache import preallocated_cache
 from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.prompt_groups import group_by_image_pair, tokens_in_common
-from spd_faith.inference.reasoning import silent_tokens
 from spd_faith.inference.row_generation import generate_in_rows
 from spd_faith.inference.spans import PromptTokens
 
@@ -25,8 +25,7 @@ class Generator:
         self._model = checkpoint.model
         self._decoding = checkpoint.decoding
         self._builder = builder
-        added = builder.tokenizer.added_tokens_decoder
-        self._silent = silent_tokens({number: token.content for number, token in added.items() if token.special})
+        self._reader = AnswerReader(checkpoint.decoding, builder)
         self.answers_in_rows = (
             checkpoint.family.answers_in_rows
             and checkpoint.entry.attention == "sdpa"  # supports a mask per question
@@ -76,7 +75,7 @@ class Generator:
         )
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         answers = outputs[:, inputs["input_ids"].shape[1] :].cpu()
-        return [self._read(ids, length) for ids, length in zip(answers, prompt_tokens, strict=True)]
+        return [self._reader.read(ids.tolist(), length) for ids, length in zip(answers, prompt_tokens, strict=True)]
 
     def _generate_in_rows(self, inputs: BatchFeature, prompts: list[list[PromptTokens]]) -> list[list[Generation]]:
         answers = generate_in_rows(
@@ -88,11 +87,9 @@ class Generator:
             longest=self._decoding.max_new_tokens,
         )
         return [
-            [self._read(ids, len(prompt.token_ids)) for ids, prompt in zip(of_group, group, strict=True)]
+            [
+                self._reader.read(ids.tolist(), len(prompt.token_ids))
+                for ids, prompt in zip(of_group, group, strict=True)
+            ]
             for of_group, group in zip(answers, prompts, strict=True)
         ]
-
-    def _read(self, ids: torch.Tensor, prompt_tokens: int) -> Generation:
-        token_ids, finished = self._decoding.cut(ids.tolist(), self._builder.decode)
-        text = self._builder.decode([token for token in token_ids if token not in self._silent])
-        return Generation(text, token_ids, prompt_tokens, finished)

@@ -5,7 +5,7 @@ from pathlib import Path
 from spd_faith.core.config_errors import error_at
 from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import visible_gpus
-from spd_faith.inference.entries import MODELS, TransformersModel
+from spd_faith.inference.entries import MODELS, CheckpointModel, TransformersModel
 
 _REFERENCE_MODELS = Path("resources/models")
 
@@ -18,7 +18,9 @@ def named_model(name: str, models_file: Path) -> TransformersModel:
     """
     entries = MODELS.load(models_file)
     keys = [key for key, entry in entries.items() if name in (key, getattr(entry, "model", None))]
-    entry = MODELS.load_entry_of(TransformersModel, models_file, keys[0]) if keys else _plain_entry(name)
+    entry = (
+        MODELS.load_entry_of(CheckpointModel, models_file, keys[0]).as_transformers() if keys else _plain_entry(name)
+    )
     if absent := entry.absent_file():
         keys = [key for key, one in entries.items() if one.can_be_probed]
         raise UserError(error_at(name, "no such model", absent.value, [*keys, absent.expected], nearest_to=name))

@@ -104,10 +104,10 @@ class OpenAIAnswerer:
         return [reduced(image, self._entry.images.max_side) for image in images]
 
 
-def image_part(image: Image.Image, format: str) -> dict[str, Any]:
-    """An image as part of a message, encoded as `jpeg` or `png`."""
+def image_part(image: Image.Image, format: str, **options: Any) -> dict[str, Any]:
+    """An image as part of a message, encoded as `jpeg` or `png` with further `options` of Pillow."""
     file = io.BytesIO()
-    image.save(file, format=format, **(_JPEG if format == "jpeg" else {}))
+    image.save(file, format=format, **(_JPEG if format == "jpeg" else {}), **options)
     url = f"data:image/{format};base64,{base64.b64encode(file.getvalue()).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
 

@@ -12,7 +12,7 @@ from transformers.utils.import_utils import is_torchvision_available
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
-from spd_faith.inference.entries import TransformersModel
+from spd_faith.inference.entries import CheckpointModel
 from spd_faith.inference.families import Family
 from spd_faith.inference.images import Layout, Size, alone, alone_on_square, compose, joined, merged, merged_on_square
 from spd_faith.inference.processors import crop_side
@@ -22,7 +22,7 @@ from spd_faith.inference.spans import Message, PromptSpans, PromptText, PromptTo
 class PromptBuilder:
     """Builds the prompts of one checkpoint with its processor; does not need the weights."""
 
-    def __init__(self, entry: TransformersModel, processor: ProcessorMixin, family: Family) -> None:
+    def __init__(self, entry: CheckpointModel, processor: ProcessorMixin, family: Family) -> None:
         """`entry` sets the image layout and the pixel budget."""
         self.processor: Any = processor  # transformers does not type its parts
         self._entry = entry
@@ -103,6 +103,31 @@ class PromptBuilder:
             return [alone_on_square(size, number, self._square) for number, size in sizes]
         return [alone(size, number) for number, size in sizes]
 
+    def sent_images(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
+        """The images shown for this pair as an engine gets them, resized as far as this package resizes images.
+
+        An engine's processor then has nothing left to resize, except for families that only their processors resize.
+        """
+        message = self._message(("", original, modified))
+        if self.pixel_backend == "qwen_vl_utils":
+            return list(self._resized_by_qwen_vl_utils(message))
+        return [self._resized(image) for image in _images_of(message)]
+
+    @property
+    def resizes_images(self) -> bool:
+        """Whether `sent_images` leaves nothing to resize."""
+        return self._square is not None or self._family.takes_pixel_budget
+
+    def processor_arguments(self) -> dict[str, Any]:
+        """Arguments of the processor that an engine must be started with, to read `sent_images` as meant."""
+        return {**self._family.processor_arguments, **self._budget()}
+
+    @property
+    def adds_special_tokens(self) -> bool:
+        """Whether the tokenizer adds a BOS token to a rendered prompt."""
+        message: Message = {"role": "user", "content": [{"type": "text", "text": "Yes?"}]}
+        return not self._special_tokens(self._render([message]))
+
     # ---- text --------------------------------------------------------------------------------------------------------
 
     def _render(self, messages: list[Message], add_generation_prompt: bool = True) -> str:
@@ -136,11 +161,30 @@ class PromptBuilder:
         elif self.pixel_backend == "qwen_vl_utils":
             images = [self._resized_by_qwen_vl_utils(message) for message in messages]
             arguments["do_resize"] = False
-        elif budget := self._entry.pixel_budget:
-            arguments["size"] = {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}
+        else:
+            arguments |= self._budget()
         arguments |= self._special_tokens(prompts[0])
         common = {"padding": True, "truncation": False, "return_tensors": "pt"}
         return cast(BatchFeature, self.processor(text=prompts, images=images, **common, **arguments))
+
+    def _budget(self) -> dict[str, Any]:
+        budget = self._entry.pixel_budget
+        return {"size": {"shortest_edge": budget.min_pixels, "longest_edge": budget.max_pixels}} if budget else {}
+
+    def _resized(self, image: Image.Image) -> Image.Image:
+        """As the processor resizes it with PIL, if it takes a pixel budget."""
+        if not self._family.takes_pixel_budget:
+            return image
+        part = self.processor.image_processor
+        limits = self._budget().get("size", part.size)
+        height, width = smart_resize(
+            image.height,
+            image.width,
+            factor=part.patch_size * part.merge_size,
+            min_pixels=limits["shortest_edge"],
+            max_pixels=limits["longest_edge"],
+        )
+        return image.resize((width, height), Image.Resampling.BICUBIC)
 
     def _resized_by_qwen_vl_utils(self, message: Message) -> Any:
         from qwen_vl_utils import process_vision_info

@@ -5,8 +5,9 @@ from typing import Any
 
 from spd_faith.inference.answers import Answer, Provenance
 from spd_faith.inference.batches import answer_in_batches
-from spd_faith.inference.checkpoint import LOCAL, Checkpoint
+from spd_faith.inference.checkpoint import Checkpoint
 from spd_faith.inference.generator import Generator
+from spd_faith.inference.preparation import LOCAL
 from spd_faith.inference.questions import Question
 
 

@@ -1,0 +1,67 @@
+"""What engines report when they stop: cache hits and parity, kept across the starts of a model's jobs."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spd_faith.core.journal import Journal
+from spd_faith.inference.answers import Provenance
+
+_COUNTERS = {
+    "prefix_hits": "vllm:prefix_cache_hits_total",
+    "prefix_queries": "vllm:prefix_cache_queries_total",
+    "image_hits": "vllm:mm_cache_hits_total",
+    "image_queries": "vllm:mm_cache_queries_total",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """One start of an engine, up to its last question."""
+
+    questions: int
+    prefix_hits: int = 0
+    """Prompt tokens that were found in the prefix cache, of `prefix_queries`."""
+    prefix_queries: int = 0
+    image_hits: int = 0
+    """Images that were found in the multimodal cache, of `image_queries`."""
+    image_queries: int = 0
+    parity: str = ""
+
+    @classmethod
+    def of_counters(cls, questions: int, counters: Mapping[str, float]) -> "Session":
+        """From the engine's metrics by name."""
+        found = {name: int(counters.get(counter, 0)) for name, counter in _COUNTERS.items()}
+        return cls(questions=questions, parity="", **found)
+
+    def with_parity(self, parity: str) -> "Session":
+        """The same with what the parity check found."""
+        return replace(self, parity=parity)
+
+
+class Sessions:
+    """The sessions of a model, in a folder beside its answers."""
+
+    def __init__(self, journal: Path) -> None:
+        self._folder = journal / "sessions"
+
+    def append(self, session: Session, provenance: Provenance) -> None:
+        """Keep a session."""
+        with Journal(self._folder) as journal:
+            journal.append(secrets.token_hex(8), asdict(session), provenance.to_json())
+
+    def provenance(self) -> dict[str, Any]:
+        """The sums over all sessions, for the provenance of the responses; empty if there are none."""
+        sessions = [Session(**record.content) for record in Journal(self._folder).read().values()]
+        if not sessions:
+            return {}
+        total = {name: sum(getattr(one, name) for one in sessions) for name in _COUNTERS}
+        parity = dict.fromkeys(one.parity for one in sessions if one.parity)
+        return {
+            "engine_starts": len(sessions),
+            "prefix_cache": f"{total['prefix_hits']} of {total['prefix_queries']} prompt tokens",
+            "image_cache": f"{total['image_hits']} of {total['image_queries']} images",
+            **({"parity": "; ".join(parity)} if parity else {}),
+        }
