@@ -16,7 +16,7 @@ from spd_faith.core.files import sha256
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, read_recorded_run, read_run, write_config_file
 from spd_faith.dataset.entries import DemoDataset, FolderDataset, HubDataset, JsonlDataset
-from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel
+from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel, VllmModel
 from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge, VllmJudge
 from spd_faith.registry import REGISTRY
 
@@ -612,6 +612,10 @@ IDENTITY = {  # the fields that change a result
         "backend", "model", "revision", "dtype", "attention", "image_layout", "pixel_budget", "max_new_tokens",
         "generation",
     },
+    VllmModel: {
+        "backend", "model", "revision", "dtype", "quantization", "options", "image_layout", "pixel_budget",
+        "max_new_tokens", "generation",
+    },
     OpenAIModel: {
         "backend", "base_url", "model", "image_layout", "pictures", "max_new_tokens", "request", "generation",
     },
@@ -632,6 +636,17 @@ NOT_IDENTITY = {
     FolderDataset: {"label"},
     JsonlDataset: {"label"},
     TransformersModel: {"label", "requires_gpu", "device_map", "batch_size", "resources"},
+    VllmModel: {
+        "label",
+        "requires_gpu",
+        "resources",
+        "command",
+        "start_timeout",
+        "concurrency",
+        "timeout",
+        "memory_fraction",
+        "parity",
+    },
     OpenAIModel: {
         "label",
         "base_url_variable",

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 import pytest
 from core.file_systems import environment
 
-from spd_faith.core import gpus
+from spd_faith.core import gpus, locks
 from spd_faith.core.files import sha256
 from spd_faith.core.gpus import claimed_gpus, visible_gpus
 
@@ -254,6 +254,21 @@ def test_a_killed_job_frees_its_gpu(start_job):
     waiting = start_job(1, "0")
     holder.kill()
     assert held_by(waiting) == ("0", "0")
+
+
+def test_a_process_that_inherited_the_locks_keeps_the_gpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.02)
+    a_driver(tmp_path, monkeypatch, NO_DRIVER)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    with claimed_gpus(2) as mine:
+        assert len(mine.descriptors) == 2
+        heir = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=mine.descriptors)
+    with claimed_gpus(1) as third:
+        assert third == ["2"]
+    heir.communicate(b"\n")
+    with claimed_gpus(3) as mine:
+        assert mine == ["0", "1", "2"]
 
 
 def test_jobs_without_gpu_are_shown_none(monkeypatch):

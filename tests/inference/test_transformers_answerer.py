@@ -6,8 +6,9 @@ import pytest
 import torch
 import transformers
 
-from spd_faith.inference.checkpoint import LOCAL, load_checkpoint
+from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
+from spd_faith.inference.preparation import LOCAL
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

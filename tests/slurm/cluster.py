@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +55,26 @@ class Cluster:
     def unfinished(self, project: Path) -> list[Job]:
         return [job for job in self.jobs(project) if job.state in ("PENDING", "RUNNING", "COMPLETING")]
 
+    @contextmanager
+    def configured(self, name: str, value: str) -> Iterator[None]:
+        """Give a setting another value for a while."""
+        file = self._folder / "slurm.conf"
+        before = file.read_text()
+        try:
+            _reconfigure(file, re.sub(rf"^{name}=.*$", f"{name}={value}", before, flags=re.MULTILINE))
+            yield
+        finally:
+            _reconfigure(file, before)
+
     def _visible_gpus(self) -> dict[str, str]:
         log = self._folder / "gpus.log"
         lines = log.read_text().splitlines() if log.exists() else []
         return dict(line.partition(" ")[::2] for line in lines)
+
+
+def _reconfigure(file: Path, text: str) -> None:
+    file.write_text(text)
+    subprocess.run(["scontrol", "reconfigure"], timeout=30, check=True)
 
 
 def _minutes(limit: str) -> int:

@@ -11,7 +11,7 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -32,6 +32,15 @@ class _Gpu:
 
     shown: str
     name: str
+
+
+class ClaimedGpus(list[str]):
+    """The GPUs that this process holds, as `CUDA_VISIBLE_DEVICES` spells them."""
+
+    def __init__(self, locks: Mapping[str, Lock]) -> None:
+        super().__init__(locks)
+        self.descriptors = [lock.descriptor for lock in locks.values() if lock.descriptor is not None]
+        """Descriptors of their locks: a process that inherits them holds the GPUs, too, until it ends."""
 
 
 @dataclass
@@ -57,7 +66,7 @@ def visible_gpus() -> list[str]:
 
 
 @contextmanager
-def claimed_gpus(count: int) -> Iterator[list[str]]:
+def claimed_gpus(count: int) -> Iterator[ClaimedGpus]:
     """Hold `count` visible GPUs, hiding all others from CUDA, until the block ends. Call before importing torch.
 
     Waits while other jobs hold them. With `count` 0 all GPUs are hidden.
@@ -74,7 +83,7 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
             next(pauses)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
         try:
-            yield mine
+            yield ClaimedGpus(mine)
         finally:
             if before is None:
                 os.environ.pop("CUDA_VISIBLE_DEVICES", None)
@@ -87,13 +96,12 @@ def _holders(gpus: list[_Gpu]) -> str:
     return "; ".join(["not enough free GPUs", *(f"{gpu}: {text}" for gpu, text in holders.items() if text)])
 
 
-def _claim(gpus: list[_Gpu], count: int, locks: ExitStack) -> list[str]:
+def _claim(gpus: list[_Gpu], count: int, locks: ExitStack) -> dict[str, Lock]:
     """Lock up to `count` free GPUs."""
-    mine: list[str] = []
+    mine: dict[str, Lock] = {}
     for gpu in gpus:
         if len(mine) < count and (lock := _try_lock(gpu)):
-            locks.enter_context(lock)
-            mine.append(gpu.shown)
+            mine[gpu.shown] = locks.enter_context(lock)
     return mine
 
 

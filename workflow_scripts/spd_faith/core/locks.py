@@ -38,6 +38,11 @@ class Lock:
     def is_held(self) -> bool:
         return self._descriptor is not None
 
+    @property
+    def descriptor(self) -> int | None:
+        """The open file that holds the lock. A process that inherits it holds the lock, too, until it ends."""
+        return self._descriptor
+
     def __enter__(self) -> "Lock":
         return self
 

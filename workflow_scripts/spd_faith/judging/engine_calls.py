@@ -27,7 +27,9 @@ def opened_engine(entry: "VllmJudge", job: JudgeJob, answered: int = 0) -> Itera
     with claimed_gpus(entry.resources.gpu) as gpus:
         images = _IMAGES if entry.images else 0
         command = serve_command(entry, entry.model, entry.revision, entry.dtype, len(gpus), images)
-        launch = Launch(job.name, command, AddressArguments(), entry.start_timeout, job.journal / "engine")
+        launch = Launch(
+            job.name, command, AddressArguments(), entry.start_timeout, job.journal / "engine", gpus.descriptors
+        )
         with running_engine(launch) as engine:
             endpoint = Endpoint.of_engine(entry.as_endpoint(), engine, answered, NEEDS)
             where = {**entry.where_asked(), "model": entry.model, "gpus": len(gpus)}

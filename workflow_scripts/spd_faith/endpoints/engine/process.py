@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import secrets
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,19 +23,21 @@ from typing import Any
 
 import spd_faith
 from spd_faith.core.errors import UserError
-from spd_faith.endpoints.engine.remains import locked_folder, sweep
+from spd_faith.endpoints.engine.guard import NOT_EXECUTABLE, NOT_FOUND, SIGNALS
+from spd_faith.endpoints.engine.remains import LockedFolder, locked_folder, sweep, sweep_folder
 
 log = logging.getLogger(__name__)
 
 _GUARD = Path(spd_faith.__file__).parents[1] / "guard_engine.py"
 _SOCKET = "socket"
-_LONGEST_SOCKET_PATH = 107  # bytes, on Linux
-_LONGEST_SOCKET_NAME = 36  # an engine's own sockets are named by UUIDs
 _POLL_SECONDS = 0.2
 _REPORT_SECONDS = 15.0
 _STOP_SECONDS = 20.0
+_HEALTH_SECONDS = 2.0
 _REQUEST_SECONDS = 10.0
 _LAST_LINES = 15
+_LAST_BYTES = 20_000
+_INSTALL = "install the engine in an environment of its own, and set `command` in the entry to the path of its command"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _METRIC = re.compile(r"^(?P<name>[\w:]+)(?:\{[^}]*\})? (?P<value>[-+.\deE]+)$", re.MULTILINE)
 
@@ -88,8 +92,8 @@ class AddressArguments:
 class _SocketConnection(HTTPConnection):
     """HTTP over a socket with a path."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("engine", timeout=_REQUEST_SECONDS)
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("engine", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -126,11 +130,8 @@ class Engine:
 
     def death(self, when: str) -> UserError:
         """The error for an engine that ended by itself, with the last lines of its output."""
-        code = self._guard.poll()
-        how = f"ended with exit code {code}"
-        if code and code > 128:
-            how = f"was ended by {signal.Signals(code - 128).name}"
-        return UserError(f"{self._name}: the engine {how} {when}\n{self._last_lines()}")
+        how, hint = _end_of(self._guard.poll())
+        return UserError(f"{self._name}: {how} {when}{hint}\n{self._last_lines()}")
 
     async def wait_for_death(self) -> UserError:
         """Return once the engine ended by itself; cancel the call to stop waiting."""
@@ -156,7 +157,7 @@ class Engine:
         return sums
 
     def stop(self) -> None:
-        """End all of its processes; returns when they are gone."""
+        """End all of its processes; returns when they are gone, after 20 seconds at most."""
         self._stopping = True
         assert self._guard.stdin
         with suppress(OSError):
@@ -165,21 +166,32 @@ class Engine:
             self._guard.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             log.warning("%s: the guard of the engine, process %d, has not ended", self._name, self._guard.pid)
+            return
+        if self.address.folder.exists():  # the guard was killed
+            sweep_folder(self.address.folder)
+            shutil.rmtree(self.address.folder, ignore_errors=True)
 
     def _is_healthy(self) -> bool:
         try:
-            return self._get("/health")[0] == 200
+            if self._get("/health", _HEALTH_SECONDS)[0] != 200:
+                return False
+            # someone else's server may have got the port: it does not know the key, or does not ask for one
+            return not self.address.key or (
+                self._get("/v1/models", _HEALTH_SECONDS)[0] == 200
+                and self._get("/v1/models", _HEALTH_SECONDS, key="")[0] in (401, 403)
+            )
         except (OSError, HTTPException):
             return False
 
-    def _get(self, path: str) -> tuple[int, bytes]:
+    def _get(self, path: str, timeout: float = _REQUEST_SECONDS, key: str | None = None) -> tuple[int, bytes]:
         where = self.address
         connection: HTTPConnection
         if where.socket:
-            connection = _SocketConnection(where.socket)
+            connection = _SocketConnection(where.socket, timeout)
         else:
-            connection = HTTPConnection("127.0.0.1", where.port, timeout=_REQUEST_SECONDS)
-        headers = {"Authorization": f"Bearer {where.key}"} if where.key else {}
+            connection = HTTPConnection("127.0.0.1", where.port, timeout=timeout)
+        key = where.key if key is None else key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
@@ -188,8 +200,9 @@ class Engine:
             connection.close()
 
     def _lines(self) -> list[str]:
-        with suppress(OSError):
-            text = self.log_file.read_bytes()[-20_000:].decode(errors="replace")
+        with suppress(OSError), self.log_file.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            text = file.read(_LAST_BYTES).decode(errors="replace")
             return [line for line in _COLOUR.sub("", text).splitlines() if line.strip()]
         return []
 
@@ -216,55 +229,99 @@ def running_engine(launch: Launch) -> Iterator[Engine]:
             engine.stop()
 
 
+def _end_of(code: int | None) -> tuple[str, str]:
+    """How an engine ended, by the exit code of its guard, and what to do."""
+    names = {int(number): number.name for number in signal.Signals}
+    if code is not None and code < 0:
+        return f"the guard of the engine was ended by {names.get(-code, f'signal {-code}')}", ""
+    if code is not None and code - 128 in names:
+        hint = "; perhaps the memory of the job is too small" if code - 128 == signal.SIGKILL else ""
+        return f"the engine was ended by {names[code - 128]}", hint
+    hints = {
+        NOT_FOUND: f"; its command was not found: {_INSTALL}",
+        NOT_EXECUTABLE: f"; its command cannot be executed: {_INSTALL}",
+    }
+    return f"the engine ended with exit code {code}", hints.get(code or 0, "")
+
+
 def _start(launch: Launch) -> Engine:
     parents = [Path(tempfile.gettempdir()), Path("/tmp")]
     sweep(parents)
-    folder, lock = locked_folder(parents, _LONGEST_SOCKET_NAME, _LONGEST_SOCKET_PATH)
+    folder = locked_folder(parents)
     try:
         address = _address(folder)
-        kind = launch.address_arguments
-        where = ["--host", "127.0.0.1", "--port", str(address.port)]
-        if address.socket:
-            where = [kind.socket, str(address.socket)]
-        environment = {**os.environ, **kind.environment, kind.folder_variable: str(folder)}
-        if address.key:
-            environment[kind.key_variable] = address.key
         launch.log_folder.mkdir(parents=True, exist_ok=True)
-        log_file = launch.log_folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder.name[-8:]}.log"
-        command = [*launch.command, *where]
-        log.info("%s: starting an engine: %s", launch.name, " ".join(command))
-        guarded = [sys.executable, str(_GUARD), "--folder", str(folder), "--log", str(log_file), "--", *command]
-        guard = subprocess.Popen(
-            guarded, stdin=subprocess.PIPE, env=environment, start_new_session=True, pass_fds=(lock, *launch.inherited)
-        )
+        log_file = launch.log_folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder.path.name[-8:]}.log"
+        log_file.touch()
+        command = [*launch.command, *_address_words(launch.address_arguments, address)]
+        log.info("%s: starting an engine: %s", launch.name, shlex.join(command))
+        guarded = [sys.executable, str(_GUARD), "--folder", str(folder.path), "--log", str(log_file), "--", *command]
+        with _blocked_signals():  # until the guard has its handlers
+            guard = subprocess.Popen(
+                guarded,
+                stdin=subprocess.PIPE,
+                env=_environment(launch.address_arguments, address),
+                start_new_session=True,
+                pass_fds=(folder.lock, *launch.inherited),
+            )
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
     finally:
-        os.close(lock)
+        os.close(folder.lock)
     return Engine(launch.name, address, log_file, guard)
 
 
-def _address(folder: Path) -> Address:
-    path = folder / _SOCKET
+def _address(folder: LockedFolder) -> Address:
+    if folder.holds_sockets:
+        return Address(folder.path, folder.path / _SOCKET)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Address(folder.path, None, probe.getsockname()[1], secrets.token_urlsafe(24))
+
+
+def _address_words(kind: AddressArguments, address: Address) -> list[str]:
+    if address.socket:
+        return [kind.socket, str(address.socket)]
+    return ["--host", "127.0.0.1", "--port", str(address.port)]
+
+
+def _environment(kind: AddressArguments, address: Address) -> dict[str, str]:
+    """The environment of an engine. Its temporary files lie in its folder, too, so that they go with it."""
+    environment = {**os.environ, **kind.environment, kind.folder_variable: str(address.folder)}
+    environment.pop(kind.key_variable, None)  # that of some other server
+    if address.key:
+        environment[kind.key_variable] = address.key
+    if address.socket:
+        environment["TMPDIR"] = str(address.folder)
+    return environment
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.bind(os.fspath(path))
-        path.unlink()
-        return Address(folder, path)
-    except OSError:  # a path that is too long, or a file system without sockets
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return Address(folder, None, probe.getsockname()[1], secrets.token_urlsafe(24))
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Within the block, SIGTERM and SIGHUP raise `SystemExit`, so that the engine is stopped first."""
+    """Within the block, SIGTERM and SIGHUP raise `SystemExit`, so that the engine is stopped first.
+
+    Where one is ignored, as SIGHUP under nohup, it stays so.
+    """
 
     def leave(number: int, _: Any) -> None:
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    taken = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in taken:
+        signal.signal(number, leave)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler in taken.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
