@@ -1,4 +1,4 @@
-"""The judge `vllm`: which jobs start an engine, how it is asked, and what is kept. `fake_vllm.py` is the engine."""
+"""The judge `vllm`: which jobs start an engine, how it is asked, and what is kept."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from judging.fake_vllm import is_alive
 from judging.paid_judge import ROOT, Judged, answers_of, write_answers, write_pairs
 
 from spd_faith.core.entries import identity
@@ -19,7 +18,7 @@ from spd_faith.core.files import read_provenance
 from spd_faith.core.journal import Journal
 from spd_faith.judging.entries import JUDGES, OpenAIJudge, PanelJudge, RulesJudge, VllmJudge
 
-COMMAND = shlex.join([sys.executable, str(Path(__file__).with_name("fake_vllm.py"))])
+COMMAND = shlex.join([sys.executable, str(ROOT / "tests/fake_engine.py")])
 DRF = [("The car changed its color", "faithful"), ("was removed", "fabrication")]  # one of two is right
 CR = [("changed its color", "changed its color", "consistent"), (None, "The tree was moved", "ambiguous")]
 REPLIES = {
@@ -37,6 +36,27 @@ REPLIES = {
 }
 
 
+IN_QUESTIONS = {  # what only questions of a kind have in them, if they are none of the kinds before
+    "cr_labels": "other_answer",
+    "drf_labels": "=== claims ",
+    "cr": 'ANSWER TO "ARE THE TWO PICTURES THE SAME?"',
+    "drf": "",
+}
+
+
+def engine_variables(folder: Path, **settings: object) -> dict[str, str]:
+    """The environment of fake engines that give the canned replies and remember what they see in a folder."""
+    answers = [{"question": words, "text": REPLIES[kind]} for kind, words in IN_QUESTIONS.items()]
+    (folder / "replies.json").write_text(json.dumps(answers))
+    paths = {"ANSWERS": "replies.json", "STARTS": "starts.jsonl", "REQUESTS": "questions.jsonl"}
+    settings = {name: folder / path for name, path in paths.items()} | settings
+    return {f"FAKE_ENGINE_{name}": str(value) for name, value in settings.items()}
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def fields(**changes: object) -> dict[str, Any]:
     entry = {"judge": "vllm", "model": "owner/judge-7b", "dtype": "bfloat16", "max_new_tokens": 512}
     return entry | {"command": COMMAND, "start_timeout": 60.0, "concurrency": 4, "timeout": 30.0} | changes
@@ -49,9 +69,6 @@ def entry_of(**changes: object) -> VllmJudge:
 class Engines(Judged):
     """Runs the command with judges whose engines are fakes, and reads what these saw."""
 
-    def play(self, **changes: object) -> None:
-        (self.folder / "replies.json").write_text(json.dumps(REPLIES | changes))
-
     def write(self, **entries: dict[str, Any]) -> None:
         (self.folder / "judges.yaml").write_text(yaml.safe_dump(entries))
 
@@ -59,35 +76,30 @@ class Engines(Judged):
         self.write(local=fields(**changes))
         self.main(self.flags("local", answers))
 
-    def lines(self, name: str) -> list[dict[str, Any]]:
-        path = self.folder / f"{name}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
     @property
     def starts(self) -> list[dict[str, Any]]:
-        return self.lines("starts")
+        return lines(self.folder / "starts.jsonl")
 
     @property
     def questions(self) -> list[dict[str, Any]]:
-        return self.lines("questions")
+        return lines(self.folder / "questions.jsonl")
 
     def journal(self, judge: str = "local") -> Path:
         return self.folder / "journal/judgements" / judge
 
     def left(self) -> list[int]:
         """The engines that still run."""
-        return [one["pid"] for one in self.starts if is_alive(one["pid"])]
+        return [one["pid"] for one in self.starts if Path("/proc", str(one["pid"])).exists()]
 
 
 @pytest.fixture
 def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
     """Two pairs, about which `model` has answered."""
-    monkeypatch.setenv("FAKE_VLLM", str(tmp_path))
+    for name, value in engine_variables(tmp_path).items():
+        monkeypatch.setenv(name, value)
     write_pairs(tmp_path, 2)
     write_answers(tmp_path, "model", [answers_of(number) for number in range(2)])
-    engines = Engines(tmp_path)
-    engines.play()
-    return engines
+    return Engines(tmp_path)
 
 
 # ---- one job ---------------------------------------------------------------------------------------------------------
@@ -115,7 +127,7 @@ def test_a_job_starts_an_engine_asks_it_and_stops_it(engines):
         assert question["seed"] == 0 and question["response_format"]["type"] == "json_schema"
         assert isinstance(question["messages"][1]["content"], str)  # no images
     assert engines.left() == []
-    assert "loading weights" in "".join(log.read_text() for log in engines.journal().glob("engine/*.log"))
+    assert "loading owner/judge-7b" in "".join(log.read_text() for log in engines.journal().glob("engine/*.log"))
 
 
 def test_replies_and_tables_know_the_engine(engines):
@@ -125,9 +137,9 @@ def test_replies_and_tables_know_the_engine(engines):
         "options": {"max_model_len": 4096}, "model": "owner/judge-7b",
     }  # fmt: skip
     kept = Journal(engines.journal()).read()
-    assert [one.provenance for one in kept.values()] == [engine | {"gpus": 0, "version": "0.fake"}] * 4
+    assert [one.provenance for one in kept.values()] == [engine | {"gpus": 0, "version": "0.0.fake"}] * 4
     found = read_provenance(engines.folder / "judgements/model.parquet")
-    assert {name: found[name] for name in (*engine, "versions")} == engine | {"versions": ["0.fake"]}
+    assert {name: found[name] for name in (*engine, "versions")} == engine | {"versions": ["0.0.fake"]}
 
 
 def test_only_missing_replies_start_an_engine(engines):
@@ -158,35 +170,38 @@ def test_repeats_have_seeds_of_their_own(engines):
 # ---- engines that fail -----------------------------------------------------------------------------------------------
 
 
-def test_an_engine_that_dies_loses_nothing(engines, short_waits):
-    engines.play(dies_after=2)
+def test_an_engine_that_dies_loses_nothing(engines, short_waits, monkeypatch):
+    monkeypatch.setenv("FAKE_ENGINE_DIES_AFTER", "2")
+    monkeypatch.setenv("FAKE_ENGINE_DEATH", "7")
     with pytest.raises(UserError) as caught:
         engines.judge(concurrency=1)
     message = str(caught.value)
     assert "local: the engine ended with exit code 7 while it answered" in message
-    assert "CUDA error: an illegal memory access" in message and "engine/" in message
+    assert "the fake engine dies: 7" in message and "engine/" in message
     assert len(Journal(engines.journal()).read()) == 2
     assert not (engines.folder / "judgements/model.parquet").exists()
 
-    engines.play()
+    monkeypatch.delenv("FAKE_ENGINE_DIES_AFTER")
     engines.judge()
-    assert len(engines.starts) == 2 and len(engines.questions) == 4 and engines.left() == []
+    assert len(engines.starts) == 2 and len(engines.questions) == 3 + 2 and engines.left() == []
     assert {row["status"] for row in engines.rows().values()} == {"ok"}
 
 
-def test_an_engine_that_refuses_its_options_is_reported(engines):
-    engines.play(refuses="api_server.py: error: unrecognized arguments: --max-lenth 5")
-    with pytest.raises(UserError, match="unrecognized arguments: --max-lenth 5"):
-        engines.judge(options={"max_lenth": 5})
+def test_an_engine_that_does_not_come_up_is_reported(engines, monkeypatch):
+    monkeypatch.setenv("FAKE_ENGINE_LOAD_SECONDS", "30")
+    monkeypatch.setenv("FAKE_ENGINE_DIES_AFTER", "0.1s")
+    with pytest.raises(UserError, match="the engine ended with exit code 1 while it started\n  loading owner/judge-7b"):
+        engines.judge()
     assert engines.left() == []
 
 
 # ---- several jobs ----------------------------------------------------------------------------------------------------
 
 
-def test_jobs_of_two_models_run_at_the_same_time(engines):
+@pytest.mark.slow
+def test_jobs_of_two_models_run_at_the_same_time(engines, monkeypatch):
     """Each engine answers only when both have started."""
-    engines.play(waits_for_starts=2)
+    monkeypatch.setenv("FAKE_ENGINE_TOGETHER", "2")
     write_answers(engines.folder, "other", [answers_of(number) for number in (5, 6)])
     engines.write(local=fields())
     script = str(ROOT / "workflow_scripts/judge_responses.py")

@@ -1,15 +1,13 @@
 """A judge with an engine of its own in the real workflow: one job per judge and model, which starts it if it must."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from judging.test_vllm_judge import fields
+from judging.test_vllm_judge import engine_variables, fields, lines
 from workflow.project import Project
 
 MODEL, ADDED = "tiny-qwen2-vl-early", "tiny-qwen2-vl"
-NO_CLAIMS = json.dumps({"claims": []})
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +15,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     project = Project.fresh(tmp_path / "project")
-    (tmp_path / "replies.json").write_text(json.dumps({"drf": NO_CLAIMS, "cr": NO_CLAIMS}))
     with project.edited("config/judges.yaml") as judges:
         judges["local"] = fields(label="Local")
     judge_models(project, MODEL)
@@ -30,12 +27,11 @@ def judge_models(project: Project, *models: str) -> None:
 
 
 def starts(project: Project) -> int:
-    path = project.folder.parent / "starts.jsonl"
-    return len(path.read_text().splitlines()) if path.exists() else 0
+    return len(lines(project.folder.parent / "starts.jsonl"))
 
 
 def test_a_further_model_starts_one_engine_and_judges_nothing_again(project: Project) -> None:
-    seen = {"FAKE_VLLM": str(project.folder.parent)}
+    seen = engine_variables(project.folder.parent)
     assert "- local: 1 start, one for each model with missing judgements; no cost" in project.run("plan", **seen)
     assert starts(project) == 0
     project.run(**seen)
