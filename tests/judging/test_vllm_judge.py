@@ -1,10 +1,10 @@
 """The judge `vllm`: which jobs start an engine, how it is asked, and what is kept."""
 
 import json
-import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -323,11 +323,12 @@ def test_a_gpu_is_required_if_one_is_reserved():
 
 
 def test_the_engine_gets_the_gpus_of_the_job(engines, monkeypatch):
-    gpus = "GPU-0a000000-0000-0000-0000-000000000001,GPU-0b000000-0000-0000-0000-000000000002"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-    monkeypatch.setenv("PATH", f"{engines.folder}{os.pathsep}{os.environ['PATH']}")
+    gpus = [f"GPU-{number}a000000-0000-0000-0000-000000000000" for number in range(3)]
+    monkeypatch.setattr(tempfile, "tempdir", str(engines.folder))  # of the locks
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(gpus))
     engines.judge(resources={"gpu": 2})
     (start,) = engines.starts
     arguments = start["arguments"]
-    assert start["gpus"] == gpus and arguments[arguments.index("--tensor-parallel-size") + 1] == "2"
+    assert start["gpus"] == ",".join(gpus[:2])
+    assert arguments[arguments.index("--tensor-parallel-size") + 1] == "2"
     assert arguments[arguments.index("--gpu-memory-utilization") + 1] == "0.9"
