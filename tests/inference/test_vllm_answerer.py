@@ -207,9 +207,9 @@ def test_an_engine_that_dies_ends_the_job_with_its_last_lines_and_loses_nothing(
 
 
 def test_an_engine_without_token_ids_is_refused(entry, canned, tmp_path):
-    canned(dict.fromkeys(TASKS, {"token_ids": None}))
+    canned({task: {"token_ids": None} for task in TASKS})
     with (
-        pytest.raises(UserError, match="returns no token ids.*vLLM 0.10.2"),
+        pytest.raises(UserError, match=r"returns no token ids.*vLLM 0\.10\.2"),
         open_vllm(entry(), tmp_path / "journal", 1) as answerer,
     ):
         list(answerer.answer(iter(questions_about("a"))))
