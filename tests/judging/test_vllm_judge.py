@@ -2,9 +2,11 @@
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +194,21 @@ def test_an_engine_that_does_not_come_up_is_reported(engines, monkeypatch):
     monkeypatch.setenv("FAKE_ENGINE_DIES_AFTER", "0.1s")
     with pytest.raises(UserError, match="the engine ended with exit code 1 while it started\n  loading owner/judge-7b"):
         engines.judge()
+    assert engines.left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_job_that_is_cancelled_stops_its_engine(engines, monkeypatch, number):
+    monkeypatch.setenv("FAKE_ENGINE_TOGETHER", "2")  # it never answers
+    engines.write(local=fields())
+    command = [sys.executable, str(ROOT / "workflow_scripts/judge_responses.py"), *engines.flags("local", "model")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as job:
+        deadline = time.monotonic() + 60
+        while not engines.questions and time.monotonic() < deadline:
+            time.sleep(0.05)
+        job.send_signal(number)
+        _, log = job.communicate(timeout=30)
+    assert engines.questions and job.returncode != 0, log
     assert engines.left() == []
 
 
