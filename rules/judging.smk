@@ -29,6 +29,7 @@ rule judge_responses:
         "../envs/spd-faith.yaml"
     threads: lambda wildcards: run.judges[wildcards.judge].job_resources().threads
     resources:
+        gpu=lambda wildcards: run.judges[wildcards.judge].job_resources().gpu,
         slurm_partition=lambda wildcards: run.judges[wildcards.judge].job_resources().partition,
         mem_mb=growing(lambda wildcards: run.judges[wildcards.judge].job_resources().mem_mb),
         runtime=growing(lambda wildcards: run.judges[wildcards.judge].job_resources().runtime),

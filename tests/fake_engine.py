@@ -12,6 +12,9 @@ itself after two minutes. What it does is set by environment variables:
     FAKE_ENGINE_ANSWERS         JSON file: a list of answers, each with some keys of ANSWER; the first is given whose
                                 `question` occurs in the text of the request
     FAKE_ENGINE_REQUESTS        file to which it appends each request as a line of JSON
+    FAKE_ENGINE_STARTS          file to which it appends a line of JSON when it starts: its arguments, process id and
+                                GPUs, and the engines of earlier lines that still live
+    FAKE_ENGINE_TOGETHER        how many lines that file has before it answers; it dies if there are fewer for long (0)
 
 With VLLM_API_KEY it wants that key. Its own sockets are in VLLM_RPC_BASE_PATH.
 """
@@ -33,6 +36,7 @@ from pathlib import Path
 from socketserver import ThreadingMixIn
 
 LIFE_SECONDS = 120
+LONELY_SECONDS = 40
 VERSION = "0.0.fake"
 CORE = "--engine-core"  # the argument of its child
 ANSWER = {"question": "", "text": "ok", "token_ids": [5, 6], "prompt_token_ids": [1, 2], "finish_reason": "stop"}
@@ -120,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         if file := setting("REQUESTS", ""):
             with self.lock, Path(file).open("ab") as stream:
                 stream.write(request + b"\n")
+        wait_for_others()
         request = json.loads(request)
         contents = [message["content"] for message in request["messages"]]
         parts = [part for one in contents for part in ([{"text": one}] if isinstance(one, str) else one)]
@@ -153,6 +158,27 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def starts():
+    return [json.loads(line) for line in Path(setting("STARTS", os.devnull)).read_text().splitlines()]
+
+
+def record_start():
+    if file := setting("STARTS", ""):
+        before = starts() if Path(file).exists() else []
+        others = [one["pid"] for one in before if Path("/proc", str(one["pid"])).exists()]
+        start = {"arguments": sys.argv[1:], "pid": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
+        with Path(file).open("a") as stream:
+            stream.write(json.dumps({**start, "others": others}) + "\n")
+
+
+def wait_for_others():
+    until = time.monotonic() + LONELY_SECONDS
+    while len(starts()) < int(setting("TOGETHER", 0)):
+        if time.monotonic() > until:
+            die("1")
+        time.sleep(0.05)
 
 
 def answer_to(question):
@@ -189,6 +215,7 @@ def main():
     parser.add_argument("--port", type=int)
     arguments, _ = parser.parse_known_args()
     end_after(LIFE_SECONDS, "1")
+    record_start()
     child = subprocess.Popen([sys.executable, __file__, CORE])
 
     def leave(*_):

@@ -20,6 +20,7 @@ from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import read_run
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.planning.engines import engine_runs, how_engines_are_estimated
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
 from spd_faith.planning.judging import JudgeWork, work_of_judges
 from spd_faith.planning.needs import disk_bytes, missing_needs
@@ -78,6 +79,11 @@ def main() -> None:
         _print(console, "Calls of the judges, over all models", names, _OF_JUDGES, judging)
     for judge in sorted(set(run.judges) - {one.judge for one in judging}):
         print(f"Judge calls of {judge}: 0 (free and offline)")
+    engines = engine_runs(run, work, judging)
+    if engines:
+        print("Engines that jobs start and stop (estimates, not measured):")
+    for engine in engines:
+        print(f"- {engine.in_words()}")
     power = power_of(list(run.judges), list(run.models), paths, pairs)
     for table in power_tables(power, len(run.models)):
         print_table(console, table)
@@ -90,6 +96,8 @@ def main() -> None:
     print(how_estimated())
     if judging:
         print(how_judging_is_estimated())
+    if engines:
+        print(how_engines_are_estimated())
     print("Missing:" if needs else "Missing: nothing")
     for need in needs:
         print(f"- {need}")

@@ -1,7 +1,7 @@
 """Configuration errors are reported in one message; identities, schemas and the merged configuration."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from spd_faith.core.config import json_schemas, load_run
-from spd_faith.core.entries import identity
+from spd_faith.core.entries import Resources, identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, read_recorded_run, read_run, write_config_file
 from spd_faith.dataset.entries import DemoDataset, FolderDataset, HubDataset, JsonlDataset
 from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel, VllmModel
-from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge
+from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge, VllmJudge
 from spd_faith.registry import REGISTRY
 
 PATHS = ResultPaths(Path("results/demo"))
@@ -367,7 +367,7 @@ CASES = {
     ),
     # judges.yaml
     "unknown judge kind": judge_case(
-        "judge: rules", "judge: rule", "rules.judge", "unknown value", "'rule'", "rules, openai, panel", "rules",
+        "judge: rules", "judge: rule", "rules.judge", "unknown value", "'rule'", "rules, openai, vllm, panel", "rules",
     ),
     "unknown judge key": judge_case(
         "judge: rules", "judge: rules\n  lable: R", "rules.lable", "unknown key", "'lable'", "judge, label", "label",
@@ -625,6 +625,10 @@ IDENTITY = {  # the fields that change a result
         "judge", "base_url", "models", "pictures", "max_new_tokens", "max_answer_characters", "request", "repeats",
         "generation",
     },
+    VllmJudge: {
+        "judge", "model", "revision", "dtype", "quantization", "options", "pictures", "max_new_tokens",
+        "max_answer_characters", "request", "repeats", "generation",
+    },
 }  # fmt: skip
 NOT_IDENTITY = {
     DemoDataset: {"label"},
@@ -669,11 +673,13 @@ NOT_IDENTITY = {
         "attempts",
         "resources",
     },
+    VllmJudge: {"label", "command", "start_timeout", "concurrency", "timeout", "memory_fraction", "resources"},
 }
 
 
 LEFT_OUT_AT_DEFAULT = {  # identity only at another value
     OpenAIJudge: {"structured_output", "prompt"},
+    VllmJudge: {"structured_output", "prompt"},
     DemoDataset: {"controls"},
     HubDataset: {"controls"},
     FolderDataset: {"controls"},
@@ -891,6 +897,17 @@ def test_what_a_run_lacks(project):
     assert run.missing_requirements({"tiny"}, {}, has_gpu=True, judges=["rules", "paid"]) == [
         "paid: the environment variable JUDGE_KEY is not set; set it to the API key."
     ]
+
+
+def test_a_judge_whose_engine_needs_a_gpu_is_reported(project):
+    run = load(judges=["rules", "paid"])
+    engine = VllmJudge(judge="vllm", model="a/b", dtype="float16", max_new_tokens=9, resources=Resources(gpu=1))
+    run = replace(run, judges={**run.judges, "local": engine})
+    assert run.missing_requirements({"tiny"}, {"JUDGE_KEY": "x"}, has_gpu=False, judges=["rules", "paid"]) == []
+    (gpu,) = run.missing_requirements({"tiny"}, {}, has_gpu=False, judges=["rules", "local"])
+    assert "these judges require one: local." in gpu and "remove them from `judges`" in gpu
+    assert run.missing_requirements({"tiny"}, {}, has_gpu=True, judges=["local"]) == []
+    assert len(run.missing_requirements({"big"}, {}, has_gpu=False, judges=["local"])) == 2
 
 
 # ---- the merged configuration and the schemas ------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from judging.paid_judge import answers_of, write_answers, write_pairs
 
-from spd_faith.judging.entries import OpenAIJudge, PanelJudge, RulesJudge
+from spd_faith.judging.entries import OpenAIJudge, PanelJudge, RulesJudge, VllmJudge
 from spd_faith.judging.rules import VERSION
 
 ROOT = Path(__file__).parents[2]
 RULES = RulesJudge(judge="rules")
 PAID = OpenAIJudge(judge="openai", base_url="https://x.org", max_new_tokens=512)
+LOCAL = VllmJudge(judge="vllm", model="a/b", dtype="bfloat16", max_new_tokens=512)
 PANEL = PanelJudge(judge="panel", members={"rules": RULES, "paid": PAID})
 HEAVY = {"torch", "transformers", "openai"}
 
@@ -78,17 +79,22 @@ def test_the_rules_use_modules_of_few_packages():
     folders = {str(Path(module).parent) for module in modules}
     library = "workflow_scripts/spd_faith"
     stages = ("core", "dataset", "endpoints", "inference", "judging", "language", "parsing")
-    assert folders == {"workflow_scripts", *(f"{library}/{stage}" for stage in stages)}
-    few = {"dataset": ["control_kinds"], "endpoints": ["entries", "token_bounds"], "inference": ["reasoning"]}
+    assert folders == {"workflow_scripts", *(f"{library}/{stage}" for stage in (*stages, "endpoints/engine"))}
+    few = {
+        "dataset": ["control_kinds"],
+        "endpoints": ["engine/entry", "entries", "token_bounds"],
+        "inference": ["reasoning"],
+    }
     for stage, names in (few | {"parsing": ["answer_text"]}).items():
         found = [module for module in modules if f"/{stage}/" in module]
         assert found == [f"{library}/{stage}/{name}.py" for name in names]
     assert f"{library}/judging/endpoint_judge.py" not in modules
 
 
-def test_only_prompt_changes_rerun_an_endpoint_judge():
-    assert PAID.input_modules() == []
-    assert PAID.input_files() == ["resources/prompts/judge_drf.txt", "resources/prompts/judge_cr.txt"]
+@pytest.mark.parametrize("entry", [PAID, LOCAL], ids=["openai", "vllm"])
+def test_only_prompt_changes_rerun_a_judge_that_asks_language_models(entry):
+    assert entry.input_modules() == [] and not entry.runs_with_scoring
+    assert entry.input_files() == ["resources/prompts/judge_drf.txt", "resources/prompts/judge_cr.txt"]
 
 
 def test_the_short_prompt_is_an_input_where_it_is_used():
@@ -96,14 +102,14 @@ def test_the_short_prompt_is_an_input_where_it_is_used():
     assert short.input_files() == ["resources/prompts/judge_drf_short.txt", "resources/prompts/judge_cr_short.txt"]
 
 
-@pytest.mark.parametrize("entry", [RULES, PAID, PANEL], ids=["rules", "openai", "panel"])
+@pytest.mark.parametrize("entry", [RULES, PAID, LOCAL, PANEL], ids=["rules", "openai", "vllm", "panel"])
 def test_every_input_exists(entry):
     assert [file for file in entry.input_files() + entry.input_modules() if not (ROOT / file).is_file()] == []
 
 
 def test_images_are_required_if_they_are_sent():
     blind = PAID.model_copy(update={"images": None})
-    assert [entry.needs_images for entry in (RULES, PAID, blind)] == [False, True, False]
+    assert [entry.needs_images for entry in (RULES, PAID, blind, LOCAL)] == [False, True, False, False]
 
 
 def test_importing_the_kinds_loads_no_heavy_libraries():

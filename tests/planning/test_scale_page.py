@@ -10,8 +10,12 @@ from workflow.project import ROOT
 from workflow.scaled import LARGE, MODELS, PAIRS, scaled_project
 
 from spd_faith.core.config import Run, load_run
+from spd_faith.core.entries import Resources
+from spd_faith.core.estimates import ENGINE_IN_FLIGHT, ENGINE_START_SECONDS, ENGINE_STEP_SECONDS
 from spd_faith.core.paths import ResultPaths
+from spd_faith.inference.entries import VllmModel
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.planning.estimates import estimated_usage, gpu_hours
 from spd_faith.planning.judging import work_of_judges
 from spd_faith.planning.power import Power, assumed_error, holm_alpha
 from spd_faith.planning.power_table import detectable_in_words
@@ -86,3 +90,12 @@ def test_dollars(scaled: Path) -> None:
         )
     drf, cr = (one.usd / len(ENDPOINTS) for one in work_of_judges(run, ResultPaths(Path("nothing")), PROMPTS, PAIRS))
     assert f"{drf:.2f} for DRF and {cr:.2f} for CR per model" in PAGE
+
+
+def test_hours_of_an_engine() -> None:
+    entry = VllmModel(backend="vllm", model="a/b", dtype="bfloat16", max_new_tokens=1024, resources=Resources(gpu=1))
+    usage = estimated_usage(entry, {task: len(prompt.text) for task, prompt in load_prompts(PROMPTS).items()})
+    hours = gpu_hours(usage, 3 * PAIRS, 1)
+    assert f"= {hours:.2f} GPU hours" in PAGE and f"{ENGINE_START_SECONDS / 3600:.2f} for each start" in PAGE
+    for value in (f"{ENGINE_STEP_SECONDS} s a step", f"{ENGINE_IN_FLIGHT} replies", f"{ENGINE_START_SECONDS:.0f} s ×"):
+        assert value in PAGE

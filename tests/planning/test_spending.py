@@ -38,6 +38,7 @@ def asked(done=0, max_usd=0.30, questions=3 * PAIRS, call_usd=0.01, max_call_usd
         usd=(questions - done) * call_usd,
         budget=None if max_usd is None else Budget(max_usd, max_call_usd),
         gpu_hours=0,
+        jobs=1,
     )
 
 
@@ -45,7 +46,16 @@ def judged(metric, calls, done=0, payer="judge", judge="judge", call_usd=0.01, m
     usd, usage = (calls - done) * call_usd, Usage(1, 1, 1, 0)
     budget = Budget(max_usd, 0.05)
     return JudgeWork(
-        judge=judge, payer=payer, metric=metric, model="m", calls=calls, done=done, usage=usage, usd=usd, budget=budget
+        judge=judge,
+        payer=payer,
+        metric=metric,
+        model="m",
+        calls=calls,
+        done=done,
+        usage=usage,
+        usd=usd,
+        budget=budget,
+        waiting=frozenset(),
     )
 
 

@@ -1,7 +1,7 @@
 """The typed run configuration, validated against the registries of datasets, models and judges."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -114,21 +114,24 @@ class Run:
         self, models: Collection[str], environment: Mapping[str, str], has_gpu: bool, judges: Collection[str] = ()
     ) -> list[str]:
         """What is missing to run `models` and `judges`: required GPUs and environment variables with API keys."""
-        entries: dict[str, Entry] = {name: self.models[name] for name in sorted(models)}
-        missing = []
-        need_gpu = [name for name, entry in entries.items() if entry.requirements().gpu]
-        if need_gpu and not has_gpu:
-            missing.append(
-                f"No GPU is visible here, and these models require one: {', '.join(need_gpu)}.\n"
-                "  Run on a machine with a GPU or through a cluster (snakemake --profile slurm),\n"
-                "  or remove them from `models` in the config."
-            )
+        asked: list[tuple[str, Entry]] = [(name, self.models[name]) for name in sorted(models)]
         judging = [part for name in sorted(judges) for part in self.judges[name].parts(name).items()]
-        for name, entry in [*entries.items(), *judging]:
+        missing = [] if has_gpu else [*_without_gpu("models", asked), *_without_gpu("judges", judging)]
+        for name, entry in [*asked, *judging]:
             variable = entry.requirements().key_variable
             if variable and not environment.get(variable):
                 missing.append(f"{name}: the environment variable {variable} is not set; set it to the API key.")
         return list(dict.fromkeys(missing))
+
+
+def _without_gpu(key: str, entries: Iterable[tuple[str, Entry]]) -> Iterator[str]:
+    """The error about the entries of a `key` of the config that require a GPU, if any."""
+    if names := dict.fromkeys(name for name, entry in entries if entry.requirements().gpu):
+        yield (
+            f"No GPU is visible here, and these {key} require one: {', '.join(names)}.\n"
+            "  Run on a machine with a GPU or through a cluster (snakemake --profile slurm),\n"
+            f"  or remove them from `{key}` in the config."
+        )
 
 
 def _pattern(names: Iterable[str]) -> str:

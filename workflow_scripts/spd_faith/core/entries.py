@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -167,6 +167,40 @@ class Entry(Strict):
         """(endpoint, max concurrent calls), if it uses an endpoint; entries at the same endpoint must agree."""
         return None
 
+    def advice(self, num_gpus: int) -> list[str]:
+        """Hints to show before its jobs run on a machine with that many GPUs, one sentence each."""
+        return []
+
+
+class Weights(Entry):
+    """An entry that names the weights of a model, on this machine or on the Hugging Face hub."""
+
+    model: str = Field(min_length=1)
+    """Local folder, or id on the Hugging Face hub."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; default: main. Not for local folders."""
+    dtype: Literal["float32", "bfloat16", "float16"]
+    """Data type of the weights and activations."""
+
+    def absent_file(self) -> AbsentFile | None:
+        is_local = Path(self.model).exists() or not HUB_ID.fullmatch(self.model)
+        if is_local and not Path(self.model, "config.json").is_file():
+            return AbsentFile("model", self.model, "a folder with config.json, or owner/name")
+        return None
+
+    def advice(self, num_gpus: int) -> list[str]:
+        advice, needed = [], self.requirements().num_gpus
+        if num_gpus and needed > num_gpus:
+            advice.append(f"requests {needed} GPUs, but {num_gpus} are visible here.")
+        if not Path(self.model).exists() and not self._is_cached():
+            advice.append(f"{self.model} is not in the cache; it will be downloaded on first use.")
+        return advice
+
+    def _is_cached(self) -> bool:
+        from huggingface_hub import try_to_load_from_cache
+
+        return isinstance(try_to_load_from_cache(self.model, "config.json", revision=self.revision), str)
+
 
 Rows = list[dict[str, Any]]
 
@@ -266,13 +300,13 @@ class ModelEntry(Entry):
         """The limit on its cost, if any, given its longest prompt."""
         return None
 
-    def answer_seconds(self, num_steps: float) -> float:
-        """Estimated seconds per answer, given the number of decoding steps; 0 if unknown."""
+    def answer_seconds(self, tokens: Sequence[float]) -> float:
+        """Estimated seconds per answer, given the tokens of the answers about a pair; 0 if unknown."""
         return 0.0
 
-    def advice(self, num_gpus: int) -> list[str]:
-        """Hints to show before the model runs on a machine with that many GPUs, one sentence each."""
-        return []
+    def measured_seconds(self, seconds: float) -> float:
+        """Seconds of the job per answer, given the mean `seconds` that the journal has for an answer."""
+        return seconds
 
 
 @dataclass(frozen=True)
@@ -297,6 +331,8 @@ class PlannedCalls:
     model: str
     calls: int
     """All calls of the run, completed or not; identical calls count once."""
+    waiting: frozenset[str]
+    """The models with answers for which a reply is missing."""
     replies: Sequence[Sequence[Mapping[str, Any]]]
     """For each completed call, the usage of its replies: tokens, seconds, cost."""
     prompt_characters: int

@@ -1,12 +1,13 @@
 """The kinds of entries in models.yaml: what answers the questions."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from spd_faith.core.entries import (
-    HUB_ID,
     NOT_IDENTITY,
     AbsentFile,
     Budget,
@@ -14,6 +15,7 @@ from spd_faith.core.entries import (
     ModelEntry,
     PixelBudget,
     Requirements,
+    Weights,
 )
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 from spd_faith.core.kinds import EntryKinds
@@ -23,21 +25,16 @@ from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, SentImages
 ImageLayout = Literal["pair", "merged"]
 
 
-class _Weights(ModelEntry):
-    model: str = Field(min_length=1)
-    """Local folder, or id on the Hugging Face hub."""
-    revision: str | None = None
-    """Branch, tag or commit on the hub; default: main. Not for local folders."""
-    dtype: Literal["float32", "bfloat16", "float16"]
-    """Data type of the weights and activations."""
+class _ModelWeights(Weights, ModelEntry):
+    """An entry of models.yaml that names weights."""
 
 
-class _Attention(_Weights):
+class _Attention(_ModelWeights):
     attention: Literal["sdpa", "flash_attention_2"] = "sdpa"
     """Attention implementation. No eager: it changes the answers of real checkpoints and runs out of memory."""
 
 
-class CheckpointModel(_Weights):
+class CheckpointModel(_ModelWeights):
     """A checkpoint on this machine or on the hub, whose jobs load it or start an engine that does."""
 
     image_layout: ImageLayout = "pair"
@@ -61,12 +58,6 @@ class CheckpointModel(_Weights):
         """The same checkpoint for the transformers backend, whose internals can be measured."""
         raise NotImplementedError
 
-    def absent_file(self) -> AbsentFile | None:
-        is_local = Path(self.model).exists() or not HUB_ID.fullmatch(self.model)
-        if is_local and not Path(self.model, "config.json").is_file():
-            return AbsentFile("model", self.model, "a folder with config.json, or owner/name")
-        return None
-
     def requirements(self) -> Requirements:
         return Requirements(gpu=self.requires_gpu, num_gpus=self.resources.gpu)
 
@@ -76,19 +67,6 @@ class CheckpointModel(_Weights):
     def estimated_image_tokens(self, pixels: float) -> float:
         shown = min(pixels, self.pixel_budget.max_pixels) if self.pixel_budget else pixels
         return shown / PIXELS_PER_TOKEN
-
-    def advice(self, num_gpus: int) -> list[str]:
-        advice = []
-        if num_gpus and self.resources.gpu > num_gpus:
-            advice.append(f"requests {self.resources.gpu} GPUs, but {num_gpus} are visible here.")
-        if not Path(self.model).exists() and not self._is_cached():
-            advice.append(f"{self.model} is not in the cache; it will be downloaded on first use.")
-        return advice
-
-    def _is_cached(self) -> bool:
-        from huggingface_hub import try_to_load_from_cache
-
-        return isinstance(try_to_load_from_cache(self.model, "config.json", revision=self.revision), str)
 
 
 # The order of the bases keeps the order of the fields, which Snakemake compares.
@@ -103,8 +81,9 @@ class TransformersModel(CheckpointModel, _Attention):
     def as_transformers(self) -> "TransformersModel":
         return self
 
-    def answer_seconds(self, num_steps: float) -> float:
-        return num_steps * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
+    def answer_seconds(self, tokens: Sequence[float]) -> float:
+        # the answers about a pair are generated in parallel
+        return max(tokens) / len(tokens) * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
 
 
 class VllmModel(EngineFields, CheckpointModel):
@@ -116,6 +95,9 @@ class VllmModel(EngineFields, CheckpointModel):
     @property
     def can_be_probed(self) -> bool:
         return self.quantization is None  # the transformers backend would load other weights
+
+    def answer_seconds(self, tokens: Sequence[float]) -> float:
+        return self.reply_seconds(fmean(tokens))
 
     def as_transformers(self) -> TransformersModel:
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}

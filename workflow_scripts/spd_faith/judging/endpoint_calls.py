@@ -15,7 +15,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_batches
 from spd_faith.core.journal import Journal, Record
 from spd_faith.dataset.encoded_images import decode
-from spd_faith.endpoints.charges import Charges
+from spd_faith.endpoints.charges import Charges, ledger_of
 from spd_faith.endpoints.client import Endpoint, address_of
 from spd_faith.endpoints.concurrently import concurrently
 from spd_faith.endpoints.entries import EndpointModel
@@ -23,13 +23,13 @@ from spd_faith.endpoints.replies import Reply
 from spd_faith.endpoints.token_bounds import max_image_tokens, max_text_tokens
 from spd_faith.inference.openai_answerer import image_part, reduced
 from spd_faith.judging.endpoint_judgements import EndpointJudgements, Turn
-from spd_faith.judging.judge import JudgeRequest
+from spd_faith.judging.judge import JudgeJob, JudgeRequest
 
 if TYPE_CHECKING:
     from spd_faith.judging.entries import OpenAIJudge
 
 log = logging.getLogger(__name__)
-_NEEDS = (
+NEEDS = (
     "A judge's endpoint must support the request field response_format with type json_schema and strict true, or what"
     " the entry's `structured_output` names instead, and images unless the entry has `images: null`."
 )
@@ -37,27 +37,36 @@ _PAIRS_PER_BATCH = 16
 _KEPT = ("text", "finish_reason", "prompt_tokens", "generated_tokens", "seconds", "usd", "attempts", "model")
 
 
+class Calls(NamedTuple):
+    """What is called for missing replies, and the provenance of these."""
+
+    endpoint: Endpoint
+    provenance: Mapping[str, Any]
+
+
 @contextmanager
 def opened_endpoint(
-    entry: "OpenAIJudge", ledger: Path, slots: Path, answered: int = 0, environment: Mapping[str, str] = os.environ
-) -> Iterator[Endpoint]:
-    """Open the entry's endpoint. The folder `ledger` records costs, the folder `slots` limits calls across jobs.
+    entry: "OpenAIJudge", job: JudgeJob, answered: int = 0, environment: Mapping[str, str] = os.environ
+) -> Iterator[Calls]:
+    """Open the entry's endpoint.
 
     `answered` is the number of the job's judgements that already exist. Raises `UserError` if the environment variable
     for the key is not set.
     """
+    assert job.journal
     if entry.key_variable and not environment.get(entry.key_variable):
         raise UserError(f"the judge's API key is missing; set the environment variable {entry.key_variable}")
     key = environment[entry.key_variable] if entry.key_variable else None
-    with Charges(ledger) as charges:
+    with Charges(ledger_of(job.journal)) as charges:
         address = address_of(entry, environment)
-        yield Endpoint(entry, address, key, charges.spent_usd(), slots, charges, answered, _NEEDS)
+        endpoint = Endpoint(entry, address, key, charges.spent_usd(), job.slots, charges, answered, NEEDS)
+        yield Calls(endpoint, {"endpoint": entry.base_url, "openai": version("openai")})
 
 
 def ask(
     missing: Sequence[JudgeRequest],
     judgements: EndpointJudgements,
-    endpoint: Endpoint,
+    calls: Calls,
     journal: Journal,
     images: Path | None,
     advance: Callable[[int], Any] = lambda count: None,
@@ -68,16 +77,15 @@ def ask(
     missing reply; failures are not stored, so a later run asks again. Raises `UserError` if no further calls can be
     made, or if this judge has no reply yet and every call fails.
     """
-    provenance = {"endpoint": judgements.entry.base_url, "openai": version("openai")}
     failures: dict[str, str] = {}
     with asyncio.Runner() as runner:
-        asker = _Asker(judgements, endpoint, lambda key, content: journal.append(key, content, provenance), failures)
+        asker = _Asker(judgements, calls, journal, failures)
         try:
             shown = _with_images(missing, images)
-            for _ in concurrently(runner, shown, asker.judge, judgements.entry.concurrency):
+            for _ in concurrently(runner, shown, asker.judge, judgements.entry.as_endpoint().concurrency):
                 advance(1)
         finally:
-            runner.run(endpoint.close())
+            runner.run(calls.endpoint.close())
     if failures and not judgements.kept:
         raise UserError(f"all {len(missing)} judgements failed; see the errors logged above")
     if failures:
@@ -94,13 +102,13 @@ class _Asker:
     def __init__(
         self,
         judgements: EndpointJudgements,
-        endpoint: Endpoint,
-        keep: Callable[[str, dict[str, Any]], None],
+        calls: Calls,
+        journal: Journal,
         failures: dict[str, str],
     ) -> None:
         self._judgements = judgements
-        self._endpoint = endpoint
-        self._keep = keep
+        self._calls = calls
+        self._journal = journal
         self._failures = failures
 
     async def judge(self, shown: _Shown) -> None:
@@ -118,8 +126,8 @@ class _Asker:
                 self._failures[key] = f"unscored:{'timeout' if reply.timed_out else 'error'}"
                 return
             content = {name: value for name, value in asdict(reply).items() if name in _KEPT}
-            self._keep(key, content)
-            self._judgements.kept[key] = Record(content, {})
+            self._journal.append(key, content, self._calls.provenance)
+            self._judgements.kept[key] = Record(content, dict(self._calls.provenance))
             outcome = self._judgements.outcome(shown.request)
 
     def _sent(self, image: bytes, model: EndpointModel) -> tuple[dict[str, Any], int]:
@@ -140,7 +148,7 @@ class _Asker:
         fields = self._judgements.fields(request)
         sent = [json.dumps(fields), *(text for _, text in texts)]
         max_tokens = sum(map(max_text_tokens, sent)) + sum(n for _, n in images)
-        return await self._endpoint.ask(messages, max_tokens, self._judgements.model(request.metric), fields)
+        return await self._calls.endpoint.ask(messages, max_tokens, self._judgements.model(request.metric), fields)
 
 
 def _with_images(missing: Sequence[JudgeRequest], images: Path | None) -> Iterator[_Shown]:

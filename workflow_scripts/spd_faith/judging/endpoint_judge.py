@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
-from spd_faith.core.schemas import JUDGED_METRICS
-from spd_faith.endpoints.charges import ledger_of
 from spd_faith.judging.endpoint_judgements import EndpointJudgements
 from spd_faith.judging.judge import Judge, JudgeJob, JudgeRequest, ModelAnswers
 from spd_faith.judging.judge_prompts import judge_requests, label_requests, load_judge_prompts
@@ -15,7 +13,7 @@ from spd_faith.judging.judgement_rows import judgement_rows, reply_columns, why_
 from spd_faith.judging.panel_members import JudgementKey, ListedAnswers, Member, Vote
 
 if TYPE_CHECKING:
-    from spd_faith.judging.entries import OpenAIJudge
+    from spd_faith.judging.entries import AskedJudge
 
 Requests = Mapping[JudgementKey, Sequence[JudgeRequest]]
 
@@ -29,32 +27,31 @@ class _Replies(NamedTuple):
 
 
 @contextmanager
-def opened(entry: "OpenAIJudge", answers: ModelAnswers, job: JudgeJob) -> Iterator["EndpointJudge"]:
+def opened(entry: "AskedJudge", answers: ModelAnswers, job: JudgeJob) -> Iterator["EndpointJudge"]:
     """Open the judge of `entry` with exclusive use of its journal. Raises `UserError` if the job has no journal."""
     requests = {
         (sample_id, metric): repeats
         for sample_id, metric, repeats in judge_requests(entry, load_judge_prompts(job.prompts, entry.prompt), answers)
     }
-    with _opened_replies(entry, job) as replies:
+    with _opened_replies(entry, answers.model, job) as replies:
         yield EndpointJudge(replies, requests, answers)
 
 
 @contextmanager
 def opened_member(
-    entry: "OpenAIJudge", answers: ModelAnswers, listed: ListedAnswers, job: JudgeJob
+    entry: "AskedJudge", answers: ModelAnswers, listed: ListedAnswers, job: JudgeJob
 ) -> Iterator["EndpointMember"]:
     """The same for a member of a panel, which labels the `listed` claims of the answers."""
     requests = label_requests(entry, load_judge_prompts(job.prompts, "panel"), answers, listed)
-    with _opened_replies(entry, job) as replies:
+    with _opened_replies(entry, answers.model, job) as replies:
         yield EndpointMember(replies, {key: [request] for key, request in requests.items()})
 
 
 @contextmanager
-def _opened_replies(entry: "OpenAIJudge", job: JudgeJob) -> Iterator[_Replies]:
+def _opened_replies(entry: "AskedJudge", model: str, job: JudgeJob) -> Iterator[_Replies]:
     if job.journal is None:
-        raise UserError(f"--journal is required: {job.name} stores its paid replies there")
-    # only one job of a judge makes calls at a time, so equal answers of two models are paid for once
-    with Journal(job.journal) as journal, journal.alone("judge"):
+        raise UserError(f"--journal is required: {job.name} stores its replies there")
+    with Journal(job.journal) as journal, journal.alone(entry.lock_name(model)):
         yield _Replies(EndpointJudgements(entry, journal.read()), job, journal)
 
 
@@ -71,13 +68,12 @@ class _EndpointCaller:
         return self._judgements.missing(self._requests())
 
     def ask(self, missing: Sequence[JudgeRequest], advance: Callable[[int], Any]) -> None:
-        from spd_faith.judging.endpoint_calls import ask, opened_endpoint  # loads the client
+        from spd_faith.judging.endpoint_calls import ask  # loads the client
 
         judgements, job, journal = self._replies
-        assert job.journal
         num_judged = sum(judgements.outcome(request).next_key is None for request in self._requests())
-        with opened_endpoint(judgements.entry, ledger_of(job.journal), job.slots, num_judged) as endpoint:
-            self._failures = ask(missing, judgements, endpoint, journal, job.images, advance)
+        with judgements.entry.open_calls(job, num_judged) as calls:
+            self._failures = ask(missing, judgements, calls, journal, job.images, advance)
 
     def _requests(self) -> Iterator[JudgeRequest]:
         return (request for repeats in self._by_key.values() for request in repeats)
@@ -92,8 +88,7 @@ class EndpointJudge(_EndpointCaller, Judge):
         return judgement_rows(self._answers, self._by_key, self._judgements, self._failures)
 
     def provenance(self) -> dict[str, Any]:
-        models = {metric: self._judgements.model(metric).model for metric in JUDGED_METRICS}
-        return {"endpoint": self._judgements.entry.base_url, "models": models}
+        return self._judgements.entry.table_provenance(self._judgements.provenances(self._requests()))
 
 
 class EndpointMember(_EndpointCaller, Member):

@@ -6,7 +6,7 @@ if the first is invalid: then the judge is asked again and given the error.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ from spd_faith.judging.judge_replies import Reading, ReplyError, read_labels, re
 from spd_faith.judging.structured_output import STRUCTURED_OUTPUTS
 
 if TYPE_CHECKING:
-    from spd_faith.judging.entries import OpenAIJudge
+    from spd_faith.judging.entries import AskedJudge
 
 _UNSCORED = {"length": "truncated", "content_filter": "filter", "refusal": "refusal"}  # by finish reason
 _MAX_REPEATED = 4000  # characters of an invalid reply that are shown to the judge again
@@ -53,7 +53,7 @@ class Outcome:
 class EndpointJudgements:
     """The judgements of one entry, based on the stored replies."""
 
-    def __init__(self, entry: "OpenAIJudge", kept: dict[str, Record]) -> None:
+    def __init__(self, entry: "AskedJudge", kept: dict[str, Record]) -> None:
         self.entry = entry
         self.kept = kept
 
@@ -95,7 +95,8 @@ class EndpointJudgements:
         """
         fields = identity(self.entry)
         parts = {
-            **{name: fields[name] for name in ("base_url", "max_new_tokens", "generation")},
+            **self.entry.where_asked(),
+            **{name: fields[name] for name in ("max_new_tokens", "generation")},
             "model": self.model(request.metric).model,
             "request": self.entry.request | self.fields(request),
             "repeat": request.repeat,
@@ -105,9 +106,16 @@ class EndpointJudgements:
         }
         return sha256(json.dumps(parts, sort_keys=True))
 
+    def provenances(self, requests: Iterable[JudgeRequest]) -> Iterator[Mapping[str, Any]]:
+        """The provenance of each stored reply to the requests."""
+        for request in requests:
+            for again in (False, True):
+                if record := self.kept.get(self.key(request, again)):
+                    yield record.provenance
+
     def model(self, metric: str) -> EndpointModel:
         """The model that judges a metric."""
-        return self.entry.models.of(metric)
+        return self.entry.model_of(metric)
 
     def fields(self, request: JudgeRequest) -> dict[str, Any]:
         """The fields of the HTTP request that are specific to this request."""

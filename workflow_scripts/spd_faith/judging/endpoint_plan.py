@@ -1,6 +1,7 @@
 """Plans the calls of an endpoint judge, given existing answers and replies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,17 +9,17 @@ from spd_faith.core.entries import AnswerPaths, PlannedCalls
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import JUDGED_METRICS
 from spd_faith.judging.answers import load_answers
-from spd_faith.judging.endpoint_judgements import EndpointJudgements
+from spd_faith.judging.endpoint_judgements import EndpointJudgements, Outcome
 from spd_faith.judging.judge import JudgeRequest
 from spd_faith.judging.judge_prompts import JudgePrompt, judge_requests, label_requests, load_judge_prompts
 from spd_faith.judging.panel_members import ListedModel
 
 if TYPE_CHECKING:
-    from spd_faith.judging.entries import OpenAIJudge
+    from spd_faith.judging.entries import AskedJudge
 
 
 def planned_calls(
-    entry: "OpenAIJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
+    entry: "AskedJudge", journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
 ) -> list[PlannedCalls]:
     """The calls for each metric.
 
@@ -26,9 +27,9 @@ def planned_calls(
     """
     loaded = load_judge_prompts(prompts, entry.prompt)
     requests = (
-        request
-        for paths in answers
-        for *_, repeats in judge_requests(entry, loaded, load_answers(paths))
+        (one.model, request)
+        for one in map(load_answers, answers)
+        for *_, repeats in judge_requests(entry, loaded, one)
         for request in repeats
     )
     repeated = {metric: pairs * entry.repeats for metric, pairs in unanswered.items()}
@@ -36,51 +37,63 @@ def planned_calls(
 
 
 def planned_labels(
-    entry: "OpenAIJudge", journal: Path, prompts: Path, listed: Sequence[ListedModel], unanswered: Mapping[str, int]
+    entry: "AskedJudge", journal: Path, prompts: Path, listed: Sequence[ListedModel], unanswered: Mapping[str, int]
 ) -> list[PlannedCalls]:
     """The calls of a member of a panel for each metric, one for each answer with claims or without answers yet."""
     loaded = load_judge_prompts(prompts, "panel")
     requests = (
-        request for answers, claims in listed for request in label_requests(entry, loaded, answers, claims).values()
+        (answers.model, request)
+        for answers, claims in listed
+        for request in label_requests(entry, loaded, answers, claims).values()
     )
     return _planned(entry, journal, loaded, requests, unanswered)
 
 
 def _planned(
-    entry: "OpenAIJudge",
+    entry: "AskedJudge",
     journal: Path,
     prompts: Mapping[str, JudgePrompt],
-    requests: Iterable[JudgeRequest],
+    requests: Iterable[tuple[str, JudgeRequest]],
     unanswered: Mapping[str, int],
 ) -> list[PlannedCalls]:
+    """`requests` are those about the answers of each model, (model, request)."""
     judgements = EndpointJudgements(entry, Journal(journal).read())
-    different = {judgements.key(request): request for request in requests}.values()
+    outcomes: dict[str, dict[str, Outcome]] = {metric: {} for metric in JUDGED_METRICS}
+    waiting: dict[str, set[str]] = {metric: set() for metric in JUDGED_METRICS}
+    for model, request in requests:
+        known, key = outcomes[request.metric], judgements.key(request)
+        if key not in known:
+            known[key] = judgements.outcome(request)
+        if known[key].next_key:
+            waiting[request.metric].add(model)
     return [
-        _of_metric(journal.name, metric, judgements, prompts[metric], different, unanswered[metric])
+        _of_metric(
+            journal.name, entry, prompts[metric], list(outcomes[metric].values()), waiting[metric], unanswered[metric]
+        )
         for metric in JUDGED_METRICS
     ]
 
 
 def _of_metric(
     payer: str,
-    metric: str,
-    judgements: EndpointJudgements,
+    entry: "AskedJudge",
     prompt: JudgePrompt,
-    requests: Iterable[JudgeRequest],
+    outcomes: Sequence[Outcome],
+    waiting: Collection[str],
     unanswered: int,
 ) -> PlannedCalls:
-    entry, model = judgements.entry, judgements.model(metric)
-    outcomes = [judgements.outcome(request) for request in requests if request.metric == metric]
+    metric = prompt.metric
     text = prompt.instructions + prompt.material.template
     return PlannedCalls(
         payer=payer,
         metric=metric,
-        model=model.model,
+        model=entry.model_of(metric).model,
         calls=len(outcomes) + unanswered,
+        waiting=frozenset(waiting),
         replies=[outcome.replies for outcome in outcomes if not outcome.next_key],
         prompt_characters=len(text),
         image_tokens=entry.estimated_image_tokens(metric),
-        max_reply_tokens=entry.max_new_tokens,
-        cost_usd=model.cost_usd,
+        max_reply_tokens=entry.as_endpoint().max_new_tokens,
+        cost_usd=partial(entry.cost_usd, metric),
         budget=entry.budget(metric, text),
     )

@@ -4,7 +4,7 @@ A kind declares what its jobs need and opens a `Judge`. The judge's code is impo
 loaded with every config. To add a kind, add a class here, list it in `JUDGES`, and write a module with its `Judge`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -14,6 +14,7 @@ from pydantic.config import JsonDict
 
 from spd_faith.core.entries import (
     LEFT_OUT_AT_DEFAULT,
+    NOT_IDENTITY,
     AnswerPaths,
     Budget,
     Entry,
@@ -21,18 +22,22 @@ from spd_faith.core.entries import (
     JudgeEntry,
     NamedOthers,
     PlannedCalls,
+    Requirements,
     Resources,
     Strict,
+    Weights,
 )
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.core.modules import loaded_files, module_files
+from spd_faith.endpoints.engine.entry import EngineFields
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, RequestFields, SentImages
 from spd_faith.judging.judge import Judge, JudgeJob, ModelAnswers
 from spd_faith.judging.prompt_files import prompt_name
 from spd_faith.judging.structured_output import RESERVED_FIELDS, StructuredOutput
 
 if TYPE_CHECKING:
+    from spd_faith.judging.endpoint_calls import Calls
     from spd_faith.judging.panel_members import ListedAnswers, ListedModel, Member
 
 
@@ -113,11 +118,9 @@ def prompt_paths(style: str) -> list[str]:
     return [f"resources/prompts/{prompt_name(style, metric)}.txt" for metric in JudgeModels.model_fields]
 
 
-class OpenAIJudge(EndpointEntry, MemberKind):
-    judge: Literal["openai"]
-    """Language models at an endpoint with OpenAI's chat completions API; docs/judges.md."""
-    models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
-    """The model for each metric."""
+class AskedJudge(MemberKind):
+    """A judge that asks language models, at an endpoint or in an engine that its jobs start."""
+
     request: Annotated[RequestFields, AfterValidator(_no_form_of_the_reply)] = Field(
         default_factory=lambda: {"temperature": 0, "seed": 0}
     )
@@ -133,12 +136,33 @@ class OpenAIJudge(EndpointEntry, MemberKind):
     repeats: int = Field(default=1, ge=1, le=100)
     """How often each answer is judged; labels are then decided by majority, with their spread."""
 
-    @field_validator("models")
-    @classmethod
-    def _limit_can_be_enforced(cls, models: JudgeModels, info: ValidationInfo) -> JudgeModels:
-        if info.data.get("max_usd") is not None and None in (models.drf.prices, models.cr.prices):
-            raise ValueError("max_usd cannot be enforced without the prices of both models")
-        return models
+    def model_of(self, metric: str) -> EndpointModel:
+        """The model that labels the claims of a metric."""
+        raise NotImplementedError
+
+    def as_endpoint(self) -> EndpointEntry:
+        """How its models are called."""
+        raise NotImplementedError
+
+    def where_asked(self) -> dict[str, Any]:
+        """What identifies the endpoint or the engine, without the names of the models; part of the keys of replies."""
+        raise NotImplementedError
+
+    def lock_name(self, model: str) -> str:
+        """Name of the lock that a job holds while it judges the answers of `model`."""
+        raise NotImplementedError
+
+    def open_calls(self, job: JudgeJob, answered: int) -> AbstractContextManager["Calls"]:
+        """Open what is called for missing replies; `answered` judgements of the job already exist."""
+        raise NotImplementedError
+
+    def table_provenance(self, of_replies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        """The provenance of a table of judgements, given that of its replies."""
+        raise NotImplementedError
+
+    def cost_usd(self, metric: str, prompt_tokens: float, generated_tokens: float) -> float | None:
+        """Cost of these tokens in US dollars; None if the prices are unknown."""
+        return self.model_of(metric).cost_usd(prompt_tokens, generated_tokens)
 
     @property
     def needs_images(self) -> bool:
@@ -147,20 +171,17 @@ class OpenAIJudge(EndpointEntry, MemberKind):
     def input_files(self) -> list[str]:
         return prompt_paths(self.prompt)
 
-    def job_resources(self) -> Resources:
-        return self.resources
-
     def estimated_image_tokens(self, metric: str) -> float:
         """Estimated tokens of both images as sent for a metric; 0 if none are sent."""
         if self.images is None:
             return 0.0
-        known = self.models.of(metric).image_tokens
+        known = self.model_of(metric).image_tokens
         return 2 * (known or self.images.sent_pixels(PUBLISHED_PIXELS) / PIXELS_PER_TOKEN)
 
     def budget(self, metric: str, prompt: str) -> Budget | None:
         """The limit on its cost, if any, given a prompt for a metric."""
         pixels = self.images.sent_pixels(PUBLISHED_PIXELS) if self.images else 0
-        return self.budget_of_calls(self.models.of(metric), prompt, pixels)
+        return self.as_endpoint().budget_of_calls(self.model_of(metric), prompt, pixels)
 
     def planned_calls(
         self, journal: Path, prompts: Path, answers: Sequence[AnswerPaths], unanswered: Mapping[str, int]
@@ -189,7 +210,102 @@ class OpenAIJudge(EndpointEntry, MemberKind):
         return planned_labels(self, journal, prompts, listed, unanswered)
 
 
-_Members = dict[str, Annotated[RulesJudge | OpenAIJudge, Field(discriminator="judge")]]
+class _ModelsAtEndpoint(EndpointEntry, MemberKind):
+    models: JudgeModels = Field(default=JudgeModels(), validate_default=True)
+    """The model for each metric."""
+
+    @field_validator("models")
+    @classmethod
+    def _limit_can_be_enforced(cls, models: JudgeModels, info: ValidationInfo) -> JudgeModels:
+        if info.data.get("max_usd") is not None and None in (models.drf.prices, models.cr.prices):
+            raise ValueError("max_usd cannot be enforced without the prices of both models")
+        return models
+
+
+# The order of the bases keeps the order of the fields, which Snakemake compares.
+class OpenAIJudge(AskedJudge, _ModelsAtEndpoint):
+    judge: Literal["openai"]
+    """Language models at an endpoint with OpenAI's chat completions API; docs/judges.md."""
+
+    def job_resources(self) -> Resources:
+        return self.resources
+
+    def model_of(self, metric: str) -> EndpointModel:
+        return self.models.of(metric)
+
+    def as_endpoint(self) -> EndpointEntry:
+        return self
+
+    def where_asked(self) -> dict[str, Any]:
+        return {"base_url": self.base_url}
+
+    def lock_name(self, model: str) -> str:
+        return "judge"  # one job calls at a time, so equal answers of two models are paid for once
+
+    def open_calls(self, job: JudgeJob, answered: int) -> AbstractContextManager["Calls"]:
+        from spd_faith.judging.endpoint_calls import opened_endpoint
+
+        return opened_endpoint(self, job, answered)
+
+    def table_provenance(self, of_replies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        models = {metric: self.models.of(metric).model for metric in JudgeModels.model_fields}
+        return {"endpoint": self.base_url, "models": models}
+
+
+class VllmJudge(EngineFields, AskedJudge, Weights):
+    judge: Literal["vllm"]
+    """An open model in a vLLM engine that each job starts and stops; docs/judges.md."""
+    images: Annotated[SentImages | None, Formerly("pictures")] = None
+    """How both images are sent, for both metrics; null sends none, for models that cannot see."""
+    max_new_tokens: int = Field(ge=1, le=131_072)
+    """Max tokens of a reply, reasoning included; longer replies are cut and unscored."""
+    generation: int = Field(default=1, ge=1)
+    """Increase to judge again."""
+    resources: Annotated[Resources, NOT_IDENTITY] = Resources()
+    """What a scheduler reserves; with `gpu: 0` the engine runs on the CPU."""
+
+    def requirements(self) -> Requirements:
+        return Requirements(gpu=self.resources.gpu > 0, num_gpus=self.resources.gpu)
+
+    def job_resources(self) -> Resources:
+        return self.resources
+
+    def model_of(self, metric: str) -> EndpointModel:
+        return EndpointModel(model=self.model)
+
+    def as_endpoint(self) -> EndpointEntry:
+        return EndpointEntry(
+            base_url="http://engine/v1",  # calls go to the address of the engine instead
+            max_new_tokens=self.max_new_tokens,
+            request=self.request,
+            concurrency=self.concurrency,
+            timeout=self.timeout,
+        )
+
+    def where_asked(self) -> dict[str, Any]:
+        """The engine and its weights."""
+        return {
+            "engine": self.judge,
+            **{name: getattr(self, name) for name in ("revision", "dtype", "quantization", "options")},
+        }
+
+    def lock_name(self, model: str) -> str:
+        return f"judge-{model}"  # an engine is free, so its jobs run at the same time
+
+    def open_calls(self, job: JudgeJob, answered: int) -> AbstractContextManager["Calls"]:
+        from spd_faith.judging.engine_calls import opened_engine
+
+        return opened_engine(self, job, answered)
+
+    def table_provenance(self, of_replies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        versions = sorted({reply["version"] for reply in of_replies})
+        return {**self.where_asked(), "model": self.model, "versions": versions}
+
+    def cost_usd(self, metric: str, prompt_tokens: float, generated_tokens: float) -> float | None:
+        return 0.0
+
+
+_Members = dict[str, Annotated[RulesJudge | OpenAIJudge | VllmJudge, Field(discriminator="judge")]]
 _NAMES_SCHEMA: JsonDict = {"type": "array", "items": {"type": "string"}, "minItems": 2, "uniqueItems": True}
 
 
@@ -215,6 +331,7 @@ class PanelJudge(JudgeKind):
         """Enough for all members, which are asked one after the other."""
         needed = [member.job_resources() for member in self.members.values()]
         return Resources(
+            gpu=max(one.gpu for one in needed),
             threads=max(one.threads for one in needed),
             mem_mb=max(one.mem_mb for one in needed),
             runtime=sum(one.runtime for one in needed),
@@ -234,4 +351,4 @@ class PanelJudge(JudgeKind):
         return opened(self, answers, job)
 
 
-JUDGES = EntryKinds[JudgeKind]("judges", "judge", (RulesJudge, OpenAIJudge, PanelJudge))
+JUDGES = EntryKinds[JudgeKind]("judges", "judge", (RulesJudge, OpenAIJudge, VllmJudge, PanelJudge))

@@ -21,7 +21,7 @@ from spd_faith.judging.silence import says_nothing
 from spd_faith.parsing.answer_text import without_reasoning
 
 if TYPE_CHECKING:
-    from spd_faith.judging.entries import OpenAIJudge
+    from spd_faith.judging.entries import AskedJudge
     from spd_faith.judging.panel_members import ListedAnswers
 
 _PLACES = {"drf": {"mark", "truth", "answer", "cut"}, "cr": {"mark", "same", "different", "cut"}}
@@ -56,7 +56,7 @@ def load_judge_prompts(folder: Path, style: str = "full") -> dict[str, JudgeProm
 
 
 def judge_requests(
-    entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
+    entry: "AskedJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers
 ) -> Iterator[tuple[str, str, tuple[JudgeRequest, ...]]]:
     """(sample_id, metric, requests) of each sample and metric: one request per repeat, none for empty answers.
     CR is judged without the truth, so the truth cannot influence what was said. Without images, the same two answers
@@ -73,7 +73,7 @@ def judge_requests(
 
 
 def label_requests(
-    entry: "OpenAIJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers, listed: "ListedAnswers"
+    entry: "AskedJudge", prompts: Mapping[str, JudgePrompt], answers: ModelAnswers, listed: "ListedAnswers"
 ) -> dict[tuple[str, str], JudgeRequest]:
     """The request for labels of the listed claims, by sample_id and metric, of those with any claims."""
     return {
@@ -91,7 +91,7 @@ def say_nothing(answers: ModelAnswers, sample_id: str, metric: str) -> bool:
 
 
 def _judge_request(
-    entry: "OpenAIJudge",
+    entry: "AskedJudge",
     prompt: JudgePrompt,
     answers: ModelAnswers,
     sample: Row,

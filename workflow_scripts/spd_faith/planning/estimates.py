@@ -78,8 +78,7 @@ def estimated_usage(entry: ModelEntry, prompt_characters: Mapping[str, int], pix
     reasoning = REASONING_TOKENS if limit >= ROOM_FOR_REASONING else 0
     answers = [min(reasoning + ANSWER_TOKENS[task], limit) for task in prompt_characters]
     generated = sum(answers) / len(answers)
-    # the answers about a pair are generated in parallel
-    return Usage(prompt, generated, entry.answer_seconds(max(answers) / len(answers)), answers=0)
+    return Usage(prompt, generated, entry.answer_seconds(answers), answers=0)
 
 
 def estimated_judging(calls: PlannedCalls) -> Usage:

@@ -21,6 +21,8 @@ class JudgeWork(Work):
     metric: str
     model: str
     calls: int
+    waiting: frozenset[str]
+    """The evaluated models whose answers lack a reply."""
 
     @property
     def left(self) -> int:
@@ -36,12 +38,10 @@ def work_of_judges(
     each of the `pairs` pairs and of the controls that are judged.
     """
     answers = _answers(run.models, paths)
-    unanswered = {
-        metric: num_judged(metric, pairs, controls or {}) * (len(run.models) - len(answers))
-        for metric in JUDGED_METRICS
-    }
+    silent = frozenset(run.models) - {one.responses.stem for one in answers}
+    unanswered = {metric: num_judged(metric, pairs, controls or {}) * len(silent) for metric in JUDGED_METRICS}
     return [
-        _work(name, calls)
+        _work(name, calls, silent)
         for name, entry in sorted(run.judges.items())
         for calls in entry.planned_calls(paths.judgement_journal(name), prompts, answers, unanswered)
     ]
@@ -58,7 +58,7 @@ def _answers(models: Iterable[str], paths: ResultPaths) -> list[AnswerPaths]:
     return [AnswerPaths(paths.samples, path, images=paths.images) for path in responses if path.is_file()]
 
 
-def _work(judge: str, calls: PlannedCalls) -> JudgeWork:
+def _work(judge: str, calls: PlannedCalls, silent: frozenset[str]) -> JudgeWork:
     done = len(calls.replies)
     usage = measured_usage(reply for replies in calls.replies for reply in replies) or estimated_judging(calls)
     usd = calls.cost_usd(usage.prompt_tokens, usage.generated_tokens)
@@ -68,6 +68,7 @@ def _work(judge: str, calls: PlannedCalls) -> JudgeWork:
         metric=calls.metric,
         model=calls.model,
         calls=calls.calls,
+        waiting=calls.waiting | silent,
         done=done,
         usage=usage,
         usd=None if usd is None else (calls.calls - done) * usd,

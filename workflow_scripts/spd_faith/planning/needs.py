@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from spd_faith.core.config import Run
+from spd_faith.core.entries import Entry
 from spd_faith.planning.judging import JudgeWork
 from spd_faith.planning.work import ModelWork
 
@@ -28,7 +29,9 @@ def missing_needs(
     busy = [one.model for one in work if one.left]
     asked = {one.judge for one in judging if one.left}
     missing = run.missing_requirements(busy, environment, has_gpu=gpus > 0, judges=asked)
-    missing += [f"{name}: {sentence}" for name in busy for sentence in run.models[name].advice(gpus)]
+    parts = {name: entry for judge in sorted(asked) for name, entry in run.judges[judge].parts(judge).items()}
+    entries: list[tuple[str, Entry]] = [*((name, run.models[name]) for name in busy), *parts.items()]
+    missing += [f"{name}: {sentence}" for name, entry in entries for sentence in entry.advice(gpus)]
     needed = disk_bytes(pairs, sum(one.left for one in work))
     if needed > free_bytes:
         missing.append(f"Disk: the tables need about {needed / 1e9:.1f} GB; only {free_bytes / 1e9:.1f} GB are free.")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spd_faith.core.config import Run
@@ -15,7 +15,7 @@ from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.control_kinds import asked_tasks
 from spd_faith.inference.prompts import Prompt
 from spd_faith.inference.questions import asked_questions, question_keys
-from spd_faith.planning.estimates import Work, estimated_usage, gpu_hours, measured_usage
+from spd_faith.planning.estimates import Usage, Work, estimated_usage, gpu_hours, measured_usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,8 @@ class ModelWork(Work):
     backend: str
     questions: int
     gpu_hours: float
+    jobs: int
+    """Jobs with missing answers, one per shard."""
 
     @property
     def left(self) -> int:
@@ -53,14 +55,23 @@ def work_of_models(
     run: Run, paths: ResultPaths, prompts: Mapping[str, Prompt], pairs: int, controls: Mapping[str, int] | None = None
 ) -> list[ModelWork]:
     """The work of each model on a dataset of `pairs` pairs and of `controls` by kind, sorted by name."""
-    questions = pairs * len(prompts) + sum(len(asked_tasks(kind)) * n for kind, n in (controls or {}).items())
-    return [_work(name, entry, paths, prompts, questions) for name, entry in sorted(run.models.items())]
+    controls = controls or {}
+    questions = pairs * len(prompts) + sum(len(asked_tasks(kind)) * n for kind, n in controls.items())
+    rows = pairs + sum(controls.values())
+    return [
+        _work(name, entry, paths, prompts, questions, min(run.num_shards(name), rows))
+        for name, entry in sorted(run.models.items())
+    ]
 
 
-def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], questions: int) -> ModelWork:
+def _work(
+    name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], questions: int, shards: int
+) -> ModelWork:
     questions = questions if entry.asks_questions else 0
-    done = _answers(name, entry, paths, prompts) if entry.asks_questions else []
-    usage = measured_usage(done) or estimated_usage(entry, {task: len(prompt.text) for task, prompt in prompts.items()})
+    done, jobs = _answers(name, entry, paths, prompts, shards) if entry.asks_questions else ([], 0)
+    usage = _measured(entry, done) or estimated_usage(
+        entry, {task: len(prompt.text) for task, prompt in prompts.items()}
+    )
     left = questions - len(done)
     usd = entry.cost_usd(usage.prompt_tokens, usage.generated_tokens)
     return ModelWork(
@@ -72,19 +83,27 @@ def _work(name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str
         usd=None if usd is None else left * usd,
         budget=entry.budget(max((prompt.text for prompt in prompts.values()), key=len)),
         gpu_hours=gpu_hours(usage, left, entry.requirements().num_gpus),
+        jobs=jobs,
     )
 
 
+def _measured(entry: ModelEntry, answers: list[Mapping[str, Any]]) -> Usage | None:
+    usage = measured_usage(answers)
+    return usage and replace(usage, seconds=entry.measured_seconds(usage.seconds))
+
+
 def _answers(
-    name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt]
-) -> list[Mapping[str, Any]]:
-    """The answers in the model's journal to questions of this run."""
+    name: str, entry: ModelEntry, paths: ResultPaths, prompts: Mapping[str, Prompt], shards: int
+) -> tuple[list[Mapping[str, Any]], int]:
+    """The answers in the model's journal to questions of this run, and the number of `shards` that lack some."""
     images = paths.images
     records = Journal(paths.response_journal(name)).read() if images.is_file() else {}
     if not records:
-        return []
+        return [], shards
     shas = read_table(images, IMAGES, columns=["sample_id", "original_sha256", "modified_sha256"]).to_pylist()
     samples = read_table(paths.samples, SAMPLES, columns=["sample_id", "control"]).to_pylist()
     controls = {sample["sample_id"]: sample["control"] for sample in samples}
     asked = asked_questions(question_keys(shas, prompts, identity(entry)), controls)
-    return [records[question.key].content for question in asked if question.key in records]
+    shard_of = {sample["sample_id"]: number % shards for number, sample in enumerate(samples)}
+    jobs = {shard_of[question.sample_id] for question in asked if question.key not in records}
+    return [records[question.key].content for question in asked if question.key in records], len(jobs)

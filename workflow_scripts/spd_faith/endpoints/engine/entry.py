@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from spd_faith.core.entries import NOT_IDENTITY, Strict
+from spd_faith.core.estimates import ENGINE_IN_FLIGHT, ENGINE_STEP_SECONDS
 
 _SET_ELSEWHERE = {
     **dict.fromkeys(("model", "revision", "dtype", "quantization"), "a key of the entry of that name"),
@@ -55,6 +56,14 @@ class EngineFields(Strict):
     """Max seconds of one answer, waiting included."""
     memory_fraction: Annotated[float, NOT_IDENTITY] = Field(default=0.9, gt=0, le=1)
     """Fraction of each GPU's memory that the engine uses."""
+
+    def reply_seconds(self, tokens: float) -> float:
+        """Estimated seconds of the job for a reply of that many tokens, others being in flight; nobody measured it."""
+        return tokens * ENGINE_STEP_SECONDS / min(self.concurrency, ENGINE_IN_FLIGHT)
+
+    def measured_seconds(self, seconds: float) -> float:
+        """Seconds of the job per reply, given the mean `seconds` from a question to its reply."""
+        return seconds / self.concurrency
 
 
 def serve_command(
