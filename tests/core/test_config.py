@@ -633,7 +633,14 @@ NOT_IDENTITY = {
     JsonlDataset: {"label"},
     TransformersModel: {"label", "requires_gpu", "device_map", "batch_size", "resources"},
     VllmModel: {
-        "label", "requires_gpu", "resources", "command", "start_timeout", "concurrency", "timeout", "memory_fraction",
+        "label",
+        "requires_gpu",
+        "resources",
+        "command",
+        "start_timeout",
+        "concurrency",
+        "timeout",
+        "memory_fraction",
         "parity",
     },
     OpenAIModel: {

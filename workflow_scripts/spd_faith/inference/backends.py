@@ -77,7 +77,9 @@ def open_vllm(entry: VllmModel, journal: Path, threads: int) -> Iterator["VllmAn
             images=1 if entry.image_layout == "merged" else 2,
             processor_arguments=prepared.prompt_builder().processor_arguments(),
         )
-        launch = Launch(entry.model, command, AddressArguments(), entry.start_timeout, journal / "engine")
+        launch = Launch(
+            entry.model, command, AddressArguments(), entry.start_timeout, journal / "engine", gpus.descriptors
+        )
         with running_engine(launch) as engine:
             device = "cuda" if gpus else "cpu"
             yield VllmAnswerer(entry, prepared, engine, Sessions(journal), device, threads)

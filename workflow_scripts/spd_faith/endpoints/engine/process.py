@@ -39,7 +39,9 @@ _LAST_LINES = 15
 _LAST_BYTES = 20_000
 _INSTALL = "install the engine in an environment of its own, and set `command` in the entry to the path of its command"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_METRIC = re.compile(r"^(?P<name>[\w:]+)(?:\{[^}]*\})? (?P<value>[-+.\deE]+)$", re.MULTILINE)
+_METRIC = re.compile(
+    r"^(?P<name>[\w:]+)(?:\{.*\})? (?P<value>[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?: \d+)?$", re.MULTILINE | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,9 @@ class Engine:
 
     def counters(self) -> dict[str, float]:
         """Its metrics by name, summed over their labels; empty if it states none."""
-        text = ""
         with suppress(OSError, HTTPException):
-            text = self._get("/metrics")[1].decode(errors="replace")
-        sums: dict[str, float] = {}
-        for found in _METRIC.finditer(text):
-            with suppress(ValueError):
-                sums[found["name"]] = sums.get(found["name"], 0.0) + float(found["value"])
-        return sums
+            return read_metrics(self._get("/metrics")[1].decode(errors="replace"))
+        return {}
 
     def stop(self) -> None:
         """End all of its processes; returns when they are gone, after 20 seconds at most."""
@@ -212,6 +209,14 @@ class Engine:
     def _last_lines(self) -> str:
         shown = "\n".join(f"  {line[:300]}" for line in self._lines()[-_LAST_LINES:]) or "  (no output)"
         return f"{shown}\n  All of its output: {self.log_file}"
+
+
+def read_metrics(text: str) -> dict[str, float]:
+    """Finite metrics by name in Prometheus' text format, summed over their labels."""
+    sums: dict[str, float] = {}
+    for found in _METRIC.finditer(text):
+        sums[found["name"]] = sums.get(found["name"], 0.0) + float(found["value"])
+    return sums
 
 
 @contextmanager
