@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -144,6 +145,37 @@ def test_signals_are_handled_as_before_afterwards(folder: Path) -> None:
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
     finally:
         signal.signal(signal.SIGHUP, before[signal.SIGHUP])
+
+
+def test_a_signal_to_a_guard_that_has_just_started_does_not_end_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = subprocess.Popen
+
+    def start_and_signal(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        started = start(*arguments, **options)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            started.send_signal(number)
+        return started
+
+    monkeypatch.setattr(subprocess, "Popen", start_and_signal)
+    with running_engine(launch(folder)) as engine:
+        assert engine.version() == "0.0.fake"
+
+
+@pytest.mark.parametrize(
+    ("folder_of_job", "first"),
+    [("/tmp/slurm.1234", "/tmp"), ("/scratch/1234/tmp", "/tmp"), ("/scratch/12345", "own"), ("/scratch/me", "own")],
+)
+def test_what_the_next_job_must_find_is_not_in_a_folder_that_goes_with_this_job(
+    folder_of_job: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", folder_of_job)
+    monkeypatch.setenv("SLURM_JOB_ID", "1234")
+    own, common = Path(folder_of_job), Path("/tmp")
+    assert process.temporary_folders() == ([common, own] if first == "/tmp" else [own, common])
+    monkeypatch.delenv("SLURM_JOB_ID")
+    assert process.temporary_folders() == [own, common]
 
 
 def test_a_log_folder_that_cannot_be_made_leaves_no_folder(folder: Path) -> None:

@@ -165,10 +165,10 @@ def test_damaged_lines_of_a_record_spare_the_others(
     assert not folder.exists()
 
 
-def test_links_and_files_are_not_followed(tmp_path: Path) -> None:
-    target = tmp_path / "precious"
-    target.mkdir()
-    (target / "record.jsonl").write_text(json.dumps({"node": here()}))
+def test_links_and_files_are_not_followed(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    process = [sleeper.pid, start_ticks(sleeper.pid)]
+    (tmp_path / "elsewhere").mkdir()
+    target = dead_folder(tmp_path / "elsewhere", {"node": here()}, {"process": process})
     link = tmp_path / "spd-faith-engine.link"
     link.symlink_to(target)
     file = tmp_path / "spd-faith-engine.file"
@@ -176,6 +176,7 @@ def test_links_and_files_are_not_followed(tmp_path: Path) -> None:
     folder = dead_folder(tmp_path, {"node": here()})
     (folder / "link").symlink_to(target)
     sweep([tmp_path])
+    assert sleeper.poll() is None
     assert link.is_symlink()
     assert file.exists()
     assert (target / "record.jsonl").exists()

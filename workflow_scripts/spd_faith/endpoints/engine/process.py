@@ -249,8 +249,16 @@ def _end_of(code: int | None) -> tuple[str, str]:
     return f"the engine ended with exit code {code}", hints.get(code or 0, "")
 
 
+def temporary_folders() -> list[Path]:
+    """Where an engine's folder may lie, best first: the next start on the node must find what this one left."""
+    own, common = Path(tempfile.gettempdir()), Path("/tmp")
+    job = os.environ.get("SLURM_JOB_ID")
+    goes_with_the_job = job and re.search(rf"(?<!\d){job}(?!\d)", str(own))
+    return [common, own] if goes_with_the_job else [own, common]
+
+
 def _start(launch: Launch) -> Engine:
-    parents = [Path(tempfile.gettempdir()), Path("/tmp")]
+    parents = temporary_folders()
     sweep(parents)
     folder = locked_folder(parents)
     try:
