@@ -8,6 +8,7 @@ published tokenizer. Random weights are as slow as trained ones.
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile
 from typing import Literal
 
 import torch
@@ -58,6 +59,25 @@ def published_checkpoint(max_new_tokens: int, device: Literal["cpu", "cuda"] = "
     on_gpu = {"requires_gpu": True, "resources": {"gpu": 1}} if device == "cuda" else {}
     entry = TransformersModel.model_validate({"backend": "transformers", **fields, **on_gpu})
     return endless(replace(load_checkpoint(entry, device), model=model))
+
+
+def with_entry(checkpoint: Checkpoint, entry: TransformersModel) -> Checkpoint:
+    """The same model with another entry."""
+    return replace(checkpoint, entry=entry)
+
+
+def write_without_weights(folder: Path) -> None:
+    """Write the config and the processor, for an engine that draws its own random weights.
+
+    No end token is named, and the tokenizer's own may end an answer early: the benchmark counts the tokens.
+    """
+    for file in REFERENCE.iterdir():
+        if file.suffix in (".json", ".jinja") and file.name not in ("config.json", "generation_config.json"):
+            copyfile(file, folder / file.name)
+    config = published_config()
+    config.architectures = ["Qwen2VLForConditionalGeneration"]
+    config.dtype = "bfloat16"
+    config.save_pretrained(folder)
 
 
 def endless(checkpoint: Checkpoint) -> Checkpoint:

@@ -164,7 +164,7 @@ def answer_to(question):
 
 
 def completion(model, answer):
-    counts = {"prompt_tokens": len(answer["prompt_token_ids"]), "completion_tokens": len(answer["token_ids"])}
+    counts = {"prompt_tokens": len(answer["prompt_token_ids"]), "completion_tokens": len(answer["token_ids"] or [])}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",

@@ -233,8 +233,6 @@ class ModelEntry(Entry):
     backend: str
     """How the model is run."""
 
-    can_be_probed: ClassVar[bool] = False
-    """Whether its internals can be measured."""
     asks_questions: ClassVar[bool] = True
     """Whether its jobs run a model, rather than import existing answers."""
     can_be_sharded: ClassVar[bool] = False
@@ -242,6 +240,11 @@ class ModelEntry(Entry):
 
     resources: Annotated[Resources, NOT_IDENTITY] = Resources()
     """What a scheduler reserves."""
+
+    @property
+    def can_be_probed(self) -> bool:
+        """Whether its internals can be measured."""
+        return False
 
     def rule(self, num_shards: int = 1) -> str:
         """The rule that makes the table of its responses."""

@@ -51,8 +51,11 @@ class CheckpointModel(_Weights):
     requires_gpu: Annotated[bool, NOT_IDENTITY] = False
     """The model requires a GPU."""
 
-    can_be_probed: ClassVar[bool] = True
     can_be_sharded: ClassVar[bool] = True
+
+    @property
+    def can_be_probed(self) -> bool:
+        return True
 
     def as_transformers(self) -> "TransformersModel":
         """The same checkpoint for the transformers backend, whose internals can be measured."""
@@ -109,6 +112,10 @@ class VllmModel(EngineFields, CheckpointModel):
     """Answered by a vLLM engine that the job starts and stops; docs/models.md."""
     parity: Annotated[int, NOT_IDENTITY] = Field(default=2, ge=0)
     """Pairs that the transformers backend is asked as well, to count equal answers; 0: none."""
+
+    @property
+    def can_be_probed(self) -> bool:
+        return self.quantization is None  # the transformers backend would load other weights
 
     def as_transformers(self) -> TransformersModel:
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}

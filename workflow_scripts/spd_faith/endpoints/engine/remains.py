@@ -92,15 +92,26 @@ def existing_segments() -> set[str]:
 
 
 def segments_of(processes: Iterable[Process]) -> set[str]:
-    """The shared memory segments that the processes have mapped and that still have a name."""
-    names: set[str] = set()
+    """The shared memory segments that the processes have mapped and that still have a name.
+
+    Told by their inodes: a semaphore is mapped under a temporary name that is removed before the engine serves.
+    """
+    mapped: set[int] = set()
     for process in processes:
         with suppress(OSError):
             for line in Path(f"/proc/{process.id}/maps").read_text(errors="replace").splitlines():
-                path = Path(line.split(maxsplit=5)[-1])  # address, rights, offset, device, inode, path
-                if path.parent == _SEGMENTS and not path.name.endswith(" (deleted)"):
-                    names.add(path.name)
-    return names
+                fields = line.split(maxsplit=5)  # address, rights, offset, device, inode, path
+                if fields[-1].startswith(f"{_SEGMENTS}/"):
+                    mapped.add(int(fields[4]))
+    return {name for name, inode in _inodes().items() if inode in mapped}
+
+
+def _inodes() -> dict[str, int]:
+    found = {}
+    for name in existing_segments():
+        with suppress(OSError):
+            found[name] = (_SEGMENTS / name).lstat().st_ino
+    return found
 
 
 class Record:
