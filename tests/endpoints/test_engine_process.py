@@ -165,7 +165,13 @@ def test_a_signal_to_a_guard_that_has_just_started_does_not_end_it(
 
 @pytest.mark.parametrize(
     ("folder_of_job", "first"),
-    [("/tmp/slurm.1234", "/tmp"), ("/scratch/1234/tmp", "/tmp"), ("/scratch/12345", "own"), ("/scratch/me", "own")],
+    [
+        ("/tmp/slurm.1234", "/tmp"),
+        ("/scratch/1234/tmp", "/tmp"),
+        ("/scratch/12345", "own"),
+        ("/scratch/91234", "own"),
+        ("/scratch/me", "own"),
+    ],
 )
 def test_what_the_next_job_must_find_is_not_in_a_folder_that_goes_with_this_job(
     folder_of_job: str, first: str, monkeypatch: pytest.MonkeyPatch
