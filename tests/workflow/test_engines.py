@@ -57,7 +57,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, answers: Path) -> Project:
         models["engine-a"] = models["engine-b"] = models["engine-c"] = FAKE
     with project.edited("config/config.yaml") as config:
         config["models"] = ["engine-a", "engine-b"]
-    project.run(CUDA_VISIBLE_DEVICES="0", FAKE_ENGINE_ANSWERS=str(answers))
+    project.run(CUDA_VISIBLE_DEVICES="0", FAKE_ENGINE_ANSWERS=str(answers), FAKE_ENGINE_LOAD_SECONDS="4")
     return project
 
 
