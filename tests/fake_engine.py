@@ -1,7 +1,7 @@
 """A command that lives like `vllm serve`: `python fake_engine.py MODEL --uds PATH`, or `--host` and `--port`.
 
-It has a child that outlives it, a shared memory segment and a socket of its own, and serves canned answers. It ends by
-itself after two minutes. What it does is set by environment variables:
+It has a child that outlives it, with a shared memory segment, a socket and a temporary folder of its own, and serves
+canned answers. It ends by itself after two minutes. What it does is set by environment variables:
 
     FAKE_ENGINE_LOAD_SECONDS    until it serves (0.2)
     FAKE_ENGINE_LOST_SECONDS    how long a SIGTERM to the server is lost (0)
@@ -27,6 +27,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -66,6 +67,7 @@ def core():
     with path.open("wb+") as file:
         file.truncate(mmap.PAGESIZE)
         segment = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+    tempfile.mkdtemp(prefix="pymp-")  # as Python's multiprocessing, which removes it unless it is killed
     own = socket.socket(socket.AF_UNIX)
     if folder := os.environ.get("VLLM_RPC_BASE_PATH"):
         own.bind(f"{folder}/{uuid.uuid4()}")

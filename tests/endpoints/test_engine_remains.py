@@ -20,6 +20,8 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 MAP = """
 import mmap, os, sys, time
 maps = [mmap.mmap(os.open(path, os.O_RDWR), 4096) for path in sys.argv[1:]]
+os.link(sys.argv[-1], sys.argv[-1] + " semaphore")  # as the C library makes a named semaphore
+os.unlink(sys.argv[-1])
 print("mapped", flush=True)
 time.sleep(60)
 """
@@ -165,10 +167,10 @@ def test_damaged_lines_of_a_record_spare_the_others(
     assert not folder.exists()
 
 
-def test_links_and_files_are_not_followed(tmp_path: Path) -> None:
-    target = tmp_path / "precious"
-    target.mkdir()
-    (target / "record.jsonl").write_text(json.dumps({"node": here()}))
+def test_links_and_files_are_not_followed(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    process = [sleeper.pid, start_ticks(sleeper.pid)]
+    (tmp_path / "elsewhere").mkdir()
+    target = dead_folder(tmp_path / "elsewhere", {"node": here()}, {"process": process})
     link = tmp_path / "spd-faith-engine.link"
     link.symlink_to(target)
     file = tmp_path / "spd-faith-engine.file"
@@ -176,6 +178,7 @@ def test_links_and_files_are_not_followed(tmp_path: Path) -> None:
     folder = dead_folder(tmp_path, {"node": here()})
     (folder / "link").symlink_to(target)
     sweep([tmp_path])
+    assert sleeper.poll() is None
     assert link.is_symlink()
     assert file.exists()
     assert (target / "record.jsonl").exists()
@@ -206,27 +209,30 @@ def test_no_file_outside_of_shared_memory_is_removed(tmp_path: Path) -> None:
         folder.rmdir()
 
 
-def test_weights_that_lay_in_memory_before_the_engine_are_none_of_its_segments(tmp_path: Path, segment: Path) -> None:
+def test_segments_are_found_but_not_weights_that_lay_in_memory_before_the_engine(tmp_path: Path, segment: Path) -> None:
     look_alike = tmp_path / "dev" / "shm"
     look_alike.mkdir(parents=True)
     (look_alike / "file").write_bytes(bytes(4096))
     record = Record(dead_folder(tmp_path))
     record.begin()
-    own = Path(f"{segment} of the engine")
+    own, before = Path(f"{segment} of the engine"), Path(f"{segment} temporary")
     own.write_bytes(bytes(4096))
+    before.write_bytes(bytes(4096))
+    semaphore = Path(f"{before} semaphore")
     try:
-        command = [sys.executable, "-c", MAP, str(segment), str(own), str(look_alike / "file")]
+        command = [sys.executable, "-c", MAP, *map(str, (segment, look_alike / "file", own, before))]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout
             process.stdout.readline()
             record.add({remains.Process(process.pid, start_ticks(process.pid))})
-            assert record.segments == {own.name}
+            assert record.segments == {own.name, semaphore.name}
             assert remove_segments(record.segments) == []  # still in use
             process.kill()
-        assert remove_segments(record.segments) == [own.name]
+        assert remove_segments(record.segments) == [own.name, semaphore.name]
         assert segment.exists()
     finally:
-        own.unlink(missing_ok=True)
+        for path in (own, before, semaphore):
+            path.unlink(missing_ok=True)
 
 
 def test_a_full_disk_costs_the_record_but_not_the_engine(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

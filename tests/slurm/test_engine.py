@@ -84,8 +84,8 @@ def _killed_with_its_guard(folder: Path) -> None:
     """As with control groups, which this Slurm has not: a process that Slurm kills takes all others with it."""
     with SlurmLife(folder, **NEVER_OBEYS) as life:
         place = Path(life.up()[0])
-        life.signal_all(SIGKILL)
         subprocess.run(["scancel", "--signal=KILL", "--full", life.id], check=True, timeout=30)
+        life.signal_all(SIGKILL)
         wait_for(lambda: not life.processes(), life)
         assert len(life.segments()) == 1
         assert place.exists()

@@ -39,7 +39,9 @@ _LAST_LINES = 15
 _LAST_BYTES = 20_000
 _INSTALL = "install the engine in an environment of its own, and set `command` in the entry to the path of its command"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_METRIC = re.compile(r"^(?P<name>[\w:]+)(?:\{[^}]*\})? (?P<value>[-+.\deE]+)$", re.MULTILINE)
+_METRIC = re.compile(
+    r"^(?P<name>[\w:]+)(?:\{.*\})? (?P<value>[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?: \d+)?$", re.MULTILINE | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,9 @@ class Engine:
 
     def counters(self) -> dict[str, float]:
         """Its metrics by name, summed over their labels; empty if it states none."""
-        text = ""
         with suppress(OSError, HTTPException):
-            text = self._get("/metrics")[1].decode(errors="replace")
-        sums: dict[str, float] = {}
-        for found in _METRIC.finditer(text):
-            with suppress(ValueError):
-                sums[found["name"]] = sums.get(found["name"], 0.0) + float(found["value"])
-        return sums
+            return read_metrics(self._get("/metrics")[1].decode(errors="replace"))
+        return {}
 
     def stop(self) -> None:
         """End all of its processes; returns when they are gone, after 20 seconds at most."""
@@ -214,6 +211,14 @@ class Engine:
         return f"{shown}\n  All of its output: {self.log_file}"
 
 
+def read_metrics(text: str) -> dict[str, float]:
+    """Finite metrics by name in Prometheus' text format, summed over their labels."""
+    sums: dict[str, float] = {}
+    for found in _METRIC.finditer(text):
+        sums[found["name"]] = sums.get(found["name"], 0.0) + float(found["value"])
+    return sums
+
+
 @contextmanager
 def running_engine(launch: Launch) -> Iterator[Engine]:
     """An engine that serves, stopped at the end of the block, also by SIGTERM and SIGHUP.
@@ -244,8 +249,16 @@ def _end_of(code: int | None) -> tuple[str, str]:
     return f"the engine ended with exit code {code}", hints.get(code or 0, "")
 
 
+def temporary_folders() -> list[Path]:
+    """Where an engine's folder may lie, best first: the next start on the node must find what this one left."""
+    own, common = Path(tempfile.gettempdir()), Path("/tmp")
+    job = os.environ.get("SLURM_JOB_ID")
+    goes_with_the_job = job and re.search(rf"(?<!\d){job}(?!\d)", str(own))
+    return [common, own] if goes_with_the_job else [own, common]
+
+
 def _start(launch: Launch) -> Engine:
-    parents = [Path(tempfile.gettempdir()), Path("/tmp")]
+    parents = temporary_folders()
     sweep(parents)
     folder = locked_folder(parents)
     try:
