@@ -1,7 +1,10 @@
 """Jobs with a fake engine that Slurm ends: nothing is left when it would kill what is left."""
 
+import shlex
 import subprocess
+import sys
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -11,6 +14,7 @@ from signal import SIGKILL
 import pytest
 from endpoints.lives import Life, remove, short_folder, wait_for
 from slurm.cluster import Cluster
+from workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.slurm
 
@@ -26,6 +30,31 @@ def folder(cluster: Cluster) -> Iterator[Path]:
     with cluster.configured("KillWait", str(KILL_WAIT)):
         yield path
     remove(path)
+
+
+class ModelLife(Life):
+    """The engine of a model that Snakemake submits, and that never serves."""
+
+    def __init__(self, folder: Path, project: Project) -> None:
+        self.mark = uuid.uuid4().hex[:12]
+        self._output = folder / f"snakemake-{self.mark}"
+        self.logs = project.folder / "results/demo/journal/responses/engine/engine"
+        settings = {"LOAD_SECONDS": "100", "MARK": self.mark, "SEGMENT": f"fake-engine-{self.mark}"}
+        words = [f"FAKE_ENGINE_{name}={value}" for name, value in settings.items()]
+        command = shlex.join(["env", *words, sys.executable, str(ROOT / "tests/fake_engine.py")])
+        with project.edited("config/models.yaml") as models:
+            model = {"model": "resources/models/tiny-qwen2-vl", "dtype": "float32", "max_new_tokens": 8}
+            models["engine"] = {"backend": "vllm", "command": command, "resources": {"gpu": 1}, **model}
+        with project.edited("config/config.yaml") as config:
+            config["models"] = ["engine"]
+        with self._output.open("a") as output:
+            self.job = subprocess.Popen(
+                project.slurm_command("--retries", "0"),
+                cwd=project.folder,
+                env=project.environment(CUDA_VISIBLE_DEVICES=None, TMPDIR=str(folder)),
+                stdout=output,
+                stderr=output,
+            )
 
 
 class SlurmLife(Life):
@@ -58,6 +87,18 @@ def test_nothing_is_left_after_a_job_that_slurm_ends(folder: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         for ended in [pool.submit(end, folder) for end in (_cancelled, _at_its_time_limit, _killed_with_its_guard)]:
             ended.result()
+    assert not list(folder.glob("spd-faith-engine.*"))
+
+
+def test_nothing_is_left_of_the_engine_of_a_cancelled_model(folder: Path, cluster: Cluster, tmp_path: Path) -> None:
+    project = Project.fresh(tmp_path / "project")
+    with ModelLife(folder, project) as life:
+        wait_for(lambda: life.segments() and "loading" in life.log, life, 120)
+        assert list(folder.glob("spd-faith-engine.*"))
+        (job,) = cluster.unfinished(project.folder)
+        subprocess.run(["scancel", job.id], check=True, timeout=30)
+        _assert_clean_in_time(life)
+        wait_for(lambda: life.job.poll() == 1, life, 120)
     assert not list(folder.glob("spd-faith-engine.*"))
 
 
