@@ -12,35 +12,43 @@ CONSTRAINTS = $(subst requirements,constraints,$(REQUIREMENTS))
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 # Each process runs whole files, because the tests of a file share fixtures
 PYTEST := python -m pytest -n 2 --dist loadfile
+FAST := not slow and not slurm and not gpu_env and not engine
 
 # The environment of GPU machines, which `make test-gpu-env` sets up as well and tests on the CPU
 GPU_VENV := .venv-gpu
+# The environment of the vLLM engine, whose pins conflict with the others'
+ENGINE_VENV := .venv-engine
 
-.PHONY: run test fast-test coverage test-slurm test-gpu-env format lint constraints
+.PHONY: run test fast-test coverage test-slurm test-gpu-env test-engine format lint constraints
 
 run: $(VENV)/.run-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
 
 test: $(VENV)/.test-installed lint
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "$(FAST)"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -n 3 -m slow  # mostly waiting for processes that they start
 
 fast-test: $(VENV)/.test-installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "$(FAST)"
 
 # Takes 1.5 times as long as the fast tests
 coverage: $(VENV)/.test-installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env" --cov --cov-report=term
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "$(FAST)" --cov --cov-report=term
 
 # Installs, starts and stops its own Slurm (Debian, as root).
 test-slurm: $(VENV)/.test-installed
 	tests/slurm/one_node.sh install
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m slurm
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m "slurm and not engine"
 
 test-gpu-env: $(VENV)/.test-installed $(GPU_VENV)/.installed
-	CUDA_VISIBLE_DEVICES= PATH="$(CURDIR)/$(GPU_VENV)/bin:$$PATH" $(PYTEST) -m "not slow and not slurm and not gpu_env" \
+	CUDA_VISIBLE_DEVICES= PATH="$(CURDIR)/$(GPU_VENV)/bin:$$PATH" $(PYTEST) -m "$(FAST)" \
 		tests/inference tests/original tests/probes tests/reference_models
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m gpu_env
+
+# On the CPU (Linux x86_64 with AVX2); its Slurm test as test-slurm
+test-engine: $(VENV)/.test-installed $(ENGINE_VENV)/.installed
+	tests/slurm/one_node.sh install
+	CUDA_VISIBLE_DEVICES= PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m engine
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
@@ -76,3 +84,6 @@ $(GPU_VENV)/.installed: $(wildcard envs/*.txt) | $(GPU_VENV)/.created
 	$(GPU_VENV)/bin/python $(PIP_INSTALL) -r envs/requirements-gpu.txt -r envs/requirements-test.txt \
 		-c envs/constraints-gpu.txt
 	@touch $@
+
+$(ENGINE_VENV)/.installed: envs/install_engine.sh envs/requirements-engine.txt
+	PYTHON="$(PYTHON)" envs/install_engine.sh $(ENGINE_VENV)

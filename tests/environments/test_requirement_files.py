@@ -22,7 +22,9 @@ def lines(name: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-gpu.txt", "requirements-test.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-gpu.txt", "requirements-test.txt", "requirements-engine.txt"]
+)
 def test_each_package_is_pinned_once(name: str):
     packages = [PIN.fullmatch(line)[1].lower() for line in lines(name)]
     assert len(packages) == len(set(packages))

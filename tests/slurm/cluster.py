@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).with_name("one_node.sh")
 
 
@@ -75,6 +77,18 @@ class Cluster:
 def _reconfigure(file: Path, text: str) -> None:
     file.write_text(text)
     subprocess.run(["scontrol", "reconfigure"], timeout=30, check=True)
+
+
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[Cluster]:
+    """A Slurm within a `with` block, whose files lie in `folder`."""
+    started = subprocess.run([SCRIPT, "start", folder], capture_output=True, text=True, timeout=120)
+    if started.returncode:
+        pytest.fail(f"Slurm did not start\n{started.stderr}", pytrace=False)
+    try:
+        yield Cluster(folder)
+    finally:
+        subprocess.run([SCRIPT, "stop", folder], timeout=60, check=True)
 
 
 def _minutes(limit: str) -> int:
