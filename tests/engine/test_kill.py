@@ -46,9 +46,11 @@ def segments_of(processes):
 
 
 @pytest.fixture
-def temporary():
+def temporary(tmp_path):
     folder = short_folder()
     yield folder
+    for process in of_job(str(tmp_path)):  # of a test that failed
+        os.kill(process, signal.SIGKILL)
     remove(folder)
 
 

@@ -66,7 +66,7 @@ def test_slurm_runs_it_to_the_same_scores(local, cluster, tmp_path):
     project.run_on_slurm()
     scores = f"scores/rules/{ENGINE}.parquet"
     pd.testing.assert_frame_equal(project.table(scores), local.table(scores))
-    assert list(project.table("leaderboard.parquet")["model"]) == [ENGINE]
+    assert ENGINE in set(project.table("leaderboard.parquet")["model"])  # among published rows
     jobs = {job.comment: job for job in cluster.jobs(project.folder)}
     asked = jobs[f"rule_run_inference_wildcards_demo_{ENGINE}"]
     assert (asked.state, asked.partition, asked.mem_mb) == ("COMPLETED", "cpu", 6000)
