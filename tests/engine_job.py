@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 from spd_faith.core.errors import run_command
-from spd_faith.endpoints.engine.process import AddressArguments, Launch, running_engine
+from spd_faith.endpoints.engine.process import Launch, running_engine
 
 ENGINE = Path(__file__).with_name("fake_engine.py")
 
@@ -32,7 +32,7 @@ def main():
         socket.socket = SocketWithoutPaths
     command = [os.environ.get("ENGINE_COMMAND", sys.executable), str(ENGINE), "some/model"]
     timeout = float(os.environ.get("START_TIMEOUT", "30"))
-    launch = Launch("the-job", command, AddressArguments(), timeout, Path(log_folder), list(map(int, inherited)))
+    launch = Launch("the-job", command, timeout, Path(log_folder), list(map(int, inherited)))
     with running_engine(launch) as engine:
         print(engine.address.folder, engine.address.url, engine.address.key, flush=True)
         if "FORKS" in os.environ and os.fork() == 0:  # holds what the job has open

@@ -20,7 +20,7 @@ from endpoints.lives import remove, short_folder
 
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints.engine import process
-from spd_faith.endpoints.engine.process import AddressArguments, Engine, Launch, running_engine
+from spd_faith.endpoints.engine.process import Engine, Launch, running_engine
 
 ENGINE = Path(__file__).parents[1] / "fake_engine.py"
 
@@ -34,8 +34,8 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     remove(path)
 
 
-def launch(folder: Path, **more: Any) -> Launch:
-    return Launch("a-model", [sys.executable, str(ENGINE), "m"], AddressArguments(**more), 30, folder / "logs")
+def launch(folder: Path) -> Launch:
+    return Launch("a-model", [sys.executable, str(ENGINE), "m"], 30, folder / "logs")
 
 
 def ask(engine: Engine, *images: str, text: str = "What?") -> dict[str, Any]:

@@ -61,7 +61,7 @@ def open_vllm(entry: VllmModel, journal: Path, threads: int) -> Iterator["VllmAn
     with claimed_gpus(entry.resources.gpu) as gpus:
         from spd_faith.core.hub_locks import use_own_hub_locks
         from spd_faith.endpoints.engine.entry import serve_command
-        from spd_faith.endpoints.engine.process import AddressArguments, Launch, running_engine
+        from spd_faith.endpoints.engine.process import Launch, running_engine
         from spd_faith.inference.engine_sessions import Sessions
         from spd_faith.inference.preparation import prepare
         from spd_faith.inference.vllm_answerer import VllmAnswerer
@@ -77,9 +77,7 @@ def open_vllm(entry: VllmModel, journal: Path, threads: int) -> Iterator["VllmAn
             images=1 if entry.image_layout == "merged" else 2,
             processor_arguments=prepared.prompt_builder().processor_arguments(),
         )
-        launch = Launch(
-            entry.model, command, AddressArguments(), entry.start_timeout, journal / "engine", gpus.descriptors
-        )
+        launch = Launch(entry.model, command, entry.start_timeout, journal / "engine", gpus.descriptors)
         with running_engine(launch) as engine:
             device = "cuda" if gpus else "cpu"
             yield VllmAnswerer(entry, prepared, engine, Sessions(journal), device, threads)

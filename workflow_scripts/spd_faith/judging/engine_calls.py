@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spd_faith.core.gpus import claimed_gpus
 from spd_faith.endpoints.client import Endpoint
 from spd_faith.endpoints.engine.entry import serve_command
-from spd_faith.endpoints.engine.process import AddressArguments, Launch, running_engine
+from spd_faith.endpoints.engine.process import Launch, running_engine
 from spd_faith.judging.endpoint_calls import NEEDS, Calls
 from spd_faith.judging.judge import JudgeJob
 
@@ -26,10 +26,8 @@ def opened_engine(entry: "VllmJudge", job: JudgeJob, answered: int = 0) -> Itera
     assert job.journal
     with claimed_gpus(entry.resources.gpu) as gpus:
         images = _IMAGES if entry.images else 0
-        command = serve_command(entry, entry.model, entry.revision, entry.dtype, len(gpus), images)
-        launch = Launch(
-            job.name, command, AddressArguments(), entry.start_timeout, job.journal / "engine", gpus.descriptors
-        )
+        command = serve_command(entry, entry.model, entry.revision, entry.dtype, entry.resources.gpu, images)
+        launch = Launch(job.name, command, entry.start_timeout, job.journal / "engine", gpus.descriptors)
         with running_engine(launch) as engine:
             endpoint = Endpoint.of_engine(entry.as_endpoint(), engine, answered, NEEDS)
             where = {**entry.where_asked(), "model": entry.model, "gpus": len(gpus)}

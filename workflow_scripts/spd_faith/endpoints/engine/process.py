@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ _REQUEST_SECONDS = 10.0
 _LAST_LINES = 15
 _LAST_BYTES = 20_000
 _INSTALL = "install the engine in an environment of its own, and set `command` in the entry to the path of its command"
+_KEY_VARIABLE = "VLLM_API_KEY"
+_FOLDER_VARIABLE = "VLLM_RPC_BASE_PATH"  # for the engine's own sockets
+_VARIABLES = {"VLLM_NO_USAGE_STATS": "1"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _METRIC = re.compile(
     r"^(?P<name>[\w:]+)(?:\{.*\})? (?P<value>[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?)(?: \d+)?$", re.MULTILINE | re.IGNORECASE
@@ -68,27 +71,12 @@ class Launch:
     """For messages."""
     command: Sequence[str]
     """Without the address."""
-    address_arguments: "AddressArguments"
     start_timeout: float
     """Seconds until it must serve."""
     log_folder: Path
     """Folder that keeps its output."""
     inherited: Sequence[int] = ()
     """Descriptors that stay open until the last of its processes ended, such as those of GPU locks."""
-
-
-@dataclass(frozen=True)
-class AddressArguments:
-    """How a kind of engine is told its address."""
-
-    socket: str = "--uds"
-    """Flag for the path of the socket."""
-    key_variable: str = "VLLM_API_KEY"
-    """Environment variable for the key."""
-    folder_variable: str = "VLLM_RPC_BASE_PATH"
-    """Environment variable for the folder of its own sockets."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Further environment variables."""
 
 
 class _SocketConnection(HTTPConnection):
@@ -266,14 +254,14 @@ def _start(launch: Launch) -> Engine:
         launch.log_folder.mkdir(parents=True, exist_ok=True)
         log_file = launch.log_folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{folder.path.name[-8:]}.log"
         log_file.touch()
-        command = [*launch.command, *_address_words(launch.address_arguments, address)]
+        command = [*launch.command, *_address_words(address)]
         log.info("%s: starting an engine: %s", launch.name, shlex.join(command))
         guarded = [sys.executable, str(_GUARD), "--folder", str(folder.path), "--log", str(log_file), "--", *command]
         with _blocked_signals():  # until the guard has its handlers
             guard = subprocess.Popen(
                 guarded,
                 stdin=subprocess.PIPE,
-                env=_environment(launch.address_arguments, address),
+                env=_environment(address),
                 start_new_session=True,
                 pass_fds=(folder.lock, *launch.inherited),
             )
@@ -293,18 +281,18 @@ def _address(folder: LockedFolder) -> Address:
         return Address(folder.path, None, probe.getsockname()[1], secrets.token_urlsafe(24))
 
 
-def _address_words(kind: AddressArguments, address: Address) -> list[str]:
+def _address_words(address: Address) -> list[str]:
     if address.socket:
-        return [kind.socket, str(address.socket)]
+        return ["--uds", str(address.socket)]
     return ["--host", "127.0.0.1", "--port", str(address.port)]
 
 
-def _environment(kind: AddressArguments, address: Address) -> dict[str, str]:
+def _environment(address: Address) -> dict[str, str]:
     """The environment of an engine. Its temporary files lie in its folder, too, so that they go with it."""
-    environment = {**os.environ, **kind.environment, kind.folder_variable: str(address.folder)}
-    environment.pop(kind.key_variable, None)  # that of some other server
+    environment = {**os.environ, **_VARIABLES, _FOLDER_VARIABLE: str(address.folder)}
+    environment.pop(_KEY_VARIABLE, None)  # that of some other server
     if address.key:
-        environment[kind.key_variable] = address.key
+        environment[_KEY_VARIABLE] = address.key
     if address.socket:
         environment["TMPDIR"] = str(address.folder)
     return environment
