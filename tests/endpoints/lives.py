@@ -51,7 +51,8 @@ class Life:
 
     def __exit__(self, *_: object) -> None:
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.Error):  # it ends
+                process.kill()
         self.job.wait()
         for segment in self.segments():
             segment.unlink(missing_ok=True)
