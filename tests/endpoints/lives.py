@@ -20,10 +20,8 @@ TOGETHER_SECONDS = 25  # for the whole clean-up: Slurm kills what lives 30 s aft
 class Life:
     """A job with an engine, in a temporary directory that other jobs may share."""
 
-    launcher = (
-        "env",
-        "--default-signal=INT",
-    )  # what a shell starts in the background ignores it, with all its children
+    # what a shell or nohup starts may ignore these, with all its children
+    launcher = ("env", "--default-signal=INT,HUP")
 
     def __init__(self, folder: Path, end: str = "wait", descriptors: tuple[int, ...] = (), **variables: str) -> None:
         self.mark = uuid.uuid4().hex[:12]

@@ -201,7 +201,9 @@ def test_an_engine_that_does_not_come_up_is_reported(engines, monkeypatch):
 def test_a_job_that_is_cancelled_stops_its_engine(engines, monkeypatch, number):
     monkeypatch.setenv("FAKE_ENGINE_TOGETHER", "2")  # it never answers
     engines.write(local=fields())
-    command = [sys.executable, str(ROOT / "workflow_scripts/judge_responses.py"), *engines.flags("local", "model")]
+    script = str(ROOT / "workflow_scripts/judge_responses.py")
+    # a shell may have started the tests with these ignored
+    command = ["env", "--default-signal=INT,TERM", sys.executable, script, *engines.flags("local", "model")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as job:
         deadline = time.monotonic() + 60
         while not engines.questions and time.monotonic() < deadline:
