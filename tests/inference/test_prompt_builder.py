@@ -144,3 +144,26 @@ def test_a_processor_that_does_not_say_how_it_expands_images_is_refused(folder, 
     monkeypatch.setattr(type(builder.processor), "__call__", silent)
     with pytest.raises(UserError, match="Qwen2VLProcessor does not report how it expands images"):
         builder.build_groups([[SQUARES]])
+
+
+@pytest.mark.parametrize(
+    ("budget", "size", "grid"),
+    [
+        # in patches of 14 × 14, height first; √(700,000 / 78,400) = 2.988 → ⌊11.95⌋ × ⌊8.37⌋ = 11 × 8 tokens, which is
+        # less than the budget's own minimum
+        ((78_400, 78_400), (1000, 700), [16, 22]),
+        # enlarged by √(100,000 / 196) = 22.6 to 316.2: ⌈11.3⌉ = 12 tokens, more than the maximum
+        ((100_000, 110_000), (14, 14), [24, 24]),
+        (
+            (784, 78_400),
+            (30, 4000),
+            [230, 2],
+        ),  # by √(120,000 / 78,400) = 1.237 to 3233 = ⌊115.5⌋ tokens, and one across
+    ],
+)
+def test_a_processor_that_gets_sent_images_does_not_resize_them_again(folder, budget, size, grid):
+    limits = dict(zip(("min_pixels", "max_pixels"), budget, strict=True))
+    builder = builder_of(folder, pixel_budget=limits)
+    sent = builder.sent_images(noise(*size, 0), noise(*size, 1))
+    inputs = load_processor(str(folder)).image_processor(images=sent, **builder.processor_arguments())
+    assert torch.as_tensor(inputs["image_grid_thw"]).tolist() == [[1, *grid]] * 2

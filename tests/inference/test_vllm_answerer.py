@@ -6,7 +6,11 @@
 import base64
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pytest
 from loading import load_answerer
 from PIL import Image
 
+import spd_faith
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 from spd_faith.inference.backends import open_vllm
@@ -215,6 +220,23 @@ def test_an_engine_without_token_ids_is_refused(entry, canned, tmp_path):
         list(answerer.answer(iter(questions_about("a"))))
 
 
+def test_an_engine_without_prompt_tokens_is_refused(entry, canned, tmp_path):
+    canned({task: {"prompt_token_ids": []} for task in TASKS})
+    with (
+        pytest.raises(UserError, match=r"returns no token ids of prompts.*vLLM 0\.10\.2"),
+        open_vllm(entry(), tmp_path / "journal", 1) as answerer,
+    ):
+        list(answerer.answer(iter(questions_about("a"))))
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "HTTP_PROXY", "ALL_PROXY"])
+def test_the_settings_for_other_servers_do_not_reach_the_engine(entry, canned, tmp_path, monkeypatch, variable):
+    canned()
+    monkeypatch.setenv(variable, "/no/such/file.pem" if variable == "SSL_CERT_FILE" else "http://127.0.0.1:9")
+    with open_vllm(entry(), tmp_path / "journal", 1) as answerer:
+        assert {answer.error for _, answer in answerer.answer(iter(questions_about("a")))} == {None}
+
+
 def test_parity_counts_the_answers_that_equal_those_of_the_transformers_backend(entry, canned, tmp_path):
     canned({"different": {"token_ids": [7, 7, 7]}})
     with open_vllm(entry(parity=1), tmp_path / "journal", 1) as answerer:
@@ -230,6 +252,53 @@ def test_parity_is_not_measured_for_weights_that_the_transformers_backend_would_
     assert Sessions(tmp_path / "journal").provenance()["parity"].startswith("not measured: ")
     assert not entry(quantization="fp8").can_be_probed
     assert entry().can_be_probed
+
+
+PARITY_JOB = """
+import signal, sys
+from spd_faith.inference.entries import VllmModel
+from spd_faith.inference.answers import failed
+from spd_faith.inference.parity import count_equal
+from test_vllm_answerer import questions_about
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as in a job with an engine
+    fields = {"backend": "vllm", "model": sys.argv[1], "dtype": "float32", "max_new_tokens": 4000}
+    count_equal(VllmModel.model_validate(fields), [(one, failed("")) for one in questions_about("abcdefgh")], 1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_process_of_the_parity_check_ends_with_the_job(tiny_checkpoint, tmp_path, number):
+    (tmp_path / "job.py").write_text(PARITY_JOB)
+    folders = [Path(spd_faith.__file__).parents[1], Path(__file__).parent, Path(__file__).parents[1]]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+    job = subprocess.Popen([sys.executable, tmp_path / "job.py", tiny_checkpoint], env=environment)
+
+    def asking():
+        children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+        return [one for one in children if b"spawn_main" in command_of(one)]
+
+    (process,) = until(asking, 30)
+    job.send_signal(number)
+    assert job.wait(10) in (-number, 128 + number)
+    until(lambda: not command_of(process), 10)  # its answers take longer
+
+
+def command_of(process):
+    """Empty once it ended, also for one that nobody waited for."""
+    with suppress(OSError):
+        return Path("/proc", process, "cmdline").read_bytes()
+    return b""
+
+
+def until(find, seconds):
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
 
 
 def test_a_missing_command_says_what_to_do(entry, tmp_path):

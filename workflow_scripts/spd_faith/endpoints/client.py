@@ -318,10 +318,11 @@ class Endpoint:
 
 
 def _connected_to(address: Address, entry: EndpointEntry) -> httpx2.AsyncClient:
-    """A client that connects to an engine directly, without the proxies of the environment."""
+    """A client that connects to an engine directly, without the proxies and certificates of the environment."""
     limits = httpx2.Limits(max_connections=entry.concurrency, max_keepalive_connections=entry.concurrency)
     path = os.fspath(address.socket) if address.socket else None
-    return openai.DefaultAsyncHttpxClient(transport=httpx2.AsyncHTTPTransport(uds=path, limits=limits))
+    transport = httpx2.AsyncHTTPTransport(uds=path, limits=limits, trust_env=False)
+    return openai.DefaultAsyncHttpxClient(transport=transport, trust_env=False)
 
 
 def address_of(entry: EndpointEntry, environment: Mapping[str, str]) -> str:

@@ -1,10 +1,11 @@
 """Asks the transformers backend the questions that an engine answered, and counts equal answers."""
 
 import logging
+import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any
 
 from spd_faith.core.errors import UserError
@@ -18,24 +19,57 @@ log = logging.getLogger(__name__)
 def count_equal(entry: VllmModel, asked: Sequence[tuple[Question, Answer]], threads: int) -> str:
     """How many answers have the same token ids as those of the transformers backend, in words.
 
-    Runs in a process of its own, which takes the memory of the weights with it. What the backend cannot load is said,
-    not raised.
+    Runs in a process of its own, which takes the memory of the weights with it and ends with the job. What the backend
+    cannot load is said, not raised.
     """
     if entry.quantization:
         return "not measured: the transformers backend does not quantize"
-    questions = [question for question, _ in asked]
-    try:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            plain = entry.as_transformers().model_dump()
-            expected = pool.submit(token_ids, plain, questions, threads).result()
-    except (UserError, BrokenProcessPool) as error:
-        log.warning("%s: the transformers backend cannot be asked: %s", entry.model, error)
-        return f"not measured: {str(error).splitlines()[0]}"
+    expected = _in_own_process(entry.as_transformers().model_dump(), [question for question, _ in asked], threads)
+    if isinstance(expected, str):
+        log.warning("%s: the transformers backend cannot be asked: %s", entry.model, expected)
+        return f"not measured: {expected.splitlines()[0]}"
     equal = sum(answer.response_token_ids == expected.get(question.id) for question, answer in asked)
     return f"{equal} of {len(asked)} answers equal"
 
 
-def token_ids(plain: dict[str, Any], questions: list[Question], threads: int) -> dict[QuestionId, list[int] | None]:
+Expected = dict[QuestionId, list[int] | None]
+
+
+def _in_own_process(plain: dict[str, Any], questions: list[Question], threads: int) -> Expected | str:
+    """`token_ids`, or why there are none."""
+    context = get_context("spawn")
+    ours, its = context.Pipe(duplex=False)
+    process = context.Process(target=_send_token_ids, args=(its, plain, questions, threads))
+    process.start()
+    its.close()
+    try:
+        received: Expected | str = ours.recv()
+        return received
+    except EOFError:
+        process.join()
+        return f"its process ended with exit code {process.exitcode}"
+    finally:  # also by SIGTERM, which does not wait for the answers
+        process.kill()
+        process.join()
+
+
+def _send_token_ids(pipe: Connection, plain: dict[str, Any], questions: list[Question], threads: int) -> None:
+    Thread(target=_end_with_the_job, daemon=True).start()
+    try:
+        pipe.send(token_ids(plain, questions, threads))
+    except UserError as error:
+        pipe.send(str(error))
+
+
+def _end_with_the_job() -> None:
+    """A job that is killed cannot end this process."""
+    job = parent_process()
+    assert job
+    job.join()
+    os._exit(1)
+
+
+def token_ids(plain: dict[str, Any], questions: list[Question], threads: int) -> Expected:
     """The answers of the transformers backend, for an entry as plain values."""
     import torch
 

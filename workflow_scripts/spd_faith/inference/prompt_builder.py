@@ -120,7 +120,9 @@ class PromptBuilder:
 
     def processor_arguments(self) -> dict[str, Any]:
         """Arguments of the processor that an engine must be started with, to read `sent_images` as meant."""
-        return {**self._family.processor_arguments, **self._budget()}
+        # a second resizing changes an image again, if the budget is narrow or the image thin
+        as_sent = {"do_resize": False} if self._family.takes_pixel_budget else {}
+        return {**self._family.processor_arguments, **self._budget(), **as_sent}
 
     @property
     def adds_special_tokens(self) -> bool:

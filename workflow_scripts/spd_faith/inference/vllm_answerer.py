@@ -148,12 +148,14 @@ class VllmAnswerer:
         if reply.error is not None:
             return failed(reply.error, reply.attempts, reply.seconds, None, reply.timed_out)
         if reply.token_ids is None:
-            raise UserError(
-                f"{self._entry.model}: the engine (vLLM {self._version or 'of unknown version'}) returns no token ids,"
-                " which probes read; use vLLM 0.10.2 or newer"
-            )
+            raise self._too_old("token ids, which probes read")
         generated = self._reader.read(reply.token_ids, reply.prompt_tokens or 0)
         return answered(generated, reply.seconds, batch_size=None, attempts=reply.attempts)
+
+    def _too_old(self, missing: str) -> UserError:
+        version = self._version or "of unknown version"
+        what = f"the engine (vLLM {version}) returns no {missing}; use vLLM 0.10.2 or newer"
+        return UserError(f"{self._entry.model}: {what}")
 
     # ---- the same question as the transformers backend asks ----------------------------------------------------------
 
@@ -171,10 +173,12 @@ class VllmAnswerer:
         return [image_part(image, "png", **_FAST_PNG) for image in images]
 
     def _check_prompts(self, replies: list[tuple[Question, Reply]]) -> bool:
-        """Whether prompts could be compared. Raises `UserError` if one is not the processor's."""
+        """Whether prompts could be compared: one was answered. Raises `UserError` if one is not the processor's."""
         is_checked = False
         for question, reply in replies:
-            if reply.prompt_token_ids is not None:
+            if reply.error is None:
+                if reply.prompt_token_ids is None:
+                    raise self._too_old("token ids of prompts, which are checked")
                 is_checked = True
                 images = decode(question.original), decode(question.modified)
                 expected = self._builder.build([(question.text, *images)])["input_ids"][0].tolist()
