@@ -73,7 +73,7 @@ def main() -> None:
             with open_answerer(arguments.model, entry, job) as answerer:
                 outcomes = ask_missing(asked, read, answerer, journal, arguments.model)
     rows = all_rows(questions, outcomes.rows(asked))
-    provenance = outcomes.provenance(asked) | Sessions(arguments.journal).provenance()
+    provenance = outcomes.provenance(asked) | Sessions(arguments.journal, identity(entry)).provenance()
     write_table(arguments.output, rows, RESPONSES, provenance)
 
 

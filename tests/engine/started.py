@@ -25,10 +25,10 @@ OPTIONS = ("--enforce-eager", "--block-size", "32", "--max-model-len", "2048")
 IDENTITY = ["sample_id", "task", "response_text", "finish_reason", "prompt_tokens", "generated_tokens"]
 
 
-def command(*options: str, **variables: str) -> str:
+def command(**variables: str) -> str:
     """The command of an entry that starts the installed engine."""
     assigned = [f"{name}={value}" for name, value in {**VARIABLES, **variables}.items()]
-    return shlex.join(["env", *assigned, str(ENVIRONMENT / "bin/vllm"), "serve", *OPTIONS, *options])
+    return shlex.join(["env", *assigned, str(ENVIRONMENT / "bin/vllm"), "serve", *OPTIONS])
 
 
 def shipped(model: str) -> dict[str, Any]:
@@ -36,10 +36,10 @@ def shipped(model: str) -> dict[str, Any]:
     return yaml.safe_load((ROOT / "config/models.yaml").read_text())[model]
 
 
-def on_engine(entry: dict[str, Any], *options: str, **changes: Any) -> dict[str, Any]:
-    """The entry, answered by the installed engine, started with further options."""
+def on_engine(entry: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The entry, answered by the installed engine."""
     kept = {key: value for key, value in entry.items() if key not in ("batch_size", "resources")}
-    return {**kept, "backend": "vllm", "command": command(*options), "concurrency": 12, **changes}
+    return {**kept, "backend": "vllm", "command": command(), "concurrency": 12, **changes}
 
 
 @dataclass(frozen=True)

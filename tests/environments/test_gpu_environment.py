@@ -46,8 +46,10 @@ def test_the_environment_is_that_of_a_gpu_machine():
 
 @pytest.mark.parametrize("model", PIXEL_BACKENDS)
 def test_the_answers_are_equal(on_cpu: Project, on_gpu_machine: Project, model: str):
-    expected, found = (project.table(f"responses/{model}.parquet") for project in (on_cpu, on_gpu_machine))
-    assert len(found) == 480
+    tables = [project.table(f"responses/{model}.parquet") for project in (on_cpu, on_gpu_machine)]
+    # controls are asked some of the questions, and are more rows than the 480 of the pairs
+    expected, found = (table[table["failure"] != "not_asked"].reset_index(drop=True) for table in tables)
+    assert len(found) > 480
     assert set(expected["pixel_backend"]) == {"pil"}
     assert set(found["pixel_backend"]) == {PIXEL_BACKENDS[model]}
     columns = ["sample_id", "task", "response_text", "finish_reason", "prompt_tokens"]

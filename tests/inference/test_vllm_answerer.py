@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from loading import load_answerer
 from PIL import Image
+from pydantic import ValidationError
 
 import spd_faith
+from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 from spd_faith.inference.backends import open_vllm
@@ -138,7 +140,7 @@ def test_the_questions_of_a_pair_share_its_images_and_the_hits_are_kept(entry, c
         list(answerer.answer(iter(questions_about("a"))))
     first, *others = [sorted(map(hash, map(Image.Image.tobytes, sent_images(one)))) for one in requests(tmp_path)]
     assert others == [first, first]
-    kept = Sessions(tmp_path / "journal").provenance()
+    kept = Sessions(tmp_path / "journal", identity(entry())).provenance()
     assert kept["engine_starts"] == 1
     assert kept["image_cache"] == "4 of 6 images"  # two images in three questions; the fake finds what it has seen
 
@@ -181,6 +183,29 @@ def test_another_prompt_stops_before_an_answer_is_kept(entry, canned, expected, 
         ask_missing(keys, lambda _: iter(asked), answerer, journal, "m")
     assert f"{len(cropped)} prompt tokens instead of {len(cropped) + 1}" in str(raised.value)
     assert Journal(tmp_path / "journal").read() == {}
+
+
+def test_an_engine_without_room_for_an_answer_is_asked_nothing(entry, canned, expected, tmp_path):
+    canned()
+    longest = max(map(len, expected[0].values()))
+    with (
+        pytest.raises(UserError, match=rf"set it to {longest + 3} or more"),
+        open_vllm(entry(options={"max_model_len": longest + 2}), tmp_path / "journal", 1) as answerer,
+    ):
+        by_length = sorted(questions_about("a"), key=lambda question: -len(expected[0][question.task]))
+        list(answerer.answer(iter(by_length)))
+    assert not (tmp_path / "requests.jsonl").exists()
+    with pytest.raises(ValidationError, match="must hold the prompt and max_new_tokens"):
+        entry(options={"max_model_len": 3})
+    with pytest.raises(ValidationError, match=r"--tensor-parallel-size: set by resources\.gpu"):
+        entry(command="vllm serve --tensor-parallel-size 2")
+
+
+def test_answers_that_the_engine_cuts_are_counted_in_a_warning(entry, canned, tmp_path, caplog):
+    canned({"same": {"token_ids": [7, 7], "finish_reason": "length"}})
+    with open_vllm(entry(), tmp_path / "journal", 1) as answerer:
+        list(answerer.answer(iter(questions_about("ab"))))
+    assert "2 answers were cut before max_new_tokens" in caplog.text
 
 
 def test_an_engine_that_dies_ends_the_job_with_its_last_lines_and_loses_nothing(entry, canned, tmp_path, monkeypatch):
@@ -241,7 +266,8 @@ def test_parity_counts_the_answers_that_equal_those_of_the_transformers_backend(
     canned({"different": {"token_ids": [7, 7, 7]}})
     with open_vllm(entry(parity=1), tmp_path / "journal", 1) as answerer:
         list(answerer.answer(iter(questions_about("ab"))))
-    assert Sessions(tmp_path / "journal").provenance()["parity"] == "2 of 3 answers equal"
+    assert Sessions(tmp_path / "journal", identity(entry())).provenance()["parity"] == "2 of 3 answers equal"
+    assert Sessions(tmp_path / "journal", identity(entry(generation=2))).provenance() == {}  # another entry's
 
 
 def test_parity_is_not_measured_for_weights_that_the_transformers_backend_would_not_load(entry, canned, tmp_path):
@@ -249,7 +275,8 @@ def test_parity_is_not_measured_for_weights_that_the_transformers_backend_would_
     with open_vllm(entry(parity=1, quantization="fp8"), tmp_path / "journal", 1) as answerer:
         list(answerer.answer(iter(questions_about("a"))))
         assert json.loads(answerer.provenance.to_json()["engine_options"]) == {"quantization": "fp8"}
-    assert Sessions(tmp_path / "journal").provenance()["parity"].startswith("not measured: ")
+    kept = Sessions(tmp_path / "journal", identity(entry(quantization="fp8"))).provenance()
+    assert kept["parity"].startswith("not measured: ")
     assert not entry(quantization="fp8").can_be_probed
     assert entry().can_be_probed
 

@@ -1,6 +1,7 @@
 """Errors that the user can fix: shown without a traceback."""
 
 import errno
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,10 +31,16 @@ def exit_on_user_error(headline: str) -> Iterator[None]:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main` on any terminal; a `UserError` prints its message and exits with code 1."""
+    """Run a command's `main` on any terminal; a `UserError` prints its message and exits with code 1.
+
+    An interrupt exits with code 130, without a traceback.
+    """
     with exit_on_user_error("error: "), printing():
         try:
             main()
+        except KeyboardInterrupt:
+            print("stopped by an interrupt (Ctrl-C); what was completed is kept", file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
         except OSError as error:
             if error.errno not in _MACHINE or error.filename is None:
                 raise

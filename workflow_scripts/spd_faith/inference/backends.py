@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spd_faith.core.entries import ModelEntry
+from spd_faith.core.entries import ModelEntry, identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.gpus import claimed_gpus
 from spd_faith.endpoints.charges import Charges, ledger_of
@@ -80,7 +80,7 @@ def open_vllm(entry: VllmModel, journal: Path, threads: int) -> Iterator["VllmAn
         launch = Launch(entry.model, command, entry.start_timeout, journal / "engine", gpus.descriptors)
         with running_engine(launch) as engine:
             device = "cuda" if gpus else "cpu"
-            yield VllmAnswerer(entry, prepared, engine, Sessions(journal), device, threads)
+            yield VllmAnswerer(entry, prepared, engine, Sessions(journal, identity(entry)), device, threads)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """What engines report when they stop: cache hits and parity, kept across the starts of a model's jobs."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from spd_faith.core.files import sha256
 from spd_faith.core.journal import Journal
 from spd_faith.inference.answers import Provenance
 
@@ -42,19 +44,22 @@ class Session:
 
 
 class Sessions:
-    """The sessions of a model, in a folder beside its answers."""
+    """The sessions of a model as its entry is now, in a folder beside its answers."""
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path, identity: Mapping[str, Any]) -> None:
+        """`identity` is that of the entry; sessions of other identities are left out."""
         self._folder = journal / "sessions"
+        self._of = sha256(json.dumps(identity, sort_keys=True))[:16]
 
     def append(self, session: Session, provenance: Provenance) -> None:
         """Keep a session."""
         with Journal(self._folder) as journal:
-            journal.append(secrets.token_hex(8), asdict(session), provenance.to_json())
+            journal.append(f"{self._of}-{secrets.token_hex(8)}", asdict(session), provenance.to_json())
 
     def provenance(self) -> dict[str, Any]:
         """The sums over all sessions, for the provenance of the responses; empty if there are none."""
-        sessions = [Session(**record.content) for record in Journal(self._folder).read().values()]
+        records = Journal(self._folder).read().items()
+        sessions = [Session(**record.content) for key, record in records if key.startswith(f"{self._of}-")]
         if not sessions:
             return {}
         total = {name: sum(getattr(one, name) for one in sessions) for name in _COUNTERS}

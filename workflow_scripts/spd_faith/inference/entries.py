@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spd_faith.core.entries import (
     NOT_IDENTITY,
@@ -90,7 +90,14 @@ class VllmModel(EngineFields, CheckpointModel):
     backend: Literal["vllm"]
     """Answered by a vLLM engine that the job starts and stops; docs/models.md."""
     parity: Annotated[int, NOT_IDENTITY] = Field(default=2, ge=0)
-    """Pairs that the transformers backend is asked as well, to count equal answers; 0: none."""
+    """Number of pairs that the transformers backend also answers, to count equal answers; 0: none."""
+
+    @model_validator(mode="after")
+    def _leaves_room_for_a_prompt(self) -> "VllmModel":
+        if self.max_model_len is not None and self.max_model_len <= self.max_new_tokens:
+            what = f"options.max_model_len ({self.max_model_len}) must hold the prompt and max_new_tokens"
+            raise ValueError(f"{what} ({self.max_new_tokens})")
+        return self
 
     @property
     def can_be_probed(self) -> bool:

@@ -68,6 +68,7 @@ class VllmAnswerer:
         self._builder = prepared.prompt_builder()
         self._reader = AnswerReader(prepared.decoding, self._builder)
         self._version = engine.version()
+        self._cut = 0  # answers that the engine ended before max_new_tokens
         self._parts: OrderedDict[str, asyncio.Task[list[dict[str, Any]]]] = OrderedDict()
 
     @property
@@ -102,6 +103,8 @@ class VllmAnswerer:
                     yield question, answer
             finally:
                 runner.run(endpoint.close())
+        if self._cut:
+            log.warning("%d answers were cut before max_new_tokens; raise options.max_model_len", self._cut)
         session = Session.of_counters(count, self._engine.counters())
         self._engine.stop()  # before another copy of the weights is loaded
         self._sessions.append(session.with_parity(self._parity(for_parity)), self.provenance)
@@ -113,6 +116,7 @@ class VllmAnswerer:
         pairs = (list(group) for _, group in groupby(questions, key=attrgetter("sample_id")))
         is_checked = False
         for pair in pairs:
+            self._check_room(pair)
             replies = list(concurrently(runner, pair, ask, len(pair)))
             is_checked = self._check_prompts(replies)
             yield from ((question, self._read(reply)) for question, reply in replies)
@@ -150,6 +154,8 @@ class VllmAnswerer:
         if reply.token_ids is None:
             raise self._too_old("token ids, which probes read")
         generated = self._reader.read(reply.token_ids, reply.prompt_tokens or 0)
+        if not generated.finished and len(generated.token_ids) < self._prepared.decoding.max_new_tokens:
+            self._cut += 1
         return answered(generated, reply.seconds, batch_size=None, attempts=reply.attempts)
 
     def _too_old(self, missing: str) -> UserError:
@@ -186,6 +192,21 @@ class VllmAnswerer:
                     raise UserError(self._difference(question, expected, reply.prompt_token_ids))
         return is_checked
 
+    def _check_room(self, pair: list[Question]) -> None:
+        """Raise `UserError` if the engine would cut an answer before `max_new_tokens`, or refuse the question."""
+        room, answer = self._entry.max_model_len, self._entry.max_new_tokens
+        for question in pair if room is not None else ():
+            try:
+                images = decode(question.original), decode(question.modified)
+            except ValueError:
+                continue  # reported with its answer
+            prompt = self._builder.build([(question.text, *images)])["input_ids"].shape[1]
+            if prompt + answer > (room or 0):
+                raise UserError(
+                    f"{self._entry.model}: options.max_model_len is {room}, but {question.sample_id}, {question.task}"
+                    f" has {prompt} prompt tokens and max_new_tokens is {answer}; set it to {prompt + answer} or more"
+                )
+
     def _difference(self, question: Question, expected: list[int], found: list[int]) -> str:
         shorter = min(len(expected), len(found))
         first = next((place for place in range(shorter) if expected[place] != found[place]), shorter)
@@ -203,5 +224,7 @@ class VllmAnswerer:
         if not given:
             return ""
         found = count_equal(self._entry, given, self._threads)
-        log.info("%s: parity with the transformers backend: %s", self._entry.model, found)
+        is_complete = found.startswith(f"{len(given)} of ")
+        level = logging.WARNING if self._entry.dtype == "float32" and not is_complete else logging.INFO
+        log.log(level, "%s: parity with the transformers backend: %s", self._entry.model, found)
         return found

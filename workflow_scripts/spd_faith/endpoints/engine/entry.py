@@ -34,8 +34,13 @@ def _engine_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shell_words(command: str) -> str:
-    if not shlex.split(command):  # raises ValueError for unbalanced quotes
+    words = shlex.split(command)  # raises ValueError for unbalanced quotes
+    if not words:
         raise ValueError("no command")
+    for word in words:
+        name = word.lstrip("-").partition("=")[0].replace("-", "_")
+        if word.startswith("--") and name in _SET_ELSEWHERE:
+            raise ValueError(f"{word}: set by {_SET_ELSEWHERE[name]}")
     return command
 
 
@@ -56,6 +61,12 @@ class EngineFields(Strict):
     """Max seconds of one answer, waiting included."""
     memory_fraction: Annotated[float, NOT_IDENTITY] = Field(default=0.9, gt=0, le=1)
     """Fraction of each GPU's memory that the engine uses."""
+
+    @property
+    def max_model_len(self) -> int | None:
+        """Tokens of a prompt with its answer, if the entry limits them."""
+        length = self.options.get("max_model_len")
+        return length if type(length) is int else None
 
     def reply_seconds(self, tokens: float) -> float:
         """Estimated seconds of the job for a reply of that many tokens, others being in flight; nobody measured it."""
