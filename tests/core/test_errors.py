@@ -1,7 +1,13 @@
 """How a command ends."""
 
+import subprocess
+import sys
+from pathlib import Path
+from signal import SIGINT
+
 import pytest
 
+import spd_faith
 from spd_faith.core.errors import UserError, run_command
 
 
@@ -24,3 +30,17 @@ def test_other_errors_keep_their_traceback():
 
 def test_a_command_that_succeeds_returns():
     assert run_command(lambda: None) is None
+
+
+def test_an_interrupted_command_ends_by_the_signal_without_a_traceback():
+    lines = [
+        "import os, signal, sys",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",
+        "from spd_faith.core.errors import run_command",
+        "run_command(lambda: os.kill(os.getpid(), signal.SIGINT))",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    folder = Path(spd_faith.__file__).parents[1]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -SIGINT
+    assert done.stderr == "stopped by an interrupt (Ctrl-C); what was completed is kept\n"

@@ -1,7 +1,6 @@
 """Errors that the user can fix: shown without a traceback."""
 
 import errno
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,17 +29,21 @@ def exit_on_user_error(headline: str) -> Iterator[None]:
         sys.exit(f"{headline}{printable(str(error))}")
 
 
+def _say_interrupted(*_: object) -> None:
+    print("stopped by an interrupt (Ctrl-C); what was completed is kept", file=sys.stderr)
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main` on any terminal; a `UserError` prints its message and exits with code 1.
 
-    An interrupt exits with code 130, without a traceback.
+    An interrupt ends it by SIGINT, without a traceback.
     """
     with exit_on_user_error("error: "), printing():
         try:
             main()
         except KeyboardInterrupt:
-            print("stopped by an interrupt (Ctrl-C); what was completed is kept", file=sys.stderr)
-            sys.exit(128 + signal.SIGINT)
+            sys.excepthook = _say_interrupted  # and Python ends by SIGINT, as a shell expects
+            raise
         except OSError as error:
             if error.errno not in _MACHINE or error.filename is None:
                 raise
