@@ -159,7 +159,9 @@ def test_images_are_sent_as_the_model_sees_them(entry, layout, budget, size, sho
     canned()
     made = entry(image_layout=layout, pixel_budget=budget)
     with open_vllm(made, tmp_path / "journal", 1) as answerer:
-        monkeypatch.setattr(answerer, "_check_prompts", lambda replies: True)  # the fake's prompts are of another size
+        monkeypatch.setattr(
+            answerer, "_check_prompts", lambda replies, prompts: True
+        )  # the fake's prompts are of another size
         list(answerer.answer(iter(questions_about("a", size)[:1])))
     (request,) = requests(tmp_path)
     assert [image.size for image in sent_images(request)] == shown

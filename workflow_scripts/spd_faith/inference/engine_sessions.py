@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,10 @@ class Session:
     parity: str = ""
 
     @classmethod
-    def of_counters(cls, questions: int, counters: Mapping[str, float]) -> "Session":
-        """From the engine's metrics by name."""
+    def of_counters(cls, questions: int, counters: Mapping[str, float], parity: str) -> "Session":
+        """From the engine's metrics by name, and what the parity check found."""
         found = {name: int(counters.get(counter, 0)) for name, counter in _COUNTERS.items()}
-        return cls(questions=questions, parity="", **found)
-
-    def with_parity(self, parity: str) -> "Session":
-        """The same with what the parity check found."""
-        return replace(self, parity=parity)
+        return cls(questions=questions, parity=parity, **found)
 
 
 class Sessions:

@@ -105,20 +105,20 @@ class VllmAnswerer:
                 runner.run(endpoint.close())
         if self._cut:
             log.warning("%d answers were cut before max_new_tokens; raise options.max_model_len", self._cut)
-        session = Session.of_counters(count, self._engine.counters())
+        counters = self._engine.counters()
         self._engine.stop()  # before another copy of the weights is loaded
-        self._sessions.append(session.with_parity(self._parity(for_parity)), self.provenance)
+        self._sessions.append(Session.of_counters(count, counters, self._parity(for_parity)), self.provenance)
 
     def _answer(self, runner: asyncio.Runner, endpoint: Endpoint, questions: Iterable[Question]) -> Iterator[Asked]:
         async def ask(question: Question) -> Reply:
             return await self._ask(endpoint, question)
 
         pairs = (list(group) for _, group in groupby(questions, key=attrgetter("sample_id")))
-        is_checked = False
         for pair in pairs:
-            self._check_room(pair)
+            prompts = self._expected_prompts(pair)
+            self._check_room(pair, prompts)
             replies = list(concurrently(runner, pair, ask, len(pair)))
-            is_checked = self._check_prompts(replies)
+            is_checked = self._check_prompts(replies, prompts)
             yield from ((question, self._read(reply)) for question, reply in replies)
             if is_checked:
                 break
@@ -178,34 +178,34 @@ class VllmAnswerer:
         images = self._builder.sent_images(decode(question.original), decode(question.modified))
         return [image_part(image, "png", **_FAST_PNG) for image in images]
 
-    def _check_prompts(self, replies: list[tuple[Question, Reply]]) -> bool:
-        """Whether prompts could be compared: one was answered. Raises `UserError` if one is not the processor's."""
-        is_checked = False
-        for question, reply in replies:
-            if reply.error is None:
-                if reply.prompt_token_ids is None:
-                    raise self._too_old("token ids of prompts, which are checked")
-                is_checked = True
-                images = decode(question.original), decode(question.modified)
-                expected = self._builder.build([(question.text, *images)])["input_ids"][0].tolist()
-                if expected != reply.prompt_token_ids:
-                    raise UserError(self._difference(question, expected, reply.prompt_token_ids))
-        return is_checked
+    def _expected_prompts(self, pair: list[Question]) -> Mapping[str, list[int]]:
+        """The token ids of the processor's prompts by task; empty if the images cannot be read."""
+        try:
+            images = decode(pair[0].original), decode(pair[0].modified)
+        except ValueError:  # reported with the answers
+            return {}
+        return {one.task: self._builder.build([(one.text, *images)])["input_ids"][0].tolist() for one in pair}
 
-    def _check_room(self, pair: list[Question]) -> None:
+    def _check_room(self, pair: list[Question], prompts: Mapping[str, list[int]]) -> None:
         """Raise `UserError` if the engine would cut an answer before `max_new_tokens`, or refuse the question."""
         room, answer = self._entry.max_model_len, self._entry.max_new_tokens
-        for question in pair if room is not None else ():
-            try:
-                images = decode(question.original), decode(question.modified)
-            except ValueError:
-                continue  # reported with its answer
-            prompt = self._builder.build([(question.text, *images)])["input_ids"].shape[1]
-            if prompt + answer > (room or 0):
+        for task, prompt in prompts.items():
+            needed = len(prompt) + answer
+            if room is not None and needed > room:
                 raise UserError(
-                    f"{self._entry.model}: options.max_model_len is {room}, but {question.sample_id}, {question.task}"
-                    f" has {prompt} prompt tokens and max_new_tokens is {answer}; set it to {prompt + answer} or more"
+                    f"{self._entry.model}: options.max_model_len is {room}, but {pair[0].sample_id}, {task}"
+                    f" has {len(prompt)} prompt tokens and max_new_tokens is {answer}; set it to {needed} or more"
                 )
+
+    def _check_prompts(self, replies: list[tuple[Question, Reply]], expected: Mapping[str, list[int]]) -> bool:
+        """Whether prompts could be compared: one was answered. Raises `UserError` if one is not the processor's."""
+        compared = [(question, reply) for question, reply in replies if reply.error is None]
+        for question, reply in compared:
+            if reply.prompt_token_ids is None:
+                raise self._too_old("token ids of prompts, which are checked")
+            if expected[question.task] != reply.prompt_token_ids:
+                raise UserError(self._difference(question, expected[question.task], reply.prompt_token_ids))
+        return bool(compared)
 
     def _difference(self, question: Question, expected: list[int], found: list[int]) -> str:
         shorter = min(len(expected), len(found))
