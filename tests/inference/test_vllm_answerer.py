@@ -280,6 +280,8 @@ def test_parity_is_not_measured_for_weights_that_the_transformers_backend_would_
     kept = Sessions(tmp_path / "journal", identity(entry(quantization="fp8"))).provenance()
     assert kept["parity"].startswith("not measured: ")
     assert not entry(quantization="fp8").can_be_probed
+    with pytest.raises(UserError, match="quantizes the weights"):
+        entry(quantization="fp8").as_transformers()
     assert entry().can_be_probed
 
 

@@ -17,6 +17,7 @@ from spd_faith.core.entries import (
     Requirements,
     Weights,
 )
+from spd_faith.core.errors import UserError
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.endpoints.engine.entry import EngineFields
@@ -55,7 +56,10 @@ class CheckpointModel(_ModelWeights):
         return True
 
     def as_transformers(self) -> "TransformersModel":
-        """The same checkpoint for the transformers backend, whose internals can be measured."""
+        """The same checkpoint for the transformers backend, whose internals can be measured.
+
+        Raises `UserError` if that would be other weights.
+        """
         raise NotImplementedError
 
     def requirements(self) -> Requirements:
@@ -107,6 +111,9 @@ class VllmModel(EngineFields, CheckpointModel):
         return self.reply_seconds(fmean(tokens))
 
     def as_transformers(self) -> TransformersModel:
+        if not self.can_be_probed:
+            what = f"its engine quantizes the weights ({self.quantization}), which the transformers backend does not"
+            raise UserError(f"{self.model}: {what}; name an entry without `quantization`")
         shared = {name: getattr(self, name) for name in CheckpointModel.model_fields if name != "backend"}
         return TransformersModel(
             backend="transformers", device_map="auto" if self.resources.gpu > 1 else None, **shared
