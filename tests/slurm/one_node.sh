@@ -32,10 +32,27 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+# A machine that went down, or a kill, leaves the links of a Slurm whose daemons are gone.
+remove_leftover_links() {
+    local file folder pid
+    for file in slurm.conf gres.conf; do
+        [ -L "$ETC/$file" ] || continue
+        folder=$(dirname "$(readlink "$ETC/$file")")
+        if [ -e "$folder" ]; then
+            [ -e "$folder/task_prolog.sh" ] || continue # not a folder of this script
+            pid=$(cat "$folder/slurmctld.pid" 2> /dev/null || true)
+            # Its program, which a zombie no longer has; Debian's is slurmctld-wlm
+            [[ "$(readlink "/proc/${pid:-none}/exe")" != */slurmctld* ]] || continue
+        fi
+        rm "$ETC/$file"
+    done
+}
+
 start() {
     local folder=$1 host
     host=$(hostname -s)
     [ "$(id -u)" = 0 ] || fail "only root can start it"
+    remove_leftover_links
     for file in slurm.conf gres.conf; do
         [ ! -e "$ETC/$file" ] || fail "$ETC/$file exists: this machine belongs to a cluster, or one_node.sh runs already"
     done
