@@ -102,7 +102,7 @@ def test_the_headline_stands_with_and_without_the_flagged_pairs() -> None:
     titles = [column.title for column in table.columns]
     whole, without = (dict(zip(titles, row, strict=True)) for row in table.rows)
     metrics = ("DQR", "DS", "TF1", "CF1", "CR", "DRF", "Overall")
-    described = {"Model": Text("One"), "Judge": Text("Rules")}
+    described = {"Model": Text("One", "one"), "Judge": Text("Rules", "rules")}
     assert whole == described | {"Truth": Text("all pairs"), "Pairs": Value(3), "Coverage": Value(0.9)} | {
         name: Value(0.25) for name in metrics
     }

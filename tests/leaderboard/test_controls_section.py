@@ -74,7 +74,7 @@ def test_cells() -> None:
     shown = tables(controls_section(live_of(bare={}, good=GOOD).to_dict("records"), MADE))
     assert list(shown) == ["detection", "counterfactual", "by_category", "order", "blind"]
     detection = row_of(shown["detection"], 1)
-    assert detection["Model"] == Text("Good") and detection["Pairs"] == Value(32)
+    assert detection["Model"] == Text("Good", "good") and detection["Pairs"] == Value(32)
     assert detection["False alarms"] == Interval(0.25, 0.1, 0.4) and detection["d′"] == Interval(1.5, 1, 2)
     assert detection["Largest d′"] == Value(4.85) and detection["DS net"] == Missing()
     counterfactual = row_of(shown["counterfactual"], 1)
@@ -100,7 +100,7 @@ def test_what_ignoring_the_images_gets() -> None:
     )
     section = ignoring_the_images(floors, live_of(bare={}, good=GOOD).to_dict("records"))
     (table,) = tables(section).values()
-    assert [row[0] for row in table.rows] == [Text("“No.”"), Text("Good")]  # without other truths no row
+    assert [row[0] for row in table.rows] == [Text("“No.”"), Text("Good", "good")]  # without other truths no row
     constant, permuted = row_of(table), row_of(table, 1)
     assert constant["Judge"] == Text("rules") and constant["Overall"] == Value(pytest.approx(0.6))
     assert permuted["DRF"] == permuted["Overall"] == Value(0.5)

@@ -55,7 +55,7 @@ def test_raw_corrected_and_interval_stand_side_by_side() -> None:
     assert "never of other models" in about and "30 labels alone" in about
     first, _, third, fourth = shown.rows
     assert first == (
-        *(Text("A"), Text("Rules"), Text("DRF"), Interval(0.5, 0.4, 0.6), Interval(0.62, 0.5, 0.71)),
+        *(Text("A", "a"), Text("Rules", "rules"), Text("DRF"), Interval(0.5, 0.4, 0.6), Interval(0.62, 0.5, 0.71)),
         *(Value(40), Value(0.8), Missing(), Text("corrected")),
     )
     assert third[4:] == (

@@ -14,6 +14,7 @@ from spd_faith.leaderboard.model import (
     Cell,
     Code,
     Column,
+    Group,
     Interval,
     Note,
     Section,
@@ -40,6 +41,13 @@ _INTRODUCTIONS = {
     "percentage points.",
     Topic.BLIND: "What is said about two grey images. It describes a model, and scores nothing. All grey pairs of a "
     "size are one question with one answer, so there are no intervals.",
+}
+_GROUPS = {
+    Topic.DETECTION: Group.CONTROLS,
+    Topic.COUNTERFACTUAL: Group.COUNTERFACTUAL,
+    Topic.BY_CATEGORY: Group.COUNTERFACTUAL,
+    Topic.ORDER: Group.CONTROLS,
+    Topic.BLIND: Group.CONTROLS,
 }
 _DEFINED = (Topic.DETECTION, Topic.COUNTERFACTUAL)  # the notes of the others say all
 
@@ -112,7 +120,7 @@ def _explanation(topic: Topic) -> Note:
 def _table(topic: Topic, live: Sequence[Row]) -> Table:
     columns = [column for metric in _of(topic) for column in _columns(metric)]
     rows = ((*model_and_judge(row), *(cell for metric in _of(topic) for cell in _cells(row, metric))) for row in live)
-    return Table(topic.name.lower(), (*MODEL_AND_JUDGE, *columns), tuple(rows))
+    return Table(topic.name.lower(), (*MODEL_AND_JUDGE, *columns), tuple(rows), _GROUPS[topic])
 
 
 def _columns(metric: ControlMetric) -> Iterator[Column]:

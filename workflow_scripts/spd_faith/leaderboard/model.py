@@ -8,6 +8,7 @@ Texts may come from a config or an endpoint, so renderers must escape them.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pandas as pd
 
@@ -38,7 +39,10 @@ WORDS = Unit()
 
 @dataclass(frozen=True)
 class Text:
+    """`key` is the identifier of what is named, if it has one: the key of a model or a judge in the config."""
+
     text: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,17 +119,37 @@ def value_cell(number: float | None) -> Value | Missing:
 
 @dataclass(frozen=True)
 class Column:
+    """`definition` says in a sentence or two what the numbers are."""
+
     title: str
     unit: Unit = WORDS
+    definition: str = ""
+
+
+class Group(StrEnum):
+    """The groups of columns in the wide table of the page, in their order."""
+
+    HEADLINE = "Headline"
+    SECONDARY = "Secondary"
+    CONTROLS = "Controls"
+    COUNTERFACTUAL = "Counterfactual"
+    MECHANISM = "Mechanism"
+    FAILURES = "Failures"
+    COST = "Cost"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Each of `rows` has one cell per column; `name` is an identifier."""
+    """Each of `rows` has one cell per column; `name` is an identifier.
+
+    A table with a `group` has a row per model and judge, or per model, whose `Text` cells have a key. Its columns are
+    in that group of the page's wide table.
+    """
 
     name: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    group: Group | None = None
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.columns) for row in self.rows):
@@ -151,13 +175,18 @@ class Strong:
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph."""
+    """A paragraph. A warning is about the run's numbers, not about what they mean in general."""
 
     spans: tuple[str | Term | Code | Strong, ...]
+    is_warning: bool = False
 
 
 def note(*spans: str | Term | Code | Strong) -> Note:
     return Note(spans)
+
+
+def warning(*spans: str | Term | Code | Strong) -> Note:
+    return Note(spans, is_warning=True)
 
 
 @dataclass(frozen=True)

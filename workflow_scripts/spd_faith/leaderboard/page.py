@@ -26,6 +26,7 @@ from spd_faith.leaderboard.model import (
     Cell,
     Code,
     Column,
+    Group,
     Interval,
     Missing,
     Note,
@@ -154,7 +155,7 @@ def headline_table(live: pd.DataFrame) -> Table:
         )
         for row, coverage in zip(live.to_dict("records"), least_coverage(live), strict=True)
     )
-    return Table("headline", columns, tuple(rows))
+    return Table("headline", columns, tuple(rows), Group.HEADLINE)
 
 
 def _estimate(row: Row, metric: str) -> Cell:
@@ -171,7 +172,7 @@ def _secondary_table(live: Sequence[Row]) -> Table:
     metrics = [METRICS[name] for name in (*SECONDARY, *DESCRIPTIVE)]
     columns = (Column(metric.label, PERCENT if metric.is_fraction else NUMBER) for metric in metrics)
     rows = ((*model_and_judge(row), *(value_cell(row[metric.name]) for metric in metrics)) for row in live)
-    return Table("secondary", (*MODEL_AND_JUDGE, *columns), tuple(rows))
+    return Table("secondary", (*MODEL_AND_JUDGE, *columns), tuple(rows), Group.SECONDARY)
 
 
 def _breakdowns(aggregate: Aggregate, live: Sequence[Row]) -> Iterator[Section]:

@@ -11,6 +11,7 @@ from spd_faith.leaderboard.model import (
     PERCENT,
     Cell,
     Column,
+    Group,
     Interval,
     Missing,
     Note,
@@ -57,10 +58,10 @@ def _summaries_table(models: pd.DataFrame) -> Table:
     shown = [summary for summary in SUMMARIES if models[f"{summary.name}_n"].notna().any()]
     columns = [Column(summary.label, PERCENT if summary.is_fraction else NUMBER) for summary in shown]
     rows = (
-        (Text(row["label"]), Value(row["n_probed"]), *(_cell(row, summary) for summary in shown))
+        (Text(row["label"], row["model"]), Value(row["n_probed"]), *(_cell(row, summary) for summary in shown))
         for row in models.to_dict("records")
     )
-    return Table("probes", (Column("Model"), Column("Pairs", COUNT), *columns), tuple(rows))
+    return Table("probes", (Column("Model"), Column("Pairs", COUNT), *columns), tuple(rows), Group.MECHANISM)
 
 
 def _cell(row: Mapping[Hashable, Any], summary: Summary) -> Cell:

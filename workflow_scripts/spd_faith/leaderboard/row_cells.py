@@ -11,4 +11,4 @@ MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
 
 def model_and_judge(row: Row) -> tuple[Cell, Cell]:
     """The cells below MODEL_AND_JUDGE."""
-    return Text(row["label"]), Text(row["judge_label"])
+    return Text(row["label"], row["model"]), Text(row["judge_label"], row["judge"])
