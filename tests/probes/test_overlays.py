@@ -178,7 +178,7 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as for a layout without room
         figure = one_page(
-            ("some-model-7b", "token activation maps (describe)", "easy/00000_1"),
+            "easy/00000_1",
             white(*sizes),
             DIFFERENCES,
             PAIR,
@@ -362,7 +362,7 @@ def test_true_boxes_are_named_where_there_are_any(differences, caption):
     figure = one_page("t", white((200, 100), (90, 90)), differences, PAIR, [])
     assert captions(figure) == [caption]
     assert bool(figure.axes[0].patches) == (caption == "true boxes")
-    assert figure.get_supxlabel() == "The answer has no content words."
+    assert note_of(figure) == "The answer has no content words. Sample t."
 
 
 def test_a_map_without_values_says_so_and_one_with_some_shows_them():

@@ -20,8 +20,10 @@ class FigureInfo:
     name: str
     """Name of its files without suffix; with `is_pattern` all of it that is known, before `*`."""
     title: str
-    caption: str
-    """Plain sentences: what is drawn, what it can say, and what it cannot."""
+    shows: str
+    """Sentences: what is drawn, and what it can say."""
+    limits: str
+    """Sentences: what it cannot say."""
     probe: str | None
     """The probe whose table it shows; None: those of all contrasted probes."""
     section: str
@@ -29,33 +31,38 @@ class FigureInfo:
     is_pattern: bool = False
     """Whether there are several, such as one for each answer."""
 
+    @property
+    def caption(self) -> str:
+        return f"{self.shows} {self.limits}"
+
     def covers(self, name: str) -> bool:
         return name.startswith(self.name) if self.is_pattern else name == self.name
 
 
 _LINES = "Lines are means over the probed samples of a group, bands 95% intervals with the strata mixed."
-_NOT_CAUSES = (
-    "A difference between the groups is a correlation: harder images or longer answers can move both. Whether it holds"
-    " within strata is in the figure of effect sizes."
-)
 _POINTS = "Attention shows where a layer can take information from, not what it takes."
+_NOT_CAUSES = (
+    "A difference between the groups is a correlation, not a cause: harder images or longer answers can move both."
+    " Whether it holds within strata is in the figure of effect sizes."
+)
 
 _OF_MODEL = (
     FigureInfo(
         "attention_by_step",
         "Attention by step of the answer",
         "Fraction of attention on each part of the prompt and on the answer so far, at each token of the answers to"
-        " “how many differences?”; means of all layers and heads, with 95% intervals, for the steps that at least a"
-        f" quarter of the answers reach. It shows whether the model turns from the images to its own words. {_POINTS}",
+        " “how many differences?”: means of all layers and heads, with 95% intervals, for the steps that at least a"
+        " quarter of the answers reach. It shows whether the model turns from the images to its own words.",
+        _POINTS,
         "generation_attention",
         "generation-attention",
     ),
     FigureInfo(
         "attention_by_layer",
         "Attention by layer and step",
-        "The same fractions for each layer, averaged over answers: brighter is more attention, on one scale for all"
-        " panels. It shows in which layers the images are read. Means hide how much answers differ; deep layers can"
-        f" hold what earlier ones moved. {_POINTS}",
+        "Fractions of attention by layer and step, averaged over answers; brighter is more, on one scale for all"
+        " panels. It shows in which layers the images are read.",
+        f"Means hide how much answers differ. {_POINTS}",
         "generation_attention",
         "generation-attention",
     ),
@@ -63,8 +70,8 @@ _OF_MODEL = (
         "attention_of_sample",
         "Attention of one answer",
         "Fractions of attention at each step of one answer, stacked to 1, for up to twelve evenly spaced layers; the"
-        " sample is named below the panels. It is an example, chosen by its id alone, and says nothing about other"
-        f" answers. {_POINTS}",
+        " sample is named below the panels.",
+        f"It is an example, chosen by its id alone, and says nothing about other answers. {_POINTS}",
         "generation_attention",
         "generation-attention",
     ),
@@ -73,9 +80,10 @@ _OF_MODEL = (
         "Attention and activation maps on what differs",
         "Density of attention, and of token activation maps (TAM), on the boxes of the true differences and of three"
         " baselines: random boxes of the same size, objects that did not change, and another sample’s boxes. A density"
-        " of 1 is the mean of all image tokens. Ratios are medians over answers with their middle half. Last panel:"
-        " how often a map’s maximum lies in a true box. Above all baselines, the model looks where the pair differs;"
-        " whether its answer depends on that is not shown.",
+        " of 1 is the mean of all image tokens. Ratios are medians over answers with their middle half. The last panel"
+        " shows how often a map’s maximum lies in a true box. Above all baselines, the model looks where the pair"
+        " differs.",
+        "Whether its answer depends on what it looks at is not shown.",
         "grounding",
         "grounding",
     ),
@@ -85,19 +93,21 @@ _OF_CONTRAST = (
     FigureInfo(
         "layer_changes",
         "Changes by layer",
-        "How far attention and the feed-forward network of each layer move the answer states, and the KL divergence"
-        f" between the two changes. {_LINES} The divergence depends on the basis of the hidden space, and norms grow"
-        f" with width: compare them within a model only. {_NOT_CAUSES}",
+        "How far attention and the feed-forward network (FFN) of each layer move the answer states, and the KL"
+        f" divergence between the two changes. {_LINES}",
+        "The divergence depends on the basis of the hidden space, and norms grow with width, so neither compares"
+        f" models. {_NOT_CAUSES}",
         "layer_changes",
         "layer-changes",
     ),
     FigureInfo(
         "neuron_activation",
         "Active neurons by layer",
-        "Fraction of feed-forward neurons that are active, by token and as published (by the sum over the answer,"
-        f" which depends on its length), and the difference between the groups within strata. {_LINES} Full bars are"
-        " significant at a false discovery rate of 5%. More active neurons are not more knowledge. A difference is a"
-        " correlation, not a cause.",
+        "Fraction of feed-forward neurons that are active, by token and, as published, by their sum over the answer;"
+        " and the difference between the groups within strata, full bars at a false discovery rate of at most 5%."
+        f" {_LINES}",
+        "The published form depends on the length of the answer. More active neurons are not more knowledge, and a"
+        " difference is a correlation, not a cause.",
         "neuron_activation",
         "neuron-activation",
     ),
@@ -105,28 +115,31 @@ _OF_CONTRAST = (
         "hidden_similarity",
         "Similarity of the two yes/no answers by layer",
         "Cosines of the states behind the answers to “the same?” and “different?”, the published score, and the"
-        f" Information Contribution Rate (ICR) with its divergence between the two answers, in three forms. {_LINES}"
-        f" Answers with other words have other states, so contradictory ones lie apart by themselves. {_NOT_CAUSES}",
+        f" Information Contribution Rate (ICR) with its divergence between the two answers, in three forms. {_LINES}",
+        "Answers in other words have other states, so contradictory ones lie apart whatever the model sees."
+        f" {_NOT_CAUSES}",
         "hidden_similarity",
         "hidden-similarity",
     ),
     FigureInfo(
         "similarity_and_divergence",
         "Similarity against divergence",
-        "Above, the cosine of each sample’s two yes/no answers against the divergence of their ICR, means over layers:"
-        " a point is a sample. Below, how many samples have which published score. It shows whether the score"
-        " separates the groups. Means over layers hide where in the model that happens, and a layer with a divergence"
-        " over 1 scores 0.",
+        "Above, the cosine of each sample’s two yes/no answers against the divergence of their Information"
+        " Contribution Rate (ICR), means over layers; a point is a sample. Below, the number of samples by published"
+        " score. It shows whether the score separates the groups.",
+        "Means over layers hide where in the model that happens, and a layer with a divergence over 1 scores 0."
+        " A separation is a correlation, not a cause.",
         "hidden_similarity",
         "hidden-similarity",
     ),
     FigureInfo(
         "effect_sizes",
         "Effect sizes of all measures",
-        "Hedges’ g of every measure in every layer, a column for each answer. Purple: higher in the first group;"
-        " orange: lower; grey: no value, as for maps before the last layer. A dot marks a false discovery rate of at"
-        " most 5%, from permutations within strata of split and number of differences. Effect sizes are correlations,"
-        " not causes; with few samples only large ones are found.",
+        "Hedges’ g of every measure in every layer, a column of layers for each answer. Purple is higher in the first"
+        " group, orange lower, grey without a value, as for maps before the last layer. A dot marks a false discovery"
+        " rate of at most 5%, from permutations within strata of split and number of differences.",
+        "Effect sizes are correlations, not causes. With few samples only large ones are found, so a layer without a"
+        " dot may still differ.",
         None,
         "contrasts",
     ),
@@ -136,10 +149,10 @@ _OF_ANSWERS = (
     FigureInfo(
         "overlays_",
         "Token activation maps of one answer",
-        "The pair with the boxes of the true differences, then, for each content word of the answer, the image tokens"
-        " that the word is related to; colours run from 0 to the map’s highest value, given beside the word. Solid"
-        " boxes lie around the object, dotted ones at the same place in the other image. It shows where the evidence"
-        " for a word may lie. A map has a maximum wherever the word came from, so a single one proves nothing.",
+        "The pair with the boxes of the true differences, solid around the object and dotted at the same place in the"
+        " other image; then, for each content word of the answer, the image tokens that it is related to. Colours run"
+        " from 0 to the map’s highest value, given beside the word. It shows where the evidence for a word may lie.",
+        "A map has a maximum wherever the word came from, so a single one proves nothing.",
         "token_activation_map",
         "token-activation-maps",
         is_pattern=True,

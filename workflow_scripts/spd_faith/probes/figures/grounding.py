@@ -130,14 +130,15 @@ def _of_model(results: ProbeResults) -> dict[str, Draw]:
     return {"grounding": lambda: grounding(results.values, TASK)}
 
 
-_BRIEFLY = {"true": "true boxes", "random": "random", "unchanged": "unchanged", "other_sample": "another's"}
+_BASELINES = {"random": "random", "unchanged": "unchanged", "other_sample": "another's"}
+_BRIEFLY = {"true": "true boxes"} | _BASELINES
 
 FIGURES = ProbeFigures(
     of_model=_of_model,
     label="boxes",
     measures={
         **{f"{of}_{boxes}": f"{name}: {label}" for of, name in _OF for boxes, label in _BRIEFLY.items()},
-        **{f"{of}_over_{boxes}": f"{name}: true / {label}" for of, name in _OF for boxes, label in _BRIEFLY.items()},
+        **{f"{of}_over_{boxes}": f"{name}: true / {label}" for of, name in _OF for boxes, label in _BASELINES.items()},
         "tam_hit": "TAM: maximum in box",
         "tam_chance": "TAM: the same by chance",
     },
