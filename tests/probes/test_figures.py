@@ -40,7 +40,7 @@ from spd_faith.core.schemas import IMAGES, SAMPLES, TASKS
 from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
-from spd_faith.probes.figures.catalogue import declared_figures, figure_of
+from spd_faith.probes.figure_catalogue import declared_figures, figure_of
 from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
@@ -796,7 +796,7 @@ def test_a_declared_figure_says_what_it_cannot_say_and_has_a_section_in_the_docs
 
 
 def test_the_catalogue_is_read_without_matplotlib():
-    code = "import sys; from spd_faith.probes.figures import catalogue; print('matplotlib' in sys.modules)"
+    code = "import sys; from spd_faith.probes import figure_catalogue; print('matplotlib' in sys.modules)"
     scripts = ROOT / "workflow_scripts"
     done = subprocess.run([sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

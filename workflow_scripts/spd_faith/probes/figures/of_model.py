@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_text
-from spd_faith.probes.figures.catalogue import declared_figures, heading
+from spd_faith.probes.figure_catalogue import declared_figures, heading
 from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import Draw, ModelResults, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing, save
