@@ -1,7 +1,4 @@
-"""Chromium, driven by Playwright, showing a written page from disk; a page that misbehaves fails its test.
-
-Playwright is imported where it is used, so that these tests can be collected without it.
-"""
+"""Chromium, driven by Playwright, showing a written page from disk; a page that misbehaves fails its test."""
 
 import os
 import shutil
@@ -9,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
 WIDTHS = {360: 740, 1920: 1080}  # the narrowest and the widest screen, with their heights, in CSS pixels
 SERIOUS = ("serious", "critical")  # axe-core's grades of what blocks people
@@ -40,7 +37,7 @@ LOOKS = [Look(width, scheme) for width in WIDTHS for scheme in ("light", "dark")
 class Watched:
     """An open page and what it has done that no page may do."""
 
-    page: "Page"
+    page: Page
     path: Path
     loads_from: Path | None  # the only folder whose files it may load
     faults: list[str] = field(default_factory=list)
@@ -68,10 +65,8 @@ class Watched:
 
 
 @contextmanager
-def running_browser() -> Iterator["Browser"]:
+def running_browser() -> Iterator[Browser]:
     """A headless Chromium of the system; fails where there is none."""
-    from playwright.sync_api import sync_playwright
-
     program = shutil.which("chromium")
     assert program, "no chromium: run tests/page/install.sh as root"
     root = ["--no-sandbox"] if os.geteuid() == 0 else []  # which root may not use
@@ -85,8 +80,8 @@ def running_browser() -> Iterator["Browser"]:
 
 @contextmanager
 def watched_page(
-    browser: "Browser", path: Path, look: Look | None = None, fragment: str = "", loads_from: Path | None = None
-) -> Iterator["Page"]:
+    browser: Browser, path: Path, look: Look | None = None, fragment: str = "", loads_from: Path | None = None
+) -> Iterator[Page]:
     """The file opened from disk, without a network; raises AssertionError at the end for each of its faults."""
     look = look or Look()
     context = browser.new_context(
@@ -112,11 +107,12 @@ def watched_page(
 # ---- what tests ask of a page
 
 
-def check_accessibility(page: "Page", where: str | None = None) -> None:
+def check_accessibility(page: Page, where: str | None = None) -> None:
     """No serious finding of axe-core in the page as it is now, or in the part of it that the selector names."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, where, {"resultTypes": ["violations"]}).response["violations"]
+    # axe-core measures the page's own colors, in place of the system's that show
+    measures_contrast = not page.evaluate("matchMedia('(forced-colors: active)').matches")
+    rules = {"color-contrast": {"enabled": measures_contrast}}
+    found = Axe().run(page, where, {"resultTypes": ["violations"], "rules": rules}).response["violations"]
     serious = [finding for finding in found if finding["impact"] in SERIOUS]
     assert not serious, "\n".join(_findings(serious))
 
@@ -131,13 +127,13 @@ def _findings(found: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"    … and {more} more" if more > 0 else ""
 
 
-def check_fits(page: "Page") -> None:
+def check_fits(page: Page) -> None:
     """The page does not scroll sideways; parts of it that do so on their own are fine."""
     widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert widths[0] <= widths[1], f"{widths[0]} CSS pixels wide in a window of {widths[1]}: {_widest(page)}"
 
 
-def _widest(page: "Page") -> list[str]:
+def _widest(page: Page) -> list[str]:
     return page.evaluate(
         """() => [...document.querySelectorAll("body *")]
             .filter((element) => element.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
