@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from judging.test_compare_judges import ALONE, OTHER_LABEL, TRUTHS, judgements, samples
-from page.browser import Look, check_accessibility, check_fits, watched_page
+from page.browser import Look, check_accessibility, check_fits
 
 from spd_faith.judging.agreement import compare_judgements
 from spd_faith.judging.disagreements import disagreement_page
