@@ -36,10 +36,33 @@ rule make_leaderboard:
         modules=module_files("make_leaderboard.py", without="probes/figures"),
         renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
-        leaderboard=[paths.leaderboard(suffix) for suffix in ("parquet", *renderers.SUFFIXES)],
-        breakdowns=paths.breakdowns,
-        comparisons=paths.comparisons,
-        record=paths.record,
+        leaderboard=[
+            report(
+                paths.leaderboard(suffix),
+                caption="../resources/report/leaderboard.rst",
+                category="7 Leaderboard",
+                labels={"Table": "Leaderboard", "Format": suffix},
+            )
+            for suffix in ("parquet", *renderers.SUFFIXES)
+        ],
+        breakdowns=report(
+            paths.breakdowns,
+            caption="../resources/report/breakdowns.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Breakdowns", "Format": "parquet"},
+        ),
+        comparisons=report(
+            paths.comparisons,
+            caption="../resources/report/comparisons.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Comparisons of models", "Format": "parquet"},
+        ),
+        record=report(
+            paths.record,
+            caption="../resources/report/run_record.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Record of the run", "Format": "json"},
+        ),
     log:
         paths.log("make_leaderboard"),
     benchmark:
