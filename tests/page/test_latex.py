@@ -94,7 +94,7 @@ def full(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> 
         value = random.random(len(live))
         measured |= {name: value, f"{name}_low": value - 0.1, f"{name}_high": value + 0.1, f"{name}_n": 20}
     controls = {"identical": {"made": 8, "left_out": {}}}
-    rows = pd.concat([live.drop(columns=list(measured)), pd.DataFrame(measured, live.index)], axis=1)
+    rows = pd.concat([live.drop(columns=list(measured), errors="ignore"), pd.DataFrame(measured, live.index)], axis=1)
     return leaderboard(aggregated, rows, published, controls=controls)
 
 
