@@ -191,8 +191,11 @@ def warning(*spans: str | Term | Code | Strong) -> Note:
 
 @dataclass(frozen=True)
 class Section:
+    """`name` identifies a section to which a format adds more, such as charts."""
+
     title: str
     parts: tuple["Note | Table | Section", ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
