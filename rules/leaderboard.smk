@@ -1,11 +1,11 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
-REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{samples,audit}.parquet,
+REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{samples,images,audit}.parquet,
 results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
-results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json
+results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/{run,run_config}.json
 The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
 this job.
 """
@@ -17,6 +17,7 @@ rule make_leaderboard:
     input:
         config=merged_config,
         samples=paths.samples,
+        images=paths.images,
         audit=paths.audit,
         answers=expand([paths.responses(), paths.parsed()], model=sorted(run.models), allow_missing=True),
         tables=expand(
@@ -40,6 +41,7 @@ rule make_leaderboard:
         breakdowns=paths.breakdowns,
         comparisons=paths.comparisons,
         record=paths.record,
+        run_config=paths.run_config,
     log:
         paths.log("make_leaderboard"),
     benchmark:

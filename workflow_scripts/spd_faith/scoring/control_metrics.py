@@ -119,7 +119,7 @@ _DETECTION = (
         better=Better.LOW,
         kinds=("identical",),
         n="identical",
-        count_label="Pairs",
+        count_label="Identical pairs",
         formula=partial(_of_verdicts, "identical_differs", "identical"),
     ),
     ControlMetric(
@@ -235,14 +235,14 @@ def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[Con
 _ORDER = tuple(
     ControlMetric(
         name=f"order_{name}",
-        label=METRICS[name].label,
+        label=f"Order effect on {METRICS[name].label}",
         definition=f"{METRICS[name].label} of the pair with the modified image first, minus that of its base pair",
         computed="mean over the pairs that are scored in both orders",
         topic=Topic.ORDER,
         better=Better.ZERO,
         kinds=("swapped",),
         n=f"swapped_{name}_pairs",
-        count_label="Pairs" if name == ORDERED[0] else "",
+        count_label="Swapped pairs" if name == ORDERED[0] else "",
         formula=partial(_quotient, f"swapped_{name}", f"swapped_{name}_pairs"),
     )
     for name in ORDERED
@@ -259,18 +259,18 @@ _BLIND = (
     *(
         _blind(
             f"blind_{verdict}",
-            label=f"Verdict {verdict}",
+            label=f"Blind verdict {verdict}",
             definition=f"fraction of the verdicts on grey pairs that are {verdict}",
             computed=f"{verdict} / 2n over the n pairs",
             n="blind",
-            count_label="Pairs" if verdict == VERDICTS[0] else "",
+            count_label="Blind pairs" if verdict == VERDICTS[0] else "",
             formula=partial(_of_verdicts, f"blind_{verdict}", "blind"),
         )
         for verdict in VERDICTS
     ),
     _blind(
         "blind_listed",
-        label="Listed differences",
+        label="Blind listed differences",
         definition="differences listed for a grey pair",
         computed="mean over the answers",
         n="blind_described",
@@ -279,7 +279,7 @@ _BLIND = (
     ),
     _blind(
         "blind_failed",
-        label="Empty or refused",
+        label="Blind empty or refused",
         definition="fraction of the descriptions of grey pairs that are empty, refused or cannot be parsed",
         computed="such answers / answers",
         n="blind_described",
