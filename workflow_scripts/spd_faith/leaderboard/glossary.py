@@ -23,10 +23,10 @@ GLOSSARY = {
     "Coverage": f"The fraction of pairs that could be scored. Below {LOWEST_RANKED_COVERAGE:.0%} a row has no rank.",
     "Description": "The answer to “How many differences are there between the two pictures?”: reasoning, a number and "
     "a list in JSON.",
-    "Faithful, unfaithful, unverifiable": "The labels of claims in a description: true, false, or about something that "
-    "the truth does not state. Unverifiable claims are not in DRF.",
     "Faithful group, unfaithful group": "Probed pairs with a high and with a low DRF; probes compare them. The limits "
     "are in the config (probes).",
+    "Faithful, unfaithful, unverifiable": "The labels of claims in a description: true, false, or about something that "
+    "the truth does not state. Unverifiable claims are not in DRF.",
     "FFN": "Feed-forward network: the part of a layer that works on each token alone.",
     "Identical": "A control: the same image twice. A model that sees says that nothing differs.",
     "Image id": "The image that a pair is made from. Intervals draw image ids, because pairs of one image are alike.",

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from spd_faith.leaderboard.failed_answers import KINDS
 from spd_faith.leaderboard.failures_section import failed_questions
 from spd_faith.leaderboard.model import COUNT, Cell, Code, Column, Missing, Note, Section, Table, Text, Value, note
 from spd_faith.leaderboard.row_cells import Row, rows_by_model
@@ -82,5 +81,4 @@ def _failures(models: Sequence[Row]) -> str:
         "transport": "questions without a reply",
         "not_asked": "questions not asked",
     }
-    counts = {kind: sum(failed_questions(row, kind) for row in models) for kind in KINDS if kind in names}
-    return ", ".join(f"{n} {names[kind]}" for kind, n in counts.items() if n) or "none"
+    return ", ".join(f"{sum(failed_questions(row, kind) for row in models)} {text}" for kind, text in names.items())
