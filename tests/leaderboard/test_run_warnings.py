@@ -8,7 +8,7 @@ import pytest
 from scoring.tables import sample, samples_table
 
 from spd_faith.core.schemas import TASKS
-from spd_faith.leaderboard.failed_answers import KINDS
+from spd_faith.leaderboard.failed_answers import FAILURE_KINDS
 from spd_faith.leaderboard.model import Code, Note
 from spd_faith.leaderboard.run_warnings import run_warnings
 
@@ -22,7 +22,7 @@ WELL: dict[str, Any] = {
     "n": 100,
     "transport_failures": 0,
     "ask_again": None,
-    **{f"{task}_{kind}": 0 for task in TASKS for kind in KINDS},
+    **{f"{task}_{kind}": 0 for task in TASKS for kind in FAILURE_KINDS},
     "n_failed": 0,
     "n_unclear": 0,
     "n_unread": 0,

@@ -13,7 +13,7 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import FAILURES, TASKS
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 
-KINDS = ("model", "cut", "transport", "timeout", "not_asked")
+FAILURE_KINDS = ("model", "cut", "transport", "timeout", "not_asked")
 """Kinds of failures; timeouts are in `transport`, too, and cut answers in `model` if they said nothing."""
 
 
@@ -47,7 +47,7 @@ def failures_by_group(samples: pa.Table, answers: Mapping[str, pa.Table]) -> pd.
         for model, frame in ((model, table.to_pandas()) for model, table in answers.items())
         for (by, group), ids in inside.items()
     )
-    counts = [f"{task}_{kind}" for task in TASKS for kind in KINDS]
+    counts = [f"{task}_{kind}" for task in TASKS for kind in FAILURE_KINDS]
     return pd.DataFrame(rows, columns=["model", "by", "group", "n", *counts])
 
 

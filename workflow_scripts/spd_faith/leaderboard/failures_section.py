@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from spd_faith.core.schemas import PARSE_STATUSES, TASKS
-from spd_faith.leaderboard.failed_answers import KINDS
+from spd_faith.leaderboard.failed_answers import FAILURE_KINDS
 from spd_faith.leaderboard.model import COUNT, Cell, Column, Group, Section, Table, Text, Value, note
 from spd_faith.leaderboard.row_cells import MODEL, Row, model_cell, rows_by_model
 
@@ -96,25 +96,25 @@ def _totals(live: Sequence[Row]) -> Table:
     rows = (
         (
             *(model_cell(row), Value(len(TASKS) * row["n"])),
-            *(Value(failed_questions(row, kind)) for kind in KINDS),
+            *(Value(failed_questions(row, kind)) for kind in FAILURE_KINDS),
             *(Value(row[name]) for name in _OF_PARSING),
         )
         for row in rows_by_model(live)
     )
-    columns = (MODEL, _QUESTIONS, *(_OF_ANSWERS[kind] for kind in KINDS), *_OF_PARSING.values())
+    columns = (MODEL, _QUESTIONS, *(_OF_ANSWERS[kind] for kind in FAILURE_KINDS), *_OF_PARSING.values())
     return Table("failures", columns, tuple(rows), Group.FAILURES)
 
 
 def failed_questions(row: Row, kind: str) -> int:
-    """The number of failures of one of KINDS, over the three questions about each pair."""
+    """The number of failures of one of FAILURE_KINDS, over the three questions about each pair."""
     return int(sum(row[f"{task}_{kind}"] for task in TASKS))
 
 
 def _by_task(counts: Row) -> Iterator[tuple[Cell, ...]]:
     """A task and its counts, for the tasks that have any."""
     for task in TASKS:
-        if any(counts[f"{task}_{kind}"] for kind in KINDS):
-            yield Text(task), *(Value(counts[f"{task}_{kind}"]) for kind in KINDS)
+        if any(counts[f"{task}_{kind}"] for kind in FAILURE_KINDS):
+            yield Text(task), *(Value(counts[f"{task}_{kind}"]) for kind in FAILURE_KINDS)
 
 
 def parsing_section(live: Sequence[Row]) -> Section:

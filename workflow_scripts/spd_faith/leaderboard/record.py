@@ -16,7 +16,7 @@ from spd_faith.core.run_config import RecordedRun
 from spd_faith.core.schemas import TASKS
 from spd_faith.inference.prompts import Prompt
 from spd_faith.leaderboard.costs import COSTS
-from spd_faith.leaderboard.failed_answers import KINDS
+from spd_faith.leaderboard.failed_answers import FAILURE_KINDS
 from spd_faith.leaderboard.results import Results
 
 _PACKAGES = (
@@ -61,7 +61,7 @@ def job_seconds(run: RecordedRun, paths: ResultPaths) -> dict[str, float]:
 def answers_record(live: pd.DataFrame) -> dict[str, Any]:
     """By model, what its answers cost and how many of them failed; null if unknown."""
     models = live.drop_duplicates("model").set_index("model")
-    failed = [f"{task}_{kind}" for task in TASKS for kind in KINDS]
+    failed = [f"{task}_{kind}" for task in TASKS for kind in FAILURE_KINDS]
     records: dict[str, Any] = json.loads(models[[*COSTS, *failed]].to_json(orient="index"))
     return records
 
