@@ -1,5 +1,6 @@
 """The warnings above the table: each has a cause, names the models that have it, and is one for all of them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from scoring.tables import sample, samples_table
 
 from spd_faith.core.schemas import TASKS
+from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.failed_answers import FAILURE_KINDS
 from spd_faith.leaderboard.model import Code, Note
-from spd_faith.leaderboard.run_warnings import run_warnings
+from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE
+from spd_faith.leaderboard.run_warnings import MOST, MOST_UNREAD, run_warnings
 
 SIZES = {"easy": 4, "hard": 12}
 SAMPLES = samples_table(
@@ -61,7 +64,7 @@ def test_a_run_without_a_cause_has_none() -> None:
         ({"n_unclear": 10}, {"n_unclear": 11}, "A (a): 6%, 11 of 200"),
         ({"describe_model": 10, "same_model": 5}, {"describe_model": 10, "same_model": 6}, "A (a): 5%, 16 of 300"),
         ({"describe_cut": 15}, {"describe_cut": 30}, "A (a): 10%, 30 of 300"),
-        ({"n_unread": 3}, {"n_unread": 6, "unread_languages": "zh, de"}, "A in zh, de (a): 2%, 6 of 300"),
+        ({"n_unread": 1}, {"n_unread": 6, "unread_languages": "zh, de"}, "A in zh, de (a): 2%, 6 of 300"),
         ({"drf_json_only": 0.05}, {"drf_json_only": 0.25}, "A (a): 25%"),
         ({"drf_json_only": float("nan")}, {"drf_json_only": 1.0}, "A (a): 100%"),
     ],
@@ -70,6 +73,18 @@ def test_a_rate_above_its_threshold_is_a_warning(still: dict[str, Any], too_many
     assert warnings(row(**still)) == []
     [text] = warnings(row(**too_many), row("b", **still))
     assert f"({said})." in text
+
+
+def test_the_documentation_has_the_thresholds() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/metrics.md").read_text(encoding="utf-8")
+    table = page.split("## Warnings")[1].split("## ")[0]
+    assert table.count(f"over {MOST:.0%}") == 5 and table.count(f"over {MOST_UNREAD:.1%}") == 1
+    assert table.count(f"under {LEAST_CLUSTERS} image ids") == 2
+
+
+def test_an_unread_language_is_a_warning_before_it_costs_the_rank() -> None:
+    """Each of these answers may be about another pair."""
+    assert len(TASKS) * MOST_UNREAD < 1 - LOWEST_RANKED_COVERAGE
 
 
 def test_questions_without_a_reply() -> None:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,17 +43,17 @@ def run_record(
         "git_commit": _git_commit(),
         "command": shlex.join(["snakemake", "--cores", "all", "--configfile", str(paths.run_config)]),
         "hardware": hardware(),
-        "job_seconds": job_seconds(run, paths),
+        "job_seconds": job_seconds({*run.models, *run.judges}, paths),
     }
 
 
-def job_seconds(run: RecordedRun, paths: ResultPaths) -> dict[str, float]:
-    """By rule, the seconds of the run's finished jobs, each as it last ran, in the benchmarks of Snakemake."""
-    known = {*run.models, *run.judges}
+def job_seconds(names: Collection[str], paths: ResultPaths) -> dict[str, float]:
+    """By rule, the seconds of finished jobs, each as it last ran: those of the models and judges `names`, and those of
+    none. They are in the benchmarks of Snakemake."""
     seconds: dict[str, float] = {}
     for path in sorted(paths.benchmarks.rglob("*.tsv")):
-        rule, *names = path.relative_to(paths.benchmarks).with_suffix("").parts
-        if rule != "make_leaderboard" and all(name in known or name.isdigit() for name in names):
+        rule, *of = path.relative_to(paths.benchmarks).with_suffix("").parts
+        if rule != "make_leaderboard" and all(name in names or name.isdigit() for name in of):
             seconds[rule] = seconds.get(rule, 0.0) + float(pd.read_csv(path, sep="\t")["s"].sum())
     return seconds
 

@@ -17,8 +17,8 @@ from spd_faith.scoring.aggregate import Aggregate
 
 MOST = 0.05
 """The fraction of a model's answers above which a problem is a warning."""
-MOST_UNREAD = 0.01
-"""The same for answers in a language that cannot be read, which lower the coverage."""
+MOST_UNREAD = 0.005
+"""The same for answers in a language that cannot be read: few enough to warn before they cost the rank."""
 _LISTED = 3  # models that a warning names
 
 
