@@ -5,13 +5,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scoring.tables import sample, samples_table
+from scoring.tables import judged, sample, samples_table
 
-from spd_faith.core.schemas import JUDGEMENTS, RESPONSES
+from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES
 from spd_faith.inference.answers import outcome_columns
 from spd_faith.judging.rules import judge_samples
 from spd_faith.leaderboard.answer_signs import answer_signs, reasoning_signs
-from spd_faith.parsing.table import parse_table
+from spd_faith.parsing.table import parse_response, parse_table
 
 IDS = ["easy/00000_0", "easy/00001_1"]
 CONTROL = f"{IDS[0]}-identical"
@@ -49,6 +49,17 @@ def signs(describe: list[str], same: str = "No.", different: str = "Yes.") -> tu
 )
 def test_reasoning_that_is_json_alone(answers: list[str], expected: float) -> None:
     assert signs([*answers, JSON])[1] == expected
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(JSON, 1), (PROSE, 0)])
+def test_a_judge_that_quotes_the_json_in_its_own_words(answer: str, expected: float) -> None:
+    columns = {"sample_id": IDS[0], "failure": None}
+    parsed = pa.Table.from_pylist([columns | parse_response("describe", answer, failed=False)], schema=PARSED)
+    drf, _ = judged(IDS[0])
+    claims = [{"text": '"type": "remove", "category": "dog"', "label": "faithful"}]
+    judgements = pa.Table.from_pylist([drf | {"claims": claims}], schema=JUDGEMENTS)
+    found = reasoning_signs(SAMPLES, {"m": parsed}, {("llm", "m"): judgements})
+    assert found.loc[0, "drf_json_only"] == expected
 
 
 def test_without_claims_nothing_rests_on_json() -> None:
