@@ -53,5 +53,3 @@ def _constant(sample: dict[str, Any]) -> dict[str, Any]:
 
 def _record(sample: dict[str, Any]) -> dict[str, Any]:
     return {"qid": sample["sample_id"], "structured_output": [], "predicted_num": 0}
-
-

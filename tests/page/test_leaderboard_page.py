@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from page.browser import Look, check_accessibility, check_fits, watched_page
-from page.hostile_run import LABEL, hostile_run
+from page.hostile_run import LABEL
 from playwright.sync_api import Page, expect
+from workflow.project import Project
 
 pytestmark = pytest.mark.page
 
@@ -17,9 +18,8 @@ MODELS = ["Tiny Qwen2-VL", LABEL, "Constant"]
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = hostile_run(tmp_path_factory.mktemp("leaderboard") / "project")
-    return project.folder / "results/demo/leaderboard.html"
+def path(run: Project) -> Path:
+    return run.folder / "results/demo/leaderboard.html"
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_copies_as_latex(copied):
 
 def test_what_cannot_be_copied_is_shown(browser, path: Path):
     with watched_page(browser, path) as page:
-        page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed'))")
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
         page.get_by_role("button", name="Copy as CSV").click()
         area = page.get_by_role("textbox", name="Table as text")
         assert area.input_value().startswith("Rank,Model")
