@@ -4,9 +4,9 @@ REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{sample
 results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
-OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in spd_faith/leaderboard/renderers/),
-results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/{run,run_config}.json,
-results/{dataset}/leaderboard.html
+OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in
+spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons}.parquet,
+results/{dataset}/{run,run_config}.json, results/{dataset}/leaderboard.html
 The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
 """

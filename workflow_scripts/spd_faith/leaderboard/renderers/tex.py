@@ -24,7 +24,7 @@ _TITLES = {
     "published_protocol": "The published protocol (multi-difference split, released formulas), and the published rows, "
     "which have other judges",
     "secondary": "Secondary metrics",
-    **{one.name: f"Results by: {one.title}" for one in BREAKDOWNS},
+    **{one.name: f"Breakdown: {one.title}" for one in BREAKDOWNS},
     "reasoning_errors": "Unfaithful claims by error and severity, and answers by DRF",
     "probes": "Internals of open-weight models",
     **{
@@ -35,7 +35,7 @@ _TITLES = {
 """The tables in the file: the start of the caption by the name of the table, or by that without the judge."""
 
 _TEXT_WIDTH = 32  # characters of a line
-_HEADING_WIDTHS = 12, 22  # of a line of several words, and of one word
+_HEADING_WIDTHS = 14, 22  # of a line of several words, and of one word
 _SMALL = 0.75  # width of a character in \scriptsize, relative to the table's
 _PAGE_WIDTH = 140  # characters; a little more than a page has, and `spdfit` shrinks a table by as much
 _GAP = 2  # between columns
