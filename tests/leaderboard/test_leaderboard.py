@@ -130,7 +130,11 @@ def aggregated() -> Aggregate:
 
 
 def leaderboard(
-    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame, unmeasured: pd.DataFrame | None = None
+    aggregated: Aggregate,
+    live: pd.DataFrame,
+    published: pd.DataFrame,
+    unmeasured: pd.DataFrame | None = None,
+    controls: dict[str, Any] | None = None,
 ) -> Leaderboard:
     found = Findings(
         live=live,
@@ -138,7 +142,7 @@ def leaderboard(
         aggregate=aggregated,
         comparisons=COMPARISONS,
         corrections=NOT_CORRECTED,
-        controls={},
+        controls=controls or {},
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
