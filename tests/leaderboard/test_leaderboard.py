@@ -482,11 +482,11 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
         "Model": ("Good", "Partly"),
         "Pairs probed": ("4", "4"),
         "Grounding ratio": ("3.00 [3.00, 3.00], 3 pairs", "–"),
-        "over random boxes": ("–", "–"),
-        "over unchanged objects": ("–", "–"),
+        "Grounding over random boxes": ("–", "–"),
+        "Grounding over unchanged objects": ("–", "–"),
         "FFN drift": ("2.00 [2.00, 2.00]", "–"),
         "TAM hits": ("100.0 [100.0, 100.0]", "–"),
-        "by chance": ("25.0 [25.0, 25.0]", "–"),
+        "TAM hits by chance": ("25.0 [25.0, 25.0]", "–"),
     }
     assert [row for row in found if row[0] in ("Model", "Good", "Partly")] == [
         list(by_hand),

@@ -143,7 +143,7 @@ def _columns(metric: ControlMetric) -> Iterator[Column]:
 
 
 def _definition(metric: ControlMetric) -> str:
-    missing = f"under {metric.least_n} of them" if metric.least_n > 1 else "without any"
+    missing = f"under {metric.least_n} of them" if metric.least_n > 1 else "if there are none"
     added = _ADDED.get(metric.topic, "")
     return f"{sentence(metric.definition)} {added}Formula: {metric.computed}. {metric.better} “–” {missing}."
 

@@ -23,8 +23,8 @@ def metric_column(name: str, chosen: Chosen) -> Column:
     variant = metric.variants[chosen[name]] if metric.variants else metric
     title = f"{metric.title}. " if metric.title else ""
     definition = (
-        f"{title}{variant.meaning} Formula: {variant.definition}; {metric.over_dataset}. {metric.better} "
-        "“–” if no pair is scored."
+        f"{title}{variant.meaning} Formula: {variant.definition}; over the pairs: {metric.over_dataset}. "
+        f"{metric.better} “–” if no pair is scored."
     )
     return Column(metric.label, _unit(metric), definition)
 

@@ -27,6 +27,7 @@ from spd_faith.leaderboard.model import (
 from spd_faith.leaderboard.row_cells import MODEL, model_cell
 from spd_faith.probes.registry import SUMMARIES
 from spd_faith.probes.summary import Summary
+from spd_faith.scoring.metric_types import Better
 
 _REFERENCE_MODELS = note(
     Strong("The tiny reference models that come with this workflow were trained to point at what differs."),
@@ -71,8 +72,8 @@ def _summaries_table(models: pd.DataFrame) -> Table:
 
 def _definition(summary: Summary) -> str:
     return (
-        f"{sentence(summary.definition)} About the descriptions of the probed pairs; it describes the model, and "
-        "neither high nor low is better. “–” if nothing was measured."
+        f"{sentence(summary.definition)} About the descriptions of the probed pairs. "
+        f"{Better.NEITHER} “–” if nothing was measured."
     )
 
 

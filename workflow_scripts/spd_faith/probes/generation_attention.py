@@ -88,8 +88,8 @@ class GenerationAttention(AnswerProbe):
         ),
         Summary(
             "visual_slope",
-            "Slope",
-            "change in percentage points from the answer’s first token to its last",
+            "Visual attention slope",
+            "change of visual attention in percentage points, from the answer’s first token to its last",
             is_fraction=True,
             columns=_OF_IMAGES,
             parts=_visual_slope,

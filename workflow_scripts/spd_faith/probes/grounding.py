@@ -89,14 +89,14 @@ class Grounding(AnswerProbe):
         ),
         _over(
             "grounding_over_random",
-            "over random boxes",
-            "the same, relative to random boxes of the same size",
+            "Grounding over random boxes",
+            "attention density on what differs, relative to random boxes of the same size",
             "random",
         ),
         _over(
             "grounding_over_unchanged",
-            "over unchanged objects",
-            "the same, relative to unchanged objects",
+            "Grounding over unchanged objects",
+            "attention density on what differs, relative to unchanged objects",
             "unchanged",
         ),
     )

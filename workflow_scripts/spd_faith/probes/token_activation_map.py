@@ -64,8 +64,8 @@ class TokenActivationMap(AnswerProbe):
         ),
         Summary(
             "tam_chance",
-            "by chance",
-            "percentage of image tokens that lie in a true box",
+            "TAM hits by chance",
+            "percentage of image tokens that lie in a true box, where a random maximum would be",
             is_fraction=True,
             columns=("chance",),
             parts=mean_of("chance"),

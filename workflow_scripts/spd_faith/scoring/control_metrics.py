@@ -260,7 +260,7 @@ _BLIND = (
         _blind(
             f"blind_{verdict}",
             label=f"Blind verdict {verdict}",
-            definition=f"fraction of the verdicts on grey pairs that are {verdict}",
+            definition=f"fraction of the verdicts on grey pairs that are “{verdict}”",
             computed=f"{verdict} / 2n over the n pairs",
             n="blind",
             count_label="Blind pairs" if verdict == VERDICTS[0] else "",

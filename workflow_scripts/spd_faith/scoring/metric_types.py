@@ -40,7 +40,7 @@ class Better(StrEnum):
     HIGH = "Higher is better."
     LOW = "Lower is better."
     ZERO = "Nearer to 0 is better."
-    NEITHER = "It describes the answers: neither high nor low is better."
+    NEITHER = "Neither high nor low is better."
 
 
 @dataclass(frozen=True, kw_only=True)
