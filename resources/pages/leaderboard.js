@@ -37,12 +37,14 @@
   };
   const escaped = (cell, characters) => [...cell].map((one) => characters[one] ?? one).join("");
   const forMarkdown = Object.fromEntries([..."\\|*`<~_[]"].map((one) => [one, `\\${one}`]));
-  const forLatex = { "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", $: "\\$", "#": "\\#", _: "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "–": "--", "−": "$-$", "′": "$'$" };
+  const commands = JSON.parse(document.getElementById("latex").textContent);
+  const unknown = (one) => `[U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`;
+  const forLatex = (cell) => [...cell.normalize("NFC")].map((one) => commands[one] ?? (/[ -~]/.test(one) ? one : unknown(one))).join("");
   const formats = {
     markdown: ([titles, ...rows]) => [titles, titles.map(() => "---"), ...rows]
       .map((row, number) => `| ${row.map((cell) => (number === 1 ? cell : escaped(cell, forMarkdown))).join(" | ")} |`).join("\n"),
     latex: (rows) => {
-      const [titles, ...lines] = rows.map((row) => `${row.map((cell) => escaped(cell, forLatex)).join(" & ")} \\\\`);
+      const [titles, ...lines] = rows.map((row) => `${row.map(forLatex).join(" & ")} \\\\`);
       const align = rows[0].map((title) => (["Model", "Judge"].includes(title) ? "l" : "r")).join("");
       return [`\\begin{tabular}{${align}}`, "\\toprule", titles, "\\midrule", ...lines, "\\bottomrule", "\\end{tabular}"].join("\n");
     },

@@ -12,7 +12,7 @@ LONG = "The dog is gone. " * 6_000  # 102,000 characters
 WIDE = "x" * 3_000
 ODD = "A null\x00, half an emoji \ud83d, a line\u2028separator, ${7 * 7} and `code`."
 TEXTS = (HTML, HEBREW, LONG, WIDE, ODD)
-LABEL = '<i>Their "model"</i> & co.'
+LABEL = '<i>Their "modèle" 模_1</i> & co.'
 
 
 def hostile_run(folder: Path) -> Project:

@@ -135,6 +135,12 @@ def latex(text: str) -> str:
     return "{}".join("".join(map(_command, part)) for part in _LIGATURE.split(legible(text)))
 
 
+def commands() -> dict[str, str]:
+    """What sets a character, for a page that writes LaTeX itself; without ASCII that stands for itself."""
+    letters = map(chr, range(0xC0, 0x250))  # of Latin alphabets, with accents
+    return {char: command for char in (*_COMMANDS, *letters) if (command := _command(char)) not in ("", char)}
+
+
 def _named(unknown: list[str]) -> str:
     return f"[{' '.join(unknown)}]" if unknown else ""
 

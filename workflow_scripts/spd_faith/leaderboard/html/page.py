@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from spd_faith.core.html import page_script, render_page
+from spd_faith.core.latex import commands
 from spd_faith.core.run_config import RecordedRun
 from spd_faith.leaderboard.html.charts import breakdown_charts, comparison_charts, seeing_and_reasoning
 from spd_faith.leaderboard.html.libraries import data_tables, data_tables_style, vega_lite
@@ -53,7 +54,10 @@ def leaderboard_html(page: Section, tables: PageTables, figures: Sequence[Figure
         title=page.title,
         styles=("common.css", data_tables_style(), "leaderboard.css"),
         scripts=(data_tables(), vega_lite(), page_script("leaderboard.js")),
-        data={"charts": {chart.name: chart.spec for one in sets.values() for chart in one.charts}},
+        data={
+            "charts": {chart.name: chart.spec for one in sets.values() for chart in one.charts},
+            "latex": commands(),
+        },
         warnings=[note for note in notes if note.is_warning],
         notes=[note for note in notes if not note.is_warning],
         wide=wide_table(page),
