@@ -810,3 +810,9 @@ def test_models_are_shown_by_their_labels(probed, tmp_path):
     record = {"run": {"models": {probed.name: {"label": "Some Model 7B"}}}}
     (tmp_path / "results/run.json").write_text(json.dumps(record))
     assert label_of(folder) == "Some Model 7B"
+
+
+def test_each_column_of_panels_has_its_steps_below_it():
+    """Three layers leave the second line of panels half empty."""
+    labels = [axes.get_xlabel() for axes in draw("three", "attention_of_sample").axes if axes.get_visible()]
+    assert labels == ["", "step (token)", "step (token)"]
