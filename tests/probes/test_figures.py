@@ -117,6 +117,13 @@ def tiny():
     return tables, *groups_and_contrasts(sample_ids, sample_ids[:1], sample_ids[:1], tables)
 
 
+def three():
+    """Three layers, and groups of different sizes."""
+    sample_ids = ids(9)
+    tables = probe_tables(sample_ids, layers=3)
+    return tables, *groups_and_contrasts(sample_ids, sample_ids[:2], sample_ids[3:8], tables)
+
+
 def one_sided():
     """All samples in one group of each contrast."""
     sample_ids = ids(12)
@@ -148,7 +155,8 @@ def long():
 @cache
 def case(name):
     """Tables, groups and contrasts."""
-    return {"long": long, "full": full, "tiny": tiny, "one_sided": one_sided, "unprobed": unprobed}[name]()
+    cases = {"long": long, "full": full, "three": three, "tiny": tiny, "one_sided": one_sided, "unprobed": unprobed}
+    return cases[name]()
 
 
 @cache
@@ -196,7 +204,7 @@ def shown_texts(figure):
 
 @pytest.mark.parametrize(
     ("case_name", "name"),
-    [(case_name, name) for case_name in ("full", "tiny", "unprobed", "long") for name in FIGURES]
+    [(case_name, name) for case_name in ("full", "three", "tiny", "unprobed", "long") for name in FIGURES]
     + [("one_sided", name) for name in OF_GROUPS],
 )
 def test_no_text_is_cut_off_nor_in_another_nor_too_small(case_name, name):
@@ -802,3 +810,9 @@ def test_models_are_shown_by_their_labels(probed, tmp_path):
     record = {"run": {"models": {probed.name: {"label": "Some Model 7B"}}}}
     (tmp_path / "results/run.json").write_text(json.dumps(record))
     assert label_of(folder) == "Some Model 7B"
+
+
+def test_each_column_of_panels_has_its_steps_below_it():
+    """Three layers leave the second line of panels half empty."""
+    labels = [axes.get_xlabel() for axes in draw("three", "attention_of_sample").axes if axes.get_visible()]
+    assert labels == ["", "step (token)", "step (token)"]

@@ -170,8 +170,10 @@ def attention_of_sample(table: pa.Table, task: str, sample_id: str) -> Figure:
     for axes in panels.flat[max(1, len(layers)) :]:
         axes.set_visible(False)
     if len(layers):
-        for axes in panels[-1]:
-            axes.set_xlabel(STEP if together == 1 else f"step (means of {together})")
+        for column in panels.T:
+            lowest = [axes for axes in column if axes.get_visible()][-1]  # the last line of panels may not be full
+            lowest.set_xlabel(STEP if together == 1 else f"step (means of {together})")
+            lowest.tick_params(axis="x", labelbottom=True)
         for axes in panels[:, 0]:
             axes.set_ylabel("fraction of attention")
     legend_below(figure, panels.flat, columns=3, note=f"sample {sample_id}")

@@ -57,6 +57,7 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
         say_empty(axes, "no two groups\nto compare")
         return
     width = 0.8 / len(tasks)
+    edge = min(0.6, 15 / len(rows))  # points; thicker ones would cover the bars of many layers
     for number, task in enumerate(tasks):
         of_task = rows[rows["task"] == task]
         found = of_task["q_value"] <= DISCOVERY
@@ -73,7 +74,7 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
                     width=width,
                     color=color,
                     edgecolor="black",
-                    linewidth=0.6,
+                    linewidth=edge,
                     label=label,
                 )
     axes.axhline(0, color="black", linewidth=0.6)
