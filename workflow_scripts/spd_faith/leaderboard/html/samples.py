@@ -1,0 +1,257 @@
+"""The samples of a page: both images, the truth, and what each model answers, as data that its script shows."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spd_faith.core.controls import is_control
+from spd_faith.core.files import read_table
+from spd_faith.core.html import script_json
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
+from spd_faith.judging.claims import SEVERITY
+from spd_faith.leaderboard.html.answers import FLAGS, ModelRows, RecordBuilder, read_model
+from spd_faith.leaderboard.html.choice import HOW, choose
+from spd_faith.leaderboard.html.images import image_shas, page_images
+from spd_faith.leaderboard.html.maps import probed_samples
+from spd_faith.probes.token_activation_map import TokenActivationMap
+from spd_faith.scoring.metrics import HEADLINE, METRICS
+
+_PAIR_BYTES, _RECORD_BYTES = 600, 400  # of a sample's truth, and of what is said of a model's answers; estimates
+_OVERREAD = 1.3  # read for more than fit, since estimates are rough
+_ROOM_FOR_MAPS = 0.2  # of the bytes
+LEFT_OUT = "left out"
+"""In place of maps for which there is no room."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SamplesData:
+    """What the template samples.html.j2 and its script need."""
+
+    data: Mapping[str, Any]
+    """JSON-ready; the page holds it as `samples-data`."""
+    shown: int
+    total: int
+    note: str
+    """Which samples are in the page, and where their images are."""
+
+
+def samples_section(
+    paths: ResultPaths,
+    models: Mapping[str, str],
+    judges: Mapping[str, str],
+    files: Path,
+    budget_bytes: int,
+    seed: int = 0,
+    only: Collection[str] | None = None,
+) -> SamplesData:
+    """The samples of a page that may take `budget_bytes` for them.
+
+    `models` and `judges` are their labels by key. All samples are in if their texts fit, else those that `choose`
+    takes; all of `only`, if given. If the images do not fit, too, they are files in the folder `files`, which must be
+    beside the page. Raises `UserError` for a table that does not fit its schema.
+    """
+    samples = read_table(paths.samples, SAMPLES)
+    keys = samples.select(["sample_id", "split", "control", "base_sample_id"]).to_pylist()
+    total = len(keys)
+    ids = _chosen(paths, models, judges, keys, budget_bytes, seed) if only is None else list(only)
+    texts, grids = _Pool(), _Pool()
+    rows = {model: read_model(paths, model, judges, ids, grids.number) for model in models}
+    wanted = samples.filter(pc.field("sample_id").isin(ids)).to_pylist()
+    by_id = {row["sample_id"]: row for row in wanted}
+    entries = _entries(by_id, ids, rows, texts, budget_bytes if only is None else None)
+    shown = [row["sample_id"] for row in keys if row["sample_id"] in entries]
+
+    used = sum(entries[one].size for one in shown)
+    shas = image_shas(paths.images, shown)
+    wanted_shas = {sha for pair in shas.values() for sha in pair}
+    addresses, are_files = page_images(paths.images, wanted_shas, budget_bytes - used, files)
+    numbers = {sha: number for number, sha in enumerate(addresses)}
+    for one in shown:
+        entries[one].content["images"] = [numbers[sha] for sha in shas[one]]
+    note = _note(len(shown), total, only is not None, seed, files.name if are_files else None)
+    data = {
+        "models": [{"key": key, "label": label} for key, label in models.items()],
+        "judges": [{"key": key, "label": label} for key, label in judges.items()],
+        "scores": [{"label": METRICS[name].label, "title": METRICS[name].title} for name in (*HEADLINE, "overall")],
+        "flags": [{"name": name, "label": flag.label, "group": flag.group} for name, flag in FLAGS.items()],
+        "severity": SEVERITY,
+        "texts": texts.values,
+        "grids": grids.values,
+        "images": list(addresses.values()),
+        "samples": [entries[one].content for one in shown],
+        "all": total,
+    }
+    return SamplesData(data, len(shown), total, note)
+
+
+def _note(shown: int, total: int, is_named: bool, seed: int, folder: str | None) -> str:
+    if is_named:
+        which = f"{shown:,} of the run's {total:,} samples, as named on the command line."
+    elif shown == total:
+        which = f"All {total:,} samples of the run."
+    else:
+        which = f"{shown:,} of {total:,} samples, {HOW.format(seed=seed)}."
+    return f"{which} Their images are in the folder {folder} beside this page." if folder else which
+
+
+# ---- which samples ---------------------------------------------------------------------------------------------------
+
+
+def _chosen(
+    paths: ResultPaths, models: Iterable[str], judges: Iterable[str], keys: Sequence[Row], budget: int, seed: int
+) -> list[str]:
+    """The ids of samples in the order in which they are tried: about as many as fit, by estimates of their sizes."""
+    sizes = {row["sample_id"]: float(_PAIR_BYTES) for row in keys}
+    failed: set[str] = set()
+    probed: set[str] = set()
+    for model in models:
+        for one, size in _text_bytes(paths.responses(model)):
+            sizes[one] = sizes.get(one, 0) + _RECORD_BYTES / 2 + size
+        failed |= _failed(paths, model, judges)
+        probed |= probed_samples(TokenActivationMap.path_in(paths.probes(model)))
+    used = 0.0
+
+    def fits(sample_id: str, fraction: float) -> bool:
+        nonlocal used
+        if used + sizes[sample_id] > _OVERREAD * fraction * budget:
+            return False
+        used += sizes[sample_id]
+        return True
+
+    return choose(keys, failed, probed, fits, seed)
+
+
+def _text_bytes(path: Path) -> Iterator[tuple[str, int]]:
+    """How long the answers about each sample are."""
+    table = read_table(path, RESPONSES, ["sample_id", "response_text", "reasoning_text"])
+    for name in ("response_text", "reasoning_text"):
+        lengths: Any = pc.binary_length(table[name])
+        of_samples = table.select(["sample_id"]).append_column("bytes", lengths).group_by("sample_id")
+        found = of_samples.aggregate([("bytes", "sum")])
+        for one, size in zip(found["sample_id"].to_pylist(), found["bytes_sum"].to_pylist(), strict=True):
+            yield str(one), size or 0
+
+
+def _failed(paths: ResultPaths, model: str, judges: Iterable[str]) -> set[str]:
+    """The samples about which an answer of the model failed, cannot be parsed, or was left unscored by a judge."""
+    parsed = read_table(paths.parsed(model), PARSED, ["sample_id", "parse_status", "failure"])
+    has_failed = (pc.field("parse_status") == "failed") | pc.field("failure").isin(["model", "transport"])
+    found = _ids(parsed.filter(has_failed))
+    for judge in judges:
+        path = paths.judgements(judge, model)
+        if path.exists():
+            judged = read_table(path, JUDGEMENTS, ["sample_id", "status"])
+            found |= _ids(judged.filter(pc.starts_with(pc.field("status"), "unscored")))
+    return found
+
+
+def _ids(table: pa.Table) -> set[str]:
+    return set(map(str, table["sample_id"].unique().to_pylist()))
+
+
+# ---- the samples as data ---------------------------------------------------------------------------------------------
+
+
+class _Pool:
+    """Values that the data hold once and name by their number."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: Any) -> int:
+        key = value if isinstance(value, str) else json.dumps(value)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return self._numbers[key]
+
+    def cut(self, length: int) -> None:
+        """Forget the values after the first `length`."""
+        for value in self.values[length:]:
+            del self._numbers[value]
+        del self.values[length:]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    content: dict[str, Any]
+    size: int
+    """Bytes in the page, with the texts that it adds to the pool."""
+
+
+def _entries(
+    samples: Mapping[str, Row], ids: Iterable[str], rows: Mapping[str, ModelRows], texts: _Pool, budget: int | None
+) -> dict[str, _Entry]:
+    """The samples that fit into the budget, tried in the order of `ids`; all of them without a budget.
+
+    A control needs its base pair. Maps take at most a part of the budget; answers without theirs say so.
+    """
+    entries: dict[str, _Entry] = {}
+    used = maps = 0
+    for one in ids:
+        base = samples[one]["base_sample_id"]
+        if budget is not None and base is not None and base not in entries:
+            continue
+        before = len(texts.values)
+        content = _content(samples[one], rows, texts)
+        of_maps = _bound_maps(content, None if budget is None else _ROOM_FOR_MAPS * budget - maps)
+        size = _bytes(content) + _bytes(texts.values[before:])
+        if budget is not None and used + size > budget:
+            texts.cut(before)
+            continue
+        used, maps = used + size, maps + of_maps
+        entries[one] = _Entry(content, size)
+    return entries
+
+
+def _content(sample: Row, rows: Mapping[str, ModelRows], texts: _Pool) -> dict[str, Any]:
+    """A sample as the script reads it; `models` has the record of each model by its place among the page's models."""
+    builder = RecordBuilder(sample, texts)
+    records = {str(number): builder.record(of_model) for number, of_model in enumerate(rows.values())}
+    content = {
+        "id": sample["sample_id"],
+        "split": sample["split"],
+        "control": sample["control"] if is_control(sample) else None,
+        "base": sample["base_sample_id"],
+        "undone": sample["undone_difference"],
+        "question": sample["question"],
+        "faithful": sample["is_faithful"],
+        "size": [sample["width"], sample["height"]],
+        "differences": [_difference(one) for one in sample["differences"]],
+        "models": {number: record for number, record in records.items() if record},
+    }
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def _difference(difference: Row) -> dict[str, Any]:
+    """Boxes are [left, top, width, height] in pixels, `box` in the first image and `after` in the second."""
+    boxes = {"box": difference["bbox"], "after": difference["bbox_after"]}
+    return {
+        **{name: difference[name] for name in ("type", "category", "description") if difference[name] is not None},
+        **{name: [round(box[axis], 1) for axis in "xywh"] for name, box in boxes.items() if box},
+    }
+
+
+def _bound_maps(content: Mapping[str, Any], room: float | None) -> int:
+    """Leave out maps that do not fit into the room; the bytes of the others."""
+    used = 0
+    for record in content["models"].values():
+        size = _bytes(record["m"]) if "m" in record else 0
+        if room is not None and used + size > room:
+            record["m"] = LEFT_OUT
+        else:
+            used += size
+    return used
+
+
+def _bytes(content: Any) -> int:
+    return len(script_json(content).encode())
