@@ -72,6 +72,7 @@ rule all:
     default_target: True
     input:
         results.leaderboard("parquet"),
+        results.leaderboard("html"),
         expand(results.figures(), model=run.probed()),
 
 

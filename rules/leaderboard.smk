@@ -5,9 +5,9 @@ results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgeme
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
-results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json
+results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json, results/{dataset}/leaderboard.html
 The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
-this job.
+these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
 """
 
 from spd_faith.leaderboard import renderers
@@ -55,3 +55,36 @@ rule make_leaderboard:
         f"python workflow_scripts/make_leaderboard.py --results {in_shell.folder}"
         " --config {input.config:q}"
         " --published {input.published:q} 2> {log:q}"
+
+
+rule make_page:
+    input:
+        config=merged_config,
+        leaderboard=rules.make_leaderboard.output.leaderboard,
+        groups=[paths.breakdowns, paths.comparisons],
+        record=paths.record,
+        samples=paths.samples,
+        images=ancient(paths.images),
+        answers=rules.make_leaderboard.input.answers,
+        tables=rules.make_leaderboard.input.tables,
+        maps=expand(
+            paths.probe(probe="token_activation_map"),
+            model=run.probed() if "token_activation_map" in run.config.probes.run else [],
+            allow_missing=True,
+        ),
+        templates=[str(file) for file in sorted(Path("resources/pages").iterdir())],
+        modules=module_files("make_page.py", without="probes/figures"),
+    output:
+        page=paths.leaderboard("html"),
+    log:
+        paths.log("make_page"),
+    benchmark:
+        paths.benchmark("make_page")
+    conda:
+        "../envs/spd-faith.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(20),
+    shell:
+        f"python workflow_scripts/make_page.py --results {in_shell.folder}" " --config {input.config:q} 2> {log:q}"

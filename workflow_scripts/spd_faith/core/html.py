@@ -31,10 +31,9 @@ _ENDINGS = {"</script": "<\\/script", "<!--": "<\\!--"}
 
 @dataclass(frozen=True)
 class Script:
-    """JavaScript; a module has its own scope and runs when the page is read."""
+    """JavaScript."""
 
     source: str
-    is_module: bool = False
 
     @property
     def text(self) -> str:

@@ -62,7 +62,7 @@ def comparisons_section(live: pd.DataFrame, comparisons: pa.Table) -> tuple[Sect
         pairs = frame[frame["judge"] == judge]
         if len(pairs):
             parts.append(Section(f"Judged by {rows['judge_label'].iloc[0]}", tuple(_matrices(rows, pairs, str(judge)))))
-    return (Section("Comparisons", (_how_to_read(), *parts)),) if parts else ()
+    return (Section("Comparisons", (_how_to_read(), *parts), "comparisons"),) if parts else ()
 
 
 def _how_to_read() -> Note:

@@ -191,8 +191,11 @@ def warning(*spans: str | Term | Code | Strong) -> Note:
 
 @dataclass(frozen=True)
 class Section:
+    """`name` identifies a section to which a format adds more, such as charts."""
+
     title: str
     parts: tuple["Note | Table | Section", ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,12 +212,13 @@ class Leaderboard:
 
     def tables(self) -> Iterator[Table]:
         """All tables, in the order of the page."""
-        yield from _tables(self.page)
+        yield from tables_in(self.page)
 
 
-def _tables(section: Section) -> Iterator[Table]:
+def tables_in(section: Section) -> Iterator[Table]:
+    """All tables of a section, in their order."""
     for part in section.parts:
         if isinstance(part, Section):
-            yield from _tables(part)
+            yield from tables_in(part)
         elif isinstance(part, Table):
             yield part

@@ -110,14 +110,14 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             correction_section(found.live, found.corrections),
             protocol_section(found.live, found.published),
             Section("Secondary metrics", (_secondary_table(live),)),
-            Section("Breakdowns", tuple(_breakdowns(found.aggregate, live))),
+            Section("Breakdowns", tuple(_breakdowns(found.aggregate, live)), "breakdowns"),
             failed_section(live, found.failed),
             Section("Parsing of the answers", (_statuses_table(live),)),
             Section("Reasoning errors", (_drf_table(found.aggregate, live),)),
             *probe_section(found.live, found.unmeasured),
             audit_section(found.audit, live),
             _judges(found, live),
-            Section("Provenance", (_provenance_table(live),)),
+            Section("Provenance", (_provenance_table(live),), "provenance"),
         ),
     )
 

@@ -42,7 +42,7 @@ def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section
     if len(unmeasured):
         labels = dict(zip(models["model"], models["label"], strict=True))
         parts += [note("Not measured, for all three questions:"), _unmeasured_table(unmeasured, labels)]
-    return (Section("Internals of open-weight models", tuple(parts)),)
+    return (Section("Internals of open-weight models", tuple(parts), "probes"),)
 
 
 def _what_it_shows() -> Note:

@@ -1,6 +1,8 @@
 """Fields of entries whose jobs start a vLLM engine, and the arguments that they become."""
 
 import json
+import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -15,6 +17,7 @@ _SET_ELSEWHERE = {
     **dict.fromkeys(("tensor_parallel_size", "tp"), "resources.gpu"),
     "gpu_memory_utilization": "memory_fraction",
     "max_num_seqs": "concurrency, or the command",
+    "config": "the entry: an option of vLLM is a key here",
     **dict.fromkeys(("mm_processor_kwargs", "limit_mm_per_prompt"), "image_layout and pixel_budget"),
     **dict.fromkeys(
         ("uds", "host", "port", "api_key", "served_model_name", "generation_config", "override_generation_config"),
@@ -22,14 +25,20 @@ _SET_ELSEWHERE = {
     ),
 }
 
+_NAME = re.compile(r"[a-z][a-z0-9]+(_[a-z0-9]+)*")
+
 
 def _engine_options(options: dict[str, Any]) -> dict[str, Any]:
-    for name in options:
+    for name, value in options.items():
         plain = name.lstrip("-").replace("-", "_")
         if plain != name:
             raise ValueError(f"{name}: written as {plain}, without dashes")
         if name in _SET_ELSEWHERE:
             raise ValueError(f"{name}: set by {_SET_ELSEWHERE[name]}")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: not the name of an option of vLLM, such as max_model_len")
+        if value is None:
+            raise ValueError(f"{name}: null is no value; leave the option out for vLLM's default")
     return options
 
 
@@ -52,7 +61,10 @@ class EngineFields(Strict):
     options: Annotated[dict[str, Any], AfterValidator(_engine_options)] = Field(default_factory=dict)
     """Options of the engine that change answers, for example `max_model_len: 8192`; others belong to `command`."""
     command: Annotated[str, NOT_IDENTITY, AfterValidator(_shell_words)] = "vllm serve"
-    """Command that starts the engine, in an environment or container of its own; may end in options."""
+    """Command that starts the engine, in an environment or container of its own; may end in options.
+
+    `~` and `$NAME` are expanded where the job runs.
+    """
     start_timeout: Annotated[float, NOT_IDENTITY] = Field(default=1800.0, gt=0)
     """Max seconds until the engine serves."""
     concurrency: Annotated[int, NOT_IDENTITY] = Field(default=64, ge=1, le=1000)
@@ -102,7 +114,8 @@ def serve_command(
         "generation_config": "vllm",
         **fields.options,
     }
-    return [*shlex.split(fields.command), model, *_as_arguments(arguments)]
+    command = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(fields.command)]  # noqa: PTH111
+    return [*command, model, *_as_arguments(arguments)]
 
 
 def _as_arguments(options: Mapping[str, Any]) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""What the leaderboard's page shows: the tables of a run as data for its scripts."""
+"""The leaderboard as one HTML page."""

@@ -1,0 +1,87 @@
+"""The charts: their numbers, and that Vega-Lite accepts them."""
+
+import math
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from spd_faith.leaderboard.html.charts import (
+    ChartSet,
+    breakdown_charts,
+    comparison_charts,
+    entry_labels,
+    seeing_and_reasoning,
+)
+
+LIVE = pd.DataFrame(
+    [
+        {"judge": "rules", "model": "a", "label": "A <b>", "judge_label": "Rules"}
+        | {"drf": 0.5, "drf_low": 0.4, "drf_high": 0.6, "ds": 0.25, "ds_low": 0.2, "ds_high": 0.3, "dqr": 1.0}
+        | {"dqr_low": 1.0, "dqr_high": 1.0, "cff": math.nan, "permuted_drf": 0.1, "permuted_ds": 0.25},
+        {"judge": "rules", "model": "b", "label": "B", "judge_label": "Rules", "drf": math.nan, "ds": 0.5},
+    ]
+)
+
+
+def values(charts: ChartSet, name: str) -> list[dict]:
+    return next(chart for chart in charts.charts if chart.name == name).spec["data"]["values"]
+
+
+def check(charts: ChartSet) -> None:
+    """Vega-Lite compiles each chart and draws it."""
+    assert charts.charts
+    for chart in charts.charts:
+        assert "<svg" in vl_convert.vegalite_to_svg(chart.spec | {"width": 300})
+
+
+def test_seeing_and_reasoning():
+    charts = seeing_and_reasoning(LIVE, [{"answer": "“No.”", "drf": 0.0, "ds": 0.5, "dqr": 0.0}])
+    assert [chart.name for chart in charts.charts] == ["seeing_ds", "seeing_dqr"]  # nobody has a cff
+    a, blind, b, no = values(charts, "seeing_ds")
+    assert (a["name"], a["kind"], a["ds"], a["drf"], a["drf_low"], a["drf_high"]) == ("A <b>", "model", 25, 50, 40, 60)
+    assert (blind["ds"], blind["drf"]) == (25, 10) and "other pairs" in blind["kind"]
+    assert (b["name"], b["ds"], b["drf"]) == ("B", 50, None)
+    assert (no["name"], no["kind"], no["ds"], no["drf"]) == ("“No.”", "constant answer", 50, 0)
+    check(charts)
+
+
+def test_labels_name_the_judge_where_there_are_several():
+    both = pd.concat([LIVE, LIVE.assign(judge="panel", judge_label="Panel")])
+    assert entry_labels(LIVE) == {("rules", "a"): "A <b>", ("rules", "b"): "B"}
+    assert entry_labels(both)["panel", "b"] == "B · Panel"
+
+
+def test_breakdowns():
+    row = {"judge": "rules", "model": "a", "by": "split", "group": "easy", "n": 4, "metric": "drf"}
+    rows = [
+        row | {"value": 0.5, "low": 0.25, "high": 0.75},
+        row | {"group": "hard", "value": 1.0, "low": math.nan, "high": math.nan},
+        row | {"group": "none", "value": math.nan, "low": math.nan, "high": math.nan},
+        row | {"metric": "describe_model", "value": 3.0, "low": math.nan, "high": math.nan},
+    ]
+    charts = breakdown_charts(pd.DataFrame(rows), LIVE)
+    assert [(p["group"], p["value"], p["low"]) for p in values(charts, "breakdown_split")] == [
+        ("easy", 50, 25),
+        ("hard", 100, None),
+    ]
+    check(charts)
+
+
+@pytest.mark.parametrize(
+    ("p_holm", "verdict"), [(0.05, "significant"), (0.06, "not significant"), (None, "not tested")]
+)
+def test_comparisons_stand_in_both_directions(p_holm, verdict):
+    row = {"judge": "rules", "metric": "overall", "model": "b", "other_model": "a", "n": 9, "difference": 0.2}
+    charts = comparison_charts(pd.DataFrame([row | {"low": 0.1, "high": 0.4, "p_holm": p_holm}]), LIVE, 0.05)
+    one, other = values(charts, "comparisons_rules")
+    assert (one["row"], one["column"], one["difference"], one["low"], one["high"]) == ("B", "A <b>", 20, 10, 40)
+    assert (other["row"], other["column"], other["difference"]) == ("A <b>", "B", -20)
+    assert (other["low"], other["high"]) == (-40, -10)
+    assert one["verdict"] == other["verdict"] == verdict
+    check(charts)
+
+
+def test_a_judge_with_one_model_has_no_matrix():
+    columns = ["judge", "metric", "model", "other_model", "n", "difference", "low", "high", "p_holm"]
+    assert comparison_charts(pd.DataFrame(columns=columns), LIVE, 0.05).charts == []

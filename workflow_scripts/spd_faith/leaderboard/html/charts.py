@@ -1,0 +1,278 @@
+"""The charts of the page: Vega-Lite specifications with their data inline.
+
+Colors of text and lines come from the page (`currentColor`), so one specification serves light and dark. Models keep
+their color in all charts. Each chart has a table in the page that says the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from spd_faith.scoring.breakdowns import BREAKDOWNS
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
+
+Spec = dict[str, Any]
+
+# Okabe and Ito's palette without black and yellow, which are not visible on both backgrounds; it repeats
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6BB1", "#7F7F7F")
+_SEEING = {"ds": "DS", "dqr": "DQR", "cff": "cff (undone differences)"}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`name` is an identifier, `label` says what the chart shows; `spec` reacts to its parameter `chosen`."""
+
+    name: str
+    label: str
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class ChartSet:
+    """Charts with one menu, whose `options` are values of the parameter `chosen` with their labels, and one `legend`:
+    what is drawn in which color."""
+
+    charts: Sequence[Chart]
+    options: Sequence[tuple[str, str]] = ()
+    legend: Sequence[tuple[str, str]] = ()
+
+
+def entry_labels(live: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The label of each (judge, model): the model's, with the judge's if there are several."""
+    several = live["judge"].nunique() > 1
+    return {
+        (row["judge"], row["model"]): f"{row['label']} · {row['judge_label']}" if several else row["label"]
+        for row in live.to_dict("records")
+    }
+
+
+# ---- seeing and reasoning --------------------------------------------------------------------------------------------
+
+
+def seeing_and_reasoning(live: pd.DataFrame, constant: Sequence[Mapping[str, Any]]) -> ChartSet:
+    """DRF over what a model sees, for each entry; `constant` has the metrics of constant answers by `answer`.
+
+    Where `live` has them, each model's answers scored against other pairs' truths stand beside it.
+    """
+    labels = entry_labels(live)
+    points = [point for row in live.to_dict("records") for point in _points(row, labels[row["judge"], row["model"]])]
+    points += [
+        {"name": row["answer"], "kind": "constant answer"}
+        | {name: _percent(row.get(name)) for name in (*_SEEING, "drf")}
+        for row in constant
+    ]
+    charts = [
+        Chart(
+            f"seeing_{name}",
+            f"DRF over {title}: a point per model, constant answer and permuted truth",
+            _scatter(name, title, [point for point in points if point[name] is not None], list(labels.values())),
+        )
+        for name, title in _SEEING.items()
+    ]
+    return ChartSet([chart for chart in charts if chart.spec["data"]["values"]], legend=_legend(list(labels.values())))
+
+
+def _points(row: Mapping[Any, Any], label: str) -> Iterator[dict[str, Any]]:
+    ends = ("", "_low", "_high")
+    names = (*_SEEING, "drf")
+    yield {"name": label, "kind": "model"} | {
+        f"{name}{end}": _percent(row.get(f"{name}{end}")) for name in names for end in ends
+    }
+    if _percent(row.get("permuted_drf")) is not None:
+        values = {name: _percent(row.get(f"permuted_{name}")) for name in names}
+        yield {"name": label, "kind": "other pairs' truths (sees nothing)"} | values
+
+
+def _scatter(name: str, title: str, points: Sequence[Mapping[str, Any]], models: Sequence[str]) -> Spec:
+    x = {"field": name, "type": "quantitative", "title": f"{title} (%)", "scale": {"domain": [0, 100]}}
+    y = {"field": "drf", "type": "quantitative", "title": "DRF (%)", "scale": {"domain": [0, 100]}}
+    is_constant = "datum.kind === 'constant answer'"
+    color = {"condition": {"test": f"!({is_constant})", **_model_color(models)}, "value": "currentColor"}
+    tooltip = [
+        {"field": "name", "title": "Answers of"},
+        {"field": "kind", "title": "Kind"},
+        {"field": name, "title": title, "format": ".1f"},
+        {"field": "drf", "title": "DRF", "format": ".1f"},
+    ]
+    kinds = ["model", "other pairs' truths (sees nothing)", "constant answer"]
+    shape = {"field": "kind", "scale": {"domain": kinds, "range": ["circle", "triangle-up", "cross"]}, "legend": None}
+    rule: Spec = {"mark": {"type": "rule", "opacity": 0.5, "tooltip": None}}
+    layers: list[Spec] = [
+        rule
+        | {"encoding": {"x": x | {"field": f"{name}_low"}, "x2": {"field": f"{name}_high"}, "y": y, "color": color}},
+        rule | {"encoding": {"y": y | {"field": "drf_low"}, "y2": {"field": "drf_high"}, "x": x, "color": color}},
+        {
+            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 0.9},
+            "encoding": {"x": x, "y": y, "color": color, "shape": shape, "tooltip": tooltip},
+        },
+    ]
+    return _spec(points, 300) | {"layer": layers}
+
+
+def _ends(axis: str, encoded: Spec, name: str) -> Spec:
+    return {axis: encoded | {"field": f"{name}_low"}, f"{axis}2": {"field": f"{name}_high"}}
+
+
+# ---- breakdowns ------------------------------------------------------------------------------------------------------
+
+
+def breakdown_charts(breakdowns: pd.DataFrame, live: pd.DataFrame) -> ChartSet:
+    """A chart per breakdown of BREAKDOWNS_SCHEMA's rows, with a menu of the metrics."""
+    labels = entry_labels(live)
+    rows = breakdowns[breakdowns["metric"].isin(HEADLINE_AND_OVERALL)]
+    order = {name: number for number, name in enumerate(labels.values())}
+    charts = []
+    for breakdown in BREAKDOWNS:
+        points = [
+            {
+                "group": row["group"],
+                "name": labels[row["judge"], row["model"]],
+                "metric": row["metric"],
+                "n": row["n"],
+                **{name: _percent(row[name]) for name in ("value", "low", "high")},
+            }
+            for row in rows[rows["by"] == breakdown.name].to_dict("records")
+            if (row["judge"], row["model"]) in labels and not pd.isna(row["value"])
+        ]
+        if points:
+            spec = _by_group(points, breakdown.title, list(order))
+            charts.append(Chart(f"breakdown_{breakdown.name}", breakdown.title, spec))
+    return ChartSet(charts, [(name, METRICS[name].label) for name in HEADLINE_AND_OVERALL], _legend(list(order)))
+
+
+def _by_group(points: Sequence[Mapping[str, Any]], title: str, models: Sequence[str]) -> Spec:
+    groups = list(dict.fromkeys(str(point["group"]) for point in points))
+    x = {"field": "value", "type": "quantitative", "title": "%", "scale": {"domain": [0, 100]}}
+    y = {"field": "group", "type": "nominal", "title": None, "sort": groups, "axis": {"labelLimit": 120}}
+    offset = {"field": "name", "sort": list(models)}
+    tooltip = [
+        {"field": "name", "title": "Model"},
+        {"field": "group", "title": "Group"},
+        {"field": "n", "title": "Pairs"},
+        {"field": "value", "title": "Value", "format": ".1f"},
+        {"field": "low", "title": "95% interval from", "format": ".1f"},
+        {"field": "high", "title": "to", "format": ".1f"},
+    ]
+    shared = {"y": y, "yOffset": offset, "color": _model_color(models), "tooltip": tooltip}
+    layers: list[Spec] = [
+        {"mark": {"type": "rule"}, "encoding": shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}},
+        {"mark": {"type": "point", "filled": True, "size": 50}, "encoding": shared | {"x": x}},
+    ]
+    height = len(groups) * max(36, 11 * len(models) + 8)
+    return _spec(points, height) | {
+        "params": [{"name": "chosen", "value": HEADLINE_AND_OVERALL[0]}],
+        "transform": [{"filter": "datum.metric === chosen"}],
+        "layer": layers,
+    }
+
+
+# ---- comparisons -----------------------------------------------------------------------------------------------------
+
+
+def comparison_charts(comparisons: pd.DataFrame, live: pd.DataFrame, significant_at: float) -> ChartSet:
+    """A matrix per judge of the rows of `comparisons.parquet`, with a menu of the metrics."""
+    charts = []
+    for judge, rows in comparisons[comparisons["difference"].notna()].groupby("judge"):
+        models = live[live["judge"] == judge]
+        labels = dict(zip(models["model"], models["label"], strict=True))
+        cells = [cell for row in rows.to_dict("records") for cell in _both_ways(row, labels, significant_at)]
+        if cells:
+            title = f"Row minus column, judged by {models['judge_label'].iloc[0]}"
+            charts.append(Chart(f"comparisons_{judge}", title, _matrix(cells, list(labels.values()))))
+    metrics = [name for name in HEADLINE_AND_OVERALL if name in set(comparisons["metric"])]
+    first = ["overall", *(name for name in metrics if name != "overall")]
+    return ChartSet(charts, [(name, METRICS[name].label) for name in first if name in metrics])
+
+
+def _both_ways(row: Mapping[Any, Any], labels: Mapping[str, str], significant_at: float) -> Iterator[dict[str, Any]]:
+    tested = not pd.isna(row["p_holm"])
+    for sign, one, other in ((1, "model", "other_model"), (-1, "other_model", "model")):
+        low, high = (row["low"], row["high"]) if sign == 1 else (row["high"], row["low"])
+        is_significant = tested and row["p_holm"] <= significant_at
+        yield {
+            "row": labels[row[one]],
+            "column": labels[row[other]],
+            "metric": row["metric"],
+            "n": row["n"],
+            "difference": _percent(sign * row["difference"]),
+            "low": _percent(sign * low),
+            "high": _percent(sign * high),
+            "p": float(row["p_holm"]) if tested else None,
+            "verdict": "significant" if is_significant else "not significant" if tested else "not tested",
+        }
+
+
+def _matrix(cells: Sequence[Mapping[str, Any]], models: Sequence[str]) -> Spec:
+    top = {"orient": "top", "labelAngle": -40, "labelLimit": 140}
+    x = {"field": "column", "type": "nominal", "title": None, "sort": list(models), "axis": top}
+    y = {"field": "row", "type": "nominal", "title": None, "sort": list(models), "axis": {"labelLimit": 140}}
+    tooltip = [
+        {"field": "row", "title": "Model"},
+        {"field": "column", "title": "minus"},
+        {"field": "difference", "title": "Difference (points)", "format": "+.1f"},
+        {"field": "low", "title": "95% interval from", "format": "+.1f"},
+        {"field": "high", "title": "to", "format": "+.1f"},
+        {"field": "p", "title": "p (Holm)", "format": ".2g"},
+        {"field": "verdict", "title": "At Holm's level"},
+        {"field": "n", "title": "Pairs scored for both"},
+    ]
+    color = {
+        "field": "difference",
+        "type": "quantitative",
+        "scale": {"scheme": "blueorange", "domainMid": 0, "domain": [-50, 50], "clamp": True, "reverse": True},
+        "legend": {"title": "Points", "orient": "bottom", "gradientLength": 200},
+    }
+    weight = {"expr": "datum.verdict === 'significant' ? 'bold' : 'normal'"}
+    text: Spec = {
+        "mark": {"type": "text", "fontSize": 11, "fontWeight": weight},
+        "encoding": {
+            "text": {"field": "difference", "type": "quantitative", "format": "+.1f"},
+            "color": {"condition": {"test": "abs(datum.difference) > 30", "value": "#fff"}, "value": "#16181c"},
+        },
+    }
+    rect: Spec = {"mark": "rect", "encoding": {"color": color, "tooltip": tooltip}}
+    layers = [rect, text] if len(models) <= _LARGEST_WITH_NUMBERS else [rect]
+    return _spec(cells, 34 * len(models)) | {
+        "width": {"step": 60 if len(models) <= _LARGEST_WITH_NUMBERS else 24},
+        "autosize": "pad",
+        "padding": {"left": 4, "top": 4, "bottom": 4, "right": 90},  # of the last label, which is slanted
+        "params": [{"name": "chosen", "value": "overall"}],
+        "transform": [{"filter": "datum.metric === chosen"}],
+        "encoding": {"x": x, "y": y},
+        "layer": layers,
+    }
+
+
+_LARGEST_WITH_NUMBERS = 14  # models; more have no room for numbers in a matrix
+
+# ---- shared ----------------------------------------------------------------------------------------------------------
+
+
+def _spec(values: Sequence[Mapping[str, Any]], height: float) -> Spec:
+    text = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 12, "titleFontSize": 12}
+    lines = {"gridColor": "currentColor", "gridOpacity": 0.15, "domainColor": "currentColor"}
+    axis = text | lines | {"tickColor": "currentColor", "titleFontWeight": "normal"}
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": "container",
+        "height": height,
+        "background": None,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"values": list(values)},
+        "config": {"view": {"stroke": None}, "axis": axis, "legend": text},
+    }
+
+
+def _legend(models: Sequence[str]) -> list[tuple[str, str]]:
+    return [(label, _COLORS[number % len(_COLORS)]) for number, label in enumerate(models)]
+
+
+def _model_color(models: Sequence[str]) -> Spec:
+    scale = {"domain": list(models), "range": [color for _, color in _legend(models)]}
+    return {"field": "name", "type": "nominal", "scale": scale, "legend": None}
+
+
+def _percent(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else round(100 * float(value), 2)

@@ -1,0 +1,78 @@
+"""The leaderboard as one HTML page: the wide table, charts, the sections of the leaderboard's data, and samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from spd_faith.core.html import page_script, render_page
+from spd_faith.leaderboard.html.charts import breakdown_charts, comparison_charts, seeing_and_reasoning
+from spd_faith.leaderboard.html.libraries import data_tables, data_tables_style, vega_lite
+from spd_faith.leaderboard.html.views import note_view, section_view
+from spd_faith.leaderboard.html.wide_table import wide_table
+from spd_faith.leaderboard.model import Note, Section, Text, Value, tables_in
+from spd_faith.scoring.comparisons import SIGNIFICANT_AT
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
+
+
+@dataclass(frozen=True)
+class PageTables:
+    """The rows of leaderboard.parquet that are the run's, breakdowns.parquet and comparisons.parquet."""
+
+    live: pd.DataFrame
+    breakdowns: pd.DataFrame
+    comparisons: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure beside the page, which may be missing."""
+
+    title: str
+    caption: str
+    source: str
+
+
+def leaderboard_html(page: Section, tables: PageTables, figures: Mapping[str, Sequence[Figure]]) -> str:
+    """The page; `figures` are those of the probes by the label of their model."""
+    sections = [part for part in page.parts if isinstance(part, Section)]
+    notes = [note_view(part) for part in page.parts if isinstance(part, Note)]
+    sets = {
+        "seeing": seeing_and_reasoning(tables.live, _constant_answers(page)),
+        "breakdowns": breakdown_charts(tables.breakdowns, tables.live),
+        "comparisons": comparison_charts(tables.comparisons, tables.live, SIGNIFICANT_AT),
+    }
+    return render_page(
+        "leaderboard.html.j2",
+        title=page.title,
+        styles=("common.css", data_tables_style(), "leaderboard.css"),
+        scripts=(data_tables(), vega_lite(), page_script("leaderboard.js")),
+        data={"charts": {chart.name: chart.spec for one in sets.values() for chart in one.charts}},
+        warnings=[note for note in notes if note.is_warning],
+        notes=[note for note in notes if not note.is_warning],
+        wide=wide_table(page),
+        charts=sets,
+        sections=[section_view(section) for section in sections],
+        figures=figures,
+    )
+
+
+def _constant_answers(page: Section) -> list[dict[str, Any]]:
+    """The metrics of each constant answer, from the table of what ignoring the images gets."""
+    names = {METRICS[name].label: name for name in HEADLINE_AND_OVERALL}
+    found = []
+    for table in tables_in(page):
+        for row in table.rows if table.name == "ignoring_images" else ():
+            match row[0]:
+                case Text(answer, ""):  # a model's permuted answers have its key
+                    values = zip(table.columns, row, strict=True)
+                    metrics = {names[one.title]: cell.value for one, cell in values if isinstance(cell, Value)}
+                    found.append({"answer": answer} | metrics)
+    return found
+
+
+def figure_source(model: str, name: str) -> str:
+    """The path of a figure's PNG, relative to the page."""
+    return quote(f"figures/{model}/{name}.png")
