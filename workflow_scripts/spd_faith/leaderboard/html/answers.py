@@ -22,7 +22,7 @@ from spd_faith.language.objects import find_objects
 from spd_faith.leaderboard.html.maps import answer_maps
 from spd_faith.leaderboard.html.quotes import QuotedAnswer
 from spd_faith.probes.token_activation_map import TokenActivationMap
-from spd_faith.scoring.metrics import HEADLINE
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.tables import SCORES
 
 Row = Mapping[str, Any]
@@ -101,7 +101,7 @@ def read_model(
         for judge in judges
     ]
     scored = [
-        rows_about(paths.scores(judge, model), SCORES, ["sample_id", *HEADLINE, "overall", "named"], ids)
+        rows_about(paths.scores(judge, model), SCORES, ["sample_id", *HEADLINE_AND_OVERALL, "named"], ids)
         for judge in judges
     ]
     return ModelRows(
@@ -233,7 +233,7 @@ class RecordBuilder:
         }
         if not scores and not found:
             return None
-        return {"s": [_rounded(scores.get(name)) for name in (*HEADLINE, "overall")], **found}
+        return {"s": [_rounded(scores.get(name)) for name in HEADLINE_AND_OVERALL], **found}
 
     def _judgement(self, rows: ModelRows, judge: int, row: Row, answers: Sequence[Row | None]) -> list[Any]:
         sample_id, metric = row["sample_id"], row["metric"]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from spd_faith.core.controls import is_control
 from spd_faith.core.files import read_table
-from spd_faith.core.html import script_json
+from spd_faith.core.html import Script, page_script, render_page, script_json
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
 from spd_faith.judging.claims import SEVERITY
@@ -20,7 +20,7 @@ from spd_faith.leaderboard.html.choice import HOW, choose
 from spd_faith.leaderboard.html.images import image_shas, page_images
 from spd_faith.leaderboard.html.maps import probed_samples
 from spd_faith.probes.token_activation_map import TokenActivationMap
-from spd_faith.scoring.metrics import HEADLINE, METRICS
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 _PAIR_BYTES, _RECORD_BYTES = 600, 400  # of a sample's truth, and of what is said of a model's answers; estimates
 _OVERREAD = 1.3  # read for more than fit, since estimates are rough
@@ -80,7 +80,7 @@ def samples_section(
     data = {
         "models": [{"key": key, "label": label} for key, label in models.items()],
         "judges": [{"key": key, "label": label} for key, label in judges.items()],
-        "scores": [{"label": METRICS[name].label, "title": METRICS[name].title} for name in (*HEADLINE, "overall")],
+        "scores": [{"label": METRICS[name].label, "title": METRICS[name].title} for name in HEADLINE_AND_OVERALL],
         "flags": [{"name": name, "label": flag.label, "group": flag.group} for name, flag in FLAGS.items()],
         "severity": SEVERITY,
         "texts": texts.values,
@@ -255,3 +255,26 @@ def _bound_maps(content: Mapping[str, Any], room: float | None) -> int:
 
 def _bytes(content: Any) -> int:
     return len(script_json(content).encode())
+
+
+# ---- the page's parts ------------------------------------------------------------------------------------------------
+
+STYLE = "samples.css"
+
+
+def samples_script() -> Script:
+    """What shows the data; it reads the element `samples-data`. Its names are its own."""
+    source = page_script("../annotation_page/offsets.js", "samples_logic.js", "samples.js").source
+    return Script(f"(() => {{\n{source}\n}})();")
+
+
+def samples_html(title: str, samples: SamplesData) -> str:
+    """A page of samples alone."""
+    return render_page(
+        "samples_page.html.j2",
+        title=title,
+        styles=("common.css", STYLE),
+        scripts=(samples_script(),),
+        data={"samples-data": samples.data},
+        samples=samples,
+    )
