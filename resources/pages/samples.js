@@ -79,7 +79,10 @@ function find() {
 function showList() {
   const pages = Math.max(1, Math.ceil(shown.length / AT_ONCE));
   const some = shown.slice(page * AT_ONCE, (page + 1) * AT_ONCE);
-  $("samples-list").replaceChildren(...some.map(listed));
+  const list = $("samples-list");
+  list.replaceChildren(...some.map(listed));
+  const current = list.querySelector("[aria-current]");
+  list.scrollTop = current ? current.offsetTop - list.clientHeight / 3 : 0;
   const count = shown.length.toLocaleString("en");
   const whole = shown.length === data.samples.length ? "" : ` of ${data.samples.length.toLocaleString("en")}`;
   $("samples-count").textContent = shown.length ? `${count}${whole} samples` : "No sample fits. Clear a filter.";
@@ -170,9 +173,8 @@ function showSample() {
   $("sample").replaceChildren(
     make("header", {}, make("h3", { id: "sample-title", tabIndex: -1 }, sample.id), make("div", { id: "sample-steps" })),
     about(sample),
-    viewer(sample),
     make("div", { className: "sample-columns" },
-      make("div", {}, truthOf(sample, record), versionsOf(sample), modelsOf(sample)),
+      make("div", { className: "sample-pair" }, viewer(sample), truthOf(sample, record), versionsOf(sample), modelsOf(sample)),
       make("div", { id: "sample-answers" }, record ? answersOf(sample, record) : make("p", {}, "No model was asked."))),
     keys(),
   );
@@ -235,7 +237,7 @@ function viewer(sample) {
         make("button", { type: "button", onclick: () => { stopFlicker(); flip(); showView(); } }, "Flip"),
         quiet(make("span", { id: "sample-turn" })))),
     make("div", { className: "stage", id: "sample-stage" }, layer(sample, 0), layer(sample, 1)),
-    make("div", { className: "slide", id: "sample-slide" }, quiet("second"), range, quiet("first")));
+    make("div", { className: "slide", id: "sample-slide" }, range, quiet("left: first"), quiet("right: second")));
 }
 
 const hasAnyBox = ({ differences }) => differences.some(({ box, after }) => box || after);
@@ -515,7 +517,7 @@ function judgement(metric, judged, claims, record) {
 
 function claimEntry(claim, metric, number, record) {
   const label = text(claim.l);
-  const quotes = claim.q.map((quote) => make("q", { dir: "auto" }, quoted(quote, record)));
+  const quotes = quotesOf(claim, metric, record);
   const lost = claim.q.every((quote) => !Array.isArray(quote));
   const button = make("button", { type: "button", className: "linked", dataset: { claims: `${metric}${number}`, about: (claim.d ?? []).join(" ") } },
     make("span", { className: "label" }, make("span", { ariaHidden: "true" }, `${SIGNS[label] ?? ""} `), labelOf(claim)),
@@ -525,6 +527,17 @@ function claimEntry(claim, metric, number, record) {
     claim.v ? make("p", { className: "reason" }, quiet("Members: "), claim.v.map((vote) => (vote === null ? "no reply" : plain(text(vote)))).join(", ")) : "",
     claim.z === undefined ? "" : make("p", { className: "reason" }, quiet(`judged repeatedly: ${percent(claim.y)}% favourable, standard deviation ${claim.z}`)),
     lost ? quiet("These words are not in the answer as they stand.") : "");
+}
+
+// The quotes of a claim; of the yes/no answers with the question, and once if both say the same.
+function quotesOf(claim, metric, record) {
+  const words = claim.q.map((quote) => quoted(quote, record));
+  const isTwice = words.length > 1 && words[0] === words[1];
+  return (isTwice ? words.slice(0, 1) : words).map((quote, number) => {
+    const task = Array.isArray(claim.q[number]) ? claim.q[number][0] : null;
+    const from = metric === "drf" || task === null ? "" : isTwice ? "both: " : `${TASKS[task]}? `;
+    return make("span", { className: "quote", dir: "auto" }, quiet(from), make("q", {}, quote));
+  });
 }
 
 function quoted(quote, record) {

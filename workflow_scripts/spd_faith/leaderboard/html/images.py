@@ -18,7 +18,7 @@ from spd_faith.dataset.encoded_images import decode
 
 _KEPT = {"JPEG": ("image/jpeg", "jpg"), "WEBP": ("image/webp", "webp"), "GIF": ("image/gif", "gif")}
 _WEBP = _KEPT["WEBP"]
-_METHOD = 4  # of the encoder: 6 takes three times as long and saves 2%
+_EFFORT = {"method": 1, "quality": 50}  # of a lossless encoder; the default takes 1.6 times as long and saves 2%
 _WIDEST = 16383  # pixels of a WebP
 _PAIRS_AT_ONCE = 16
 _THREADS = 4
@@ -53,7 +53,7 @@ def encoded_image(published: bytes) -> EncodedImage:
     if max(decoded.size) > _WIDEST:
         decoded.save(shown, "PNG")
         return EncodedImage("image/png", "png", shown.getvalue())
-    decoded.save(shown, "WEBP", lossless=True, method=_METHOD)
+    decoded.save(shown, "WEBP", lossless=True, **_EFFORT)
     return EncodedImage(*_WEBP, shown.getvalue())
 
 
