@@ -186,7 +186,6 @@ function about(sample) {
   const facts = [
     plain(sample.split),
     sample.control ? `control: ${CONTROLS[sample.control] ?? sample.control}` : countOf(sample),
-    `${sample.size[0]} × ${sample.size[1]} pixels`,
     sample.faithful === undefined ? null : `labelled ${sample.faithful ? "faithful" : "unfaithful"} in the data`,
   ];
   return make("p", { className: "quiet" }, facts.filter(Boolean).join(" · "),
@@ -237,6 +236,7 @@ function viewer(sample) {
         make("button", { type: "button", onclick: () => { stopFlicker(); flip(); showView(); } }, "Flip"),
         quiet(make("span", { id: "sample-turn" })))),
     make("div", { className: "stage", id: "sample-stage" }, layer(sample, 0), layer(sample, 1)),
+    make("p", { className: "quiet", id: "sample-stretched" }, "The images differ in size: the second is stretched over the first."),
     make("div", { className: "slide", id: "sample-slide" }, range, quiet("left: first"), quiet("right: second")));
 }
 
@@ -247,14 +247,17 @@ function layer(sample, number) {
   const image = make("img", { alt: `The ${name} image of ${sample.id}`, decoding: "async" });
   const canvas = make("canvas", { hidden: true });
   const frame = make("div", { className: "frame" }, image, canvas);
+  const caption = make("figcaption", {}, name);
   image.onload = () => {
+    caption.textContent = `${name}, ${image.naturalWidth} × ${image.naturalHeight} pixels`;
     frame.append(...boxesOf(sample, number, image));
     showBoxes();
+    showStretch();
     if (wordMap) showMap();
   };
   image.onerror = () => frame.append(make("p", { className: "quiet" }, `The ${name} image cannot be shown.`));
   image.src = data.images[sample.images[number]];
-  return make("figure", { className: "layer", dataset: { layer: number } }, frame, make("figcaption", {}, name));
+  return make("figure", { className: "layer", dataset: { layer: number } }, frame, caption);
 }
 
 // Solid around the object; dotted at the same place of the image that it is not in.
@@ -303,6 +306,7 @@ function showView() {
   second.style.clipPath = here.view === "slider" ? `inset(0 0 0 ${$("sample-range").value}%)` : "";
   stage.style.setProperty("--at", `${$("sample-range").value}%`);
   stage.classList.toggle("sliding", here.view === "slider");
+  showStretch();
   if (here.view !== "flicker") stopFlicker();
   else if (timer === null && !stage.dataset.still) {
     stage.dataset.still = "asked"; // starts by itself once per sample
@@ -310,6 +314,13 @@ function showView() {
   }
   $("sample-play").textContent = timer === null ? "Play" : "Pause";
   $("sample-turn").textContent = turn ? "second image" : "first image";
+}
+
+function showStretch() {
+  const [first, second] = document.querySelectorAll("#sample-stage img");
+  const differ = first.naturalWidth !== second.naturalWidth || first.naturalHeight !== second.naturalHeight;
+  const areLoaded = first.naturalWidth && second.naturalWidth;
+  $("sample-stretched").hidden = here.view === "pair" || !areLoaded || !differ;
 }
 
 const flip = () => { turn = 1 - turn; };

@@ -173,9 +173,9 @@ class RecordBuilder:
     def record(self, rows: ModelRows) -> dict[str, Any] | None:
         """What a model says about the sample; None if it was asked nothing.
 
-        a: the answers, in the order of `TASKS`; p: [stated count, listed entries]; n: whether each true difference is
-        named; j: of each judge [score columns, judgements]; m: the activation maps; f: the bits of `FLAGS`; d: the
-        largest difference between the scores of two judges.
+        a: the answers, in the order of `TASKS`; p: [stated count, listed entries]; n: whether each true difference of
+        the base pair is named; j: what each judge says; m: the activation maps; f: the bits of `FLAGS`; d: the largest
+        difference between the scores of two judges.
         """
         sample_id = self.sample["sample_id"]
         answers = [rows.answers.get((sample_id, task)) for task in TASKS]
@@ -297,7 +297,7 @@ class RecordBuilder:
         flags |= {"unclear"} & verdicts
         described = parsed[TASKS.index("describe")]
         tests = {
-            "missed": named is not None and False in named,
+            "missed": named is not None and False in named and not is_control(self.sample),
             "wrong_verdict": _wrong_verdict(self.sample) in verdicts,
             "unparsed": described is not None and described["parse_status"] == "failed",
             "unscored": any(row["status"].startswith("unscored") for row in judgements),

@@ -25,12 +25,13 @@ def choose(
 ) -> list[str]:
     """The ids of the chosen samples, in the order of choice.
 
-    `samples` have sample_id, split, control and base_sample_id. `fits` adds a sample if it fits into a fraction of the
-    room and says whether it did; it is called once or, for a sample with failures that did not fit, twice.
+    `samples` have sample_id, split, control and base_sample_id; `failed` and `probed` are ids. `fits` takes a sample if
+    it fits into a fraction of the room, and says whether it did.
     """
     bases = {row["sample_id"]: row["base_sample_id"] for row in samples}
-    draw = random.Random(seed)
-    shuffled = draw.sample(list(samples), len(samples))
+    drawn = random.Random(seed).sample(sorted(bases), len(bases))
+    place = {sample_id: number for number, sample_id in enumerate(drawn)}
+    in_order = sorted(samples, key=lambda row: place.get(row["base_sample_id"], place[row["sample_id"]]))
     chosen: dict[str, None] = {}
     rounds: list[tuple[Callable[[str], bool], float]] = [
         (failed.__contains__, FAILED_FRACTION),
@@ -39,7 +40,7 @@ def choose(
         (failed.__contains__, 1.0),
     ]
     for is_wanted, fraction in rounds:
-        for sample_id in _in_turn(row for row in shuffled if is_wanted(row["sample_id"])):
+        for sample_id in _in_turn(row for row in in_order if is_wanted(row["sample_id"])):
             base = bases[sample_id]
             if base in bases and base not in chosen and fits(base, fraction):
                 chosen[base] = None

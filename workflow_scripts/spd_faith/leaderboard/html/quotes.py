@@ -5,7 +5,7 @@ from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|&#?\w{2,8};|(\w+)")  # tags and entities are no words
 
 Span = tuple[int, int]
 """Start and end in UTF-16 code units."""
@@ -34,7 +34,7 @@ class QuotedAnswer:
         start = self._text.find(quote, after)
         if start >= 0:
             return start, start + len(quote)
-        words = [word.casefold() for word in _WORD.findall(quote)]
+        words = [word.group().casefold() for word in _words_of(quote)]
         if not words:
             return None
         first = bisect_right(self._starts, after - 1) if after else 0
@@ -56,7 +56,7 @@ class QuotedAnswer:
 
     @cached_property
     def _words(self) -> list[re.Match[str]]:
-        return list(_WORD.finditer(self._text))
+        return _words_of(self._text)
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -75,3 +75,7 @@ class QuotedAnswer:
     def _offsets(self) -> list[int]:
         """Where the space before each word stands in `_spoken`."""
         return [0, *accumulate(len(word) + 1 for word in self._folded)][:-1]
+
+
+def _words_of(text: str) -> list[re.Match[str]]:
+    return [found for found in _WORD.finditer(text) if found[1]]

@@ -225,7 +225,6 @@ def _content(sample: Row, rows: Mapping[str, ModelRows], texts: _Pool) -> dict[s
         "undone": sample["undone_difference"],
         "question": sample["question"],
         "faithful": sample["is_faithful"],
-        "size": [sample["width"], sample["height"]],
         "differences": [_difference(one) for one in sample["differences"]],
         "models": {number: record for number, record in records.items() if record},
     }
@@ -237,7 +236,7 @@ def _difference(difference: Row) -> dict[str, Any]:
     boxes = {"box": difference["bbox"], "after": difference["bbox_after"]}
     return {
         **{name: difference[name] for name in ("type", "category", "description") if difference[name] is not None},
-        **{name: [round(box[axis], 1) for axis in "xywh"] for name, box in boxes.items() if box},
+        **{name: [round(box[axis]) for axis in "xywh"] for name, box in boxes.items() if box},
     }
 
 
