@@ -12,14 +12,14 @@ CONSTRAINTS = $(subst requirements,constraints,$(REQUIREMENTS))
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 # Each process runs whole files, because the tests of a file share fixtures
 PYTEST := python -m pytest -n 2 --dist loadfile
-FAST := not slow and not slurm and not gpu_env and not engine
+FAST := not slow and not page and not slurm and not gpu_env and not engine
 
 # The environment of GPU machines, which `make test-gpu-env` sets up as well and tests on the CPU
 GPU_VENV := .venv-gpu
 # The environment of the vLLM engine, whose pins conflict with the others'
 ENGINE_VENV := .venv-engine
 
-.PHONY: run test fast-test coverage test-slurm test-gpu-env test-engine format lint constraints
+.PHONY: run test fast-test coverage test-page test-slurm test-gpu-env test-engine format lint constraints
 
 run: $(VENV)/.run-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
@@ -34,6 +34,11 @@ fast-test: $(VENV)/.test-installed
 # Takes 1.5 times as long as the fast tests
 coverage: $(VENV)/.test-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m "$(FAST)" --cov --cov-report=term
+
+# The written pages in a browser and LaTeX; installs both (Debian, as root).
+test-page: $(VENV)/.test-installed
+	tests/page/install.sh
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m page
 
 # Installs, starts and stops its own Slurm (Debian, as root).
 test-slurm: $(VENV)/.test-installed

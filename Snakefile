@@ -22,6 +22,8 @@ from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import module_files
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import config_file, write_config_file
+from spd_faith.probes.figure_catalogue import declared_figures, heading
+from spd_faith.probes.registry import PROBES
 from spd_faith.registry import REGISTRY
 
 refused = "\nInvalid configuration; no jobs were started.\n\n"
@@ -68,12 +70,43 @@ for workflow_rule in workflow.rules:
     workflow_rule.priority = 0 if workflow_rule.name in ("contrast_probes", "draw_probes") else 1
 
 
+report: "resources/report/run.rst"
+
+
+config["figures"] = declared_figures([PROBES[name] for name in run.config.probes.run])  # for captions of the report
+
+
+def reported_figures(model):
+    """A model's folder of figures; in the report if it is there, because a missing one would stop the report."""
+    folder = results.figures(model)
+    label = (run.models[model].label or model).replace("{", "(").replace("}", ")")  # braces would be wildcards
+    if not folder.exists():
+        return folder
+    return report(
+        folder,
+        patterns=["{figure,(?!contact_sheet).+}.png"],
+        caption="resources/report/figure.rst",
+        category="6 Probes",
+        subcategory=label,
+        labels=lambda wildcards: {"Model": label, "Figure": heading(wildcards.figure, config["figures"])},
+    )
+
+
+def reported_page():
+    """The page; in the report if it is there."""
+    page = results.leaderboard("html")
+    if not page.exists():
+        return page
+    labels = {"Table": "Leaderboard", "Format": "html"}
+    return report(page, caption="resources/report/page.rst", category="7 Leaderboard", labels=labels)
+
+
 rule all:
     default_target: True
     input:
         results.leaderboard("parquet"),
-        results.leaderboard("html"),
-        expand(results.figures(), model=run.probed()),
+        reported_page(),
+        [reported_figures(model) for model in run.probed()],
 
 
 rule plan:

@@ -42,7 +42,7 @@ def seconds(words: int, folder: Path) -> float:
     maps = [WordMap(f"word{number}", random.random(2 * ROWS * COLUMNS) ** 4) for number in range(words)]
     pair = (photograph(1), photograph(2))
     start = time.process_time()
-    save(overlays(("a-model-7b", "benchmark"), pair, [], rasters, maps), folder / str(words))
+    save(overlays("benchmark", pair, [], rasters, maps), folder / str(words))
     return time.process_time() - start
 
 

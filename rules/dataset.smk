@@ -39,7 +39,12 @@ rule audit_dataset:
         images=ancient(paths.images),
         modules=module_files("audit_dataset.py"),
     output:
-        audit=paths.audit,
+        audit=report(
+            paths.audit,
+            caption="../resources/report/audit.rst",
+            category="1 Dataset",
+            labels={"Table": "Audit of the image pairs", "Format": "parquet"},
+        ),
     log:
         paths.log("audit_dataset"),
     benchmark:

@@ -4,7 +4,7 @@ REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{sample
 results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
-OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,md} (one file per format in spd_faith/leaderboard/renderers/),
+OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in spd_faith/leaderboard/renderers/),
 results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json, results/{dataset}/leaderboard.html
 The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
@@ -36,10 +36,33 @@ rule make_leaderboard:
         modules=module_files("make_leaderboard.py", without="probes/figures"),
         renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
-        leaderboard=[paths.leaderboard(suffix) for suffix in ("parquet", *renderers.SUFFIXES)],
-        breakdowns=paths.breakdowns,
-        comparisons=paths.comparisons,
-        record=paths.record,
+        leaderboard=[
+            report(
+                paths.leaderboard(suffix),
+                caption="../resources/report/leaderboard.rst",
+                category="7 Leaderboard",
+                labels={"Table": "Leaderboard", "Format": suffix},
+            )
+            for suffix in ("parquet", *renderers.SUFFIXES)
+        ],
+        breakdowns=report(
+            paths.breakdowns,
+            caption="../resources/report/breakdowns.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Breakdowns", "Format": "parquet"},
+        ),
+        comparisons=report(
+            paths.comparisons,
+            caption="../resources/report/comparisons.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Comparisons of models", "Format": "parquet"},
+        ),
+        record=report(
+            paths.record,
+            caption="../resources/report/run_record.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Record of the run", "Format": "json"},
+        ),
     log:
         paths.log("make_leaderboard"),
     benchmark:

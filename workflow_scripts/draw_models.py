@@ -1,9 +1,11 @@
 """Compare the probes of several models: attention by step, a panel per model, as PDF and PNG."""
 
 import argparse
+import json
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
+from spd_faith.core.paths import ResultPaths
 from spd_faith.probes.figures.declared import TASK
 from spd_faith.probes.figures.drawing import save
 from spd_faith.probes.figures.generation_attention import attention_by_step, read_steps
@@ -22,8 +24,17 @@ def main() -> None:
     parser.add_argument("--output-folder", type=Path, required=True, help="folder for attention_by_step.pdf and .png")
     arguments = parser.parse_args()
     probe = GenerationAttention
-    tables = {folder.name: read_steps(probe.path_in(folder), probe.schema, TASK) for folder in arguments.probes}
+    tables = [(label_of(folder), read_steps(probe.path_in(folder), probe.schema, TASK)) for folder in arguments.probes]
     save([attention_by_step(tables, TASK)], arguments.output_folder / "attention_by_step")
+
+
+def label_of(folder: Path) -> str:
+    """The label of the model in the record of its run; default: the folder's name."""
+    record = ResultPaths(folder.absolute().parents[1]).record
+    if not record.is_file():
+        return folder.name
+    models = json.loads(record.read_text(encoding="utf-8"))["run"]["models"]
+    return (models.get(folder.name) or {}).get("label") or folder.name
 
 
 if __name__ == "__main__":

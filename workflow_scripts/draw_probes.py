@@ -44,7 +44,6 @@ def main() -> None:
     check_keys(str(arguments.images), images, samples)
     check_probed(arguments.probes.name, read_probed(arguments.probes, probes), samples)
     results = ModelResults(
-        model=arguments.probes.name,
         probes=arguments.probes,
         samples=arguments.samples,
         images=arguments.images,

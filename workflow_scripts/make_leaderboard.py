@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import whole_file, write_text
@@ -12,6 +14,13 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
+from spd_faith.leaderboard.columns import (
+    BREAKDOWN_COLUMNS,
+    COMPARISON_COLUMNS,
+    Described,
+    leaderboard_columns,
+    with_descriptions,
+)
 from spd_faith.leaderboard.comparisons_section import with_standings
 from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
@@ -60,9 +69,10 @@ def main() -> None:
     write_text(paths.record, json.dumps(record, indent=2) + "\n")
     for suffix in SUFFIXES:
         write_text(paths.leaderboard(suffix), render(suffix, leaderboard))
-    _write_parquet(paths.breakdowns, with_failures(found.aggregate.breakdowns.to_pandas(), found.failed))
-    _write_parquet(paths.comparisons, found.comparisons.to_pandas())
-    _write_parquet(paths.leaderboard("parquet"), rows)
+    breakdowns = with_failures(found.aggregate.breakdowns.to_pandas(), found.failed)
+    _write_parquet(paths.breakdowns, breakdowns, BREAKDOWN_COLUMNS)
+    _write_parquet(paths.comparisons, found.comparisons.to_pandas(), COMPARISON_COLUMNS)
+    _write_parquet(paths.leaderboard("parquet"), rows, leaderboard_columns())
 
 
 def find(
@@ -121,9 +131,10 @@ def _provenance(run: RecordedRun, results: Results, costs: pd.DataFrame) -> dict
     }
 
 
-def _write_parquet(path: Path, rows: pd.DataFrame) -> None:
+def _write_parquet(path: Path, rows: pd.DataFrame, columns: tuple[Described, ...]) -> None:
+    table = with_descriptions(pa.Table.from_pandas(rows, preserve_index=False), columns)
     with whole_file(path) as part:
-        rows.to_parquet(part, compression="zstd", index=False)
+        pq.write_table(table, part, compression="zstd")
 
 
 if __name__ == "__main__":

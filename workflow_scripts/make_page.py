@@ -10,7 +10,7 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import read_recorded_run
-from spd_faith.leaderboard.html.page import PageTables, leaderboard_html
+from spd_faith.leaderboard.html.page import PageTables, figures_of, leaderboard_html
 from spd_faith.leaderboard.json_format import section_from_json
 from spd_faith.leaderboard.model import Section
 
@@ -22,12 +22,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="the page; default: leaderboard.html in the results")
     arguments = parser.parse_args()
     paths = ResultPaths(arguments.results)
-    read_recorded_run(arguments.config)
+    run = read_recorded_run(arguments.config)
 
     page = _read_leaderboard(paths.leaderboard("json"))
     live = pd.read_parquet(paths.leaderboard("parquet")).query("origin == 'run'")
     tables = PageTables(live, pd.read_parquet(paths.breakdowns), pd.read_parquet(paths.comparisons))
-    write_text(arguments.output or paths.leaderboard("html"), leaderboard_html(page, tables, {}))
+    write_text(arguments.output or paths.leaderboard("html"), leaderboard_html(page, tables, figures_of(run)))
 
 
 def _read_leaderboard(path: Path) -> Section:

@@ -98,7 +98,13 @@
   const views = new Map();
   const draw = async (target) => {
     const name = target.dataset.chart;
+    const label = target.getAttribute("aria-label");
     const result = await vegaEmbed(target, specs[name], { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true } });
+    // To a screen reader a chart is an image with our label, in place of Vega's names of marks; a table says the same
+    for (const [attribute, value] of [["role", "img"], ["aria-label", label], ["aria-roledescription", "chart"]]) {
+      target.setAttribute(attribute, value);
+    }
+    target.querySelector("svg").setAttribute("aria-hidden", "true");
     views.set(name, result.view);
     const menu = target.closest(".charts").querySelector("select");
     if (menu) choose(result.view, menu.value);

@@ -1,6 +1,7 @@
 """The probes' figures: drawn from whatever tables there are, legible, and written as PDF and PNG."""
 
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -32,13 +33,15 @@ from probes.probe_tables import (
     write_tables,
 )
 
+from draw_models import label_of
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES, TASKS
 from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
-from spd_faith.probes.figures.contact_sheet import write_contact_sheet
+from spd_faith.probes.figure_catalogue import declared_figures, figure_of
+from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
 from spd_faith.probes.figures.effects import effect_sizes
@@ -56,7 +59,7 @@ from spd_faith.probes.saved_tables import probes_in
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-MODEL = "a-model-with-a-rather-long-name-7b"
+MODEL = "A model with a rather long label, of seven billion parameters, instructed"
 SMALLEST_LETTERS = 6.5  # points, at the width that a figure is printed in
 
 
@@ -81,21 +84,21 @@ def all_figures(tables, groups, rows):
     contrasts = pd.DataFrame(rows, columns=PROBE_CONTRASTS.names)
     attention, first = tables["generation_attention"], groups["sample_id"].iloc[0]
     figures = {
-        "attention_by_step": partial(attention_by_step, {MODEL: attention, "b": attention, "c": attention}, "describe"),
-        "attention_by_layer": partial(attention_by_layer, MODEL, attention, "describe"),
-        "attention_of_sample": partial(attention_of_sample, MODEL, attention, "describe", first),
-        "grounding": partial(grounding, MODEL, values["grounding"], "describe"),
+        "attention_by_step": partial(
+            attention_by_step, [(MODEL, attention), ("b", attention), ("c", attention)], "describe"
+        ),
+        "attention_by_layer": partial(attention_by_layer, attention, "describe"),
+        "attention_of_sample": partial(attention_of_sample, attention, "describe", first),
+        "grounding": partial(grounding, values["grounding"], "describe"),
     }
     for contrast in CONTRASTS:
         similarity = values["hidden_similarity"]
         of_groups = {
-            "layer_changes": partial(layer_changes, MODEL, values["layer_changes"], groups, contrast),
-            "neuron_activation": partial(
-                neuron_activation, MODEL, values["neuron_activation"], groups, contrast, contrasts
-            ),
-            "hidden_similarity": partial(hidden_similarity, MODEL, similarity, groups, contrast),
-            "similarity_and_divergence": partial(similarity_and_divergence, MODEL, similarity, groups, contrast),
-            "effect_sizes": partial(effect_sizes, MODEL, contrasts, contrast),
+            "layer_changes": partial(layer_changes, values["layer_changes"], groups, contrast),
+            "neuron_activation": partial(neuron_activation, values["neuron_activation"], groups, contrast, contrasts),
+            "hidden_similarity": partial(hidden_similarity, similarity, groups, contrast),
+            "similarity_and_divergence": partial(similarity_and_divergence, similarity, groups, contrast),
+            "effect_sizes": partial(effect_sizes, contrasts, contrast),
         }
         figures |= {f"{name}_{contrast.name}": draw for name, draw in of_groups.items()}
     return figures
@@ -252,7 +255,7 @@ def test_a_panel_of_fewer_samples_than_its_groups_have_says_so():
     tables, groups, _ = case("full")
     values = sample_values(tables["hidden_similarity"], PROBES["hidden_similarity"].contrasted)
     values.loc[ids(40)[10:13], [column for column in values.columns if column[1] == "icr_original_same"]] = np.nan
-    figure = hidden_similarity(MODEL, values, pd.DataFrame(groups), CONSISTENCY)
+    figure = hidden_similarity(values, pd.DataFrame(groups), CONSISTENCY)
     labels = {axes.get_title(): axes.get_xlabel() for axes in figure.axes}
     assert labels["ICR, original"] == "layer (n = 20, 17)"  # 10 to 29 are contradictory
     assert set(labels.values()) == {"layer", "layer (n = 20, 17)"}
@@ -267,12 +270,12 @@ def test_the_meaning_of_bands_is_shown(name):
     assert "95% interval of the mean" in {text.get_text() for text in draw("full", name).legends[0].get_texts()}
 
 
-def test_figures_of_all_answers_show_their_number_and_task():
+def test_figures_show_the_number_of_answers_or_the_sample():
     shown = [text.get_text() for text, _ in shown_texts(draw("full", "attention_by_step"))]
-    assert f"{MODEL} (n = 40)" in shown and any("(describe)" in text for text in shown)
+    assert {f"{MODEL} (40 answers)", "b (40 answers)"} <= {" ".join(text.split()) for text in shown}
     for name in ("attention_by_layer", "grounding"):
-        assert "40 answers (describe)" in draw("full", name).get_suptitle()
-    assert "(describe)" in draw("full", "attention_of_sample").get_suptitle()
+        assert any("40 answers" in text.get_text() for text, _ in shown_texts(draw("full", name)))
+    assert f"sample {ids(1)[0]}" in [text.get_text() for text, _ in shown_texts(draw("full", "attention_of_sample"))]
 
 
 # ---- numbers computed from the rows; samples 10 to 29 are contradictory ----------------------------------------------
@@ -334,7 +337,7 @@ def test_densities_are_those_of_their_boxes():
     names = ("true", "random", "unchanged", "other_sample")
     lines = [line for line in attention.get_lines() if len(line.get_xdata()) == 28]
     assert [line.get_label() for line in lines] == [
-        "true boxes", "random boxes", "unchanged objects", "another sample's boxes"
+        "true boxes (t)", "random boxes (r)", "unchanged objects (u)", "another sample's boxes (a)"
     ]  # fmt: skip
     for line, name in zip(lines, names, strict=True):
         (values,) = of_layers("grounding", f"attention_{name}", [ids(40)], task="describe", layer=5)
@@ -398,14 +401,14 @@ def test_steps_that_few_answers_reach_are_left_out():
     table = type(case("tiny")[0]["generation_attention"]).from_pandas(
         pd.concat(frames), schema=case("tiny")[0]["generation_attention"].schema
     )
-    steps = lines_of(attention_by_step({"m": table}, "describe").axes[0])["answer so far"].get_xdata()
+    steps = lines_of(attention_by_step([("m", table)], "describe").axes[0])["answer so far"].get_xdata()
     assert list(steps) == [0, 1, 2, 3, 4, 5]  # two of eight reach the sixth step, one the rest
 
 
 def test_all_of_a_line_is_in_sight_though_panels_share_their_axis():
     low = probe_tables(ids(4))["generation_attention"]
     frame = low.to_pandas().assign(picture_1=0.95, picture_2=0.01, user=0.01, answer=0.01, system=0.01, sink=0.01)
-    figure = attention_by_step({"low": low, "high": type(low).from_pandas(frame, schema=low.schema)}, "describe")
+    figure = attention_by_step([("low", low), ("high", type(low).from_pandas(frame, schema=low.schema))], "describe")
     line = next(line for label, line in lines_of(figure.axes[1]).items() if label.startswith("image 1"))
     assert max(line.get_ydata()) < figure.axes[1].get_ylim()[1]
     assert figure.axes[0].get_ylim()[0] == 0
@@ -414,7 +417,7 @@ def test_all_of_a_line_is_in_sight_though_panels_share_their_axis():
 def test_heat_map_has_layers_upwards_and_steps_rightwards():
     table = probe_tables(ids(3), layers=5, tokens=7)["generation_attention"]
     frame = table.to_pandas()
-    image = attention_by_layer("m", table, "describe").axes[0].images[0]
+    image = attention_by_layer(table, "describe").axes[0].images[0]
     mine = frame[(frame.task == "describe") & (frame.layer == 4) & (frame.token == 2)]
     assert image.get_array()[4, 2] == pytest.approx(mine["picture_1"].mean(), rel=1e-6)
     assert list(image.get_extent()) == [-0.5, 6.5, -0.5, 4.5]
@@ -424,12 +427,12 @@ def test_heat_map_has_layers_upwards_and_steps_rightwards():
 def test_heat_maps_of_some_layers_stand_where_those_layers_are():
     table = probe_tables(ids(3), layers=9, tokens=7)["generation_attention"]
     some = table.filter(pc.greater(table["layer"], 5))
-    axes = attention_by_layer("m", some, "describe").axes[0]
+    axes = attention_by_layer(some, "describe").axes[0]
     assert list(axes.images[0].get_extent()) == [-0.5, 6.5, 5.5, 8.5]
     assert axes.get_ylim() == (5.5, 8.5)
     rows = pd.DataFrame(case("full")[2])
     layers = rows["layer"].dropna().max()
-    panel = effect_sizes(MODEL, rows[rows["layer"].isna() | (rows["layer"] >= 2)], FAITHFULNESS).axes[0]
+    panel = effect_sizes(rows[rows["layer"].isna() | (rows["layer"] >= 2)], FAITHFULNESS).axes[0]
     assert panel.get_xlim() == (1.5, layers + 0.5)
 
 
@@ -447,7 +450,7 @@ def test_figures_are_the_pages_of_one_file(tmp_path):
 
 def test_a_sample_of_many_layers_has_twelve_panels_from_first_to_last():
     table = probe_tables(ids(1), layers=40, tokens=2)["generation_attention"]
-    titles = [axes.get_title() for axes in attention_of_sample("m", table, "describe", ids(1)[0]).axes]
+    titles = [axes.get_title() for axes in attention_of_sample(table, "describe", ids(1)[0]).axes]
     assert len(titles) == 12
     assert (titles[0], titles[-1]) == ("layer 0", "layer 39")
 
@@ -461,15 +464,15 @@ def test_effect_sizes_show_the_number_of_samples():
 @pytest.mark.parametrize(("tested", "words"), [(True, "dot: FDR ≤ 5%"), (False, "not tested")])
 def test_effect_sizes_show_whether_anything_was_tested(tested, words):
     rows = pd.DataFrame(case("full")[2]).assign(q_value=0.5 if tested else None)
-    assert words in effect_sizes(MODEL, rows, FAITHFULNESS).get_supxlabel()
+    assert words in effect_sizes(rows, FAITHFULNESS).get_supxlabel()
 
 
 def test_an_effect_size_that_is_missing_is_no_effect_of_zero():
     rows = pd.DataFrame(case("full")[2])
     lacking = (rows["measure"] == "ffn_change") & (rows["layer"] == 3) & (rows["contrast"] == "faithfulness")
-    figure = effect_sizes(MODEL, rows.assign(hedges_g=rows["hedges_g"].mask(lacking)), FAITHFULNESS)
+    figure = effect_sizes(rows.assign(hedges_g=rows["hedges_g"].mask(lacking)), FAITHFULNESS)
     axes = figure.axes[0]
-    line = [label.get_text() for label in axes.get_yticklabels()].index("ffn change")
+    line = [label.get_text() for label in axes.get_yticklabels()].index("FFN: L2 change")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())
@@ -482,11 +485,11 @@ def test_discoveries_are_marked():
     rows = pd.DataFrame(case("full")[2]).assign(q_value=0.051)
     which = (rows["measure"] == "ffn_change") & (rows["layer"] == 3) & (rows["contrast"] == "faithfulness")
     rows.loc[which, "q_value"] = 0.05
-    axes = effect_sizes(MODEL, rows, FAITHFULNESS).axes[0]
+    axes = effect_sizes(rows, FAITHFULNESS).axes[0]
     (dots,) = [line for line in axes.get_lines() if line.get_marker() == "o"]
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert list(zip(dots.get_xdata(), dots.get_ydata(), strict=True)) == [(3, names.index("ffn change"))]
-    assert axes.images[0].get_array()[names.index("ffn change"), 3] > 2  # planted
+    assert list(zip(dots.get_xdata(), dots.get_ydata(), strict=True)) == [(3, names.index("FFN: L2 change"))]
+    assert axes.images[0].get_array()[names.index("FFN: L2 change"), 3] > 2  # planted
 
 
 def test_a_difference_has_a_bar_for_each_answer_full_where_it_is_found():
@@ -496,12 +499,12 @@ def test_a_difference_has_a_bar_for_each_answer_full_where_it_is_found():
     for task, difference, q in (("same", -0.2, 0.05), ("different", 0.3, 0.06)):
         rows.loc[is_shown & (rows["task"] == task), ["difference", "q_value"]] = difference, q
     values = sample_values(tables["neuron_activation"], PROBES["neuron_activation"].contrasted)
-    axes = neuron_activation(MODEL, values, pd.DataFrame(groups), CONSISTENCY, rows).axes[1]
+    axes = neuron_activation(values, pd.DataFrame(groups), CONSISTENCY, rows).axes[1]
     bars = {bar.get_height(): bar for bar in axes.patches}
     assert set(bars) == {-0.2, 0.3}
     assert bars[-0.2].get_facecolor() != (1, 1, 1, 1)
     assert bars[0.3].get_facecolor() == (1, 1, 1, 1)
-    one_answer = neuron_activation(MODEL, values, pd.DataFrame(groups), FAITHFULNESS, rows)
+    one_answer = neuron_activation(values, pd.DataFrame(groups), FAITHFULNESS, rows)
     shown = {
         text.get_text(): bar
         for text, bar in zip(one_answer.legends[0].get_texts(), one_answer.legends[0].legend_handles, strict=True)
@@ -566,7 +569,7 @@ def test_a_contact_sheet_shows_every_image_whole(tmp_path):
     colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
     for number, (color, height) in enumerate(zip(colors, (900, 200, 300), strict=True)):
         Image.new("RGB", (500, height), color).save(tmp_path / f"{number}.png")
-    write_contact_sheet([tmp_path / f"{number}.png" for number in range(3)], tmp_path / "sheet.png")
+    write_contact_sheet([Tile(tmp_path / f"{number}.png", "a") for number in range(3)], tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         counted = {color: count for count, color in sheet.convert("RGB").getcolors()}
     assert [counted[color] for color in colors] == [500 * 900, 500 * 200, 500 * 300]
@@ -575,7 +578,8 @@ def test_a_contact_sheet_shows_every_image_whole(tmp_path):
 def test_a_contact_sheet_shows_a_wide_page_over_two_columns_and_names_what_was_not_drawn(tmp_path):
     for name, color, width in (("a", (200, 0, 0), 1005), ("b", (0, 200, 0), 2100), ("c", (0, 0, 200), 1005)):
         Image.new("RGB", (width, 1005), color).save(tmp_path / f"{name}.png", dpi=(300, 300))
-    write_contact_sheet([tmp_path / f"{name}.png" for name in "abc"], tmp_path / "sheet.png", ["d was not drawn"])
+    tiles = [Tile(tmp_path / f"{name}.png", "") for name in "abc"]
+    write_contact_sheet(tiles, tmp_path / "sheet.png", ["d was not drawn"])
     with Image.open(tmp_path / "sheet.png") as sheet:
         counted = {color: count for count, color in sheet.convert("RGB").getcolors()}
         assert counted[200, 0, 0] == counted[0, 0, 200] == 500 * 500
@@ -644,9 +648,9 @@ def test_a_contact_sheet_keeps_the_colours_of_bands(tmp_path):
     for number, color in enumerate(bands.values()):
         drawn[20 * number : 20 * number + 20, :20] = color
     Image.fromarray(drawn).save(tmp_path / "drawn.png")
-    write_contact_sheet([tmp_path / "drawn.png"], tmp_path / "sheet.png")
+    write_contact_sheet([Tile(tmp_path / "drawn.png", "")], tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
-        pixels = np.asarray(sheet.convert("RGB"))[24:, 24:]
+        pixels = np.asarray(sheet.convert("RGB"))[48:, 24:]
     np.testing.assert_allclose(pixels[10 : 20 * len(bands) : 20, 10].astype(int), list(bands.values()), atol=1)
 
 
@@ -747,7 +751,7 @@ def test_a_run_of_maps_alone_has_no_figures_of_contrasts(probed, tmp_path):
     folder = with_maps(probed, tmp_path / "probes", status="unsupported")
     samples, images = (folder.parent / f"{name}.parquet" for name in ("samples", "images"))
     contrasts = PROBE_CONTRASTS.empty_table().to_pandas()
-    results = ModelResults("tiny", folder, samples, images, pd.DataFrame(), contrasts)
+    results = ModelResults(folder, samples, images, pd.DataFrame(), contrasts)
     assert all_drawings(results, probes_in(folder, ["token_activation_map"])) == {}
     assert "grounding" in all_drawings(results, probes_in(folder))
 
@@ -759,3 +763,65 @@ def test_a_table_that_is_named_and_missing_is_an_error_before_anything_is_drawn(
     assert done.returncode == 1
     assert "layer_changes.parquet: no such file" in done.stderr
     assert not (tmp_path / "figures").exists()
+
+
+# ---- the catalogue ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chosen", [list(PROBES), ["grounding"], ["token_activation_map"], ["layer_changes", "grounding"]]
+)
+def test_what_is_drawn_is_what_is_declared(probed, tmp_path, chosen):
+    folder = with_maps(probed, tmp_path / "probes", word="car", map=[], rasters=[], token=0, token_id=7)
+    samples, images = (folder.parent / f"{name}.parquet" for name in ("samples", "images"))
+    contrasts = PROBE_CONTRASTS.empty_table().to_pandas()
+    results = ModelResults(folder, samples, images, pd.DataFrame(), contrasts)
+    drawn = list(all_drawings(results, probes_in(folder, chosen)))
+    declared = declared_figures([PROBES[name] for name in chosen])
+    kinds = [figure_of(name, declared) for name in drawn]
+    assert [kind.name for kind in kinds] == [figure.name for figure in declared]
+    assert {kind.probe for kind in kinds} - {None} == set(chosen)
+
+
+def test_a_declared_figure_says_what_it_cannot_say_and_has_a_section_in_the_docs():
+    docs = (ROOT / "docs/probes.md").read_text()
+    sections = {line.removeprefix("## ").lower().replace(" ", "-") for line in docs.splitlines() if line[:3] == "## "}
+    declared = declared_figures(PROBES.values())
+    assert {figure.probe for figure in declared} == {*PROBES, None}
+    for figure in declared:
+        assert figure.section in sections, figure.name
+        assert figure.shows.endswith(".") and figure.limits.endswith(".")
+        assert figure.caption.startswith(figure.shows) and figure.caption.endswith(figure.limits)
+        assert "_" not in figure.title + figure.caption, "keys have labels"
+
+
+def test_the_catalogue_is_read_without_matplotlib():
+    code = "import sys; from spd_faith.probes import figure_catalogue; print('matplotlib' in sys.modules)"
+    scripts = ROOT / "workflow_scripts"
+    done = subprocess.run([sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_every_compared_measure_has_a_label_and_no_figure_shows_a_key():
+    for probe in PROBES.values():
+        labels = probe.figures().measures
+        assert set(labels) == set(probe.contrasted)
+        assert len(set(labels.values())) == len(labels)
+    keys = {*TASKS, *PROBES, *(contrast.name for contrast in CONTRASTS)}
+    for name in FIGURES:
+        for text, _ in shown_texts(draw("full", name)):
+            shown = text.get_text()
+            assert shown not in keys and ("_" not in shown or shown.startswith("sample ")), shown
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_no_title(name):
+    assert draw("full", name).get_suptitle() == ""
+
+
+def test_models_are_shown_by_their_labels(probed, tmp_path):
+    folder = shutil.copytree(probed.parent, tmp_path / "results/probes") / probed.name
+    assert label_of(folder) == probed.name
+    record = {"run": {"models": {probed.name: {"label": "Some Model 7B"}}}}
+    (tmp_path / "results/run.json").write_text(json.dumps(record))
+    assert label_of(folder) == "Some Model 7B"

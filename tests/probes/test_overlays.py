@@ -55,6 +55,11 @@ def one_page(*given):
     return figure
 
 
+def note_of(figure):
+    """Below all pairs, on one line."""
+    return " ".join(figure.get_supxlabel().split())
+
+
 def captions(figure):
     """Above each pair."""
     return [axes.texts[0].get_text() for axes in figure.axes[::2]]
@@ -135,7 +140,7 @@ def test_a_hidden_maximum_is_reported(rasters, token, sizes, beside):
     values = np.full(64, 0.25)
     values[token] = 0.5
     words = [WordMap("car", values), WordMap("dog", np.where(values == 0.5, 0.25, values))]
-    figure = one_page(("t",), white(*sizes), DIFFERENCES, rasters, words)
+    figure = one_page("t", white(*sizes), DIFFERENCES, rasters, words)
     assert captions(figure)[1:3] == ["car  0.50*" if beside else "car  0.50", "dog  0.25"]
     assert ("(*: outside the images)" in figure.get_supxlabel().replace("\n", " ")) == beside
     alone = word_overlay(white(*sizes), rasters, words[0])
@@ -174,7 +179,7 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # as for a layout without room
         figure = one_page(
-            ("some-model-7b", "token activation maps (describe)", "easy/00000_1"),
+            "easy/00000_1",
             white(*sizes),
             DIFFERENCES,
             PAIR,
@@ -197,7 +202,7 @@ def test_a_sheet_has_a_panel_for_each_word_and_cuts_nothing_off(words, sizes):
 
 
 def test_boxes_are_whole_where_the_object_is_and_dotted_in_the_other_image():
-    figure = one_page(("t",), white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
+    figure = one_page("t", white((200, 100), (90, 90)), DIFFERENCES, PAIR, [])
     found = [
         sorted((patch.get_linestyle(), *np.round(patch.get_bbox().bounds, 2)) for patch in axes.patches)
         for axes in figure.axes
@@ -271,7 +276,7 @@ def raster_maps(count, pair, layout):
 def test_each_word_of_a_long_answer_has_a_panel_that_can_be_seen(count, name, layout):
     pair = PHOTOGRAPHS[name]
     rasters, words = raster_maps(count, pair, layout)
-    pages = list(overlays(("m", "token activation maps (describe)", "multi_diff/4"), pair, DIFFERENCES, rasters, words))
+    pages = list(overlays("multi_diff/4", pair, DIFFERENCES, rasters, words))
     assert [text for page in pages for text in captions(page)[1:]] == [
         f"{word.text}  {word.values.max():.2f}" for word in words
     ]
@@ -279,7 +284,7 @@ def test_each_word_of_a_long_answer_has_a_panel_that_can_be_seen(count, name, la
     assert len(pages) <= 5
     for number, page in enumerate(pages, start=1):
         assert page.get_figwidth() <= 7.1 and page.get_figheight() <= 9.8  # a page of a paper
-        assert len(pages) == 1 or f"page {number} of {len(pages)}: words " in page.get_suptitle()
+        assert len(pages) == 1 or f"Page {number} of {len(pages)}: words " in note_of(page)
         boxes = [axes.get_window_extent() for axes in page.axes]
         for box, image in zip(boxes, pair * len(boxes), strict=False):
             assert box.width / box.height == pytest.approx(image.width / image.height, rel=0.02)
@@ -293,7 +298,7 @@ def test_no_layout_is_solved(monkeypatch, tmp_path):
     """Solving one for panels as many as a long answer's takes minutes."""
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *given: pytest.fail("a layout was solved"))
     pair = PHOTOGRAPHS["landscape"]
-    save(overlays(("t",), pair, [], *raster_maps(30, pair, "pair")), tmp_path / "a")
+    save(overlays("t", pair, [], *raster_maps(30, pair, "pair")), tmp_path / "a")
 
 
 @pytest.mark.slow
@@ -301,17 +306,17 @@ def test_pages_beyond_the_last_are_left_out_and_said_to_be(tmp_path, caplog):
     pair = (Image.new("RGB", (64, 48)),) * 2  # is drawn as large as any
     rasters = [Raster(0, 1, 2, {0: WHOLE}), Raster(2, 1, 2, {1: WHOLE})]
     words = [WordMap(f"word{number}", np.linspace(0, 1, 4)) for number in range(300)]
-    save(overlays(("m", "multi_diff/4"), pair, [], rasters, words), tmp_path / "a")
+    save(overlays("multi_diff/4", pair, [], rasters, words), tmp_path / "a")
     names = ["a.png", *(f"a_p{number:02}.png" for number in range(2, MAX_PAGES + 1))]
     assert sorted(path.name for path in tmp_path.glob("*.png")) == names
     assert len(re.findall(rb"/Type /Page\b", (tmp_path / "a.pdf").read_bytes())) == MAX_PAGES
-    last = list(overlays(("m", "multi_diff/4"), pair, [], rasters, words))[-1]
-    drawn_words = int(re.search(r"to (\d+) of 300", last.get_suptitle())[1])
+    last = list(overlays("multi_diff/4", pair, [], rasters, words))[-1]
+    drawn_words = int(re.search(r"to (\d+) of 300", note_of(last))[1])
     assert captions(last)[-1].startswith(f"word{drawn_words - 1} ") and drawn_words > 200
-    assert f"{300 - drawn_words} more words are left out" in last.get_supxlabel()
+    assert f"{300 - drawn_words} more words are left out" in note_of(last)
     assert f"multi_diff/4: the first {drawn_words} words are drawn, {300 - drawn_words} more" in caplog.text
     assert captions(last)[0] == "the pair"
-    save(overlays(("m", "multi_diff/4"), pair, [], rasters, words[:30]), tmp_path / "a")
+    save(overlays("multi_diff/4", pair, [], rasters, words[:30]), tmp_path / "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "a_p02.png"]  # no page of before
 
 
@@ -320,8 +325,8 @@ def test_words_of_any_script_and_sign_are_drawn_without_a_warning(tmp_path):
     words = [WordMap(text, np.linspace(0, 0.5, 17)) for text in texts]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        save(overlays(("$m_1$", "自転車/0_\ud800"), white((200, 100), (90, 90)), [], PAIR, words), tmp_path / "a")
-    figure = one_page(("$m_1$", "t"), white((200, 100), (90, 90)), [], PAIR, words)
+        save(overlays("$m_1$ 自転車/0_\ud800", white((200, 100), (90, 90)), [], PAIR, words), tmp_path / "a")
+    figure = one_page("$m_1$", white((200, 100), (90, 90)), [], PAIR, words)
     with style():
         drawn(figure)
     assert captions(figure)[6:] == ["$\\frac{$  0.50", "a \N{REPLACEMENT CHARACTER}b  0.50", "  0.50"]
@@ -337,7 +342,7 @@ def test_images_of_any_size_and_shape_are_drawn(size):
     values[2] = 1
     rasters = [Raster(0, 2, 3, {0: WHOLE}), Raster(6, 2, 3, {1: WHOLE})]
     box = {"x": 0, "y": 0, "w": size[0] / 2, "h": size[1]}
-    figure = one_page(("t",), pair, [{"bbox": box, "bbox_after": None}], rasters, [WordMap("car", values)])
+    figure = one_page("t", pair, [{"bbox": box, "bbox_after": None}], rasters, [WordMap("car", values)])
     assert coloured(figure, 2) == pytest.approx((2 / 3, 0, 1, 1 / 2), abs=0.05)
     assert figure.axes[0].patches[0].get_bbox().bounds == pytest.approx((0, 0, size[0] / 2, size[1]))
     assert max(figure.axes[0].images[0].get_array().shape) <= 9.4 * 300
@@ -355,10 +360,10 @@ def test_images_of_any_size_and_shape_are_drawn(size):
     ],
 )
 def test_true_boxes_are_named_where_there_are_any(differences, caption):
-    figure = one_page(("t",), white((200, 100), (90, 90)), differences, PAIR, [])
+    figure = one_page("t", white((200, 100), (90, 90)), differences, PAIR, [])
     assert captions(figure) == [caption]
     assert bool(figure.axes[0].patches) == (caption == "true boxes")
-    assert figure.get_supxlabel() == "The answer has no content words."
+    assert note_of(figure) == "The answer has no content words. Sample t."
 
 
 def test_a_map_without_values_says_so_and_one_with_some_shows_them():
@@ -470,7 +475,7 @@ def test_maps_are_drawn_over_the_images_and_boxes_of_their_own_sample(probed):
     drawings = saved_overlays(*paths, "describe", sample_ids)
     for sample_id, (_, *pair), draw in zip(sample_ids, shown, drawings.values(), strict=True):
         (figure,) = draw()
-        assert sample_id in figure.get_suptitle()
+        assert f"Sample {sample_id}." in note_of(figure)
         for axes, image in zip(figure.axes[:2], pair, strict=True):
             seen = np.asarray(axes.images[0].get_array(), float)
             assert seen.shape[0] < image.height  # no more than is seen

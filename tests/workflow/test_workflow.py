@@ -11,9 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from workflow.project import MODELS, Project
 
+from spd_faith.leaderboard.columns import expanded, leaderboard_columns
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 
 pytestmark = pytest.mark.slow
@@ -59,8 +62,21 @@ def test_the_leaderboard_ranks_the_runs_and_sets_the_published_rows_apart(finish
     assert csv.loc["GLM-4.5V", "overall"] == 74.1
     best = live.iloc[0]
     assert csv.loc[best["model"], "drf"] == pytest.approx(100 * best["drf"], abs=0.01)
+    assert r"\label{tab:spd-faith:headline}" in (finished.folder / "results/demo/leaderboard.tex").read_text()
     markdown = (finished.folder / "results/demo/leaderboard.md").read_text()
     assert markdown.index("Tiny Qwen2-VL") < markdown.index("## The published protocol") < markdown.index("GLM-4.5V")
+
+
+def test_each_column_of_the_tables_is_described(finished: Project) -> None:
+    for name in ("leaderboard", "breakdowns", "comparisons"):
+        table = pq.read_table(finished.folder / f"results/demo/{name}.parquet")
+        rows = table.filter(pc.field("origin") == "run") if name == "leaderboard" else table
+        for field in table.schema:
+            described = field.metadata or {}
+            assert described.get(b"description") and described.get(b"unit"), field.name
+            assert described[b"null"] != b"never" or not rows[field.name].null_count, field.name
+    expected = {one.name for one in expanded(leaderboard_columns())}
+    assert set(pq.read_schema(finished.folder / "results/demo/leaderboard.parquet").names) == expected
 
 
 def test_the_run_is_recorded_and_its_end_says_where_and_what_next(finished: Project) -> None:

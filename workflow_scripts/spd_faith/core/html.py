@@ -59,8 +59,8 @@ def render_page(
     *,
     title: str,
     styles: Sequence[str],
-    scripts: Sequence[Script],
-    data: Mapping[str, Any],
+    scripts: Sequence[Script] = (),
+    data: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> str:
     """A template that extends base.html.j2, as HTML.
@@ -69,7 +69,7 @@ def render_page(
     element that holds them, `values` what the template itself names.
     """
     css = [text if "{" in text else _read(text) for text in styles]
-    embedded = {name: script_json(content) for name, content in data.items()}
+    embedded = {name: script_json(content) for name, content in (data or {}).items()}
     return _ENVIRONMENT.get_template(template).render(title=title, styles=css, scripts=scripts, data=embedded, **values)
 
 

@@ -61,7 +61,7 @@ def control_columns(values: pa.Table) -> pd.DataFrame:
     columns = {
         f"{metric.name}{suffix}": wide[estimate, metric.name].astype("Int64" if estimate == "n" else float)
         for metric in CONTROL_METRICS.values()
-        for estimate, suffix in _estimates(metric).items()
+        for estimate, suffix in estimate_columns(metric).items()
     }
     return pd.DataFrame(columns).reset_index()
 
@@ -71,12 +71,12 @@ def control_fractions() -> tuple[str, ...]:
     return tuple(
         f"{metric.name}{suffix}"
         for metric in CONTROL_METRICS.values()
-        for estimate, suffix in _estimates(metric).items()
+        for estimate, suffix in estimate_columns(metric).items()
         if metric.is_fraction and estimate != "n"
     )
 
 
-def _estimates(metric: ControlMetric) -> dict[str, str]:
+def estimate_columns(metric: ControlMetric) -> dict[str, str]:
     ends = {"low": "_low", "high": "_high"} if metric.has_interval else {}
     return {"value": "", **ends, "n": "_n"}
 

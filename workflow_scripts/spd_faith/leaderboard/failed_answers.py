@@ -16,7 +16,7 @@ from spd_faith.leaderboard.row_cells import Row
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 
 ANSWER_COLUMNS = ["sample_id", "task", "failure", "finish_reason"]
-_KINDS = {
+FAILURE_KINDS = {
     "model": "no answer by the model",
     "cut": "cut at the limit",
     "transport": "no reply",
@@ -56,7 +56,7 @@ def failures_by_group(samples: pa.Table, answers: Mapping[str, pa.Table]) -> pd.
         for model, frame in ((model, table.to_pandas()) for model, table in answers.items())
         for (by, group), ids in inside.items()
     )
-    counts = [f"{task}_{kind}" for task in TASKS for kind in _KINDS]
+    counts = [f"{task}_{kind}" for task in TASKS for kind in FAILURE_KINDS]
     return pd.DataFrame(rows, columns=["model", "by", "group", "n", *counts])
 
 
@@ -101,7 +101,7 @@ def failed_section(live: Sequence[Row], by_group: pd.DataFrame) -> Section:
     """The failures of each model by task, and by split and task; `by_group` is `failures_by_group`."""
     models = {row["model"]: row for row in live}
     rows = tuple((Text(row["label"]), *cells) for row in models.values() for cells in _failed_cells(row))
-    kinds = (Column("Question"), *(Column(title.capitalize(), COUNT) for title in _KINDS.values()))
+    kinds = (Column("Question"), *(Column(title.capitalize(), COUNT) for title in FAILURE_KINDS.values()))
     by_split = tuple(
         (Text(models[part["model"]]["label"]), Text(part["group"]), *cells)
         for part in by_group.query("by == 'split'").to_dict("records")
@@ -125,5 +125,5 @@ def failed_section(live: Sequence[Row], by_group: pd.DataFrame) -> Section:
 def _failed_cells(counts: Row) -> Iterator[tuple[Cell, ...]]:
     """A task and its counts, for the tasks that have any."""
     for task in TASKS:
-        if any(counts[f"{task}_{kind}"] for kind in _KINDS):
-            yield Text(task), *(Value(counts[f"{task}_{kind}"]) for kind in _KINDS)
+        if any(counts[f"{task}_{kind}"] for kind in FAILURE_KINDS):
+            yield Text(task), *(Value(counts[f"{task}_{kind}"]) for kind in FAILURE_KINDS)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ from spd_faith.probes.registry import PROBES
 from spd_faith.probes.saved_tables import probes_in, read_contrasted
 
 if TYPE_CHECKING:
+    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
+
     from spd_faith.probes.figures.drawing import Drawing
 
 
@@ -48,7 +52,6 @@ def _drawings(settings: ProbeSettings, contradictory: Mapping[str, bool]) -> dic
     if contrasted := read_contrasted(folder, settings.probes):
         groups, contrasts = _contrasts(contrasted, folder, contradictory)
     results = ModelResults(
-        model=Path(settings.model_name).name,
         probes=folder,
         samples=folder / "samples.parquet",
         images=folder / "images.parquet",
@@ -96,7 +99,7 @@ def _save_figures(drawings: dict[str, "Drawing"], folder: Path, copy: Path | Non
 
     pages = copy if copy and copy.suffix.lower() == ".pdf" else None
     with ExitStack() as stack, progress(len(drawings), "Figures", "figure") as bar:
-        also = stack.enter_context(pdf_pages(pages)) if pages else None
+        also = partial(_add_page, stack.enter_context(pdf_pages(pages))) if pages else None
         failures = write_figures(drawings, folder, bar.update, also)
     _print_row("figures", folder / CONTACT_SHEET)
     if failures:
@@ -105,6 +108,12 @@ def _save_figures(drawings: dict[str, "Drawing"], folder: Path, copy: Path | Non
         _print_row("pages", pages)
     elif copy:
         _copy(folder / CONTACT_SHEET, copy)
+
+
+def _add_page(pdf: "PdfPages", figure: "Figure") -> None:
+    """Add a figure to a PDF of all of them, with its heading as a note on the page."""
+    pdf.attach_note(figure.get_label())
+    pdf.savefig(figure)
 
 
 def _copy(path: Path, to: Path) -> None:

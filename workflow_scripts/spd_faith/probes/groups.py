@@ -1,9 +1,8 @@
 """The group of each sample of a model: faithful or unfaithful reasoning, consistent or contradictory verdicts."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import pandas as pd
 import pyarrow as pa
 
 from spd_faith.core.controls import is_control
@@ -11,6 +10,9 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys
 from spd_faith.core.schemas import TASKS, keyed, one_of
 from spd_faith.probes.tables import required
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GROUP_REASONS = (
     "answer_label",  # a label that came with the answer; overrides sample_label
@@ -126,7 +128,7 @@ def _by_verdicts(same: str | None, different: str | None) -> tuple[str | None, s
     return CONSISTENCY.reference if same == different else CONSISTENCY.group, "verdicts"
 
 
-def members(groups: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
+def members(groups: "pd.DataFrame", contrast: Contrast) -> "pd.DataFrame":
     """The samples of the two groups: `group`, `split` and `n_gt`, indexed by sample_id in ascending order."""
     rows = groups[(groups["contrast"] == contrast.name) & groups["group"].notna()]
     return rows.set_index("sample_id")[["group", "split", "n_gt"]].sort_index()

@@ -26,7 +26,6 @@ from spd_faith.probes.figures.drawing import (
     readable,
     styled,
     text_width,
-    title_lines,
     without_layout,
 )
 from spd_faith.probes.image_grid import Raster
@@ -43,7 +42,7 @@ _PALE = 0.45  # of an image under a map
 _PAGE = 9.4  # inches; the height of a page at most
 _MARGIN, _GUTTER, _BETWEEN = 0.06, 0.12, 0.03  # around the page, between panels, between the images of a pair
 _CAPTION, _ROW_GAP = 0.15, 0.06
-_TITLE_LINE, _LEGEND_LINE = 0.125, 0.11
+_LEGEND_LINE = 0.11
 _SMALL = 6.5  # points
 _NARROWEST, _WIDEST = 1 / 4, 4  # width over height of images that are drawn without stretching
 _LETTERS_PER_INCH = 16  # of a legend
@@ -54,7 +53,7 @@ Images = tuple[Image.Image, Image.Image]
 
 
 def overlays(
-    name: Sequence[str],
+    sample_id: str,
     images: Images,
     differences: Sequence[Mapping[str, Any]],
     rasters: Sequence[Raster],
@@ -63,7 +62,7 @@ def overlays(
 ) -> Iterator[Figure]:
     """Pages that show the pair with the boxes of the differences, then the pair under the map of each word.
 
-    `name` has the lines of the title. A few words fit on one page, one column wide; more take pages of two columns, at
+    A few words fit on one page, one column wide; more take pages of two columns, at
     most `max_pages`. The last page and the log say how many words are left out.
     """
     grid = _grid_for(images, len(words))
@@ -72,14 +71,17 @@ def overlays(
     starts = range(0, max(1, len(words)), at_once)[:max_pages]
     left_out = len(words) - min(len(words), starts[-1] + at_once)
     if left_out:
-        log.warning("%s: the first %d words are drawn, %d more are left out", name[-1], len(words) - left_out, left_out)
+        log.warning(
+            "%s: the first %d words are drawn, %d more are left out", sample_id, len(words) - left_out, left_out
+        )
     for page, start in enumerate(starts, start=1):
         some = words[start : start + at_once]
-        lines = list(name)
+        notes = [f"Sample {readable(sample_id)}"]
         if len(starts) > 1:
-            lines.append(f"page {page} of {len(starts)}: words {start + 1} to {start + len(some)} of {len(words)}")
-        notes = [f"{left_out} more words are left out"] if left_out and page == len(starts) else []
-        yield _page(lines, grid, pair, differences, rasters, some, notes)
+            notes.append(f"Page {page} of {len(starts)}: words {start + 1} to {start + len(some)} of {len(words)}")
+        if left_out and page == len(starts):
+            notes.append(f"{left_out} more words are left out")
+        yield _page(grid, pair, differences, rasters, some, notes)
 
 
 def word_overlays(images: Images, rasters: Sequence[Raster], words: Sequence[WordMap]) -> list[Callable[[], Figure]]:
@@ -119,7 +121,7 @@ class _Grid:
 
     def words(self, images: Images) -> int:
         """How many words fit on a page, after the panel of the boxes."""
-        room = _PAGE - 6 * _TITLE_LINE - 4 * _LEGEND_LINE - 2 * _MARGIN
+        room = _PAGE - 5 * _LEGEND_LINE - 2 * _MARGIN
         rows = int(room / (_CAPTION + min(self.height(images), self.tallest) + _ROW_GAP))
         return rows * self.columns - 1
 
@@ -184,7 +186,6 @@ def _pale(image: Image.Image) -> Image.Image:
 
 @styled
 def _page(
-    lines: Sequence[str],
     grid: _Grid,
     pair: _Pair,
     differences: Sequence[Mapping[str, Any]],
@@ -202,13 +203,11 @@ def _page(
         ]
     )
     legend = fill(legend, round(grid.width * _LETTERS_PER_INCH))
-    heading = title_lines(lines, grid.width)
-    top = 2 * _MARGIN + _TITLE_LINE * (heading.count("\n") + 1)
+    top = _MARGIN
     row = _CAPTION + pair.height + _ROW_GAP
     rows = -(-(len(words) + 1) // grid.columns)
     height = top + rows * row + _MARGIN + _LEGEND_LINE * (legend.count("\n") + 1)
     figure = without_layout(grid.width, height, grid.dots)
-    figure.suptitle(heading, y=1 - _MARGIN / height, va="top")
     figure.supxlabel(legend, y=_MARGIN / height, va="bottom", color=GREY, size=_SMALL)
     corners = (
         (_MARGIN + column * (grid.panel + _GUTTER), top + line * row)

@@ -14,7 +14,7 @@ from spd_faith.core.config_errors import error_at, explain
 from spd_faith.core.schemas import TASKS_OF
 from spd_faith.judging.annotations.choices import CHOICES
 from spd_faith.judging.annotations.items import AnnotationItem, truth_lines
-from spd_faith.judging.annotations.page import data_uri
+from spd_faith.judging.annotations.page import image_uri
 
 _ASKED = {
     "describe": "How many differences are there?",
@@ -38,7 +38,7 @@ def tasks(
         data = {"item": item.id, "draw": draw, **dict(zip(TASKS_OF[metric], item.texts, strict=True))}
         if metric == "drf":
             data["truth"] = "\n".join(truth_lines(samples[item.sample_id]))
-            data |= {name: data_uri(images[item.sample_id][name]) for name in ("original", "modified")}
+            data |= {name: image_uri(images[item.sample_id][name]) for name in ("original", "modified")}
         found.append({"data": data})
     return found
 

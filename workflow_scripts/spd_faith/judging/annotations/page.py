@@ -1,8 +1,5 @@
 """Writes the page on which people label: one offline HTML file with images, truths and answers."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -10,12 +7,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from spd_faith.core.html import data_uri, page_script, render_page
 from spd_faith.core.schemas import TASKS_OF
-from spd_faith.core.text import writable
 from spd_faith.judging.annotations.choices import CHOICES
 from spd_faith.judging.annotations.items import AnnotationItem, truth_lines
 
-FOLDER = Path(__file__).resolve().parents[4] / "resources" / "annotation_page"
 _SHOWN_BY_BROWSERS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 
 
@@ -29,10 +25,8 @@ def annotation_page(
     """The page as HTML.
 
     `draw` is that of the key; `samples` and `images` are rows of `SAMPLES` and `IMAGES` by sample. With `marked`, the
-    `MarkedClaim`s by item and person, it is the page on which somebody settles how they differ. No script but the
-    page's own runs, and the page can load and send nothing (its Content Security Policy).
+    `MarkedClaim`s by item and person, it is the page on which somebody settles how they differ.
     """
-    script, style = ("".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in _SOURCES)
     content = {
         "kind": "annotations" if marked is None else "adjudicated",  # first part of the saved file's name
         "draw": draw,
@@ -43,33 +37,13 @@ def annotation_page(
         },
         **_tasks(items, samples, images),
     }
-    parts = {
-        "{script_sha}": _csp_hash(script),
-        "{style_sha}": _csp_hash(style),
-        "{style}": style,
-        "{script}": script,
-        "{data}": _for_script(content),  # last: answers may hold any of the others
-    }
-    page = (FOLDER / "page.html").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        before, after = page.split(f"<!--{name}-->" if f"<!--{name}-->" in page else name, 1)
-        page = before + part + after
-    return page
-
-
-_SOURCES = (("offsets.js", "page.js"), ("page.css",))
-
-
-def _csp_hash(source: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-
-def _for_script(content: Any) -> str:
-    """JSON that cannot end the script element that holds it, whatever the texts are."""
-    text = writable(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
-    for character in ("<", ">", "&", "\u2028", "\u2029"):
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return render_page(
+        "annotate.html.j2",
+        title="Label claims",
+        styles=["common.css", "annotate.css"],
+        scripts=[page_script("offsets.js", "annotate.js")],
+        data={"data": content},
+    )
 
 
 def _choices() -> dict[str, list[dict[str, str | None]]]:
@@ -104,7 +78,7 @@ def _pair(sample: Mapping[str, Any], images: Mapping[str, bytes]) -> dict[str, A
     }
     return {
         "truth": truth_lines(sample),
-        "images": {name: {"source": data_uri(images[name]), "boxes": boxes[name]} for name in boxes},
+        "images": {name: {"source": image_uri(images[name]), "boxes": boxes[name]} for name in boxes},
     }
 
 
@@ -115,7 +89,7 @@ def read_images(path: Path, sample_ids: Sequence[str]) -> dict[str, dict[str, An
     return {row["sample_id"]: row for row in rows}
 
 
-def data_uri(encoded: bytes) -> str:
+def image_uri(encoded: bytes) -> str:
     """An image as a data URI: the bytes as they are, or as lossless WebP if browsers do not show their format."""
     from PIL import Image
 
@@ -125,4 +99,4 @@ def data_uri(encoded: bytes) -> str:
             shown = BytesIO()
             image.convert("RGB").save(shown, "WEBP", lossless=True)
             mime, encoded = "image/webp", shown.getvalue()
-    return f"data:{mime};base64,{base64.b64encode(encoded).decode()}"
+    return data_uri(mime, encoded)

@@ -1,6 +1,6 @@
 """The leaderboard as one HTML page: the wide table, charts, the sections of the leaderboard's data, and samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -8,11 +8,14 @@ from urllib.parse import quote
 import pandas as pd
 
 from spd_faith.core.html import page_script, render_page
+from spd_faith.core.run_config import RecordedRun
 from spd_faith.leaderboard.html.charts import breakdown_charts, comparison_charts, seeing_and_reasoning
 from spd_faith.leaderboard.html.libraries import data_tables, data_tables_style, vega_lite
 from spd_faith.leaderboard.html.views import note_view, section_view
 from spd_faith.leaderboard.html.wide_table import wide_table
 from spd_faith.leaderboard.model import Note, Section, Text, Value, tables_in
+from spd_faith.probes.figure_catalogue import FigureInfo, declared_figures
+from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.comparisons import SIGNIFICANT_AT
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
@@ -27,16 +30,17 @@ class PageTables:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure beside the page, which may be missing."""
+class Figures:
+    """The figures of a model's probes, beside the page; each may be missing."""
 
-    title: str
-    caption: str
-    source: str
+    label: str
+    folder: str
+    """Relative to the page, as a URL."""
+    declared: Sequence[FigureInfo]
 
 
-def leaderboard_html(page: Section, tables: PageTables, figures: Mapping[str, Sequence[Figure]]) -> str:
-    """The page; `figures` are those of the probes by the label of their model."""
+def leaderboard_html(page: Section, tables: PageTables, figures: Sequence[Figures]) -> str:
+    """The page as HTML."""
     sections = [part for part in page.parts if isinstance(part, Section)]
     notes = [note_view(part) for part in page.parts if isinstance(part, Note)]
     sets = {
@@ -73,6 +77,8 @@ def _constant_answers(page: Section) -> list[dict[str, Any]]:
     return found
 
 
-def figure_source(model: str, name: str) -> str:
-    """The path of a figure's PNG, relative to the page."""
-    return quote(f"figures/{model}/{name}.png")
+def figures_of(run: RecordedRun) -> list[Figures]:
+    """The figures of the run's models that the page shows. It cannot know which answers have one of their own."""
+    probes = [PROBES[name] for name in run.config.probes.run]
+    declared = [figure for figure in declared_figures(probes) if not figure.is_pattern]
+    return [Figures(run.models[name].label, quote(f"figures/{name}"), declared) for name in run.probed]

@@ -1,5 +1,6 @@
-"""The page of the leaderboard as Markdown."""
+"""The page of the leaderboard as Markdown, for GitHub: no text of a config or an endpoint is read as Markdown there."""
 
+import re
 from collections.abc import Iterator
 
 import pandas as pd
@@ -8,7 +9,13 @@ from spd_faith.core.text import printable
 from spd_faith.leaderboard import model
 from spd_faith.leaderboard.model import Cell, Leaderboard, Note, Section, Table, Unit
 
-_ESCAPED = str.maketrans({char: f"\\{char}" for char in "\\|*`<~"})
+_SPECIAL = re.compile(
+    # Links to people, pages and issues, emoji and formulas: GitHub finds some of them behind a backslash, too
+    r"(?P<linked>@|:(?=//|[\w+-]+:)|(?i:(?<=www)\.)|#(?=\d)|\$)"
+    # Markdown. `_` emphasizes nothing inside a word, `#` is at the end of a heading, `&` begins a character reference
+    r"|[\\|*`<~]|\](?=[(\[:]|$)|(?<![^\W_])_|_(?![^\W_])|#(?=#*\s*$)|&(?=#?\w+;)"
+)
+_LIST_OR_HEADING = re.compile(r"^(\d*)(?=[-+#>.)])")
 
 
 def render(leaderboard: Leaderboard) -> str:
@@ -25,7 +32,7 @@ def _blocks(section: Section, level: int) -> Iterator[str]:
 
 
 def _note(note: Note) -> str:
-    return "".join(map(_span, note.spans))
+    return _LIST_OR_HEADING.sub(r"\1\\", "".join(map(_span, note.spans)).lstrip())
 
 
 def _span(span: str | model.Term | model.Code | model.Strong) -> str:
@@ -35,16 +42,24 @@ def _span(span: str | model.Term | model.Code | model.Strong) -> str:
         case model.Strong(text):
             return f"**{_plain(text)}**"
         case model.Code(text):
-            return f"`{text}`"
+            return _code(text)
         case str():
-            return span.translate(_ESCAPED)
+            return _escaped(re.sub(r"\s+", " ", span))
+
+
+def _code(text: str) -> str:
+    """Between more backticks than the text has in a row; spaces keep its own away from them."""
+    line = printable(" ".join(text.split()))
+    marks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    space = " " if len(marks) > 1 else ""
+    return f"{marks}{space}{line}{space}{marks}"
 
 
 def table_text(table: Table) -> str:
     """The table, with Markdown in its texts escaped."""
     units = [column.unit for column in table.columns]
     rows = [[_cell(cell, unit) for cell, unit in zip(row, units, strict=True)] for row in table.rows]
-    frame = pd.DataFrame(rows, columns=[column.title for column in table.columns])
+    frame = pd.DataFrame(rows, columns=[_plain(column.title) for column in table.columns])
     return frame.to_markdown(index=False, disable_numparse=True)
 
 
@@ -76,4 +91,12 @@ def _bold(text: str, is_bold: bool) -> str:
 
 
 def _plain(text: str) -> str:
-    return printable(" ".join(text.split())).translate(_ESCAPED)
+    return _escaped(" ".join(text.split()))
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(_as_text, printable(text))
+
+
+def _as_text(found: re.Match[str]) -> str:
+    return f"<span>{found[0]}</span>" if found["linked"] else f"\\{found[0]}"

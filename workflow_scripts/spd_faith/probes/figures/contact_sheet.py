@@ -1,9 +1,10 @@
 """All figures of a model on one image, as an overview."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -11,16 +12,26 @@ from spd_faith.core.files import whole_file
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, color_of_band
 
 _WIDTH, _GAP = 500, 24  # pixels
+_LETTERS = 48  # in a line of a column
+_LINE = 24  # pixels
 
 
-def write_contact_sheet(images: Sequence[Path], path: Path, notes: Sequence[str] = (), columns: int = 4) -> None:
-    """Write one PNG of the PNGs `images`, each below the shortest column, followed by `notes`.
+@dataclass(frozen=True)
+class Tile:
+    """The first page of a figure, and its heading on the sheet."""
 
-    An image is one column wide, or two if its figure is. `images` has the first page of each figure.
+    image: Path
+    heading: str
+
+
+def write_contact_sheet(tiles: Sequence[Tile], path: Path, notes: Sequence[str] = (), columns: int = 4) -> None:
+    """Write one PNG of all tiles, each below the shortest column, followed by `notes`.
+
+    An image is one column wide, or two if its figure is.
     """
     ends = [_GAP] * columns
     placed = []
-    for tile in chain(map(_scaled, images), map(_note, notes)):
+    for tile in chain(map(_headed, tiles), map(_text, notes)):
         across = round(tile.width / _WIDTH)
         tops = [max(ends[column : column + across]) for column in range(columns - across + 1)]
         column = tops.index(min(tops))
@@ -48,7 +59,17 @@ def _scaled(image: Path) -> Image.Image:
         return opened.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _note(text: str) -> Image.Image:
-    tile = Image.new("RGB", (_WIDTH, 100), "white")
-    ImageDraw.Draw(tile).text((0, 0), fill(text, 48), "black", ImageFont.load_default(20))
+def _headed(tile: Tile) -> Image.Image:
+    image = _scaled(tile.image)
+    heading = _text(tile.heading, image.width)
+    both = Image.new("RGB", (image.width, heading.height + image.height), "white")
+    both.paste(heading, (0, 0))
+    both.paste(image, (0, heading.height))
+    return both
+
+
+def _text(text: str, width: int = _WIDTH) -> Image.Image:
+    lines = wrap(text, _LETTERS * width // _WIDTH)
+    tile = Image.new("RGB", (width, _LINE * (len(lines) + 1)), "white")
+    ImageDraw.Draw(tile).text((0, 0), "\n".join(lines), "black", ImageFont.load_default(20))
     return tile

@@ -1,7 +1,7 @@
 """The declaration of a probe's figures: how each is drawn from the tables of one model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from spd_faith.probes.sample_values import sample_values
 
 TASK = "describe"
 """The task whose answers are drawn in figures of a single question."""
+QUESTIONS = {"describe": "“how many differences?”", "same": "“same?”", "different": "“different?”"}
+"""The labels of tasks."""
 
 Draw = Callable[[], Figure]
 
@@ -25,8 +27,6 @@ Draw = Callable[[], Figure]
 class ModelResults:
     """The data behind the figures of one model."""
 
-    model: str
-    """Its name in the titles."""
     probes: Path
     """Folder with one table per probe."""
     samples: Path
@@ -72,7 +72,7 @@ def _no_pages(*of: object) -> dict[str, Drawing]:
 
 @dataclass(frozen=True)
 class ProbeFigures:
-    """Functions that draw each figure of a probe, by the figure's name, which is also its file name."""
+    """Functions that draw each figure of a probe, by the name that the catalogue declares, and its measures' labels."""
 
     of_model: Callable[[ProbeResults], Mapping[str, Draw]] = _none
     of_contrast: Callable[[ProbeResults, Contrast], Mapping[str, Draw]] = _none
@@ -81,3 +81,7 @@ class ProbeFigures:
     """Pages about single answers, drawn last."""
     read: Callable[[Path, pa.Schema], pa.Table] | None = None
     """Reads the part of the probe's table that the figures need, if it is large; None: all of it."""
+    label: str = ""
+    """The probe's name in figures of several probes, in lines of at most ten letters."""
+    measures: Mapping[str, str] = field(default_factory=dict)
+    """The labels of its contrasted measures, by column."""

@@ -51,7 +51,7 @@ _FONTS_OF_SCRIPTS = (  # that DejaVu Sans lacks: Chinese, Japanese, Korean; Indi
 _MAX_MARKED = 16  # points of a line with markers
 _BAND = 0.18  # opacity
 _QUICK = {"compress_level": 3}  # a third of the time of the default, for files 6% larger
-_TITLE = 50  # letters in a line of a figure's title
+_NOTE = 56  # letters in a line of a note, in a column
 _MIN_VALUES = 3  # values for an interval: with two it spans ±13 standard errors and hides everything else
 
 P = ParamSpec("P")
@@ -95,8 +95,8 @@ def without_layout(width: float, height: float, dots: int) -> Figure:
 
 
 @contextmanager
-def pdf_pages(path: Path) -> Iterator[Callable[[Figure], None]]:
-    """Yield a function that adds a figure to the PDF `path`, which is complete when the block ends."""
+def pdf_pages(path: Path) -> Iterator[PdfPages]:
+    """Yield the PDF `path`, to save figures to; it is complete when the block ends."""
     # keep style and tables until the end: fonts are written when the file is closed
     with (
         style(),
@@ -104,7 +104,7 @@ def pdf_pages(path: Path) -> Iterator[Callable[[Figure], None]]:
         whole_file(path) as part,
         PdfPages(part, metadata={"CreationDate": None}) as pages,
     ):
-        yield pages.savefig
+        yield pages
 
 
 @contextmanager
@@ -129,17 +129,17 @@ def save(pages: Iterable[Figure], path: Path, also: Callable[[Figure], None] | N
     stale = set(path.parent.glob(f"{glob.escape(path.name)}_p[0-9][0-9].png"))
     written = []
     try:
-        with pdf_pages(path.with_name(f"{path.name}.pdf")) as add:
+        with pdf_pages(path.with_name(f"{path.name}.pdf")) as pdf:
             for number, figure in enumerate(pages, start=1):
                 written.append(path.with_name(f"{path.name}.png" if number == 1 else f"{path.name}_p{number:02}.png"))
                 with whole_file(written[-1]) as part:
                     figure.savefig(part, format="png", metadata={"Software": None}, pil_kwargs=_QUICK)
-                # keep the layout: computing it again costs as much as drawing
+                # keep the layout: computing it again costs as much as drawing. Saving restores the engine of the style.
                 with matplotlib.rc_context({"figure.constrained_layout.use": False}):
                     figure.set_layout_engine(None)
-                add(figure)
-                if also:
-                    also(figure)
+                    pdf.savefig(figure)
+                    if also:
+                        also(figure)
     except BaseException:
         stale.update(written)
         raise
@@ -215,14 +215,9 @@ def readable(text: str) -> str:
     return "".join({"Cc": "", "Cs": "\N{REPLACEMENT CHARACTER}"}.get(unicodedata.category(one), one) for one in text)
 
 
-def title_lines(lines: Iterable[str], width: float = COLUMN) -> str:
-    """The lines of a title, wrapped to a figure `width` inches wide."""
-    return "\n".join(fill(readable(line), round(_TITLE * width / COLUMN)) for line in lines)
-
-
-def title(figure: Figure, *lines: str) -> None:
-    """Set the figure's title, wrapped to a column."""
-    figure.suptitle(title_lines(lines))
+def in_column(text: str, letters: int = _NOTE) -> str:
+    """A label or a note in lines of at most so many letters; a longer word is broken."""
+    return fill(readable(text), letters)
 
 
 def text_width(text: str, points: float, dots: int) -> float:
@@ -236,8 +231,10 @@ def _renderer(dots: int) -> Any:
     return cast(Any, RendererAgg)(1, 1, dots)  # untyped
 
 
-def legend_below(figure: Figure, axes: Iterable[Axes], columns: int, interval: str | None = None) -> None:
-    """Draw one legend under all panels, with the labels of all of them and the meaning of bands and whiskers."""
+def legend_below(
+    figure: Figure, axes: Iterable[Axes], columns: int, interval: str | None = None, note: str | None = None
+) -> None:
+    """Draw one legend under all panels: a note, the labels of all panels, and the meaning of bands and whiskers."""
     found: dict[str, Artist] = {}
     for one in axes:
         for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
@@ -245,4 +242,10 @@ def legend_below(figure: Figure, axes: Iterable[Axes], columns: int, interval: s
     if found and interval:
         found[interval] = Patch(color=GREY, alpha=_BAND, linewidth=0)
     if found:
-        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=min(columns, len(found)))
+        figure.legend(
+            found.values(),
+            found.keys(),
+            loc="outside lower center",
+            ncols=min(columns, len(found)),
+            title=note and in_column(note),
+        )

@@ -7,8 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from spd_faith.probes.contrast_table import ANSWER_LENGTH, DISCOVERY
-from spd_faith.probes.figures.drawing import COLUMN, say_empty, styled, title, whole_numbers
+from spd_faith.probes.figures.declared import QUESTIONS, ProbeFigures
+from spd_faith.probes.figures.drawing import COLUMN, say_empty, styled, whole_numbers
 from spd_faith.probes.groups import Contrast
+from spd_faith.probes.registry import PROBES
 
 _LARGEST = 2  # Hedges' g at the end of the colours
 _ROW = 0.125  # inches
@@ -17,7 +19,7 @@ _MISSING = "#BBBBBB"
 
 
 @styled
-def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Figure:
+def effect_sizes(contrasts: pd.DataFrame, contrast: Contrast) -> Figure:
     """Hedges' g of each measure by layer as heat maps, with a dot for each discovery.
 
     `contrasts` has rows of PROBE_CONTRASTS. Each compared answer has a panel; a measure of two answers is in both.
@@ -25,23 +27,23 @@ def effect_sizes(model: str, contrasts: pd.DataFrame, contrast: Contrast) -> Fig
     rows = contrasts[(contrasts["contrast"] == contrast.name) & (contrasts["probe"] != ANSWER_LENGTH)]
     rows = rows[rows["layer"].notna() & rows["hedges_g"].notna()].fillna({"task": ""})
     lines = pd.MultiIndex.from_frame(rows[["probe", "measure"]].drop_duplicates())
-    figure = Figure(figsize=(COLUMN, 1.8 + _ROW * max(len(lines), 4)))
-    title(figure, model, f"{contrast.group} − {contrast.reference}", "correlations, not causes")
+    figure = Figure(figsize=(COLUMN, 1.4 + _ROW * max(len(lines), 4)))
     if rows.empty:
         say_empty(figure.subplots(), _NO_EFFECTS)
         return figure
     panels = figure.subplots(1, len(contrast.tasks), sharey=True, squeeze=False)[0]
     for axes, task in zip(panels, contrast.tasks, strict=True):
         image = _draw_effects(axes, rows[rows["task"].isin((task, ""))], lines)
-        axes.set_title(task)
-    names = [measure.replace("_", " ").replace("picture", "image") for _, measure in lines]
+        axes.set_title(QUESTIONS[task])
+    labels = {probe: PROBES[probe].figures() or ProbeFigures() for probe in lines.unique("probe")}
+    names = [labels[probe].measures[measure] for probe, measure in lines]
     panels[0].set_yticks(range(len(lines)), names, fontsize=6.5)
     for probe in lines.unique("probe"):
         (places,) = np.nonzero(lines.get_level_values("probe") == probe)
         for axes in panels:
             axes.axhline(places[-1] + 0.5, color="black", linewidth=0.8)
         beside = {"xycoords": ("axes fraction", "data"), "va": "center"}
-        panels[-1].annotate(probe.replace("_", "\n"), (1.02, places.mean()), **beside)
+        panels[-1].annotate(labels[probe].label, (1.02, places.mean()), **beside)
     bar = figure.colorbar(image, ax=panels, extend="both", location="bottom", fraction=0.04, pad=0.02, aspect=30)
     group, reference = rows["n_group"].max(), rows["n_reference"].max()
     compared = f"{contrast.group} (n = {group}) − {contrast.reference} (n = {reference})"

@@ -1,6 +1,6 @@
 """Figures of the probe `generation_attention`."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -28,10 +28,10 @@ from spd_faith.probes.figures.drawing import (
     SKY,
     LineStyle,
     band,
+    in_column,
     legend_below,
     say_empty,
     styled,
-    title,
     whole_numbers,
 )
 
@@ -47,6 +47,7 @@ _MIN_REACHED = 0.25  # of the answers must reach a step for it to be drawn
 _MAX_LAYERS = 12  # panels per sample
 _MAX_STEPS = 150  # per sample before neighbours are averaged
 NO_ANSWERS = "no measured answers"
+STEP = "step (token)"
 
 
 def read_steps(path: Path, schema: pa.Schema, task: str) -> pa.Table:
@@ -75,20 +76,23 @@ def _by_step(table: pa.Table, task: str, keys: tuple[str, ...]) -> pd.DataFrame:
 
 
 @styled
-def attention_by_step(tables: Mapping[str, pa.Table], task: str) -> Figure:
+def attention_by_step(tables: Sequence[tuple[str, pa.Table]], task: str) -> Figure:
     """Where each model attends at each token of its answers, averaged over layers: a panel per model.
 
-    `tables` has the probe's tables by model. Steps that fewer than a quarter of the answers reach are left out.
+    `tables` has each model's label and the probe's table. The panel of a single model has no title. Steps that fewer
+    than a quarter of the answers reach are left out.
     """
-    figure = Figure(figsize=(COLUMN, 1.25 + 1.35 * len(tables)))
-    title(figure, f"attention by step of the answer ({task})", "mean of layers and heads")
+    figure = Figure(figsize=(COLUMN, 1.05 + 1.35 * len(tables)))
     panels = figure.subplots(len(tables), squeeze=False, sharey=True)[:, 0]
-    for axes, (model, table) in zip(panels, tables.items(), strict=True):
-        axes.set_title(f"{model} (n = {_answers(table, task)})")
+    answers = [_answers(table, task) for _, table in tables]
+    for axes, (label, table), number in zip(panels, tables, answers, strict=True):
+        if len(tables) > 1:
+            axes.set_title(in_column(f"{label} ({number} answers)"))
         axes.set_ylabel("fraction of attention")
         _draw_steps(axes, _by_step(table, task, ("sample_id", "token")))
     panels[0].set_ylim(bottom=0)  # of all panels, and only now, because it ends autoscaling
-    legend_below(figure, panels, columns=2, interval=INTERVAL)
+    note = f"{answers[0]} answers" if len(tables) == 1 else None
+    legend_below(figure, panels, columns=2, interval=INTERVAL, note=note)
     return figure
 
 
@@ -100,15 +104,14 @@ def _draw_steps(axes: Axes, means: pd.DataFrame) -> None:
         wide = means.pivot(index="sample_id", columns="token", values=name)
         if wide.notna().any(axis=None):
             band(axes, wide.columns.to_numpy(), wide.to_numpy(float), color, label, line)
-    whole_numbers(axes, "step")
+    whole_numbers(axes, STEP)
 
 
 @styled
-def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
+def attention_by_layer(table: pa.Table, task: str) -> Figure:
     """Heat maps of layer × step, one per part of the prompt and the answer, averaged over answers."""
     means = _by_step(table, task, ("layer", "token"))
-    figure = Figure(figsize=(COLUMN, 4.6))
-    title(figure, model, "attention by layer and step", f"mean of {_answers(table, task)} answers ({task})")
+    figure = Figure(figsize=(COLUMN, 4.3))
     panels = figure.subplots(3, 2, sharex=True, sharey=True)
     images = []
     largest = means[list(SEGMENTS)].max(axis=None) if len(means) else 1
@@ -127,18 +130,17 @@ def attention_by_layer(model: str, table: pa.Table, task: str) -> Figure:
             why = NO_ANSWERS if means.empty else "merged with image 1"
             axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY)
     for axes in panels[-1]:
-        axes.set_xlabel("step")
+        axes.set_xlabel(STEP)
     for axes in panels[:, 0]:
         axes.set_ylabel("layer")
     if images:
-        figure.colorbar(
-            images[0], ax=panels, label="fraction of attention", location="bottom", fraction=0.05, aspect=40
-        )
+        label = f"fraction of attention, mean of {_answers(table, task)} answers"
+        figure.colorbar(images[0], ax=panels, label=label, location="bottom", fraction=0.05, aspect=40)
     return figure
 
 
 @styled
-def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) -> Figure:
+def attention_of_sample(table: pa.Table, task: str, sample_id: str) -> Figure:
     """Where one answer attends at each step: a panel per layer, for up to twelve evenly spaced layers."""
     table = _measured(table, task)
     rows = table.filter(pc.field("sample_id") == sample_id).to_pandas()
@@ -147,8 +149,7 @@ def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) 
         layers = layers[np.linspace(0, len(layers) - 1, _MAX_LAYERS).round().astype(int)]
     columns = min(2 if len(layers) <= 4 else 3, max(1, len(layers)))
     lines = max(1, -(-len(layers) // columns))
-    figure = Figure(figsize=(COLUMN, 1.1 + 1.1 * lines))
-    title(figure, model, f"attention of one answer ({task})", sample_id)
+    figure = Figure(figsize=(COLUMN, 0.9 + 1.1 * lines))
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
     if not len(layers):
         say_empty(panels[0, 0], NO_ANSWERS)
@@ -170,10 +171,10 @@ def attention_of_sample(model: str, table: pa.Table, task: str, sample_id: str) 
         axes.set_visible(False)
     if len(layers):
         for axes in panels[-1]:
-            axes.set_xlabel("step" if together == 1 else f"step (means of {together})")
+            axes.set_xlabel(STEP if together == 1 else f"step (means of {together})")
         for axes in panels[:, 0]:
             axes.set_ylabel("fraction of attention")
-    legend_below(figure, panels.flat, columns=3)
+    legend_below(figure, panels.flat, columns=3, note=f"sample {sample_id}")
     return figure
 
 
@@ -186,12 +187,12 @@ def _means_of_neighbours(fractions: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _of_model(results: ProbeResults) -> dict[str, Draw]:
-    model, table = results.of.model, results.table
+    table = results.table
     chosen = _chosen_sample(table, results.of.sample_id)
     return {
-        "attention_by_step": partial(attention_by_step, {model: table}, TASK),
-        "attention_by_layer": partial(attention_by_layer, model, table, TASK),
-        "attention_of_sample": partial(attention_of_sample, model, table, TASK, chosen),
+        "attention_by_step": partial(attention_by_step, [("", table)], TASK),
+        "attention_by_layer": partial(attention_by_layer, table, TASK),
+        "attention_of_sample": partial(attention_of_sample, table, TASK, chosen),
     }
 
 
@@ -206,4 +207,14 @@ def _chosen_sample(attention: pa.Table, sample_id: str | None) -> str:
     return min(cast(list[str], probed.to_pylist()))
 
 
-FIGURES = ProbeFigures(of_model=_of_model, read=partial(read_steps, task=TASK))
+FIGURES = ProbeFigures(
+    of_model=_of_model,
+    read=partial(read_steps, task=TASK),
+    label="attention",
+    measures={
+        **{name: label for name, (label, _, _) in SEGMENTS.items()},
+        "published_system": "system, as published",
+        "published_visual": "images, as published",
+        "published_user": "user's text, as published",
+    },
+)

@@ -20,23 +20,23 @@ from spd_faith.probes.figures.drawing import (
     middle_and_band,
     say_empty,
     styled,
-    title,
     whole_numbers,
 )
 from spd_faith.probes.sample_values import mean_over_tasks
 
-_BOXES = {  # name, colour, line
-    "true": ("true boxes", VERMILLION, "-"),
-    "random": ("random boxes", GREY, "--"),
-    "unchanged": ("unchanged objects", GREEN, "-."),
-    "other_sample": ("another sample's boxes", PURPLE, ":"),
+_BOXES = {  # name, colour, line, name under a bar
+    "true": ("true boxes (t)", VERMILLION, "-", "t"),
+    "random": ("random boxes (r)", GREY, "--", "r"),
+    "unchanged": ("unchanged objects (u)", GREEN, "-.", "u"),
+    "other_sample": ("another sample's boxes (a)", PURPLE, ":", "a"),
 }
+_OF = (("attention", "attention"), ("tam", "TAM"))
 NO_BOXES = "no samples with boxes"
 NO_WORDS = "no content words"
 
 
 @styled
-def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
+def grounding(values: pd.DataFrame, task: str) -> Figure:
     """Density of attention on true and baseline boxes, their ratios, and the same for the token activation maps.
 
     `values` are `sample_values` of the probe. A density of 1 is the mean of all image tokens.
@@ -45,13 +45,12 @@ def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
     figure = Figure(figsize=(COLUMN, 4))
     true = _known(measures, "attention_true")
     samples = 0 if true is None else len(true.dropna(how="all"))
-    title(figure, model, "attention and token activation maps (TAM) on boxes", f"{samples} answers ({task})")
     (densities, ratios), (maps, maxima) = figure.subplots(2, 2)
     densities.set_title("attention")
     densities.set_ylabel("density on boxes")
     ratios.set_title("true over baseline,\nmedian and middle half")
     ratios.set_ylabel("ratio of densities")
-    maps.set_title("TAM")
+    maps.set_title("token activation\nmaps (TAM)")
     maps.set_ylabel("density on boxes")
     maxima.set_title("TAM: maximum\nin a true box")
     maxima.set_ylabel("fraction of tokens")
@@ -59,7 +58,7 @@ def grounding(model: str, values: pd.DataFrame, task: str) -> Figure:
     _draw_ratios(ratios, measures)
     _draw_maps(maps, measures)
     _draw_maxima(maxima, measures)
-    legend_below(figure, (densities, ratios, maps), columns=2, interval=INTERVAL)
+    legend_below(figure, (densities, ratios, maps), columns=2, interval=INTERVAL, note=f"{samples} answers")
     return figure
 
 
@@ -72,7 +71,7 @@ def _known(measures: dict[str, pd.DataFrame], name: str) -> pd.DataFrame | None:
 
 
 def _draw_densities(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
-    for boxes, (label, color, line) in _BOXES.items():
+    for boxes, (label, color, line, _) in _BOXES.items():
         values = _known(measures, f"attention_{boxes}")
         if values is not None:
             band(axes, values.columns.to_numpy(), values.to_numpy(float), color, label, line)
@@ -80,7 +79,7 @@ def _draw_densities(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
 
 
 def _draw_ratios(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
-    for boxes, (_, color, line) in _BOXES.items():  # true boxes have no ratio to themselves
+    for boxes, (_, color, line, _) in _BOXES.items():  # true boxes have no ratio to themselves
         values = _known(measures, f"attention_over_{boxes}")
         if values is not None:
             low, middle, high = np.nanquantile(values.to_numpy(float), (0.25, 0.5, 0.75), axis=0)
@@ -109,8 +108,9 @@ def _draw_maps(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
         return
     for place, (boxes, of_last) in enumerate(known.items()):
         bar_with_interval(axes, place, of_last, _BOXES[boxes][1], width=0.65)
-    axes.set_xticks([])
+    axes.set_xticks(range(len(known)), [_BOXES[boxes][3] for boxes in known])
     axes.axhline(1, color="black", linewidth=0.6)
+    axes.grid(visible=False, axis="x")
 
 
 def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
@@ -127,7 +127,19 @@ def _draw_maxima(axes: Axes, measures: dict[str, pd.DataFrame]) -> None:
 
 
 def _of_model(results: ProbeResults) -> dict[str, Draw]:
-    return {"grounding": lambda: grounding(results.of.model, results.values, TASK)}
+    return {"grounding": lambda: grounding(results.values, TASK)}
 
 
-FIGURES = ProbeFigures(of_model=_of_model)
+_BASELINES = {"random": "random", "unchanged": "unchanged", "other_sample": "another's"}
+_BRIEFLY = {"true": "true boxes"} | _BASELINES
+
+FIGURES = ProbeFigures(
+    of_model=_of_model,
+    label="boxes",
+    measures={
+        **{f"{of}_{boxes}": f"{name}: {label}" for of, name in _OF for boxes, label in _BRIEFLY.items()},
+        **{f"{of}_over_{boxes}": f"{name}: true / {label}" for of, name in _OF for boxes, label in _BASELINES.items()},
+        "tam_hit": "TAM: maximum in box",
+        "tam_chance": "TAM: the same by chance",
+    },
+)

@@ -13,17 +13,16 @@ from spd_faith.probes.figures.drawing import (
     legend_below,
     say_empty,
     styled,
-    title,
 )
 from spd_faith.probes.groups import Contrast
 from spd_faith.probes.sample_values import mean_over_tasks
 
-_PARTS = (("attention", "attention"), ("ffn", "feed-forward network"))
-_CHANGES = (("change", "L2 change"), ("relative", "relative L2 change"), ("cosine", "cosine before, after"))
+_PARTS = (("attention", "attention"), ("ffn", "feed-forward network (FFN)"))
+_CHANGES = (("change", "L2 change"), ("relative", "relative L2 change"), ("cosine", "cosine"))
 
 
 @styled
-def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contrast: Contrast) -> Figure:
+def layer_changes(values: pd.DataFrame, groups: pd.DataFrame, contrast: Contrast) -> Figure:
     """How far the two halves of each layer move the answer states, by group, and the KL divergence between the halves.
 
     `values` are `sample_values` of the probe, `groups` rows of PROBE_GROUPS.
@@ -31,7 +30,6 @@ def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contra
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
     figure = Figure(figsize=(COLUMN, 5.6))
-    title(figure, model, "change by each half of a layer", f"{contrast.group} against {contrast.reference}")
     panels = figure.subplots(4, 2, width_ratios=(5, 6))  # room for group names under the bars
     for column, (part, part_name) in enumerate(_PARTS):
         panels[0, column].set_title(part_name)
@@ -40,7 +38,7 @@ def layer_changes(model: str, values: pd.DataFrame, groups: pd.DataFrame, contra
             panels[row, 0].set_ylabel(change_name)
     by_layer, of_means = panels[3]
     draw_by_layer(by_layer, measures.get("kl_attention_ffn"), both)
-    by_layer.set_title("KL(attention ‖ network)")
+    by_layer.set_title("KL(attention ‖ FFN)")
     by_layer.set_ylabel("KL divergence, nats")
     _draw_mean_kl(of_means, measures.get("kl_attention_ffn"), both)
     legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
@@ -62,7 +60,19 @@ def _draw_mean_kl(axes: Axes, values: pd.DataFrame | None, groups: list[Group]) 
 
 
 def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
-    return {"layer_changes": lambda: layer_changes(results.of.model, results.values, results.of.groups, contrast)}
+    return {"layer_changes": lambda: layer_changes(results.values, results.of.groups, contrast)}
 
 
-FIGURES = ProbeFigures(of_contrast=_of_contrast)
+FIGURES = ProbeFigures(
+    of_contrast=_of_contrast,
+    label="changes\nby layer",
+    measures={
+        "attention_change": "attention: L2 change",
+        "ffn_change": "FFN: L2 change",
+        "attention_relative": "attention: relative L2",
+        "ffn_relative": "FFN: relative L2",
+        "attention_cosine": "attention: cosine",
+        "ffn_cosine": "FFN: cosine",
+        "kl_attention_ffn": "KL(attention ‖ FFN)",
+    },
+)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from spd_faith.probes.contrast_table import DISCOVERY
 from spd_faith.probes.figures.by_group import draw_by_layer, probed_groups
-from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
+from spd_faith.probes.figures.declared import QUESTIONS, Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
     COLUMN,
     INTERVAL,
@@ -14,18 +14,17 @@ from spd_faith.probes.figures.drawing import (
     legend_below,
     say_empty,
     styled,
-    title,
     whole_numbers,
 )
 from spd_faith.probes.groups import Contrast
 from spd_faith.probes.sample_values import mean_over_tasks
 
-_MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "active in sum, as published"))
+_MEASURES = (("active_share", "active by token"), ("active_share_of_sum", "in sum, as published"))
 
 
 @styled
 def neuron_activation(
-    model: str, values: pd.DataFrame, groups: pd.DataFrame, contrast: Contrast, contrasts: pd.DataFrame
+    values: pd.DataFrame, groups: pd.DataFrame, contrast: Contrast, contrasts: pd.DataFrame
 ) -> Figure:
     """Fraction of active neurons by layer and group, and the groups' difference within strata.
 
@@ -35,8 +34,7 @@ def neuron_activation(
     measures = mean_over_tasks(values, contrast.tasks)
     both = probed_groups(groups, contrast, values.index)
     rows = contrasts[contrasts["contrast"] == contrast.name]
-    figure = Figure(figsize=(COLUMN, 3.6))
-    title(figure, model, "active neurons", f"{contrast.group} against {contrast.reference}")
+    figure = Figure(figsize=(COLUMN, 3.5))
     panels = figure.subplots(2, 2)
     for (left, right), (measure, name) in zip(panels, _MEASURES, strict=True):
         draw_by_layer(left, measures.get(measure), both)
@@ -44,7 +42,12 @@ def neuron_activation(
         left.set_ylabel("fraction of neurons")
         _draw_difference(right, rows[(rows["measure"] == measure) & rows["difference"].notna()], contrast.tasks)
         right.set_title("difference within strata")
-    legend_below(figure, panels.flat, columns=2, interval=INTERVAL)
+    note = (
+        None
+        if len(contrast.tasks) == 1
+        else f"bars of a layer: {', '.join(QUESTIONS[task] for task in contrast.tasks)}"
+    )
+    legend_below(figure, panels.flat, columns=2, interval=INTERVAL, note=note)
     return figure
 
 
@@ -74,14 +77,14 @@ def _draw_difference(axes: Axes, rows: pd.DataFrame, tasks: tuple[str, ...]) -> 
                     label=label,
                 )
     axes.axhline(0, color="black", linewidth=0.6)
-    whole_numbers(axes, "layer" if len(tasks) == 1 else f"layer ({', '.join(tasks)})")
+    whole_numbers(axes)
     axes.set_ylabel("difference")
 
 
 def _of_contrast(results: ProbeResults, contrast: Contrast) -> dict[str, Draw]:
     of = results.of
     contrasts = of.contrasts[of.contrasts["probe"] == results.probe.name]
-    return {"neuron_activation": lambda: neuron_activation(of.model, results.values, of.groups, contrast, contrasts)}
+    return {"neuron_activation": lambda: neuron_activation(results.values, of.groups, contrast, contrasts)}
 
 
-FIGURES = ProbeFigures(of_contrast=_of_contrast)
+FIGURES = ProbeFigures(of_contrast=_of_contrast, label="active\nneurons", measures=dict(_MEASURES))

@@ -10,16 +10,20 @@ from matplotlib.figure import Figure
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_text
-from spd_faith.probes.figures.contact_sheet import write_contact_sheet
+from spd_faith.probes.figure_catalogue import declared_figures, heading
+from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import Draw, ModelResults, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing, save
 from spd_faith.probes.figures.effects import effect_sizes
 from spd_faith.probes.groups import CONTRASTS
 from spd_faith.probes.probe import Probe
+from spd_faith.probes.registry import PROBES
 
 CONTACT_SHEET = "contact_sheet.png"
 NOT_DRAWN = "not_drawn.txt"
 """Lists the figures that could not be drawn, each with its reason; absent if all were drawn."""
+
+_DECLARED = declared_figures(PROBES.values())
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +50,18 @@ def all_drawings(results: ModelResults, probes: Iterable[type[Probe]]) -> dict[s
             pages |= {f"{name}_{contrast.name}": draw for name, draw in drawn.items()}
         if any(probe.contrasted for probe in chosen):
             name = f"effect_sizes_{contrast.name}"
-            pages[name] = partial(effect_sizes, results.model, results.contrasts, contrast)
+            pages[name] = partial(effect_sizes, results.contrasts, contrast)
     drawings: dict[str, Drawing] = {name: partial(_one_page, draw) for name, draw in pages.items()}
     for figures, source in sources:
         drawings |= figures.of_answers(source)
     return drawings
+
+
+def _headed(pages: Iterable[Figure], heading: str) -> Iterator[Figure]:
+    """The pages with the heading as their label, which is not drawn."""
+    for figure in pages:
+        figure.set_label(heading)
+        yield figure
 
 
 def _one_page(draw: Draw) -> Iterator[Figure]:
@@ -65,7 +76,7 @@ def write_figures(
 ) -> dict[str, str]:
     """Write the figures (`write_each`), contact_sheet.png with all of them, and a list of those that failed."""
     failures = write_each(drawings, folder, advance, also)
-    drawn = [folder / f"{name}.png" for name in drawings if name not in failures]
+    drawn = [Tile(folder / f"{name}.png", heading(name, _DECLARED)) for name in drawings if name not in failures]
     write_contact_sheet(drawn, folder / CONTACT_SHEET, [f"{name} was not drawn" for name in failures])
     (folder / NOT_DRAWN).unlink(missing_ok=True)
     if failures:
@@ -87,7 +98,7 @@ def write_each(
     failures = {}
     for name, draw in drawings.items():
         try:
-            save(draw(), folder / name, also)
+            save(_headed(draw(), heading(name, _DECLARED)), folder / name, also)
         except (OSError, UserError):
             raise
         except Exception as error:  # any kind: the other figures do not depend on it

@@ -85,7 +85,7 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pa
         for word, values in zip(table["word"].to_pylist(), arrays_of(table["map"]), strict=True)
     ]
     return overlays(
-        (maps.parent.name, f"token activation maps ({task})", sample["sample_id"]),
+        sample["sample_id"],
         (decode(pair["original"]), decode(pair["modified"])),
         sample["differences"],
         saved_rasters(table["rasters"][0].as_py()),
@@ -101,4 +101,4 @@ def _of_answers(results: ProbeResults) -> dict[str, Drawing]:
     return drawings
 
 
-FIGURES = ProbeFigures(of_answers=_of_answers)
+FIGURES = ProbeFigures(of_answers=_of_answers, label="maps")

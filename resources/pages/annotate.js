@@ -330,6 +330,7 @@ document.addEventListener("selectionchange", readSelection);
 document.addEventListener("keydown", (event) => {
   if (!work || event.ctrlKey || event.metaKey || event.altKey) return;
   if (["INPUT", "SELECT"].includes(event.target.tagName)) return;
+  readSelection(); // the browser reports a change later than a quick next key
   const choice = data.choices[item().metric][Number(event.key) - 1];
   const actions = { n: () => go(current + 1), p: () => go(current - 1), Escape: dropSelection };
   if (marked().claims.length) actions.d = finish; // "no claims" takes a click
