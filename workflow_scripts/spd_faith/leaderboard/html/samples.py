@@ -263,7 +263,7 @@ STYLE = "samples.css"
 
 def samples_script() -> Script:
     """What shows the data; it reads the element `samples-data`. Its names are its own."""
-    source = page_script("../annotation_page/offsets.js", "samples_logic.js", "samples.js").source
+    source = page_script("offsets.js", "samples_logic.js", "samples.js").source
     return Script(f"(() => {{\n{source}\n}})();")
 
 
