@@ -22,7 +22,8 @@ const CONTROLS = {
 const VERDICTS = { differs: "they differ", same: "they are the same", unclear: "unclear" };
 const VIEWS = { pair: "Side by side", flicker: "Flicker", slider: "Slider" };
 const SIGNS = {
-  faithful: "✓", consistent: "✓", unfaithful: "✗", contradictory: "✗", unverifiable: "?", ambiguous: "?", invented: "∅",
+  faithful: "✓", consistent: "✓", unfaithful: "✗", contradictory: "✗",
+  unverifiable: "?", ambiguous: "?", invented: "∅",
 };
 const AT_ONCE = 50; // samples in the list
 const ANSWER = 3000; // characters of an answer that are shown at first
@@ -49,6 +50,16 @@ function make(tag, properties = {}, ...children) {
 }
 
 const quiet = (...children) => make("span", { className: "quiet" }, ...children);
+const note = (...children) => make("p", { className: "quiet" }, ...children);
+const section = (label, ...children) => make("section", { ariaLabel: label }, ...children);
+const head = (label, title) => make("th", { scope: "col", title }, label);
+const rowHead = (...children) => make("th", { scope: "row" }, ...children);
+const scoreCell = (...children) => make("td", { className: "number" }, ...children);
+// A table that scrolls by itself where it is too wide.
+function scrolled(label, heads, rows) {
+  const table = make("table", {}, make("thead", {}, make("tr", {}, heads)), make("tbody", {}, rows));
+  return make("div", { className: "scrolled", tabIndex: 0, role: "region", ariaLabel: label }, table);
+}
 const chip = (className, ...children) => make("span", { className: `chip ${className}` }, ...children);
 const percent = (score) => (score === null || score === undefined ? "–" : (100 * score).toFixed(0));
 const sampleHere = () => data.samples[placeOf.get(here.sample)];
@@ -108,8 +119,8 @@ const countOf = ({ differences }) => `${differences.length} difference${differen
 function marksOf(record) {
   const flags = data.flags.filter((_, bit) => (record.f ?? 0) & (1 << bit));
   const signs = { error: "✗", failure: "!", disagreement: "≠" };
-  const groups = Object.keys(signs).map((group) => flags.filter((flag) => flag.group === group)).filter((one) => one.length);
-  return make("span", { className: "marks" }, groups.map((group) => {
+  const groups = Object.keys(signs).map((group) => flags.filter((flag) => flag.group === group));
+  return make("span", { className: "marks" }, groups.filter((group) => group.length).map((group) => {
     const words = group.map(({ label }) => label).join(", ");
     return make("span", { className: `mark-${group[0].group}`, title: words },
       make("span", { ariaHidden: "true" }, `${signs[group[0].group]}${group.length > 1 ? group.length : ""}`),
@@ -148,9 +159,9 @@ function go(place) {
   if (!sample) {
     stopFlicker();
     here = { ...here, sample: null };
-    $("sample").replaceChildren(make("h3", { id: "sample-title", tabIndex: -1 }, place.sample),
-      make("p", {}, `This sample is not among the ${data.samples.length} of this page. To see it: `,
-        make("code", {}, `workflow_scripts/draw_samples.py --results … --sample ${place.sample} --output samples.html`)));
+    const command = `workflow_scripts/draw_samples.py --results … --sample ${place.sample} --output samples.html`;
+    const where = `This sample is not among the ${data.samples.length} of this page. To see it: `;
+    $("sample").replaceChildren(titleOf(place.sample), make("p", {}, where, make("code", {}, command)));
     showList();
     return;
   }
@@ -171,16 +182,19 @@ function showSample() {
   const sample = sampleHere();
   const record = recordHere();
   $("sample").replaceChildren(
-    make("header", {}, make("h3", { id: "sample-title", tabIndex: -1 }, sample.id), make("div", { id: "sample-steps" })),
+    make("header", {}, titleOf(sample.id), make("div", { id: "sample-steps" })),
     about(sample),
     make("div", { className: "sample-columns" },
-      make("div", { className: "sample-pair" }, viewer(sample), truthOf(sample, record), versionsOf(sample), modelsOf(sample)),
+      make("div", { className: "sample-pair" },
+        viewer(sample), truthOf(sample, record), versionsOf(sample), modelsOf(sample)),
       make("div", { id: "sample-answers" }, record ? answersOf(sample, record) : make("p", {}, "No model was asked."))),
     keys(),
   );
   showSteps();
   showView();
 }
+
+const titleOf = (id) => make("h3", { id: "sample-title", tabIndex: -1 }, id);
 
 function about(sample) {
   const facts = [
@@ -192,12 +206,14 @@ function about(sample) {
     sample.question ? make("span", { dir: "auto" }, ` · asked in the data: ${sample.question}`) : "");
 }
 
+const RELATIONS = { "-1": "prev", 1: "next" };
+
 function showSteps() {
   const place = shown.indexOf(sampleHere());
   const step = (by, label) => {
     const other = shown[place < 0 ? 0 : place + by];
     return other && other.id !== here.sample
-      ? make("a", { className: "button", href: linkTo({ ...here, sample: other.id }), rel: by < 0 ? "prev" : "next" }, label)
+      ? make("a", { className: "button", href: linkTo({ ...here, sample: other.id }), rel: RELATIONS[by] }, label)
       : make("span", { className: "button off" }, label);
   };
   const copy = make("button", { type: "button", onclick: copyLink }, "Copy link");
@@ -216,129 +232,6 @@ async function copyLink(event) {
     location.hash = linkTo(here);
     button.textContent = "See the address bar";
   }
-}
-
-// ---- the images
-
-function viewer(sample) {
-  const button = (view, label) => make("button", {
-    type: "button", ariaPressed: String(here.view === view), dataset: { view }, onclick: () => setView(view),
-  }, label);
-  const boxes = make("input", { type: "checkbox", checked: hasBoxes, onchange: (event) => setBoxes(event.target.checked) });
-  const range = make("input", { type: "range", id: "sample-range", min: 0, max: 100, value: 50, ariaLabel: "How much of the first image is shown, in percent" });
-  range.oninput = showView;
-  return make("div", { className: "viewer" },
-    make("div", { className: "toolbar" },
-      make("div", { role: "group", ariaLabel: "View of the images" }, Object.entries(VIEWS).map((one) => button(...one))),
-      make("label", { hidden: !hasAnyBox(sample) }, boxes, " True boxes"),
-      make("span", { id: "sample-flicker" },
-        make("button", { type: "button", id: "sample-play", onclick: playOrPause }, "Play"),
-        make("button", { type: "button", onclick: () => { stopFlicker(); flip(); showView(); } }, "Flip"),
-        quiet(make("span", { id: "sample-turn" })))),
-    make("div", { className: "stage", id: "sample-stage" }, layer(sample, 0), layer(sample, 1)),
-    make("p", { className: "quiet", id: "sample-stretched" }, "The images differ in size: the second is stretched over the first."),
-    make("div", { className: "slide", id: "sample-slide" }, range, quiet("left: first"), quiet("right: second")));
-}
-
-const hasAnyBox = ({ differences }) => differences.some(({ box, after }) => box || after);
-
-function layer(sample, number) {
-  const name = number ? "second" : "first";
-  const image = make("img", { alt: `The ${name} image of ${sample.id}`, decoding: "async" });
-  const canvas = make("canvas", { hidden: true });
-  const frame = make("div", { className: "frame" }, image, canvas);
-  const caption = make("figcaption", {}, name);
-  image.onload = () => {
-    caption.textContent = `${name}, ${image.naturalWidth} × ${image.naturalHeight} pixels`;
-    frame.append(...boxesOf(sample, number, image));
-    showBoxes();
-    showStretch();
-    if (wordMap) showMap();
-  };
-  image.onerror = () => frame.append(make("p", { className: "quiet" }, `The ${name} image cannot be shown.`));
-  image.src = data.images[sample.images[number]];
-  return make("figure", { className: "layer", dataset: { layer: number } }, frame, caption);
-}
-
-// Solid around the object; dotted at the same place of the image that it is not in.
-function boxesOf(sample, number, { naturalWidth: width, naturalHeight: height }) {
-  return sample.differences.flatMap((one, difference) => ["box", "after"].flatMap((side, of) => {
-    if (!one[side]) return [];
-    const [x, y, w, h] = one[side];
-    const box = make("div", {
-      className: `box${of === number ? "" : " ghost"}`, dataset: { difference, box: "" },
-    }, make("span", {}, String(difference + 1)));
-    const parts = { left: x / width, top: y / height, width: w / width, height: h / height };
-    for (const [name, part] of Object.entries(parts)) box.style[name] = `${100 * part}%`;
-    return [box];
-  }));
-}
-
-function setBoxes(on) {
-  hasBoxes = on;
-  for (const box of document.querySelectorAll(".viewer input[type=checkbox]")) box.checked = on;
-  showBoxes();
-}
-
-function showBoxes() {
-  for (const box of document.querySelectorAll("#sample-stage .box")) box.hidden = !hasBoxes;
-}
-
-function setView(view) {
-  here.view = view;
-  history.replaceState(null, "", linkTo(here));
-  showView();
-}
-
-let turn = 0; // which image the flicker shows
-
-function showView() {
-  const stage = $("sample-stage");
-  const [first, second] = stage.children;
-  stage.className = `stage ${here.view === "pair" ? "" : "stacked"}`;
-  for (const button of document.querySelectorAll(".viewer [data-view]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.view === here.view));
-  }
-  $("sample-flicker").hidden = here.view !== "flicker";
-  $("sample-slide").hidden = here.view !== "slider";
-  first.style.visibility = here.view === "flicker" && turn ? "hidden" : "";
-  second.style.visibility = here.view === "flicker" && !turn ? "hidden" : "";
-  second.style.clipPath = here.view === "slider" ? `inset(0 0 0 ${$("sample-range").value}%)` : "";
-  stage.style.setProperty("--at", `${$("sample-range").value}%`);
-  stage.classList.toggle("sliding", here.view === "slider");
-  showStretch();
-  if (here.view !== "flicker") stopFlicker();
-  else if (timer === null && !stage.dataset.still) {
-    stage.dataset.still = "asked"; // starts by itself once per sample
-    if (!wantsStill.matches) startFlicker();
-  }
-  $("sample-play").textContent = timer === null ? "Play" : "Pause";
-  $("sample-turn").textContent = turn ? "second image" : "first image";
-}
-
-function showStretch() {
-  const [first, second] = document.querySelectorAll("#sample-stage img");
-  const differ = first.naturalWidth !== second.naturalWidth || first.naturalHeight !== second.naturalHeight;
-  const areLoaded = first.naturalWidth && second.naturalWidth;
-  $("sample-stretched").hidden = here.view === "pair" || !areLoaded || !differ;
-}
-
-const flip = () => { turn = 1 - turn; };
-
-function startFlicker() {
-  stopFlicker();
-  timer = setInterval(() => { flip(); showView(); }, FLICKER);
-}
-
-function stopFlicker() {
-  clearInterval(timer);
-  timer = null;
-}
-
-function playOrPause() {
-  if (timer === null) startFlicker();
-  else stopFlicker();
-  showView();
 }
 
 // ---- the truth, the versions of the pair, the models
@@ -392,245 +285,31 @@ function versionAnswer(sample, base) {
 }
 
 function modelsOf(sample) {
-  const scores = data.scores.map(({ label, title }) => make("th", { scope: "col", title }, label));
-  const rows = data.models.map(({ key, label }, number) => {
-    const record = sample.models[number];
-    if (!record) return make("tr", {}, make("th", { scope: "row" }, label), make("td", { colSpan: scores.length + 2 }, "not asked"));
+  const rows = data.models.map(({ key, label }, place) => {
+    const record = sample.models[place];
+    if (!record) return make("tr", {}, rowHead(label), make("td", { colSpan: data.scores.length + 2 }, "not asked"));
     const link = make("a", { href: linkTo({ ...here, model: key }) }, label);
     if (key === here.model) link.setAttribute("aria-current", "true");
     const of = record.j?.[judgeHere()]?.s ?? [];
-    const verdicts = ["same", "different"].map((task) => {
-      const { verdict } = answerOf(record.a[TASKS.indexOf(task)], data.texts) ?? {};
-      return verdict ?? "–";
-    });
-    return make("tr", {}, make("th", { scope: "row" }, link), make("td", {}, verdicts.join(" / ")),
-      scores.map((_, place) => make("td", { className: "number" }, percent(of[place]))), make("td", {}, marksOf(record)));
+    const verdicts = [1, 2].map((task) => answerOf(record.a[task], data.texts)?.verdict ?? "–");
+    return make("tr", {}, rowHead(link), make("td", {}, verdicts.join(" / ")),
+      data.scores.map((_, score) => scoreCell(percent(of[score]))), make("td", {}, marksOf(record)));
   });
-  const head = make("tr", {}, make("th", { scope: "col" }, "Model"),
-    make("th", { scope: "col", title: "The verdicts of the answers to “the same?” and “different?”" }, "Verdicts"),
-    scores, make("th", { scope: "col" }, make("span", { className: "hidden-visually" }, "Remarks")));
-  return make("section", { ariaLabel: "All models about this pair" }, make("h4", {}, "All models about this pair"),
-    make("div", { className: "scrolled", tabIndex: 0, role: "region", ariaLabel: "Scores of all models, in percent" },
-      make("table", { className: "models" }, make("thead", {}, head), make("tbody", {}, rows))),
-    make("p", { className: "quiet" }, "Scores of this pair in percent", data.judges.length > 1 ? ` by ${data.judges[judgeHere()].label}` : "", "."));
-}
-
-// ---- the answers
-
-function answersOf(sample, record) {
-  const label = data.models[modelNumber.get(here.model)].label;
-  const judged = record.j?.[judgeHere()];
-  const claims = { drf: judged?.drf?.[2] ?? [], cr: judged?.cr?.[2] ?? [] };
-  return [
-    make("div", { className: "answers-head" }, make("h4", {}, `Answers of ${label}`), judgeChoice()),
-    answerCard(record, 0, "drf", claims.drf), listedEntries(record), judgement("drf", judged, claims.drf, record),
-    answerCard(record, 1, "cr", claims.cr), answerCard(record, 2, "cr", claims.cr), judgement("cr", judged, claims.cr, record),
-    judgesOf(record), mapsOf(record),
-  ];
-}
-
-function judgeChoice() {
-  if (data.judges.length < 2) return "";
-  const options = data.judges.map(({ key, label }) => make("option", { value: key, textContent: label }));
-  const select = make("select", { onchange: () => { location.hash = linkTo({ ...here, judge: select.value }); } }, options);
-  select.value = data.judges[judgeHere()].key;
-  return make("label", {}, "Judge ", select);
-}
-
-function answerCard(record, task, metric, claims) {
-  const answer = answerOf(record.a[task], data.texts);
-  const title = make("h5", {}, QUESTIONS[TASKS[task]]);
-  if (!answer || answer.failure === "not_asked") return make("section", {}, title, make("p", { className: "quiet" }, "Not asked."));
-  const box = make("div", { className: "answer", dir: "auto" });
-  fillAnswer(box, answer.text, ANSWER, task, metric, claims);
-  return make("section", { ariaLabel: QUESTIONS[TASKS[task]] }, title, answerFacts(answer), thought(answer.reasoning), box);
-}
-
-function answerFacts(answer) {
-  const verdict = answer.verdict && chip(answer.verdict === "unclear" ? "open" : "", `verdict: ${VERDICTS[answer.verdict]}`);
-  const failed = { model: "the model gave no answer", transport: "no server replied" }[answer.failure];
-  return make("p", { className: "facts" },
-    failed ? chip("bad", failed) : "", verdict,
-    answer.parse_status ? quiet(`parsed: ${plain(answer.parse_status)}`) : "",
-    answer.finish_reason && answer.finish_reason !== "stop" ? quiet(`ended by: ${plain(answer.finish_reason)}`) : "",
-    answer.tokens ? quiet(`${answer.tokens.toLocaleString("en")} tokens`) : "",
-    answer.language && answer.language !== "en" ? quiet(`language: ${answer.language}`) : "",
-    answer.error ? make("span", { className: "error", dir: "auto" }, visible(answer.error.slice(0, 1000))) : "");
-}
-
-function thought(reasoning) {
-  if (!reasoning) return "";
-  const details = make("details", {}, make("summary", {}, `Reasoning (${reasoning.length.toLocaleString("en")} characters), not judged`));
-  details.addEventListener("toggle", () => {
-    if (details.open && details.children.length === 1) details.append(make("div", { className: "answer", dir: "auto" }, visible(reasoning)));
-  });
-  return details;
-}
-
-function fillAnswer(box, answer, length, task, metric, claims) {
-  const end = cutAt(answer, length);
-  const readable = visible(answer);
-  box.replaceChildren(...quotedParts(end, claims, task).map((part) => {
-    const words = readable.slice(part.start, part.end);
-    return part.claims.length ? quoteMark(words, part.claims, metric, claims) : words;
-  }));
-  if (!answer) box.append(quiet("(empty)"));
-  if (end < answer.length) {
-    const left = (answer.length - end).toLocaleString("en");
-    const more = make("button", { type: "button" }, `… show ${left} more characters`);
-    more.onclick = () => {
-      box.tabIndex = -1;
-      fillAnswer(box, answer, Infinity, task, metric, claims);
-      box.focus({ preventScroll: true });
-    };
-    box.append(more);
-  }
-}
-
-// The words of an answer that claims quote. The list below says the same, for keyboards and screen readers.
-function quoteMark(words, numbers, metric, claims) {
-  const label = text(claims[numbers[0]].l);
-  const said = numbers.map((number) => `claim ${number + 1}: ${labelOf(claims[number])}`).join("; ");
-  return make("mark", {
-    className: `${label}${numbers.length > 1 ? " several" : ""}`, title: said,
-    dataset: { claims: numbers.map((number) => `${metric}${number}`).join(" ") },
-  }, words);
-}
-
-function labelOf(claim) {
-  const kind = text(claim.e);
-  return plain(text(claim.l)) + (kind ? `: ${plain(kind)} (${data.severity[kind]})` : "");
-}
-
-function listedEntries(record) {
-  if (!record.p) return "";
-  const [count, entries] = record.p;
-  const words = entries.map((entry) => entry.map(text).filter(Boolean).join(" ") || "(without words)");
-  return make("p", { className: "read" }, quiet("Read from it: "), `count ${count ?? "not stated"}; `,
-    words.length ? make("span", { dir: "auto" }, `list: ${words.slice(0, 30).join(", ")}${words.length > 30 ? `, and ${words.length - 30} more` : ""}`) : "no list");
-}
-
-// ---- what the judge says
-
-const METRICS = { drf: ["DRF", "Claims about the differences"], cr: ["CR", "Claims of both yes/no answers"] };
-
-function judgement(metric, judged, claims, record) {
-  const [name, title] = METRICS[metric];
-  if (!judged?.[metric]) return make("p", { className: "quiet" }, `${name}: not judged.`);
-  const [score, status, , own, cut] = judged[metric];
-  const state = text(status);
-  return make("section", { className: "judgement", ariaLabel: title },
-    make("h5", {}, `${title} `, chip("", `${name} ${percent(score)}${score === null ? "" : "%"}`), state === "ok" ? "" : quiet(` ${plain(state)}`)),
-    own === null || own === undefined ? "" : make("p", { className: "quiet" }, `The judge itself says ${own}.`),
-    cut ? make("p", { className: "quiet" }, `${cut.toLocaleString("en")} characters were not shown to the judge.`) : "",
-    claims.length ? make("ol", { className: "claims" }, claims.map((claim, number) => claimEntry(claim, metric, number, record))) : "");
-}
-
-function claimEntry(claim, metric, number, record) {
-  const label = text(claim.l);
-  const quotes = quotesOf(claim, metric, record);
-  const lost = claim.q.every((quote) => !Array.isArray(quote));
-  const button = make("button", { type: "button", className: "linked", dataset: { claims: `${metric}${number}`, about: (claim.d ?? []).join(" ") } },
-    make("span", { className: "label" }, make("span", { ariaHidden: "true" }, `${SIGNS[label] ?? ""} `), labelOf(claim)),
-    quotes, claim.d ? quiet(`about difference ${claim.d.map((one) => one + 1).join(", ")}`) : "");
-  return make("li", { className: label }, button,
-    claim.r === undefined ? "" : make("p", { className: "reason", dir: "auto" }, quiet("Reason: "), visible(text(claim.r))),
-    claim.v ? make("p", { className: "reason" }, quiet("Members: "), claim.v.map((vote) => (vote === null ? "no reply" : plain(text(vote)))).join(", ")) : "",
-    claim.z === undefined ? "" : make("p", { className: "reason" }, quiet(`judged repeatedly: ${percent(claim.y)}% favourable, standard deviation ${claim.z}`)),
-    lost ? quiet("These words are not in the answer as they stand.") : "");
-}
-
-// The quotes of a claim; of the yes/no answers with the question, and once if both say the same.
-function quotesOf(claim, metric, record) {
-  const words = claim.q.map((quote) => quoted(quote, record));
-  const isTwice = words.length > 1 && words[0] === words[1];
-  return (isTwice ? words.slice(0, 1) : words).map((quote, number) => {
-    const task = Array.isArray(claim.q[number]) ? claim.q[number][0] : null;
-    const from = metric === "drf" || task === null ? "" : isTwice ? "both: " : `${TASKS[task]}? `;
-    return make("span", { className: "quote", dir: "auto" }, quiet(from), make("q", {}, quote));
-  });
-}
-
-function quoted(quote, record) {
-  const words = Array.isArray(quote) ? text(record.a[quote[0]][0]).slice(quote[1], quote[2]) : text(quote);
-  const end = cutAt(words, QUOTE);
-  return visible(words.slice(0, end)) + (end < words.length ? "…" : "");
-}
-
-function judgesOf(record) {
-  if (data.judges.length < 2) return "";
-  const rows = data.judges.map(({ label }, number) => {
-    const judged = record.j?.[number];
-    const cell = (metric) => {
-      const [score, status] = judged?.[metric] ?? [null, null];
-      const state = text(status);
-      return make("td", { className: "number" }, percent(score), state && state !== "ok" ? quiet(` ${plain(state)}`) : "");
-    };
-    return make("tr", {}, make("th", { scope: "row" }, label), cell("drf"), cell("cr"));
-  });
-  return make("section", { ariaLabel: "All judges" }, make("h5", {}, "All judges ", record.d ? chip("open", `≠ up to ${percent(record.d)} points`) : ""),
-    make("div", { className: "scrolled", tabIndex: 0, role: "region", ariaLabel: "Scores by judge" }, make("table", {},
-      make("thead", {}, make("tr", {}, ["Judge", "DRF", "CR"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, rows))));
-}
-
-// ---- activation maps
-
-function mapsOf(record) {
-  if (!record.m) return "";
-  if (record.m === "left out") return make("p", { className: "quiet" }, "The activation maps of these answers are left out for room: see draw_overlays.py.");
-  const tasks = Object.entries(record.m).map(([task, { words, more }]) => make("div", {},
-    make("p", { className: "quiet" }, QUESTIONS[TASKS[task]]),
-    make("div", { className: "words" }, words.map(([word, highest], number) => make("button", {
-      type: "button", ariaPressed: "false", disabled: highest === null, dataset: { word: `${task} ${number}` },
-      onclick: () => toggleMap(task, number),
-    }, make("bdi", {}, visible(word)), " ", quiet(highest === null ? "no value" : highest.toFixed(2))))),
-    more ? quiet(`and ${more} more words`) : ""));
-  return make("section", { className: "maps", ariaLabel: "Activation maps" }, make("h5", {}, "Activation maps"),
-    make("p", { className: "quiet" }, "Which parts of the images activate a word of the answer. Colours run from 0 to the map's highest value, which is beside its word."),
-    tasks);
-}
-
-function toggleMap(task, number) {
-  const isShown = wordMap && wordMap[0] === task && wordMap[1] === number;
-  wordMap = isShown ? null : [task, number];
-  showMap();
-}
-
-function showMap() {
-  const maps = recordHere()?.m;
-  for (const button of document.querySelectorAll("[data-word]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.word === wordMap?.join(" ")));
-  }
-  $("sample-stage").classList.toggle("mapped", Boolean(wordMap));
-  const found = wordMap && maps[wordMap[0]];
-  const values = found && Uint8Array.from(atob(found.words[wordMap[1]][2]), (one) => one.charCodeAt(0));
-  for (const canvas of document.querySelectorAll("#sample-stage canvas")) {
-    canvas.hidden = !found;
-    if (found) paint(canvas, data.grids[found.grids], values);
-  }
-}
-
-function paint(canvas, grids, values) {
-  const image = canvas.previousElementSibling;
-  const number = Number(canvas.closest("[data-layer]").dataset.layer);
-  canvas.width = 640;
-  canvas.height = Math.max(1, Math.round((640 * image.naturalHeight) / (image.naturalWidth || 1)));
-  const context = canvas.getContext("2d");
-  for (const grid of grids.filter((one) => one.image === number)) {
-    for (const [x, y, w, h, strength] of cells(grid, values)) {
-      context.fillStyle = heat(strength);
-      const [left, top] = [Math.round(x * canvas.width), Math.round(y * canvas.height)];
-      context.fillRect(left, top, Math.round((x + w) * canvas.width) - left, Math.round((y + h) * canvas.height) - top);
-    }
-  }
+  const heads = [head("Model"), head("Verdicts", "Of the answers to “the same?” and “different?”"),
+    ...data.scores.map(({ label, title }) => head(label, title)),
+    head(make("span", { className: "hidden-visually" }, "Remarks"))];
+  const judge = data.judges.length > 1 ? ` by ${data.judges[judgeHere()].label}` : "";
+  return section("All models about this pair", make("h4", {}, "All models about this pair"),
+    scrolled("Scores of all models, in percent", heads, rows), note(`Scores of this pair in percent${judge}.`));
 }
 
 // ---- claims and differences point at each other
 
+const POINTING = "[data-claims], [data-difference]";
 const split = (value) => (value ? value.split(" ") : []);
 
 function lightUp(target) {
-  const from = target?.closest?.("[data-claims], [data-difference]");
+  const from = target?.closest?.(POINTING);
   const claims = new Set(split(from?.dataset.claims));
   const differences = new Set(from?.dataset.difference === undefined ? [] : [from.dataset.difference]);
   const entries = [...document.querySelectorAll("#sample li > [data-claims]")];
@@ -639,7 +318,8 @@ function lightUp(target) {
       for (const one of split(entry.dataset.about)) differences.add(one);
     }
   } else {
-    for (const entry of entries) if (split(entry.dataset.about).some((one) => differences.has(one))) claims.add(entry.dataset.claims);
+    const isAbout = (entry) => split(entry.dataset.about).some((one) => differences.has(one));
+    for (const entry of entries.filter(isAbout)) claims.add(entry.dataset.claims);
   }
   for (const one of document.querySelectorAll("#sample [data-claims]")) {
     one.classList.toggle("lit", split(one.dataset.claims).some((name) => claims.has(name)));
@@ -651,10 +331,12 @@ function lightUp(target) {
 
 let pinned = null; // what was clicked stays lit, for touch screens
 
-for (const name of ["mouseover", "focusin"]) $("sample").addEventListener(name, (event) => lightUp(event.target.closest("[data-claims], [data-difference]") ?? pinned));
+for (const name of ["mouseover", "focusin"]) {
+  $("sample").addEventListener(name, ({ target }) => lightUp(target.closest(POINTING) ?? pinned));
+}
 for (const name of ["mouseleave", "focusout"]) $("sample").addEventListener(name, () => lightUp(pinned));
 $("sample").addEventListener("click", (event) => {
-  const target = event.target.closest("[data-claims], [data-difference]");
+  const target = event.target.closest(POINTING);
   if (!target && event.target.closest("button, a, input, select, summary")) return;
   pinned = target === pinned ? null : target;
   lightUp(pinned);
@@ -663,7 +345,10 @@ $("sample").addEventListener("click", (event) => {
 // ---- keys
 
 function keys() {
-  const rows = [["n, p", "next, previous sample"], ["b", "true boxes"], ["1, 2, 3", "side by side, flicker, slider"], ["x", "flip the images of the flicker view"]];
+  const rows = [
+    ["n, p", "next, previous sample"], ["b", "true boxes"], ["1, 2, 3", "side by side, flicker, slider"],
+    ["x", "flip the images of the flicker view"],
+  ];
   return make("details", { className: "keys" }, make("summary", {}, "Keys"),
     make("p", {}, "While the focus is in the sample:"),
     make("ul", {}, rows.map(([key, what]) => make("li", {}, make("kbd", {}, key), ` ${what}`))));
@@ -677,7 +362,7 @@ $("sample").addEventListener("keydown", (event) => {
   const actions = {
     n: step("next"), p: step("prev"), b: () => setBoxes(!hasBoxes),
     1: () => setView(views[0]), 2: () => setView(views[1]), 3: () => setView(views[2]),
-    x: () => { if (here.view === "flicker") { stopFlicker(); flip(); showView(); } },
+    x: () => { if (here.view === "flicker") turnOver(); },
   };
   if (!actions[event.key]) return;
   event.preventDefault();

@@ -54,7 +54,8 @@ function filtered(samples, filters, texts) {
     if (filters.type && !sample.differences.some((one) => one.type === filters.type)) return false;
     const records = Object.entries(sample.models).filter(([number]) => !filters.model || number === filters.model);
     if ((filters.model || filters.bits) && !records.length) return false;
-    const flagged = records.map(([, record]) => record).filter((record) => ((record.f ?? 0) & filters.bits) === filters.bits);
+    const hasBits = ([, record]) => ((record.f ?? 0) & filters.bits) === filters.bits;
+    const flagged = records.filter(hasBits).map(([, record]) => record);
     if (filters.bits && !flagged.length) return false;
     const answers = new Set(flagged.flatMap((record) => record.a.flatMap((answer) => (answer ? [answer[0]] : []))));
     return filters.words.every((word, number) => (
@@ -94,7 +95,7 @@ function quotedParts(length, claims, task) {
 
 // ---- activation maps
 
-// [left, top, width, height, strength] of each token of a grid with a strength above 0; fractions of the image, 0 … 1.
+// [left, top, width, height, strength] of the tokens of a grid that have a strength; in fractions of the image.
 function cells(grid, values) {
   const found = [];
   for (let row = 0; row < grid.rows; row += 1) {
@@ -111,6 +112,7 @@ const COLORS = [[255, 255, 178], [254, 204, 92], [253, 141, 60], [240, 59, 32], 
 function heat(strength) {
   const at = Math.min(Math.max(strength, 0), 1) * (COLORS.length - 1);
   const low = Math.min(Math.floor(at), COLORS.length - 2);
-  const mixed = COLORS[low].map((value, channel) => Math.round(value + (COLORS[low + 1][channel] - value) * (at - low)));
+  const mix = (value, channel) => Math.round(value + (COLORS[low + 1][channel] - value) * (at - low));
+  const mixed = COLORS[low].map(mix);
   return `rgb(${mixed.join(" ")} / ${(0.2 + 0.55 * strength).toFixed(2)})`;
 }

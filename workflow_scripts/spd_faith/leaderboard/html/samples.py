@@ -259,11 +259,12 @@ def _bytes(content: Any) -> int:
 # ---- the page's parts ------------------------------------------------------------------------------------------------
 
 STYLE = "samples.css"
+_SCRIPTS = ("offsets.js", *(f"samples{part}.js" for part in ("_logic", "_images", "_answers", "")))
 
 
 def samples_script() -> Script:
     """What shows the data; it reads the element `samples-data`. Its names are its own."""
-    source = page_script("offsets.js", "samples_logic.js", "samples.js").source
+    source = page_script(*_SCRIPTS).source
     return Script(f"(() => {{\n{source}\n}})();")
 
 
