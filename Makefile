@@ -19,7 +19,7 @@ GPU_VENV := .venv-gpu
 # The environment of the vLLM engine, whose pins conflict with the others'
 ENGINE_VENV := .venv-engine
 
-.PHONY: run test fast-test coverage test-page test-slurm test-gpu-env test-engine format lint constraints
+.PHONY: run test fast-test coverage test-page screenshots test-slurm test-gpu-env test-engine format lint constraints
 
 run: $(VENV)/.run-installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
@@ -39,6 +39,11 @@ coverage: $(VENV)/.test-installed
 test-page: $(VENV)/.test-installed
 	tests/page/install.sh
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) -m page
+
+# The README's screenshots, of the default run's page
+screenshots: $(VENV)/.test-installed
+	tests/page/install.sh
+	PYTHONPATH=tests $(BIN)/python tests/page/readme_screenshots.py results/demo/leaderboard.html docs/images
 
 # Installs, starts and stops its own Slurm (Debian, as root).
 test-slurm: $(VENV)/.test-installed

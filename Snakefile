@@ -21,7 +21,7 @@ from spd_faith.core.failures import failed_job, unfinished, without_forced
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import module_files
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.run_config import config_file, write_config_file
+from spd_faith.core.run_config import config_file, is_default, write_config_file
 from spd_faith.probes.figure_catalogue import declared_figures, heading
 from spd_faith.probes.registry import PROBES
 from spd_faith.registry import REGISTRY
@@ -139,6 +139,7 @@ onsuccess:
     if asked == {"all"}:
         command = shlex.join(["snakemake", *without_forced(sys.argv[1:])])
         show = ["python", "workflow_scripts/show_leaderboard.py", "--results", results.folder, "--command", command]
+        show += ["--is-default"] if is_default(run, REGISTRY) else []
         subprocess.run(show, check=True)  # not shell(), which formats the braces of `--config`
 
 

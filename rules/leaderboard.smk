@@ -1,11 +1,12 @@
 """Stage 7, leaderboard: the scores of all models, aggregated, and the record of the run.
 
-REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{samples,audit}.parquet,
+REQUIRED INPUTS: results/{dataset}/configs/{sha}.json, results/{dataset}/{samples,images,audit}.parquet,
 results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgements,scores}/{judge}/{model}.parquet,
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in spd_faith/leaderboard/renderers/),
-results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/run.json, results/{dataset}/leaderboard.html
+results/{dataset}/{breakdowns,comparisons}.parquet, results/{dataset}/{run,run_config}.json,
+results/{dataset}/leaderboard.html
 The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
 """
@@ -17,6 +18,7 @@ rule make_leaderboard:
     input:
         config=merged_config,
         samples=paths.samples,
+        images=paths.images,
         audit=paths.audit,
         answers=expand([paths.responses(), paths.parsed()], model=sorted(run.models), allow_missing=True),
         tables=expand(
@@ -63,6 +65,7 @@ rule make_leaderboard:
             category="7 Leaderboard",
             labels={"Table": "Record of the run", "Format": "json"},
         ),
+        run_config=paths.run_config,
     log:
         paths.log("make_leaderboard"),
     benchmark:

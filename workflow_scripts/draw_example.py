@@ -167,7 +167,7 @@ def draw(
 def truths(sample: dict[str, Any]) -> list[str]:
     if sample["differences"]:
         return [one["description"] or f"{one['type']} of {one['category']}" for one in sample["differences"]]
-    return [f"control pair ({sample['control']})" if is_control(sample) else "no difference is known"]
+    return [f"control pair ({sample['control'].replace('_', ' ')})" if is_control(sample) else "no difference is known"]
 
 
 def text_of(answer: dict[str, Any] | None) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +15,7 @@ from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
 from spd_faith.inference.prompts import load_prompts
+from spd_faith.leaderboard.answer_signs import answer_signs, reasoning_signs
 from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
 from spd_faith.leaderboard.columns import (
     BREAKDOWN_COLUMNS,
@@ -24,13 +27,14 @@ from spd_faith.leaderboard.columns import (
 from spd_faith.leaderboard.comparisons_section import with_standings
 from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
+from spd_faith.leaderboard.costs import judging_costs, model_costs
 from spd_faith.leaderboard.failed_answers import failed_answers, failures_by_group, with_failures
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
 from spd_faith.leaderboard.page import Findings, leaderboard_page
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
 from spd_faith.leaderboard.published_protocol import by_published_protocol
-from spd_faith.leaderboard.record import run_record
+from spd_faith.leaderboard.record import answers_record, run_record
 from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.results import Results, read_results
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
@@ -61,12 +65,13 @@ def main() -> None:
 
     results = read_results(paths, run)
     costs = judge_costs(results.judgements)
-    found = find(run, paths, results, costs, pd.read_csv(arguments.published))
+    record = run_record(run, results, paths, load_prompts(arguments.prompts), costs)
+    found = find(run, paths, results, record, costs, pd.read_csv(arguments.published))
     rows = pd.concat([found.live, found.published], ignore_index=True)
     leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, (*fractions(), *UNFLAGGED_FRACTIONS))
 
-    record = run_record(run, results, load_prompts(arguments.prompts), costs)
-    write_text(paths.record, json.dumps(record, indent=2) + "\n")
+    write_text(paths.record, json.dumps(record | {"answers": answers_record(found.live)}, indent=2) + "\n")
+    write_text(paths.run_config, json.dumps(run.merged["config"], indent=2) + "\n")
     for suffix in SUFFIXES:
         write_text(paths.leaderboard(suffix), render(suffix, leaderboard))
     breakdowns = with_failures(found.aggregate.breakdowns.to_pandas(), found.failed)
@@ -76,16 +81,30 @@ def main() -> None:
 
 
 def find(
-    run: RecordedRun, paths: ResultPaths, results: Results, costs: pd.DataFrame, published: pd.DataFrame
+    run: RecordedRun,
+    paths: ResultPaths,
+    results: Results,
+    record: Mapping[str, Any],
+    costs: pd.DataFrame,
+    published: pd.DataFrame,
 ) -> Findings:
-    """Aggregate the results of a run; `costs` are the judges', `published` is resources/published_results.csv."""
+    """Aggregate the results of a run.
+
+    `record` is from `run_record`, `costs` are the judges', `published` is resources/published_results.csv.
+    """
     statistics, scoring = run.config.statistics, run.config.scoring
     bootstrap = (statistics.resamples, statistics.seed)
     aggregated = aggregate(results.samples, results.scores, results.judgements, *bootstrap)
     compared = compare_models(results.samples, results.scores, *bootstrap)
     live = with_standings(live_rows(aggregated, _provenance(run, results, costs)), compared)
     failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
-    live = live.merge(failed, on="model", how="left", validate="many_to_one")
+    signs = answer_signs(results.samples, results.parsed)
+    spent = model_costs(results.images, results.answers)
+    for of_model in (failed, signs, spent):
+        live = live.merge(of_model, on="model", how="left", validate="many_to_one")
+    reasoned = reasoning_signs(results.samples, results.parsed, results.judgements)
+    for of_row in (reasoned, judging_costs(results.judgements)):
+        live = live.merge(of_row, on=["judge", "model"], how="left", validate="one_to_one")
     corrected = corrections(results.samples, results.scores, results.labels, *bootstrap).to_pandas()
     live = with_corrections(live, corrected)
     protocol = by_published_protocol(results.samples, results.parsed, results.scores)
@@ -108,6 +127,9 @@ def find(
         failures=judge_failures(results.judgements),
         unmeasured=not_measured(results.probes),
         audit=results.audit,
+        samples=results.samples,
+        chosen=scoring.model_dump(),
+        record=record,
     )
 
 
@@ -120,6 +142,7 @@ def _provenance(run: RecordedRun, results: Results, costs: pd.DataFrame) -> dict
             model_id=results.responses[model].recorded["model"],
             model_revision=results.responses[model].revision,
             dtype=run.models[model].fields.get("dtype"),
+            hardware=results.responses[model].recorded.get("hardware"),
             dataset=run.dataset.name,
             dataset_revision=results.dataset.revision,
             judge_models=totals[judge]["judge_models"],

@@ -17,6 +17,7 @@ from spd_faith.leaderboard.model import rank_text
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
+_FORMATS = ("md", "csv", "tex")  # for people; programs read the Parquet file, too
 _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
 _BEST = [f"{metric}_best" for metric in HEADLINE_AND_OVERALL]
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--command", default="snakemake --cores all", help="the command that made it; default: %(default)s"
     )
+    parser.add_argument("--is-default", action="store_true", help="it was the default run: say what to run next")
     arguments = parser.parse_args()
     rows = read_leaderboard(arguments.results).query("origin == 'run'")
     judges = rows["judge"].nunique()
@@ -52,9 +54,11 @@ def main() -> None:
     if (pairs := rows["n"].min()) < LEAST_CLUSTERS:
         print(f"WARNING: only {pairs:.0f} pairs of images: the intervals are too narrow, and models are not tested.")
     _warn(rows, arguments.command)
-    print(f"Leaderboard, with breakdowns and provenance: {arguments.results}/leaderboard.md (also .csv, .parquet)")
+    formats = ", ".join(f".{suffix}" for suffix in (*_FORMATS, "parquet"))
+    print(f"Leaderboard, to open in a browser: {arguments.results}/leaderboard.html (also {formats})")
     print(f"Answers, claims and scores, sample by sample: {arguments.results}/ (map: results/README.md)")
-    print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")
+    if arguments.is_default:
+        print(f"Next, on a machine with a GPU: {FULL_BENCHMARK}")
 
 
 def _warn(rows: pd.DataFrame, command: str) -> None:

@@ -14,7 +14,7 @@ from spd_faith.core.entries import Resources, identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.run_config import config_file, read_recorded_run, read_run, write_config_file
+from spd_faith.core.run_config import config_file, is_default, read_recorded_run, read_run, write_config_file
 from spd_faith.dataset.entries import DemoDataset, FolderDataset, HubDataset, JsonlDataset
 from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel, VllmModel
 from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge, VllmJudge
@@ -536,6 +536,22 @@ def test_missing_registry(project):
         "  allowed: config/config.yaml, config/datasets.yaml, config/judgs.yaml, config/models.yaml\n"
         "  nearest: config/judgs.yaml"
     )
+
+
+def test_the_default_run_is_the_config_by_itself(project):
+    assert is_default(load(), REGISTRY)
+    assert is_default(load(models=["big", "tiny"]), REGISTRY)  # in another order
+    assert not is_default(load(models=["tiny"]), REGISTRY)
+    assert not is_default(load(statistics={"resamples": 20_000}), REGISTRY)
+
+
+def test_a_config_with_ones_own_pairs_is_no_default_run(project):
+    change("config.yaml", "dataset: demo", "dataset: own")
+    folder = Path("pairs/easy/1")
+    folder.mkdir(parents=True)
+    text = Path("config/datasets.yaml").read_text() + "\nown:\n  source: folder\n  path: pairs\n"
+    Path("config/datasets.yaml").write_text(text)
+    assert not is_default(load(), REGISTRY)
 
 
 def test_missing_config_file(project):

@@ -11,7 +11,7 @@ from core.file_systems import environment
 
 from spd_faith.core import gpus, locks
 from spd_faith.core.files import sha256
-from spd_faith.core.gpus import claimed_gpus, visible_gpus
+from spd_faith.core.gpus import claimed_gpus, gpu_products, visible_gpus
 
 # Listings in the format of `nvidia-smi -L`, as NVIDIA's pages on CUDA_VISIBLE_DEVICES and on MIG print it.
 FIRST, SECOND = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "GPU-1f8e5a02-3b7d-96c4-0a51-7de2c9b84f13"
@@ -132,6 +132,23 @@ def a_driver(folder, monkeypatch, listing):
 def test_visible_gpus_of_the_driver(tmp_path, monkeypatch, listing, expected):
     a_driver(tmp_path, monkeypatch, listing)
     assert visible_gpus() == expected
+
+
+@pytest.mark.parametrize(
+    ("listing", "visible", "expected"),
+    [
+        (TWO_GPUS, None, ["NVIDIA H100 80GB HBM3"] * 2),
+        (TWO_GPUS, "1", ["NVIDIA H100 80GB HBM3"]),
+        (TWO_GPUS, "", []),
+        (MIG, PARTS[1], ["A100-SXM4-40GB"]),
+        (NO_DRIVER, "0", []),
+    ],
+)
+def test_products_of_the_visible_gpus(tmp_path, monkeypatch, listing, visible, expected):
+    a_driver(tmp_path, monkeypatch, listing)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpu_products() == expected
 
 
 def test_a_driver_that_reports_a_broken_part_or_an_odd_name_lists_its_gpus_all_the_same(tmp_path, monkeypatch):

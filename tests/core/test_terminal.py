@@ -117,14 +117,14 @@ def results(tmp_path):
     return folder
 
 
-def show(folder: Path, **variables: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(SCRIPTS / "show_leaderboard.py"), "--results", str(folder)]
+def show(folder: Path, *flags: str, **variables: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(SCRIPTS / "show_leaderboard.py"), "--results", str(folder), *flags]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | variables
     return subprocess.run(command, env=environment, capture_output=True, timeout=60, cwd=folder.parents[1])
 
 
 def table_of(output: str) -> list[str]:
-    return output[: output.index("Leaderboard, with")].splitlines()[1:-1]
+    return output[: output.index("Leaderboard, to open")].splitlines()[1:-1]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,15 @@ def test_columns_stay_aligned_whatever_the_labels(results, variables):
         last = next(line for line in lines if f" {len(LABELS)} " in line)
         assert first.count("100.0*") == len(METRICS) and "*" not in last
         assert "Model [4bit] :fire: a|b" in output and r"two lines \x1b[31mred\x1b[0m" in output
+
+
+@pytest.mark.parametrize("flags", [(), ("--is-default",)])
+def test_the_last_lines_name_the_page_first_and_what_is_next_after_the_default_run_alone(results, flags):
+    output = show(results, *flags).stdout.decode()
+    lines = output[output.index("Leaderboard, to open") :].splitlines()
+    assert lines[0].split(": ")[1] == f"{results}/leaderboard.html (also .md, .csv, .tex, .parquet)"
+    assert lines[1].startswith("Answers, claims and scores")
+    assert [line.split(":")[0] for line in lines[2:]] == ["Next, on a machine with a GPU"] * len(flags)
 
 
 def test_a_terminal_of_80_columns(results):

@@ -89,7 +89,8 @@ def test_two_pairs_and_three_tasks_are_six_rows(inputs, tiny_checkpoint):
     assert {row["dtype"] for row in rows} == {"float32"}
     provenance = read_provenance(path)
     assert (provenance["model"], provenance["revision"], provenance["device"]) == (str(tiny_checkpoint), "local", "cpu")
-    assert set(provenance) == {"model", "revision", "device", "torch", "transformers", "dtype", "pixel_backend"}
+    made_by = {"device", "hardware", "torch", "transformers", "dtype", "pixel_backend"}
+    assert set(provenance) == {"model", "revision", *made_by} and "CPUs" in provenance["hardware"]
     assert "tiny: 6/6 questions" in done.stderr
     assert "3 of 6 questions failed" in done.stderr
     assert [file.name for file in path.parent.iterdir()] == ["responses.parquet"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 
+from spd_faith.core.machine import hardware
 from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.preparation import LOCAL
@@ -28,6 +29,7 @@ def test_provenance_is_stored_flat_and_in_order(checkpoint):
         ("dtype", "float32"),
         ("pixel_backend", answerer.builder.pixel_backend),
         ("device", "cpu"),
+        ("hardware", hardware()),
         ("torch", torch.__version__),
         ("transformers", transformers.__version__),
         ("revision", COMMIT),

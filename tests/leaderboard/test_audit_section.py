@@ -51,7 +51,11 @@ def unflagged(audit: pa.Table) -> dict[str, Any]:
 
 
 def tables(audit: pa.Table, live: list[dict[str, Any]]) -> dict[str, Table]:
-    return {part.name: part for part in audit_section(audit, live).parts if isinstance(part, Table)}
+    return {
+        part.name: part
+        for part in audit_section(audit, live, {"dqr": "recall", "ds": "detection"}).parts
+        if isinstance(part, Table)
+    }
 
 
 def test_without_the_flagged_pair_everything_is_right() -> None:

@@ -74,14 +74,14 @@ def test_cells() -> None:
     shown = tables(controls_section(live_of(bare={}, good=GOOD).to_dict("records"), MADE))
     assert list(shown) == ["detection", "counterfactual", "by_category", "order", "blind"]
     detection = row_of(shown["detection"], 1)
-    assert detection["Model"] == Text("Good", "good") and detection["Pairs"] == Value(32)
+    assert detection["Model"] == Text("Good", "good") and detection["Identical pairs"] == Value(32)
     assert detection["False alarms"] == Interval(0.25, 0.1, 0.4) and detection["d′"] == Interval(1.5, 1, 2)
     assert detection["Largest d′"] == Value(4.85) and detection["DS net"] == Missing()
     counterfactual = row_of(shown["counterfactual"], 1)
     assert (counterfactual["Named"], counterfactual["cff"]) == (Value(21), Interval(0.5, 0.4, 0.6))
-    assert row_of(shown["order"], 1)["DS"] == Value(-0.125)  # too few images for an interval
+    assert row_of(shown["order"], 1)["Order effect on DS"] == Value(-0.125)  # too few images for an interval
     bare = row_of(shown["detection"])
-    assert bare["Pairs"] == Value(0) and bare["False alarms"] == bare["d′"] == bare["Largest d′"] == Missing()
+    assert bare["Identical pairs"] == Value(0) and bare["False alarms"] == bare["d′"] == bare["Largest d′"] == Missing()
 
 
 def test_controls_are_counted_with_those_left_out_by_reason() -> None:
@@ -98,7 +98,9 @@ def test_what_ignoring_the_images_gets() -> None:
     floors = pd.DataFrame(
         [{"answer": "No.", "metric": name, "value": 0.1 * at} for at, name in enumerate(HEADLINE_AND_OVERALL)]
     )
-    section = ignoring_the_images(floors, live_of(bare={}, good=GOOD).to_dict("records"))
+    section = ignoring_the_images(
+        floors, live_of(bare={}, good=GOOD).to_dict("records"), {"dqr": "recall", "ds": "detection"}
+    )
     (table,) = tables(section).values()
     assert [row[0] for row in table.rows] == [Text("“No.”"), Text("Good", "good")]  # without other truths no row
     constant, permuted = row_of(table), row_of(table, 1)

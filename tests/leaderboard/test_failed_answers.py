@@ -13,13 +13,14 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import JUDGEMENTS, RESPONSES, TASKS
 from spd_faith.inference.answers import not_asked, outcome_columns
 from spd_faith.judging.rules import judge_samples
+from spd_faith.leaderboard.answer_signs import answer_signs
 from spd_faith.leaderboard.failed_answers import (
     failed_answers,
-    failed_section,
     failures_by_group,
-    transport_warnings,
     with_failures,
 )
+from spd_faith.leaderboard.failures_section import failures_section
+from spd_faith.leaderboard.model import Text, Value
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, live_rows
 from spd_faith.parsing.table import parse_table
@@ -58,12 +59,19 @@ def evaluated(table: pa.Table) -> tuple[Aggregate, pd.Series]:
     judgements = pa.Table.from_pylist(judge_samples(SAMPLES, table, parsed), schema=JUDGEMENTS)
     key = ("rules", "m")
     result = aggregate(SAMPLES, {key: score_table(SAMPLES, parsed, judgements)}, {key: judgements}, 100)
-    origin = Provenance("M", "Rules", "m", "1", None, "demo", "1", "rules", 0, 0.0, None)
+    origin = Provenance("M", "Rules", "m", "1", None, None, "demo", "1", "rules", 0, 0.0, None)
     return result, live_rows(result, {key: origin}).iloc[0]
 
 
 def all_of(task: str, ending: Ending) -> dict[tuple[str, str], Ending]:
     return {(name, task): ending for name in IDS}
+
+
+def with_counts(table: pa.Table) -> dict[Any, Any]:
+    """The row of one model with what counts its failures."""
+    _, row = evaluated(table)
+    counts = failed_answers(SAMPLES, {"m": table}, ResultPaths(Path("results/demo")), {}).iloc[0]
+    return dict(row) | dict(counts) | dict(answer_signs(SAMPLES, {"m": parse_table(table)}).iloc[0])
 
 
 def test_a_model_that_answers_everything_is_covered_and_ranked() -> None:
@@ -186,8 +194,7 @@ def test_a_breakdown_counts_failures_by_group_and_question() -> None:
         **{("num_differences", "2", 12, name): n for name, n in both.items()},
         **{("box_area", "unknown", 12, name): n for name, n in both.items()},
     }
-    total = failed_answers(SAMPLES, {"m": table}, ResultPaths(Path("results/demo")), {}).assign(label="M")
-    _, _, by_split = failed_section(total.to_dict("records"), failed).parts
+    _, _, _, by_split = failures_section([with_counts(table)], failed).parts
     lines = [line.split() for line in table_text(by_split).splitlines()[2:]]
     assert [[word for word in line if word != "|"] for line in lines] == [
         ["M", "easy", "same", "1", "0", "1", "1", "0"],
@@ -213,11 +220,22 @@ def test_failures_are_counted_by_question() -> None:
     found = frame.iloc[0]
     counted = {name: found[name] for name in frame.columns if name.startswith(TASKS) and found[name]}
     assert counted == {"same_transport": 2, "same_timeout": 1, "describe_model": 1, "describe_cut": 1}
-    live = frame.assign(label="M").to_dict("records")
-    [warning] = transport_warnings(live)
-    assert "2 questions got no reply" in str(warning) and found["ask_again"] in str(warning)
-    _, shown, _ = failed_section(live, failures_by_group(SAMPLES, {"m": table})).parts
+    _, totals, shown, _ = failures_section([with_counts(table)], failures_by_group(SAMPLES, {"m": table})).parts
     assert "describe" in table_text(shown) and "different" not in table_text(shown)
+    titles = [column.title for column in totals.columns]
+    assert dict(zip(titles, totals.rows[0], strict=True)) == {
+        "Model": Text("M", "m"),
+        "Questions": Value(36),
+        "No answer by the model": Value(1),
+        "Cut at the limit": Value(1),
+        "No reply": Value(2),
+        "Timed out": Value(1),
+        "Not asked": Value(0),
+        "Descriptions empty": Value(1),
+        "Descriptions not parsed": Value(0),
+        "Verdicts unclear": Value(0),
+        "Unread language": Value(0),
+    }
 
 
 def test_the_command_names_the_jobs_that_asked() -> None:

@@ -1,5 +1,6 @@
 """Ranks, coverage and bounds on the leaderboard, and what its pages show."""
 
+import contextlib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -14,16 +15,22 @@ import pytest
 from scoring.tables import BEDROOM, judged, judgements_table, parsed, parsed_table, sample, samples_table
 
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import AUDIT, RESPONSES, TASKS
+from spd_faith.core.schemas import AUDIT, IMAGES, RESPONSES, TASKS
+from spd_faith.leaderboard.answer_signs import answer_signs, reasoning_signs
 from spd_faith.leaderboard.comparisons_section import comparisons_section, with_standings
-from spd_faith.leaderboard.controls_section import control_columns
+from spd_faith.leaderboard.controls_section import control_columns, controls_section
 from spd_faith.leaderboard.corrections import with_corrections
-from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS, failed_answers, failures_by_group
+from spd_faith.leaderboard.costs import IMAGE_COLUMNS, judging_costs, model_costs
+from spd_faith.leaderboard.failed_answers import failed_answers, failures_by_group
+from spd_faith.leaderboard.glossary import GLOSSARY, one_answer_section
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
+from spd_faith.leaderboard.metric_sections import headline_table
 from spd_faith.leaderboard.model import (
     Bounded,
+    Code,
     Column,
     Difference,
+    Group,
     Interval,
     Leaderboard,
     Missing,
@@ -34,12 +41,13 @@ from spd_faith.leaderboard.model import (
     Unranked,
     Value,
 )
-from spd_faith.leaderboard.page import Findings, headline_table, leaderboard_page
+from spd_faith.leaderboard.page import Findings, leaderboard_page
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
 from spd_faith.leaderboard.published_protocol import by_published_protocol
 from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.renderers.md import table_text
+from spd_faith.leaderboard.results import ANSWER_COLUMNS
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
 from spd_faith.probes.registry import PROBES
 from spd_faith.scoring.aggregate import Aggregate, aggregate
@@ -57,9 +65,27 @@ PUBLISHED = Path(__file__).resolve().parents[2] / "resources/published_results.c
 
 PATHS = ResultPaths(Path("results/demo"))
 ANSWERS = pa.Table.from_pylist(
-    [{"sample_id": i, "task": task, "finish_reason": "stop"} for i in IDS for task in TASKS],
+    [
+        {"sample_id": i, "task": task, "prompt_sha": task, "finish_reason": "stop", "seconds": 0.5}
+        for i in IDS
+        for task in TASKS
+    ],
     schema=pa.schema([RESPONSES.field(name) for name in ANSWER_COLUMNS]),
 )
+HASHES = pa.Table.from_pylist(
+    [{"sample_id": i, "original_sha256": i, "modified_sha256": i} for i in IDS],
+    schema=pa.schema([IMAGES.field(name) for name in IMAGE_COLUMNS]),
+)
+CHOSEN = {"dqr": "recall", "ds": "detection"}
+RECORD = {
+    "git_commit": None,
+    "hardware": "a processor",
+    "command": "snakemake",
+    "dataset": {},
+    "prompts": {"describe": "0"},
+    "packages": {"numpy": "2", "torch": None},
+    "job_seconds": {"run_inference": 3.0},
+}
 
 
 def results(unscored: int) -> tuple[pa.Table, pa.Table]:
@@ -85,7 +111,9 @@ def audit_table(flags: dict[str, list[str]]) -> pa.Table:
 
 
 def provenance(label: str) -> Provenance:
-    return Provenance(label, "By hand", "owner/name", "0123abc", "float32", "beds", "v1", "hand", 0, None, None)
+    return Provenance(
+        label, "By hand", "owner/name", "0123abc", "float32", "a GPU", "beds", "v1", "hand", 0, None, None
+    )
 
 
 ENTRIES = {"good": results(0), "partly": results(1), "poor": poor_results()}
@@ -102,7 +130,11 @@ def aggregated() -> Aggregate:
 
 
 def leaderboard(
-    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame, unmeasured: pd.DataFrame | None = None
+    aggregated: Aggregate,
+    live: pd.DataFrame,
+    published: pd.DataFrame,
+    unmeasured: pd.DataFrame | None = None,
+    controls: dict[str, Any] | None = None,
 ) -> Leaderboard:
     found = Findings(
         live=live,
@@ -110,13 +142,16 @@ def leaderboard(
         aggregate=aggregated,
         comparisons=COMPARISONS,
         corrections=NOT_CORRECTED,
-        controls={},
+        controls=controls or {},
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
         costs=judge_costs(JUDGEMENTS_BY_ENTRY),
         failures=judge_failures(JUDGEMENTS_BY_ENTRY),
         failed=failures_by_group(SAMPLES, {}),
         unmeasured=not_measured({}) if unmeasured is None else unmeasured,
         audit=audit_table({}),
+        samples=SAMPLES,
+        chosen=CHOSEN,
+        record=RECORD,
     )
     rows = pd.concat([live, published], ignore_index=True)
     return Leaderboard(leaderboard_page("Beds", found), rows, fractions())
@@ -145,6 +180,11 @@ def live(aggregated: Aggregate) -> pd.DataFrame:
     rows = rows.merge(protocol, on=["judge", "model"])
     rows = rows.merge(control_columns(control_metrics(SAMPLES, SCORES_BY_ENTRY, 100, 0)), on=["judge", "model"])
     rows = rows.merge(probe_summaries(SAMPLES, {}, 100, 0), on="model", how="left")
+    read = dict.fromkeys(ENTRIES, parsed_table(*(parsed(name, BEDROOM) for name in IDS)))
+    rows = rows.merge(answer_signs(SAMPLES, read), on="model")
+    rows = rows.merge(reasoning_signs(SAMPLES, read, JUDGEMENTS_BY_ENTRY), on=["judge", "model"])
+    rows = rows.merge(judging_costs(JUDGEMENTS_BY_ENTRY), on=["judge", "model"])
+    rows = rows.merge(model_costs(HASHES, dict.fromkeys(rows["model"], ANSWERS)), on="model")
     return rows.merge(failed_answers(SAMPLES, dict.fromkeys(rows["model"], ANSWERS), PATHS, {}), on="model")
 
 
@@ -173,12 +213,12 @@ def test_low_coverage_has_bounds_and_no_rank(live: pd.DataFrame) -> None:
     assert (rows.loc["partly", "drf_bound_low"], rows.loc["partly", "drf_bound_high"]) == (0.75, 1.0)
     assert pd.isna(rows.loc["partly", "rank"])
     assert rows["rank"].dropna().to_dict() == {"good": 1, "poor": 2}
-    line = next(line for line in table_text(headline_table(live)).splitlines() if "Partly" in line)
+    line = next(line for line in table_text(headline_table(live, CHOSEN)).splitlines() if "Partly" in line)
     assert line.startswith("| –") and "bounds 75.0 to 100.0 at 75.0% coverage" in line
 
 
 def test_a_cell_says_what_state_it_is_in(live: pd.DataFrame) -> None:
-    table = headline_table(live)
+    table = headline_table(live, CHOSEN)
     assert cells(table, "Rank") == {"Good": Ranks(1, 1), "Poor": Ranks(2, 2), "Partly": Unranked()}
     assert cells(table, "DRF") == {
         "Good": Interval(1, 1, 1, is_best=True),
@@ -186,7 +226,7 @@ def test_a_cell_says_what_state_it_is_in(live: pd.DataFrame) -> None:
         "Partly": Bounded(1, 1, 1, bound_low=0.75, bound_high=1, coverage=0.75),
     }
     nothing = live.assign(drf=float("nan"))
-    assert set(cells(headline_table(nothing), "DRF").values()) == {Missing()}
+    assert set(cells(headline_table(nothing, CHOSEN), "DRF").values()) == {Missing()}
 
 
 def test_a_row_has_a_cell_per_column() -> None:
@@ -200,9 +240,8 @@ def test_unscored_judgements_are_counted_above_the_table(
     page = page_of(aggregated, live, published)
     reasons = Counter(row["status"] for row in JUDGEMENTS_BY_ENTRY["hand", "partly"].to_pylist())
     [reason] = [status for status in reasons if status.startswith("unscored:")]
-    warning = f"Partly, judged by By hand: {reasons[reason]} {reason} (DRF and CR together)."
+    warning = f"DRF and CR together (Partly, judged by By hand: {reasons[reason]} {reason})."
     assert page.index(warning) < page.index("Rank")
-    assert page.count("DRF and CR together") == 1  # only models with such judgements
 
 
 def test_each_judge_has_its_own_ranks() -> None:
@@ -233,7 +272,7 @@ def test_published_rows_have_no_rank_and_stand_below(
 def test_every_table_of_the_page_is_regular(aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame) -> None:
     page = page_of(aggregated, live, published)
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 16
+    assert len(tables) == 20
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1 and len(lines) > 2
     assert not re.search(r"\bnan\b|<na>|\bnone\b", page, re.IGNORECASE)
@@ -332,9 +371,9 @@ def test_the_matrix_has_the_row_minus_the_column() -> None:
 
 def test_ranks_and_best_values_in_markdown_and_csv(live: pd.DataFrame, published: pd.DataFrame) -> None:
     uncertain = live.assign(rank_high=live["rank_high"].where(live["model"] != "good", 2))
-    good = next(line for line in table_text(headline_table(uncertain)).splitlines() if "Good" in line)
+    good = next(line for line in table_text(headline_table(uncertain, CHOSEN)).splitlines() if "Good" in line)
     assert good.startswith("| 1–2 ") and "| **100.0** [100.0, 100.0]" in good
-    poor = next(line for line in table_text(headline_table(live)).splitlines() if "Poor" in line)
+    poor = next(line for line in table_text(headline_table(live, CHOSEN)).splitlines() if "Poor" in line)
     assert poor.startswith("| 2 ") and "**" not in poor
     csv = csv_of(pd.concat([live, published], ignore_index=True))
     assert csv.loc["poor", ["rank", "rank_low", "rank_high"]].tolist() == [2, 2, 2]
@@ -358,7 +397,10 @@ def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
     assert page.index(note) < page.index("| Rank")
     merged = replace(aggregated, num_clusters=31, merged_splits=(("easy", "hard"), ("medium", "multi_diff")))
     page = page_of(merged, live, published)
-    note = "Splits with under 10 image ids are merged for the intervals: easy + hard; medium + multi_diff."
+    note = (
+        "Splits with under 10 image ids are merged for the intervals: easy + hard; medium + multi_diff. "
+        "Do not compare models on the small ones alone (easy: 4)."
+    )
     assert page.index(note) < page.index("| Rank") and "There are only" not in page
 
 
@@ -438,7 +480,7 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     by_hand = {
         "Model": ("Good", "Partly"),
-        "Pairs": ("4", "4"),
+        "Pairs probed": ("4", "4"),
         "Grounding ratio": ("3.00 [3.00, 3.00], 3 pairs", "–"),
         "over random boxes": ("–", "–"),
         "over unchanged objects": ("–", "–"),
@@ -459,7 +501,7 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
 def test_models_judged_twice_stand_once_in_it(opened: pd.DataFrame) -> None:
     (shown,) = probe_section(opened, not_measured(OPEN))
     table = next(part for part in shown.parts if isinstance(part, Table))
-    assert list(cells(table, "Pairs").items()) == [("Good", Value(4)), ("Partly", Value(4))]
+    assert list(cells(table, "Pairs probed").items()) == [("Good", Value(4)), ("Partly", Value(4))]
     assert len(table.rows) == 2
 
 
@@ -481,8 +523,83 @@ def test_the_csv_has_fractions_as_percentages_and_unscaled_ratios(opened: pd.Dat
 def test_a_label_stays_in_its_cell_and_means_nothing(aggregated: Aggregate) -> None:
     odd = "a|b \\|\n*c* <b>`d` ~~e~~ \x1b[2J\u202e 模型"
     keys = {("hand", model): provenance(odd if model == "good" else model) for model in ENTRIES}
-    headline = table_text(headline_table(with_standings(live_rows(aggregated, keys), COMPARISONS)))
+    headline = table_text(headline_table(with_standings(live_rows(aggregated, keys), COMPARISONS), CHOSEN))
     (line,) = [line for line in headline.splitlines() if "模型" in line]
     found = re.split(r"(?<!\\)(?:\\\\)*\|", line)[1:-1]  # at the pipes that no backslash escapes
     assert len(found) == len(re.split(r"\|", headline.splitlines()[0])[1:-1])
     assert found[1].strip() == r"a\|b \\\| \*c\* \<b>\`d\` \~\~e\~\~ \\x1b[2J\\u202e 模型"
+
+
+# ---- what the words mean ---------------------------------------------------------------------------------------------
+
+
+def test_no_column_of_a_grouped_table_lacks_a_definition(
+    aggregated: Aggregate, opened: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    shown = leaderboard(aggregated, opened[opened["judge"] == "hand"], published)
+    made = {"identical": {"made": 1, "left_out": {}}}
+    sections = Section("all", (shown.page, controls_section(opened.to_dict("records"), made)))
+    tables = [table for table in Leaderboard(sections, shown.rows, ()).tables() if table.group]
+    assert {table.group for table in tables} == set(Group)
+    lacking = [(table.name, column.title) for table in tables for column in table.columns if not column.definition]
+    assert lacking == []
+    for column in (column for table in tables for column in table.columns):
+        assert column.definition[0].isupper() and column.definition[-1] == "." and ".." not in column.definition
+        assert "`" not in column.definition and "\n" not in column.definition
+
+
+def test_titles_of_grouped_tables_stand_for_one_column_each(
+    aggregated: Aggregate, opened: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    """In the wide table of the page they stand side by side."""
+    shown = leaderboard(aggregated, opened[opened["judge"] == "hand"], published)
+    made = {"identical": {"made": 1, "left_out": {}}}
+    sections = Section("all", (shown.page, controls_section(opened.to_dict("records"), made)))
+    tables = [table for table in Leaderboard(sections, shown.rows, ()).tables() if table.group]
+    titles = Counter(column.title for table in tables for column in table.columns)
+    assert [title for title, n in titles.items() if n > 1 and title not in ("Model", "Judge")] == []
+
+
+def test_the_definition_of_a_headline_metric_is_that_of_its_variant(live: pd.DataFrame) -> None:
+    def definitions(**chosen: str) -> dict[str, str]:
+        return {column.title: column.definition for column in headline_table(live, CHOSEN | chosen).columns}
+
+    assert "min(n_pred, n_gt) / n_gt" in definitions()["DQR"] and "two yes/no" in definitions()["DS"]
+    assert "1 if n_pred = n_gt" in definitions(dqr="exact")["DQR"]
+    assert "|n_pred − n_gt|" in definitions(ds="count")["DS"]
+
+
+def test_terms_of_the_glossary_are_in_alphabetical_order() -> None:
+    terms = list(GLOSSARY)
+    assert terms == sorted(terms, key=str.lower)
+    assert [term for term, text in GLOSSARY.items() if not 1 <= text.count(". ") + 1 <= 3 or text[-1] != "."] == []
+
+
+def test_the_example_for_one_answer_runs(aggregated: Aggregate, live: pd.DataFrame, tmp_path: Path) -> None:
+    section = one_answer_section(SAMPLES, live.to_dict("records"))
+    examples = [
+        span.text
+        for part in section.parts
+        for span in part.spans
+        if isinstance(span, Code) and span.text.startswith("pd.")
+    ]
+    model = live["model"].iloc[0]
+    paths = ResultPaths(Path())
+    files = [paths.samples, paths.responses(model), paths.parsed(model), paths.judgements("hand", model)]
+    for file in [*files, paths.scores("hand", model)]:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        SAMPLES.select(["sample_id"]).to_pandas().to_parquet(tmp_path / file)
+    with contextlib.chdir(tmp_path):
+        found = [eval(example, {"pd": pd}) for example in examples]
+    assert found == [[{"sample_id": IDS[0]}]] * 5
+
+
+def test_provenance_says_where_the_numbers_come_from(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    lines = section(page_of(aggregated, live, published), "Provenance")
+    facts = {cells[1].strip(): cells[2].strip() for line in lines if len(cells := line.split("|")) == 4}
+    assert facts["Git commit"] == "–" and facts["Hardware of the last step"] == "a processor"
+    assert facts["Packages"] == "numpy 2" and facts["Prompt describe"] == "sha256:0"
+    assert facts["Failures"].startswith("0 answers empty or withheld, 0 ") and facts["run_inference"] == "3"
+    assert any("a GPU" in line for line in lines) and any("`snakemake`" in line for line in lines)

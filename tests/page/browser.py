@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-WIDTHS = {360: 740, 1920: 1080}  # the narrowest and the widest screen, with their heights, in CSS pixels
+HEIGHTS = {360: 740, 1280: 960, 1920: 1080}  # of windows by their width, in CSS pixels
+WIDTHS = (360, 1920)  # the narrowest and the widest that pages must serve
 SERIOUS = ("serious", "critical")  # axe-core's grades of what blocks people
 
 
@@ -85,7 +86,7 @@ def watched_page(
     """The file opened from disk, without a network; raises AssertionError at the end for each of its faults."""
     look = look or Look()
     context = browser.new_context(
-        viewport={"width": look.width, "height": WIDTHS[look.width]},
+        viewport={"width": look.width, "height": HEIGHTS[look.width]},
         color_scheme=look.scheme,
         forced_colors="active" if look.forced_colors else "none",
         reduced_motion="reduce" if look.reduced_motion else "no-preference",

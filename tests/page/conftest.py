@@ -1,12 +1,18 @@
 """A browser for the tests of this folder, and pages that fail their test when they misbehave."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from page.browser import LOOKS, Look, running_browser, watched_page
+from page.hostile_run import hostile_run
+from workflow.project import Project
+
+from spd_faith.core.locks import exclusive_lock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +23,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def browser() -> Iterator[Any]:
     with running_browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """`hostile_run`, made once for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "hostile_run"
+    with exclusive_lock(folder.with_suffix(".lock"), "the tests make one run after the other"):
+        if not folder.is_dir():
+            with TemporaryDirectory(dir=folder.parent) as made:  # not kept where it fails
+                hostile_run(Path(made) / "run").folder.rename(folder)
+    return Project(folder)
 
 
 @pytest.fixture

@@ -228,6 +228,9 @@ class DatasetEntry(Entry):
     resources: ClassVar[Resources] = Resources(mem_mb=2000, runtime=60)
     """What a scheduler reserves for the job that makes the dataset."""
 
+    is_example: ClassVar[bool] = False
+    """Whether its pairs are there to try the workflow out."""
+
     def num_pairs(self) -> int | None:
         """Number of image pairs, from the entry or from local files; None if unknown."""
         raise NotImplementedError

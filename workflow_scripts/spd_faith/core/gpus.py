@@ -21,7 +21,7 @@ from spd_faith.core.locks import Lock, holder, pause_and_report, try_lock
 
 log = logging.getLogger(__name__)
 # A line of `nvidia-smi -L`: a GPU, or one of its MIG instances below it.
-_LISTED = re.compile(r"\s*(?:GPU (?P<index>\d+):|MIG ).*\(UUID: (?P<uuid>[^)]+)\)")
+_LISTED = re.compile(r"\s*(?:GPU (?P<index>\d+): (?P<product>.*)|MIG .*) \(UUID: (?P<uuid>[^)]+)\)")
 _SPELLING = re.compile(r"\d+|(GPU|MIG)-.+")
 _WHOLE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -49,6 +49,7 @@ class _Listed:
 
     index: int
     uuid: str
+    product: str
     instances: list[str] = field(default_factory=list)
 
     @property
@@ -63,6 +64,12 @@ def visible_gpus() -> list[str]:
     Like CUDA, this reads the variable up to the first entry that names no GPU.
     """
     return [gpu.shown for gpu in _visible()]
+
+
+def gpu_products() -> list[str]:
+    """The product names of the visible GPUs, as the driver lists them; of an instance, that of its GPU."""
+    products = {uuid: gpu.product for gpu in _listed() for uuid in (gpu.uuid, *gpu.instances)}
+    return [products[gpu.name] for gpu in _visible() if gpu.name in products]
 
 
 @contextmanager
@@ -162,7 +169,7 @@ def _listed() -> list[_Listed]:
     gpus: list[_Listed] = []
     for line in filter(None, map(_LISTED.match, printed.decode(errors="replace").splitlines())):
         if line["index"] is not None:
-            gpus.append(_Listed(int(line["index"]), line["uuid"]))
+            gpus.append(_Listed(int(line["index"]), line["uuid"], line["product"].strip()))
         elif gpus:
             gpus[-1].instances.append(line["uuid"])
     return gpus

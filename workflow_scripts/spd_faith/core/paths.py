@@ -73,6 +73,11 @@ class ResultPaths:
         """The configuration, the resolved revisions and the software versions of the run."""
         return self.folder / "run.json"
 
+    @property
+    def run_config(self) -> Path:
+        """The run's config, for `--configfile`."""
+        return self.folder / "run_config.json"
+
     def config(self, sha: str) -> Path:
         """The merged config of a run, named by the first characters of its sha256."""
         return self.folder / "configs" / f"{sha}.json"
@@ -83,4 +88,8 @@ class ResultPaths:
 
     def benchmark(self, job: str, *names: str) -> Path:
         """Run time and memory of a job."""
-        return self.folder / "benchmarks" / f"{'/'.join((job, *names))}.tsv"
+        return self.benchmarks / f"{'/'.join((job, *names))}.tsv"
+
+    @property
+    def benchmarks(self) -> Path:
+        return self.folder / "benchmarks"

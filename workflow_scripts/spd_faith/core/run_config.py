@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spd_faith.core.config import Registry, Run, RunConfig
+from spd_faith.core.config import Registry, Run, RunConfig, load_run
+from spd_faith.core.config_errors import read_mapping
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256, write_text
 from spd_faith.core.paths import ResultPaths
@@ -50,6 +51,15 @@ def write_config_file(run: Run, path: Path) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, _as_json(run))
+
+
+def is_default(run: Run, registry: Registry, folder: Path = Path("config")) -> bool:
+    """Whether a run is the one that `config.yaml` of the folder describes by itself, on example pairs.
+
+    It compares merged configs, so a file or an option that changes nothing does not matter.
+    """
+    file = folder / "config.yaml"
+    return run.dataset.is_example and _as_json(run) == _as_json(load_run(read_mapping(file), [file], registry, folder))
 
 
 def read_recorded_run(path: Path) -> RecordedRun:

@@ -93,6 +93,7 @@ class DemoDataset(Source):
     """Seed of the scenes."""
     splits: Annotated[dict[Name, DemoSplit], Field(min_length=1), AfterValidator(_can_be_drawn)]
     """Settings of each split, by name."""
+    is_example: ClassVar[bool] = True
 
     resources: ClassVar[Resources] = Resources(mem_mb=1000, runtime=10)
 

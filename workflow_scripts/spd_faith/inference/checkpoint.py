@@ -9,6 +9,7 @@ from transformers import AutoModelForImageTextToText, PretrainedConfig, PreTrain
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from spd_faith.core.errors import UserError
+from spd_faith.core.machine import hardware
 from spd_faith.inference.answers import Provenance
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generation_settings import use_plain_forward
@@ -25,6 +26,7 @@ class Checkpoint(Preparation):
     model: PreTrainedModel
     """In evaluation mode; never uses eager attention."""
     device: Device
+    hardware: str
 
     @property
     def dtype(self) -> str:
@@ -34,7 +36,7 @@ class Checkpoint(Preparation):
     def provenance(self, pixel_backend: str) -> Provenance:
         """Provenance of its answers and measurements, with images resized by `pixel_backend`."""
         versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-        engine = {"device": self.device, **versions}
+        engine = {"device": self.device, "hardware": self.hardware, **versions}
         return Provenance(self.entry.model, self.entry.dtype, pixel_backend, engine, self.revision)
 
 
@@ -49,7 +51,7 @@ def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> C
     prepared = prepare(entry)
     _check_model_class(entry, prepared.config)
     use_plain_forward(entry.model, prepared.config)
-    return Checkpoint(**vars(prepared), model=_load_model(entry, prepared, device), device=device)
+    return Checkpoint(**vars(prepared), model=_load_model(entry, prepared, device), device=device, hardware=hardware())
 
 
 def _device(entry: TransformersModel, asked_for: Device | None) -> Device:

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from spd_faith.core.errors import UserError
+from spd_faith.core.machine import hardware
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.endpoints.client import Endpoint
 from spd_faith.endpoints.concurrently import concurrently
@@ -64,6 +65,7 @@ class VllmAnswerer:
         self._engine = engine
         self._sessions = sessions
         self._device = device
+        self._hardware = hardware()
         self._threads = threads
         self._builder = prepared.prompt_builder()
         self._reader = AnswerReader(prepared.decoding, self._builder)
@@ -76,7 +78,12 @@ class VllmAnswerer:
         """Commit, data type, the engine's version, its options and its device."""
         entry = self._entry
         options = {**({"quantization": entry.quantization} if entry.quantization else {}), **entry.options}
-        engine = {"device": self._device, "vllm": self._version, "engine_options": json.dumps(options, sort_keys=True)}
+        engine = {
+            "device": self._device,
+            "hardware": self._hardware,
+            "vllm": self._version,
+            "engine_options": json.dumps(options, sort_keys=True),
+        }
         engine["tensor_parallel_size"] = str(max(1, entry.resources.gpu))
         resized_by = self._builder.pixel_backend if self._builder.resizes_images else "vllm"
         return Provenance(entry.model, entry.dtype, resized_by, engine, self._prepared.revision)

@@ -72,15 +72,19 @@ def _is_unread_entry(entry: dict[str, str | None]) -> bool:
     return is_unread(" ".join(("" if entry["type"] else raw_type, "" if is_named else raw_category)))
 
 
+def entry_words(entry: dict[str, str | None]) -> str:
+    """The text of a claim that a list entry makes."""
+    words = [entry["raw_type"] or entry["type"], entry["raw_category"] or entry["category"]]
+    return " ".join(word for word in words if word) or "(an entry without words)"
+
+
 def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
     """A list entry as an asserted difference."""
-    words = [entry["raw_type"] or entry["type"], entry["raw_category"] or entry["category"]]
-    text = " ".join(word for word in words if word) or "(an entry without words)"
     name = canonical_category(entry["category"] or "") or entry["category"]
     change: Change | None = DifferenceType.named(entry["type"])
     if change is None and entry["raw_type"]:
         change = FurtherChange.OTHER
-    return Assertion(text, AssertionKind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
+    return Assertion(entry_words(entry), AssertionKind.DIFFERENCE, (name,) if name else (), change, entry=(0, number))
 
 
 def _judge(assertions: list[Assertion], truth: SampleTruth) -> list[Claim]:

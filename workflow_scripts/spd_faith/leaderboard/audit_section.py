@@ -18,10 +18,9 @@ from spd_faith.core.schemas import (
     UNEQUAL_SIZES,
     UNREADABLE,
 )
+from spd_faith.leaderboard.metric_columns import COVERAGE, Chosen, headline_columns
 from spd_faith.leaderboard.model import (
     COUNT,
-    PERCENT,
-    PERCENT_SIGN,
     Code,
     Column,
     Note,
@@ -31,10 +30,11 @@ from spd_faith.leaderboard.model import (
     Value,
     note,
     value_cell,
+    warning,
 )
 from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
 from spd_faith.scoring.aggregate import coverages, estimates
-from spd_faith.scoring.metrics import HEADLINE, HEADLINE_AND_OVERALL, METRICS
+from spd_faith.scoring.metrics import HEADLINE, HEADLINE_AND_OVERALL
 from spd_faith.scoring.tallies import Entry
 
 UNFLAGGED_FRACTIONS = tuple(f"{metric}_unflagged{end}" for metric in HEADLINE_AND_OVERALL for end in ("", "_coverage"))
@@ -75,13 +75,13 @@ def _over(kept: "pa.Array[Any]", scores: pa.Table) -> dict[str, Any]:
 def audit_warning(audit: pa.Table) -> Iterator[Note]:
     """Says above the table how many pairs are flagged; nothing if none is."""
     if faulty := sum(map(_is_faulty, audit.to_pylist())):
-        yield note(
+        yield warning(
             f"The truth audit flags {faulty} of {audit.num_rows} pairs. The section “Truth audit” shows the headline "
             "without them."
         )
 
 
-def audit_section(audit: pa.Table, live: Sequence[Row]) -> Section:
+def audit_section(audit: pa.Table, live: Sequence[Row], chosen: Chosen) -> Section:
     """Pairs by flag; the headline with and without the flagged pairs if some are flagged and some are not."""
     rows = audit.to_pylist()
     faulty = sum(map(_is_faulty, rows))
@@ -95,7 +95,7 @@ def audit_section(audit: pa.Table, live: Sequence[Row]) -> Section:
     if counts := Counter(flag for row in rows for flag in row["flags"]):
         parts.append(_counts_table(counts))
     if 0 < faulty < len(rows):
-        parts.append(_headline_table(live))
+        parts.append(_headline_table(live, chosen))
     return Section("Truth audit", tuple(parts))
 
 
@@ -108,9 +108,8 @@ def _counts_table(counts: Mapping[str, int]) -> Table:
     return Table("audit_flags", (Column("Finding"), Column("Flag"), Column("Pairs", COUNT)), tuple(rows))
 
 
-def _headline_table(live: Sequence[Row]) -> Table:
-    metrics = (Column(METRICS[name].label, PERCENT) for name in HEADLINE_AND_OVERALL)
-    columns = (*MODEL_AND_JUDGE, Column("Truth"), Column("Pairs", COUNT), *metrics)
+def _headline_table(live: Sequence[Row], chosen: Chosen) -> Table:
+    columns = (*MODEL_AND_JUDGE, Column("Truth"), Column("Pairs", COUNT), *headline_columns(chosen))
     rows = (
         (
             *(*model_and_judge(row), Text(title), Value(row[f"n{end}"])),
@@ -120,4 +119,4 @@ def _headline_table(live: Sequence[Row]) -> Table:
         for row in live
         for title, end in (("all pairs", ""), ("unflagged pairs", "_unflagged"))
     )
-    return Table("unflagged", (*columns, Column("Coverage", PERCENT_SIGN)), tuple(rows))
+    return Table("unflagged", (*columns, COVERAGE), tuple(rows))

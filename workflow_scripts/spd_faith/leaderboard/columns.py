@@ -81,18 +81,31 @@ _ROW = Part(
         Described("origin", TEXT, "`run` or `published`"),
     ),
 )
+_COSTS = {
+    "questions_asked": (COUNT, "different questions that were asked, controls included", "never"),
+    "prompt_tokens": (COUNT, "tokens of these questions", "nobody reported them"),
+    "generated_tokens": (COUNT, "tokens of their answers", "nobody reported them"),
+    "answer_seconds": ("s", "sum of the times of the answers", "they were made elsewhere"),
+    "seconds_per_answer": ("s", "mean time of an answer", "they were made elsewhere"),
+    "model_usd": ("US$", "cost of the answers", "the price is unknown"),
+    "calls_to_judge": (COUNT, "calls of the judge about this model's answers", "never"),
+    "usd_to_judge": ("US$", "cost of these calls; one about answers of several models is in each of their rows",
+                     "the price is unknown"),
+}  # fmt: skip
 _PROVENANCE = Part(
     "Provenance and cost",
     (
         Described("model_id", TEXT, "checkpoint, or name at the endpoint"),
         Described("model_revision", TEXT, "revision of the checkpoint, or what the endpoint reports"),
         Described("dtype", TEXT, "type of the weights", "this workflow loaded none"),
+        Described("hardware", TEXT, "GPUs and processor that made the answers", "they were made elsewhere"),
         Described("dataset", TEXT, "key of the dataset"),
         Described("dataset_revision", TEXT, "revision or seed of the dataset; the source in published rows"),
         Described("judge_models", TEXT, "the judge's models, as the endpoint reports them"),
         Described("judge_calls", COUNT, "calls of the judge, over all models of the run"),
         Described("judge_usd", "US$", "cost of these calls", "the price is unknown"),
         Described("judge_seconds", "s", "mean time of a call", "there was none"),
+        *(Described(name, unit, meaning, null) for name, (unit, meaning, null) in _COSTS.items()),
     ),
 )
 _FAILURE_MEANINGS = {
@@ -176,6 +189,12 @@ def _answers() -> Iterator[Described]:
     for status in PARSE_STATUSES:
         yield Described(f"n_{status}", COUNT, f"descriptions with the parse status `{status}`")
     yield from _failures()
+    yield Described("n_unclear", COUNT, "yes/no answers without a clear verdict")
+    yield Described("n_unread", COUNT, "answers in a language that is not read")
+    yield Described("unread_languages", TEXT, "these languages, most frequent first; may be empty")
+    yield Described(
+        "drf_json_only", FRACTION, "descriptions whose claims are in their JSON alone", "no description has one"
+    )
     yield Described("transport_failures", COUNT, "questions without a reply, controls included")
     yield Described("ask_again", TEXT, "arguments of snakemake that ask only those again", "there are none")
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from spd_faith.core.statistics import LEAST_CLUSTERS
+from spd_faith.leaderboard.metric_columns import Chosen, headline_columns, sentence
 from spd_faith.leaderboard.model import (
     COUNT,
     NUMBER,
@@ -26,7 +27,7 @@ from spd_faith.leaderboard.model import (
 )
 from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
 from spd_faith.scoring.control_metrics import CONTROL_METRICS, LEAST_NAMED, ControlMetric, Topic
-from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 
 _KEYS = ["judge", "model"]
 _INTRODUCTIONS = {
@@ -48,6 +49,18 @@ _GROUPS = {
     Topic.BY_CATEGORY: Group.COUNTERFACTUAL,
     Topic.ORDER: Group.CONTROLS,
     Topic.BLIND: Group.CONTROLS,
+}
+_ADDED = {
+    Topic.BY_CATEGORY: "Here a difference is named if the list has its category, whatever the type. ",
+    Topic.ORDER: "In percentage points. ",
+}
+"""What the definition of a column says more than that of its metric, by topic."""
+_COUNTED = {
+    Topic.DETECTION: "Identical pairs: the same image twice.",
+    Topic.COUNTERFACTUAL: "Undone differences that the model names on the base pair: the list has type and category.",
+    Topic.BY_CATEGORY: "Undone differences whose category the model lists on the base pair, whatever the type.",
+    Topic.ORDER: "Pairs that are scored in both orders.",
+    Topic.BLIND: "Pairs of two grey images.",
 }
 _DEFINED = (Topic.DETECTION, Topic.COUNTERFACTUAL)  # the notes of the others say all
 
@@ -125,8 +138,14 @@ def _table(topic: Topic, live: Sequence[Row]) -> Table:
 
 def _columns(metric: ControlMetric) -> Iterator[Column]:
     if metric.count_label:
-        yield Column(metric.count_label, COUNT)
-    yield Column(metric.label, PERCENT if metric.is_fraction else NUMBER)
+        yield Column(metric.count_label, COUNT, _COUNTED[metric.topic])
+    yield Column(metric.label, PERCENT if metric.is_fraction else NUMBER, _definition(metric))
+
+
+def _definition(metric: ControlMetric) -> str:
+    missing = f"under {metric.least_n} of them" if metric.least_n > 1 else "without any"
+    added = _ADDED.get(metric.topic, "")
+    return f"{sentence(metric.definition)} {added}Formula: {metric.computed}. {metric.better} “–” {missing}."
 
 
 def _cells(row: Row, metric: ControlMetric) -> Iterator[Cell]:
@@ -141,7 +160,7 @@ def _cells(row: Row, metric: ControlMetric) -> Iterator[Cell]:
 # ---- without looking at the images -----------------------------------------------------------------------------------
 
 
-def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row]) -> Section:
+def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row], chosen: Chosen) -> Section:
     """The headline metrics of constant answers (from `constant_answers`) and of each model under permuted truths."""
     values = floors.pivot(index="answer", columns="metric", values="value")
     constant = (
@@ -153,7 +172,7 @@ def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row]) -> Section:
         for row in live
         if row["permuted_overall_n"]
     )
-    columns = (Column("Answers"), Column("Judge"), *(Column(METRICS[m].label, PERCENT) for m in HEADLINE_AND_OVERALL))
+    columns = (Column("Answers"), Column("Judge"), *headline_columns(chosen))
     return Section(
         Topic.PERMUTED,
         (

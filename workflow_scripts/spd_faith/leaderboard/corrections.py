@@ -50,6 +50,15 @@ _STATUSES = {
     "too_few_labels_in": f"not corrected: under {LEAST_IN_SPLIT} labelled image ids in",
     "equal_labels": "not corrected: in each split all labels are equal",
 }
+_TABLE_COLUMNS = (
+    *(*MODEL_AND_JUDGE, Column("Metric")),
+    Column("Raw", PERCENT, "The metric as judged, with the interval of the pairs alone."),
+    Column("Corrected", PERCENT, "The metric corrected by labels of people; the interval includes the draw of labels."),
+    Column("Labelled", COUNT, "Answers of this model with labels of people that correct the metric."),
+    Column("Weight", NUMBER, "How much of the judge's score is used: 0, the labels alone, to 1."),
+    Column("Labels left out", definition="Labels that correct nothing here, and why."),
+    Column("Status", definition="Whether the metric is corrected, or why not."),
+)
 
 
 def with_corrections(live: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
@@ -107,11 +116,7 @@ def _other_models(corrections: pd.DataFrame) -> Iterator[Note]:
 
 
 def _table(live: pd.DataFrame, corrections: pd.DataFrame) -> Table:
-    columns = (
-        *(*MODEL_AND_JUDGE, Column("Metric"), Column("Raw", PERCENT), Column("Corrected", PERCENT)),
-        *(Column("Labelled", COUNT), Column("Weight", NUMBER), Column("Labels left out"), Column("Status")),
-    )
-    return Table("judge_error", columns, tuple(_rows(live, corrections)))
+    return Table("judge_error", _TABLE_COLUMNS, tuple(_rows(live, corrections)))
 
 
 def _rows(live: pd.DataFrame, corrections: pd.DataFrame) -> Iterator[tuple[Cell, ...]]:

@@ -1,7 +1,7 @@
 """The questions without an answer: how many of each kind, and what asks again those that a failed call left open."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,25 +11,16 @@ import pyarrow as pa
 from spd_faith.core.controls import without_controls
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import FAILURES, TASKS
-from spd_faith.leaderboard.model import COUNT, Cell, Code, Column, Note, Section, Table, Text, Value, note
-from spd_faith.leaderboard.row_cells import Row
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 
-ANSWER_COLUMNS = ["sample_id", "task", "failure", "finish_reason"]
-FAILURE_KINDS = {
-    "model": "no answer by the model",
-    "cut": "cut at the limit",
-    "transport": "no reply",
-    "timeout": "of these, timed out",
-    "not_asked": "not asked",
-}
+FAILURE_KINDS = ("model", "cut", "transport", "timeout", "not_asked")
 """Kinds of failures; timeouts are in `transport`, too, and cut answers in `model` if they said nothing."""
 
 
 def failed_answers(
     samples: pa.Table, answers: Mapping[str, pa.Table], paths: ResultPaths, shards: Mapping[str, int]
 ) -> pd.DataFrame:
-    """One row per model; `answers` has ANSWER_COLUMNS of its responses by model, `shards` the number of its jobs.
+    """One row per model; `answers` has the responses by model, `shards` the number of its jobs.
 
     Columns: model; {task}_{kind} for each task and kind, over the samples without controls; transport_failures over
     all questions; ask_again, the arguments with which Snakemake asks only those again, null if there are none.
@@ -83,47 +74,3 @@ def _counts(frame: pd.DataFrame) -> dict[str, int]:
         for task in TASKS
         for kind, found in kinds.items()
     }
-
-
-def transport_warnings(live: Sequence[Row]) -> Iterator[Note]:
-    """A warning for each model with questions that got no reply."""
-    for model, row in {row["model"]: row for row in live}.items():
-        if row["transport_failures"]:
-            yield note(
-                f"{row['label']} ({model}): {row['transport_failures']} questions got no reply after all attempts. "
-                "They are not scored. To ask only these again, repeat the snakemake command with ",
-                Code(row["ask_again"]),
-                ".",
-            )
-
-
-def failed_section(live: Sequence[Row], by_group: pd.DataFrame) -> Section:
-    """The failures of each model by task, and by split and task; `by_group` is `failures_by_group`."""
-    models = {row["model"]: row for row in live}
-    rows = tuple((Text(row["label"]), *cells) for row in models.values() for cells in _failed_cells(row))
-    kinds = (Column("Question"), *(Column(title.capitalize(), COUNT) for title in FAILURE_KINDS.values()))
-    by_split = tuple(
-        (Text(models[part["model"]]["label"]), Text(part["group"]), *cells)
-        for part in by_group.query("by == 'split'").to_dict("records")
-        for cells in _failed_cells(part)
-    )
-    explained = note(
-        "A model's failure (empty, withheld, or cut before it said anything) scores 0; an answer that was cut later is "
-        "scored as it is. A question without a reply or not asked is nobody's answer: its metrics are null and lower "
-        "the coverage."
-    )
-    none = note("Every question was answered, and no answer was cut.")
-    if not rows:
-        return Section("Failed answers", (none,))
-    tables = (
-        Table("failed_answers", (Column("Model"), *kinds), rows),
-        Table("failed_answers_by_split", (Column("Model"), Column("Split"), *kinds), by_split),
-    )
-    return Section("Failed answers", (explained, *tables))
-
-
-def _failed_cells(counts: Row) -> Iterator[tuple[Cell, ...]]:
-    """A task and its counts, for the tasks that have any."""
-    for task in TASKS:
-        if any(counts[f"{task}_{kind}"] for kind in FAILURE_KINDS):
-            yield Text(task), *(Value(counts[f"{task}_{kind}"]) for kind in FAILURE_KINDS)

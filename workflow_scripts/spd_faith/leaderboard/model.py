@@ -110,6 +110,12 @@ def rank_text(low: int, high: int) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
+def signed_text(number: float, unit: Unit) -> str:
+    """With the sign in front, a minus and not a hyphen."""
+    sign = "+" if number > 0 else "−" if number < 0 else ""
+    return sign + unit.text(abs(number))
+
+
 def value_cell(number: float | None) -> Value | Missing:
     return Missing() if number is None or math.isnan(number) else Value(number)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from spd_faith.leaderboard.metric_columns import sentence
 from spd_faith.leaderboard.model import (
     COUNT,
     NUMBER,
@@ -23,6 +24,7 @@ from spd_faith.leaderboard.model import (
     Value,
     note,
 )
+from spd_faith.leaderboard.row_cells import MODEL, model_cell
 from spd_faith.probes.registry import SUMMARIES
 from spd_faith.probes.summary import Summary
 
@@ -30,6 +32,7 @@ _REFERENCE_MODELS = note(
     Strong("The tiny reference models that come with this workflow were trained to point at what differs."),
     " Their numbers show that the probes work. They say nothing about the full-size models of the same architecture.",
 )
+_PROBED = Column("Pairs probed", COUNT, "Pairs whose answers were probed, drawn by split and seed alone.")
 
 
 def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section, ...]:
@@ -56,12 +59,21 @@ def _what_it_shows() -> Note:
 
 def _summaries_table(models: pd.DataFrame) -> Table:
     shown = [summary for summary in SUMMARIES if models[f"{summary.name}_n"].notna().any()]
-    columns = [Column(summary.label, PERCENT if summary.is_fraction else NUMBER) for summary in shown]
+    columns = [
+        Column(summary.label, PERCENT if summary.is_fraction else NUMBER, _definition(summary)) for summary in shown
+    ]
     rows = (
-        (Text(row["label"], row["model"]), Value(row["n_probed"]), *(_cell(row, summary) for summary in shown))
+        (model_cell(row), Value(row["n_probed"]), *(_cell(row, summary) for summary in shown))
         for row in models.to_dict("records")
     )
-    return Table("probes", (Column("Model"), Column("Pairs", COUNT), *columns), tuple(rows), Group.MECHANISM)
+    return Table("probes", (MODEL, _PROBED, *columns), tuple(rows), Group.MECHANISM)
+
+
+def _definition(summary: Summary) -> str:
+    return (
+        f"{sentence(summary.definition)} About the descriptions of the probed pairs; it describes the model, and "
+        "neither high nor low is better. “–” if nothing was measured."
+    )
 
 
 def _cell(row: Mapping[Hashable, Any], summary: Summary) -> Cell:
@@ -72,7 +84,7 @@ def _cell(row: Mapping[Hashable, Any], summary: Summary) -> Cell:
 
 
 def _unmeasured_table(unmeasured: pd.DataFrame, labels: dict[str, str]) -> Table:
-    columns = (Column("Model"), Column("Probe"), Column("Why"), Column("Answers"))
+    columns = (MODEL, Column("Probe"), Column("Why"), Column("Answers"))
     rows = (
         (Text(labels[row["model"]]), Text(row["probe"]), Text(row["status"]), Text(f"{row['n']} of {row['of']}"))
         for row in unmeasured.to_dict("records")

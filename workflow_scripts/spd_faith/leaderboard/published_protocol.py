@@ -35,7 +35,21 @@ _READINGS = {"cr": "cr_content"}  # the metric shown in the place of a published
 METRIC_COLUMNS = {name: f"protocol_{_READINGS.get(name, name)}" for name in HEADLINE_AND_OVERALL}
 """The columns of the leaderboard's rows, by the published metric."""
 FRACTIONS = tuple(METRIC_COLUMNS.values())
-_COUNTS = ("protocol_pairs", "protocol_dropped", "protocol_without_content", "protocol_unscored")
+_COUNTS = {
+    "protocol_pairs": Column("Pairs", COUNT, f"Pairs of the split {SPLIT}, without controls."),
+    "protocol_dropped": Column("Dropped", COUNT, "Pairs that DQR, TF1 and CF1 drop: no list could be parsed."),
+    "protocol_without_content": Column(
+        "Without content claims", COUNT, "Judged pairs without a claim but the one about the verdicts: no CR-content."
+    ),
+    "protocol_unscored": Column("Unscored", COUNT, "Pairs without a DRF or a CR."),
+}
+_RELEASED = {
+    "dqr": "Listed / true differences, not capped, mean over the answers with a parsed list (released code).",
+    "tf1": "F1 of the types from summed counts, over the answers with a parsed list (released code).",
+    "cf1": "F1 of the categories from summed counts, where one name may match several times (released code).",
+    "overall": "The mean of the six values of this table.",
+}
+"""What the released code, or this table alone, computes by the name of a metric."""
 
 
 def by_published_protocol(
@@ -94,16 +108,17 @@ def _about(live: pd.DataFrame) -> Iterator[Note]:
 
 
 def _table(live: pd.DataFrame, published: pd.DataFrame) -> Table:
-    labels = (METRICS[_READINGS.get(name, name)].label for name in METRIC_COLUMNS)
-    columns = (
-        *(*MODEL_AND_JUDGE, *(Column(label, PERCENT) for label in labels)),
-        *(Column("Pairs", COUNT), Column("Dropped", COUNT)),
-        *(Column("Without content claims", COUNT), Column("Unscored", COUNT)),
-    )
+    columns = (*MODEL_AND_JUDGE, *map(_column, METRIC_COLUMNS), *_COUNTS.values())
     measured = live[live["protocol_pairs"].notna()].to_dict("records")
     rows = [_cells(row, METRIC_COLUMNS.values()) for row in measured]
     rows += [_cells(row, HEADLINE_AND_OVERALL) for row in published.to_dict("records")]
     return Table("published_protocol", columns, tuple(rows))
+
+
+def _column(name: str) -> Column:
+    metric = METRICS[_READINGS.get(name, name)]
+    how = _RELEASED.get(name, f"{metric.meaning} Formula: {metric.definition}.")
+    return Column(metric.label, PERCENT, f"{how} Over the pairs of the split {SPLIT}. Higher is better.")
 
 
 def _cells(row: Row, metrics: Iterable[str]) -> tuple[Cell, ...]:

@@ -12,13 +12,18 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import check_keys, read_provenance, read_table
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun
-from spd_faith.core.schemas import AUDIT, JUDGED_METRICS, JUDGEMENTS, PARSED, RESPONSES, SAMPLES, TASKS
+from spd_faith.core.schemas import AUDIT, IMAGES, JUDGED_METRICS, JUDGEMENTS, PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.judging.current_labels import current_labels, read_labels
-from spd_faith.leaderboard.failed_answers import ANSWER_COLUMNS
+from spd_faith.leaderboard.costs import IMAGE_COLUMNS
 from spd_faith.leaderboard.probe_summary import read_probes
 from spd_faith.probes.saved_tables import check_probed
 from spd_faith.scoring.tables import SCORES
 from spd_faith.scoring.tallies import Entry
+
+ANSWER_COLUMNS = [
+    *("sample_id", "task", "prompt_sha", "failure", "finish_reason"),
+    *("prompt_tokens", "generated_tokens", "seconds", "usd"),
+]
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Origin:
 @dataclass(frozen=True)
 class Results:
     samples: pa.Table
+    images: pa.Table  # IMAGE_COLUMNS
     audit: pa.Table
     parsed: Mapping[str, pa.Table]  # by model
     dataset: Origin
@@ -61,6 +67,7 @@ def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
         check_probed(model, tables, ids)
     return Results(
         samples=samples,
+        images=read_table(paths.images, IMAGES, IMAGE_COLUMNS),
         audit=audit,
         parsed={model: read_table(paths.parsed(model), PARSED) for model in run.models},
         dataset=_origin(paths.samples),

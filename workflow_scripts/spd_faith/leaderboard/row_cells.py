@@ -1,14 +1,31 @@
-"""What the tables with a row per model and judge have in common."""
+"""What the tables with a row per model, or per model and judge, have in common."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from spd_faith.leaderboard.model import Cell, Column, Text
 
 Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
-MODEL_AND_JUDGE = (Column("Model"), Column("Judge"))
+MODEL = Column("Model", definition="The model's name in the config.")
+MODEL_AND_JUDGE = (
+    MODEL,
+    Column("Judge", definition="Who labelled the claims of the answers, which DRF and CR are made of."),
+)
+
+
+def rows_by_model(live: Sequence[Row]) -> list[Row]:
+    """The first row of each model, for what does not depend on the judge."""
+    first: dict[str, Row] = {}
+    for row in live:
+        first.setdefault(row["model"], row)
+    return list(first.values())
+
+
+def model_cell(row: Row) -> Cell:
+    """The cell below MODEL."""
+    return Text(row["label"], row["model"])
 
 
 def model_and_judge(row: Row) -> tuple[Cell, Cell]:
     """The cells below MODEL_AND_JUDGE."""
-    return Text(row["label"], row["model"]), Text(row["judge_label"], row["judge"])
+    return model_cell(row), Text(row["judge_label"], row["judge"])

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from spd_faith.leaderboard import corrections, published_protocol
+from spd_faith.leaderboard import answer_signs, corrections, published_protocol
 from spd_faith.leaderboard.controls_section import control_fractions
 from spd_faith.probes.registry import SUMMARIES
 from spd_faith.scoring.aggregate import Aggregate
@@ -26,6 +26,7 @@ class Provenance:
     model_id: str
     model_revision: str
     dtype: str | None  # null if this workflow loaded no weights
+    hardware: str | None  # that made the answers
     dataset: str
     dataset_revision: str
     judge_models: str  # as the endpoint reports them
@@ -77,7 +78,10 @@ def fractions() -> tuple[str, ...]:
         if METRICS[metric].is_fraction or estimate == "coverage"
     )
     of_probes = (f"{one.name}{end}" for one in SUMMARIES if one.is_fraction for end in ("", "_low", "_high"))
-    return (*of_metrics, *corrections.FRACTIONS, *published_protocol.FRACTIONS, *of_probes, *control_fractions())
+    return (
+        *(*of_metrics, *answer_signs.FRACTIONS, *corrections.FRACTIONS, *published_protocol.FRACTIONS),
+        *(*of_probes, *control_fractions()),
+    )
 
 
 def _metric_columns() -> Iterator[tuple[str, str, str]]:

@@ -23,7 +23,6 @@ from spd_faith.probes.registry import PROBES
 from spd_faith.probes.saved_tables import probes_in, read_contrasted
 
 if TYPE_CHECKING:
-    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
     from spd_faith.probes.figures.drawing import Drawing
@@ -110,7 +109,7 @@ def _save_figures(drawings: dict[str, "Drawing"], folder: Path, copy: Path | Non
         _copy(folder / CONTACT_SHEET, copy)
 
 
-def _add_page(pdf: "PdfPages", figure: "Figure") -> None:
+def _add_page(pdf: Any, figure: "Figure") -> None:
     """Add a figure to a PDF of all of them, with its heading as a note on the page."""
     pdf.attach_note(figure.get_label())
     pdf.savefig(figure)

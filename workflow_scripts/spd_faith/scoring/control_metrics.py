@@ -18,7 +18,7 @@ from spd_faith.core.controls import NO_CONTROL
 from spd_faith.core.schemas import VERDICTS
 from spd_faith.scoring.control_pairs import ORDERED
 from spd_faith.scoring.formulas import Array, f1, harmonic_mean, overall, ratio
-from spd_faith.scoring.metric_types import Columns, Formula
+from spd_faith.scoring.metric_types import Better, Columns, Formula
 from spd_faith.scoring.metrics import HEADLINE, METRICS
 
 LEAST_NAMED = 20
@@ -46,6 +46,7 @@ class ControlMetric:
     computed: str
     """How, from sums."""
     topic: Topic
+    better: Better
     kinds: tuple[str, ...]
     """The kinds of controls that contribute; NO_CONTROL: the pairs of the dataset."""
     n: str
@@ -115,9 +116,10 @@ _DETECTION = (
         definition="fraction of the verdicts on identical pairs that say the pair differs",
         computed="differs / 2n over the n identical pairs",
         topic=Topic.DETECTION,
+        better=Better.LOW,
         kinds=("identical",),
         n="identical",
-        count_label="Pairs",
+        count_label="Identical pairs",
         formula=partial(_of_verdicts, "identical_differs", "identical"),
     ),
     ControlMetric(
@@ -126,6 +128,7 @@ _DETECTION = (
         definition="fraction of the verdicts on identical pairs that say the images are the same",
         computed="same / 2n over the n identical pairs",
         topic=Topic.DETECTION,
+        better=Better.HIGH,
         kinds=("identical",),
         n="identical",
         formula=partial(_of_verdicts, "identical_same", "identical"),
@@ -136,6 +139,7 @@ _DETECTION = (
         definition="how far the verdicts on identical pairs and on their base pairs are apart, in standard deviations",
         computed="Φ⁻¹((hits + ½)/(2n + 1)) − Φ⁻¹((alarms + ½)/(2n + 1)) over both questions of n pairs and their bases",
         topic=Topic.DETECTION,
+        better=Better.HIGH,
         kinds=("identical",),
         n="paired",
         formula=lambda of: d_prime(of["hits"], of["alarms"], of["paired"]),
@@ -147,6 +151,7 @@ _DETECTION = (
         definition="the d′ of a model without an error on these pairs",
         computed="2 Φ⁻¹((2n + ½)/(2n + 1))",
         topic=Topic.DETECTION,
+        better=Better.NEITHER,
         kinds=("identical",),
         n="paired",
         formula=lambda of: d_prime(2 * of["paired"], 0 * of["paired"], of["paired"]),
@@ -159,6 +164,7 @@ _DETECTION = (
         definition="fraction of the verdicts that say the pair differs: on the base pairs minus on the identical pairs",
         computed="(hits − alarms) / 2n",
         topic=Topic.DETECTION,
+        better=Better.HIGH,
         kinds=("identical",),
         n="paired",
         formula=lambda of: ratio(of["hits"] - of["alarms"], 2 * of["paired"]),
@@ -169,6 +175,7 @@ _DETECTION = (
         definition="claims per description of an identical pair that the judge calls unfaithful",
         computed="mean over the answers that the judge scored",
         topic=Topic.DETECTION,
+        better=Better.LOW,
         kinds=("identical",),
         n="reasoned",
         formula=partial(_quotient, "invented", "reasoned"),
@@ -178,10 +185,11 @@ _DETECTION = (
 
 
 def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[ControlMetric]:
-    declare = partial(ControlMetric, topic=topic, kinds=("undone", "null_paste"))
+    by = suffix.replace("_", " ")
+    declare = partial(ControlMetric, topic=topic, better=Better.HIGH, kinds=("undone", "null_paste"))
     yield declare(
         name=f"necessity{suffix}",
-        label="Necessity",
+        label=f"Necessity{by}",
         definition="of the undone differences named on the base pair, the fraction no longer named",
         computed="no longer named / named",
         n=f"undone_{column}",
@@ -189,7 +197,7 @@ def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[Con
     )
     yield declare(
         name=f"repeatability{suffix}",
-        label="Repeatability",
+        label=f"Repeatability{by}",
         definition="of the differences named on the base pair, the fraction still named when nothing is undone",
         computed="still named / named",
         n=f"pasted_{column}",
@@ -197,7 +205,7 @@ def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[Con
     )
     yield declare(
         name=f"net_necessity{suffix}",
-        label="Net necessity",
+        label=f"Net necessity{by}",
         definition="how much more often a difference is no longer named when it is undone than when nothing is",
         computed="necessity + repeatability − 1",
         n=f"undone_{column}",
@@ -205,7 +213,7 @@ def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[Con
     )
     yield declare(
         name=f"stability{suffix}",
-        label="Stability",
+        label=f"Stability{by}",
         definition="of the pair's other differences named on the base pair, the fraction still named",
         computed="still named / named",
         n=f"others_{column}",
@@ -213,12 +221,12 @@ def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[Con
     )
     yield declare(
         name=f"cff{suffix}",
-        label="cff",
+        label=f"cff{by}",
         definition="counterfactual faithfulness: what is said follows the difference that is undone, and only that one",
         computed="harmonic mean of max(0, net necessity) and stability; 0 if either is 0, null if either is null or "
         f"under {LEAST_NAMED} undone differences are named",
         n=f"undone_{column}",
-        count_label="Named",
+        count_label=f"Named{by}",
         formula=partial(_cff, column),
         least_n=LEAST_NAMED,
     )
@@ -227,13 +235,14 @@ def _counterfactual(column: str, topic: Topic, suffix: str = "") -> Iterator[Con
 _ORDER = tuple(
     ControlMetric(
         name=f"order_{name}",
-        label=METRICS[name].label,
+        label=f"Order effect on {METRICS[name].label}",
         definition=f"{METRICS[name].label} of the pair with the modified image first, minus that of its base pair",
         computed="mean over the pairs that are scored in both orders",
         topic=Topic.ORDER,
+        better=Better.ZERO,
         kinds=("swapped",),
         n=f"swapped_{name}_pairs",
-        count_label="Pairs" if name == ORDERED[0] else "",
+        count_label="Swapped pairs" if name == ORDERED[0] else "",
         formula=partial(_quotient, f"swapped_{name}", f"swapped_{name}_pairs"),
     )
     for name in ORDERED
@@ -242,25 +251,26 @@ _ORDER = tuple(
 
 def _blind(name: str, **declared: Any) -> ControlMetric:
     """Without an interval: all grey pairs of a size are one question, which has one answer."""
-    return ControlMetric(name=name, topic=Topic.BLIND, kinds=("blind",), has_interval=False, **declared)
+    declare = partial(ControlMetric, topic=Topic.BLIND, better=Better.NEITHER, kinds=("blind",), has_interval=False)
+    return declare(name=name, **declared)
 
 
 _BLIND = (
     *(
         _blind(
             f"blind_{verdict}",
-            label=f"Verdict {verdict}",
+            label=f"Blind verdict {verdict}",
             definition=f"fraction of the verdicts on grey pairs that are {verdict}",
             computed=f"{verdict} / 2n over the n pairs",
             n="blind",
-            count_label="Pairs" if verdict == VERDICTS[0] else "",
+            count_label="Blind pairs" if verdict == VERDICTS[0] else "",
             formula=partial(_of_verdicts, f"blind_{verdict}", "blind"),
         )
         for verdict in VERDICTS
     ),
     _blind(
         "blind_listed",
-        label="Listed differences",
+        label="Blind listed differences",
         definition="differences listed for a grey pair",
         computed="mean over the answers",
         n="blind_described",
@@ -269,7 +279,7 @@ _BLIND = (
     ),
     _blind(
         "blind_failed",
-        label="Empty or refused",
+        label="Blind empty or refused",
         definition="fraction of the descriptions of grey pairs that are empty, refused or cannot be parsed",
         computed="such answers / answers",
         n="blind_described",
@@ -279,7 +289,7 @@ _BLIND = (
 
 
 def _permuted_metrics() -> Iterator[ControlMetric]:
-    declare = partial(ControlMetric, topic=Topic.PERMUTED, kinds=(NO_CONTROL,), n="permuted")
+    declare = partial(ControlMetric, topic=Topic.PERMUTED, better=Better.NEITHER, kinds=(NO_CONTROL,), n="permuted")
     for name in HEADLINE:
         computed = _UNCHANGED.get(name, "scored against the truths of other pairs of the same split and number")
         yield declare(

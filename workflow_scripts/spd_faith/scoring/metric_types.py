@@ -34,6 +34,24 @@ class Role(StrEnum):
     BY_TYPE = "by_type"  # of one type of difference
 
 
+class Better(StrEnum):
+    """Which values of a column are good ones, as a sentence."""
+
+    HIGH = "Higher is better."
+    LOW = "Lower is better."
+    ZERO = "Nearer to 0 is better."
+    NEITHER = "It describes the answers: neither high nor low is better."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A definition of a headline metric that a config can choose."""
+
+    definition: str  # as in `Metric`, as the next
+    meaning: str
+    formula: Formula
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric(ABC):
     """The declaration of a metric, used by every table, page and document that shows it."""
@@ -42,15 +60,15 @@ class Metric(ABC):
     label: str  # on the leaderboard
     definition: str  # for one sample; Markdown
     role: Role
+    meaning: str = ""  # the definition in plain words, whole sentences; "" if it is not on the leaderboard
+    better: Better = Better.HIGH
     title: str = ""  # what the label is short for
     is_fraction: bool = True  # shown as a percentage
     needs_judge: bool = False
     tasks: tuple[str, ...] = ("describe",)  # the TASKS whose answers it uses
     stored: bool = True  # has a column in SCORES
     over_dataset: str = ""  # how it aggregates
-    variants: Mapping[str, Formula] = field(
-        default_factory=dict
-    )  # formulas for a sample; a config chooses one, by default the first
+    variants: Mapping[str, Variant] = field(default_factory=dict)  # a config chooses one, by default the first
 
     @abstractmethod
     def of_samples(self, columns: Columns) -> Array:

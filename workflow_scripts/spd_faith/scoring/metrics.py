@@ -12,7 +12,18 @@ from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.schemas import CLAIM_LABELS, TASKS
 from spd_faith.scoring import formulas
 from spd_faith.scoring.formulas import Array
-from spd_faith.scoring.metric_types import Columns, Formula, Mean, MeanOf, Metric, Pooled, Role, if_described
+from spd_faith.scoring.metric_types import (
+    Better,
+    Columns,
+    Formula,
+    Mean,
+    MeanOf,
+    Metric,
+    Pooled,
+    Role,
+    Variant,
+    if_described,
+)
 
 YES_NO_TASKS = ("same", "different")
 
@@ -55,13 +66,14 @@ def _num_claims(metric: str, of: Columns) -> Array:
     return np.where(np.isnan(of[metric]), np.nan, claims)
 
 
-def _f1(*, name: str, label: str, definition: str, role: Role, matched: str, title: str = "") -> Metric:
+def _f1(*, name: str, label: str, definition: str, meaning: str, role: Role, matched: str, title: str = "") -> Metric:
     """The F1 of the count `matched`, over the whole lists."""
     return Pooled(
         name=name,
         label=label,
         title=title,
         definition=definition,
+        meaning=meaning,
         role=role,
         formula=lambda of: formulas.f1(of[matched], of["n_listed"], of["n_gt"]),
         matched=matched,
@@ -70,11 +82,12 @@ def _f1(*, name: str, label: str, definition: str, role: Role, matched: str, tit
     )
 
 
-def _figure_f1(*, name: str, label: str, definition: str, matched: str) -> Metric:
+def _figure_f1(*, name: str, label: str, definition: str, meaning: str, matched: str) -> Metric:
     return Pooled(
         name=name,
         label=label,
         definition=definition,
+        meaning=meaning,
         role=Role.SECONDARY,
         formula=lambda of: formulas.figure_f1(of[matched], of["n_listed"], of["quantity_recall"]),
         matched=matched,
@@ -108,14 +121,35 @@ def _of_type(kind: DifferenceType) -> tuple[Metric, ...]:
     )
 
 
+_RECALL = Variant(
+    definition="min(n_pred, n_gt) / n_gt",
+    meaning="How much of the true number of differences the model states. Too high a number costs nothing.",
+    formula=_quantity_recall,
+)
+_EXACT = Variant(
+    definition="1 if n_pred = n_gt, else 0",
+    meaning="How often the model states exactly the true number of differences.",
+    formula=_quantity_exact,
+)
+_DETECTION = Variant(
+    definition="fraction of the two yes/no answers that say the pair differs",
+    meaning="How often the answers to the two yes/no questions say that the pair differs. All pairs do: a model that "
+    "always says so has 100.",
+    formula=_detection,
+)
+_COUNT = Variant(
+    definition="1 − |n_pred − n_gt| / max(n_pred, n_gt)",
+    meaning="How near the stated number of differences is to the true one.",
+    formula=_count_sensitivity,
+)
+
 _PARTS = (
     Mean(  # DQR by recall, whichever variant is the headline; the figure's variants need it
         name="quantity_recall",
         label="Quantity recall",
-        definition="min(n_pred, n_gt) / n_gt",
         role=Role.PART,
         stored=False,
-        formula=_quantity_recall,
+        **vars(_RECALL),
     ),
 )
 
@@ -125,6 +159,8 @@ _HEADLINE = (  # in the published order
         label="DRF",
         title="Difference Reasoning Faithfulness",
         definition="faithful / (faithful + unfaithful) claims of the reasoning",
+        meaning="How much of the reasoning is true: of the claims in a description that the truth "
+        "confirms or refutes, the percentage that the judge calls faithful.",
         role=Role.HEADLINE,
         needs_judge=True,
         formula=lambda of: of["drf"],
@@ -134,6 +170,7 @@ _HEADLINE = (  # in the published order
         label="TF1",
         title="Type-Level F1",
         definition=f"F1 of the types of difference ({', '.join(DifferenceType)})",
+        meaning="How well the listed types of difference match the true ones.",
         role=Role.HEADLINE,
         matched="type_matched",
     ),
@@ -142,6 +179,7 @@ _HEADLINE = (  # in the published order
         label="CF1",
         title="Category-Level F1",
         definition="F1 of the category names, matched exactly apart from case and spacing",
+        meaning="How well the names of the listed objects match those of the objects that differ.",
         role=Role.HEADLINE,
         matched="category_matched",
     ),
@@ -149,26 +187,26 @@ _HEADLINE = (  # in the published order
         name="dqr",
         label="DQR",
         title="Difference Quantity Recall",
-        definition="min(n_pred, n_gt) / n_gt",
         role=Role.HEADLINE,
-        formula=_quantity_recall,
-        variants={"recall": _quantity_recall, "exact": _quantity_exact},
+        **vars(_RECALL),
+        variants={"recall": _RECALL, "exact": _EXACT},
     ),
     Mean(
         name="ds",
         label="DS",
         title="Difference Sensitivity",
-        definition="fraction of the two yes/no answers that say the pair differs",
         role=Role.HEADLINE,
         tasks=YES_NO_TASKS,
-        formula=_detection,
-        variants={"detection": _detection, "count": _count_sensitivity},
+        **vars(_DETECTION),
+        variants={"detection": _DETECTION, "count": _COUNT},
     ),
     Mean(
         name="cr",
         label="CR",
         title="Consistency Ratio",
         definition="consistent / all claims across the two yes/no answers, the first being whether the verdicts agree",
+        meaning="How well the answers to the two yes/no questions agree: the percentage of their claims "
+        "that are consistent.",
         role=Role.HEADLINE,
         needs_judge=True,
         tasks=YES_NO_TASKS,
@@ -181,6 +219,7 @@ _OVERALL = (
         name="overall",
         label="Overall",
         definition="mean of the six",
+        meaning="The mean of the six headline metrics.",
         role=Role.OVERALL,
         needs_judge=True,
         tasks=TASKS,
@@ -192,21 +231,21 @@ _SECONDARY = (
     Mean(
         name="dqr_exact",
         label="DQR-exact",
-        definition="1 if n_pred = n_gt, else 0",
         role=Role.SECONDARY,
-        formula=_quantity_exact,
+        **vars(_EXACT),
     ),
     Mean(
         name="ds_count",
         label="DS-count",
-        definition="1 − |n_pred − n_gt| / max(n_pred, n_gt)",
         role=Role.SECONDARY,
-        formula=_count_sensitivity,
+        **vars(_COUNT),
     ),
     _f1(
         name="pf1",
         label="PF1",
         definition="F1 of (type, category) pairs",
+        meaning="How well the listed pairs of type and object match the true ones. A right type of a "
+        "wrong object does not match.",
         role=Role.SECONDARY,
         matched="pair_matched",
     ),
@@ -214,6 +253,7 @@ _SECONDARY = (
         name="cf1_alias",
         label="CF1-alias",
         definition="CF1 with aliases replaced by their COCO category (man → person)",
+        meaning="CF1 if other names of a category count as its name.",
         role=Role.SECONDARY,
         matched="alias_matched",
     ),
@@ -221,18 +261,21 @@ _SECONDARY = (
         name="tf1_figure",
         label="TF1-figure",
         definition="harmonic mean of the precision M / |P| of types and DQR (the recall)",
+        meaning="TF1 as the published figure computes it, with DQR in the place of the recall.",
         matched="type_matched",
     ),
     _figure_f1(
         name="cf1_figure",
         label="CF1-figure",
         definition="harmonic mean of the precision M / |P| of categories and DQR (the recall)",
+        meaning="CF1 as the published figure computes TF1, with DQR in the place of the recall.",
         matched="category_matched",
     ),
     Mean(
         name="cr_verdict",
         label="CR-verdict",
         definition="1 if the two verdicts agree, else 0",
+        meaning="How often the verdicts of the two yes/no questions agree. It needs no judge.",
         role=Role.SECONDARY,
         tasks=YES_NO_TASKS,
         formula=lambda of: _if_known(of, of["verdicts_agree"]),
@@ -241,6 +284,7 @@ _SECONDARY = (
         name="cr_signed",
         label="CR-signed",
         definition="(consistent − contradictory + 0.5 · ambiguous) / claims, in [−1, 1]",
+        meaning="CR with contradictions counted against the model: −100 if all claims contradict each other.",
         role=Role.SECONDARY,
         needs_judge=True,
         tasks=YES_NO_TASKS,
@@ -251,6 +295,7 @@ _SECONDARY = (
         name="cr_content",
         label="CR-content",
         definition="consistent / all claims about the contents, without the one about the verdicts; null without any",
+        meaning="CR over the claims about what the images show, without the one about the verdicts.",
         role=Role.SECONDARY,
         needs_judge=True,
         tasks=YES_NO_TASKS,
@@ -264,6 +309,8 @@ _DESCRIPTIVE = (
         name="drf_claims",
         label="DRF claims per pair",
         definition="number of claims in the reasoning, including unverifiable ones",
+        meaning="How many claims a description makes.",
+        better=Better.NEITHER,
         role=Role.DESCRIPTIVE,
         is_fraction=False,
         needs_judge=True,
@@ -275,6 +322,8 @@ _DESCRIPTIVE = (
         name="cr_claims",
         label="CR claims per pair",
         definition="number of claims across the two yes/no answers",
+        meaning="How many claims the answers to the two yes/no questions make together.",
+        better=Better.NEITHER,
         role=Role.DESCRIPTIVE,
         is_fraction=False,
         needs_judge=True,
@@ -287,6 +336,8 @@ _DESCRIPTIVE = (
         name="unclear",
         label="Unclear verdicts",
         definition="fraction of the two verdicts that are unclear or missing",
+        meaning="How many of the answers to the two yes/no questions have no clear verdict.",
+        better=Better.LOW,
         role=Role.DESCRIPTIVE,
         stored=False,
         tasks=YES_NO_TASKS,

@@ -91,6 +91,6 @@ def _judged(judgements: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def _values(columns: dict[str, Array], chosen: Mapping[str, str]) -> dict[str, Array]:
     """The metrics of all samples from their counts, each (samples,)."""
     for name, metric in METRICS.items():
-        formula = metric.variants[chosen[name]] if name in chosen else metric.of_samples
+        formula = metric.variants[chosen[name]].formula if name in chosen else metric.of_samples
         columns[name] = formula(columns)
     return {name: columns[name] for name in METRICS}

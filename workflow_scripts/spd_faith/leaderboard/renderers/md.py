@@ -78,8 +78,7 @@ def _cell(cell: Cell, unit: Unit) -> str:
             )
             return f"{_bold(unit.text(value), is_best)} [{unit.text(low)}, {unit.text(high)}], bounds {bounds}"
         case model.Difference(value, is_significant):
-            sign = "+" if value > 0 else "−" if value < 0 else ""
-            return _bold(sign + unit.text(abs(value)), is_significant)
+            return _bold(model.signed_text(value, unit), is_significant)
         case model.Ranks(low, high):
             return model.rank_text(low, high)
         case model.Unranked() | model.Missing():

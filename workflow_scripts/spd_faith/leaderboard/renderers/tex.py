@@ -41,6 +41,7 @@ _PAGE_WIDTH = 140  # characters; a little more than a page has, and `spdfit` shr
 _GAP = 2  # between columns
 _PAGE_LINES = 44
 _MOST_LINES = 12  # of a cell
+_LONGEST_NAME = 60  # characters in a caption
 _TABLES_PER_CLEARING = 8  # LaTeX holds a limited number of floats
 
 _HEAD = r"""%
@@ -104,7 +105,7 @@ def _title(section: Section, table: Table) -> str | None:
     if table.name in _TITLES or not table.name.startswith("comparisons_"):
         return _TITLES.get(table.name)
     named = next(name for name in _TITLES if table.name.startswith(f"{name}_"))
-    return f"{_TITLES[named]}. {section.title}"
+    return f"{_TITLES[named]}. {_brief(section.title)}"
 
 
 def _is_corrected(table: Table) -> Iterator[bool]:
@@ -114,7 +115,14 @@ def _is_corrected(table: Table) -> Iterator[bool]:
 
 def _run(leaderboard: Leaderboard) -> str:
     live = leaderboard.rows[leaderboard.rows["origin"] == "run"].iloc[0]
-    return f"Dataset: {live['dataset']} ({live['dataset_revision']}, {live['n']:.0f} pairs)"
+    dataset, revision = _brief(live["dataset"]), _brief(live["dataset_revision"])
+    return f"Dataset: {dataset} ({revision}, {live['n']:.0f} pairs)"
+
+
+def _brief(text: str) -> str:
+    """For a caption, where TeX cannot break a long word."""
+    shown = legible(text)
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}[…]"
 
 
 # ---- a table ---------------------------------------------------------------------------------------------------------
@@ -183,7 +191,7 @@ def _without_equal_judges(table: Table) -> tuple[Table, str]:
         return table, ""
     rows = tuple((*row[:place], *row[place + 1 :]) for row in table.rows)
     columns = (*table.columns[:place], *table.columns[place + 1 :])
-    return Table(table.name, columns, rows, table.group), f", judged by {judges.pop()}"
+    return Table(table.name, columns, rows, table.group), f", judged by {_brief(judges.pop())}"
 
 
 def _legend(table: Table) -> Iterator[str]:
@@ -291,7 +299,7 @@ def _cell(cell: Cell, unit: Unit) -> _Cell:
             bounds = f"({unit.text(bound_low)} to {unit.text(bound_high)})"
             return _small(r"\spdbounded", (unit.text(value), is_best), interval, bounds)
         case model.Difference(value, is_significant):
-            return _one_line(("+" if value > 0 else "") + unit.text(value), is_significant)
+            return _one_line(model.signed_text(value, unit), is_significant)
         case model.Ranks(low, high):
             return _one_line(model.rank_text(low, high))
         case model.Unranked() | model.Missing():

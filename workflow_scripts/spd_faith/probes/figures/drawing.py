@@ -95,7 +95,7 @@ def without_layout(width: float, height: float, dots: int) -> Figure:
 
 
 @contextmanager
-def pdf_pages(path: Path) -> Iterator[PdfPages]:
+def pdf_pages(path: Path) -> Iterator[Any]:  # PdfPages is untyped
     """Yield the PDF `path`, to save figures to; it is complete when the block ends."""
     # keep style and tables until the end: fonts are written when the file is closed
     with (

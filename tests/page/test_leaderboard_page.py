@@ -1,0 +1,215 @@
+"""The leaderboard's page of a small run, in a browser."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from page.browser import Look, check_accessibility, check_fits, watched_page
+from page.hostile_run import LABEL
+from playwright.sync_api import Page, expect
+from workflow.project import Project
+
+pytestmark = pytest.mark.page
+
+MODELS = ["Tiny Qwen2-VL", LABEL, "Constant"]
+
+
+@pytest.fixture(scope="module")
+def path(run: Project) -> Path:
+    return run.folder / "results/demo/leaderboard.html"
+
+
+@pytest.fixture(scope="module")
+def shared(browser, path: Path) -> Iterator[Page]:
+    """One page for the tests that leave it as they found it."""
+    with watched_page(browser, path) as page:
+        yield page
+
+
+@pytest.fixture
+def page(shared: Page) -> Page:
+    shared.reload()
+    return shared
+
+
+def scroll_through(page: Page) -> None:
+    """Until everything that is drawn on sight is drawn."""
+    page.evaluate(
+        """async () => {
+            for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+                scrollTo(0, y);
+                await new Promise((done) => setTimeout(done, 50));
+            }
+            scrollTo(0, 0);
+        }"""
+    )
+    for chart in page.locator("[data-chart]").all():
+        expect(chart.locator("svg")).to_be_attached()
+
+
+def column(page: Page, title: str) -> list[str]:
+    """The values of a column as they stand in the wide table."""
+    titles = [text.strip() for text in page.locator("#wide thead tr:last-child th:visible").all_inner_texts()]
+    cells = page.locator(f"#wide tbody tr > :nth-last-child({len(titles) - titles.index(title)}) > span")
+    return cells.all_text_contents()
+
+
+def models(page: Page) -> list[str]:
+    return page.locator("#wide tbody th").all_text_contents()
+
+
+def heading(page: Page, title: str):
+    return page.locator("#wide thead th:visible", has_text=re.compile(rf"^\s*{re.escape(title)}\s*$"))
+
+
+@pytest.mark.parametrize("title", ["Overall", "DS"])
+def test_sorts_by_mouse_and_by_keyboard(page: Page, title: str):
+    def numbers() -> list[float]:
+        return [float(text) for text in column(page, title)]
+
+    heading(page, title).click()
+    expect(heading(page, title)).to_have_attribute("aria-sort", re.compile("ending"))
+    first = numbers()
+    assert first in (sorted(first), sorted(first, reverse=True)) and len(set(first)) > 1
+    heading(page, title).get_by_role("button").press("Enter")
+    assert numbers() == first[::-1]
+
+
+def test_filters_models(page: Page):
+    assert sorted(models(page)) == sorted(MODELS)
+    page.get_by_label("Filter").fill("constant")
+    assert models(page) == ["Constant"]
+    page.get_by_label("Filter").fill("nobody")
+    expect(page.locator("#wide tbody")).to_contain_text("No matching")
+    page.get_by_label("Filter").fill("")
+    assert len(models(page)) == len(MODELS)
+
+
+def test_groups_of_columns_come_and_go(page: Page):
+    groups = page.get_by_role("group", name="Groups of columns").get_by_role("button").all()
+    assert groups[0].inner_text() == "Headline" and len(groups) > 3
+    before = page.locator("#wide thead th:visible").count()
+    for button in groups[1:]:
+        expect(button).to_have_attribute("aria-pressed", "false")
+        button.press("Space")
+        expect(button).to_have_attribute("aria-pressed", "true")
+        assert page.locator("#wide thead th:visible").count() > before, button.inner_text()
+        expect(page.locator("#wide thead th[colspan]:visible", has_text=button.inner_text())).to_have_count(1)
+        button.click()
+        assert page.locator("#wide thead th:visible").count() == before
+
+
+@pytest.fixture
+def copied(browser, path: Path):
+    """What a button copies; where the browser does not allow it, a dialog shows it."""
+
+    def copied(name: str) -> str:
+        with watched_page(browser, path) as page:
+            page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+            page.get_by_label("Filter").fill("n")
+            page.get_by_role("button", name=name).click()
+            expect(page.get_by_role("status")).to_contain_text("clipboard")
+            return page.evaluate("navigator.clipboard.readText()")
+
+    return copied
+
+
+def test_copies_as_csv(copied, page: Page):
+    rows = list(csv.reader(io.StringIO(copied("Copy as CSV"))))
+    assert rows[0][:3] == ["Rank", "Model", "DRF"] and len({len(row) for row in rows}) == 1
+    named = {row[1]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
+    assert set(named) == set(MODELS)
+    shown = dict(zip(models(page), column(page, "DRF"), strict=True))
+    assert all(named[model]["DRF"].split()[0] == shown[model] for model in MODELS)
+
+
+def test_copies_as_markdown(copied):
+    head, line, *rows = copied("Copy as Markdown").splitlines()
+    assert head.startswith("| Rank | Model | DRF") and set(line) <= set("|- ")
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in (head, line, *rows)} == {head.count("|")}
+    assert any(r'\<i\>Their "model"\</i\> & co.' in row or r"\<i>Their" in row for row in rows)
+
+
+def test_copies_as_latex(copied):
+    text = copied("Copy as LaTeX")
+    assert text.startswith(r"\begin{tabular}{") and text.rstrip().endswith(r"\end{tabular}")
+    assert r"\& co." in text
+
+
+def test_what_cannot_be_copied_is_shown(browser, path: Path):
+    with watched_page(browser, path) as page:
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+        page.get_by_role("button", name="Copy as CSV").click()
+        area = page.get_by_role("textbox", name="Table as text")
+        assert area.input_value().startswith("Rank,Model")
+        check_accessibility(page, "dialog")
+        page.get_by_role("button", name="Close").click()
+        expect(area).to_be_hidden()
+
+
+def test_definitions_by_hover_and_by_focus(page: Page):
+    tip = page.locator("#definition")
+    explained = page.locator("#wide thead [data-definition]:visible").all()
+    assert len(explained) >= 1
+    for heading in explained:
+        heading.hover()
+        expect(tip).to_be_visible()
+        said = tip.inner_text()
+        assert len(said) > 20
+        page.mouse.move(0, 0)
+        expect(tip).to_be_hidden()
+        heading.get_by_role("button").focus()
+        expect(tip).to_have_text(said)
+        page.keyboard.press("Escape")
+        expect(tip).to_be_hidden()
+        described = heading.get_by_role("button").get_attribute("aria-describedby")
+        assert page.locator(f"#{described}").text_content() == said
+        page.evaluate("document.activeElement.blur()")
+
+
+def test_charts_react_to_the_menu_and_the_mouse(page: Page):
+    scroll_through(page)
+    chart = page.locator(".chart.comparisons [data-chart]").first
+    before = chart.inner_html()
+    chart.locator("xpath=ancestor::*[contains(@class, 'charts')]").locator("select").select_option(label="DS")
+    page.wait_for_timeout(300)
+    assert chart.inner_html() != before
+    page.locator(".chart.seeing .mark-symbol path").first.hover(force=True)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text("DRF")
+
+
+def test_sections_are_reached_by_their_links(page: Page):
+    for link in page.get_by_role("navigation", name="Sections").get_by_role("link").all():
+        target = page.locator(link.get_attribute("href"))
+        expect(target).to_have_count(1)
+
+
+def test_names_of_models_are_text(page: Page):
+    assert LABEL in models(page) and page.locator("main i").count() == 0
+    assert not page.evaluate("window.broken")
+
+
+def test_everybody_can_read_it(open_page, path: Path, look: Look, screenshot):
+    page = open_page(path, look)
+    scroll_through(page)
+    check_accessibility(page)
+    check_fits(page)
+    screenshot(page, "leaderboard", look)
+    for button in page.get_by_role("group", name="Groups of columns").get_by_role("button").all()[1:]:
+        button.click()
+    check_accessibility(page, "#leaderboard")
+    check_fits(page)
+
+
+def test_it_can_be_read_in_forced_colors(open_page, path: Path, screenshot):
+    look = Look(1920, "dark", forced_colors=True, reduced_motion=True)
+    page = open_page(path, look)
+    scroll_through(page)
+    check_accessibility(page)
+    pressed, other = (page.locator(f"[data-group][aria-pressed={state}]").first for state in ("true", "false"))
+    color = "one => getComputedStyle(one).backgroundColor"
+    assert pressed.evaluate(color) != other.evaluate(color)
+    screenshot(page, "leaderboard-forced-colors", look)
