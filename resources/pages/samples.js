@@ -36,7 +36,7 @@ let here = { sample: null, model: null, judge: null, view: "pair" };
 let hasBoxes = true;
 let wordMap = null; // [task, word] of the activation map over the images
 let timer = null;
-const wantsStill = matchMedia("(prefers-reduced-motion: reduce)");
+let isMoving = !matchMedia("(prefers-reduced-motion: reduce)").matches; // whether the flicker view plays
 
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);

@@ -92,10 +92,7 @@ function showView() {
   stage.classList.toggle("sliding", here.view === "slider");
   showStretch();
   if (here.view !== "flicker") stopFlicker();
-  else if (timer === null && !stage.dataset.still) {
-    stage.dataset.still = "asked"; // starts by itself once per sample
-    if (!wantsStill.matches) startFlicker();
-  }
+  else if (timer === null && isMoving) startFlicker();
   $("sample-play").textContent = timer === null ? "Play" : "Pause";
   $("sample-turn").textContent = turn ? "second image" : "first image";
 }
@@ -110,6 +107,7 @@ function showStretch() {
 const flip = () => { turn = 1 - turn; };
 
 function turnOver() {
+  isMoving = false;
   stopFlicker();
   flip();
   showView();
@@ -126,8 +124,8 @@ function stopFlicker() {
 }
 
 function playOrPause() {
-  if (timer === null) startFlicker();
-  else stopFlicker();
+  isMoving = timer === null;
+  stopFlicker();
   showView();
 }
 

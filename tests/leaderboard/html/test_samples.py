@@ -224,7 +224,7 @@ def test_the_command_draws_a_sample_with_the_versions_of_its_pair(paths, tmp_pat
     page = (tmp_path / "page.html").read_text()
     (held,) = re.findall(r'id="samples-data">(.*?)</script>', page, re.DOTALL)
     assert [one["id"] for one in json.loads(held)["samples"]] == [MULTI, UNDONE]
-    assert "2 of the run&#39;s 3 samples" in page
+    assert "2 of 3 samples: those asked for" in page
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,6 @@ class ModelRows:
     parsed: Mapping[tuple[str, str], Row]
     judgements: Sequence[Mapping[tuple[str, str], Row]]  # of each judge, by sample and metric
     scores: Sequence[Mapping[str, Row]]  # of each judge, by sample
-    reasons: Sequence[Mapping[tuple[str, str], Reasons]]
     votes: Sequence[Mapping[str, Mapping[str, Sequence[Sequence[str] | None]]]]  # of each panel, by sample and metric
     maps: Mapping[str, Mapping[int, Any]]
 
@@ -109,13 +108,16 @@ def read_model(
         parsed=_by(rows_about(paths.parsed(model), PARSED, PARSED.names, ids), "sample_id", "task"),
         judgements=judged,
         scores=[{row["sample_id"]: row for row in rows} for rows in scored],
-        reasons=[
-            stored_reasons(list(rows.values()), paths.judgement_journal(judge))
-            for judge, rows in zip(judges, judged, strict=True)
-        ],
         votes=[_votes(paths.judgements(judge, model)) for judge in judges],
         maps=answer_maps(TokenActivationMap.path_in(paths.probes(model)), ids, grids),
     )
+
+
+def reasons_of(paths: ResultPaths, judges: Sequence[str], models: Sequence[ModelRows]) -> list[dict[str, Reasons]]:
+    """The reasons of each judge for what it says of these models, by `question_sha`."""
+    judged = [[row for one in models for row in one.judgements[place].values()] for place in range(len(judges))]
+    journals = map(paths.judgement_journal, judges)
+    return [stored_reasons(of_judge, journal) for of_judge, journal in zip(judged, journals, strict=True)]
 
 
 def rows_about(path: Path, schema: pa.Schema, columns: Sequence[str], ids: Collection[str]) -> list[dict[str, Any]]:
@@ -160,12 +162,13 @@ _MAX_CLAIM = 2000  # characters that are searched for objects
 
 
 class RecordBuilder:
-    """Builds the records of one sample; their texts go to `texts`."""
+    """Builds the records of one sample; their texts go to `texts`. `reasons` are those of each judge."""
 
-    def __init__(self, sample: Row, texts: Texts) -> None:
+    def __init__(self, sample: Row, texts: Texts, reasons: Sequence[Mapping[str, Reasons]]) -> None:
         self.sample = sample
         self.truth = Truth(sample)
         self._texts = texts
+        self._reasons = reasons
 
     def pool(self, text: str | None) -> int | None:
         return None if text is None else self._texts.number(text)
@@ -242,7 +245,7 @@ class RecordBuilder:
             for task in TASKS_OF[metric]
             if (answer := answers[TASKS.index(task)])
         }
-        reasons = rows.reasons[judge].get((sample_id, metric), {})
+        reasons = self._reasons[judge].get(row["question_sha"], {})
         votes = rows.votes[judge].get(sample_id, {}).get(metric, [])
         claims = [self._claim(claim, quoted, reasons) for claim in row["claims"]]
         for number, claim in enumerate(claims[: _voted(votes)]):

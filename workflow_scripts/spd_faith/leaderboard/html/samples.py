@@ -15,7 +15,8 @@ from spd_faith.core.html import Script, page_script, render_page, script_json
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
 from spd_faith.judging.claims import SEVERITY
-from spd_faith.leaderboard.html.answers import FLAGS, ModelRows, RecordBuilder, read_model
+from spd_faith.judging.reasons import Reasons
+from spd_faith.leaderboard.html.answers import FLAGS, ModelRows, RecordBuilder, read_model, reasons_of
 from spd_faith.leaderboard.html.choice import HOW, choose
 from spd_faith.leaderboard.html.images import image_shas, page_images
 from spd_faith.leaderboard.html.maps import probed_samples
@@ -66,7 +67,8 @@ def samples_section(
     rows = {model: read_model(paths, model, judges, ids, grids.number) for model in models}
     wanted = samples.filter(pc.field("sample_id").isin(ids)).to_pylist()
     by_id = {row["sample_id"]: row for row in wanted}
-    entries = _entries(by_id, ids, rows, texts, budget_bytes if only is None else None)
+    tables = _Tables(by_id, rows, reasons_of(paths, list(judges), list(rows.values())))
+    entries = _entries(tables, ids, texts, budget_bytes if only is None else None)
     shown = [row["sample_id"] for row in keys if row["sample_id"] in entries]
 
     used = sum(entries[one].size for one in shown)
@@ -94,7 +96,7 @@ def samples_section(
 
 def _note(shown: int, total: int, is_named: bool, seed: int, folder: str | None) -> str:
     if is_named:
-        which = f"{shown:,} of the run's {total:,} samples, as named on the command line."
+        which = f"{shown:,} of {total:,} samples: those asked for, with the other versions of their pairs."
     elif shown == total:
         which = f"All {total:,} samples of the run."
     else:
@@ -188,9 +190,16 @@ class _Entry:
     """Bytes in the page, with the texts that it adds to the pool."""
 
 
-def _entries(
-    samples: Mapping[str, Row], ids: Iterable[str], rows: Mapping[str, ModelRows], texts: _Pool, budget: int | None
-) -> dict[str, _Entry]:
+@dataclass(frozen=True)
+class _Tables:
+    """The rows that the data are made from: samples by id, those of each model, the reasons of each judge."""
+
+    samples: Mapping[str, Row]
+    models: Mapping[str, ModelRows]
+    reasons: Sequence[Mapping[str, Reasons]]
+
+
+def _entries(tables: _Tables, ids: Iterable[str], texts: _Pool, budget: int | None) -> dict[str, _Entry]:
     """The samples that fit into the budget, tried in the order of `ids`; all of them without a budget.
 
     A control needs its base pair. Maps take at most a part of the budget; answers without theirs say so.
@@ -198,11 +207,11 @@ def _entries(
     entries: dict[str, _Entry] = {}
     used = maps = 0
     for one in ids:
-        base = samples[one]["base_sample_id"]
+        base = tables.samples[one]["base_sample_id"]
         if budget is not None and base is not None and base not in entries:
             continue
         before = len(texts.values)
-        content = _content(samples[one], rows, texts)
+        content = _content(tables.samples[one], tables, texts)
         of_maps = _bound_maps(content, None if budget is None else _ROOM_FOR_MAPS * budget - maps)
         size = _bytes(content) + _bytes(texts.values[before:])
         if budget is not None and used + size > budget:
@@ -213,10 +222,10 @@ def _entries(
     return entries
 
 
-def _content(sample: Row, rows: Mapping[str, ModelRows], texts: _Pool) -> dict[str, Any]:
+def _content(sample: Row, tables: _Tables, texts: _Pool) -> dict[str, Any]:
     """A sample as the script reads it; `models` has the record of each model by its place among the page's models."""
-    builder = RecordBuilder(sample, texts)
-    records = {str(number): builder.record(of_model) for number, of_model in enumerate(rows.values())}
+    builder = RecordBuilder(sample, texts, tables.reasons)
+    records = {str(number): builder.record(rows) for number, rows in enumerate(tables.models.values())}
     content = {
         "id": sample["sample_id"],
         "split": sample["split"],
