@@ -1,6 +1,7 @@
 // Shows one sample at a time. Texts come from models and reach the document as text alone.
 
-const data = JSON.parse(document.getElementById("samples-data").textContent);
+const { packed, images } = JSON.parse(document.getElementById("samples-data").textContent);
+const data = await unpack(packed);
 const $ = (id) => document.getElementById(id);
 const text = (number) => (number === null || number === undefined ? null : data.texts[number]);
 const plain = (name) => name.replaceAll("_", " ");

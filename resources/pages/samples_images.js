@@ -40,7 +40,7 @@ function layer(sample, number) {
     if (wordMap) showMap();
   };
   image.onerror = () => frame.append(make("p", { className: "quiet" }, `The ${name} image cannot be shown.`));
-  image.src = data.images[sample.images[number]];
+  image.src = images[sample.images[number]];
   return make("figure", { className: "layer", dataset: { layer: number } }, frame, caption);
 }
 

@@ -16,6 +16,13 @@ function answerOf(values, texts) {
   }));
 }
 
+// The data that leaderboard/html/packed.py packed.
+async function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return JSON.parse(await new Response(stream).text());
+}
+
 // ---- links
 
 const LINKED = ["sample", "model", "judge", "view"];

@@ -1,13 +1,16 @@
 """What the script of the samples computes without a document: links, filters, cuts, marks and maps."""
 
+import base64
 import json
 import shutil
 import subprocess
+import zlib
 
 import pytest
 
 from spd_faith.core.html import page_script
 from spd_faith.leaderboard.html.answers import FLAGS
+from spd_faith.leaderboard.html.packed import packed
 from spd_faith.leaderboard.html.samples import samples_script
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
@@ -39,6 +42,18 @@ assert.strictEqual(readLink("#headline"), null);
 assert.strictEqual(readLink(""), null);
 assert.strictEqual(readLink("#%E0%A4%A"), null); // no valid escape
 """)
+
+
+@needs_node
+def test_what_is_packed_comes_back():
+    content = {"texts": ["🚗 <b>\u2028", "\x00"], "number": [1, 2.5, None]}
+    passes(f"unpack('{packed(content)}').then((found) => assert.deepStrictEqual(found, {json.dumps(content)}));")
+
+
+def test_lone_surrogates_are_replaced():
+    compressed = base64.b64decode(packed(["\ud800", "a" * 10_000]))
+    assert len(compressed) < 100
+    assert json.loads(zlib.decompress(compressed, -zlib.MAX_WBITS))[0] == "�"
 
 
 SAMPLES = """

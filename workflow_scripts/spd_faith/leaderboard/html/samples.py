@@ -1,30 +1,25 @@
 """The samples of a page: both images, the truth, and what each model answers, as data that its script shows."""
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from spd_faith.core.controls import is_control
 from spd_faith.core.files import read_table
-from spd_faith.core.html import Script, page_script, render_page, script_json
+from spd_faith.core.html import Script, page_script, render_page
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import JUDGEMENTS, PARSED, RESPONSES, SAMPLES
+from spd_faith.core.schemas import SAMPLES
 from spd_faith.judging.claims import SEVERITY
 from spd_faith.judging.reasons import Reasons
 from spd_faith.leaderboard.html.answers import FLAGS, ModelRows, RecordBuilder, read_model, reasons_of
-from spd_faith.leaderboard.html.choice import HOW, choose
+from spd_faith.leaderboard.html.choice import HOW, candidates
 from spd_faith.leaderboard.html.images import image_shas, page_images
-from spd_faith.leaderboard.html.maps import probed_samples
-from spd_faith.probes.token_activation_map import TokenActivationMap
+from spd_faith.leaderboard.html.packed import Pool, packed
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
-_PAIR_BYTES, _RECORD_BYTES = 600, 400  # of a sample's truth, and of what is said of a model's answers; estimates
-_OVERREAD = 1.3  # read for more than fit, since estimates are rough
 _ROOM_FOR_MAPS = 0.2  # of the bytes
 LEFT_OUT = "left out"
 """In place of maps for which there is no room."""
@@ -36,8 +31,10 @@ Row = Mapping[str, Any]
 class SamplesData:
     """What the template samples.html.j2 and its script need."""
 
+    content: Mapping[str, Any]
+    """JSON-ready, without the images."""
     data: Mapping[str, Any]
-    """JSON-ready; the page holds it as `samples-data`."""
+    """What the page holds as `samples-data`: `content`, `packed`, and the addresses of the images."""
     shown: int
     total: int
     note: str
@@ -62,8 +59,8 @@ def samples_section(
     samples = read_table(paths.samples, SAMPLES)
     keys = samples.select(["sample_id", "split", "control", "base_sample_id"]).to_pylist()
     total = len(keys)
-    ids = _chosen(paths, models, judges, keys, budget_bytes, seed) if only is None else list(only)
-    texts, grids = _Pool(), _Pool()
+    ids = candidates(paths, models, judges, keys, budget_bytes, seed) if only is None else list(only)
+    texts, grids = Pool(), Pool()
     rows = {model: read_model(paths, model, judges, ids, grids.number) for model in models}
     wanted = samples.filter(pc.field("sample_id").isin(ids)).to_pylist()
     by_id = {row["sample_id"]: row for row in wanted}
@@ -71,15 +68,12 @@ def samples_section(
     entries = _entries(tables, ids, texts, budget_bytes if only is None else None)
     shown = [row["sample_id"] for row in keys if row["sample_id"] in entries]
 
-    used = sum(entries[one].size for one in shown)
     shas = image_shas(paths.images, shown)
-    wanted_shas = {sha for pair in shas.values() for sha in pair}
-    addresses, are_files = page_images(paths.images, wanted_shas, budget_bytes - used, files)
-    numbers = {sha: number for number, sha in enumerate(addresses)}
+    wanted_shas = list(dict.fromkeys(sha for one in shown for sha in shas[one]))
+    numbers = {sha: number for number, sha in enumerate(wanted_shas)}
     for one in shown:
-        entries[one].content["images"] = [numbers[sha] for sha in shas[one]]
-    note = _note(len(shown), total, only is not None, seed, files.name if are_files else None)
-    data = {
+        entries[one]["images"] = [numbers[sha] for sha in shas[one]]
+    content = {
         "models": [{"key": key, "label": label} for key, label in models.items()],
         "judges": [{"key": key, "label": label} for key, label in judges.items()],
         "scores": [{"label": METRICS[name].label, "title": METRICS[name].title} for name in HEADLINE_AND_OVERALL],
@@ -87,11 +81,13 @@ def samples_section(
         "severity": SEVERITY,
         "texts": texts.values,
         "grids": grids.values,
-        "images": list(addresses.values()),
-        "samples": [entries[one].content for one in shown],
-        "all": total,
+        "samples": [entries[one] for one in shown],
     }
-    return SamplesData(data, len(shown), total, note)
+    held = packed(content)
+    addresses, are_files = page_images(paths.images, wanted_shas, budget_bytes - len(held), files)
+    data = {"packed": held, "images": [addresses[sha] for sha in wanted_shas]}
+    note = _note(len(shown), total, only is not None, seed, files.name if are_files else None)
+    return SamplesData(content, data, len(shown), total, note)
 
 
 def _note(shown: int, total: int, is_named: bool, seed: int, folder: str | None) -> str:
@@ -104,90 +100,7 @@ def _note(shown: int, total: int, is_named: bool, seed: int, folder: str | None)
     return f"{which} Their images are in the folder {folder} beside this page." if folder else which
 
 
-# ---- which samples ---------------------------------------------------------------------------------------------------
-
-
-def _chosen(
-    paths: ResultPaths, models: Iterable[str], judges: Iterable[str], keys: Sequence[Row], budget: int, seed: int
-) -> list[str]:
-    """The ids of samples in the order in which they are tried: about as many as fit, by estimates of their sizes."""
-    sizes = {row["sample_id"]: float(_PAIR_BYTES) for row in keys}
-    failed: set[str] = set()
-    probed: set[str] = set()
-    for model in models:
-        for one, size in _text_bytes(paths.responses(model)):
-            sizes[one] = sizes.get(one, 0) + _RECORD_BYTES / 2 + size
-        failed |= _failed(paths, model, judges)
-        probed |= probed_samples(TokenActivationMap.path_in(paths.probes(model)))
-    used = 0.0
-
-    def fits(sample_id: str, fraction: float) -> bool:
-        nonlocal used
-        if used + sizes[sample_id] > _OVERREAD * fraction * budget:
-            return False
-        used += sizes[sample_id]
-        return True
-
-    return choose(keys, failed, probed, fits, seed)
-
-
-def _text_bytes(path: Path) -> Iterator[tuple[str, int]]:
-    """How long the answers about each sample are."""
-    table = read_table(path, RESPONSES, ["sample_id", "response_text", "reasoning_text"])
-    for name in ("response_text", "reasoning_text"):
-        lengths: Any = pc.binary_length(table[name])
-        of_samples = table.select(["sample_id"]).append_column("bytes", lengths).group_by("sample_id")
-        found = of_samples.aggregate([("bytes", "sum")])
-        for one, size in zip(found["sample_id"].to_pylist(), found["bytes_sum"].to_pylist(), strict=True):
-            yield str(one), size or 0
-
-
-def _failed(paths: ResultPaths, model: str, judges: Iterable[str]) -> set[str]:
-    """The samples about which an answer of the model failed, cannot be parsed, or was left unscored by a judge."""
-    parsed = read_table(paths.parsed(model), PARSED, ["sample_id", "parse_status", "failure"])
-    has_failed = (pc.field("parse_status") == "failed") | pc.field("failure").isin(["model", "transport"])
-    found = _ids(parsed.filter(has_failed))
-    for judge in judges:
-        path = paths.judgements(judge, model)
-        if path.exists():
-            judged = read_table(path, JUDGEMENTS, ["sample_id", "status"])
-            found |= _ids(judged.filter(pc.starts_with(pc.field("status"), "unscored")))
-    return found
-
-
-def _ids(table: pa.Table) -> set[str]:
-    return set(map(str, table["sample_id"].unique().to_pylist()))
-
-
 # ---- the samples as data ---------------------------------------------------------------------------------------------
-
-
-class _Pool:
-    """Values that the data hold once and name by their number."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, value: Any) -> int:
-        key = value if isinstance(value, str) else json.dumps(value)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.values)
-            self.values.append(value)
-        return self._numbers[key]
-
-    def cut(self, length: int) -> None:
-        """Forget the values after the first `length`."""
-        for value in self.values[length:]:
-            del self._numbers[value]
-        del self.values[length:]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    content: dict[str, Any]
-    size: int
-    """Bytes in the page, with the texts that it adds to the pool."""
 
 
 @dataclass(frozen=True)
@@ -199,12 +112,13 @@ class _Tables:
     reasons: Sequence[Mapping[str, Reasons]]
 
 
-def _entries(tables: _Tables, ids: Iterable[str], texts: _Pool, budget: int | None) -> dict[str, _Entry]:
+def _entries(tables: _Tables, ids: Iterable[str], texts: Pool, budget: int | None) -> dict[str, dict[str, Any]]:
     """The samples that fit into the budget, tried in the order of `ids`; all of them without a budget.
 
-    A control needs its base pair. Maps take at most a part of the budget; answers without theirs say so.
+    Packed alone, as here, a sample takes more bytes than among others. A control needs its base pair. Maps take at most
+    a part of the budget; answers without theirs say so.
     """
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, dict[str, Any]] = {}
     used = maps = 0
     for one in ids:
         base = tables.samples[one]["base_sample_id"]
@@ -213,16 +127,16 @@ def _entries(tables: _Tables, ids: Iterable[str], texts: _Pool, budget: int | No
         before = len(texts.values)
         content = _content(tables.samples[one], tables, texts)
         of_maps = _bound_maps(content, None if budget is None else _ROOM_FOR_MAPS * budget - maps)
-        size = _bytes(content) + _bytes(texts.values[before:])
+        size = len(packed([content, texts.values[before:]]))
         if budget is not None and used + size > budget:
             texts.cut(before)
             continue
         used, maps = used + size, maps + of_maps
-        entries[one] = _Entry(content, size)
+        entries[one] = content
     return entries
 
 
-def _content(sample: Row, tables: _Tables, texts: _Pool) -> dict[str, Any]:
+def _content(sample: Row, tables: _Tables, texts: Pool) -> dict[str, Any]:
     """A sample as the script reads it; `models` has the record of each model by its place among the page's models."""
     builder = RecordBuilder(sample, texts, tables.reasons)
     records = {str(number): builder.record(rows) for number, rows in enumerate(tables.models.values())}
@@ -253,16 +167,12 @@ def _bound_maps(content: Mapping[str, Any], room: float | None) -> int:
     """Leave out maps that do not fit into the room; the bytes of the others."""
     used = 0
     for record in content["models"].values():
-        size = _bytes(record["m"]) if "m" in record else 0
+        size = len(packed(record["m"])) if "m" in record else 0
         if room is not None and used + size > room:
             record["m"] = LEFT_OUT
         else:
             used += size
     return used
-
-
-def _bytes(content: Any) -> int:
-    return len(script_json(content).encode())
 
 
 # ---- the page's parts ------------------------------------------------------------------------------------------------
@@ -274,7 +184,7 @@ _SCRIPTS = ("offsets.js", *(f"samples{part}.js" for part in ("_logic", "_images"
 def samples_script() -> Script:
     """What shows the data; it reads the element `samples-data`. Its names are its own."""
     source = page_script(*_SCRIPTS).source
-    return Script(f"(() => {{\n{source}\n}})();")
+    return Script(f"(async () => {{\n{source}\n}})();")
 
 
 def samples_html(title: str, samples: SamplesData) -> str:
