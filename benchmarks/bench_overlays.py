@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 
 from spd_faith.probes.figures.drawing import save
 from spd_faith.probes.image_grid import Raster
-from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays
+from spd_faith.probes.overlays import MAX_PAGES, overlays
+from spd_faith.probes.word_maps import WordMap
 
 SIZE, ROWS, COLUMNS = (640, 480), 17, 23
 MAX_RATIO = 9

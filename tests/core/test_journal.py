@@ -36,6 +36,13 @@ def start(code, *arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
+def test_only_the_contents_that_are_asked_for_are_read(tmp_path):
+    write(tmp_path, {"a": {"text": "1"}, "b": {"text": "2"}})
+    write(tmp_path, {"c": {"text": "3"}})
+    assert Journal(tmp_path).contents({"a", "c", "d"}) == {"a": {"text": "1"}, "c": {"text": "3"}}
+    assert Journal(tmp_path / "none").contents({"a"}) == {}
+
+
 def test_records_come_back_with_who_made_them(tmp_path):
     write(tmp_path, {"a": {"text": "Zwei\nZeilen „ü“", "ids": [1, 2]}, "b": {"text": None}})
     records = Journal(tmp_path).read()

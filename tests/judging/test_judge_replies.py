@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spd_faith.judging.claims import Claim
-from spd_faith.judging.judge_replies import ReplyError, read_reply, reply_schema
+from spd_faith.judging.judge_replies import ReplyError, read_reasons, read_reply, reply_schema
 from spd_faith.judging.structured_output import STRUCTURED_OUTPUTS
 
 ROOT = Path(__file__).parents[2]
@@ -287,3 +287,21 @@ def test_any_reply_is_valid_or_raises_reply_error(reply):
 def test_a_hostile_reply_of_100_kb(unit):
     with pytest.raises(ReplyError):
         read_reply("drf", unit * (100_000 // len(unit)), [ANSWER])
+
+
+def test_the_reasons_of_a_reply():
+    claims = [
+        {"quote": "the clock", "about": "clock", "reason": "It is there.", "label": "faithful"},
+        {"quote": "the car", "about": "car", "reason": "It is red.", "label": "fabrication"},
+    ]
+    reasons = read_reasons("drf", json.dumps({"claims": claims}))
+    assert reasons == {("the clock", None): "It is there.", ("the car", None): "It is red."}
+    pairs = [("red", "moved"), ("red", None), (None, "moved")]
+    claims = [
+        {"quote_same": one, "quote_different": other, "about": "", "reason": f"{one} {other}", "label": "ambiguous"}
+        for one, other in pairs
+    ]
+    read = read_reasons("cr", json.dumps({"claims": claims}))
+    assert read == {("red", "moved"): "red moved", ("red", None): "red None", ("moved", None): "None moved"}
+    with pytest.raises(ReplyError):
+        read_reasons("drf", "no JSON")

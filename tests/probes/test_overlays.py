@@ -26,9 +26,10 @@ from spd_faith.probes.figures.drawing import save, style
 from spd_faith.probes.figures.token_activation_map import saved_overlays
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.image_grid import Raster
-from spd_faith.probes.overlays import MAX_PAGES, WordMap, overlays, saved_rasters, saved_word_maps, word_overlays
+from spd_faith.probes.overlays import MAX_PAGES, overlays, word_overlays
 from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.token_activation_map import TokenActivationMap
+from spd_faith.probes.word_maps import WordMap, saved_rasters, saved_word_maps
 from spd_faith.probes.word_overlays import overlays_of_words
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)

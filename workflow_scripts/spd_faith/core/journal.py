@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,17 @@ class Journal:
                 for content in lines:
                     records.setdefault(content.pop(_KEY), Record(content, provenance))
         return records
+
+    def contents(self, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The contents of the records with these keys; only they are in memory."""
+        contents: dict[str, dict[str, Any]] = {}
+        with storage_errors(self._folder):
+            paths = sorted(self._folder.glob("*.jsonl"))
+        for path in paths:
+            for line in _whole_lines(path):
+                if line.get(_KEY) in keys:
+                    contents.setdefault(line.pop(_KEY), line)
+        return contents
 
     def append(self, key: str, content: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
         """Write a record; the `provenance` of the first call is stored.

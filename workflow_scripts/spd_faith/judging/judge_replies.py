@@ -142,6 +142,21 @@ def read_reply(metric: str, text: str, answers: Sequence[str]) -> Reading:
     return Reading(tuple(claims), reply.score)
 
 
+def read_reasons(metric: str, text: str) -> dict[tuple[str, str | None], str]:
+    """The judge's reason for the label of each claim in a reply, by the claim's `text` and `other_text`.
+
+    Raises `ReplyError` for an invalid reply.
+    """
+    reply = _validated(_REPLIES[metric], text, "claims")
+    if isinstance(reply, _ReasoningReply):
+        return {(claim.quote, None): claim.reason for claim in reply.claims}
+    quotes = [
+        ([one for one in (claim.quote_same, claim.quote_different) if one is not None], claim.reason)
+        for claim in reply.claims
+    ]
+    return {(first, other[0] if other else None): reason for (first, *other), reason in quotes}
+
+
 def read_labels(metric: str, text: str, claims: Sequence[Claim]) -> Reading:
     """Read the labels of a reply about the numbered `claims`, counted from 1.
 

@@ -4,10 +4,9 @@ Panels lie on a grid that is computed from the images' shapes, so a page takes a
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from textwrap import fill
 from typing import Any
 
@@ -30,6 +29,7 @@ from spd_faith.probes.figures.drawing import (
     without_layout,
 )
 from spd_faith.probes.image_grid import Raster
+from spd_faith.probes.word_maps import WordMap
 
 log = logging.getLogger(__name__)
 
@@ -50,45 +50,6 @@ _MAX_LETTERS = 120  # of a caption
 _LEGEND = "Colours run from 0 to a map's highest value, given beside its word"
 
 Images = tuple[Image.Image, Image.Image]
-
-
-@dataclass(frozen=True)
-class WordMap:
-    """A content word and its activation at each image token, 0 … 1."""
-
-    text: str
-    values: npt.NDArray[np.floating]
-
-    @property
-    def highest(self) -> float:
-        """nan if no token has a value."""
-        known = self.values[np.isfinite(self.values)]
-        return float(known.max()) if len(known) else np.nan
-
-
-def saved_word_maps(rows: Iterable[Mapping[str, Any]]) -> list[WordMap]:
-    """The content words of an answer, from its rows of the probe `token_activation_map` in order.
-
-    Neighbouring tokens of one word become one map, their mean.
-    """
-    words = []
-    for word, tokens in groupby(rows, key=lambda row: row["word"]):
-        if word is not None:
-            words.append(WordMap(word, np.mean([row["map"] for row in tokens], axis=0, dtype=float)))
-    return words
-
-
-def saved_rasters(saved: Iterable[Mapping[str, Any]]) -> list[Raster]:
-    """The rasters of a row of that table."""
-    return [
-        Raster(
-            one["first"],
-            one["rows"],
-            one["columns"],
-            {place["picture"]: tuple(place[axis] for axis in "xywh") for place in one["pictures"]},
-        )
-        for one in saved
-    ]
 
 
 def overlays(

@@ -10,9 +10,10 @@ from spd_faith.inference.checkpoint import Checkpoint
 from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.overlays import WordMap, word_overlays
+from spd_faith.probes.overlays import word_overlays
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.token_activation import ReadAnswers
+from spd_faith.probes.word_maps import WordMap
 
 
 def overlays_of_words(

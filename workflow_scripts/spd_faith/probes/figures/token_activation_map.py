@@ -4,11 +4,9 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,7 +18,8 @@ from spd_faith.core.schemas import IMAGES, SAMPLES
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.probes.figures.declared import TASK, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing
-from spd_faith.probes.overlays import MAX_PAGES, overlays, saved_rasters, saved_word_maps
+from spd_faith.probes.overlays import MAX_PAGES, overlays
+from spd_faith.probes.word_maps import arrays_of, saved_rasters, saved_word_maps
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +82,7 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pa
     table = pq.read_table(maps, filters=wanted & (pc.field("task") == task), columns=["word", "map", "rasters"])
     rows = [
         {"word": word, "map": values}
-        for word, values in zip(table["word"].to_pylist(), _arrays(table["map"]), strict=True)
+        for word, values in zip(table["word"].to_pylist(), arrays_of(table["map"]), strict=True)
     ]
     return overlays(
         sample["sample_id"],
@@ -93,15 +92,6 @@ def _draw(maps: Path, sample: Mapping[str, Any], images: Path, task: str, max_pa
         saved_word_maps(rows),
         max_pages,
     )
-
-
-def _arrays(lists: "pa.ChunkedArray[Any]") -> Iterator[np.ndarray]:
-    """Each list of numbers, without creating an object per number."""
-    chunk: Any  # a list array
-    for chunk in lists.chunks:
-        values, ends = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
-        for start, end in pairwise(ends):
-            yield values[start:end]
 
 
 def _of_answers(results: ProbeResults) -> dict[str, Drawing]:

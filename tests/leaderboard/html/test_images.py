@@ -1,0 +1,67 @@
+"""The images of a page: kept or without loss, each once, inside the page or beside it."""
+
+import base64
+import io
+
+import pytest
+from leaderboard.html.sample_tables import encoded, pair
+from PIL import Image
+
+from spd_faith.core.files import write_table
+from spd_faith.core.schemas import IMAGES
+from spd_faith.leaderboard.html.images import encoded_image, image_shas, page_images
+
+RED, BLUE = encoded((20, 10), "red"), encoded((22, 12), "blue", "JPEG")
+
+
+@pytest.mark.parametrize(("kind", "mime"), [("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("GIF", "image/gif")])
+def test_what_is_small_keeps_its_bytes(kind, mime):
+    published = encoded((4, 4), "red", kind)
+    found = encoded_image(published)
+    assert (found.mime, found.content) == (mime, published)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_other_formats_become_lossless_webp(kind):
+    image = Image.effect_noise((40, 30), 90).convert("RGB")
+    file = io.BytesIO()
+    image.save(file, kind)
+    found = encoded_image(file.getvalue())
+    assert found.mime == "image/webp"
+    assert Image.open(io.BytesIO(found.content)).convert("RGB").tobytes() == image.tobytes()
+
+
+def test_an_image_that_is_none_stays_as_it_is():
+    assert encoded_image(b"no image").content == b"no image"
+
+
+def test_an_image_too_wide_for_webp_becomes_png():
+    assert encoded_image(encoded((17_000, 1), "red")).mime == "image/png"
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "images.parquet"
+    write_table(path, [pair("a", RED, RED), pair("b", RED, BLUE), pair("c", BLUE, BLUE)], IMAGES)
+    return path
+
+
+def test_each_image_is_in_the_page_once(table, tmp_path):
+    shas = image_shas(table, ["a", "b"])
+    (red, same), (_, blue) = shas["a"], shas["b"]
+    assert red == same
+    found, are_files = page_images(table, {red, blue}, 10_000, tmp_path / "page_files")
+    assert set(found) == {red, blue} and not are_files
+    assert base64.b64decode(found[blue].removeprefix("data:image/jpeg;base64,")) == BLUE
+    assert not (tmp_path / "page_files").exists()
+
+
+def test_images_without_room_are_files(table, tmp_path):
+    folder = tmp_path / "page_files"
+    folder.mkdir()
+    (folder / "old.webp").touch()
+    shas = {sha for of_pair in image_shas(table, ["b"]).values() for sha in of_pair}
+    found, are_files = page_images(table, shas, 100, folder)
+    assert are_files and set(found) == shas
+    assert sorted(path.name for path in folder.iterdir()) == sorted(one.split("/")[1] for one in found.values())
+    assert BLUE in [path.read_bytes() for path in folder.iterdir()]

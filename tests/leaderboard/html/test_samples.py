@@ -1,0 +1,251 @@
+"""The samples of a run as data of a page, and the command draw_samples.py."""
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from leaderboard.html.sample_tables import (
+    EASY,
+    HTML,
+    JUDGES,
+    LONG,
+    MODELS,
+    MULTI,
+    RTL,
+    UNDONE,
+    claim,
+    judgement,
+    pair,
+    write_run,
+)
+from PIL import Image
+
+from spd_faith.core.files import write_table
+from spd_faith.core.schemas import IMAGES, JUDGEMENTS
+from spd_faith.leaderboard.html.answers import FLAGS
+from spd_faith.leaderboard.html.samples import samples_html, samples_section
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def section(paths):
+    return samples_section(paths, MODELS, JUDGES, paths.folder / "page_files", 6_000_000)
+
+
+@pytest.fixture(scope="module")
+def data(section):
+    return section.content
+
+
+def sample(data, sample_id):
+    return next(one for one in data["samples"] if one["id"] == sample_id)
+
+
+def record(data, sample_id, model="one"):
+    return sample(data, sample_id)["models"][str(list(MODELS).index(model))]
+
+
+def texts(data, numbers):
+    return [None if number is None else data["texts"][number] for number in numbers]
+
+
+def claims(data, sample_id, metric, judge="rules", model="one"):
+    return record(data, sample_id, model)["j"][list(JUDGES).index(judge)][metric][2]
+
+
+def flags(data, sample_id, model="one"):
+    return {name for bit, name in enumerate(FLAGS) if record(data, sample_id, model).get("f", 0) >> bit & 1}
+
+
+def test_all_samples_are_in_in_their_order(section):
+    assert [one["id"] for one in section.content["samples"]] == [EASY, MULTI, UNDONE]
+    assert (section.shown, section.total, section.note) == (3, 3, "All 3 samples of the run.")
+
+
+def test_the_truth_of_a_sample(data):
+    easy, multi, undone = (sample(data, one) for one in (EASY, MULTI, UNDONE))
+    truth = {"type": "remove", "category": "cat", "description": "the black cat was removed", "box": [1, 2, 3, 4]}
+    assert easy["differences"] == [truth] and (easy["question"], easy["faithful"]) == ("What changed?", True)
+    assert multi["differences"] == [truth, {"type": "color", "category": "dog"}]
+    assert (undone["control"], undone["base"], undone["undone"]) == ("undone", MULTI, 0)
+    assert "control" not in easy
+
+
+def test_images_are_shared(data):
+    easy, multi, undone = (sample(data, one)["images"] for one in (EASY, MULTI, UNDONE))
+    assert easy == undone == [0, 1] and multi == [0, 0]
+
+
+def test_answers_are_whole(data):
+    text, status, verdict, failure, error, finish, reasoning, *_ = texts(data, record(data, EASY)["a"][0][:7])
+    assert (text, status, verdict, failure, error) == (HTML, "free_text", None, None, None)
+    assert (finish, reasoning) == ("stop", "I look.")
+    assert texts(data, [one[0] for one in record(data, MULTI)["a"]]) == [LONG, RTL, "\x00\x1b"]
+    assert texts(data, record(data, EASY)["a"][1][1:3]) == ["free_text", "differs"]
+
+
+def test_a_failure_is_an_answer_with_its_reason(data):
+    assert texts(data, record(data, EASY, "two")["a"][0][:5]) == ["", "no_response", None, "transport", "HTTP 500"]
+
+
+def test_a_claim_stands_where_the_answer_says_it(data):
+    (one,) = claims(data, EASY, "drf", "paid")
+    ((task, start, end),) = one["q"]
+    assert task == 0 and HTML[start:end] == "The cat was <b>removed"
+    (both,) = claims(data, EASY, "cr")
+    assert both["q"] == [[1, 0, 26], [2, 0, 24]]
+    far, _ = claims(data, MULTI, "drf")
+    ((_, start, end),) = far["q"]
+    assert LONG.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le") == "The dog turned red"
+
+
+def test_a_claim_that_stands_nowhere_keeps_its_words(data):
+    _, lost = claims(data, MULTI, "drf")
+    assert texts(data, lost["q"]) == ["a zebra appeared"]
+    assert texts(data, [lost["l"], lost["e"]]) == ["unfaithful", "fabrication"]
+
+
+def test_a_claim_names_the_differences_that_it_is_about(data):
+    far, lost = claims(data, MULTI, "drf")
+    assert far["d"] == [1] and "d" not in lost  # the dog; no zebra
+
+
+def test_the_reasons_of_a_judge(data):
+    (paid,), (rules,) = claims(data, EASY, "drf", "paid"), claims(data, EASY, "drf")
+    assert texts(data, [paid["r"]]) == ["It is <gone>."] and "r" not in rules
+
+
+def test_the_votes_of_a_panel(paths, tmp_path):
+    copy = write_run(tmp_path)
+    votes = {EASY: {"drf": [["faithful"], ["fabrication"], None]}}
+    rows = [judgement(EASY, "drf", [claim("The cat", "unverifiable"), claim("cat", "invented")], 0.0)]
+    write_table(copy.judgements("rules", "one"), rows, JUDGEMENTS, {"votes": votes})
+    data = samples_section(copy, MODELS, JUDGES, tmp_path / "page_files", 6_000_000).content
+    first, invented = claims(data, EASY, "drf")
+    assert texts(data, first["v"]) == ["faithful", "fabrication", None] and "v" not in invented
+    assert {"disagree", "invented"} <= flags(data, EASY)
+
+
+def test_what_can_be_filtered_by(data):
+    assert flags(data, EASY) == {"disagree"} and record(data, EASY)["d"] == 0.75
+    assert flags(data, EASY, "two") == {"transport"}
+    assert flags(data, MULTI) == {"missed", "fabrication"}
+    assert flags(data, MULTI, "two") == {"missed", "unscored"}
+    assert flags(data, UNDONE) == set()  # what is not asked is no failure
+
+
+def test_maps_are_a_byte_per_token(data):
+    maps = record(data, EASY)["m"][0]
+    cat, gone = maps["words"]
+    assert cat[:2] == ["cat", 0.375] and list(base64.b64decode(cat[2])) == [0, 255, 0, 85]
+    assert gone == ["gone", None, ""] and maps["more"] == 0
+    first, second = data["grids"][maps["grids"]]
+    place = {"stride": 4, "rows": 1, "columns": 2, "x": 0, "y": 0, "dx": 0.5, "dy": 1}
+    assert first == {"image": 0, "first": 0} | place and second == {"image": 1, "first": 2} | place
+    assert "m" not in record(data, MULTI)
+
+
+def test_scores_have_a_column_each(data):
+    assert data["scores"][0]["label"] == "DRF"
+    assert record(data, EASY)["j"][0]["s"][0] == 0.1235
+
+
+def test_tables_that_do_not_exist_yet_are_left_out(tmp_path):
+    paths = write_run(tmp_path)
+    paths.judgements("paid", "one").unlink()
+    paths.scores("paid", "one").unlink()
+    data = samples_section(paths, MODELS, JUDGES, tmp_path / "page_files", 6_000_000).content
+    assert record(data, EASY)["j"][1] is None and record(data, EASY)["j"][0]
+
+
+# ---- within bounds ---------------------------------------------------------------------------------------------------
+
+
+def test_a_small_page_shows_a_choice_and_says_so(paths):
+    found = samples_section(paths, MODELS, JUDGES, paths.folder / "small_files", 1_400)
+    assert [one["id"] for one in found.content["samples"]] == [EASY]  # MULTI has 100,000 characters, UNDONE needs it
+    assert LONG not in found.content["texts"] and found.total == 3
+    assert found.note.startswith("1 of 3 samples, drawn with seed 0")
+
+
+@pytest.mark.parametrize("budget", [1_000, 1_500, 2_000, 3_000, 10_000])
+def test_the_bound_holds(tmp_path, budget):
+    paths = write_run(tmp_path)
+    found = samples_section(paths, MODELS, JUDGES, tmp_path / "page_files", budget)
+    of_an_empty_page = 900
+    assert len(found.data["packed"]) < budget + of_an_empty_page
+
+
+def test_images_that_do_not_fit_are_beside_the_page(tmp_path):
+    paths = write_run(tmp_path)
+    file = io.BytesIO()
+    Image.effect_noise((400, 400), 90).save(file, "PNG")
+    write_table(paths.images, [pair(one, file.getvalue(), file.getvalue()) for one in (EASY, MULTI, UNDONE)], IMAGES)
+    found = samples_section(paths, MODELS, JUDGES, tmp_path / "page_files", 100_000)
+    assert found.note == "All 3 samples of the run. Their images are in the folder page_files beside this page."
+    assert [(tmp_path / one).is_file() for one in found.data["images"]] == [True]
+
+
+def test_maps_take_a_part_of_the_page(paths, monkeypatch):
+    monkeypatch.setattr("spd_faith.leaderboard.html.samples._ROOM_FOR_MAPS", 0)
+    data = samples_section(paths, MODELS, JUDGES, paths.folder / "maps_files", 6_000_000).content
+    assert record(data, EASY)["m"] == "left out"
+
+
+# ---- pages -----------------------------------------------------------------------------------------------------------
+
+
+def held_in(page):
+    """The content of the data in a page."""
+    (held,) = re.findall(r'<script type="application/json" id="samples-data">(.*?)</script>', page, re.DOTALL)
+    compressed = base64.b64decode(json.loads(held)["packed"])
+    return json.loads(zlib.decompress(compressed, -zlib.MAX_WBITS))
+
+
+def test_answers_cannot_end_their_element(section):
+    page = samples_html("Samples", section)
+    assert held_in(page)["texts"] == section.content["texts"]
+    assert HTML not in page and "onerror=alert(1)>" not in page
+
+
+def draw(*flags):
+    command = [sys.executable, ROOT / "workflow_scripts/draw_samples.py", *flags]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_draws_a_sample_with_the_versions_of_its_pair(paths, tmp_path):
+    done = draw("--results", paths.folder, "--sample", UNDONE, "--output", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'page.html'}: 2 samples\n"
+    page = (tmp_path / "page.html").read_text()
+    assert [one["id"] for one in held_in(page)["samples"]] == [MULTI, UNDONE]
+    assert "2 of 3 samples: those asked for" in page
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        (["--sample", "easy/00000_8", "--output", "page.html"], f"not in {{}}/samples.parquet; nearest: {EASY}"),
+        (["--sample", EASY, "--output", "page.png"], "--output page.png: expected a file name that ends in .html"),
+    ],
+)
+def test_wrong_names_are_reported(paths, flags, error):
+    done = draw("--results", paths.folder, *flags)
+    assert done.returncode == 1 and error.format(paths.folder) in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_without_a_run_is_reported(tmp_path):
+    done = draw("--results", tmp_path, "--sample", EASY, "--output", tmp_path / "page.html")
+    assert done.returncode == 1 and "no such file" in done.stderr

@@ -1,0 +1,73 @@
+"""Write chosen samples of a run as one HTML page: both images, the truth, all models' answers, their claims and maps.
+
+Each sample comes with the other versions of its pair: the base pair and its controls. The page opens from disk.
+"""
+
+import argparse
+import difflib
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.files import read_table, write_text
+from spd_faith.core.paths import ResultPaths
+from spd_faith.core.schemas import SAMPLES
+from spd_faith.leaderboard.html.samples import samples_html, samples_section
+
+MAX_BYTES = 6_000_000
+"""Of a page with its images inside; images of a larger one are files in a folder beside it."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="folder of the dataset's results")
+    parser.add_argument("--sample", nargs="+", required=True, metavar="ID", help="ids of the samples to draw")
+    parser.add_argument("--output", type=Path, required=True, help="the page to write, a file that ends in .html")
+    arguments = parser.parse_args()
+    output, paths = arguments.output, ResultPaths(arguments.results)
+    if output.suffix.lower() != ".html" or output.is_dir():
+        raise UserError(f"--output {output}: expected a file name that ends in .html")
+
+    ids = with_versions(paths.samples, arguments.sample)
+    models, judges = labels(paths, "responses", "*.parquet"), labels(paths, "judgements", "*/")
+    files = output.with_name(f"{output.stem}_files")
+    found = samples_section(paths, models, judges, files, MAX_BYTES, only=ids)
+    write_text(output, samples_html(f"Samples of {arguments.results.resolve().name}", found))
+    print(f"{output}: {found.shown} samples")
+
+
+def with_versions(path: Path, wanted: Collection[str]) -> list[str]:
+    """The ids of the wanted samples, of their base pairs, and of the controls made from these.
+
+    Raises `UserError` for an unknown id.
+    """
+    rows = read_table(path, SAMPLES, ["sample_id", "base_sample_id"]).to_pylist()
+    bases = {row["sample_id"]: row["base_sample_id"] or row["sample_id"] for row in rows}
+    for one in wanted:
+        if one not in bases:
+            near = difflib.get_close_matches(one, sorted(bases), n=3, cutoff=0)
+            raise UserError(f"--sample {one}: not in {path}; nearest: {', '.join(near) or 'none, it is empty'}")
+    pairs = {bases[one] for one in wanted}
+    return [one for one, base in bases.items() if base in pairs]
+
+
+def labels(paths: ResultPaths, folder: str, pattern: str) -> dict[str, str]:
+    """The labels of the models or judges with tables in a folder of the results, as run.json has them.
+
+    Raises `UserError` if there are none.
+    """
+    recorded: Mapping[str, Any] = {}
+    if paths.record.is_file():
+        recorded = json.loads(paths.record.read_text(encoding="utf-8"))["run"]
+    entries = recorded.get("models" if folder == "responses" else "judges", {})
+    names = sorted(path.name.removesuffix(".parquet") for path in (paths.folder / folder).glob(pattern))
+    names = [name for name in names if not name.startswith(".")]
+    if not names:
+        raise UserError(f"{paths.folder / folder}: no tables; expected --results results/DATASET of a finished run")
+    return {name: entries.get(name, {}).get("label") or name for name in names}
+
+
+if __name__ == "__main__":
+    run_command(main)
