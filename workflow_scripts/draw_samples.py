@@ -14,10 +14,7 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import SAMPLES
-from spd_faith.leaderboard.html.samples import samples_html, samples_section
-
-MAX_BYTES = 6_000_000
-"""Of a page with its images inside; images of a larger one are files in a folder beside it."""
+from spd_faith.leaderboard.html.samples import MAX_BYTES, samples_html, samples_section
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from spd_faith.core.files import write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import read_recorded_run
 from spd_faith.leaderboard.html.page import PageTables, figures_of, leaderboard_html
+from spd_faith.leaderboard.html.samples import MAX_BYTES, samples_section
 from spd_faith.leaderboard.json_format import section_from_json
 from spd_faith.leaderboard.model import Section
 
@@ -27,7 +28,13 @@ def main() -> None:
     page = _read_leaderboard(paths.leaderboard("json"))
     live = pd.read_parquet(paths.leaderboard("parquet")).query("origin == 'run'")
     tables = PageTables(live, pd.read_parquet(paths.breakdowns), pd.read_parquet(paths.comparisons))
-    write_text(arguments.output or paths.leaderboard("html"), leaderboard_html(page, tables, figures_of(run)))
+    figures = figures_of(run)
+    output = arguments.output or paths.leaderboard("html")
+
+    room = MAX_BYTES - len(leaderboard_html(page, tables, figures).encode())
+    models, judges = ({key: entry.label for key, entry in entries.items()} for entries in (run.models, run.judges))
+    samples = samples_section(paths, models, judges, output.with_name(f"{output.stem}_files"), room)
+    write_text(output, leaderboard_html(page, tables, figures, samples))
 
 
 def _read_leaderboard(path: Path) -> Section:

@@ -12,6 +12,8 @@ from spd_faith.core.latex import commands
 from spd_faith.core.run_config import RecordedRun
 from spd_faith.leaderboard.html.charts import breakdown_charts, comparison_charts, seeing_and_reasoning
 from spd_faith.leaderboard.html.libraries import data_tables, data_tables_style, vega_lite
+from spd_faith.leaderboard.html.samples import STYLE as SAMPLES_STYLE
+from spd_faith.leaderboard.html.samples import SamplesData, samples_script
 from spd_faith.leaderboard.html.views import note_view, section_view
 from spd_faith.leaderboard.html.wide_table import wide_table
 from spd_faith.leaderboard.model import Note, Section, Text, Value, tables_in
@@ -40,7 +42,9 @@ class Figures:
     declared: Sequence[FigureInfo]
 
 
-def leaderboard_html(page: Section, tables: PageTables, figures: Sequence[Figures]) -> str:
+def leaderboard_html(
+    page: Section, tables: PageTables, figures: Sequence[Figures], samples: SamplesData | None = None
+) -> str:
     """The page as HTML."""
     sections = [part for part in page.parts if isinstance(part, Section)]
     notes = [note_view(part) for part in page.parts if isinstance(part, Note)]
@@ -52,11 +56,12 @@ def leaderboard_html(page: Section, tables: PageTables, figures: Sequence[Figure
     return render_page(
         "leaderboard.html.j2",
         title=page.title,
-        styles=("common.css", data_tables_style(), "leaderboard.css"),
-        scripts=(data_tables(), vega_lite(), page_script("leaderboard.js")),
+        styles=("common.css", data_tables_style(), "leaderboard.css", SAMPLES_STYLE),
+        scripts=(data_tables(), vega_lite(), page_script("leaderboard.js"), *([samples_script()] if samples else [])),
         data={
             "charts": {chart.name: chart.spec for one in sets.values() for chart in one.charts},
             "latex": commands(),
+            **({"samples-data": samples.data} if samples else {}),
         },
         warnings=[note for note in notes if note.is_warning],
         notes=[note for note in notes if not note.is_warning],
@@ -64,6 +69,7 @@ def leaderboard_html(page: Section, tables: PageTables, figures: Sequence[Figure
         charts=sets,
         sections=[section_view(section) for section in sections],
         figures=figures,
+        samples=samples,
     )
 
 

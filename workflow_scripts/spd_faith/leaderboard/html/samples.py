@@ -20,6 +20,8 @@ from spd_faith.leaderboard.html.images import image_shas, page_images
 from spd_faith.leaderboard.html.packed import Pool, packed
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
+MAX_BYTES = 6_000_000
+"""Of a page with its images inside; images of a larger one are files in a folder beside it."""
 _ROOM_FOR_MAPS = 0.2  # of the bytes
 LEFT_OUT = "left out"
 """In place of maps for which there is no room."""
