@@ -23,13 +23,8 @@ def samples(run: Project) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def path(run: Project, samples: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All samples on a page of their own, which shows them as the leaderboard's page does."""
-    path = tmp_path_factory.mktemp("samples") / "samples.html"
-    command = [sys.executable, "workflow_scripts/draw_samples.py", "--results", str(run.folder / "results/demo")]
-    done = subprocess.run([*command, "--output", str(path), "--sample", *samples], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return path
+def path(run: Project) -> Path:
+    return run.folder / "results/demo/leaderboard.html"
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +162,7 @@ def test_search_and_filters(page: Page, samples: list[str]):
     assert samples[3] in items.first.inner_text()
     page.get_by_role("button", name="Clear all").click()
     expect(count).to_have_text(f"{len(samples)} samples")
-    page.get_by_label("Split").select_option("hard")
+    page.locator("#samples-filters [name=split]").select_option("hard")
     assert all("hard/" in text for text in items.all_inner_texts())
     page.get_by_label("Search").fill("no such words anywhere")
     expect(count).to_contain_text("No sample fits")
@@ -204,7 +199,7 @@ def test_versions_of_a_pair_are_one_step_away(page: Page, samples: list[str]):
 def test_an_activation_map_covers_the_images(page: Page, run: Project):
     probed = run.table("probes/tiny-qwen2-vl/token_activation_map.parquet")["sample_id"].iloc[0]
     go(page, probed, "tiny-qwen2-vl")
-    word = page.locator(".maps button:enabled").first
+    word = page.get_by_role("region", name="Activation maps").locator("button:enabled").first
     before = page.locator("#sample-stage").screenshot()
     word.press("Enter")
     expect(word).to_have_attribute("aria-pressed", "true")
@@ -222,6 +217,17 @@ def test_everybody_can_read_it(open_page, path: Path, samples: list[str], run: P
         go(page, sample, view=view)
         check_accessibility(page, "#samples")
         check_fits(page)
+
+
+def test_a_page_of_chosen_samples(open_page, run: Project, samples: list[str], tmp_path: Path):
+    path = tmp_path / "samples.html"
+    command = [sys.executable, "workflow_scripts/draw_samples.py", "--results", str(run.folder / "results/demo")]
+    done = subprocess.run([*command, "--output", str(path), "--sample", samples[1]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    page = open_page(path, Look(360))
+    expect(page.locator("#sample-title")).to_have_text(samples[1])
+    check_accessibility(page)
+    check_fits(page)
 
 
 def test_it_can_be_read_in_forced_colors(open_page, path: Path, samples: list[str], screenshot):
