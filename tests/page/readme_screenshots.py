@@ -22,7 +22,9 @@ def main() -> None:
             page.locator("#seeing svg").first.wait_for()
             _save(page, folder / "leaderboard_wide.webp")
         with watched_page(browser, path, NARROW) as page:
-            page.locator("#samples-list a", has_text="multi_diff/").first.click()
+            page.locator("#samples-filters [name=split]").select_option("multi_diff")
+            page.locator("#samples-list a").first.click()
+            page.locator("#sample").scroll_into_view_if_needed()
             _save(page, folder / "leaderboard_narrow.webp")
 
 
