@@ -13,7 +13,6 @@ from playwright.sync_api import Page
 
 WIDE = Look(1280)
 NARROW = Look(360, "dark")
-SAMPLE = "#sample=multi_diff/00000_{image}&model={model}"
 
 
 def main() -> None:
@@ -23,6 +22,8 @@ def main() -> None:
             page.locator("#seeing svg").first.wait_for()
             _save(page, folder / "leaderboard_wide.webp")
         with watched_page(browser, path, NARROW) as page:
+            page.locator("#samples-filters [name=split]").select_option("multi_diff")
+            page.locator("#samples-list a").first.click()
             page.locator("#sample").scroll_into_view_if_needed()
             _save(page, folder / "leaderboard_narrow.webp")
 

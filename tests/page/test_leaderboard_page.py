@@ -112,7 +112,7 @@ def copied(browser, path: Path):
             page.context.grant_permissions(["clipboard-read", "clipboard-write"])
             page.get_by_label("Filter").fill("n")
             page.get_by_role("button", name=name).click()
-            expect(page.get_by_role("status")).to_contain_text("clipboard")
+            expect(page.locator("#copied")).to_contain_text("clipboard")
             return page.evaluate("navigator.clipboard.readText()")
 
     return copied

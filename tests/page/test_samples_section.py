@@ -1,0 +1,240 @@
+"""The samples of a run, in a browser: links, images, answers, filters, keys."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from page.browser import Look, check_accessibility, check_fits, watched_page
+from page.hostile_run import LABEL, LONG, TEXTS
+from playwright.sync_api import Page, expect
+from workflow.project import Project
+
+pytestmark = pytest.mark.page
+
+FIRST_OF_MULTI = "multi_diff/00000_"
+
+
+@pytest.fixture(scope="module")
+def samples(run: Project) -> list[str]:
+    return run.table("samples.parquet")["sample_id"].tolist()
+
+
+@pytest.fixture(scope="module")
+def path(run: Project) -> Path:
+    return run.folder / "results/demo/leaderboard.html"
+
+
+@pytest.fixture(scope="module")
+def shared(browser, path: Path) -> Iterator[Page]:
+    with watched_page(browser, path) as page:
+        yield page
+
+
+@pytest.fixture
+def page(shared: Page) -> Page:
+    shared.goto(shared.url.split("#")[0])
+    return shared
+
+
+def link(sample: str, model: str = "theirs", **more: str) -> str:
+    return "&".join(f"{name}={quote(value)}" for name, value in {"sample": sample, "model": model, **more}.items())
+
+
+def go(page: Page, sample: str, model: str = "theirs", **more: str) -> None:
+    page.evaluate("fragment => { location.hash = fragment; }", link(sample, model, **more))
+    expect(page.locator("#sample-title")).to_have_text(sample)
+
+
+def named(samples: list[str], start: str) -> str:
+    return next(sample for sample in samples if sample.startswith(start))
+
+
+def test_a_link_leads_to_a_sample(open_page, path: Path, samples: list[str]):
+    sample = named(samples, FIRST_OF_MULTI)
+    page = open_page(path, fragment="#" + link(sample, "constant", view="slider"))
+    expect(page.locator("#sample-title")).to_have_text(sample)
+    expect(page.locator("#sample-title")).to_be_in_viewport()
+    expect(page.locator("#sample-answers")).to_contain_text("Answers of Constant")
+    expect(page.get_by_role("button", name="Slider")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#samples-list [aria-current=true]")).to_contain_text(sample)
+
+
+def test_a_link_can_be_copied(open_page, path: Path, samples: list[str]):
+    page = open_page(path, fragment="#" + link(samples[2]))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(path.as_uri() + "#") and samples[2] in copied
+
+
+def test_a_link_to_an_unknown_sample_says_how_to_see_it(page: Page):
+    go(page, "easy/99999_<i>x")
+    expect(page.locator("#sample")).to_contain_text("draw_samples.py")
+    assert page.locator("#sample i").count() == 0
+
+
+def test_boxes_lie_on_the_images_and_can_be_hidden(page: Page, samples: list[str], run: Project):
+    sample = named(samples, FIRST_OF_MULTI)
+    go(page, sample)
+    row = run.table("samples.parquet").set_index("sample_id").loc[sample]
+    true = next(one for one in row["differences"] if one["bbox"] is not None)
+    box = page.locator("#sample [data-layer='0'] .box:not(.ghost)").first
+    expect(box).to_be_visible()
+    image = page.locator("#sample [data-layer='0'] img").bounding_box()
+    found, scale = box.bounding_box(), image["width"] / row["width"]
+    assert found["x"] - image["x"] == pytest.approx(true["bbox"]["x"] * scale, abs=3)
+    assert found["height"] == pytest.approx(true["bbox"]["h"] * scale, abs=6)
+    page.get_by_label("True boxes").uncheck()
+    assert not any(one.is_visible() for one in page.locator("#sample .box").all())
+    page.locator("#sample-title").focus()
+    page.keyboard.press("b")
+    expect(box).to_be_visible()
+
+
+def test_flickers_until_it_is_paused(page: Page, samples: list[str]):
+    go(page, samples[0])
+    page.get_by_role("button", name="Flicker").click()
+    turn = page.locator("#sample-turn")
+    expect(turn).to_have_text("second image")
+    expect(page.locator("[data-layer='0']")).to_be_hidden()
+    expect(turn).to_have_text("first image")
+    expect(page.locator("[data-layer='1']")).to_be_hidden()
+    page.get_by_role("button", name="Pause").click()
+    before = turn.inner_text()
+    page.wait_for_timeout(1500)
+    expect(turn).to_have_text(before)
+    page.get_by_role("button", name="Flip").click()
+    assert turn.inner_text() != before
+
+
+def test_nothing_moves_by_itself_with_reduced_motion(open_page, path: Path, samples: list[str]):
+    page = open_page(path, Look(reduced_motion=True), fragment="#" + link(samples[0], view="flicker"))
+    page.wait_for_timeout(1500)
+    expect(page.locator("#sample-turn")).to_have_text("first image")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_the_slider_uncovers_one_image(page: Page, samples: list[str]):
+    go(page, samples[0], view="slider")
+    slider = page.get_by_role("slider")
+    stage = page.locator("#sample-stage")
+    slider.fill("100")
+    only_first = stage.screenshot()
+    slider.press("Home")
+    only_second = stage.screenshot()
+    slider.fill("50")
+    assert len({only_first, only_second, stage.screenshot()}) == 3
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)), ids=["html", "hebrew", "long", "wide", "odd"])
+@pytest.mark.parametrize("width", [360, 1920])
+def test_any_answer_is_shown_as_text(open_page, path: Path, samples: list[str], number: int, width: int):
+    page = open_page(path, Look(width), fragment="#" + link(samples[number]))
+    describe, same, _ = page.locator("#sample-answers .answer").all()
+    expect(describe).to_be_visible()
+    more = describe.get_by_role("button")
+    if TEXTS[number] == LONG:
+        assert len(describe.text_content()) < 10_000
+        more.click()
+    text = TEXTS[number].replace("\ud83d", "\ufffd").replace("\x00", "\u2400").strip()
+    assert describe.text_content().startswith(text)  # its list follows
+    assert same.text_content().startswith("No. ")
+    assert describe.locator(":not(mark)").count() == 0 and not page.evaluate("window.broken")
+    check_fits(page)
+
+
+def test_names_of_models_are_text(page: Page, samples: list[str]):
+    go(page, samples[0])
+    expect(page.locator("#sample-answers h4")).to_have_text(f"Answers of {LABEL}")
+
+
+def test_search_and_filters(page: Page, samples: list[str]):
+    items, count = page.locator("#samples-list li"), page.locator("#samples-count")
+    expect(count).to_have_text(f"{len(samples)} samples")
+    page.get_by_label("Search").fill("clock is gone")
+    expect(count).not_to_have_text(f"{len(samples)} samples")
+    assert 0 < items.count() < len(samples)
+    page.get_by_label("Search").fill(samples[3])
+    assert samples[3] in items.first.inner_text()
+    page.get_by_role("button", name="Clear all").click()
+    expect(count).to_have_text(f"{len(samples)} samples")
+    page.locator("#samples-filters [name=split]").select_option("hard")
+    assert all("hard/" in text for text in items.all_inner_texts())
+    page.get_by_label("Search").fill("no such words anywhere")
+    expect(count).to_contain_text("No sample fits")
+
+
+def test_claims_and_differences_point_at_each_other(page: Page, samples: list[str]):
+    go(page, named(samples, FIRST_OF_MULTI), "tiny-qwen2-vl")
+    mark = page.locator("#sample-answers mark").first
+    mark.hover()
+    expect(page.locator("#sample-answers .claims .lit").first).to_be_visible()
+    claim = page.locator("#sample-answers .claims button[data-about]:not([data-about=''])").first
+    claim.focus()
+    expect(page.locator("#sample .box.lit").first).to_be_visible()
+
+
+def test_keys_step_through_the_samples(page: Page, samples: list[str]):
+    go(page, samples[0])
+    page.locator("#sample-title").focus()
+    page.keyboard.press("n")
+    expect(page.locator("#sample-title")).to_have_text(samples[1])
+    page.keyboard.press("p")
+    expect(page.locator("#sample-title")).to_have_text(samples[0])
+    page.go_back()
+    expect(page.locator("#sample-title")).to_have_text(samples[1])
+
+
+def test_versions_of_a_pair_are_one_step_away(page: Page, samples: list[str]):
+    base = next(sample for sample in samples if f"{sample}-identical" in samples)
+    go(page, base)
+    page.get_by_role("region", name="Versions of this pair").get_by_role("link", name="the first image twice").click()
+    expect(page.locator("#sample-title")).to_have_text(f"{base}-identical")
+
+
+def test_an_activation_map_covers_the_images(page: Page, run: Project):
+    probed = run.table("probes/tiny-qwen2-vl/token_activation_map.parquet")["sample_id"].iloc[0]
+    go(page, probed, "tiny-qwen2-vl")
+    word = page.get_by_role("region", name="Activation maps").locator("button:enabled").first
+    before = page.locator("#sample-stage").screenshot()
+    word.press("Enter")
+    expect(word).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#sample-stage canvas").first).to_be_visible()
+    assert page.locator("#sample-stage").screenshot() != before
+
+
+def test_everybody_can_read_it(open_page, path: Path, samples: list[str], run: Project, look: Look, screenshot):
+    sample = named(samples, FIRST_OF_MULTI)
+    page = open_page(path, look, fragment="#" + link(sample, "tiny-qwen2-vl"))
+    check_accessibility(page, "#samples")
+    check_fits(page)
+    screenshot(page, "samples", look)
+    for view in ("flicker", "slider"):
+        go(page, sample, view=view)
+        check_accessibility(page, "#samples")
+        check_fits(page)
+
+
+def test_a_page_of_chosen_samples(open_page, run: Project, samples: list[str], tmp_path: Path):
+    path = tmp_path / "samples.html"
+    command = [sys.executable, "workflow_scripts/draw_samples.py", "--results", str(run.folder / "results/demo")]
+    done = subprocess.run([*command, "--output", str(path), "--sample", samples[1]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    page = open_page(path, Look(360))
+    expect(page.locator("#sample-title")).to_have_text(samples[1])
+    check_accessibility(page)
+    check_fits(page)
+
+
+def test_it_can_be_read_in_forced_colors(open_page, path: Path, samples: list[str], screenshot):
+    look = Look(1920, "dark", forced_colors=True, reduced_motion=True)
+    page = open_page(path, look, fragment="#" + link(named(samples, FIRST_OF_MULTI), "tiny-qwen2-vl"))
+    check_accessibility(page, "#samples")
+    words = page.locator("#sample-answers .answer, #sample-answers .answer mark")
+    colors = words.evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
+    assert set(colors) == {"rgb(255, 255, 255)"}  # on black
+    screenshot(page, "samples-forced-colors", look)
