@@ -158,19 +158,12 @@ def write_maps(paths, model):
     """An answer with the words "cat" (two tokens), "cat" and "gone"; the images have two tokens each, side by side."""
     places = [{"picture": number, "x": 0.5 * number, "y": 0.0, "w": 0.5, "h": 1.0} for number in (0, 1)]
     rasters = [{"first": 0, "rows": 1, "columns": 4, "pictures": places}]
-    values = {"cat": [(0.0, 0.5, 0.0, 0.0), (0.0, 0.25, 0.0, 0.25)], None: [(1.0, 1.0, 1.0, 1.0)], "gone": [(0.0,) * 4]}
+    cat = [("cat", (0.0, 0.5, 0.0, 0.0)), ("cat", (0.0, 0.25, 0.0, 0.25))]
+    values = [*cat, (None, (1.0, 1.0, 1.0, 1.0)), ("cat", (1.0, 0.0, 0.0, 0.0)), ("gone", (0.0,) * 4)]
     rows = []
-    for word, maps in values.items():
-        for one in maps:
-            row = {
-                "sample_id": EASY,
-                "task": "describe",
-                "token": len(rows),
-                "token_id": 1,
-                "word": word,
-                "status": "ok",
-            }
-            rows.append(row | {"map": np.array(one, np.float16), "rasters": rasters, "dtype": "float32"})
+    for word, one in values:
+        row = {"sample_id": EASY, "task": "describe", "token": len(rows), "token_id": 1, "word": word, "status": "ok"}
+        rows.append(row | {"map": np.array(one, np.float16), "rasters": rasters, "dtype": "float32"})
     rows.append(
         required(TokenActivationMap.schema, sample_id=MULTI, task="describe", token=0, status="failed", dtype="")
     )
