@@ -288,17 +288,16 @@ function versionAnswer(sample, base) {
 function modelsOf(sample) {
   const rows = data.models.map(({ key, label }, place) => {
     const record = sample.models[place];
-    if (!record) return make("tr", {}, rowHead(label), make("td", { colSpan: data.scores.length + 2 }, "not asked"));
+    if (!record) return make("tr", {}, rowHead(label), make("td", { colSpan: data.scores.length + 1 }, "not asked"));
     const link = make("a", { href: linkTo({ ...here, model: key }) }, label);
     if (key === here.model) link.setAttribute("aria-current", "true");
     const of = record.j?.[judgeHere()]?.s ?? [];
     const verdicts = [1, 2].map((task) => answerOf(record.a[task], data.texts)?.verdict ?? "–");
-    return make("tr", {}, rowHead(link), make("td", {}, verdicts.join(" / ")),
-      data.scores.map((_, score) => scoreCell(percent(of[score]))), make("td", {}, marksOf(record)));
+    return make("tr", {}, rowHead(link, " ", marksOf(record)), make("td", {}, verdicts.join(" / ")),
+      data.scores.map((_, score) => scoreCell(percent(of[score]))));
   });
   const heads = [head("Model"), head("Verdicts", "Of the answers to “the same?” and “different?”"),
-    ...data.scores.map(({ label, title }) => head(label, title)),
-    head(make("span", { className: "hidden-visually" }, "Remarks"))];
+    ...data.scores.map(({ label, title }) => head(label, title))];
   const judge = data.judges.length > 1 ? ` by ${data.judges[judgeHere()].label}` : "";
   return section("All models about this pair", make("h4", {}, "All models about this pair"),
     scrolled("Scores of all models, in percent", heads, rows), note(`Scores of this pair in percent${judge}.`));

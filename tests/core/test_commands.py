@@ -44,6 +44,9 @@ FOLDERS = {
     "contrast_probes.py": {"core", "language", "probes", "scoring"},
     "draw_probes.py": {"core", "dataset", "inference", "language", "probes"},
     "make_leaderboard.py": {"core", "inference", "judging", "language", "leaderboard", "parsing", "probes", "scoring"},
+    "make_page.py": {
+        *("core", "dataset", "inference", "judging", "language", "leaderboard", "parsing", "probes", "scoring"),
+    },
 }
 RULES_JUDGE = {"core", "dataset", "endpoints", "inference", "judging", "language", "parsing"}
 NEVER = {"registry", "planning", "original"}  # above the stages: nearly every change would rerun nearly everything

@@ -19,8 +19,10 @@ MODELS = {"one": "Model <One>", "two": "Model Two"}
 JUDGES = {"rules": "Rules", "paid": "Paid"}
 HTML = "</script><img src=x onerror=alert(1)> The cat was <b>removed</b>. & {{ 7 * 7 }}"
 RTL = "تمت إزالة القطة."
-LONG = "🚗 The cat was removed. " + "word " * 20_000 + "The dog turned red."
+WORDS = " ".join(f"{number:08x}" for number in np.random.default_rng(0).integers(0, 1 << 32, 11_111))
+LONG = f"🚗 The cat was removed. {WORDS} The dog turned red."  # 100,000 characters that do not compress
 SAME = ["No, they are not the same.", "Yes, they are different."]
+VERDICTS = {**dict.fromkeys(SAME, "differs"), "They are the same.": "same"}
 
 
 def box(x, y, w, h):
@@ -69,7 +71,7 @@ def answers(model, texts):
             text, more = text if isinstance(text, tuple) else (text, {})
             key = {"sample_id": sample_id, "task": task}
             responses.append(required(RESPONSES, **key, response_text=text, finish_reason="stop", **more))
-            verdict = {"describe": None}.get(task, "differs" if "different" in text or "not the same" in text else None)
+            verdict = None if task == "describe" else VERDICTS.get(text)
             status = "no_response" if more.get("failure") else "free_text"
             row = {"parse_status": status, "verdict": verdict, "language": "en", "failure": more.get("failure")}
             parsed.append(required(PARSED, **key, **row))
@@ -100,11 +102,11 @@ def write_run(folder: Path) -> ResultPaths:
     write_table(paths.images, images, IMAGES)
 
     not_asked = ("", {"failure": "not_asked"})
+    failed = ("", {"failure": "transport", "error": "HTTP 500"})
+    undone = ["A dog.", not_asked, not_asked]
     texts = {
-        "one": {EASY: [(HTML, {"reasoning_text": "I look."}), *SAME], MULTI: [LONG, RTL, "\x00\x1b"]}
-        | {UNDONE: ["A dog.", not_asked, not_asked]},
-        "two": {EASY: [("", {"failure": "transport", "error": "HTTP 500"}), *SAME], MULTI: ["a", "b", "c"]}
-        | {UNDONE: ["A dog.", not_asked, not_asked]},
+        "one": {EASY: [(HTML, {"reasoning_text": "I look."}), *SAME], MULTI: [LONG, RTL, "\x00\x1b"], UNDONE: undone},
+        "two": {EASY: [failed, *SAME], MULTI: ["a", "They are the same.", "c"], UNDONE: undone},
     }
     for model, of_model in texts.items():
         responses, parsed = answers(model, of_model)
@@ -153,22 +155,15 @@ def write_judged(paths, judge, model):
 
 
 def write_maps(paths, model):
-    """An answer with the words "cat" (two tokens) and "gone"; two tokens per image, side by side."""
+    """An answer with the words "cat" (two tokens), "cat" and "gone"; the images have two tokens each, side by side."""
     places = [{"picture": number, "x": 0.5 * number, "y": 0.0, "w": 0.5, "h": 1.0} for number in (0, 1)]
     rasters = [{"first": 0, "rows": 1, "columns": 4, "pictures": places}]
-    values = {"cat": [(0.0, 0.5, 0.0, 0.0), (0.0, 0.25, 0.0, 0.25)], None: [(1.0, 1.0, 1.0, 1.0)], "gone": [(0.0,) * 4]}
+    cat = [("cat", (0.0, 0.5, 0.0, 0.0)), ("cat", (0.0, 0.25, 0.0, 0.25))]
+    values = [*cat, (None, (1.0, 1.0, 1.0, 1.0)), ("cat", (1.0, 0.0, 0.0, 0.0)), ("gone", (0.0,) * 4)]
     rows = []
-    for word, maps in values.items():
-        for one in maps:
-            row = {
-                "sample_id": EASY,
-                "task": "describe",
-                "token": len(rows),
-                "token_id": 1,
-                "word": word,
-                "status": "ok",
-            }
-            rows.append(row | {"map": np.array(one, np.float16), "rasters": rasters, "dtype": "float32"})
+    for word, one in values:
+        row = {"sample_id": EASY, "task": "describe", "token": len(rows), "token_id": 1, "word": word, "status": "ok"}
+        rows.append(row | {"map": np.array(one, np.float16), "rasters": rasters, "dtype": "float32"})
     rows.append(
         required(TokenActivationMap.schema, sample_id=MULTI, task="describe", token=0, status="failed", dtype="")
     )
