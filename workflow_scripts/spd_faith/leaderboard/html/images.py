@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import ExifTags, Image
 
@@ -82,7 +83,7 @@ def image_shas(path: Path, sample_ids: Collection[str]) -> dict[str, tuple[str, 
     """The sha256 of both images of these samples."""
     columns = ["sample_id", *(f"{side}_sha256" for side in SIDES)]
     table = read_table(path, IMAGES, columns)
-    rows = table.filter(pc.field("sample_id").isin(list(sample_ids))).to_pylist()
+    rows = table.filter(pc.field("sample_id").isin(pa.array(list(sample_ids), pa.string()))).to_pylist()
     return {row["sample_id"]: (row["original_sha256"], row["modified_sha256"]) for row in rows}
 
 

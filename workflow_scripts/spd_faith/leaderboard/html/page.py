@@ -87,8 +87,11 @@ def _constant_answers(page: Section) -> list[dict[str, Any]]:
     return found
 
 
-def figures_of(run: RecordedRun) -> list[Figures]:
-    """The figures of the run's models that the page shows. It cannot know which answers have one of their own."""
+def figures_of(run: RecordedRun, folder: str = "figures") -> list[Figures]:
+    """The figures of the run's models that the page shows; `folder` has them, relative to the page.
+
+    It cannot know which answers have one of their own.
+    """
     probes = [PROBES[name] for name in run.config.probes.run]
     declared = [figure for figure in declared_figures(probes) if not figure.is_pattern]
-    return [Figures(run.models[name].label, quote(f"figures/{name}"), declared) for name in run.probed]
+    return [Figures(run.models[name].label, quote(f"{folder}/{name}"), declared) for name in run.probed]
