@@ -27,7 +27,7 @@
   }
 
   // ---- copying the table as it is shown ----
-  const text = (cell) => [...cell.querySelectorAll("span, small")].map((part) => part.textContent).join(" ") || cell.textContent.trim();
+  const text = (cell) => [...cell.querySelectorAll("span, small")].map((part) => part.textContent).join(" ").replace(/\s+/g, " ").trim() || cell.textContent.trim();
   const shown = () => {
     const columns = wide.columns(":visible").indexes().toArray().filter((index) => wide.column(index).header().offsetWidth > 0);
     const titles = columns.map((index) => wide.column(index).header().querySelector(".dt-column-title").textContent.trim());
@@ -120,6 +120,13 @@
     }
   }, { rootMargin: "400px" });
   document.querySelectorAll("[data-chart]").forEach((target) => observer.observe(target));
+  const drawAll = () => {
+    for (const target of document.querySelectorAll("[data-chart]:empty")) {
+      observer.unobserve(target);
+      draw(target);
+    }
+  };
+  addEventListener("beforeprint", drawAll);
   for (const charts of document.querySelectorAll(".charts")) {
     charts.querySelector("select")?.addEventListener("change", (event) => {
       for (const target of charts.querySelectorAll("[data-chart]")) {
