@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import write_text
@@ -31,14 +32,23 @@ def main() -> None:
     files = files_of_page(output)
 
     page = _read_leaderboard(paths.leaderboard("json"))
-    live = pd.read_parquet(paths.leaderboard("parquet")).query("origin == 'run'")
-    tables = PageTables(live, pd.read_parquet(paths.breakdowns), pd.read_parquet(paths.comparisons))
+    live = read_rows(paths.leaderboard("parquet")).query("origin == 'run'")
+    tables = PageTables(live, read_rows(paths.breakdowns), read_rows(paths.comparisons))
     figures = figures_of(run, os.path.relpath(paths.folder / "figures", output.parent))
 
     room = room_for_samples(leaderboard_html(page, tables, figures))
     models, judges = ({key: entry.label for key, entry in entries.items()} for entries in (run.models, run.judges))
     samples = samples_section(paths, models, judges, files, room)
     write_text(output, leaderboard_html(page, tables, figures, samples))
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """The rows of a table that make_leaderboard.py wrote. Raises `UserError` if it cannot be read."""
+    try:
+        return pd.read_parquet(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = "not a Parquet file" if path.is_file() else "no such file"
+        raise UserError(f"{path}: {reason}. Run the workflow again; it makes the file in seconds.") from error
 
 
 def _read_leaderboard(path: Path) -> Section:
