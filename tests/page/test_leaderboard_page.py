@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from page.browser import Look, check_accessibility, check_fits, watched_page
 from page.hostile_run import LABEL
+from PIL import Image
 from playwright.sync_api import Page, expect
 from workflow.project import Project
 
@@ -190,6 +191,27 @@ def test_sections_are_reached_by_their_links(page: Page):
     for link in page.get_by_role("navigation", name="Sections").get_by_role("link").all():
         target = page.locator(link.get_attribute("href"))
         expect(target).to_have_count(1)
+
+
+def test_a_figure_is_shown_and_a_missing_one_is_named(browser, path: Path, tmp_path: Path):
+    """Without the fixture that watches the page: a file that is not there is an error on its console."""
+    copy = tmp_path / "leaderboard.html"
+    copy.write_bytes(path.read_bytes())
+    drawn = tmp_path / "figures/tiny-qwen2-vl/attention_by_step.png"
+    drawn.parent.mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(drawn)
+    page = browser.new_page()
+    page.goto(copy.as_uri())
+    figures = page.locator("details.figures")
+    figures.locator("summary").click()
+    for figure in figures.locator("figure").all():
+        figure.scroll_into_view_if_needed()
+    expect(figures.locator(".missing").first).to_have_text("Not drawn: figures/tiny-qwen2-vl/attention_by_layer.png")
+    shown = figures.locator("img")
+    expect(shown).to_have_count(1)
+    assert shown.evaluate("image => image.naturalWidth") == 40
+    expect(figures.locator("figcaption").first).to_contain_text("What it cannot say:")
+    page.context.close()
 
 
 def test_names_of_models_are_text(page: Page):
