@@ -111,7 +111,8 @@
     return undefined;
   };
   const explain = (event) => {
-    if (event.target.closest?.("#definition")) return;
+    // A tap on a heading focuses what it is in
+    if (event.target.closest?.("#definition") || (explained && event.type === "focusin" && event.target.contains(explained))) return;
     explained = event.target.closest?.("[data-definition]") ?? null;
     definition.hidden = explained === null;
     if (explained === null) return;

@@ -181,6 +181,16 @@ def test_definitions_by_hover_and_by_focus(page: Page):
         page.evaluate("document.activeElement.blur()")
 
 
+def test_a_tap_on_a_heading_shows_its_definition(browser, path: Path):
+    page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page.goto(path.as_uri())
+    heading(page, "DRF").tap()
+    page.wait_for_timeout(500)  # until sorting has moved what it moves
+    expect(page.locator("#definition")).to_contain_text("Difference Reasoning Faithfulness")
+    expect(page.locator("#definition")).to_be_visible()
+    page.context.close()
+
+
 def test_charts_react_to_the_menu_and_the_mouse(page: Page):
     scroll_through(page)
     chart = page.locator(".chart.comparisons [data-chart]").first
