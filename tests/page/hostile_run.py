@@ -27,7 +27,7 @@ def hostile_run(folder: Path) -> Project:
         models["constant"] = {"label": "Constant", "backend": "responses_file", "path": "constant.json"}
     with project.edited("config/config.yaml") as config:
         config["models"] = ["tiny-qwen2-vl", "theirs", "constant"]
-        config["probes"] = {"run": ["token_activation_map"], "samples_per_split": 1}
+        config["probes"] = {"run": ["generation_attention", "token_activation_map"], "samples_per_split": 1}
     for name in ("theirs", "constant"):
         _write(folder / f"{name}.json", [])
     project.run("results/demo/samples.parquet")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from page.browser import Look, check_accessibility, check_fits, watched_page
 from page.hostile_run import LABEL
+from PIL import Image
 from playwright.sync_api import Page, expect
 from workflow.project import Project
 
@@ -124,7 +125,9 @@ def test_copies_as_csv(copied, page: Page):
     named = {row[1]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
     assert set(named) == set(MODELS)
     shown = dict(zip(models(page), column(page, "DRF"), strict=True))
-    assert all(named[model]["DRF"].split()[0] == shown[model] for model in MODELS)
+    assert all(named[model]["DRF"] == shown[model] for model in MODELS)
+    ends = [[float(named[model][f"DRF{end}"]) for end in (" low", "", " high")] for model in MODELS]
+    assert ends == [sorted(one) for one in ends] and 0 < ends[0][0] < ends[0][2]
 
 
 def test_copies_as_markdown(copied):
@@ -132,12 +135,15 @@ def test_copies_as_markdown(copied):
     assert head.startswith("| Rank | Model | DRF") and set(line) <= set("|- ")
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in (head, line, *rows)} == {head.count("|")}
     assert any(r'\<i>Their "modèle" 模\_1\</i> & co.' in row for row in rows)
+    assert any("**" in row for row in rows)
 
 
 def test_copies_as_latex_that_compiles(copied, tmp_path: Path):
     text = copied("Copy as LaTeX")
-    assert text.startswith(r"\begin{tabular}{") and r"\& co." in text
-    paper = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{text}\end{{document}}"
+    package, text = text.split("\n", 1)
+    assert text.startswith(r"\begin{tabular}{") and r"\& co." in text and r"\textbf{" in text
+    preamble = rf"\documentclass{{article}}{package.removeprefix('% ')}"
+    paper = rf"{preamble}\begin{{document}}{text}\end{{document}}"
     (tmp_path / "paper.tex").write_text(paper, encoding="ascii")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -175,6 +181,16 @@ def test_definitions_by_hover_and_by_focus(page: Page):
         page.evaluate("document.activeElement.blur()")
 
 
+def test_a_tap_on_a_heading_shows_its_definition(browser, path: Path):
+    page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page.goto(path.as_uri())
+    heading(page, "DRF").tap()
+    page.wait_for_timeout(500)  # until sorting has moved what it moves
+    expect(page.locator("#definition")).to_contain_text("Difference Reasoning Faithfulness")
+    expect(page.locator("#definition")).to_be_visible()
+    page.context.close()
+
+
 def test_charts_react_to_the_menu_and_the_mouse(page: Page):
     scroll_through(page)
     chart = page.locator(".chart.comparisons [data-chart]").first
@@ -190,6 +206,27 @@ def test_sections_are_reached_by_their_links(page: Page):
     for link in page.get_by_role("navigation", name="Sections").get_by_role("link").all():
         target = page.locator(link.get_attribute("href"))
         expect(target).to_have_count(1)
+
+
+def test_a_figure_is_shown_and_a_missing_one_is_named(browser, path: Path, tmp_path: Path):
+    """Without the fixture that watches the page: a file that is not there is an error on its console."""
+    copy = tmp_path / "leaderboard.html"
+    copy.write_bytes(path.read_bytes())
+    drawn = tmp_path / "figures/tiny-qwen2-vl/attention_by_step.png"
+    drawn.parent.mkdir(parents=True)
+    Image.new("RGB", (40, 30)).save(drawn)
+    page = browser.new_page()
+    page.goto(copy.as_uri())
+    figures = page.locator("details.figures")
+    figures.locator("summary").click()
+    for figure in figures.locator("figure").all():
+        figure.scroll_into_view_if_needed()
+    expect(figures.locator(".missing").first).to_have_text("Not drawn: figures/tiny-qwen2-vl/attention_by_layer.png")
+    shown = figures.locator("img")
+    expect(shown).to_have_count(1)
+    assert shown.evaluate("image => image.naturalWidth") == 40
+    expect(figures.locator("figcaption").first).to_contain_text("What it cannot say:")
+    page.context.close()
 
 
 def test_names_of_models_are_text(page: Page):

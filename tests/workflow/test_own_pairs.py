@@ -21,6 +21,7 @@ CHAIN = dict.fromkeys(
         "judge_responses",
         "score_responses",
         "make_leaderboard",
+        "make_page",
     ],
     1,
 )
@@ -117,7 +118,7 @@ def test_a_changed_line_runs_again_and_another_label_does_not(project: Project) 
     config = ("--configfile", "config/my-lines.yaml")
     with project.edited("config/datasets.yaml") as datasets:
         datasets["my-lines"]["label"] = "Other"
-    assert project.planned(*config) == {"make_leaderboard": 1}
+    assert project.planned(*config) == {"make_leaderboard": 1, "make_page": 1}
     path = project.folder / "data/pairs.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:-1]) + "\n")

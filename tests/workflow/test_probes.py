@@ -16,7 +16,8 @@ from spd_faith.probes.registry import SUMMARIES
 ERRING = ("tiny-qwen2-vl-loose", "tiny-internvl-loose")
 MODEL = "tiny-qwen2-vl-early"
 PROBES = ["layer_changes", "generation_attention", "neuron_activation", "hidden_similarity"]
-AFTER_THE_PASS = {"contrast_probes": 1, "draw_probes": 1, "make_leaderboard": 1}
+LEADERBOARD = {"make_leaderboard": 1, "make_page": 1}
+AFTER_THE_PASS = {"contrast_probes": 1, "draw_probes": 1, **LEADERBOARD}
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,8 @@ def test_probes_are_run_contrasted_and_drawn(finished: Project) -> None:
 
 def test_with_one_core_the_leaderboard_is_made_before_any_figure(finished: Project) -> None:
     started = re.findall(r"^(?:local)?rule (\w+):", (finished.folder / "output.txt").read_text(), re.MULTILINE)
-    assert started[started.index("make_leaderboard") :] == ["make_leaderboard", "contrast_probes", "draw_probes", "all"]
+    expected = ["make_leaderboard", "make_page", "contrast_probes", "draw_probes", "all"]
+    assert started[started.index("make_leaderboard") :] == expected
 
 
 def test_a_job_of_figures_that_fails_leaves_the_leaderboard(project: Project) -> None:
@@ -106,7 +108,7 @@ def test_the_leaderboard_has_them_for_the_open_model_alone(finished: Project) ->
 
 
 @pytest.mark.parametrize(
-    ("judges", "after"), [(["rules", "second"], {"make_leaderboard": 1}), (["second", "rules"], AFTER_THE_PASS)]
+    ("judges", "after"), [(["rules", "second"], LEADERBOARD), (["second", "rules"], AFTER_THE_PASS)]
 )
 def test_a_new_judge_reruns_no_pass(project: Project, judges: list[str], after: dict[str, int]) -> None:
     """The first of the config groups the samples."""
@@ -160,7 +162,7 @@ def test_a_run_without_probes_needs_no_table_of_theirs(project: Project) -> None
     shutil.rmtree(project.folder / "results/demo/probes")
     with project.edited("config/config.yaml") as config:
         config["probes"]["run"] = []
-    assert project.planned() == {"make_leaderboard": 1}
+    assert project.planned() == LEADERBOARD
     project.run()
     rows = project.table("leaderboard.parquet")
     assert rows[["n_probed", "ffn_drift", "ffn_drift_n"]].isna().all(axis=None)

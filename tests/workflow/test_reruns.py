@@ -28,7 +28,7 @@ DATASET = {"make_dataset"}
 INFERENCE = {"run_inference", "run_inference_shard"}
 EXPENSIVE = DATASET | INFERENCE | {"judge_responses_paid", "run_probes"}
 
-LEADERBOARD = Counter({("make_leaderboard", ""): 1})
+LEADERBOARD = Counter({("make_leaderboard", ""): 1, ("make_page", ""): 1})
 ANSWERING = {
     LOCAL: {"run_inference": 1},
     SHARDED: {"run_inference_shard": SHARDS, "gather_responses": 1},

@@ -15,6 +15,7 @@ CHAIN = {
     "judge_responses": 1,
     "score_responses": 1,
     "make_leaderboard": 1,
+    "make_page": 1,
 }
 
 

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 def test_thirty_models_in_sixteen_shards_plan_as_a_moderate_number_of_jobs(tmp_path: Path) -> None:
     jobs = scaled_project(tmp_path / "project").planned()
-    once = {"make_dataset": 1, "audit_dataset": 1, "make_leaderboard": 1}
+    once = {"make_dataset": 1, "audit_dataset": 1, "make_leaderboard": 1, "make_page": 1}
     rules = "gather_responses parse_responses judge_responses score_responses"
     probes = "run_probes contrast_probes draw_probes"
     per_model = dict.fromkeys(f"{rules} {probes}".split(), MODELS)

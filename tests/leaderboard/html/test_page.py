@@ -20,8 +20,8 @@ CONFIG = """{
 def test_figures_are_found_from_where_the_page_is(tmp_path):
     (tmp_path / "config.json").write_text(CONFIG)
     run = read_recorded_run(tmp_path / "config.json")
-    assert [(one.label, one.folder) for one in figures_of(run)] == [("A", "figures/a.b")]
-    assert figures_of(run, "../results/100% #1/figures")[0].folder == "../results/100%25%20%231/figures/a.b"
+    assert [(one.label, one.folder) for one in figures_of(run, ["a.b"])] == [("A", "figures/a.b")]
+    assert figures_of(run, ["a.b"], "../results/100% #1/figures")[0].folder == "../results/100%25%20%231/figures/a.b"
 
 
 @pytest.mark.parametrize("name", [".", "page", "page.pdf", ".html"])

@@ -6,6 +6,7 @@ headers are buttons for keyboards and screen readers. Vega-Lite (in vl-convert) 
 
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 
 from spd_faith.core.html import Script
@@ -27,6 +28,7 @@ def data_tables_style() -> str:
     return _in_itables("dt_bundle.css")
 
 
+@cache  # bundling takes two seconds
 def vega_lite() -> Script:
     """Sets `window.vegaEmbed`."""
     import vl_convert

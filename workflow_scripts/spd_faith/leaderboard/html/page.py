@@ -1,6 +1,6 @@
 """The leaderboard as one HTML page: the wide table, charts, the sections of the leaderboard's data, and samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -87,11 +87,13 @@ def _constant_answers(page: Section) -> list[dict[str, Any]]:
     return found
 
 
-def figures_of(run: RecordedRun, folder: str = "figures") -> list[Figures]:
-    """The figures of the run's models that the page shows; `folder` has them, relative to the page.
+def figures_of(run: RecordedRun, models: Iterable[str], folder: str = "figures") -> list[Figures]:
+    """The figures of the models that the run probes, in their order here; `folder` has them, relative to the page.
 
-    It cannot know which answers have one of their own.
+    The page cannot know which answers have a figure of their own.
     """
     probes = [PROBES[name] for name in run.config.probes.run]
     declared = [figure for figure in declared_figures(probes) if not figure.is_pattern]
-    return [Figures(run.models[name].label, quote(f"{folder}/{name}"), declared) for name in run.probed]
+    return [
+        Figures(run.models[name].label, quote(f"{folder}/{name}"), declared) for name in models if name in run.probed
+    ]
