@@ -74,11 +74,11 @@ def leaderboard_html(
 
 
 def _constant_answers(page: Section) -> list[dict[str, Any]]:
-    """The metrics of each constant answer, from the table of what ignoring the images gets."""
+    """The metrics of each constant answer, from the table of baselines without the images."""
     names = {METRICS[name].label: name for name in HEADLINE_AND_OVERALL}
     found = []
     for table in tables_in(page):
-        for row in table.rows if table.name == "ignoring_images" else ():
+        for row in table.rows if table.name == "baselines" else ():
             match row[0]:
                 case Text(answer, ""):  # a model's permuted answers have its key
                     values = zip(table.columns, row, strict=True)
