@@ -90,13 +90,21 @@ function find() {
   if (here.sample) showSteps();
 }
 
-// After a filter changed: its model's answers, and the first sample that fits if the one here does not.
+// The place of the model whose answers about a sample show what the filters ask for: the one here, if it does.
+function modelFor(sample, wanted = filters()) {
+  const fitting = modelsThatFit(sample, wanted);
+  const number = modelNumber.get(here.model);
+  return fitting.includes(number) || !fitting.length ? wanted.model || number : fitting[0];
+}
+
+// After a filter changed: the first sample that fits if the one here does not, with answers that fit.
 function refine() {
   find();
-  const model = data.models[filters().model]?.key ?? here.model;
   const fits = isLinked || shown.includes(sampleHere()) || !shown.length;
   const sample = fits ? here.sample : shown[0].id;
-  if (!sample || (sample === here.sample && model === here.model)) return;
+  if (!sample) return;
+  const model = data.models[modelFor(data.samples[placeOf.get(sample)])]?.key ?? here.model;
+  if ((sample === here.sample && model === here.model)) return;
   if (sample !== here.sample) isLinked = false;
   go({ ...here, sample, model });
   history.replaceState(null, "", linkTo(here));
@@ -106,7 +114,8 @@ function showList() {
   const pages = Math.max(1, Math.ceil(shown.length / AT_ONCE));
   const some = shown.slice(page * AT_ONCE, (page + 1) * AT_ONCE);
   const list = $("samples-list");
-  list.replaceChildren(...some.map(listed));
+  const wanted = filters();
+  list.replaceChildren(...some.map((sample) => listed(sample, wanted)));
   const current = list.querySelector("[aria-current]");
   list.scrollTop = current ? current.offsetTop - list.clientHeight / 3 : 0;
   const count = shown.length.toLocaleString("en");
@@ -119,8 +128,8 @@ function showList() {
   $("samples-earlier").parentElement.hidden = pages === 1;
 }
 
-function listed(sample) {
-  const number = filters().model || modelNumber.get(here.model);
+function listed(sample, wanted) {
+  const number = modelFor(sample, wanted);
   const record = sample.models[number];
   const what = sample.control ? CONTROLS[sample.control] ?? sample.control : countOf(sample);
   const link = make("a", { href: linkTo({ ...here, sample: sample.id, model: data.models[number]?.key }) },
@@ -129,14 +138,15 @@ function listed(sample) {
   return make("li", {}, link);
 }
 
-const modelInList = () => data.models[filters().model || modelNumber.get(here.model)]?.label;
-
 // What the signs in the list say; nothing if no sample of the run has one.
 function legend() {
   const words = { error: "errors (✗2: of two kinds)", failure: "failures", disagreement: "judges disagree" };
   const found = Object.keys(words).filter((group) => $("samples-filters").elements[group].options.length > 1);
   const signs = found.map((group) => `${MARKS[group]} ${words[group]}`).join(", ");
-  return signs && modelInList() ? `About the answers of ${modelInList()}: ${signs}` : "";
+  const { bits, maps, model } = filters();
+  const label = data.models[model || modelNumber.get(here.model)]?.label;
+  const whose = !model && (bits || maps) ? "a model that fits the filters" : label;
+  return signs && whose ? `In the answers of ${whose}: ${signs}` : "";
 }
 
 const countOf = ({ differences }) => `${differences.length} difference${differences.length === 1 ? "" : "s"}`;

@@ -59,9 +59,7 @@ function filtered(samples, filters, texts) {
     if (filters.split && sample.split !== filters.split) return false;
     if (filters.control && (sample.control ?? "none") !== filters.control) return false;
     if (filters.type && !sample.differences.some((one) => one.type === filters.type)) return false;
-    const records = Object.entries(sample.models).filter(([number]) => !filters.model || number === filters.model);
-    const hasBits = (record) => ((record.f ?? 0) & filters.bits) === filters.bits;
-    const flagged = records.map(([, record]) => record).filter(hasBits).filter((one) => !filters.maps || hasMaps(one));
+    const flagged = modelsThatFit(sample, filters).map((number) => sample.models[number]);
     if ((filters.model || filters.bits || filters.maps) && !flagged.length) return false;
     const answers = new Set(flagged.flatMap((record) => record.a.flatMap((answer) => (answer ? [answer[0]] : []))));
     return filters.words.every((word, number) => (
@@ -70,6 +68,12 @@ function filtered(samples, filters, texts) {
 }
 
 const hasMaps = (record) => typeof record.m === "object"; // a text says why they are left out
+
+// The places of the models whose record of a sample fits the filters that are about records.
+function modelsThatFit({ models }, { model, bits, maps }) {
+  return Object.keys(models).filter((number) => (
+    (!model || number === model) && ((models[number].f ?? 0) & bits) === bits && (!maps || hasMaps(models[number]))));
+}
 
 // The largest difference between two judges' scores of an answer of the model, or of any model.
 function disagreement(sample, model) {

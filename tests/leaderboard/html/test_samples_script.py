@@ -100,6 +100,17 @@ def test_filters(filters, found):
 
 
 @needs_node
+def test_the_models_whose_answers_fit():
+    passes(f"""{SAMPLES}
+const fitting = (filters) => samples.map((one) => modelsThatFit(one, {{ ...none, ...filters }}));
+assert.deepStrictEqual(fitting({{}}), [["0", "1"], ["0", "1"], []]);
+assert.deepStrictEqual(fitting({{ bits: 2 }}), [["1"], ["1"], []]);
+assert.deepStrictEqual(fitting({{ maps: "1" }}), [["0"], [], []]);
+assert.deepStrictEqual(fitting({{ bits: 1, model: "0" }}), [["0"], [], []]);
+""")
+
+
+@needs_node
 def test_differences_keep_the_numbers_of_the_base_pair():
     passes("""
 const numbers = (sample) => [0, 1, 2].map((difference) => numberOf(sample, difference));
