@@ -28,7 +28,7 @@ def main() -> None:
     page = _read_leaderboard(paths.leaderboard("json"))
     live = pd.read_parquet(paths.leaderboard("parquet")).query("origin == 'run'")
     tables = PageTables(live, pd.read_parquet(paths.breakdowns), pd.read_parquet(paths.comparisons))
-    figures = figures_of(run)
+    figures = figures_of(run, live["model"].unique())
     output = arguments.output or paths.leaderboard("html")
 
     room = MAX_BYTES - len(leaderboard_html(page, tables, figures).encode())

@@ -2,7 +2,10 @@
 (() => {
   // ---- tables ----
   const sorted = { paging: false, info: false, searching: false, order: [], autoWidth: false, layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null } };
-  const wide = new DataTable("#wide", { ...sorted, searching: true });
+  // Most columns are better where they are higher, so their first click puts the highest on top
+  const wide = new DataTable("#wide", { ...sorted, searching: true, columnDefs: [
+    { targets: [0, 1, 2], orderSequence: ["asc", "desc", ""] }, { targets: "_all", orderSequence: ["desc", "asc", ""] },
+  ] });
   for (const table of document.querySelectorAll("table.sortable")) {
     if (table.tBodies[0].rows.length > 1) new DataTable(table, sorted);
   }
@@ -27,28 +30,52 @@
   }
 
   // ---- copying the table as it is shown ----
-  const text = (cell) => [...cell.querySelectorAll("span, small")].map((part) => part.textContent).join(" ") || cell.textContent.trim();
+  // A cell of the wide table: its value, its interval and what else belongs to it, and whether it is bold
+  const read = (cell) => {
+    const value = cell.querySelector("span");
+    const detail = cell.querySelector("small")?.textContent ?? "";
+    const [, low = "", high = "", rest = detail] = detail.match(/^\[(\S+), (\S+)\](?:, )?(.*)$/) ?? [];
+    return { text: (value ?? cell).textContent.trim(), detail, low, high, rest, bold: value?.className === "best" };
+  };
   const shown = () => {
     const columns = wide.columns(":visible").indexes().toArray().filter((index) => wide.column(index).header().offsetWidth > 0);
     const titles = columns.map((index) => wide.column(index).header().querySelector(".dt-column-title").textContent.trim());
     const rows = wide.rows({ search: "applied", order: "applied" }).indexes().toArray()
-      .map((row) => columns.map((column) => text(wide.cell(row, column).node())));
-    return [titles, ...rows];
+      .map((row) => columns.map((column) => read(wide.cell(row, column).node())));
+    return { titles, rows };
   };
-  const escaped = (cell, characters) => [...cell].map((one) => characters[one] ?? one).join("");
-  const forMarkdown = Object.fromEntries([..."\\|*`<~_[]"].map((one) => [one, `\\${one}`]));
+  const forMarkdown = (text) => text.replace(/[\\|*`<~_[\]]/g, "\\$&");
   const commands = JSON.parse(document.getElementById("latex").textContent);
   const unknown = (one) => `[U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`;
-  const forLatex = (cell) => [...cell.normalize("NFC")].map((one) => commands[one] ?? (/[ -~]/.test(one) ? one : unknown(one))).join("");
+  const forLatex = (text) => [...text.normalize("NFC")].map((one) => commands[one] ?? (/[ -~]/.test(one) ? one : unknown(one))).join("");
+  const latexCell = ({ text, detail, bold }) => {
+    const value = bold ? `\\textbf{${forLatex(text)}}` : forLatex(text);
+    return detail ? `\\shortstack[r]{${value}\\\\{\\scriptsize ${forLatex(detail)}}}` : value;
+  };
+  // A spreadsheet must not take a name for a formula
+  const csvCell = (text) => {
+    const plain = /^[=+@\t\r]|^-(?![\d.])/.test(text) ? `'${text}` : text;
+    return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+  };
+  const number = (text) => text.replace("−", "-");
   const formats = {
-    markdown: ([titles, ...rows]) => [titles, titles.map(() => "---"), ...rows]
-      .map((row, number) => `| ${row.map((cell) => (number === 1 ? cell : escaped(cell, forMarkdown))).join(" | ")} |`).join("\n"),
-    latex: (rows) => {
-      const [titles, ...lines] = rows.map((row) => `${row.map(forLatex).join(" & ")} \\\\`);
-      const align = rows[0].map((title) => (["Model", "Judge"].includes(title) ? "l" : "r")).join("");
-      return [`\\begin{tabular}{${align}}`, "\\toprule", titles, "\\midrule", ...lines, "\\bottomrule", "\\end{tabular}"].join("\n");
+    markdown: ({ titles, rows }) => {
+      const cell = ({ text, detail, bold }) => [bold ? `**${forMarkdown(text)}**` : forMarkdown(text), forMarkdown(detail)].filter(Boolean).join(" ");
+      return [titles.map(forMarkdown), titles.map(() => "---"), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(" | ")} |`).join("\n");
     },
-    csv: (rows) => rows.map((row) => row.map((cell) => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")).join("\n"),
+    latex: ({ titles, rows }) => {
+      const align = titles.map((title) => (["Model", "Judge"].includes(title) ? "l" : "r")).join("");
+      const lines = [titles.map(forLatex), ...rows.map((row) => row.map(latexCell))].map((row) => `${row.join(" & ")} \\\\`);
+      return ["% \\usepackage{booktabs}", `\\begin{tabular}{@{}${align}@{}}`, "\\toprule", lines[0], "\\midrule", ...lines.slice(1), "\\bottomrule", "\\end{tabular}"].join("\n");
+    },
+    // A column for each number: the value, the ends of its interval, and a note where some cell has one
+    csv: ({ titles, rows }) => {
+      const parts = [["text", ""], ["low", " low"], ["high", " high"], ["rest", " note"]];
+      const columns = titles.flatMap((title, place) => parts
+        .filter(([part]) => part === "text" || rows.some((row) => row[place][part]))
+        .map(([part, suffix]) => [title + suffix, ...rows.map((row) => number(row[place][part]))]));
+      return [titles, ...rows].map((_, line) => columns.map((column) => csvCell(column[line])).join(",")).join("\n");
+    },
   };
   const dialog = document.getElementById("copy-by-hand");
   for (const button of document.querySelectorAll("[data-copy]")) {
@@ -68,13 +95,14 @@
 
   // ---- definitions: on hover and on focus, away with Escape ----
   const definition = document.getElementById("definition");
-  const hide = () => { definition.hidden = true; };
-  const explain = (event) => {
-    const heading = event.target.closest?.("[data-definition]");
-    if (!heading) return event.target.closest?.("#definition") ? undefined : hide();
-    definition.textContent = heading.dataset.definition;
-    definition.hidden = false;
-    const around = heading.getBoundingClientRect();
+  let explained = null;
+  const hide = () => {
+    explained = null;
+    definition.hidden = true;
+  };
+  const place = () => {
+    const around = explained.getBoundingClientRect();
+    if (around.bottom < 0 || around.top > innerHeight) return hide();
     const left = Math.max(8, Math.min(around.left, innerWidth - definition.offsetWidth - 8));
     const below = around.bottom + 4;
     const top = below + definition.offsetHeight > innerHeight ? around.top - definition.offsetHeight - 4 : below;
@@ -82,10 +110,19 @@
     definition.style.top = `${Math.max(4, top)}px`;
     return undefined;
   };
+  const explain = (event) => {
+    // A tap on a heading focuses what it is in
+    if (event.target.closest?.("#definition") || (explained && event.type === "focusin" && event.target.contains(explained))) return;
+    explained = event.target.closest?.("[data-definition]") ?? null;
+    definition.hidden = explained === null;
+    if (explained === null) return;
+    definition.textContent = explained.dataset.definition;
+    place();
+  };
   document.addEventListener("mouseover", explain);
   document.addEventListener("focusin", explain);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  addEventListener("scroll", hide, { passive: true, capture: true });
+  addEventListener("scroll", () => { if (explained) place(); }, { passive: true, capture: true });
   document.querySelectorAll("[data-definition]").forEach((heading, number) => {
     const hidden = document.createElement("span");
     hidden.id = `definition-${number}`;

@@ -125,7 +125,9 @@ def test_copies_as_csv(copied, page: Page):
     named = {row[1]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
     assert set(named) == set(MODELS)
     shown = dict(zip(models(page), column(page, "DRF"), strict=True))
-    assert all(named[model]["DRF"].split()[0] == shown[model] for model in MODELS)
+    assert all(named[model]["DRF"] == shown[model] for model in MODELS)
+    ends = [[float(named[model][f"DRF{end}"]) for end in (" low", "", " high")] for model in MODELS]
+    assert ends == [sorted(one) for one in ends] and 0 < ends[0][0] < ends[0][2]
 
 
 def test_copies_as_markdown(copied):
@@ -133,12 +135,15 @@ def test_copies_as_markdown(copied):
     assert head.startswith("| Rank | Model | DRF") and set(line) <= set("|- ")
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in (head, line, *rows)} == {head.count("|")}
     assert any(r'\<i>Their "modèle" 模\_1\</i> & co.' in row for row in rows)
+    assert any("**" in row for row in rows)
 
 
 def test_copies_as_latex_that_compiles(copied, tmp_path: Path):
     text = copied("Copy as LaTeX")
-    assert text.startswith(r"\begin{tabular}{") and r"\& co." in text
-    paper = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{text}\end{{document}}"
+    package, text = text.split("\n", 1)
+    assert text.startswith(r"\begin{tabular}{") and r"\& co." in text and r"\textbf{" in text
+    preamble = rf"\documentclass{{article}}{package.removeprefix('% ')}"
+    paper = rf"{preamble}\begin{{document}}{text}\end{{document}}"
     (tmp_path / "paper.tex").write_text(paper, encoding="ascii")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -174,6 +179,16 @@ def test_definitions_by_hover_and_by_focus(page: Page):
         described = heading.get_by_role("button").get_attribute("aria-describedby")
         assert page.locator(f"#{described}").text_content() == said
         page.evaluate("document.activeElement.blur()")
+
+
+def test_a_tap_on_a_heading_shows_its_definition(browser, path: Path):
+    page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page.goto(path.as_uri())
+    heading(page, "DRF").tap()
+    page.wait_for_timeout(500)  # until sorting has moved what it moves
+    expect(page.locator("#definition")).to_contain_text("Difference Reasoning Faithfulness")
+    expect(page.locator("#definition")).to_be_visible()
+    page.context.close()
 
 
 def test_charts_react_to_the_menu_and_the_mouse(page: Page):

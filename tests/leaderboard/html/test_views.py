@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from spd_faith.leaderboard.html.views import Bar, CellView, cell_view, note_view, section_view
+from spd_faith.leaderboard.html.views import Bar, CellView, cell_view, column_view, note_view, section_view
 from spd_faith.leaderboard.model import (
     COUNT,
     DOLLARS,
@@ -56,6 +56,15 @@ from spd_faith.leaderboard.model import (
 )
 def test_a_cell(cell, unit, shown):
     assert cell_view(cell, unit) == shown
+
+
+def test_a_column_has_bars_if_all_its_intervals_are_on_one_scale():
+    within, below = Interval(0.5, 0.25, 0.75), Interval(-0.1, -0.2, 0.0)
+    assert [view.bar for view in column_view([within, Missing(), within], PERCENT)] == [
+        Bar(25, 50, 75), None, Bar(25, 50, 75),
+    ]  # fmt: skip
+    assert [view.bar for view in column_view([within, below], PERCENT)] == [None, None]
+    assert [view.text for view in column_view([within, below], PERCENT)] == ["50.0", "-10.0"]
 
 
 def test_ranks_are_sorted_by_their_better_end_then_by_the_other():

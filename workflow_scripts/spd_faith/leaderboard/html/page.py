@@ -1,6 +1,6 @@
 """The leaderboard as one HTML page: the wide table, charts, the sections of the leaderboard's data, and samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -87,8 +87,13 @@ def _constant_answers(page: Section) -> list[dict[str, Any]]:
     return found
 
 
-def figures_of(run: RecordedRun) -> list[Figures]:
-    """The figures of the run's models that the page shows. It cannot know which answers have one of their own."""
+def figures_of(run: RecordedRun, models: Iterable[str]) -> list[Figures]:
+    """The figures of the models that the run probes, in their order here.
+
+    The page cannot know which answers have a figure of their own.
+    """
     probes = [PROBES[name] for name in run.config.probes.run]
     declared = [figure for figure in declared_figures(probes) if not figure.is_pattern]
-    return [Figures(run.models[name].label, quote(f"figures/{name}"), declared) for name in run.probed]
+    return [
+        Figures(run.models[name].label, quote(f"figures/{name}"), declared) for name in models if name in run.probed
+    ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from spd_faith.leaderboard import model
@@ -103,10 +103,18 @@ def _span(span: str | model.Term | model.Code | model.Strong) -> tuple[str, str]
 
 
 def table_view(table: Table) -> TableView:
-    rows = [
-        [cell_view(cell, column.unit) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows
+    columns = [
+        column_view([row[place] for row in table.rows], column.unit) for place, column in enumerate(table.columns)
     ]
-    return TableView(table.name, table.columns, rows)
+    return TableView(table.name, table.columns, list(zip(*columns, strict=True)))
+
+
+def column_view(cells: Sequence[Cell], unit: Unit) -> list[CellView]:
+    """The cells of a column; bars are drawn only if all of its intervals are within 0 and 1, so on one scale."""
+    views = [cell_view(cell, unit) for cell in cells]
+    with_intervals = [view for view in views if view.detail]
+    has_scale = all(view.bar for view in with_intervals)
+    return views if has_scale else [replace(view, bar=None) for view in views]
 
 
 def cell_view(cell: Cell, unit: Unit) -> CellView:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spd_faith.leaderboard.html.views import CellView, cell_view
+from spd_faith.leaderboard.html.views import CellView, cell_view, column_view
 from spd_faith.leaderboard.model import Column, Group, Missing, Section, Table, Text, tables_in
 
 _RANK = "Rank"
-_MISSING = cell_view(Missing(), Column("").unit)
 _Key = tuple[str, ...]  # keys of model and judge, or of the model alone
 
 
@@ -69,10 +68,10 @@ def _joined(table: Table, keys: Sequence[_Key]) -> tuple[Sequence[Column], Seque
     places = [place for place, column in enumerate(table.columns) if place not in named and column.title != _RANK]
     rows = {_key(row): row for row in table.rows}
     found = [rows.get(key) or rows.get(key[:1]) for key in keys]
-    cells = [
-        [cell_view(row[place], table.columns[place].unit) if row else _MISSING for place in places] for row in found
+    columns = [
+        column_view([row[place] if row else Missing() for row in found], table.columns[place].unit) for place in places
     ]
-    return [table.columns[place] for place in places], cells
+    return [table.columns[place] for place in places], list(zip(*columns, strict=True))
 
 
 def _named(table: Table) -> list[int]:
