@@ -12,6 +12,7 @@ from typing import Any
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_text
+from spd_faith.core.finished_runs import not_finished
 from spd_faith.core.html import files_of_page
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import leaderboard_labels
@@ -27,6 +28,8 @@ def main() -> None:
     arguments = parser.parse_args()
     output, paths = arguments.output, ResultPaths(arguments.results)
     files = files_of_page(output)
+    if not paths.samples.is_file():
+        raise not_finished(paths.folder, "samples")
 
     ids = with_versions(paths.samples, arguments.sample)
     models, judges = labels(paths, "responses", "*.parquet"), labels(paths, "judgements", "*/")
@@ -44,10 +47,22 @@ def with_versions(path: Path, wanted: Collection[str]) -> list[str]:
     bases = {row["sample_id"]: row["base_sample_id"] or row["sample_id"] for row in rows}
     for one in wanted:
         if one not in bases:
-            near = difflib.get_close_matches(one, sorted(bases), n=3, cutoff=0)
-            raise UserError(f"--sample {one}: not in {path}; nearest: {', '.join(near) or 'none, it is empty'}")
+            near = ", ".join(nearest(one, bases)) or "none, it is empty"
+            raise UserError(f"--sample {one}: not in {path}; nearest: {near}")
     pairs = {bases[one] for one in wanted}
     return [one for one, base in bases.items() if base in pairs]
+
+
+def nearest(wanted: str, bases: Mapping[str, str]) -> list[str]:
+    """The ids most like an unknown one: base pairs, or the pair with whose id it begins and controls of this.
+
+    `bases` has the id of the base pair of each sample.
+    """
+    pairs = sorted(set(bases.values()))
+    of_pair = [base for base in pairs if wanted.startswith(f"{base}-")]
+    controls = [one for one, base in bases.items() if base in of_pair and one != base]
+    near = difflib.get_close_matches(wanted, controls or pairs, n=3 - len(of_pair), cutoff=0)
+    return [*of_pair, *near] if controls else near
 
 
 def labels(paths: ResultPaths, folder: str, pattern: str) -> dict[str, str]:
@@ -62,7 +77,7 @@ def labels(paths: ResultPaths, folder: str, pattern: str) -> dict[str, str]:
     names = sorted(path.name.removesuffix(".parquet") for path in (paths.folder / folder).glob(pattern))
     names = [name for name in names if not name.startswith(".")]
     if not names:
-        raise UserError(f"{paths.folder / folder}: no tables; expected --results results/DATASET of a finished run")
+        raise not_finished(paths.folder, folder)
     return leaderboard_labels({name: entries.get(name, {}) for name in names})
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from spd_faith.core.console import cell, make_console, print_table
 from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.finished_runs import not_finished
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.model import rank_text
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
@@ -75,14 +76,7 @@ def read_leaderboard(results: Path) -> pd.DataFrame:
     """The rows of the leaderboard in a results folder. Raises `UserError` if there is none."""
     path = results / "leaderboard.parquet"
     if not path.is_file():
-        what = "no leaderboard in it" if results.is_dir() else "not a folder" if results.exists() else "no such folder"
-        finished = sorted({str(one.parent) for folder in (results, Path("results"))
-                           for one in folder.glob("*/leaderboard.parquet")})  # fmt: skip
-        raise UserError(
-            f"{results}: {what}\n"
-            f"  allowed: results folders of finished runs: {', '.join(finished) or 'none yet'}\n"
-            "  Make a leaderboard with: snakemake --cores all"
-        )
+        raise not_finished(results, "leaderboard")
     try:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:

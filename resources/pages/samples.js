@@ -26,6 +26,7 @@ const SIGNS = {
   faithful: "✓", consistent: "✓", unfaithful: "✗", contradictory: "✗",
   unverifiable: "?", ambiguous: "?", invented: "∅",
 };
+const MARKS = { error: "✗", failure: "!", disagreement: "≠" };
 const AT_ONCE = 50; // samples in the list
 const ANSWER = 3000; // characters of an answer that are shown at first
 const QUOTE = 300; // of a claim in a list
@@ -34,6 +35,7 @@ const FLICKER = 700; // milliseconds per image: less than three changes a second
 let shown = []; // the samples that fit the filters
 let page = 0; // of the list
 let here = { sample: null, model: null, judge: null, view: "pair" };
+let isLinked = false; // whether the sample here is the one of the link that opened the page
 let hasBoxes = true;
 let wordMap = null; // [task, word] of the activation map over the images
 let pinned = null; // what was clicked stays lit, for touch screens
@@ -89,11 +91,32 @@ function find() {
   if (here.sample) showSteps();
 }
 
+// The place of the model whose answers about a sample show what the filters ask for: the one here, if it does.
+function modelFor(sample, wanted = filters()) {
+  const fitting = modelsThatFit(sample, wanted);
+  const number = modelNumber.get(here.model);
+  return fitting.includes(number) || !fitting.length ? wanted.model || number : fitting[0];
+}
+
+// After a filter changed: the first sample that fits if the one here does not, with answers that fit.
+function refine() {
+  find();
+  const fits = isLinked || shown.includes(sampleHere()) || !shown.length;
+  const sample = fits ? here.sample : shown[0].id;
+  if (!sample) return;
+  const model = data.models[modelFor(data.samples[placeOf.get(sample)])]?.key ?? here.model;
+  if ((sample === here.sample && model === here.model)) return;
+  if (sample !== here.sample) isLinked = false;
+  go({ ...here, sample, model });
+  history.replaceState(null, "", linkTo(here));
+}
+
 function showList() {
   const pages = Math.max(1, Math.ceil(shown.length / AT_ONCE));
   const some = shown.slice(page * AT_ONCE, (page + 1) * AT_ONCE);
   const list = $("samples-list");
-  list.replaceChildren(...some.map(listed));
+  const wanted = filters();
+  list.replaceChildren(...some.map((sample) => listed(sample, wanted)));
   const current = list.querySelector("[aria-current]");
   list.scrollTop = current ? current.offsetTop - list.clientHeight / 3 : 0;
   const count = shown.length.toLocaleString("en");
@@ -101,14 +124,15 @@ function showList() {
   const whole = shown.length === total ? "" : ` of ${total.toLocaleString("en")}`;
   const noun = total === 1 ? "sample" : "samples";
   $("samples-count").textContent = shown.length ? `${count}${whole} ${noun}` : "No sample fits. Clear a filter.";
+  $("samples-legend").textContent = legend();
   $("samples-page").textContent = `${page + 1} of ${pages}`;
   $("samples-earlier").disabled = page === 0;
   $("samples-later").disabled = page >= pages - 1;
   $("samples-earlier").parentElement.hidden = pages === 1;
 }
 
-function listed(sample) {
-  const number = filters().model || modelNumber.get(here.model);
+function listed(sample, wanted) {
+  const number = modelFor(sample, wanted);
   const record = sample.models[number];
   const what = sample.control ? CONTROLS[sample.control] ?? sample.control : countOf(sample);
   const link = make("a", { href: linkTo({ ...here, sample: sample.id, model: data.models[number]?.key }) },
@@ -117,17 +141,27 @@ function listed(sample) {
   return make("li", {}, link);
 }
 
+// What the signs in the list say; nothing if no sample of the run has one.
+function legend() {
+  const words = { error: "errors (✗2: of two kinds)", failure: "failures", disagreement: "judges disagree" };
+  const found = Object.keys(words).filter((group) => $("samples-filters").elements[group].options.length > 1);
+  const signs = found.map((group) => `${MARKS[group]} ${words[group]}`).join(", ");
+  const { bits, maps, model } = filters();
+  const label = data.models[model || modelNumber.get(here.model)]?.label;
+  const whose = !model && (bits || maps) ? "a model that fits the filters" : label;
+  return signs && whose ? `In the answers of ${whose}: ${signs}` : "";
+}
+
 const countOf = ({ differences }) => `${differences.length} difference${differences.length === 1 ? "" : "s"}`;
 
 // What is wrong in a record, in a few signs with their words as titles.
 function marksOf(record) {
-  const flags = data.flags.filter((_, bit) => (record.f ?? 0) & (1 << bit));
-  const signs = { error: "✗", failure: "!", disagreement: "≠" };
-  const groups = Object.keys(signs).map((group) => flags.filter((flag) => flag.group === group));
+  const flags = data.flags.filter(({ marked }, bit) => marked && (record.f ?? 0) & (1 << bit));
+  const groups = Object.keys(MARKS).map((group) => flags.filter((flag) => flag.group === group));
   return make("span", { className: "marks" }, groups.filter((group) => group.length).map((group) => {
     const words = group.map(({ label }) => label).join(", ");
     return make("span", { className: `mark-${group[0].group}`, title: words },
-      make("span", { ariaHidden: "true" }, `${signs[group[0].group]}${group.length > 1 ? group.length : ""}`),
+      make("span", { ariaHidden: "true" }, `${MARKS[group[0].group]}${group.length > 1 ? group.length : ""}`),
       make("span", { className: "hidden-visually" }, `${words}. `));
   }));
 }
@@ -141,7 +175,7 @@ function fillFilters() {
   const present = (values) => [...new Set(values)].sort();
   offer("model", data.models.length > 1 ? data.models.map(({ label }, number) => [number, label]) : []);
   const splits = present(data.samples.map(({ split }) => split));
-  offer("split", splits.length > 1 ? splits.map((split) => [split, plain(split)]) : []);
+  offer("split", splits.length > 1 ? splits.map((split) => [split, split]) : []);
   const types = present(data.samples.flatMap(({ differences }) => differences.map(({ type }) => type)));
   offer("type", types.map((type) => [type, type]));
   const controls = present(data.samples.map(({ control }) => control ?? "none"));
@@ -152,6 +186,8 @@ function fillFilters() {
     const flags = data.flags.map((flag, bit) => ({ ...flag, bit })).filter((flag) => flag.group === group);
     offer(group, flags.filter(({ bit }) => found & (1 << bit)).map(({ bit, label }) => [1 << bit, label]));
   }
+  const records = data.samples.flatMap(({ models }) => Object.values(models));
+  offer("maps", records.some(hasMaps) ? [["1", "has activation maps"]] : []);
   form.elements.order.parentElement.hidden = data.judges.length < 2;
 }
 
@@ -163,9 +199,7 @@ function go(place) {
   if (!sample) {
     stopFlicker();
     here = { ...here, sample: null };
-    const command = `workflow_scripts/draw_samples.py --results … --sample ${place.sample} --output samples.html`;
-    const where = `This sample is not among the ${data.samples.length} of this page. To see it: `;
-    $("sample").replaceChildren(titleOf(place.sample), make("p", {}, where, make("code", {}, command)));
+    $("sample").replaceChildren(titleOf(place.sample), missing(place.sample));
     showList();
     return;
   }
@@ -182,6 +216,14 @@ function go(place) {
   $("sample-announced").textContent = `Shown: ${sample.id}${model ? `, answers of ${model}` : ""}`;
 }
 
+function missing(id) {
+  const count = data.samples.length.toLocaleString("en");
+  if (data.samples.length === data.total) return make("p", {}, `None of the ${count} samples of the run has this id.`);
+  const command = `${data.draw} --sample ${shellWord(id)} --output samples.html`;
+  const where = `This page has ${count} of the run's ${data.total.toLocaleString("en")} samples, and not this one. `;
+  return make("p", {}, where, "If the run has it, this draws it: ", make("code", {}, command));
+}
+
 function showSample() {
   const sample = sampleHere();
   const record = recordHere();
@@ -190,7 +232,7 @@ function showSample() {
     about(sample),
     make("div", { className: "sample-columns" },
       make("div", { className: "sample-pair" },
-        viewer(sample), truthOf(sample, record), versionsOf(sample), modelsOf(sample)),
+        viewer(sample), truthOf(sample, record), record ? mapsOf(record) : "", versionsOf(sample), modelsOf(sample)),
       make("div", { id: "sample-answers" }, record ? answersOf(sample, record) : make("p", {}, "No model was asked."))),
     keys(),
   );
@@ -202,7 +244,7 @@ const titleOf = (id) => make("h3", { id: "sample-title", tabIndex: -1 }, id);
 
 function about(sample) {
   const facts = [
-    plain(sample.split),
+    sample.split,
     sample.control ? `control: ${CONTROLS[sample.control] ?? sample.control}` : countOf(sample),
     sample.faithful === undefined ? null : `labelled ${sample.faithful ? "faithful" : "unfaithful"} in the data`,
   ];
@@ -241,13 +283,22 @@ async function copyLink(event) {
 // ---- the truth, the versions of the pair, the models
 
 function truthOf(sample, record) {
+  const base = data.samples[placeOf.get(sample.base ?? sample.id)];
+  const isNumbered = sample.control !== "swapped"; // its differences are the base pair's, so are their numbers
   const entries = sample.differences.map((one, difference) => {
-    const named = !sample.control && record?.n?.length === sample.differences.length ? record.n[difference] : null;
+    const value = numberOf(sample, difference);
+    const named = isNumbered && record?.n?.length === base?.differences.length ? record.n[value - 1] : null;
     const said = { true: ["good", "✓ named"], false: ["bad", "✗ not named"] }[named];
-    return make("li", {}, make("button", { type: "button", className: "linked", dataset: { difference } },
+    return make("li", { value }, make("button", { type: "button", className: "linked", dataset: { difference } },
       make("b", {}, `${one.type} ${one.category}`), one.description ? make("bdi", {}, `: ${one.description}`) : "",
       one.box || one.after ? "" : quiet(" (no box)")), " ", said ? chip(...said) : "");
   });
+  const undone = base?.differences[sample.undone];
+  if (undone) {
+    const said = [undone.type, undone.category].join(" ");
+    const entry = make("li", { value: sample.undone + 1 }, quiet("undone here: ", said, " – ", undoneHere(sample, base)));
+    entries.splice(sample.undone, 0, entry);
+  }
   const none = sample.control ? "The pair is made so that nothing differs." : "No difference is known.";
   return make("section", { ariaLabel: "True differences" }, make("h4", {}, "True differences"),
     entries.length ? make("ol", { className: "differences" }, entries) : make("p", {}, none));
@@ -272,6 +323,11 @@ function versionName(sample, base) {
   return CONTROLS[sample.control] ?? sample.control;
 }
 
+function undoneHere(sample, base) {
+  const [before, now] = [base, sample].map(({ models }) => models[modelNumber.get(here.model)]?.n?.[sample.undone]);
+  return undoneAnswer(before, now);
+}
+
 // What the model that is looked at says about a version.
 function versionAnswer(sample, base) {
   const record = sample.models[modelNumber.get(here.model)];
@@ -283,9 +339,8 @@ function versionAnswer(sample, base) {
   const said = [...new Set(verdicts)].join(" / ");
   const named = record.n?.length === base?.differences.length && record.n.length
     ? `names ${record.n.filter(Boolean).length} of ${record.n.length}` : "";
-  const still = sample.control === "undone" && record.n?.[sample.undone] !== undefined
-    ? `the undone one is ${record.n[sample.undone] ? "still" : "not"} named` : named;
-  return [said, still].filter(Boolean).join("; ");
+  const undone = base && sample.control === "undone" ? undoneHere(sample, base) : "";
+  return [said, undone || named].filter(Boolean).join("; ");
 }
 
 function modelsOf(sample) {
@@ -375,6 +430,7 @@ $("sample").addEventListener("keydown", (event) => {
 function follow() {
   const place = readLink(location.hash);
   if (!place) return false;
+  isLinked &&= place.sample === here.sample;
   const hadFocus = $("sample").contains(document.activeElement);
   go(place);
   if (hadFocus) $("sample-title").focus({ preventScroll: true });
@@ -386,9 +442,9 @@ function bringIntoView() {
   if (top < 0 || top > innerHeight / 2) $("sample").scrollIntoView();
 }
 
-$("samples-filters").addEventListener("input", find);
+$("samples-filters").addEventListener("input", refine);
 $("samples-filters").addEventListener("submit", (event) => event.preventDefault());
-$("samples-filters").addEventListener("reset", () => setTimeout(find));
+$("samples-filters").addEventListener("reset", () => setTimeout(refine));
 $("samples-earlier").onclick = () => { page -= 1; showList(); };
 $("samples-later").onclick = () => { page += 1; showList(); };
 addEventListener("hashchange", () => { if (follow()) bringIntoView(); });
@@ -396,6 +452,7 @@ addEventListener("hashchange", () => { if (follow()) bringIntoView(); });
 fillFilters();
 find();
 if (follow()) {
+  isLinked = true;
   $("sample").scrollIntoView();
   $("sample-title").focus({ preventScroll: true });
 } else if (data.samples.length) go({ sample: data.samples[0].id });

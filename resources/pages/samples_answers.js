@@ -8,7 +8,7 @@ function answersOf(sample, record) {
     make("div", { className: "answers-head" }, make("h4", {}, `Answers of ${label}`), judgeChoice()),
     answerCard(record, 0, "drf", claims.drf), listedEntries(record), judgement("drf", judged, claims.drf, record),
     answerCard(record, 1, "cr", claims.cr), answerCard(record, 2, "cr", claims.cr),
-    judgement("cr", judged, claims.cr, record), judgesOf(record), mapsOf(record),
+    judgement("cr", judged, claims.cr, record), judgesOf(record),
   ];
 }
 
@@ -128,7 +128,7 @@ function claimEntry(claim, metric, place, record) {
   const pointers = { claims: `${metric}${place}`, about: about.join(" ") };
   const button = make("button", { type: "button", className: "linked", dataset: pointers },
     make("span", { className: "label" }, sign, labelOf(claim)), quotesOf(claim, metric, record),
-    about.length ? quiet(`about difference ${about.map((one) => one + 1).join(", ")}`) : "");
+    about.length ? quiet(`about difference ${about.map((one) => numberOf(sampleHere(), one)).join(", ")}`) : "");
   const isLost = claim.q.every((quote) => !Array.isArray(quote));
   return make("li", { className: label }, button, reasonsOf(claim),
     isLost ? quiet("These words are not in the answer as they stand.") : "");

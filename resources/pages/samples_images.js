@@ -51,7 +51,7 @@ function boxesOf(sample, number, { naturalWidth: width, naturalHeight: height })
     const [x, y, w, h] = one[side];
     const box = make("div", {
       className: `box${of === number ? "" : " ghost"}`, dataset: { difference, box: "" },
-    }, make("span", {}, String(difference + 1)));
+    }, make("span", {}, String(numberOf(sample, difference))));
     const parts = { left: x / width, top: y / height, width: w / width, height: h / height };
     for (const [name, part] of Object.entries(parts)) box.style[name] = `${100 * part}%`;
     return [box];
@@ -101,6 +101,8 @@ function showStretch() {
   const [first, second] = document.querySelectorAll("#sample-stage img");
   const differ = first.naturalWidth !== second.naturalWidth || first.naturalHeight !== second.naturalHeight;
   const areLoaded = first.naturalWidth && second.naturalWidth;
+  const ratios = [first, second].map((image) => image.naturalHeight / (image.naturalWidth || 1));
+  $("sample-stage").style.setProperty("--ratio", Math.max(...ratios) || 1);
   $("sample-stretched").hidden = here.view === "pair" || !areLoaded || !differ;
 }
 
@@ -136,12 +138,18 @@ function mapsOf(record) {
   const title = make("h5", {}, "Activation maps");
   if (record.m === "left out") return section("Activation maps", title, note("Left out: draw_overlays.py has them."));
   return section("Activation maps", title,
-    note("Which parts of the images activate a word of the answer. Colours run from 0 to the map's highest value, ",
-      "which is beside its word."),
+    note("Which parts of the images activate a word of the answer. Choose a word to see its map over the images."),
+    scale(),
     Object.entries(record.m).map(([task, { words, more }]) => make("div", {},
       note(QUESTIONS[TASKS[task]]),
       make("div", { className: "words" }, words.map(([word, highest], place) => mapButton(task, place, word, highest))),
       more ? quiet(`and ${more} more words`) : "")));
+}
+
+function scale() {
+  const bar = make("span", { className: "colors" });
+  bar.style.background = `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(heat).join(", ")})`;
+  return make("p", { className: "quiet scale" }, "weak", bar, "the word's strongest (the number beside it)");
 }
 
 function mapButton(task, place, word, highest) {
@@ -163,7 +171,6 @@ function showMap() {
   for (const button of document.querySelectorAll("[data-word]")) {
     button.setAttribute("aria-pressed", String(button.dataset.word === wordMap?.join(" ")));
   }
-  $("sample-stage").classList.toggle("mapped", Boolean(wordMap));
   const found = wordMap && maps[wordMap[0]];
   const values = found && Uint8Array.from(atob(found.words[wordMap[1]][2]), (one) => one.charCodeAt(0));
   for (const canvas of document.querySelectorAll("#sample-stage canvas")) {

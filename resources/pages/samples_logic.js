@@ -52,28 +52,51 @@ function describes(sample, word) {
   return [sample.id, sample.question ?? "", ...told].some((text) => text.toLowerCase().includes(word));
 }
 
-// The samples that fit. Filters: model (its place), split, type, control, bits (of FLAGS, all in one record), words.
+// The samples that fit. Filters: model (its place), split, type, control, words; bits (of FLAGS) and maps of one record.
 function filtered(samples, filters, texts) {
   const found = textsWith(filters.words, texts);
   return samples.filter((sample) => {
     if (filters.split && sample.split !== filters.split) return false;
     if (filters.control && (sample.control ?? "none") !== filters.control) return false;
     if (filters.type && !sample.differences.some((one) => one.type === filters.type)) return false;
-    const records = Object.entries(sample.models).filter(([number]) => !filters.model || number === filters.model);
-    if ((filters.model || filters.bits) && !records.length) return false;
-    const hasBits = ([, record]) => ((record.f ?? 0) & filters.bits) === filters.bits;
-    const flagged = records.filter(hasBits).map(([, record]) => record);
-    if (filters.bits && !flagged.length) return false;
+    const flagged = modelsThatFit(sample, filters).map((number) => sample.models[number]);
+    if ((filters.model || filters.bits || filters.maps) && !flagged.length) return false;
     const answers = new Set(flagged.flatMap((record) => record.a.flatMap((answer) => (answer ? [answer[0]] : []))));
     return filters.words.every((word, number) => (
       describes(sample, word) || [...answers].some((answer) => found[number].has(answer))));
   });
 }
 
+const hasMaps = (record) => typeof record.m === "object"; // a text says why they are left out
+
+// The places of the models whose record of a sample fits the filters that are about records.
+function modelsThatFit({ models }, { model, bits, maps }) {
+  return Object.keys(models).filter((number) => (
+    (!model || number === model) && ((models[number].f ?? 0) & bits) === bits && (!maps || hasMaps(models[number]))));
+}
+
 // The largest difference between two judges' scores of an answer of the model, or of any model.
 function disagreement(sample, model) {
   const records = Object.entries(sample.models).filter(([number]) => !model || number === model);
   return Math.max(0, ...records.map(([, record]) => record.d ?? 0));
+}
+
+// ---- versions of a pair
+
+// What the base pair calls a difference of a sample: an undone difference leaves its number free.
+const numberOf = ({ undone }, difference) => difference + (difference < (undone ?? Infinity) ? 1 : 2);
+
+// What undoing a difference changes: whether the model named it before, and whether it does now; null if unknown.
+function undoneAnswer(before, now) {
+  if (typeof now !== "boolean") return "";
+  if (typeof before !== "boolean") return now ? "still named" : "not named";
+  if (before) return `was named → ${now ? "still" : "no longer"} named`;
+  return `was not named before${now ? " → named now" : ""}`;
+}
+
+// A word of a shell's command, with odd characters visible, in quotes where it needs them.
+function shellWord(word) {
+  return /^[\w/.@%+=:,][\w/.@%+=:,-]*$/.test(word) ? word : `'${visible(word).replaceAll("'", "'\\''")}'`;
 }
 
 // ---- answers
@@ -121,5 +144,5 @@ function heat(strength) {
   const low = Math.min(Math.floor(at), COLORS.length - 2);
   const mix = (value, channel) => Math.round(value + (COLORS[low + 1][channel] - value) * (at - low));
   const mixed = COLORS[low].map(mix);
-  return `rgb(${mixed.join(" ")} / ${(0.2 + 0.55 * strength).toFixed(2)})`;
+  return `rgb(${mixed.join(" ")} / ${(0.15 + 0.45 * strength).toFixed(2)})`;
 }

@@ -1,5 +1,6 @@
 """The samples of a run, in a browser: links, images, answers, filters, keys."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,9 +72,9 @@ def test_a_link_can_be_copied(open_page, path: Path, samples: list[str]):
     assert copied.startswith(path.as_uri() + "#") and samples[2] in copied
 
 
-def test_a_link_to_an_unknown_sample_says_how_to_see_it(page: Page):
+def test_a_link_to_an_unknown_sample_says_that_there_is_none(page: Page, samples: list[str]):
     go(page, "easy/99999_<i>x")
-    expect(page.locator("#sample")).to_contain_text("draw_samples.py")
+    expect(page.locator("#sample")).to_contain_text(f"None of the {len(samples)} samples of the run has this id.")
     assert page.locator("#sample i").count() == 0
 
 
@@ -168,6 +169,90 @@ def test_search_and_filters(page: Page, samples: list[str]):
     expect(count).to_contain_text("No sample fits")
 
 
+def test_a_filter_opens_what_it_finds(open_page, path: Path, samples: list[str]):
+    page = open_page(path)
+    title, answers = page.locator("#sample-title"), page.locator("#sample-answers h4")
+    page.locator("#samples-filters [name=model]").select_option(label="Constant")
+    expect(answers).to_have_text("Answers of Constant")
+    expect(title).to_have_text(samples[0])  # which fits
+    page.locator("#samples-filters [name=split]").select_option("multi_diff")
+    expect(title).to_have_text(named(samples, FIRST_OF_MULTI))
+    expect(answers).to_have_text("Answers of Constant")
+    assert page.evaluate("location.hash").startswith(f"#sample={named(samples, FIRST_OF_MULTI)}&model=constant")
+    page.get_by_label("Search").fill("no such words anywhere")
+    expect(title).to_have_text(named(samples, FIRST_OF_MULTI))
+
+
+def test_the_sample_of_a_link_stays_whatever_the_filters(open_page, path: Path, samples: list[str]):
+    page = open_page(path, fragment="#" + link(samples[1], "theirs"))
+    page.locator("#samples-filters [name=split]").select_option("multi_diff")
+    expect(page.locator("#sample-title")).to_have_text(samples[1])
+    page.locator("#samples-filters [name=model]").select_option(label="Constant")
+    expect(page.locator("#sample-answers h4")).to_have_text("Answers of Constant")
+    expect(page.locator("#sample-title")).to_have_text(samples[1])
+    page.locator("#samples-list a").nth(1).click()
+    page.locator("#samples-filters [name=split]").select_option("easy")
+    expect(page.locator("#sample-title")).to_have_text(samples[0])
+
+
+def test_filters_by_claims_and_maps_and_the_signs_of_the_list(page: Page, run: Project, samples: list[str]):
+    ids = page.locator("#samples-list .id")
+    probed = run.table("probes/tiny-qwen2-vl/token_activation_map.parquet")["sample_id"].unique()
+    page.locator("#samples-filters [name=maps]").select_option(label="has activation maps")
+    assert set(ids.all_inner_texts()) == set(probed)
+    page.get_by_role("button", name="Clear all").click()
+    expect(page.locator("#samples-count")).to_have_text(f"{len(samples)} samples")
+    unfaithful = {
+        row["sample_id"]
+        for model in ("tiny-qwen2-vl", "theirs", "constant")
+        for row in run.table(f"judgements/rules/{model}.parquet").to_dict("records")
+        if any(claim["label"] == "unfaithful" for claim in row["claims"])
+    }
+    errors = page.locator("#samples-filters [name=error]")
+    errors.select_option(label="an unfaithful claim")
+    expect(page.locator("#samples-count")).to_contain_text(f"{len(unfaithful)} of ")
+    assert set(ids.all_inner_texts()) == unfaithful
+    assert "a contradictory claim" not in errors.inner_text()  # no answer has one
+    expect(page.locator("#samples-legend")).to_contain_text("✗ errors (✗2: of two kinds)")
+
+
+def test_an_undone_version_keeps_the_numbers_of_its_pair(page: Page, run: Project):
+    table = run.table("samples.parquet")
+    undone = table[(table["control"] == "undone") & (table["undone_difference"] == 0)].iloc[0]
+    go(page, undone["sample_id"], "tiny-qwen2-vl")
+    first, second = page.locator("#sample .differences > li").all()[:2]
+    assert [one.evaluate("one => one.value") for one in (first, second)] == [1, 2]
+    expect(first).to_contain_text("undone here: ")
+    expect(first).to_contain_text("named")
+    expect(second.locator(".chip")).to_contain_text("named")
+    has_box = [one["bbox"] is not None or one["bbox_after"] is not None for one in undone["differences"]]
+    numbers = {one.inner_text() for one in page.locator("#sample .box:not(.ghost) span").all()}
+    assert numbers == {str(number + 2) for number, has_one in enumerate(has_box) if has_one}
+    versions = page.get_by_role("region", name="Versions of this pair")
+    expect(versions.locator("[aria-current]")).to_have_text(re.compile("^difference 1 undone"))
+    assert re.search("was (not )?named", versions.inner_text())
+
+
+@pytest.mark.parametrize("width", [360, 1920])
+def test_what_a_claim_or_a_word_changes_is_in_view(open_page, path: Path, run: Project, width: int):
+    probed = run.table("probes/tiny-qwen2-vl/token_activation_map.parquet")["sample_id"].iloc[-1]
+    page = open_page(path, Look(width), fragment="#" + link(probed, "tiny-qwen2-vl"))
+    for target in ("#sample [data-word]:enabled", "#sample .claims button"):
+        button = page.locator(target).last
+        button.click()
+        for image in page.locator("#sample-stage img").all():
+            expect(image).to_be_in_viewport(ratio=0.95)
+        top = page.evaluate("document.activeElement.getBoundingClientRect().top")
+        if width == 360:
+            assert top >= page.locator("#sample-stage").bounding_box()["height"] - 5  # the images do not cover it
+
+
+def test_the_table_of_models_fits_beside_the_answers(open_page, path: Path, samples: list[str]):
+    page = open_page(path, fragment="#" + link(samples[2], "constant"))
+    table = page.get_by_role("region", name="Scores of all models, in percent")
+    assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_claims_and_differences_point_at_each_other(page: Page, samples: list[str]):
     go(page, named(samples, FIRST_OF_MULTI), "tiny-qwen2-vl")
     mark = page.locator("#sample-answers mark").first
@@ -228,6 +313,10 @@ def test_a_page_of_chosen_samples(open_page, run: Project, samples: list[str], t
     expect(page.locator("#sample-title")).to_have_text(samples[1])
     check_accessibility(page)
     check_fits(page)
+    go(page, samples[9])  # which it does not hold
+    results = run.folder / "results/demo"
+    drawn = f"python workflow_scripts/draw_samples.py --results {results} --sample {samples[9]} --output samples.html"
+    expect(page.locator("#sample code")).to_have_text(drawn)
 
 
 def test_it_can_be_read_in_forced_colors(open_page, path: Path, samples: list[str], screenshot):

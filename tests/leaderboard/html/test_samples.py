@@ -26,6 +26,7 @@ from leaderboard.html.sample_tables import (
 )
 from PIL import Image
 
+from draw_samples import nearest
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, JUDGEMENTS
 from spd_faith.leaderboard.html.answers import FLAGS
@@ -141,7 +142,7 @@ def test_the_votes_of_a_panel(paths, tmp_path):
 def test_what_can_be_filtered_by(data):
     assert flags(data, EASY) == {"disagree"} and record(data, EASY)["d"] == 0.75
     assert flags(data, EASY, "two") == {"transport"}
-    assert flags(data, MULTI) == {"missed", "fabrication"}
+    assert flags(data, MULTI) == {"missed", "unfaithful", "fabrication"}
     assert flags(data, MULTI, "two") == {"missed", "unscored", "wrong_verdict"}
     assert flags(data, UNDONE) == set()  # what is not asked is no failure
 
@@ -255,6 +256,7 @@ def test_the_command_draws_a_sample_with_the_versions_of_its_pair(paths, tmp_pat
     ("flags", "error"),
     [
         (["--sample", "easy/00000_8", "--output", "page.html"], f"not in {{}}/samples.parquet; nearest: {EASY}"),
+        (["--sample", f"{MULTI}-undone-7", "--output", "page.html"], f"nearest: {MULTI}, {UNDONE}\n"),
         (["--sample", EASY, "--output", "page.png"], "--output page.png: expected a file name that ends in .html"),
     ],
 )
@@ -264,5 +266,32 @@ def test_wrong_names_are_reported(paths, flags, error):
 
 
 def test_a_folder_without_a_run_is_reported(tmp_path):
-    done = draw("--results", tmp_path, "--sample", EASY, "--output", tmp_path / "page.html")
-    assert done.returncode == 1 and "no such file" in done.stderr
+    finished = write_run(tmp_path / "finished")
+    finished.leaderboard("parquet").touch()
+    for folder, error in [(tmp_path, "no samples in it"), (finished.folder / "typo", "no such folder")]:
+        done = draw("--results", folder, "--sample", EASY, "--output", tmp_path / "page.html")
+        assert done.returncode == 1 and done.stderr.startswith(f"error: {folder}: {error}\n")
+        assert "typo/samples.parquet" not in done.stderr
+        if folder == tmp_path:
+            assert f"finished runs: {finished.folder}\n" in done.stderr
+
+
+def test_nearest_ids_are_of_base_pairs():
+    bases = {"easy/1": "easy/1", "easy/2": "easy/2", "easy/1-blind": "easy/1", "easy/1-swapped": "easy/1"}
+    assert nearest("easy/3-blind", bases) in (["easy/1", "easy/2"], ["easy/2", "easy/1"])
+    assert nearest("easy/1-blinded", bases) == ["easy/1", "easy/1-blind", "easy/1-swapped"]
+    assert nearest("x", {}) == []
+
+
+def test_the_page_knows_how_many_samples_the_run_has_and_how_to_draw_them(paths, tmp_path):
+    found = samples_section(paths, MODELS, JUDGES, tmp_path / "page_files", 6_000_000, only=[EASY]).content
+    assert (len(found["samples"]), found["total"]) == (1, 3)
+    assert found["draw"] == f"python workflow_scripts/draw_samples.py --results {paths.folder}"
+    spaced = write_run(tmp_path / "my results")
+    found = samples_section(spaced, MODELS, JUDGES, tmp_path / "page_files", 6_000_000).content
+    assert found["draw"].endswith(f"--results '{tmp_path}/my results'")
+
+
+def test_unfaithful_claims_can_be_found_without_counting_twice(data):
+    assert {"unfaithful", "fabrication"} <= flags(data, MULTI) and "unfaithful" not in flags(data, EASY)
+    assert {flag["name"] for flag in data["flags"] if not flag["marked"]} == {"unfaithful"}

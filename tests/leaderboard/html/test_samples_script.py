@@ -60,12 +60,12 @@ SAMPLES = """
 const texts = ["A zebra ran.", "Nothing.", "json"];
 const samples = [
   { id: "easy/0", split: "easy", differences: [{ type: "color", category: "cat" }],
-    models: { 0: { a: [[0, 2]], f: 1 }, 1: { a: [[1, 2]], f: 2, d: 0.5 } } },
+    models: { 0: { a: [[0, 2]], f: 1, m: {} }, 1: { a: [[1, 2]], f: 2, d: 0.5 } } },
   { id: "hard/1", split: "hard", differences: [{ type: "remove", category: "dog", description: "the dog left" }],
-    models: { 0: { a: [[1, 2]], d: 0.2 }, 1: { a: [null], f: 3 } } },
+    models: { 0: { a: [[1, 2]], d: 0.2, m: "left out" }, 1: { a: [null], f: 3 } } },
   { id: "hard/1-blind", split: "hard", control: "blind", base: "hard/1", differences: [], models: {} },
 ];
-const none = { model: "", split: "", type: "", control: "", bits: 0, words: [] };
+const none = { model: "", split: "", type: "", control: "", bits: 0, maps: "", words: [] };
 const ids = (filters) => filtered(samples, { ...none, ...filters }, texts).map(({ id }) => id).join(" ");
 """
 
@@ -83,6 +83,10 @@ const ids = (filters) => filtered(samples, { ...none, ...filters }, texts).map((
         ({"bits": 1}, "easy/0 hard/1"),
         ({"bits": 3}, "hard/1"),  # both in one answer
         ({"bits": 1, "model": "0"}, "easy/0"),
+        ({"maps": "1"}, "easy/0"),  # the others were not probed, or their maps are not in the page
+        ({"maps": "1", "bits": 1}, "easy/0"),
+        ({"maps": "1", "bits": 2}, ""),  # of another model
+        ({"maps": "1", "model": "1"}, ""),
         ({"words": ["zebra"]}, "easy/0"),
         ({"words": ["zebra"], "model": "1"}, ""),  # another model says it
         ({"words": ["dog", "left"]}, "hard/1"),
@@ -93,6 +97,55 @@ const ids = (filters) => filtered(samples, { ...none, ...filters }, texts).map((
 )
 def test_filters(filters, found):
     passes(f"{SAMPLES}assert.strictEqual(ids({json.dumps(filters)}), {json.dumps(found)});")
+
+
+@needs_node
+def test_the_models_whose_answers_fit():
+    passes(f"""{SAMPLES}
+const fitting = (filters) => samples.map((one) => modelsThatFit(one, {{ ...none, ...filters }}));
+assert.deepStrictEqual(fitting({{}}), [["0", "1"], ["0", "1"], []]);
+assert.deepStrictEqual(fitting({{ bits: 2 }}), [["1"], ["1"], []]);
+assert.deepStrictEqual(fitting({{ maps: "1" }}), [["0"], [], []]);
+assert.deepStrictEqual(fitting({{ bits: 1, model: "0" }}), [["0"], [], []]);
+""")
+
+
+@needs_node
+def test_differences_keep_the_numbers_of_the_base_pair():
+    passes("""
+const numbers = (sample) => [0, 1, 2].map((difference) => numberOf(sample, difference));
+assert.deepStrictEqual(numbers({}), [1, 2, 3]);
+assert.deepStrictEqual(numbers({ undone: 0 }), [2, 3, 4]);
+assert.deepStrictEqual(numbers({ undone: 1 }), [1, 3, 4]);
+assert.deepStrictEqual(numbers({ undone: 3 }), [1, 2, 3]);
+""")
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (True, False, "was named → no longer named"),
+        (True, True, "was named → still named"),
+        (False, False, "was not named before"),
+        (False, True, "was not named before → named now"),
+        (None, False, "not named"),
+        (True, None, ""),
+    ],
+)
+def test_what_undoing_a_difference_changes(before, now, said):
+    passes(f"assert.strictEqual(undoneAnswer({json.dumps(before)}, {json.dumps(now)}), {json.dumps(said)});")
+
+
+@needs_node
+@pytest.mark.parametrize("word", ["easy/00000_7", "a b", "it's; rm -rf $HOME `x`", '"', "-x", "", "日本"])
+def test_a_shell_reads_a_word_as_it_is(word):
+    passes(f"""
+const done = require("child_process").execSync("printf %s " + shellWord({json.dumps(word)}));
+assert.strictEqual(done.toString(), {json.dumps(word)});
+assert.strictEqual(shellWord("easy/00000_7"), "easy/00000_7");
+assert.strictEqual(shellWord("a\\nb\\0"), "'a\\nb␀'");
+""")
 
 
 @needs_node
@@ -144,7 +197,7 @@ def test_maps_cover_the_tokens_of_an_image():
 const grid = { image: 1, first: 2, stride: 4, rows: 2, columns: 2, x: 0, y: -0.25, dx: 0.5, dy: 0.75 };
 const values = [9, 9, 0, 255, 9, 9, 51];
 assert.deepStrictEqual(cells(grid, values), [[0.5, -0.25, 0.5, 0.75, 1], [0, 0.5, 0.5, 0.75, 0.2]]);
-assert.strictEqual(heat(1), "rgb(189 0 38 / 0.75)");
+assert.strictEqual(heat(1), "rgb(189 0 38 / 0.60)");
 """)
 
 

@@ -58,13 +58,16 @@ class Flag:
     label: str
     group: str
     """The filter that offers it: error, failure or disagreement."""
+    is_marked: bool = True
+    """Whether it counts among the signs beside a sample; not if others say more of the same."""
 
 
 FLAGS = {
+    "unfaithful": Flag("an unfaithful claim", "error", is_marked=False),
+    "contradictory": Flag("a contradictory claim", "error"),
     **{error: Flag(error.replace("_", " "), "error") for error in ERROR_TYPES},
     "missed": Flag("a true difference is not named", "error"),
     "wrong_verdict": Flag("a wrong verdict", "error"),
-    "contradictory": Flag("contradictory yes/no answers", "error"),
     "unclear": Flag("an unclear verdict", "error"),
     INVENTED: Flag("a claim that the judge invented", "error"),
     "model": Flag("the model gave no answer", "failure"),

@@ -1,5 +1,6 @@
 """The samples of a page: both images, the truth, and what each model answers, as data that its script shows."""
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,12 @@ def samples_section(
         "models": [{"key": key, "label": label} for key, label in models.items()],
         "judges": [{"key": key, "label": label} for key, label in judges.items()],
         "scores": [{"label": METRICS[name].label, "title": METRICS[name].title} for name in HEADLINE_AND_OVERALL],
-        "flags": [{"name": name, "label": flag.label, "group": flag.group} for name, flag in FLAGS.items()],
+        "flags": [
+            {"name": name, "label": flag.label, "group": flag.group, "marked": flag.is_marked}
+            for name, flag in FLAGS.items()
+        ],
+        "total": total,
+        "draw": f"python workflow_scripts/draw_samples.py --results {shlex.quote(str(paths.folder))}",
         "severity": SEVERITY,
         "texts": texts.values,
         "grids": grids.values,
