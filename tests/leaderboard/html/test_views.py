@@ -64,7 +64,7 @@ def test_a_column_has_bars_if_all_its_intervals_are_on_one_scale():
         Bar(25, 50, 75), None, Bar(25, 50, 75),
     ]  # fmt: skip
     assert [view.bar for view in column_view([within, below], PERCENT)] == [None, None]
-    assert [view.text for view in column_view([within, below], PERCENT)] == ["50.0", "-10.0"]
+    assert [view.text for view in column_view([within, below], PERCENT)] == ["50.0", "−10.0"]
 
 
 def test_ranks_are_sorted_by_their_better_end_then_by_the_other():
