@@ -273,7 +273,7 @@ def test_a_folder_without_a_run_is_reported(tmp_path):
         assert done.returncode == 1 and done.stderr.startswith(f"error: {folder}: {error}\n")
         assert "typo/samples.parquet" not in done.stderr
         if folder == tmp_path:
-            assert f"finished runs: {finished.folder}\n" in done.stderr
+            assert f"finished runs: {finished.folder}" in done.stderr
 
 
 def test_nearest_ids_are_of_base_pairs():

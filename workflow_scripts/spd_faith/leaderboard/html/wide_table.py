@@ -31,6 +31,7 @@ class WideRow:
 
 @dataclass(frozen=True)
 class WideTable:
+    rank: Column
     groups: Sequence[WideGroup]
     rows: Sequence[WideRow]
     has_judges: bool  # more than one
@@ -59,7 +60,7 @@ def wide_table(page: Section) -> WideTable:
         )
         for number, row in enumerate(headline.rows)
     ]
-    return WideTable(groups, rows, len({row.judge.key for row in rows}) > 1)
+    return WideTable(headline.columns[rank], groups, rows, len({row.judge.key for row in rows}) > 1)
 
 
 def _joined(table: Table, keys: Sequence[_Key]) -> tuple[Sequence[Column], Sequence[Sequence[CellView]]]:
