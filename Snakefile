@@ -37,9 +37,9 @@ configfile: "config/config.yaml"
 with exit_on_user_error(refused):
     run = load_run(config, [Path(file) for file in workflow.configfiles], REGISTRY)
 
-results = ResultPaths(Path("results", run.config.dataset))
-paths = ResultPaths(Path("results/{dataset}"))  # for rules, with wildcards
-in_shell = ResultPaths(Path("results/{wildcards.dataset}"))
+results = ResultPaths.of(run.config.dataset)
+paths = ResultPaths.of("{dataset}")  # for rules, with wildcards
+in_shell = ResultPaths.of("{wildcards.dataset}")
 merged_config = config_file(run, results)
 if workflow.is_main_process:  # once, not again in each job's process
     with exit_on_user_error("\nInvalid dataset; no jobs were started.\n\n"):

@@ -7,7 +7,7 @@ resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in
 spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons}.parquet,
 results/{dataset}/{run,run_config}.json, results/{dataset}/leaderboard.html
-The merged config is an input because run.json records it. So another name of a model or new labels of people rerun only
+The merged config is an input because run.json records it. So another name of a model or new human labels rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
 """
 

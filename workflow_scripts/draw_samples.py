@@ -13,7 +13,9 @@ from typing import Any
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_text
 from spd_faith.core.finished_runs import not_finished
+from spd_faith.core.html import files_of_page
 from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import leaderboard_labels
 from spd_faith.core.schemas import SAMPLES
 from spd_faith.leaderboard.html.samples import MAX_BYTES, samples_html, samples_section
 
@@ -25,14 +27,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the page to write, a file that ends in .html")
     arguments = parser.parse_args()
     output, paths = arguments.output, ResultPaths(arguments.results)
-    if output.suffix.lower() != ".html" or output.is_dir():
-        raise UserError(f"--output {output}: expected a file name that ends in .html")
+    files = files_of_page(output)
     if not paths.samples.is_file():
         raise not_finished(paths.folder, "samples")
 
     ids = with_versions(paths.samples, arguments.sample)
     models, judges = labels(paths, "responses", "*.parquet"), labels(paths, "judgements", "*/")
-    files = output.with_name(f"{output.stem}_files")
     found = samples_section(paths, models, judges, files, MAX_BYTES, only=ids)
     write_text(output, samples_html(f"Samples of {arguments.results.resolve().name}", found))
     print(f"{output}: {found.shown} samples")
@@ -78,7 +78,7 @@ def labels(paths: ResultPaths, folder: str, pattern: str) -> dict[str, str]:
     names = [name for name in names if not name.startswith(".")]
     if not names:
         raise not_finished(paths.folder, folder)
-    return {name: entries.get(name, {}).get("label") or name for name in names}
+    return leaderboard_labels({name: entries.get(name, {}) for name in names})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from spd_faith.judging.annotations.draw import draw_pairs
 from spd_faith.judging.annotations.items import WARNING, make_items, make_key, model_answers
 from spd_faith.judging.annotations.page import annotation_page, read_images
 
-README = f"""# Labels of people
+README = f"""# Human labels
 
 - `for_annotators/` goes to the people who label: `annotate.html` works in any browser without a network. The other
   files there are the same answers for Label Studio, one project for each metric.

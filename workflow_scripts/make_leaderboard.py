@@ -23,6 +23,7 @@ from spd_faith.leaderboard.columns import (
     Described,
     leaderboard_columns,
     with_descriptions,
+    with_whole_counts,
 )
 from spd_faith.leaderboard.comparisons_section import with_standings
 from spd_faith.leaderboard.controls_section import control_columns
@@ -66,8 +67,8 @@ def main() -> None:
     results = read_results(paths, run)
     costs = judge_costs(results.judgements)
     record = run_record(run, results, paths, load_prompts(arguments.prompts), costs)
-    found = find(run, paths, results, record, costs, pd.read_csv(arguments.published))
-    rows = pd.concat([found.live, found.published], ignore_index=True)
+    found = find(run, results, record, costs, pd.read_csv(arguments.published))
+    rows = with_whole_counts(pd.concat([found.live, found.published], ignore_index=True))
     leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, (*fractions(), *UNFLAGGED_FRACTIONS))
 
     write_text(paths.record, json.dumps(record | {"answers": answers_record(found.live)}, indent=2) + "\n")
@@ -82,7 +83,6 @@ def main() -> None:
 
 def find(
     run: RecordedRun,
-    paths: ResultPaths,
     results: Results,
     record: Mapping[str, Any],
     costs: pd.DataFrame,
@@ -97,7 +97,9 @@ def find(
     aggregated = aggregate(results.samples, results.scores, results.judgements, *bootstrap)
     compared = compare_models(results.samples, results.scores, *bootstrap)
     live = with_standings(live_rows(aggregated, _provenance(run, results, costs)), compared)
-    failed = failed_answers(results.samples, results.answers, paths, run.config.inference.shards)
+    failed = failed_answers(
+        results.samples, results.answers, ResultPaths.of(run.dataset.name), run.config.inference.shards
+    )
     signs = answer_signs(results.samples, results.parsed)
     spent = model_costs(results.images, results.answers)
     for of_model in (failed, signs, spent):

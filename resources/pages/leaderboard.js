@@ -35,7 +35,7 @@
     const value = cell.querySelector("span");
     const detail = cell.querySelector("small")?.textContent ?? "";
     const [, low = "", high = "", rest = detail] = detail.match(/^\[(\S+), (\S+)\](?:, )?(.*)$/) ?? [];
-    return { text: (value ?? cell).textContent.trim(), detail, low, high, rest, bold: value?.className === "best" };
+    return { text: (value ?? cell).textContent.replace(/\s+/g, " ").trim(), detail, low, high, rest, bold: value?.className === "best" };
   };
   const shown = () => {
     const columns = wide.columns(":visible").indexes().toArray().filter((index) => wide.column(index).header().offsetWidth > 0);
@@ -157,6 +157,13 @@
     }
   }, { rootMargin: "400px" });
   document.querySelectorAll("[data-chart]").forEach((target) => observer.observe(target));
+  const drawAll = () => {
+    for (const target of document.querySelectorAll("[data-chart]:empty")) {
+      observer.unobserve(target);
+      draw(target);
+    }
+  };
+  addEventListener("beforeprint", drawAll);
   for (const charts of document.querySelectorAll(".charts")) {
     charts.querySelector("select")?.addEventListener("change", (event) => {
       for (const target of charts.querySelectorAll("[data-chart]")) {

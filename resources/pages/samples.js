@@ -38,6 +38,7 @@ let here = { sample: null, model: null, judge: null, view: "pair" };
 let isLinked = false; // whether the sample here is the one of the link that opened the page
 let hasBoxes = true;
 let wordMap = null; // [task, word] of the activation map over the images
+let pinned = null; // what was clicked stays lit, for touch screens
 let timer = null;
 let isMoving = !matchMedia("(prefers-reduced-motion: reduce)").matches; // whether the flicker view plays
 
@@ -119,8 +120,10 @@ function showList() {
   const current = list.querySelector("[aria-current]");
   list.scrollTop = current ? current.offsetTop - list.clientHeight / 3 : 0;
   const count = shown.length.toLocaleString("en");
-  const whole = shown.length === data.samples.length ? "" : ` of ${data.samples.length.toLocaleString("en")}`;
-  $("samples-count").textContent = shown.length ? `${count}${whole} samples` : "No sample fits. Clear a filter.";
+  const total = data.samples.length;
+  const whole = shown.length === total ? "" : ` of ${total.toLocaleString("en")}`;
+  const noun = total === 1 ? "sample" : "samples";
+  $("samples-count").textContent = shown.length ? `${count}${whole} ${noun}` : "No sample fits. Clear a filter.";
   $("samples-legend").textContent = legend();
   $("samples-page").textContent = `${page + 1} of ${pages}`;
   $("samples-earlier").disabled = page === 0;
@@ -203,8 +206,8 @@ function go(place) {
   const known = modelNumber.has(place.model) && sample.models[modelNumber.get(place.model)];
   const first = data.models.find((_, number) => sample.models[number]);
   here = { view: here.view, judge: here.judge, ...place, model: known ? place.model : first?.key ?? null };
-  if (!(here.view in VIEWS)) here.view = "pair";
-  if (isOther) wordMap = null;
+  if (!Object.hasOwn(VIEWS, here.view)) here.view = "pair";
+  if (isOther) [wordMap, pinned] = [null, null];
   showSample();
   const inList = shown.indexOf(sample);
   if (inList >= 0) page = Math.floor(inList / AT_ONCE);
@@ -383,8 +386,6 @@ function lightUp(target) {
     one.classList.toggle("lit", differences.has(one.dataset.difference));
   }
 }
-
-let pinned = null; // what was clicked stays lit, for touch screens
 
 for (const name of ["mouseover", "focusin"]) {
   $("sample").addEventListener(name, ({ target }) => lightUp(target.closest(POINTING) ?? pinned));

@@ -14,7 +14,14 @@ from spd_faith.core.entries import Resources, identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.run_config import config_file, is_default, read_recorded_run, read_run, write_config_file
+from spd_faith.core.run_config import (
+    config_file,
+    is_default,
+    leaderboard_labels,
+    read_recorded_run,
+    read_run,
+    write_config_file,
+)
 from spd_faith.dataset.entries import DemoDataset, FolderDataset, HubDataset, JsonlDataset
 from spd_faith.inference.entries import MODELS, OpenAIModel, ResponsesFileModel, TransformersModel, VllmModel
 from spd_faith.judging.entries import JUDGES, OpenAIJudge, RulesJudge, VllmJudge
@@ -964,6 +971,18 @@ def test_a_recorded_run_has_labels_and_fields_without_types(project):
     assert {name: entry.label for name, entry in recorded.models.items()} == {"tiny": "Tiny", "big": "big"}
     assert recorded.models["big"].fields["dtype"] == "bfloat16"
     assert (recorded.dataset.name, recorded.probed, recorded.config.models) == ("demo", (), ["big", "tiny"])
+
+
+def test_names_on_the_leaderboard_are_different_lines():
+    labels = {"a": "Same", "b.2": "Same", "c": " two\nlines\t", "d": None, "e": "half \ud83d", "f": "\n"}
+    assert leaderboard_labels({name: {"label": label} for name, label in labels.items()}) == {
+        "a": "Same (a)",
+        "b.2": "Same (b.2)",
+        "c": "two lines",
+        "d": "d",
+        "e": "half \ufffd",
+        "f": "f",
+    }
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"config": {}}'])

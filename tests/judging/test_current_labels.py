@@ -1,4 +1,4 @@
-"""Labels of people from their file, and which of them are of a run's very answers."""
+"""Human labels from their file, and which of them are of a run's very answers."""
 
 from pathlib import Path
 from typing import Any

@@ -17,6 +17,7 @@ from spd_faith.leaderboard.columns import (
     expanded,
     leaderboard_columns,
     with_descriptions,
+    with_whole_counts,
 )
 from spd_faith.scoring.aggregate import BREAKDOWNS_SCHEMA
 from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA
@@ -62,6 +63,12 @@ def test_every_column_of_the_other_tables_is_on_the_page():
 def test_every_column_says_what_it_is():
     for one in (*expanded(leaderboard_columns()), *BREAKDOWN_COLUMNS, *COMPARISON_COLUMNS):
         assert one.unit and one.meaning and one.null
+
+
+def test_counts_are_whole_numbers_beside_rows_without_them():
+    rows = pd.DataFrame({"n": [160, None], "drf": [0.5, 1.0], "rank": [1.0, None], "order_ds_n": [3.0, None]})
+    text = with_whole_counts(rows).to_csv(index=False)
+    assert text.splitlines()[1:] == ["160,0.5,1,3", ",1.0,,"]
 
 
 def test_descriptions_are_in_the_metadata_and_change_no_value(tmp_path: Path):

@@ -7,17 +7,17 @@ import pyarrow as pa
 import pytest
 
 from spd_faith.leaderboard.controls_section import (
+    baselines_section,
     control_columns,
     control_fractions,
     controls_section,
-    ignoring_the_images,
 )
 from spd_faith.leaderboard.model import Interval, Missing, Note, Section, Table, Text, Value
 from spd_faith.scoring.control_metrics import CONTROL_METRICS
 from spd_faith.scoring.control_values import CONTROL_METRICS_SCHEMA
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 
-MADE = {"identical": {"made": 32, "left_out": {}}, "undone": {"made": 5, "left_out": {"overlap": 2, "no_boxes": 1}}}
+MADE = {"null_paste": {"made": 32, "left_out": {}}, "undone": {"made": 5, "left_out": {"overlap": 2, "no_boxes": 1}}}
 
 
 def live_of(**by_model: dict[str, tuple[int, float | None, float | None, float | None]]) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def test_cells() -> None:
 
 def test_controls_are_counted_with_those_left_out_by_reason() -> None:
     text = text_of(controls_section(live_of(good=GOOD).to_dict("records"), MADE))
-    assert "32 identical; 5 undone (left out: 1 no_boxes, 2 overlap)." in text
+    assert "32 null paste; 5 undone (left out: 1 no boxes, 2 overlap)." in text
 
 
 def test_a_dataset_without_controls_says_so() -> None:
@@ -94,11 +94,11 @@ def test_a_dataset_without_controls_says_so() -> None:
     assert tables(section) == {} and "no controls" in text_of(section)
 
 
-def test_what_ignoring_the_images_gets() -> None:
+def test_baselines_without_the_images() -> None:
     floors = pd.DataFrame(
         [{"answer": "No.", "metric": name, "value": 0.1 * at} for at, name in enumerate(HEADLINE_AND_OVERALL)]
     )
-    section = ignoring_the_images(
+    section = baselines_section(
         floors, live_of(bare={}, good=GOOD).to_dict("records"), {"dqr": "recall", "ds": "detection"}
     )
     (table,) = tables(section).values()

@@ -40,7 +40,7 @@ def test_without_labels_it_says_not_corrected_there_and_near_the_headline() -> N
     corrections = table()
     assert "not corrected" in str(correction_note(corrections).spans[0])
     about, shown = parts(corrections)
-    assert about.startswith("Not corrected: the config names no labels of people.")
+    assert about.startswith("Not corrected: the config names no human labels.")
     assert [row[4] for row in shown.rows] == [Missing()] * 4
     assert [row[8] for row in shown.rows] == [Text("not corrected")] * 4
     assert shown.rows[0][3] == Interval(0.5, 0.4, 0.6)

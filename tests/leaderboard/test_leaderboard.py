@@ -22,10 +22,13 @@ from spd_faith.leaderboard.controls_section import control_columns, controls_sec
 from spd_faith.leaderboard.corrections import with_corrections
 from spd_faith.leaderboard.costs import IMAGE_COLUMNS, judging_costs, model_costs
 from spd_faith.leaderboard.failed_answers import failed_answers, failures_by_group
-from spd_faith.leaderboard.glossary import GLOSSARY, one_answer_section
+from spd_faith.leaderboard.glossary import glossary, one_answer_section
 from spd_faith.leaderboard.judges import judge_costs, judge_failures
 from spd_faith.leaderboard.metric_sections import headline_table
 from spd_faith.leaderboard.model import (
+    NUMBER,
+    PERCENT,
+    PERCENT_SIGN,
     Bounded,
     Code,
     Column,
@@ -38,8 +41,10 @@ from spd_faith.leaderboard.model import (
     Section,
     Table,
     Text,
+    Unit,
     Unranked,
     Value,
+    tables_in,
 )
 from spd_faith.leaderboard.page import Findings, leaderboard_page
 from spd_faith.leaderboard.probe_section import probe_section
@@ -263,7 +268,7 @@ def test_published_rows_have_no_rank_and_stand_below(
     assert "Good" in sections[0] and "GLM-4.5V" not in sections[0]
     [protocol] = [section for section in sections if "GLM-4.5V" in section]
     assert protocol.startswith("The published protocol") and "58.3" in protocol
-    assert sections[1].startswith("What ignoring the images gets")
+    assert sections[1].startswith("Baselines without the images")
     provenance_section = next(section for section in sections if section.startswith("Provenance"))
     for expected in ("owner/name", "0123abc", "By hand", "beds", "v1"):
         assert expected in provenance_section
@@ -476,7 +481,7 @@ def section(page: str, title: str) -> list[str]:
 def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, opened: pd.DataFrame) -> None:
     one_judge = opened[opened["judge"] == "hand"]
     page = page_of(aggregated, one_judge, published_rows(pd.read_csv(PUBLISHED)), not_measured(OPEN))
-    lines = section(page, "Internals of open-weight models")
+    lines = section(page, "Mechanism: internals of open-weight models")
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     by_hand = {
         "Model": ("Good", "Partly"),
@@ -508,7 +513,7 @@ def test_models_judged_twice_stand_once_in_it(opened: pd.DataFrame) -> None:
 def test_without_probes_there_is_no_such_section(
     aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
 ) -> None:
-    assert "Internals of open-weight models" not in page_of(aggregated, live, published)
+    assert "nternals of open-weight models" not in page_of(aggregated, live, published)
 
 
 def test_the_csv_has_fractions_as_percentages_and_unscaled_ratios(opened: pd.DataFrame) -> None:
@@ -570,9 +575,66 @@ def test_the_definition_of_a_headline_metric_is_that_of_its_variant(live: pd.Dat
 
 
 def test_terms_of_the_glossary_are_in_alphabetical_order() -> None:
-    terms = list(GLOSSARY)
-    assert terms == sorted(terms, key=str.lower)
-    assert [term for term, text in GLOSSARY.items() if not 1 <= text.count(". ") + 1 <= 3 or text[-1] != "."] == []
+    found = glossary(CHOSEN)
+    assert list(found) == sorted(found, key=str.lower)
+    assert [term for term, text in found.items() if not 1 <= text.count(". ") + 1 <= 3 or text[-1] != "."] == []
+
+
+def test_the_glossary_has_the_metrics_with_their_full_names() -> None:
+    found = glossary(CHOSEN)
+    full = {
+        "DRF": "Difference Reasoning Faithfulness",
+        "TF1": "Type-Level F1",
+        "CF1": "Category-Level F1",
+        "DQR": "Difference Quantity Recall",
+        "DS": "Difference Sensitivity",
+        "CR": "Consistency Ratio",
+        "cff": "Counterfactual faithfulness",
+        "Overall": "The mean of the six",
+        "Fabrication": "Unfaithful claims",
+    }
+    assert [term for term, name in full.items() if not found[term].startswith(name)] == []
+    assert {"d′", "DS net", "Necessity", "Stability", "Repeatability"} <= set(found)
+    assert "exactly" in glossary(CHOSEN | {"dqr": "exact"})["DQR"] and "exactly" not in found["DQR"]
+
+
+def test_the_words_above_the_table_say_what_bold_and_ranks_and_short_names_mean(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    above = page_of(aggregated, live, published).split("| Rank")[0]
+    assert "Bold: the best of the judge's ranked models, and those not significantly worse; a rank of 2–3" in above
+    assert "*DRF*: Difference Reasoning Faithfulness." in above and "*CR*: Consistency Ratio." in above
+
+
+def test_headings_are_words(aggregated: Aggregate, opened: pd.DataFrame, published: pd.DataFrame) -> None:
+    page = leaderboard(aggregated, opened[opened["judge"] == "hand"], published).page
+    titles = [column.title for table in tables_in(page) for column in table.columns]
+    assert [title for title in titles if "_" in title] == []
+    assert {"Type category mismatch", "Attribute error", "Critical", "Prose", "No response"} <= set(titles)
+    assert [title for title in titles if title.startswith("Unscored: ")]
+
+
+def test_severities_are_defined_by_their_errors(
+    aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
+) -> None:
+    tables = {table.name: table for table in tables_in(leaderboard(aggregated, live, published).page)}
+    defined = {column.title: column.definition for column in tables["reasoning_errors"].columns}
+    assert defined["Critical"] == "Unfaithful claims labelled type category mismatch or fabrication."
+    assert defined["DRF 1.0"] == "Pairs whose DRF, from 0 to 1, is 1.0." and "without" in defined["DRF unscored"]
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [(-0.094, PERCENT, "−9.4"), (-0.0001, PERCENT, "0.0"), (0.5, PERCENT_SIGN, "50.0%"), (-1.005, NUMBER, "−1.00")],
+)
+def test_a_negative_number_has_a_true_minus(number: float, unit: Unit, text: str) -> None:
+    assert unit.text(number) == text
+
+
+def test_numbers_in_the_csv_have_a_hyphen(live: pd.DataFrame, published: pd.DataFrame) -> None:
+    rows = pd.concat([live.assign(order_ds=-0.125), published], ignore_index=True)
+    text = render("csv", Leaderboard(Section("Beds", ()), rows, fractions()))
+    assert ",-12.5," in text and "−" not in text
 
 
 def test_the_example_for_one_answer_runs(aggregated: Aggregate, live: pd.DataFrame, tmp_path: Path) -> None:

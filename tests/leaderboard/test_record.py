@@ -9,7 +9,7 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.schemas import TASKS
 from spd_faith.leaderboard.costs import COSTS
 from spd_faith.leaderboard.failed_answers import FAILURE_KINDS
-from spd_faith.leaderboard.record import answers_record, job_seconds
+from spd_faith.leaderboard.record import answers_record, command_again, job_seconds
 
 
 def test_the_time_of_the_runs_jobs_by_rule(tmp_path: Path) -> None:
@@ -31,6 +31,10 @@ def test_the_time_of_the_runs_jobs_by_rule(tmp_path: Path) -> None:
     found = job_seconds({"a", "b", "rules"}, paths)
     assert found == {"judge_responses": 2.0, "make_dataset": 7.0, "run_inference": 5.5}
     assert job_seconds({"a"}, ResultPaths(tmp_path / "nothing")) == {}
+
+
+def test_the_command_that_makes_a_run_again_has_no_folder_of_this_machine() -> None:
+    assert command_again("my pairs") == "snakemake --cores all --configfile 'results/my pairs/run_config.json'"
 
 
 def test_answers_are_recorded_once_per_model() -> None:

@@ -164,6 +164,6 @@ def test_floats_are_cleared_before_latex_has_too_many():
 
 
 def test_definitions_are_comments_of_one_line():
-    columns = (Column("Model"), Column("DRF", PERCENT, "first\nsecond 50%"))
+    columns = (Column("Model"), Column("DRF", PERCENT, "first\nsecond 50% ``a``\u2028“b” −1 \x1b"))
     source = rendered(made(*columns, rows=[(Text("a", "a"), Value(0.5))]))
-    assert "\n% DRF: first second 50\\%\n" in source
+    assert "\n% DRF: first second 50% ``a`` “b” −1 \\x1b\n" in source

@@ -255,3 +255,27 @@ def test_it_can_be_read_in_forced_colors(open_page, path: Path, screenshot):
     color = "one => getComputedStyle(one).backgroundColor"
     assert pressed.evaluate(color) != other.evaluate(color)
     screenshot(page, "leaderboard-forced-colors", look)
+
+
+def test_on_paper_all_charts_and_columns_are_there(open_page, path: Path):
+    page = open_page(path, Look(1280))
+    page.emulate_media(media="print")
+    assert page.locator("[data-chart]:empty").count() > 0  # those out of sight
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for chart in page.locator("[data-chart]").all():
+        expect(chart.locator("svg")).to_be_attached()
+    cut = "all => all.filter((one) => getComputedStyle(one).overflowX !== 'visible').length"
+    assert page.locator("main > section > .scrolled").evaluate_all(cut) == 0
+    expect(page.locator(".tools")).to_be_hidden()
+
+
+def test_without_javascript_the_tables_are_there(browser, path: Path):
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto(path.resolve().as_uri())
+        expect(page.locator("noscript p")).to_have_text(re.compile("shows its tables"))
+        expect(page.locator("noscript p")).to_be_visible()
+        assert sorted(models(page)) == sorted(MODELS)
+    finally:
+        context.close()

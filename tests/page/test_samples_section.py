@@ -328,3 +328,21 @@ def test_it_can_be_read_in_forced_colors(open_page, path: Path, samples: list[st
     colors = words.evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
     assert set(colors) == {"rgb(255, 255, 255)"}  # on black
     screenshot(page, "samples-forced-colors", look)
+
+
+def test_what_was_clicked_is_not_lit_in_the_next_sample(page: Page, samples: list[str]):
+    first, second = samples[0], samples[1]
+    go(page, first, "tiny-qwen2-vl")
+    page.locator("#sample .claims button").first.click()
+    page.locator("#sample-title").hover()
+    expect(page.locator("#sample .claims .lit").first).to_be_visible()
+    go(page, second, "tiny-qwen2-vl")
+    expect(page.locator("#sample .claims button").first).to_be_visible()
+    page.locator("#sample-title").hover()
+    expect(page.locator("#sample .lit")).to_have_count(0)
+
+
+def test_a_view_that_does_not_exist_is_the_usual_one(page: Page, samples: list[str]):
+    go(page, samples[0], view="constructor")
+    expect(page.locator("#sample-title")).to_have_text(samples[0])
+    expect(page.get_by_role("button", name="Side by side")).to_have_attribute("aria-pressed", "true")

@@ -1,4 +1,4 @@
-"""DRF and CR corrected by people's labels: values by hand, an independent formula, and the interval's coverage."""
+"""DRF and CR corrected by human labels: values by hand, an independent formula, and the interval's coverage."""
 
 from statistics import covariance, fmean, pvariance, variance
 from typing import Any, NamedTuple

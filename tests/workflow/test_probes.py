@@ -103,7 +103,7 @@ def test_the_leaderboard_has_them_for_the_open_model_alone(finished: Project) ->
     columns = ["n_probed", *(f"{summary.name}{end}" for summary in SUMMARIES for end in ("", "_low", "_high", "_n"))]
     assert rows.drop(MODEL)[columns].isna().all(axis=None)
     page = (finished.folder / "results/demo/leaderboard.md").read_text()
-    section = page.split("## Internals of open-weight models")[1].split("\n## ")[0]
+    section = page.split("## Mechanism: internals of open-weight models")[1].split("\n## ")[0]
     assert "Tiny Qwen2-VL (early)" in section and "theirs" not in section and "trained to point" in section
 
 
@@ -166,7 +166,7 @@ def test_a_run_without_probes_needs_no_table_of_theirs(project: Project) -> None
     project.run()
     rows = project.table("leaderboard.parquet")
     assert rows[["n_probed", "ffn_drift", "ffn_drift_n"]].isna().all(axis=None)
-    assert "Internals of open-weight models" not in (project.folder / "results/demo/leaderboard.md").read_text()
+    assert "nternals of open-weight models" not in (project.folder / "results/demo/leaderboard.md").read_text()
 
 
 def test_two_models_of_the_default_run_have_samples_enough_in_each_group(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from draw_samples import nearest
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, JUDGEMENTS
 from spd_faith.leaderboard.html.answers import FLAGS
-from spd_faith.leaderboard.html.samples import samples_html, samples_section
+from spd_faith.leaderboard.html.samples import MAX_BYTES, room_for_samples, samples_html, samples_section
 
 ROOT = Path(__file__).parents[3]
 
@@ -173,6 +173,16 @@ def test_tables_that_do_not_exist_yet_are_left_out(tmp_path):
 
 
 # ---- within bounds ---------------------------------------------------------------------------------------------------
+
+
+def test_a_page_without_room_shows_no_sample(tmp_path):
+    found = samples_section(write_run(tmp_path), MODELS, JUDGES, tmp_path / "page_files", -1)
+    assert (found.shown, found.content["samples"], found.data["images"]) == (0, [], [])
+
+
+def test_samples_have_room_whatever_the_tables_take():
+    assert room_for_samples("é" * 1_000_000) == MAX_BYTES - 2_000_000
+    assert room_for_samples(" " * 7_000_000) == 2_000_000
 
 
 def test_a_small_page_shows_a_choice_and_says_so(paths):

@@ -41,7 +41,7 @@ from spd_faith.leaderboard.model import (
             CellView("50.0", 0.5, "[25.0, 75.0], 7 pairs", True, bar=Bar(25, 50, 75)),
         ),
         (Interval(1.5, 1, 2), NUMBER, CellView("1.50", 1.5, "[1.00, 2.00]")),
-        (Interval(-0.1, -0.2, 0.1), PERCENT, CellView("-10.0", -0.1, "[-20.0, 10.0]")),
+        (Interval(-0.1, -0.2, 0.1), PERCENT, CellView("−10.0", -0.1, "[−20.0, 10.0]")),
         (
             Bounded(0.5, 0.4, 0.6, 0.3, 0.8, 0.9),
             PERCENT,
@@ -64,7 +64,7 @@ def test_a_column_has_bars_if_all_its_intervals_are_on_one_scale():
         Bar(25, 50, 75), None, Bar(25, 50, 75),
     ]  # fmt: skip
     assert [view.bar for view in column_view([within, below], PERCENT)] == [None, None]
-    assert [view.text for view in column_view([within, below], PERCENT)] == ["50.0", "-10.0"]
+    assert [view.text for view in column_view([within, below], PERCENT)] == ["50.0", "−10.0"]
 
 
 def test_ranks_are_sorted_by_their_better_end_then_by_the_other():

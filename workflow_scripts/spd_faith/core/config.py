@@ -76,7 +76,7 @@ class RunConfig(Strict):
     statistics: Statistics = Statistics()
     """How confidence intervals are computed."""
     labels: str | None = Field(default=None, min_length=1)
-    """Labels of people, written by `import_annotations.py`, that correct DRF and CR on the leaderboard; null: none."""
+    """Human labels, written by `import_annotations.py`, that correct DRF and CR on the leaderboard; null: none."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from spd_faith.core.errors import UserError
 from spd_faith.core.text import writable
 
 PAGES = Path(__file__).resolve().parents[3] / "resources" / "pages"
@@ -79,6 +80,13 @@ def script_json(content: Any) -> str:
     for character in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def files_of_page(output: Path) -> Path:
+    """The folder beside a page for its files. Raises `UserError` if `output` cannot be the name of a page."""
+    if output.suffix.lower() != ".html" or output.is_dir():
+        raise UserError(f"--output {output}: expected a file name that ends in .html")
+    return output.with_name(f"{output.stem}_files")
 
 
 def data_uri(mime: str, content: bytes) -> str:

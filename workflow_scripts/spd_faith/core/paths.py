@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -9,6 +10,11 @@ class ResultPaths:
     """The files in one folder, `results/{dataset}`; results/README.md describes them."""
 
     folder: Path
+
+    @classmethod
+    def of(cls, dataset: str) -> Self:
+        """Relative to the project's folder, as in Snakemake's targets and options."""
+        return cls(Path("results", dataset))
 
     @property
     def samples(self) -> Path:

@@ -1,6 +1,7 @@
 """The merged config of a run as a file, one per content. Only the leaderboard and the plan read it."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from spd_faith.core.config_errors import read_mapping
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256, write_text
 from spd_faith.core.paths import ResultPaths
+from spd_faith.core.text import writable
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,8 @@ class RecordedEntry:
 
     name: str
     fields: Mapping[str, Any]
-
-    @property
-    def label(self) -> str:
-        """Name on the leaderboard."""
-        return self.fields["label"] or self.name
+    label: str
+    """Name on the leaderboard, different from those of the run's other models, or judges."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,24 @@ def read_recorded_run(path: Path) -> RecordedRun:
     with _merged(path) as (merged, config):
         return RecordedRun(
             config,
-            RecordedEntry(config.dataset, merged["dataset"][config.dataset]),
-            {name: RecordedEntry(name, fields) for name, fields in merged["models"].items()},
-            {name: RecordedEntry(name, fields) for name, fields in merged["judges"].items()},
+            _recorded({config.dataset: merged["dataset"][config.dataset]})[config.dataset],
+            _recorded(merged["models"]),
+            _recorded(merged["judges"]),
             tuple(merged["probed"]),
             merged,
         )
+
+
+def leaderboard_labels(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same."""
+    labels = {name: " ".join(writable(fields.get("label") or "").split()) or name for name, fields in entries.items()}
+    counts = Counter(labels.values())
+    return {name: label if counts[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
+
+
+def _recorded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, RecordedEntry]:
+    labels = leaderboard_labels(entries)
+    return {name: RecordedEntry(name, fields, labels[name]) for name, fields in entries.items()}
 
 
 def read_run(path: Path, registry: Registry) -> Run:

@@ -1,4 +1,4 @@
-"""Reads labels of people, and says which of them are labels of a run's very answers."""
+"""Reads human labels, and says which of them are labels of a run's very answers."""
 
 from collections import defaultdict
 from collections.abc import Mapping

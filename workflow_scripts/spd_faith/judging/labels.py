@@ -1,4 +1,4 @@
-"""Labels of people on models' answers: the table that `import_annotations.py` writes and the leaderboard reads."""
+"""Human labels on models' answers: the table that `import_annotations.py` writes and the leaderboard reads."""
 
 import json
 from collections.abc import Sequence

@@ -46,7 +46,7 @@ _MEANINGS = {
     MISSING_BOX: "A true difference has no box",
     UNEQUAL_SIZES: "The two images differ in size",
     UNREADABLE: "An image cannot be read",
-    SECOND_PLACE_UNKNOWN: "A moved object has one box of two (no fault)",
+    SECOND_PLACE_UNKNOWN: "A moved object has one box of two (not an error)",
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from spd_faith.core.schemas import JUDGED_METRICS, PARSE_STATUSES, TASKS
@@ -83,8 +84,8 @@ _ROW = Part(
 )
 _COSTS = {
     "questions_asked": (COUNT, "different questions that were asked, controls included", "never"),
-    "prompt_tokens": (COUNT, "tokens of these questions", "nobody reported them"),
-    "generated_tokens": (COUNT, "tokens of their answers", "nobody reported them"),
+    "prompt_tokens": (COUNT, "tokens of these questions", "they are not reported"),
+    "generated_tokens": (COUNT, "tokens of their answers", "they are not reported"),
     "answer_seconds": ("s", "sum of the times of the answers", "they were made elsewhere"),
     "seconds_per_answer": ("s", "mean time of an answer", "they were made elsewhere"),
     "model_usd": ("US$", "cost of the answers", "the price is unknown"),
@@ -116,7 +117,7 @@ _FAILURE_MEANINGS = {
     "not_asked": "questions not asked",
 }
 _ERROR_OF_JUDGE = {
-    "corrected": (FRACTION, "corrected by labels of people", "too few labels"),
+    "corrected": (FRACTION, "corrected by human labels", "too few labels"),
     "labelled": (COUNT, "answers with a label that is used", "never"),
     "correction": (TEXT, "status of the correction: docs/statistics.md", "never"),
 }
@@ -137,7 +138,7 @@ def leaderboard_parts() -> tuple[Part, ...]:
         *(Part(topic, tuple(_controls(topic))) for topic in Topic),
         Part("The judge's error", tuple(_corrections())),
         Part("The published protocol", tuple(_protocol())),
-        Part("Internals of open-weight models", tuple(_probes())),
+        Part("Mechanism: internals of open-weight models", tuple(_probes())),
         Part("Answers and failures", tuple(_answers())),
         Part("Truth audit", (Described("n_unflagged", COUNT, "pairs that the truth audit does not flag"),)),
         _PROVENANCE,
@@ -221,7 +222,7 @@ COMPARISON_COLUMNS = (
     Described("judge", TEXT, "key of the judge"),
     Described("metric", TEXT, "a headline metric or Overall"),
     Described("model", TEXT, "key of the model"),
-    Described("other_model", TEXT, "key of the model that it is compared with"),
+    Described("other_model", TEXT, "key of the model that it is compared with; each pair once"),
     Described("n", COUNT, "pairs that the metric scores for both"),
     Described("difference", FRACTION, "value of `model` minus value of `other_model`", "it is not defined"),
     Described("low", FRACTION, "lower end of the 95% interval", _FEW_CLUSTERS),
@@ -239,6 +240,15 @@ def expanded(columns: tuple[Described, ...]) -> Iterator[Described]:
             ending = ENDINGS[name]
             meaning = f"{ending.meaning} ({one.name}: {one.meaning})"
             yield Described(f"{one.name}{name}", ending.unit or one.unit, meaning, ending.null or one.null)
+
+
+def with_whole_counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the leaderboard with counts as whole numbers, also beside rows that have none.
+
+    Raises `TypeError` for a count that is not whole.
+    """
+    counts = [one.name for one in expanded(leaderboard_columns()) if one.unit == COUNT and one.name in rows]
+    return rows.astype(dict.fromkeys(counts, "Int64"))
 
 
 def with_descriptions(table: pa.Table, columns: tuple[Described, ...]) -> pa.Table:
@@ -277,8 +287,8 @@ _INTRODUCTION = """\
 With `\\usepackage{booktabs,graphicx}`, `\\input{leaderboard}` adds all tables to a paper. Single ones can be copied
 with the commands that the file defines at its beginning. They are floats as wide as the page (`table*`), with a caption
 and a label such as `tab:spd-faith:headline`; a table too wide or too long for a page comes in parts.
-`pdflatex leaderboard.tex` makes a PDF of the tables alone. The file is ASCII. A character that the fonts of pdflatex
-lack is named: `[U+4E2D]`.
+`pdflatex leaderboard.tex` makes a PDF of the tables alone. Outside of comments the file is ASCII. A character that the
+fonts of pdflatex lack is named: `[U+4E2D]`.
 
 To leave the intervals out, or to set them otherwise, define the command before `\\input`:
 
@@ -287,7 +297,7 @@ To leave the intervals out, or to set them otherwise, define the command before 
 ```
 
 Not in the file is what serves to check a run: failures, parsing, audit, judges' cost, provenance, and DRF and CR
-corrected by labels of people if there are none.
+corrected by human labels if there are none.
 
 ## leaderboard.parquet and leaderboard.csv
 
@@ -308,6 +318,12 @@ Published rows have the values of the headline metrics, `model`, `label`, `judge
 """
 
 
+_ONE_DIRECTION = """\
+Each pair of models is in it in one direction only: `model` can be either of the two. For the other direction, change
+the sign of `difference`, `low` and `high`, and swap the last two. [statistics.md](statistics.md#one-pair-of-models) has
+an example."""
+
+
 def documentation() -> str:
     """docs/leaderboard_columns.md."""
     endings = [
@@ -321,7 +337,7 @@ def documentation() -> str:
             "",
             *parts,
             f"## breakdowns.parquet\n\n{_table(BREAKDOWN_COLUMNS)}\n",
-            f"## comparisons.parquet\n\n{_table(COMPARISON_COLUMNS)}\n",
+            f"## comparisons.parquet\n\n{_ONE_DIRECTION}\n\n{_table(COMPARISON_COLUMNS)}\n",
         )
     )
 

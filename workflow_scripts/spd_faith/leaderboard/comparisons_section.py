@@ -24,6 +24,10 @@ from spd_faith.scoring.comparisons import SIGNIFICANT_AT, rank_interval, signifi
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 _SHOWN = ("overall", "drf")
+BOLD = "the best of the judge's ranked models, and those not significantly worse"
+"""What the bold values in a column of metrics are."""
+RANKS = "a rank of 2–3 means that the comparisons in Overall leave both places open"
+"""How to read a rank interval."""
 
 
 def with_standings(live: pd.DataFrame, comparisons: pa.Table) -> pd.DataFrame:
@@ -68,13 +72,11 @@ def comparisons_section(live: pd.DataFrame, comparisons: pa.Table) -> tuple[Sect
 def _how_to_read() -> Note:
     return note(
         "Row minus column in percentage points, over the image pairs scored for both models. Bold: significant, "
-        f"p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of a judge's models. Ranks in the first table go "
-        "from 1 + the number of models that are significantly better in Overall to the number of ranked models minus "
-        "those that are significantly worse. Its bold values: the best of the ranked models and all that are not "
-        "significantly worse. A difference that is not significant does not show that two models are equal. "
-        "All metrics, with intervals and p: ",
+        f"p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of a judge's models. A difference that is not "
+        "significant does not show that two models are equal. On the HTML page, hovering over a cell of the matrix or "
+        "tapping it shows the interval and p. All metrics, with intervals and p: ",
         Code("comparisons.parquet"),
-        ". Formulas: docs/statistics.md.",
+        ", where each pair is in one direction only. Formulas, and how to find a pair: docs/statistics.md.",
     )
 
 

@@ -33,15 +33,15 @@ _KEYS = ["judge", "model"]
 _INTRODUCTIONS = {
     Topic.DETECTION: "Answers about pairs whose two images are the same. A model that always says “different” has a d′ "
     "and a DS net of 0. d′ cannot be larger than the largest d′, which depends on the number of pairs. ",
-    Topic.COUNTERFACTUAL: "Does a model stop naming a difference when that one is undone, and only then? A difference "
-    "is named when the list has its type and category. Each value is about what this model named, so models are not "
-    f"comparable. There is no cff under {LEAST_NAMED} named differences. ",
-    Topic.BY_CATEGORY: "As above, but a difference is named when the list has its category, whatever the type. "
-    "Pairs that undo a difference whose category another one of the pair has are left out.",
+    Topic.COUNTERFACTUAL: "Does a model stop naming a difference when it is undone, and only that one? A difference is "
+    "named when the list has its type and category. Each value is over the differences that the model itself named, so "
+    f"values of two models are not comparable. There is no cff under {LEAST_NAMED} named differences. ",
+    Topic.BY_CATEGORY: "As above, but a difference is named when the list has its category, whatever the type. A pair "
+    "is left out if another of its differences has the same category as the undone one.",
     Topic.ORDER: "Metrics of pairs with the modified image first, minus those of the same pairs as they are, in "
     "percentage points.",
-    Topic.BLIND: "What is said about two grey images. It describes a model, and scores nothing. All grey pairs of a "
-    "size are one question with one answer, so there are no intervals.",
+    Topic.BLIND: "Answers about two grey images. They describe a model and are in no score. All grey pairs of one size "
+    "are the same question with the same answer, so there are no intervals.",
 }
 _GROUPS = {
     Topic.DETECTION: Group.CONTROLS,
@@ -108,13 +108,15 @@ def controls_section(live: Sequence[Row], made: Mapping[str, Any]) -> Section:
 def _counts(made: Mapping[str, Any]) -> Note:
     listed = []
     for kind, counts in made.items():
-        left_out = [f"{n} {reason}" for reason, n in sorted(counts["left_out"].items())]
-        listed.append(f"{counts['made']} {kind}" + (f" (left out: {', '.join(left_out)})" if left_out else ""))
+        left_out = [f"{n} {reason.replace('_', ' ')}" for reason, n in sorted(counts["left_out"].items())]
+        listed.append(
+            f"{counts['made']} {kind.replace('_', ' ')}" + (f" (left out: {', '.join(left_out)})" if left_out else "")
+        )
     return note(
         f"Pairs made from pairs of the dataset: {'; '.join(listed)}. They are in no score outside this section. "
-        "Intervals resample a control together with the pair that it is made from; there is none under "
-        f"{LEAST_CLUSTERS} image ids. Models are not tested against each other. Formulas and what they show: "
-        "docs/statistics.md and docs/controls.md."
+        "Intervals resample a control together with the pair that it is made from; there are none under "
+        f"{LEAST_CLUSTERS} image ids. Models are not tested against each other. Formulas: docs/statistics.md. What the "
+        "values show: docs/controls.md."
     )
 
 
@@ -157,10 +159,10 @@ def _cells(row: Row, metric: ControlMetric) -> Iterator[Cell]:
         yield value_cell(row[metric.name])
 
 
-# ---- without looking at the images -----------------------------------------------------------------------------------
+# ---- baselines without the images ------------------------------------------------------------------------------------
 
 
-def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row], chosen: Chosen) -> Section:
+def baselines_section(floors: pd.DataFrame, live: Sequence[Row], chosen: Chosen) -> Section:
     """The headline metrics of constant answers (from `constant_answers`) and of each model under permuted truths."""
     values = floors.pivot(index="answer", columns="metric", values="value")
     constant = (
@@ -177,16 +179,16 @@ def ignoring_the_images(floors: pd.DataFrame, live: Sequence[Row], chosen: Chose
         Topic.PERMUTED,
         (
             note(
-                "Quoted: the same answer to every question. Below: each model's answers, scored against the truths of "
-                "other pairs of the same split and number of differences. There DRF is judged by ",
+                "In quotes: the same answer to every question. Below: each model's answers, scored against the truths "
+                "of other pairs of the same split and number of differences, with ",
                 Code("rules"),
-                ", whatever the row's judge is; DQR depends on the number alone, and DS and CR on no truth, so these "
-                "are the model's own. Intervals: ",
+                " as the judge of DRF in every row. DQR depends on the number of differences alone, and DS and CR do "
+                "not depend on the truth, so these are the model's own values. Intervals: ",
                 Code("leaderboard.parquet"),
                 ".",
             ),
             *_left_out(live),
-            Table("ignoring_images", columns, (*constant, *permuted)),
+            Table("baselines", columns, (*constant, *permuted)),
         ),
     )
 
@@ -196,5 +198,5 @@ def _left_out(live: Sequence[Row]) -> Iterator[Note]:
         if left_out := row["n"] - row["permuted_overall_n"]:
             yield note(
                 f"{row['label']}, judged by {row['judge_label']}: {left_out} of {row['n']} pairs have no description "
-                "or no other pair to take a truth from, and are left out there."
+                "or no other pair to take a truth from, and are left out here."
             )

@@ -1,4 +1,4 @@
-"""The judge's error on the leaderboard: DRF and CR as judged, and corrected by labels of people."""
+"""The judge's error on the leaderboard: DRF and CR as judged, and corrected by human labels."""
 
 from collections.abc import Iterator
 
@@ -53,8 +53,8 @@ _STATUSES = {
 _TABLE_COLUMNS = (
     *(*MODEL_AND_JUDGE, Column("Metric")),
     Column("Raw", PERCENT, "The metric as judged, with the interval of the pairs alone."),
-    Column("Corrected", PERCENT, "The metric corrected by labels of people; the interval includes the draw of labels."),
-    Column("Labelled", COUNT, "Answers of this model with labels of people that correct the metric."),
+    Column("Corrected", PERCENT, "The metric corrected by human labels; the interval includes the draw of labels."),
+    Column("Labelled", COUNT, "Answers of this model with human labels that correct the metric."),
     Column("Weight", NUMBER, "How much of the judge's score is used: 0, the labels alone, to 1."),
     Column("Labels left out", definition="Labels that correct nothing here, and why."),
     Column("Status", definition="Whether the metric is corrected, or why not."),
@@ -80,8 +80,8 @@ def correction_note(corrections: pd.DataFrame) -> Note:
     if not (corrections["status"] == CORRECTED).any():
         return note("DRF and CR are as the judge scored them: not corrected for the judge's error.")
     return note(
-        f"DRF and CR are as the judge scored them. “{TITLE}” has them corrected by labels of people, where there are "
-        "enough; ranks do not use them."
+        f"DRF and CR are as the judge scored them. “{TITLE}” has them corrected by human labels where there are "
+        "enough; ranks do not use the corrected values."
     )
 
 
@@ -89,12 +89,12 @@ def correction_section(live: pd.DataFrame, corrections: pd.DataFrame) -> Section
     """Raw and corrected values with their intervals, for each row of `live`."""
     if (corrections["status"] == "no_labels").all():
         about = note(
-            "Not corrected: the config names no labels of people. The raw interval says nothing about the judge's "
+            "Not corrected: the config names no human labels. The raw interval says nothing about the judge's "
             "error. How to label a random part of the answers: docs/annotations.md."
         )
     else:
         about = note(
-            "Raw: as judged; its interval says nothing about the judge's error. Corrected: by people's labels of "
+            "Raw: as judged; its interval says nothing about the judge's error. Corrected: by human labels of "
             "randomly drawn answers of the same model, never of other models; the interval includes the draw. "
             f"{LEAST_LABELLED} labels alone give a standard error of about 5 points; under {LEAST_LABELLED} nothing is "
             "corrected. Weight: how much of the judge's score is used, from 0 (noise) to 1. Near 0 and "

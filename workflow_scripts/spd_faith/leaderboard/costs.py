@@ -32,24 +32,24 @@ _COLUMNS = {
     "generated_tokens": Column(
         "Generated tokens",
         COUNT,
-        "Tokens of the answers, those of a reasoning included. Fewer are cheaper. “–” if not reported.",
+        "Tokens of the answers, reasoning included. Fewer are cheaper. “–” if not reported.",
     ),
     "seconds_per_answer": Column(
         "Seconds per answer",
         NUMBER,
-        "The mean time of an answer: of a batch divided by its size, of a call to a server from its last attempt to "
-        "the reply. Lower is faster. “–” for answers made elsewhere.",
+        "The mean time of an answer. In a batch it is the batch's time divided by its size; from a server, the time "
+        "from the last attempt to the reply. Lower is faster. “–” for answers made elsewhere.",
     ),
     "answer_seconds": Column(
         "Seconds",
         COUNT,
-        "The sum over the answers. Calls to a server run at the same time, so it is more than the time that passed. "
-        "Loading a model is not in it. “–” for answers made elsewhere.",
+        "The sum over the answers. Calls to a server run in parallel, so the sum exceeds the elapsed time. Loading "
+        "the model is not included. “–” for answers made elsewhere.",
     ),
     "model_usd": Column(
         "US$",
         DOLLARS,
-        "What the answers cost at the price in the config, without that of failed calls. Lower is cheaper. “–” without "
+        "What the answers cost at the price in the config, without failed calls. Lower is cheaper. “–” without "
         "a price.",
     ),
     "calls_to_judge": Column(
@@ -103,8 +103,8 @@ def costs_section(live: Sequence[Row]) -> Section:
     """A row per model and judge; `live` has the columns of `model_costs` and `judging_costs`."""
     rows = ((*model_and_judge(row), *(value_cell(row[name]) for name in _COLUMNS)) for row in live)
     about = note(
-        "Of the answers that are kept: what failed calls and earlier generations cost is not in it. The limit "
-        "on costs (max_usd) counts them, too. What each judge cost in all is in the section “Judges”.",
+        "The cost of the stored answers. Failed calls and earlier generations are not included, but the limit on costs "
+        "(max_usd) counts them. The total cost of each judge is in the section “Judges”.",
     )
     table = Table("cost", (*MODEL_AND_JUDGE, *_COLUMNS.values()), tuple(rows), Group.COST)
     return Section("Cost", (about, table))

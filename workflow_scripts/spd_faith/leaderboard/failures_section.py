@@ -24,15 +24,14 @@ _OF_ANSWERS = {
     "transport": Column(
         "No reply",
         COUNT,
-        "Questions without a reply after all attempts. Nobody's answer: not scored, and lower the coverage. Lower is "
-        "better.",
+        "Questions without a reply after all attempts. They are not scored and lower the coverage. Lower is better.",
     ),
     "timeout": Column("Timed out", COUNT, "Those of the questions without a reply that ran out of time."),
     "not_asked": Column(
         "Not asked",
         COUNT,
-        "Questions that nobody asked, such as those missing in a file of answers. Not scored, and lower the coverage. "
-        "Lower is better.",
+        "Questions that were not asked, such as those missing in a file of answers. They are not scored and lower the "
+        "coverage. Lower is better.",
     ),
 }
 _QUESTIONS = Column("Questions", COUNT, "Three per pair of images, without controls.")
@@ -57,13 +56,13 @@ _OF_PARSING = {
         "better.",
     ),
 }
-_STATUSES = {
-    "json": "Descriptions with a list in valid JSON.",
-    "repaired": "Descriptions with a list in JSON that had to be repaired.",
-    "free_text": "Descriptions in prose alone, from which the differences are read.",
-    "empty": "Descriptions without text.",
-    "failed": "Descriptions with text in which no differences can be read.",
-    "no_response": "Descriptions that nobody gave: no reply, or not asked.",
+_BY_STATUS = {
+    "json": Column("JSON", COUNT, "Descriptions with a list in valid JSON."),
+    "repaired": Column("Repaired JSON", COUNT, "Descriptions with a list in JSON that had to be repaired."),
+    "free_text": Column("Prose", COUNT, "Descriptions in prose alone, from which the differences are read."),
+    "empty": Column("Empty", COUNT, "Descriptions without text."),
+    "failed": Column("Not parsed", COUNT, "Descriptions with text in which no differences can be read."),
+    "no_response": Column("No response", COUNT, "Questions without a description: no reply, or not asked."),
 }
 
 
@@ -78,8 +77,8 @@ def failures_section(live: Sequence[Row], by_group: pd.DataFrame) -> Section:
     )
     explained = note(
         "A model's failure (empty, withheld, or cut before it said anything) scores 0; an answer that was cut later is "
-        "scored as it is. A question without a reply or not asked is nobody's answer: its metrics are null and lower "
-        "the coverage."
+        "scored as it is. A question without a reply, or not asked, is not scored: its metrics are null, which "
+        "lowers the coverage."
     )
     if not by_task:
         none = note("Every question was answered, and no answer was cut.")
@@ -120,5 +119,5 @@ def _by_task(counts: Row) -> Iterator[tuple[Cell, ...]]:
 def parsing_section(live: Sequence[Row]) -> Section:
     """The descriptions of each model by parse status."""
     rows = ((model_cell(row), *(Value(row[f"n_{status}"]) for status in PARSE_STATUSES)) for row in rows_by_model(live))
-    columns = (MODEL, *(Column(status, COUNT, _STATUSES[status]) for status in PARSE_STATUSES))
+    columns = (MODEL, *(_BY_STATUS[status] for status in PARSE_STATUSES))
     return Section("Parsing of the answers", (Table("parsing", columns, tuple(rows)),))

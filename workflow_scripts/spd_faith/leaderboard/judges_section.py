@@ -86,5 +86,5 @@ def _failures_table(failures: pd.DataFrame, live: Sequence[Row]) -> Table:
 
 
 def _unscored(status: str) -> Column:
-    reason = status.removeprefix(UNSCORED)
-    return Column(status, COUNT, f"Judgements without a score; the reason is: {reason}. Lower is better.")
+    reason = status.removeprefix(UNSCORED).replace("_", " ")
+    return Column(f"Unscored: {reason}", COUNT, f"Judgements without a score; reason: {reason}. Lower is better.")

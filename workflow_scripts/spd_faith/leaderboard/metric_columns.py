@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from spd_faith.leaderboard.model import NUMBER, PERCENT, PERCENT_SIGN, Column, Unit
-from spd_faith.scoring.metric_types import Metric
+from spd_faith.scoring.metric_types import Metric, Variant
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 Chosen = Mapping[str, str]
@@ -12,21 +12,30 @@ Chosen = Mapping[str, str]
 COVERAGE = Column(
     "Coverage",
     PERCENT_SIGN,
-    "The lowest percentage of pairs that a headline metric could score. A failed call and a failed judgement score no "
-    "pair. Higher is better.",
+    "The lowest percentage of pairs that a headline metric could score. Failed calls and failed judgements leave "
+    "pairs unscored. Higher is better.",
 )
 
 
 def metric_column(name: str, chosen: Chosen) -> Column:
     """The column of one of METRICS that is on the leaderboard."""
     metric = METRICS[name]
-    variant = metric.variants[chosen[name]] if metric.variants else metric
-    title = f"{metric.title}. " if metric.title else ""
     definition = (
-        f"{title}{variant.meaning} Formula: {variant.definition}; over the pairs: {metric.over_dataset}. "
-        f"{metric.better} “–” if no pair is scored."
+        f"{metric_meaning(name, chosen)} Formula: {_variant(name, chosen).definition}; over the pairs: "
+        f"{metric.over_dataset}. {metric.better} “–” if no pair is scored."
     )
     return Column(metric.label, _unit(metric), definition)
+
+
+def metric_meaning(name: str, chosen: Chosen) -> str:
+    """The full name of one of METRICS, and what it is in words."""
+    title = METRICS[name].title
+    return (f"{title}. " if title else "") + _variant(name, chosen).meaning
+
+
+def _variant(name: str, chosen: Chosen) -> Metric | Variant:
+    metric = METRICS[name]
+    return metric.variants[chosen[name]] if metric.variants else metric
 
 
 def headline_columns(chosen: Chosen) -> Iterator[Column]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from spd_faith.core.statistics import LEAST_CLUSTERS
+from spd_faith.leaderboard.comparisons_section import RANKS
 from spd_faith.leaderboard.metric_columns import COVERAGE, Chosen, headline_columns, metric_column
 from spd_faith.leaderboard.model import (
     COUNT,
@@ -33,7 +34,7 @@ from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE, HEADLINE_AND_OVERAL
 _RANK = Column(
     "Rank",
     COUNT,
-    "The ranks by Overall that the comparisons of models allow, among the rows of one judge. Lower is better. “–” "
+    f"Ranks by Overall among the rows of one judge; {RANKS}. Lower is better. “–” "
     f"below {LOWEST_RANKED_COVERAGE:.0%} coverage.",
 )
 _WITHOUT_INTERVALS = note(f"Splits with under {LEAST_CLUSTERS} image ids have no interval.")

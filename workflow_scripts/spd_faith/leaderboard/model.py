@@ -22,7 +22,11 @@ class Unit:
     sign: str = ""
 
     def text(self, number: float) -> str:
-        return MISSING if math.isnan(number) else f"{self.scale * number:.{self.digits}f}{self.sign}"
+        """With a true minus in front of negative numbers; what is rounded to 0 has no sign."""
+        if math.isnan(number):
+            return MISSING
+        digits = f"{abs(self.scale * number):.{self.digits}f}"
+        return f"{'−' if number < 0 < float(digits) else ''}{digits}{self.sign}"
 
 
 MISSING = "–"
@@ -111,9 +115,8 @@ def rank_text(low: int, high: int) -> str:
 
 
 def signed_text(number: float, unit: Unit) -> str:
-    """With the sign in front, a minus and not a hyphen."""
-    sign = "+" if number > 0 else "−" if number < 0 else ""
-    return sign + unit.text(abs(number))
+    """With the sign in front, also a plus."""
+    return ("+" if number > 0 else "") + unit.text(number)
 
 
 def value_cell(number: float | None) -> Value | Missing:

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from spd_faith.leaderboard.audit_section import audit_section, audit_warning
-from spd_faith.leaderboard.comparisons_section import comparisons_section
-from spd_faith.leaderboard.controls_section import controls_section, ignoring_the_images
+from spd_faith.leaderboard.comparisons_section import BOLD, RANKS, comparisons_section
+from spd_faith.leaderboard.controls_section import baselines_section, controls_section
 from spd_faith.leaderboard.corrections import correction_note, correction_section
 from spd_faith.leaderboard.costs import costs_section
 from spd_faith.leaderboard.failures_section import failures_section, parsing_section
@@ -17,7 +17,7 @@ from spd_faith.leaderboard.glossary import glossary_section, one_answer_section
 from spd_faith.leaderboard.judges_section import judges_section
 from spd_faith.leaderboard.metric_columns import Chosen
 from spd_faith.leaderboard.metric_sections import breakdowns_section, headline_table, secondary_section
-from spd_faith.leaderboard.model import Code, Note, Section, note
+from spd_faith.leaderboard.model import Code, Note, Section, Term, note
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.provenance_section import provenance_section
 from spd_faith.leaderboard.published_protocol import protocol_section
@@ -25,6 +25,7 @@ from spd_faith.leaderboard.reasoning_errors_section import reasoning_errors_sect
 from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE
 from spd_faith.leaderboard.run_warnings import run_warnings
 from spd_faith.scoring.aggregate import Aggregate
+from spd_faith.scoring.metrics import HEADLINE, METRICS
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,12 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
         f"SPD-Faith leaderboard: {dataset}",
         (
             _how_to_read(live[0]["n"]),
+            _abbreviations(),
             *run_warnings(live, found.failures, found.aggregate, found.samples),
             *audit_warning(found.audit),
             headline_table(found.live, found.chosen),
             correction_note(found.corrections),
-            ignoring_the_images(found.floors, live, found.chosen),
+            baselines_section(found.floors, live, found.chosen),
             *comparisons_section(found.live, found.comparisons),
             controls_section(live, found.controls),
             correction_section(found.live, found.corrections),
@@ -84,7 +86,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             judges_section(found.costs, found.failures, live),
             one_answer_section(found.samples, live),
             provenance_section(live, found.record),
-            glossary_section(),
+            glossary_section(found.chosen),
         ),
     )
 
@@ -92,8 +94,14 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
 def _how_to_read(pairs: int) -> Note:
     return note(
         f"Percentages over {pairs} pairs; in brackets 95% intervals (bootstrap of images within split). "
-        "If questions got no reply or judgements failed, ",
+        f"Bold: {BOLD}; {RANKS}. Below {LOWEST_RANKED_COVERAGE:.0%} coverage there is no rank. Where questions got no "
+        "reply or judgements failed, ",
         Code("bounds"),
-        " say how low and how high the value could be with them. Rows below "
-        f"{LOWEST_RANKED_COVERAGE:.0%} coverage have no rank.",
+        " give the lowest and the highest value that scoring those pairs could lead to.",
     )
+
+
+def _abbreviations() -> Note:
+    titles = {METRICS[name].label: METRICS[name].title for name in HEADLINE}
+    spans = [span for label, title in titles.items() for span in (Term(label), f": {title}. ")]
+    return note(*spans, Term(METRICS["overall"].label), ": the mean of these. The glossary says what each measures.")

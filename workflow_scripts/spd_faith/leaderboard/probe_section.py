@@ -46,13 +46,14 @@ def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section
     if len(unmeasured):
         labels = dict(zip(models["model"], models["label"], strict=True))
         parts += [note("Not measured, for all three questions:"), _unmeasured_table(unmeasured, labels)]
-    return (Section("Internals of open-weight models", tuple(parts), "probes"),)
+    return (Section("Mechanism: internals of open-weight models", tuple(parts), "probes"),)
 
 
 def _what_it_shows() -> Note:
     defined = (span for summary in SUMMARIES for span in (Term(summary.label), f": {summary.definition}. "))
     return note(
-        "About the answers to “how many differences?” for the probed pairs, with 95% intervals as above. ",
+        "All values are about the answers to “how many differences?” for the probed pairs, with 95% intervals as "
+        "above. ",
         *defined,
         "Formulas: docs/probes.md.",
     )

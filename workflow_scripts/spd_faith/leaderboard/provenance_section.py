@@ -39,9 +39,9 @@ def provenance_section(live: Sequence[Row], record: Mapping[str, Any]) -> Sectio
 
 def _again(record: Mapping[str, Any]) -> Note:
     return note(
-        "To make this leaderboard again, check out the git commit below and run ",
+        "To reproduce this leaderboard, check out the git commit below and run ",
         Code(record["command"]),
-        ". The file is beside this page; it has the whole config of the run. ",
+        " in the project's folder. The file is beside this page; it has the whole config of the run. ",
         Code("run.json"),
         " also has the entries of datasets, models and judges that it names, as they were.",
     )

@@ -41,10 +41,16 @@ def run_record(
         "prompts": {task: prompt.sha for task, prompt in prompts.items()},
         "packages": {package: _version(package) for package in _PACKAGES},
         "git_commit": _git_commit(),
-        "command": shlex.join(["snakemake", "--cores", "all", "--configfile", str(paths.run_config)]),
+        "command": command_again(run.dataset.name),
         "hardware": hardware(),
         "job_seconds": job_seconds({*run.models, *run.judges}, paths),
     }
+
+
+def command_again(dataset: str) -> str:
+    """What makes a run of the dataset again, in the project's folder, wherever its results are now."""
+    config = ResultPaths.of(dataset).run_config
+    return shlex.join(["snakemake", "--cores", "all", "--configfile", config.as_posix()])
 
 
 def job_seconds(names: Collection[str], paths: ResultPaths) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Any
 from spd_faith.leaderboard.model import Cell, Column, Text
 
 Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
-MODEL = Column("Model", definition="The model's name in the config.")
+MODEL = Column("Model", definition="The model's label in the config, or its name there without one.")
 MODEL_AND_JUDGE = (
     MODEL,
     Column("Judge", definition="Who labelled the claims of the answers, which DRF and CR are made of."),

@@ -79,8 +79,8 @@ def _unscored(live: Sequence[Row], failures: pd.DataFrame) -> Iterator[Note]:
     if items:
         yield warning(
             f"Judgements have no score, DRF and CR together ({_listing(items)}). They lower the coverage, and bounds "
-            "say what they could change. The log of judge_responses has the replies; a rerun judges only these again "
-            "once their cause is fixed."
+            "show how far they could move the values. The log of judge_responses has the replies; a rerun judges "
+            "only these again once their cause is fixed."
         )
 
 
@@ -172,6 +172,6 @@ def _json_only(live: Sequence[Row]) -> Iterator[Note]:
     if found:
         listed = _listing([f"{_name(row)}: {row['drf_json_only']:.0%}" for row in found])
         yield warning(
-            f"DRF rests on JSON alone in many descriptions ({listed}). Their list is judged in the place of reasoning, "
-            "so DRF says there what PF1 says. Do not compare it with the DRF of models that reason in prose."
+            f"DRF rests on JSON alone in many descriptions ({listed}). Their list is judged in place of reasoning, so "
+            "DRF measures there what PF1 measures. Do not compare it with the DRF of models that reason in prose."
         )

@@ -33,7 +33,7 @@ class Topic(StrEnum):
     BY_CATEGORY = "Counterfactual pairs, by category"
     ORDER = "Order effect"
     BLIND = "Blind"
-    PERMUTED = "What ignoring the images gets"
+    PERMUTED = "Baselines without the images"
 
 
 @dataclass(frozen=True, kw_only=True)

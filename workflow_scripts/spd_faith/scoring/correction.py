@@ -1,4 +1,4 @@
-"""DRF and CR corrected by people's labels of a random part of the answers: docs/statistics.md has an example.
+"""DRF and CR corrected by human labels of a random part of the answers: docs/statistics.md has an example.
 
 Prediction-powered inference for the mean (Angelopoulos et al., Science 382, 2023, arXiv 2301.09633), with the weight
 of the judge tuned (Angelopoulos, Duchi and Zrnic, PPI++, arXiv 2311.01453), stratified by split (Fisch et al., arXiv

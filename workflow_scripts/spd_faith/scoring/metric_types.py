@@ -39,8 +39,8 @@ class Better(StrEnum):
 
     HIGH = "Higher is better."
     LOW = "Lower is better."
-    ZERO = "Nearer to 0 is better."
-    NEITHER = "Neither high nor low is better."
+    ZERO = "Closer to 0 is better."
+    NEITHER = "Describes the model; no direction is better."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,7 +139,7 @@ _DETECTION = Variant(
 )
 _COUNT = Variant(
     definition="1 − |n_pred − n_gt| / max(n_pred, n_gt)",
-    meaning="How near the stated number of differences is to the true one.",
+    meaning="How close the stated number of differences is to the true one.",
     formula=_count_sensitivity,
 )
 
@@ -261,14 +261,14 @@ _SECONDARY = (
         name="tf1_figure",
         label="TF1-figure",
         definition="harmonic mean of the precision M / |P| of types and DQR (the recall)",
-        meaning="TF1 as the published figure computes it, with DQR in the place of the recall.",
+        meaning="TF1 as the published figure computes it, with DQR in place of the recall.",
         matched="type_matched",
     ),
     _figure_f1(
         name="cf1_figure",
         label="CF1-figure",
         definition="harmonic mean of the precision M / |P| of categories and DQR (the recall)",
-        meaning="CF1 as the published figure computes TF1, with DQR in the place of the recall.",
+        meaning="CF1 as the published figure computes TF1, with DQR in place of the recall.",
         matched="category_matched",
     ),
     Mean(

@@ -128,7 +128,7 @@ def rows_about(path: Path, schema: pa.Schema, columns: Sequence[str], ids: Colle
     if not path.exists():
         return []
     table = read_table(path, schema, list(columns))
-    return table.filter(pc.field("sample_id").isin(list(ids))).to_pylist()
+    return table.filter(pc.field("sample_id").isin(pa.array(list(ids), pa.string()))).to_pylist()
 
 
 def _by(rows: Sequence[Row], *key: str) -> dict[tuple[str, str], Row]:

@@ -1,15 +1,18 @@
 """The images of a page: inside it, or as files in a folder beside it."""
 
-import shutil
+import re
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
+from urllib.parse import quote
 
+import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image
+from PIL import ExifTags, Image
 
 from spd_faith.core.files import read_batches, read_table, whole_file
 from spd_faith.core.html import data_uri
@@ -20,6 +23,7 @@ _KEPT = {"JPEG": ("image/jpeg", "jpg"), "WEBP": ("image/webp", "webp"), "GIF": (
 _WEBP = _KEPT["WEBP"]
 _EFFORT = {"method": 1, "quality": 50}  # of a lossless encoder; the default takes 1.6 times as long and saves 2%
 _WIDEST = 16383  # pixels of a WebP
+_NAME = re.compile(r"[0-9a-f]{20}\.(jpg|webp|gif|png|bin)")  # of a file of `_written`
 _PAIRS_AT_ONCE = 16
 _THREADS = 4
 SIDES = ("original", "modified")
@@ -37,13 +41,14 @@ class EncodedImage:
 
 
 def encoded_image(published: bytes) -> EncodedImage:
-    """An image as a page shows it: JPEG, WebP and GIF as they are, other formats as lossless WebP.
+    """An image as a page shows it: what models see, so JPEG as it is, other formats as lossless WebP.
 
-    Lossless WebP of a photograph published as JPEG takes many times the bytes. An unreadable image stays as it is, and
-    the browser shows its alternative text.
+    WebP and GIF stay, too, unless a browser shows them differently (`_kept_format`). Lossless WebP of a photograph
+    published as JPEG takes many times the bytes. An unreadable image stays as it is, and the browser shows its
+    alternative text.
     """
-    kind = _format(published)
-    if kind in _KEPT:
+    kind = _kept_format(published)
+    if kind:
         return EncodedImage(*_KEPT[kind], published)
     try:
         decoded = decode(published)
@@ -57,10 +62,19 @@ def encoded_image(published: bytes) -> EncodedImage:
     return EncodedImage(*_WEBP, shown.getvalue())
 
 
-def _format(published: bytes) -> str | None:
+def _kept_format(published: bytes) -> str | None:
+    """The format of an image that browsers show as `decode` returns it; None for all others.
+
+    Browsers play animations, show the page through transparency and ignore the orientation of a WebP.
+    """
     try:
         with Image.open(BytesIO(published)) as image:
-            return image.format
+            if image.format == "JPEG":
+                return "JPEG"
+            is_opaque = image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info
+            is_still = not getattr(image, "is_animated", False)
+            is_upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            return image.format if image.format in _KEPT and is_opaque and is_still and is_upright else None
     except Exception:  # for broken bytes Pillow raises SyntaxError, struct.error and others
         return None
 
@@ -69,17 +83,17 @@ def image_shas(path: Path, sample_ids: Collection[str]) -> dict[str, tuple[str, 
     """The sha256 of both images of these samples."""
     columns = ["sample_id", *(f"{side}_sha256" for side in SIDES)]
     table = read_table(path, IMAGES, columns)
-    rows = table.filter(pc.field("sample_id").isin(list(sample_ids))).to_pylist()
+    rows = table.filter(pc.field("sample_id").isin(pa.array(list(sample_ids), pa.string()))).to_pylist()
     return {row["sample_id"]: (row["original_sha256"], row["modified_sha256"]) for row in rows}
 
 
 def page_images(path: Path, shas: Collection[str], room: int, folder: Path) -> tuple[dict[str, str], bool]:
     """The addresses of the images with these sha256, and whether they are files in `folder`.
 
-    They are inside the page if they fit into `room` bytes, else files; then their addresses are relative to the
-    parent of `folder`. The files of an earlier page in `folder` are removed.
+    They are inside the page if they fit into `room` bytes, else files; then their addresses are URLs relative to
+    the parent of `folder`. The images of an earlier page in `folder` are removed.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove_images(folder)
     inside: dict[str, EncodedImage] = {}
     size = 0
     images = _encoded(path, shas)
@@ -97,8 +111,17 @@ def _written(images: Iterator[tuple[str, EncodedImage]], folder: Path) -> dict[s
         name = f"{sha[:20]}.{image.suffix}"
         with whole_file(folder / name) as part:
             part.write_bytes(image.content)
-        addresses[sha] = f"{folder.name}/{name}"
+        addresses[sha] = quote(f"{folder.name}/{name}")
     return addresses
+
+
+def _remove_images(folder: Path) -> None:
+    """Remove what `_written` wrote, and the folder if nothing else is in it: its name may be that of another's."""
+    with suppress(OSError):  # there is none, or it must stay
+        for path in list(folder.iterdir()):
+            if _NAME.fullmatch(path.name):
+                path.unlink()
+        folder.rmdir()
 
 
 def _encoded(path: Path, shas: Collection[str]) -> Iterator[tuple[str, EncodedImage]]:

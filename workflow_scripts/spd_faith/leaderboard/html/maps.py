@@ -36,7 +36,7 @@ def answer_maps(path: Path, sample_ids: Collection[str], grids: Callable[[Any], 
     """
     if not path.exists():
         return {}
-    wanted = pc.field("sample_id").isin(list(sample_ids)) & (pc.field("status") == "ok")
+    wanted = pc.field("sample_id").isin(pa.array(list(sample_ids), pa.string())) & (pc.field("status") == "ok")
     table = pq.read_table(path, columns=["sample_id", "task", "token", "word", "map", "rasters"], filters=wanted)
     found: dict[str, dict[int, Any]] = {}
     for (sample_id, task), rows in _by_answer(table):

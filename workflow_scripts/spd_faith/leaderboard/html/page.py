@@ -74,11 +74,11 @@ def leaderboard_html(
 
 
 def _constant_answers(page: Section) -> list[dict[str, Any]]:
-    """The metrics of each constant answer, from the table of what ignoring the images gets."""
+    """The metrics of each constant answer, from the table of baselines without the images."""
     names = {METRICS[name].label: name for name in HEADLINE_AND_OVERALL}
     found = []
     for table in tables_in(page):
-        for row in table.rows if table.name == "ignoring_images" else ():
+        for row in table.rows if table.name == "baselines" else ():
             match row[0]:
                 case Text(answer, ""):  # a model's permuted answers have its key
                     values = zip(table.columns, row, strict=True)
@@ -87,13 +87,13 @@ def _constant_answers(page: Section) -> list[dict[str, Any]]:
     return found
 
 
-def figures_of(run: RecordedRun, models: Iterable[str]) -> list[Figures]:
-    """The figures of the models that the run probes, in their order here.
+def figures_of(run: RecordedRun, models: Iterable[str], folder: str = "figures") -> list[Figures]:
+    """The figures of the models that the run probes, in their order here; `folder` has them, relative to the page.
 
     The page cannot know which answers have a figure of their own.
     """
     probes = [PROBES[name] for name in run.config.probes.run]
     declared = [figure for figure in declared_figures(probes) if not figure.is_pattern]
     return [
-        Figures(run.models[name].label, quote(f"figures/{name}"), declared) for name in models if name in run.probed
+        Figures(run.models[name].label, quote(f"{folder}/{name}"), declared) for name in models if name in run.probed
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from spd_faith.core.controls import is_control
@@ -23,6 +24,8 @@ from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 MAX_BYTES = 6_000_000
 """Of a page with its images inside; images of a larger one are files in a folder beside it."""
+_MIN_BYTES = 2_000_000
+"""For the samples of a page whose tables and charts leave less."""
 _ROOM_FOR_MAPS = 0.2  # of the bytes
 LEFT_OUT = "left out"
 """In place of maps for which there is no room."""
@@ -42,6 +45,11 @@ class SamplesData:
     total: int
     note: str
     """Which samples are in the page, and where their images are."""
+
+
+def room_for_samples(page: str) -> int:
+    """The bytes that the samples of a page may take; `page` is it without them."""
+    return max(MAX_BYTES - len(page.encode()), _MIN_BYTES)
 
 
 def samples_section(
@@ -65,7 +73,7 @@ def samples_section(
     ids = candidates(paths, models, judges, keys, budget_bytes, seed) if only is None else list(only)
     texts, grids = Pool(), Pool()
     rows = {model: read_model(paths, model, judges, ids, grids.number) for model in models}
-    wanted = samples.filter(pc.field("sample_id").isin(ids)).to_pylist()
+    wanted = samples.filter(pc.field("sample_id").isin(pa.array(list(ids), pa.string()))).to_pylist()
     by_id = {row["sample_id"]: row for row in wanted}
     tables = _Tables(by_id, rows, reasons_of(paths, list(judges), list(rows.values())))
     entries = _entries(tables, ids, texts, budget_bytes if only is None else None)

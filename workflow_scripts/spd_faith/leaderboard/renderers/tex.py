@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spd_faith.core.latex import latex, legible
+from spd_faith.core.text import printable
 from spd_faith.leaderboard import model
+from spd_faith.leaderboard.comparisons_section import BOLD, RANKS
 from spd_faith.leaderboard.model import Cell, Column, Leaderboard, Section, Table, Unit
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 from spd_faith.scoring.comparisons import SIGNIFICANT_AT
@@ -13,20 +15,20 @@ from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 _TITLES = {
     "headline": "Results",
-    "ignoring_images": "What ignoring the images gets. Quoted: the same answer to every question; below: each model's "
+    "baselines": "Baselines without the images. Quoted: the same answer to every question; below: each model's "
     "answers, scored against the truths of other pairs",
     "detection": "Answers about pairs of identical images",
     "counterfactual": "Counterfactual pairs: whether a model stops naming a difference when that one is undone",
     "by_category": "Counterfactual pairs, where a difference is named if its category is",
     "order": "Order effect: metrics of pairs with the modified image first, minus those of the same pairs as they are",
     "blind": "What is said about two grey images",
-    "judge_error": "Scores as judged, and corrected by labels of people",
+    "judge_error": "Scores as judged, and corrected by human labels",
     "published_protocol": "The published protocol (multi-difference split, released formulas), and the published rows, "
     "which have other judges",
     "secondary": "Secondary metrics",
     **{one.name: f"Breakdown: {one.title}" for one in BREAKDOWNS},
     "reasoning_errors": "Unfaithful claims by error and severity, and answers by DRF",
-    "probes": "Internals of open-weight models",
+    "probes": "Mechanism: internals of open-weight models",
     **{
         f"comparisons_{name}": f"Differences in {METRICS[name].label}, row minus column"
         for name in HEADLINE_AND_OVERALL
@@ -84,9 +86,13 @@ def render(leaderboard: Leaderboard) -> str:
     ]
     for place in range(_TABLES_PER_CLEARING, len(floats), _TABLES_PER_CLEARING):
         floats[place] = "\\clearpage\n\n" + floats[place]
-    return f"% {latex(leaderboard.page.title)}. {latex(_run(leaderboard))}\n" + "\n".join(
-        (_HEAD, *floats, "\\spdend\n")
-    )
+    first = _comment(f"{leaderboard.page.title}. {_run(leaderboard)}")
+    return "\n".join((first, _HEAD, *floats, "\\spdend\n"))
+
+
+def _comment(text: str) -> str:
+    """The text as it is, on one line: TeX reads nothing of it."""
+    return f"% {printable(' '.join(text.split()))}"
 
 
 def _tables(section: Section) -> Iterator[tuple[Section, Table]]:
@@ -163,7 +169,7 @@ def _floats(table: Table, caption: str) -> Iterator[str]:
         label = f"tab:spd-faith:{table.name}" + (f":{number}" if number > 1 else "")
         yield "\n".join(
             (
-                *(f"% {latex(one.title)}: {latex(one.definition)}" for one in table.columns if one.definition),
+                *(_comment(f"{one.title}: {one.definition}") for one in table.columns if one.definition),
                 r"\begin{table*}[!htbp]",
                 r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
                 rf"\caption{{{latex(caption + of)}}}",
@@ -207,9 +213,9 @@ def _legend(table: Table) -> Iterator[str]:
     if model.Bounded in kinds:
         yield "Parentheses: bounds, if the unscored answers were scored"
     if model.Ranks in kinds:
-        yield "Rank: the ranks that the comparisons in Overall allow"
+        yield RANKS[:1].upper() + RANKS[1:]
     if any(isinstance(cell, model.Interval | model.Bounded) and cell.is_best for cell in cells):
-        yield "Bold: the best of the ranked models, and those not significantly worse"
+        yield f"Bold: {BOLD}"
     if model.Missing in kinds and model.Difference not in kinds:
         yield "Dash: not defined, not measured or unknown"
     if model.Difference in kinds:
@@ -307,7 +313,7 @@ def _cell(cell: Cell, unit: Unit) -> _Cell:
 
 
 def _one_line(number: str, is_bold: bool = False) -> _Cell:
-    text = latex(number.replace("-", "−"))
+    text = latex(number)
     return _Cell(rf"\textbf{{{text}}}" if is_bold else text, len(number))
 
 
