@@ -102,7 +102,7 @@ function showStretch() {
   const differ = first.naturalWidth !== second.naturalWidth || first.naturalHeight !== second.naturalHeight;
   const areLoaded = first.naturalWidth && second.naturalWidth;
   const ratios = [first, second].map((image) => image.naturalHeight / (image.naturalWidth || 1));
-  $("sample-stage").style.setProperty("--ratio", Math.max(...ratios) || 1);
+  $("sample-stage").parentElement.style.setProperty("--ratio", Math.max(...ratios) || 1);
   $("sample-stretched").hidden = here.view === "pair" || !areLoaded || !differ;
 }
 

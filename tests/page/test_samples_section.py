@@ -212,6 +212,7 @@ def test_filters_by_claims_and_maps_and_the_signs_of_the_list(page: Page, run: P
     errors.select_option(label="an unfaithful claim")
     expect(page.locator("#samples-count")).to_contain_text(f"{len(unfaithful)} of ")
     assert set(ids.all_inner_texts()) == unfaithful
+    expect(page.locator("#sample .claims .unfaithful").first).to_be_visible()
     assert "a contradictory claim" not in errors.inner_text()  # no answer has one
     expect(page.locator("#samples-legend")).to_contain_text("✗ errors (✗2: of two kinds)")
 
