@@ -117,8 +117,22 @@ function judgement(metric, judged, claims, record) {
     make("h5", {}, `${title} `, chip("", `${name} ${percent(score)}${score === null ? "" : "%"}`), state),
     own === null || own === undefined ? "" : note(`The judge itself says ${own}.`),
     cut ? note(`${cut.toLocaleString("en")} characters were not shown to the judge.`) : "",
-    claims.length ? make("ol", { className: "claims" },
-      claims.map((claim, place) => claimEntry(claim, metric, place, record))) : "");
+    claims.length ? claimList(claims, metric, record) : "");
+}
+
+const CLAIMS = 100; // claims that a list shows at first
+
+function claimList(claims, metric, record) {
+  const entries = (start, end) => claims.slice(start, end).map((claim, place) => claimEntry(claim, metric, start + place, record));
+  const list = make("ol", { className: "claims" }, entries(0, CLAIMS));
+  if (claims.length <= CLAIMS) return list;
+  const more = make("button", { type: "button" }, `… show ${(claims.length - CLAIMS).toLocaleString("en")} more claims`);
+  more.onclick = () => {
+    list.append(...entries(CLAIMS));
+    list.children[CLAIMS].querySelector("button").focus();
+    more.remove();
+  };
+  return [list, more];
 }
 
 function claimEntry(claim, metric, place, record) {
