@@ -56,6 +56,7 @@ wildcard_constraints:
 
 
 include: "rules/resources.smk"
+include: "rules/report.smk"
 include: "rules/dataset.smk"
 include: "rules/inference.smk"
 include: "rules/parsing.smk"
@@ -74,31 +75,6 @@ report: "resources/report/run.rst"
 
 
 config["figures"] = declared_figures([PROBES[name] for name in run.config.probes.run])  # for captions of the report
-
-
-def reported_figures(model):
-    """A model's folder of figures; in the report if it is there, because a missing one would stop the report."""
-    folder = results.figures(model)
-    label = (run.models[model].label or model).replace("{", "(").replace("}", ")")  # braces would be wildcards
-    if not folder.exists():
-        return folder
-    return report(
-        folder,
-        patterns=["{figure,(?!contact_sheet).+}.png"],
-        caption="resources/report/figure.rst",
-        category="6 Probes",
-        subcategory=label,
-        labels=lambda wildcards: {"Model": label, "Figure": heading(wildcards.figure, config["figures"])},
-    )
-
-
-def reported_page():
-    """The page; in the report if it is there."""
-    page = results.leaderboard("html")
-    if not page.exists():
-        return page
-    labels = {"Table": "Leaderboard", "Format": "html"}
-    return report(page, caption="resources/report/page.rst", category="7 Leaderboard", labels=labels)
 
 
 rule all:
