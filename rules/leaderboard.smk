@@ -18,7 +18,7 @@ rule make_leaderboard:
     input:
         config=merged_config,
         samples=paths.samples,
-        images=paths.images,
+        images=ancient(paths.images),
         audit=paths.audit,
         answers=expand([paths.responses(), paths.parsed()], model=sorted(run.models), allow_missing=True),
         tables=expand(

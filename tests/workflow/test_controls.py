@@ -76,7 +76,8 @@ def test_each_kind_is_judged_as_declared(project: Project) -> None:
 def test_no_headline_number_depends_on_controls(without: Project, project: Project) -> None:
     for name in ("breakdowns.parquet", "leaderboard.parquet"):
         before, after = without.table(name), project.table(name)
-        same = [column for column in before if not re.search(f"seconds|revision|{OF_CONTROLS}", column)]
+        other = f"seconds|revision|questions_asked|_tokens|_usd|{OF_CONTROLS}"  # controls are asked and cost, too
+        same = [column for column in before if not re.search(other, column)]
         pd.testing.assert_frame_equal(before[same], after[same], check_exact=True)
     for name in (SHARDED, THEIRS):
         before = without.table(f"scores/rules/{name}.parquet")

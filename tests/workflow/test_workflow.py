@@ -136,7 +136,11 @@ def test_a_run_that_was_killed_is_finished_by_starting_it_again(finished: Projec
     assert not (project.folder / "results/demo/leaderboard.parquet").exists()
     project.run("--unlock")
     project.run()
-    pd.testing.assert_frame_equal(project.table("leaderboard.parquet"), finished.table("leaderboard.parquet"))
+    rows, expected = (
+        one.table("leaderboard.parquet").drop(columns=["answer_seconds", "seconds_per_answer"])
+        for one in (project, finished)
+    )
+    pd.testing.assert_frame_equal(rows, expected)
 
 
 @pytest.mark.parametrize(("gpus", "together"), [("0", False), ("0,1", True)])
