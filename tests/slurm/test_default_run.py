@@ -31,7 +31,8 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Fini
 
 def _rule(job: Job) -> str:
     """The rule of a job, or its group."""
-    (rule,) = (rule for rule in (*GPU_RULES, "scores", "figures") if job.comment.startswith(f"rule_{rule}_"))
+    names = (*GPU_RULES, "scores", "figures", "make_page")
+    (rule,) = (rule for rule in names if job.comment.startswith(f"rule_{rule}_"))
     return rule
 
 
@@ -44,7 +45,7 @@ def test_it_ends_with_the_leaderboard_of_a_local_run(
         there, here = finished.project.table(table), local.table(table)
         measured = [column for column in here if any(part in column for part in _MEASURED)]
         pd.testing.assert_frame_equal(there.drop(columns=measured), here.drop(columns=measured))
-    assert "results/demo/leaderboard.md" in finished.output  # its last lines say where the results are
+    assert "results/demo/leaderboard.html (also" in finished.output  # its last lines say where the results are
 
 
 def _jobs_of_models(finished: Finished, rule: str) -> dict[str, Job]:
@@ -72,4 +73,4 @@ def test_cheap_jobs_run_elsewhere_and_together(finished: Finished) -> None:
     others = [job for job in finished.jobs if _rule(job) not in GPU_RULES]
     assert {job.partition for job in others} == {"cpu"}
     assert all(job.gpus == 0 and job.visible_gpus == "" for job in others)
-    assert len(finished.jobs) == 4 * len(finished.project.models())
+    assert len(finished.jobs) == 4 * len(finished.project.models()) + 1  # the page
