@@ -311,10 +311,10 @@ def test_the_process_of_the_parity_check_ends_with_the_job(tiny_checkpoint, tmp_
         children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
         return [one for one in children if b"spawn_main" in command_of(one)]
 
-    (process,) = until(asking, 30)
+    (process,) = until(asking, 300)
     job.send_signal(number)
-    assert job.wait(10) in (-number, 128 + number)
-    until(lambda: not command_of(process), 10)  # its answers take longer
+    assert job.wait(60) in (-number, 128 + number)
+    until(lambda: not command_of(process), 120)  # its answers take longer
 
 
 def command_of(process):
