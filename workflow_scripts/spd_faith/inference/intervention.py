@@ -73,6 +73,11 @@ class Intervention(Strict):
     seed: int = Field(default=0, ge=0)
     """Of the random choices of a placebo and of the noise."""
 
+    @property
+    def changes_attention(self) -> bool:
+        """Whether scores of the attention are changed, masked or read, which requires `attention: sdpa`."""
+        return self.image_attention is not None or (self.contrast is not None and self.contrast.mask != "noise")
+
     @model_validator(mode="before")
     @classmethod
     def _with_preset(cls, fields: Any) -> Any:
