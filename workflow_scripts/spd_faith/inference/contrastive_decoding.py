@@ -11,7 +11,7 @@ Visual Contrastive Decoding (arXiv 2311.16922) has s = α and plausibility = β.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,10 @@ from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.image_noise import content_of, noised, random_generator
 from spd_faith.inference.intervention import Contrast, Intervention
+from spd_faith.inference.intervention_hooks import Hooks, SecondRun
 from spd_faith.inference.key_value_cache import preallocated_cache
 from spd_faith.inference.prompt_builder import PromptBuilder
+from spd_faith.inference.prompt_places import lowest
 
 Arguments = dict[str, Any]
 """Named arguments of a forward pass."""
@@ -39,6 +41,8 @@ class Asked:
     questions: Sequence[Shown]
     inputs: BatchFeature
     """The main run's, left-padded, on the model's device."""
+    hooks: Hooks
+    """Of the intervention that is installed in the model, which changes both runs."""
 
 
 @contextmanager
@@ -75,10 +79,11 @@ class ContrastRun(ABC):
         self._is_placebo = intervention.placebo
         self._seed = intervention.seed
         self._asked = asked
+        self._hooks = asked.hooks
         self._cache = preallocated_cache(model)
         self._main: Arguments = {}
         self._is_running = False
-        self._has_begun = False
+        self._run: SecondRun | None = None
         self._generators = generators(intervention.seed, asked.questions)
 
     def follow(self, module: nn.Module, inputs: tuple[Any, ...], named: Arguments) -> None:
@@ -88,14 +93,16 @@ class ContrastRun(ABC):
 
     def logits(self) -> torch.Tensor:
         """Of the token after those that the main run has read: rows × vocabulary, float32."""
-        read = self._step(self._main) if self._has_begun else self._prompt(self._main)
+        if self._run is None:
+            read, self._run = self._begin(self._main)
+        else:
+            read = self._step(self._main)
         self._is_running = True
         try:
-            with self._seeing_less():
+            with self._run:
                 found = self._model(**read | {"past_key_values": self._cache})
         finally:
             self._is_running = False
-        self._has_begun = True
         logits: torch.Tensor = found.logits[:, -1].float()
         return logits
 
@@ -112,27 +119,46 @@ class ContrastRun(ABC):
         return logits
 
     @abstractmethod
-    def _prompt(self, main: Arguments) -> Arguments:
-        """What the first pass reads, from what the main run's reads."""
+    def _begin(self, main: Arguments) -> tuple[Arguments, SecondRun]:
+        """What the first pass reads, from what the main run's reads, and the run."""
 
     def _step(self, main: Arguments) -> Arguments:
         """What a pass over generated tokens reads, from what the main run's reads."""
         return main
 
-    def _seeing_less(self) -> AbstractContextManager[Any]:
-        """Where the passes run."""
-        return nullcontext()
+
+class WithoutAttendedTokens(ContrastRun):
+    """The same prompt, in which no state attends to the image tokens that its last state attends to most.
+
+    A placebo masks as many random image tokens.
+    """
+
+    def _begin(self, main: Arguments) -> tuple[Arguments, SecondRun]:
+        image = main["input_ids"] == self._builder.image_token_id
+        attention = self._random(image) if self._is_placebo else self._hooks.attention_of_last_state()
+        counts = (self._settings.fraction * image.sum(dim=1)).round().clamp(min=1)
+        return main, self._hooks.masking(lowest(image, -attention.to(image.device), counts))
+
+    def _random(self, image: torch.Tensor) -> torch.Tensor:
+        values = np.zeros(image.shape)
+        for row, (places, generator) in enumerate(zip(image.cpu().numpy(), self._generators, strict=True)):
+            values[row, places] = generator.random(places.sum())
+        return torch.from_numpy(values)
+
+    def subtracted(self, logits: torch.Tensor, can_be_chosen: torch.Tensor) -> torch.Tensor:
+        return logits
 
 
 class WithoutImages(ContrastRun):
     """The prompt's text alone, as the chat template renders a message without images: the contrast of PAI."""
 
-    def _prompt(self, main: Arguments) -> Arguments:
+    def _begin(self, main: Arguments) -> tuple[Arguments, SecondRun]:
         inputs = self._builder.build_texts([text for text, *_ in self._asked.questions])
         prompts = inputs.to(self._asked.inputs["input_ids"].device)
         self._mask = prompts["attention_mask"]
         self._next = self._mask.sum(dim=1, keepdim=True)
-        return self._reading(main, prompts["input_ids"], (self._mask.cumsum(dim=1) - 1).clamp(min=0))
+        read = self._reading(main, prompts["input_ids"], (self._mask.cumsum(dim=1) - 1).clamp(min=0))
+        return read, self._hooks.reading(prompts["input_ids"], self._mask)
 
     def _step(self, main: Arguments) -> Arguments:
         tokens = main["input_ids"]
@@ -149,16 +175,21 @@ class WithoutImages(ContrastRun):
 class NoisedImages(ContrastRun):
     """The same prompt with noise on the images: the contrast of Visual Contrastive Decoding."""
 
-    def _prompt(self, main: Arguments) -> Arguments:
+    def _begin(self, main: Arguments) -> tuple[Arguments, SecondRun]:
         images = [image for _, *pair in self._asked.questions for image in self._builder.composed(*pair)]
         inputs = self._asked.inputs
         part = self._builder.processor.image_processor
         pixels = noised(inputs, images, part, self._settings.noise_step, self._seed)
         # not what `generate` has encoded of the images
-        return {**inputs, **{name: main[name] for name in _OF_ANY_PROMPT if name in main}, "pixel_values": pixels}
+        read = {**inputs, **{name: main[name] for name in _OF_ANY_PROMPT if name in main}, "pixel_values": pixels}
+        return read, self._hooks.masking(torch.zeros_like(main["input_ids"], dtype=torch.bool))
 
 
-CONTRAST_RUNS: Mapping[str, type[ContrastRun]] = {"images": WithoutImages, "noise": NoisedImages}
+CONTRAST_RUNS: Mapping[str, type[ContrastRun]] = {
+    "attended": WithoutAttendedTokens,
+    "images": WithoutImages,
+    "noise": NoisedImages,
+}
 """By `Contrast.mask`."""
 
 

@@ -86,6 +86,13 @@ class TransformersModel(CheckpointModel, _Attention):
     intervention: Annotated[Intervention | None, LEFT_OUT_AT_DEFAULT] = None
     """Changes the model's forward passes, which makes this entry a variant of the model: docs/models.md."""
 
+    @model_validator(mode="after")
+    def _can_change_its_attention(self) -> "TransformersModel":
+        if self.intervention and self.intervention.changes_attention and self.attention != "sdpa":
+            what = "image_attention and contrast of attended tokens require attention: sdpa"
+            raise ValueError(f"intervention: {what}; the entry has attention: {self.attention}")
+        return self
+
     def as_transformers(self) -> "TransformersModel":
         return self
 
