@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import get_args
 
@@ -11,16 +12,27 @@ from loading import load_answerer
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, ContrastiveDecoding
+from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, Asked, ContrastiveDecoding
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generator import Generator
 from spd_faith.inference.image_noise import noised, signal_and_noise
-from spd_faith.inference.intervention import Contrast
+from spd_faith.inference.intervention import Contrast, Intervention
+from spd_faith.inference.intervention_hooks import Hooks, intervened
+from spd_faith.inference.model_parts import text_decoder
+from spd_faith.probes.forward import run_pass
+from spd_faith.probes.prepared import prepare_answered
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENS = 6
 SEEDS = {"llava": 1}  # of models whose answers below have no image tokens, which a plain loop cannot read
-every_family = pytest.mark.parametrize("family", [*FAMILIES, *UNLISTED, *UNGATED])
+FAST = ("qwen2_vl", "llava")
+every_family = pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=() if family in FAST else pytest.mark.slow)
+        for family in [*FAMILIES, *UNLISTED, *UNGATED]
+    ],
+)
 SAME = noise(112, 112, 1)
 QUESTIONS = [  # prompts and images of several sizes; one image in several of them
     ("Same?", SAME, noise(112, 112, 2)),
@@ -30,7 +42,11 @@ QUESTIONS = [  # prompts and images of several sizes; one image in several of th
     ("Different?", noise(56, 56, 7), noise(112, 56, 8)),
 ]
 STRONG = {"strength": 1.5, "plausibility": 0.02}
-KINDS = {"images": {"mask": "images"}, "noise": {"mask": "noise", "noise_step": 700}}
+KINDS = {
+    "attended": {"mask": "attended", "fraction": 0.4},
+    "images": {"mask": "images"},
+    "noise": {"mask": "noise", "noise_step": 700},
+}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +100,56 @@ def last_logits(model, inputs, answer):
         return model(**longer, use_cache=False).logits[0, -1].double()
 
 
+@contextmanager
+def changed_arguments(module, change):
+    """Within the block, the module gets the named arguments that `change` makes of its own."""
+    hook = module.register_forward_pre_hook(lambda _, inputs, named: (inputs, change(named)), with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def most_attended(answerer, inputs, fraction):
+    """The image tokens that eager attention, averaged over heads and layers, gives the most from the last token."""
+    model = answerer.checkpoint.model
+    usual = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        with torch.inference_mode():
+            layers = model(**inputs, output_attentions=True).attentions
+    finally:
+        model.set_attn_implementation(usual)
+    mean = sum(layer[0, :, -1].double().mean(dim=0) for layer in layers) / len(layers)
+    images = (inputs["input_ids"][0] == answerer.builder.image_token_id).nonzero()[:, 0].tolist()
+    return sorted(images, key=lambda token: -mean[token])[: max(1, round(fraction * len(images)))]
+
+
+def plain_contrasts(answerer, question, kind):
+    """A function from the answer so far to the contrast run's logits, with kinds as a plain loop has them."""
+    model = answerer.checkpoint.model
+    if kind != "attended":
+        prompt = CONTRAST_PROMPTS[kind](answerer, question)
+        return lambda answer: last_logits(model, prompt, answer)
+    inputs = answerer.builder.build([question])
+    hidden = most_attended(answerer, inputs, KINDS[kind]["fraction"])
+
+    def masked(answer):
+        """No state attends to the hidden tokens, as if they were padding, and what they embed is random."""
+
+        def change(named):
+            embedded = named["inputs_embeds"].clone()
+            embedded[:, hidden] = torch.randn_like(embedded[:, hidden]) * 5
+            mask = torch.ones(embedded.shape[:2], dtype=torch.long)
+            mask[:, hidden] = 0
+            return named | {"inputs_embeds": embedded, "attention_mask": mask}
+
+        with changed_arguments(text_decoder(model), change):
+            return last_logits(model, inputs, answer)
+
+    return masked
+
+
 def prompt_without_images(answerer, question):
     text = question[0]
     message = {"role": "user", "content": [{"type": "text", "text": text}]}
@@ -105,10 +171,10 @@ CONTRAST_PROMPTS = {"images": prompt_without_images, "noise": noised_prompt}
 
 def plain_answer(answerer, question, kind, strength, plausibility, tokens=TOKENS):
     model, ends = answerer.checkpoint.model, answerer.checkpoint.decoding.end_tokens
-    main, contrast = answerer.builder.build([question]), CONTRAST_PROMPTS[kind](answerer, question)
+    main, contrast = answerer.builder.build([question]), plain_contrasts(answerer, question, kind)
     answer = []
     while len(answer) < tokens and not (answer and answer[-1] in ends):
-        p, q = (last_logits(model, inputs, answer).softmax(-1) for inputs in (main, contrast))
+        p, q = last_logits(model, main, answer).softmax(-1), contrast(answer).softmax(-1)
         scores = (1 + strength) * p.log() - strength * q.log()
         allowed = (p >= plausibility * p.max()).nonzero()[:, 0].tolist()
         answer.append(max(allowed, key=lambda token: scores[token]))
@@ -126,6 +192,32 @@ def test_an_answer_is_that_of_a_plain_loop_in_any_batch(load, family, kind):
     base = [answer.token_ids for answer in generator(answerer).generate(QUESTIONS)]
     assert sum(a != b for a, b in zip(expected, base, strict=True)) >= 3  # contrast makes a difference
     assert contrasting.generate(QUESTIONS[::-1]) == contrasting.generate(QUESTIONS)[::-1]
+
+
+OTHERS = {
+    "attended": {"ffn_scale": {"factor": 0.4}},
+    "images": {"ffn_scale": {"factor": 0.4}, "image_attention": {"factor": 4.0}},
+    "noise": {"ffn_scale": {"factor": 0.4}, "image_attention": {"factor": 4.0}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["qwen2_vl", "internvl"])
+def test_other_interventions_change_both_runs(load, family, kind):
+    answerer, others = load(family), OTHERS[kind]
+    model, image_token = answerer.checkpoint.model, answerer.builder.image_token_id
+
+    def begin(module, inputs, named):
+        hooks.begin(named["input_ids"], named["attention_mask"])  # where the prompt ends changes nothing here
+
+    with intervened(model, Intervention(**others), image_token) as hooks:
+        hook = model.register_forward_pre_hook(begin, with_kwargs=True)
+        expected = [plain_answer(answerer, question, kind, *STRONG.values()) for question in QUESTIONS]
+        hook.remove()
+    found = generator(answerer, others | {"contrast": STRONG | KINDS[kind]}).generate(QUESTIONS)
+    assert [answer.token_ids for answer in found] == expected
+    alone = generator(answerer, {"contrast": STRONG | KINDS[kind]}).generate(QUESTIONS)
+    assert [answer.token_ids for answer in alone] != expected
 
 
 def test_an_answer_about_merged_images_is_that_of_a_plain_loop(load):
@@ -241,9 +333,10 @@ def test_an_end_in_one_row_does_not_change_the_others(load, family, kind):
     end = whole[1][1]
     expected = [ids[: ids.index(end) + 1] if end in ids else ids for ids in whole]
     assert len({len(ids) for ids in expected}) > 1
-    found = generator(answerer, intervention, decoding=ending(answerer, [end])).generate(QUESTIONS)
+    ends = [end, *answerer.checkpoint.decoding.end_tokens]
+    found = generator(answerer, intervention, decoding=ending(answerer, ends)).generate(QUESTIONS)
     assert [answer.token_ids for answer in found] == expected
-    assert [answer.finished for answer in found] == [ids[-1] == end for ids in expected]
+    assert [answer.finished for answer in found] == [ids[-1] in ends for ids in expected]
 
 
 def test_an_answer_ends_at_a_stop_string(load):
@@ -348,3 +441,77 @@ def test_a_placebo_costs_the_same_and_is_the_same_in_any_batch(load, family, kin
     for size in (1, 2):
         assert in_batches(placebo, QUESTIONS, size) == found
     assert generator(answerer, {"contrast": contrast, "placebo": True, "seed": 1}).generate(QUESTIONS) != found
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.3, 1.0])
+def test_a_placebo_masks_as_many_random_image_tokens(load, fraction, monkeypatch):
+    """At least one."""
+    answerer, masked = load("qwen2_vl"), []
+    masking = Hooks.masking
+
+    def record(self, tokens):
+        masked.append(tokens)
+        return masking(self, tokens)
+
+    monkeypatch.setattr(Hooks, "masking", record)
+    contrast = {"strength": 1, "mask": "attended", "fraction": fraction}
+    inputs = answerer.builder.build(QUESTIONS)
+    images = inputs["input_ids"] == answerer.builder.image_token_id
+    counts = [max(1, round(fraction * count)) for count in images.sum(dim=1).tolist()]
+    for placebo in (False, True):
+        generator(answerer, {"contrast": contrast, "placebo": placebo}).generate(QUESTIONS)
+    method, placebo = masked
+    for tokens in (method, placebo):
+        assert tokens.sum(dim=1).tolist() == counts
+        assert not (tokens & ~images).any()
+    assert fraction == 1 or not torch.equal(method, placebo)
+    generator(answerer, {"contrast": contrast, "placebo": True}).generate(QUESTIONS[3:4])
+    prompt = int(inputs["attention_mask"][3].sum())
+    assert torch.equal(masked[-1][0], placebo[3, -prompt:])
+
+
+@pytest.mark.parametrize("kind", ["images", "noise"])
+def test_a_placebo_subtracts_the_same_numbers_in_another_order(load, kind):
+    answerer = load("internvl")
+    inputs = answerer.builder.build(QUESTIONS[:2])
+    intervention = Intervention(contrast=STRONG | KINDS[kind], placebo=True)
+    run = CONTRAST_RUNS[kind](
+        answerer.checkpoint.model, answerer.builder, intervention, Asked(QUESTIONS[:2], inputs, None)
+    )
+    logits = torch.arange(20.0).reshape(2, 10)
+    can_be_chosen = torch.arange(10).expand(2, -1) < torch.tensor([[6], [1]])
+    orders = set()
+    for _ in range(50):
+        found = run.subtracted(logits, can_be_chosen)
+        assert torch.equal(found[~can_be_chosen], logits[~can_be_chosen])
+        assert found[0, :6].sort().values.tolist() == logits[0, :6].tolist()
+        assert found[1, 0] == 10
+        orders.add(tuple(found[0].tolist()))
+    assert len(orders) > 40
+
+
+# ---- probes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["qwen3_vl", "llava"])
+def test_probes_read_the_main_run(load, family, kind):
+    """A variant that only contrasts is measured as the base model is."""
+    answerer = load(family)
+    answers = [[65, 66, 67], [68], [69, 70]]
+    intervention = Intervention(contrast=STRONG | KINDS[kind])
+    model, image_token = answerer.checkpoint.model, answerer.builder.image_token_id
+
+    def measured(intervention):
+        prepared = prepare_answered(answerer.builder, QUESTIONS[:3], answers, share_rows=False)
+        with intervened(model, intervention, image_token) as hooks:
+            return run_pass(model, prepared, hooks)
+
+    for base, variant in zip(measured(None), measured(intervention), strict=True):
+        for name in ("attention_fractions", "image_attention"):
+            torch.testing.assert_close(getattr(variant, name), getattr(base, name), rtol=0, atol=1e-5)
+        for part in ("logits", "hidden"):
+            for name, values in vars(getattr(base, part)).items():
+                torch.testing.assert_close(
+                    getattr(getattr(variant, part), name), values, rtol=1e-4, atol=1e-4, equal_nan=True
+                )
