@@ -420,9 +420,17 @@ def test_equal_frames_of_a_still_image_stay_equal(load):
     assert (found[:, :196] - found[:, -196:]).abs().mean() > 0.5  # channels have noise of their own
 
 
-def test_pixels_that_do_not_come_by_image_are_an_error():
-    with pytest.raises(UserError, match="1 images have 3 arrays of pixels"):
-        noised({"pixel_values": torch.zeros(3, 3, 4, 4)}, [SAME], None, 1, 0)
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"pixel_values": torch.zeros(3, 3, 4, 4)},  # tiles of an unknown number per image
+        {"pixel_values": torch.zeros(1, 3, 4, 4), "image_sizes": torch.tensor([[2, 4]])},  # padded, as Pixtral's
+        {"patches": torch.zeros(1, 3, 4, 4)},
+    ],
+)
+def test_pixels_that_do_not_come_by_image_are_an_error(inputs):
+    with pytest.raises(UserError, match="contrast: noise does not support NoneType"):
+        noised(inputs, [SAME], None, 1, 0)
 
 
 # ---- placebos --------------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ class ContrastRun(ABC):
         self._main: Arguments = {}
         self._is_running = False
         self._run: SecondRun | None = None
-        self._generators = generators(intervention.seed, asked.questions)
+        self._generators = generators(intervention.seed, asked.questions) if intervention.placebo else []
 
     def follow(self, module: nn.Module, inputs: tuple[Any, ...], named: Arguments) -> None:
         """Remember what the main run reads: a hook of its forward passes."""
@@ -107,8 +107,11 @@ class ContrastRun(ABC):
         return logits
 
     def subtracted(self, logits: torch.Tensor, can_be_chosen: torch.Tensor) -> torch.Tensor:
-        """What scores are contrasted with: `logits`, or for a placebo those of the tokens that can be chosen in a
-        random order, which keeps the passes and the sizes, and takes away which token loses how much."""
+        """What scores are contrasted with, rows × vocabulary.
+
+        A placebo runs the same passes and gives the logits of the tokens that can be chosen to these tokens in a random
+        order: the numbers stay, what they say of each token goes.
+        """
         if not self._is_placebo:
             return logits
         logits = logits.clone()

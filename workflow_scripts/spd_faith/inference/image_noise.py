@@ -44,9 +44,12 @@ def noised(
 ) -> torch.Tensor:
     """The pixel values of a model's `inputs` with the noise of a step, from `seed` and the content of each image.
 
-    `images` are those of all prompts, in order. Raises `UserError` if the pixel values do not come by image.
+    `images` are those of all prompts, in order. Raises `UserError` if the pixel values are not those of one image after
+    the other, each with the shape that it has in any batch, but for padding behind it.
     """
-    pixels: torch.Tensor = inputs["pixel_values"]
+    pixels: torch.Tensor | None = inputs.get("pixel_values")
+    if pixels is None or (pixels.ndim == 4 and "image_sizes" in inputs):  # padded to the batch's largest image
+        raise UserError(f"contrast: noise does not support {type(image_processor).__name__} (no pixels by image)")
     if "image_grid_thw" in inputs:  # patches × values, with equal frames of a still image, which share their noise
         counts = inputs["image_grid_thw"].prod(dim=-1).tolist()
         frames, values = image_processor.temporal_patch_size, image_processor.patch_size**2

@@ -69,7 +69,8 @@ class Intervention(Strict):
     contrast: Contrast | None = None
     """Decodes against a second run that sees less of the images."""
     placebo: bool = False
-    """Do the same to random text tokens, random positions and random image tokens instead, at the same cost."""
+    """Do the same at the same cost without its meaning: to random text tokens, positions or image tokens, or with the
+    contrast run's scores in a random order."""
     seed: int = Field(default=0, ge=0)
     """Of the random choices of a placebo and of the noise."""
 
