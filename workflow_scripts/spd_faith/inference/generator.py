@@ -10,6 +10,7 @@ from transformers import BatchFeature
 from spd_faith.inference.answer_reader import AnswerReader
 from spd_faith.inference.batches import Generation, Shown
 from spd_faith.inference.checkpoint import Checkpoint
+from spd_faith.inference.contrastive_decoding import Asked, contrasted
 from spd_faith.inference.intervention_hooks import intervened
 from spd_faith.inference.key_value_cache import preallocated_cache
 from spd_faith.inference.prompt_builder import PromptBuilder
@@ -71,10 +72,16 @@ class Generator:
     def _generate_in_batch(self, questions: list[Shown]) -> list[Generation]:
         inputs = self._builder.build(questions).to(self._model.device, self._model.dtype)
         model: Any = self._model
-        with intervened(self._model, self._intervention, self._builder.image_token_id) as hooks:
+        with (
+            intervened(self._model, self._intervention, self._builder.image_token_id) as hooks,
+            contrasted(model, self._builder, self._intervention, Asked(questions, inputs, hooks)) as processors,
+        ):
             hooks.begin(inputs["input_ids"], inputs["attention_mask"])
             outputs: torch.Tensor = model.generate(
-                **inputs, past_key_values=preallocated_cache(self._model), generation_config=self._decoding.config
+                **inputs,
+                past_key_values=preallocated_cache(self._model),
+                generation_config=self._decoding.config,
+                logits_processor=processors,
             )
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         answers = outputs[:, inputs["input_ids"].shape[1] :].cpu()

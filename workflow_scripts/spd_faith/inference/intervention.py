@@ -50,7 +50,7 @@ class Contrast(Strict):
     """s in the scores (1 + s) · main − s · contrast, from the log-probabilities of two runs over the same tokens."""
     mask: Literal["attended", "images", "noise"]
     """What the contrast run does not see: the `fraction` of image tokens that the prompt's last token attends to most,
-    all image tokens (a run without images), or what noise of `noise_step` hides of the images (VCD)."""
+    the images (it reads the prompt's text alone, as in PAI), or what noise of `noise_step` hides of them (VCD)."""
     fraction: float = Field(default=0.1, gt=0, le=1)
     """Fraction of the image tokens that `attended` masks."""
     noise_step: int = Field(default=500, ge=0, le=999)
@@ -69,14 +69,15 @@ class Intervention(Strict):
     contrast: Contrast | None = None
     """Decodes against a second run that sees less of the images."""
     placebo: bool = False
-    """Do the same to random text tokens, random positions and random image tokens instead, at the same cost."""
+    """Do the same at the same cost without its meaning: to random text tokens, positions or image tokens, or with the
+    contrast run's scores in a random order."""
     seed: int = Field(default=0, ge=0)
     """Of the random choices of a placebo and of the noise."""
 
     @property
     def changes_attention(self) -> bool:
         """Whether scores of the attention are changed, masked or read, which requires `attention: sdpa`."""
-        return self.image_attention is not None or (self.contrast is not None and self.contrast.mask != "noise")
+        return self.image_attention is not None or (self.contrast is not None and self.contrast.mask == "attended")
 
     @model_validator(mode="before")
     @classmethod

@@ -38,13 +38,22 @@ class Hooks:
         `last` (rows) has the column of each prompt's last token; default: the last column. What follows it, in rows
         padded on the right, belongs to the answer.
         """
-        if self.intervention is None:
-            return
+        if self.intervention:
+            self._run = self._run_over(self.intervention, input_ids, attention_mask, last)
+
+    def _run_over(
+        self,
+        intervention: Intervention,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        last: torch.Tensor | None,
+    ) -> Run:
         if last is None:
             last = input_ids.new_full((len(input_ids),), input_ids.shape[1] - 1)
-        self._run = Run.over(input_ids, attention_mask, self._image_token_id, last.to(input_ids.device))
-        if self.intervention.placebo and self.intervention.image_attention:
-            self._run.text = random_text(self._run, self.intervention.seed)
+        run = Run.over(input_ids, attention_mask, self._image_token_id, last.to(input_ids.device))
+        if intervention.placebo and intervention.image_attention:
+            run.text = random_text(run, intervention.seed)
+        return run
 
     @property
     def run(self) -> Run:
@@ -53,13 +62,18 @@ class Hooks:
             raise RuntimeError("the forward pass of a model with an intervention was not announced with begin()")
         return self._run
 
-    def masking(self, tokens: torch.Tensor) -> "MaskedRun":
+    def masking(self, tokens: torch.Tensor) -> "SecondRun":
         """A second run over the prompts, with a cache of its own, in which no state attends to `tokens`.
 
         `tokens` is rows × columns, bool; none may be masked. Enter the result as a context around each of its forward
         passes: the first over the prompts, the later ones in turn with those of the main run.
         """
-        return MaskedRun(self, self.run.another(tokens))
+        return SecondRun(self, self.run.another(tokens))
+
+    def reading(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> "SecondRun":
+        """A second run over other prompts, left-padded, with a cache of its own; to be entered as that of `masking`."""
+        assert self.intervention
+        return SecondRun(self, self._run_over(self.intervention, input_ids, attention_mask, None))
 
     def attention_of_last_state(self) -> torch.Tensor:
         """The attention of each prompt's last token in the first pass, averaged over heads and layers: rows × columns.
@@ -78,8 +92,8 @@ class Hooks:
         self.run.advance(states.shape[1])
 
 
-class MaskedRun:
-    """A context in which forward passes belong to a second run over the same prompts; may be entered repeatedly."""
+class SecondRun:
+    """A context in which forward passes belong to a second run; may be entered repeatedly."""
 
     def __init__(self, hooks: Hooks, run: Run) -> None:
         self._hooks = hooks

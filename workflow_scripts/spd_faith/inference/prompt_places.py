@@ -72,6 +72,9 @@ def draws(seed: tuple[int, ...], count: int) -> torch.Tensor:
 
 
 def lowest(candidates: torch.Tensor, values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """The candidates with the lowest values of each row, as many as `counts` (rows), or all; rows × columns."""
-    ranks = values.masked_fill(~candidates, float("inf")).argsort(dim=1).argsort(dim=1)
+    """The candidates with the lowest values of each row, as many as `counts` (rows), or all; rows × columns.
+
+    Of equal values the first count as lower.
+    """
+    ranks = values.masked_fill(~candidates, float("inf")).argsort(dim=1, stable=True).argsort(dim=1)
     return candidates & (ranks < counts[:, None])
