@@ -18,6 +18,7 @@ from spd_faith.core.config_errors import (
 )
 from spd_faith.core.entries import DatasetEntry, Entry, JudgeEntry, ModelEntry, Names, Strict, unique
 from spd_faith.core.kinds import EntryKinds
+from spd_faith.core.variants import Variant, variants_of
 
 
 class Scoring(Strict):
@@ -109,6 +110,10 @@ class Run:
     def probed(self) -> list[str]:
         """The models to probe: those whose internals are accessible, if the run has any probe."""
         return sorted(name for name, entry in self.models.items() if self.config.probes.run and entry.can_be_probed)
+
+    def variants(self) -> dict[str, Variant]:
+        """The models that are others of the run with a change, by key."""
+        return variants_of(self.models)
 
     def missing_requirements(
         self, models: Collection[str], environment: Mapping[str, str], has_gpu: bool, judges: Collection[str] = ()
