@@ -75,7 +75,8 @@ def _how_to_read() -> Note:
         "Row minus column in percentage points, over the image pairs scored for both models. Bold: significant, "
         f"p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of a judge's models. Variants of "
         "models have a section of their own. A difference that is not significant does not show that two models are "
-        "equal. On the HTML page, hovering over a cell of the matrix or tapping it shows the interval and p. All metrics, with intervals and p: ",
+        "equal. On the HTML page, hovering over a cell of the matrix or tapping it shows the interval and p. All "
+        "metrics, with intervals and p: ",
         Code("comparisons.parquet"),
         ", where each pair is in one direction only. Formulas, and how to find a pair: docs/statistics.md.",
     )

@@ -267,10 +267,7 @@ def intervention_charts(interventions: pd.DataFrame, live: pd.DataFrame) -> Char
             | {"p": None if pd.isna(row["p_holm"]) else float(row["p_holm"])}
             for row in of_judge.to_dict("records")
         ]
-        points += [
-            {"name": labels[base], "label": labels[base], "kind": "base", "seconds": 1, "difference": 0}
-            for base in dict.fromkeys(of_judge["base"])
-        ]
+        points.append({"label": "base model", "kind": "base", "seconds": 1, "difference": 0})
         title = f"DRF minus the base model over the cost, judged by {of_judge['judge_label'].iloc[0]}"
         charts.append(Chart(f"interventions_{judge}", title, _benefit(points, bases)))
     return ChartSet(charts, legend=_legend(bases))
@@ -292,19 +289,23 @@ def _benefit(points: Sequence[Mapping[str, Any]], bases: Sequence[str]) -> Spec:
     ]
     kinds = ["variant", "placebo", "base"]
     shape = {"field": "kind", "scale": {"domain": kinds, "range": ["circle", "circle", "diamond"]}, "legend": None}
+    color = {"condition": {"test": "datum.kind !== 'base'", **_model_color(bases)}, "value": "currentColor"}
+    middle = (min(point["seconds"] for point in points) + max(point["seconds"] for point in points)) / 2
+    is_right = f"datum.seconds > {middle}"  # its label is on the left, where there is room
+    beside = {"align": {"expr": f"{is_right} ? 'right' : 'left'"}, "dx": {"expr": f"{is_right} ? -9 : 9"}}
     hollow = {"condition": {"test": "datum.kind === 'placebo'", "value": 0}, "value": 0.9}
     layers: list[Spec] = [
         {
             "mark": {"type": "rule", "opacity": 0.6, "tooltip": None},
-            "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": _model_color(bases)},
+            "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": color},
         },
         {
             "mark": {"type": "point", "filled": False, "size": 90},
-            "encoding": {"x": x, "y": y, "shape": shape, "tooltip": tooltip, "stroke": _model_color(bases)}
-            | {"fill": _model_color(bases), "fillOpacity": hollow},
+            "encoding": {"x": x, "y": y, "shape": shape, "tooltip": tooltip}
+            | {"stroke": color, "fill": color, "fillOpacity": hollow},
         },
         {
-            "mark": {"type": "text", "align": "left", "dx": 9, "dy": -8, "limit": 180, "fill": "currentColor"},
+            "mark": {"type": "text", "dy": -8, "limit": 220, "fill": "currentColor", **beside},
             "encoding": {"x": x, "y": y, "text": {"field": "label"}},
         },
     ]

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spd_faith.core.variants import PLACEBO
+from spd_faith.core.variants import PLACEBO, VARIANT
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, GREY, in_column, say_empty, styled
 from spd_faith.scoring.metrics import METRICS
 
@@ -24,6 +24,7 @@ def benefit_and_cost(interventions: pd.DataFrame) -> Figure:
     shown = rows[rows["difference"].notna() & rows["seconds_ratio"].notna()]
     judges = list(dict.fromkeys(rows["judge"]))
     models = list(dict.fromkeys(shown["model"]))
+    colors = _colors(interventions)
     figure = Figure(figsize=(COLUMN, 1 + 2.1 * len(judges) + 0.17 * len(models)))
     panels = figure.subplots(len(judges), 1, squeeze=False)[:, 0]
     for axes, judge in zip(panels, judges, strict=True):
@@ -31,13 +32,22 @@ def benefit_and_cost(interventions: pd.DataFrame) -> Figure:
         if of_judge.empty:
             say_empty(axes, "no variant with a known cost")
             continue
-        _draw(axes, of_judge, {model: COLORS[number % len(COLORS)] for number, model in enumerate(models)})
+        _draw(axes, of_judge, colors)
         if len(judges) > 1:
             axes.set_title(in_column(f"judged by {rows.loc[rows['judge'] == judge, 'judge_label'].iloc[0]}"))
     handles, labels = next((found for axes in panels if (found := axes.get_legend_handles_labels())[0]), ([], []))
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=1)
+        figure.legend(handles, labels, loc="outside lower center", title="hollow: placebo, in the color of its variant")
     return figure
+
+
+def _colors(rows: pd.DataFrame) -> dict[str, str]:
+    """Of each model; a placebo has that of the first variant that is compared with it."""
+    variants = dict.fromkeys(rows.loc[rows["role"] == VARIANT, "model"])
+    colors = {model: COLORS[number % len(COLORS)] for number, model in enumerate(variants)}
+    for model, placebo in rows.loc[rows["against"] == PLACEBO, ["model", "other_model"]].itertuples(index=False):
+        colors.setdefault(placebo, colors[model])
+    return dict.fromkeys(rows["model"], GREY) | colors
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, colors: dict[str, str]) -> None:
@@ -48,8 +58,8 @@ def _draw(axes: Axes, rows: pd.DataFrame, colors: dict[str, str]) -> None:
         value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
         if np.isfinite([low, high]).all():
             axes.plot([x, x], [low, high], color=color, linewidth=1.2)
-        name = in_column(f"{row['label']} (placebo)" if is_placebo else row["label"], _LETTERS)
-        axes.plot(x, value, "o", color=color, markerfacecolor="white" if is_placebo else color, label=name)
+        face = "white" if is_placebo else color
+        axes.plot(x, value, "o", color=color, markerfacecolor=face, label=in_column(row["label"], _LETTERS))
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlabel("seconds per answer, relative to the base model")
