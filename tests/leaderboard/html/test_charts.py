@@ -16,10 +16,18 @@ from spd_faith.leaderboard.html.charts import (
 
 LIVE = pd.DataFrame(
     [
-        {"judge": "rules", "model": "a", "label": "A <b>", "judge_label": "Rules"}
+        {"judge": "rules", "model": "a", "label": "A <b>", "judge_label": "Rules", "role": "model"}
         | {"drf": 0.5, "drf_low": 0.4, "drf_high": 0.6, "ds": 0.25, "ds_low": 0.2, "ds_high": 0.3, "dqr": 1.0}
         | {"dqr_low": 1.0, "dqr_high": 1.0, "cff": math.nan, "permuted_drf": 0.1, "permuted_ds": 0.25},
-        {"judge": "rules", "model": "b", "label": "B", "judge_label": "Rules", "drf": math.nan, "ds": 0.5},
+        {
+            "judge": "rules",
+            "model": "b",
+            "label": "B",
+            "judge_label": "Rules",
+            "role": "model",
+            "drf": math.nan,
+            "ds": 0.5,
+        },
     ]
 )
 

@@ -92,12 +92,12 @@ class Difference:
     high: float | None = None
     p: float | None = None
 
-    def details(self, unit: Unit) -> str:
-        """The interval and p; "" where they are not shown."""
+    def details(self, unit: Unit) -> tuple[str, ...]:
+        """The interval and p; nothing where they are not shown."""
         if self.low is None or self.high is None or self.p is None:
-            return ""
+            return ()
         p = "p < 0.001" if self.p < _LEAST_P else f"p = {self.p:.3f}"
-        return f"[{signed_text(self.low, unit)}, {signed_text(self.high, unit)}], {p}"
+        return f"[{signed_text(self.low, unit)}, {signed_text(self.high, unit)}]", p
 
 
 @dataclass(frozen=True)

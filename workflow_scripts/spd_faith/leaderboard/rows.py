@@ -57,6 +57,7 @@ def live_rows(aggregate: Aggregate, provenance: Mapping[Entry, Provenance]) -> p
     rows = rows.sort_values(
         ["judge", "is_variant", "overall", "model"], ascending=[True, True, False, True], ignore_index=True
     )
+    rows["variant_of"] = rows["variant_of"].astype("string")  # also where all are null
     is_variant = rows.pop("is_variant")
     ranks = rows["overall"].where((least_coverage(rows) >= LOWEST_RANKED_COVERAGE) & ~is_variant)
     ranks = ranks.groupby(rows["judge"]).rank(ascending=False, method="min")

@@ -175,7 +175,7 @@ _OF_ANSWERS = (
 )
 
 
-def declared_figures(probes: Collection[type[Probe]], has_variants: bool) -> tuple[FigureInfo, ...]:
+def declared_figures(probes: Collection[type[Probe]], has_variants: bool = False) -> tuple[FigureInfo, ...]:
     """The figures that these probes have, in the order in which they are drawn and shown.
 
     `has_variants`: whether the run has variants of the model, which are compared in a figure of their own.

@@ -54,7 +54,7 @@ _HEAD = r"""%
 %
 % The tables use three commands. A paper that defines them before \input has its own layout:
 %   \spdvalue{value}{interval}             the interval below the value; \newcommand{\spdvalue}[2]{#1} leaves it out
-%   \spdbounded{value}{interval}{bounds}   a value with unscored answers
+%   \spdbounded{value}{interval}{bounds}   a value with unscored answers; of a difference, {p} comes last
 %   spdfit                                 shrinks a table that is wider than the text
 % Bold is \textbf; intervals and bounds are in \scriptsize.
 \makeatletter
@@ -310,7 +310,7 @@ def _cell(cell: Cell, unit: Unit) -> _Cell:
         case model.Difference(value, is_significant):
             text = model.signed_text(value, unit)
             if details := cell.details(unit):
-                return _small(r"\spdvalue", (text, is_significant), details)
+                return _small(r"\spdbounded", (text, is_significant), *details)
             return _one_line(text, is_significant)
         case model.Ranks(low, high):
             return _one_line(model.rank_text(low, high))
