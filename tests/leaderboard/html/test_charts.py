@@ -11,6 +11,7 @@ from spd_faith.leaderboard.html.charts import (
     breakdown_charts,
     comparison_charts,
     entry_labels,
+    intervention_charts,
     seeing_and_reasoning,
 )
 
@@ -93,3 +94,33 @@ def test_comparisons_stand_in_both_directions(p_holm, verdict):
 def test_a_judge_with_one_model_has_no_matrix():
     columns = ["judge", "metric", "model", "other_model", "n", "difference", "low", "high", "p_holm"]
     assert comparison_charts(pd.DataFrame(columns=columns), LIVE, 0.05).charts == []
+
+
+def test_benefit_against_cost_of_interventions():
+    row = {"judge": "rules", "judge_label": "Rules", "base": "a", "other_model": "a", "against": "base"}
+    row |= {"metric": "drf", "low": 0.01, "high": 0.3, "p_holm": 0.02, "seconds_ratio": 1.5}
+    rows = pd.DataFrame(
+        [
+            row | {"model": "v", "label": "V <b>", "role": "variant", "difference": 0.2},
+            row | {"model": "p", "label": "P", "role": "placebo", "difference": -0.05, "p_holm": math.nan},
+            row | {"model": "v", "label": "V", "role": "variant", "difference": 0.1, "against": "placebo"},
+            row | {"model": "v", "label": "V", "role": "variant", "difference": 0.1, "metric": "ds"},
+            row | {"model": "w", "label": "W", "role": "variant", "difference": 0.1, "seconds_ratio": math.nan},
+        ]
+    )
+    charts = intervention_charts(rows, LIVE)
+    points = values(charts, "interventions_rules")
+    found = [(one["label"], one["kind"], one["seconds"], one["difference"]) for one in points]
+    assert found == [("V <b>", "variant", 1.5, 20), ("P", "placebo", 1.5, -5), ("base model", "base", 1, 0)]
+    assert [label for label, _ in charts.legend] == ["A <b>"]
+    check(charts)
+    assert intervention_charts(rows.iloc[:0], LIVE).charts == []
+
+
+def test_variants_are_marked_in_the_scatter_charts():
+    charts = seeing_and_reasoning(LIVE.assign(role=["model", "variant"]), [])
+    assert {one["name"]: one["kind"] for one in values(charts, "seeing_ds") if "pairs" not in one["kind"]} == {
+        "A <b>": "model",
+        "B": "variant",
+    }
+    check(charts)

@@ -276,7 +276,7 @@ def intervention_charts(interventions: pd.DataFrame, live: pd.DataFrame) -> Char
 def _benefit(points: Sequence[Mapping[str, Any]], bases: Sequence[str]) -> Spec:
     costs = {"field": "seconds", "type": "quantitative", "title": "Seconds per answer over the base's"}
     x = costs | {"scale": {"zero": False, "padding": 30}}
-    y = {"field": "difference", "type": "quantitative", "title": "DRF minus base (points)"}
+    y = {"field": "difference", "type": "quantitative", "title": "DRF minus base (points)", "scale": {"padding": 24}}
     tooltip = [
         {"field": "label", "title": "Model"},
         {"field": "kind", "title": "Kind"},
@@ -305,7 +305,13 @@ def _benefit(points: Sequence[Mapping[str, Any]], bases: Sequence[str]) -> Spec:
             | {"stroke": color, "fill": color, "fillOpacity": hollow},
         },
         {
-            "mark": {"type": "text", "dy": -8, "limit": 220, "fill": "currentColor", **beside},
+            "mark": {
+                "type": "text",
+                "dy": {"expr": "datum.kind === 'base' ? 16 : -8"},
+                "limit": 220,
+                "fill": "currentColor",
+                **beside,
+            },
             "encoding": {"x": x, "y": y, "text": {"field": "label"}},
         },
     ]

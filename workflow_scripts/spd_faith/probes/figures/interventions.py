@@ -29,12 +29,12 @@ def benefit_and_cost(interventions: pd.DataFrame) -> Figure:
     panels = figure.subplots(len(judges), 1, squeeze=False)[:, 0]
     for axes, judge in zip(panels, judges, strict=True):
         of_judge = shown[shown["judge"] == judge]
-        if of_judge.empty:
-            say_empty(axes, "no variant with a known cost")
-            continue
-        _draw(axes, of_judge, colors)
         if len(judges) > 1:
             axes.set_title(in_column(f"judged by {rows.loc[rows['judge'] == judge, 'judge_label'].iloc[0]}"))
+        if of_judge.empty:
+            say_empty(axes, "no variant with a known cost")
+        else:
+            _draw(axes, of_judge, colors)
     handles, labels = next((found for axes in panels if (found := axes.get_legend_handles_labels())[0]), ([], []))
     if handles:
         figure.legend(handles, labels, loc="outside lower center", title="hollow: placebo, in the color of its variant")
