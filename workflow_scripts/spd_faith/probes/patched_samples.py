@@ -1,0 +1,164 @@
+"""Measure the image effects of a sample's differences, and what copied states move of them."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+
+from spd_faith.core.errors import UserError
+from spd_faith.dataset.controlled_pair import BasePair
+from spd_faith.dataset.encoded_images import decode
+from spd_faith.inference.questions import Question, QuestionId, read_questions
+from spd_faith.probes.base_run import PatchingUnsupported
+from spd_faith.probes.layers import decoder_layers
+from spd_faith.probes.passes import Unmeasured, failed
+from spd_faith.probes.patched_runs import Patch, PatchedRuns, teacher_forced
+from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts, prepare_answered
+from spd_faith.probes.probe import ModelRun
+from spd_faith.probes.said import Said, said
+from spd_faith.probes.tables import DIRECTIONS, TOKEN_SETS
+from spd_faith.probes.token_sets import token_sets
+
+Row = dict[str, Any]
+TokenSets = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
+
+_CHANGED = 0  # row of the batch; the undone pairs follow
+
+
+def measure_samples(of: ModelRun, task: str) -> Iterator[list[Row]]:
+    """The rows of each chosen sample in turn, from its answer to `task`; one row says why if it cannot be measured.
+
+    An error of one sample does not affect the others. Raises `UserError` if the model cannot be probed at all.
+    """
+    layers = range(-1, len(decoder_layers(of.checkpoint.model)))
+    asked = [QuestionId(sample_id, task) for sample_id in of.sample_ids]
+    for question in read_questions(of.images, asked, of.prompts):
+        common = {"sample_id": question.sample_id, "dtype": of.checkpoint.dtype, "status": "ok"}
+        found = _outcome(of, question, layers)
+        if isinstance(found, Unmeasured):
+            yield [common | {"status": found.status, "error": found.error}]
+        else:
+            yield [common | row for row in found]
+
+
+def _outcome(of: ModelRun, question: Question, layers: range) -> list[Row] | Unmeasured:
+    dtype = of.checkpoint.dtype
+    if of.checkpoint.entry.intervention is not None:
+        return Unmeasured(dtype, "unsupported", "the model has an intervention")
+    if not of.answers[question.id].token_ids:
+        return Unmeasured(dtype, "no_answer")
+    if not any(one["bbox"] for one in of.samples[question.sample_id]["differences"]):
+        return Unmeasured(dtype, "no_boxes")
+    try:
+        return _measured(of, question, layers)
+    except UserError:  # of the model, not of a sample
+        raise
+    except PatchingUnsupported as error:
+        return Unmeasured(dtype, "unsupported", str(error))
+    except Exception as error:
+        log.exception("%s, %s", question.sample_id, question.task)
+        return failed(dtype, error)
+
+
+def _measured(of: ModelRun, question: Question, layers: range) -> list[Row]:
+    sample, answer = of.samples[question.sample_id], of.answers[question.id]
+    pair = BasePair(sample, {"original": question.original, "modified": question.modified}, of.seed)
+    words = said(of.checkpoint.tokenizer, answer.token_ids, pair.differences)
+    obstacles = [pair.why_not_undone(number) for number in range(len(pair.differences))]
+    undone = [number for number, why in enumerate(obstacles) if why is None]
+    rows = [
+        _labelled(number, pair, words[number]) | {"status": "not_undone", "error": why}
+        for number, why in enumerate(obstacles)
+        if why is not None
+    ]
+    if not undone:
+        return rows
+    original, *seconds = map(decode, (pair.original, pair.modified, *map(pair.undone_image, undone)))
+    answered = prepare_answered(
+        of.builder,
+        [(question.text, original, second) for second in seconds],
+        [answer.token_ids] * len(seconds),
+        share_rows=False,
+    )
+    answer.check_prompt(answered.rows[_CHANGED].answer_states.start + 1)
+    with teacher_forced(of.checkpoint.model, answered) as runs:
+        log_probs = runs.log_probs().double().numpy()
+        for row, number in enumerate(undone, start=1):
+            label = _labelled(number, pair, words[number])
+            rows.append(label | _effects(words[number], log_probs[_CHANGED], log_probs[row]))
+            if words[number].claim:
+                sets = _token_sets(answered, sample, number, of.seed)
+                rows += [label | one for one in _set_rows(sets)]
+                rows += [label | one for one in _drops(runs, answered, row, sets, layers, words[number].claim)]
+    return rows
+
+
+def _labelled(number: int, pair: BasePair, words: Said) -> Row:
+    return {"difference": number, "type": pair.differences[number]["type"], "claim_tokens": len(words.claim)}
+
+
+def _effects(words: Said, changed: np.ndarray, undone: np.ndarray) -> Row:
+    """The row of a difference, from the log-probabilities of the answer's tokens in the two runs."""
+    row = {
+        f"{name}_effect": float((changed - undone)[list(tokens)].sum()) if tokens else None
+        for name, tokens in (
+            ("image", words.claim),
+            ("count", words.count),
+            ("json", words.json_copy),
+            ("other_claims", words.other_claims),
+            ("verdict", words.verdict),
+        )
+    }
+    if not words.claim:
+        return row | {"status": "not_named"}
+    claim = list(words.claim)
+    return row | {"log_prob_changed": float(changed[claim].sum()), "log_prob_undone": float(undone[claim].sum())}
+
+
+def _token_sets(answered: AnsweredPrompts, sample: Mapping[str, Any], number: int, seed: int) -> TokenSets:
+    """By name, indices among the prompt's image tokens, or the status of a set that does not exist."""
+    places = answered.rows[_CHANGED].places
+    if places is None:  # it is not known where a box lies, but which tokens are the second image's
+        tokens = answered.rows[_CHANGED].image_tokens
+        return dict.fromkeys(TOKEN_SETS, "unsupported") | {"all": np.arange(sum(tokens) - tokens[-1], sum(tokens))}
+    return token_sets(places, sample, number, seed)
+
+
+def _set_rows(sets: TokenSets) -> Iterator[Row]:
+    """A row for each set that cannot be copied."""
+    for name, tokens in sets.items():
+        if isinstance(tokens, str):
+            yield {"tokens": name, "status": tokens}
+
+
+def _drops(
+    runs: PatchedRuns, answered: AnsweredPrompts, undone: int, sets: TokenSets, layers: range, claim: Sequence[int]
+) -> Iterator[Row]:
+    """The rows of a difference by direction, layer and set of tokens; `undone` is its row of the batch."""
+    positions = {
+        name: _positions(answered.rows[_CHANGED], tokens)
+        for name, tokens in sets.items()
+        if not isinstance(tokens, str)
+    }
+    into_changed, into_undone = DIRECTIONS
+    rows_of = {into_changed: (undone, _CHANGED), into_undone: (_CHANGED, undone)}  # source and target
+    cells = list(product(DIRECTIONS, layers, positions))
+    patches = [Patch(layer, *rows_of[direction], positions[name]) for direction, layer, name in cells]
+    changes = runs.patched(patches, claim).double().sum(dim=-1).tolist()
+    for (direction, layer, name), change in zip(cells, changes, strict=True):
+        yield {
+            "direction": direction,
+            "layer": layer,
+            "tokens": name,
+            "drop": -change if direction == into_changed else change,
+            "copied_tokens": len(positions[name]),
+        }
+
+
+def _positions(prompt: AnsweredPrompt, tokens: np.ndarray) -> torch.Tensor:
+    return prompt.image_positions[torch.as_tensor(tokens)]
