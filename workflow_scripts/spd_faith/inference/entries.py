@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spd_faith.core.entries import (
+    LEFT_OUT_AT_DEFAULT,
     NOT_IDENTITY,
     AbsentFile,
     Budget,
@@ -22,6 +23,7 @@ from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SE
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.endpoints.engine.entry import EngineFields
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, SentImages
+from spd_faith.inference.intervention import Intervention
 
 ImageLayout = Literal["pair", "merged"]
 
@@ -81,6 +83,8 @@ class TransformersModel(CheckpointModel, _Attention):
     """`auto` splits the layers over all GPUs of the job (accelerate)."""
     batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
     """Pairs per batch, each with all questions about it."""
+    intervention: Annotated[Intervention | None, LEFT_OUT_AT_DEFAULT] = None
+    """Changes the model's forward passes, which makes this entry a variant of the model: docs/models.md."""
 
     def as_transformers(self) -> "TransformersModel":
         return self
