@@ -17,7 +17,7 @@ from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
 from spd_faith.probes.registry import LAYER_PROBES
 
 Inputs = tuple[Any, ...]
-_STATES_AT_ONCE = 64  # states whose full-vocabulary logits are held in memory
+STATES_AT_ONCE = 64  # states whose full-vocabulary logits are held in memory
 
 
 @torch.inference_mode()
@@ -33,14 +33,14 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
         found[number].add(states)
 
     inputs = batch.inputs.to(model.device, model.dtype)
-    with read_layers(model, batch.rows, reduce), _read_instead(model, batch):
+    with read_layers(model, batch.rows, reduce), read_instead(model, batch):
         # without the head, which would compute logits for the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state
     return [one.as_pass(row, last[row.row], output_head(model)) for one, row in zip(found, batch.rows, strict=True)]
 
 
 @contextmanager
-def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[None]:
+def read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[None]:
     """Within the block, the model embeds the batch's `token_ids`, whatever ids it gets to locate the images, and its
     decoder gives each token its position in its own prompt."""
     token_ids, own = batch.token_ids.to(model.device), batch.positions.to(model.device)
@@ -131,7 +131,7 @@ class _Found:
 
 
 def _greedy_agreement(states: torch.Tensor, head: nn.Linear, token_ids: torch.Tensor) -> float:
-    likeliest = [head(some).argmax(dim=-1) for some in torch.split(states, _STATES_AT_ONCE)]
+    likeliest = [head(some).argmax(dim=-1) for some in torch.split(states, STATES_AT_ONCE)]
     return (torch.cat(likeliest).cpu() == token_ids).float().mean().item()
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from spd_faith.core.errors import UserError
+from spd_faith.inference.model_parts import text_decoder
 from spd_faith.probes.attention import IMPLEMENTATION, AnswerAttention, read_attention
 from spd_faith.probes.prepared import AnsweredPrompt
 
@@ -38,7 +39,7 @@ Reduce = Callable[[int, int, LayerStates], None]
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     """The layers of the text decoder. Raises `UserError` if they are not made of attention and feed-forward parts."""
-    layers = getattr(_decoder(model), "layers", nn.ModuleList())
+    layers = getattr(text_decoder(model), "layers", nn.ModuleList())
     if not layers or not all(hasattr(layer, "self_attn") and hasattr(layer, "mlp") for layer in layers):
         raise UserError(
             f"{type(model).__name__} cannot be probed: its decoder is not a list of layers with self_attn and mlp"
@@ -46,19 +47,23 @@ def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
     return cast(nn.ModuleList, layers)
 
 
-def _decoder(model: PreTrainedModel) -> Any:
-    return cast(Any, model).get_decoder()  # transformers is untyped
+@contextmanager
+def attention_by(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Within the block, the decoder's attention runs through this implementation of transformers."""
+    decoder: Any = text_decoder(model)
+    usual = decoder.config._attn_implementation
+    decoder.set_attn_implementation(implementation)
+    try:
+        yield
+    finally:
+        decoder.set_attn_implementation(usual)
 
 
 @contextmanager
 def read_layers(model: PreTrainedModel, rows: list[AnsweredPrompt], reduce: Reduce) -> Iterator[None]:
     """Within the block, a forward pass passes each layer's states to `reduce`, prompt by prompt."""
     layers = decoder_layers(model)
-    decoder = _decoder(model)
-    usual = decoder.config._attn_implementation
-    with ExitStack() as stack:
-        decoder.set_attn_implementation(IMPLEMENTATION)
-        stack.callback(decoder.set_attn_implementation, usual)
+    with attention_by(model, IMPLEMENTATION), ExitStack() as stack:
         for number, layer in enumerate(layers):
             for undo in _Reader(rows, partial(reduce, number)).attach(layer):
                 stack.callback(undo)
