@@ -11,9 +11,9 @@ from transformers import DynamicCache, PreTrainedModel
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.model_parts import output_head, text_decoder
-from spd_faith.probes.forward import read_instead
 from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
+from spd_faith.probes.teacher_forcing import read_instead
 
 _LARGEST_DIFFERENCE = 1e-3  # of the logits, relative to the largest: rounding
 

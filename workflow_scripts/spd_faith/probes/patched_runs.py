@@ -22,9 +22,9 @@ from transformers import DynamicCache, PreTrainedModel
 
 from spd_faith.inference.model_parts import output_head, text_config
 from spd_faith.probes.base_run import BaseRun, PatchingUnsupported, base_run
-from spd_faith.probes.forward import STATES_AT_ONCE
 from spd_faith.probes.layers import attention_by, decoder_layers
 from spd_faith.probes.prepared import AnsweredPrompts
+from spd_faith.probes.teacher_forcing import STATES_AT_ONCE
 
 NUMBERS_AT_ONCE = 1 << 27  # of runs × tokens × neurons: 0.5 GB in float32
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from spd_faith.core.errors import UserError
 from spd_faith.dataset.controlled_pair import BasePair
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.inference.questions import Question, QuestionId, read_questions
@@ -23,7 +22,6 @@ from spd_faith.probes.tables import DIRECTIONS, TOKEN_SETS
 from spd_faith.probes.token_sets import token_sets
 
 Row = dict[str, Any]
-TokenSets = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +31,19 @@ _CHANGED = 0  # row of the batch; the undone pairs follow
 def measure_samples(of: ModelRun, task: str) -> Iterator[list[Row]]:
     """The rows of each chosen sample in turn, from its answer to `task`; one row says why if it cannot be measured.
 
-    An error of one sample does not affect the others. Raises `UserError` if the model cannot be probed at all.
+    An error of one sample does not affect the others.
     """
-    layers = range(-1, len(decoder_layers(of.checkpoint.model)))
     asked = [QuestionId(sample_id, task) for sample_id in of.sample_ids]
     for question in read_questions(of.images, asked, of.prompts):
         common = {"sample_id": question.sample_id, "dtype": of.checkpoint.dtype, "status": "ok"}
-        found = _outcome(of, question, layers)
+        found = _outcome(of, question)
         if isinstance(found, Unmeasured):
             yield [common | {"status": found.status, "error": found.error}]
         else:
             yield [common | row for row in found]
 
 
-def _outcome(of: ModelRun, question: Question, layers: range) -> list[Row] | Unmeasured:
+def _outcome(of: ModelRun, question: Question) -> list[Row] | Unmeasured:
     dtype = of.checkpoint.dtype
     if of.checkpoint.entry.intervention is not None:
         return Unmeasured(dtype, "unsupported", "the model has an intervention")
@@ -55,9 +52,7 @@ def _outcome(of: ModelRun, question: Question, layers: range) -> list[Row] | Unm
     if not any(one["bbox"] for one in of.samples[question.sample_id]["differences"]):
         return Unmeasured(dtype, "no_boxes")
     try:
-        return _measured(of, question, layers)
-    except UserError:  # of the model, not of a sample
-        raise
+        return _measured(of, question)
     except PatchingUnsupported as error:
         return Unmeasured(dtype, "unsupported", str(error))
     except Exception as error:
@@ -65,41 +60,34 @@ def _outcome(of: ModelRun, question: Question, layers: range) -> list[Row] | Unm
         return failed(dtype, error)
 
 
-def _measured(of: ModelRun, question: Question, layers: range) -> list[Row]:
+def _measured(of: ModelRun, question: Question) -> list[Row]:
     sample, answer = of.samples[question.sample_id], of.answers[question.id]
     pair = BasePair(sample, {"original": question.original, "modified": question.modified}, of.seed)
-    words = said(of.checkpoint.tokenizer, answer.token_ids, pair.differences)
-    obstacles = [pair.why_not_undone(number) for number in range(len(pair.differences))]
-    undone = [number for number, why in enumerate(obstacles) if why is None]
-    rows = [
-        _labelled(number, pair, words[number]) | {"status": "not_undone", "error": why}
-        for number, why in enumerate(obstacles)
-        if why is not None
+    words = said(of.checkpoint.tokenizer, answer.token_ids, sample)
+    labels = [
+        {"difference": number, "type": one["type"], "claim_tokens": len(words[number].claim)}
+        for number, one in enumerate(pair.differences)
     ]
+    obstacles = [pair.why_not_undone(number) for number in range(len(labels))]
+    rows = [label | {"status": "not_undone", "error": why} for label, why in zip(labels, obstacles, strict=True) if why]
+    undone = [number for number, why in enumerate(obstacles) if not why]
     if not undone:
         return rows
     original, *seconds = map(decode, (pair.original, pair.modified, *map(pair.undone_image, undone)))
-    answered = prepare_answered(
-        of.builder,
-        [(question.text, original, second) for second in seconds],
-        [answer.token_ids] * len(seconds),
-        share_rows=False,
-    )
+    shown = [(question.text, original, second) for second in seconds]
+    answered = prepare_answered(of.builder, shown, [answer.token_ids] * len(shown), share_rows=False)
     answer.check_prompt(answered.rows[_CHANGED].answer_states.start + 1)
     with teacher_forced(of.checkpoint.model, answered) as runs:
+        layers = range(-1, len(decoder_layers(of.checkpoint.model)))
         log_probs = runs.log_probs().double().numpy()
         for row, number in enumerate(undone, start=1):
-            label = _labelled(number, pair, words[number])
-            rows.append(label | _effects(words[number], log_probs[_CHANGED], log_probs[row]))
-            if words[number].claim:
+            found = [_effects(words[number], log_probs[_CHANGED], log_probs[row])]
+            if claim := words[number].claim:
                 sets = _token_sets(answered, sample, number, of.seed)
-                rows += [label | one for one in _set_rows(sets)]
-                rows += [label | one for one in _drops(runs, answered, row, sets, layers, words[number].claim)]
+                found += _set_rows(sets)
+                found += _drops(runs, answered.rows[_CHANGED], row, sets, layers, claim)
+            rows += [labels[number] | one for one in found]
     return rows
-
-
-def _labelled(number: int, pair: BasePair, words: Said) -> Row:
-    return {"difference": number, "type": pair.differences[number]["type"], "claim_tokens": len(words.claim)}
 
 
 def _effects(words: Said, changed: np.ndarray, undone: np.ndarray) -> Row:
@@ -120,45 +108,48 @@ def _effects(words: Said, changed: np.ndarray, undone: np.ndarray) -> Row:
     return row | {"log_prob_changed": float(changed[claim].sum()), "log_prob_undone": float(undone[claim].sum())}
 
 
-def _token_sets(answered: AnsweredPrompts, sample: Mapping[str, Any], number: int, seed: int) -> TokenSets:
+def _token_sets(
+    answered: AnsweredPrompts, sample: Mapping[str, Any], number: int, seed: int
+) -> Mapping[str, np.ndarray | str]:
     """By name, indices among the prompt's image tokens, or the status of a set that does not exist."""
     places = answered.rows[_CHANGED].places
-    if places is None:  # it is not known where a box lies, but which tokens are the second image's
+    if places is None:  # the places of boxes are unknown, but not which tokens are the second image's
         tokens = answered.rows[_CHANGED].image_tokens
         return dict.fromkeys(TOKEN_SETS, "unsupported") | {"all": np.arange(sum(tokens) - tokens[-1], sum(tokens))}
     return token_sets(places, sample, number, seed)
 
 
-def _set_rows(sets: TokenSets) -> Iterator[Row]:
+def _set_rows(sets: Mapping[str, np.ndarray | str]) -> list[Row]:
     """A row for each set that cannot be copied."""
-    for name, tokens in sets.items():
-        if isinstance(tokens, str):
-            yield {"tokens": name, "status": tokens}
+    return [{"tokens": name, "status": why} for name, why in sets.items() if isinstance(why, str)]
 
 
 def _drops(
-    runs: PatchedRuns, answered: AnsweredPrompts, undone: int, sets: TokenSets, layers: range, claim: Sequence[int]
-) -> Iterator[Row]:
+    runs: PatchedRuns,
+    prompt: AnsweredPrompt,
+    undone: int,
+    sets: Mapping[str, np.ndarray | str],
+    layers: range,
+    claim: Sequence[int],
+) -> list[Row]:
     """The rows of a difference by direction, layer and set of tokens; `undone` is its row of the batch."""
     positions = {
-        name: _positions(answered.rows[_CHANGED], tokens)
+        name: prompt.image_positions[torch.as_tensor(tokens)]
         for name, tokens in sets.items()
         if not isinstance(tokens, str)
     }
     into_changed, into_undone = DIRECTIONS
     rows_of = {into_changed: (undone, _CHANGED), into_undone: (_CHANGED, undone)}  # source and target
-    cells = list(product(DIRECTIONS, layers, positions))
-    patches = [Patch(layer, *rows_of[direction], positions[name]) for direction, layer, name in cells]
+    copied = list(product(DIRECTIONS, layers, positions))
+    patches = [Patch(layer, *rows_of[direction], positions[name]) for direction, layer, name in copied]
     changes = runs.patched(patches, claim).double().sum(dim=-1).tolist()
-    for (direction, layer, name), change in zip(cells, changes, strict=True):
-        yield {
+    return [
+        {
             "direction": direction,
             "layer": layer,
             "tokens": name,
             "drop": -change if direction == into_changed else change,
             "copied_tokens": len(positions[name]),
         }
-
-
-def _positions(prompt: AnsweredPrompt, tokens: np.ndarray) -> torch.Tensor:
-    return prompt.image_positions[torch.as_tensor(tokens)]
+        for (direction, layer, name), change in zip(copied, changes, strict=True)
+    ]

@@ -8,9 +8,9 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spd_faith.core.difference_types import DifferenceType
 from spd_faith.core.files import read_table
-from spd_faith.core.schemas import SAMPLES, DifferenceType
-from spd_faith.probes.causal_patching import EFFECTS, HANDED_OVER, OF_DIFFERENCE, first_below, shares
+from spd_faith.core.schemas import SAMPLES
 from spd_faith.probes.figures.by_group import Group, probed_groups, values_of
 from spd_faith.probes.figures.declared import Draw, ProbeFigures, ProbeResults
 from spd_faith.probes.figures.drawing import (
@@ -30,6 +30,7 @@ from spd_faith.probes.figures.drawing import (
     whole_numbers,
 )
 from spd_faith.probes.groups import FAITHFULNESS
+from spd_faith.probes.patching_shares import EFFECTS, HANDED_OVER, OF_DIFFERENCE, first_below, shares
 from spd_faith.probes.sample_values import sample_values
 from spd_faith.probes.tables import DIRECTIONS
 
@@ -44,7 +45,7 @@ _TYPES: dict[str, tuple[str, LineStyle]] = dict(
     zip(DifferenceType, ((ORANGE, "-"), (PURPLE, "--"), (BLUE, "-.")), strict=True)
 )
 _INTO = dict(zip(DIRECTIONS, ("undone into changed", "changed into undone"), strict=True))
-_INTERVAL = "95% interval of resampled images"
+_INTERVAL = "95% interval (bootstrap)"
 _WHISKERS = "whiskers: 95% interval of the mean"
 NO_EFFECT = "no image effect\nwas measured"
 NOT_MEASURABLE = "no share: the interval of\nthe image effect holds 0"
@@ -56,8 +57,8 @@ def image_effect(table: pa.Table, groups: pd.DataFrame) -> Figure:
 
     `table` is the probe's, `groups` has rows of PROBE_GROUPS.
     """
-    values = sample_values(table, EFFECTS, by_layer=False)[""]
-    effects = values.droplevel("layer", axis=1)
+    effects = sample_values(table, EFFECTS, by_layer=False)
+    effects.columns = effects.columns.get_level_values(1)
     figure = Figure(figsize=(COLUMN, 3.6))
     of_claims, of_words = figure.subplots(2, 1)
     of_claims.set_title("the claim that names the difference")
@@ -79,7 +80,7 @@ def _draw_groups(axes: Axes, effects: pd.DataFrame, groups: Iterable[Group]) -> 
 
 def _draw_words(axes: Axes, effects: pd.DataFrame) -> None:
     of_words = ((label, effects[[name]].dropna().to_numpy(float)) for name, label in _SAID.items())
-    _draw_bars(axes, [(label, values, VERMILLION) for label, values in of_words])
+    _draw_bars(axes, [(label, values, GREY) for label, values in of_words])
 
 
 def _draw_bars(axes: Axes, bars: list[tuple[str, np.ndarray, str]]) -> None:
@@ -111,10 +112,10 @@ def patching_shares(table: pa.Table, samples: pa.Table) -> Figure:
         for tokens, (label, color, line) in _COPIED.items():
             _draw_share(axes, of_direction[of_direction["tokens"] == tokens], color, label, line)
         _finish(axes, found)
-        _mark_hand_over(axes, of_direction[of_direction["tokens"] == OF_DIFFERENCE])
-    panels[0].set_ylabel("share of the image effect")
     own = found[found["tokens"] == OF_DIFFERENCE]
-    note = f"{0 if own.empty else int(own['n'].max())} differences; ▼ hand-over layer"
+    _mark_hand_over(panels[0], own[own["direction"] == DIRECTIONS[0]])
+    panels[0].set_ylabel("share of the image effect")
+    note = f"{0 if own.empty else int(own['n'].max())} differences; circle: hand-over layer"
     legend_below(figure, panels, columns=2, interval=_INTERVAL, note=note)
     return figure
 
@@ -142,8 +143,8 @@ def patching_by_type(table: pa.Table, samples: pa.Table) -> Figure:
 def _draw_share(axes: Axes, rows: pd.DataFrame, color: str, label: str, line: LineStyle) -> None:
     rows = rows.dropna(subset="share").sort_values("layer")
     if len(rows):
-        x, *ends = (rows[name].to_numpy(float) for name in ("layer", "share", "low", "high"))
-        middle_and_band(axes, x, *ends, color, label, line)
+        layers, share, low, high = (rows[name].to_numpy(float) for name in ("layer", "share", "low", "high"))
+        middle_and_band(axes, layers, share, low, high, color, label, line)
 
 
 def _finish(axes: Axes, found: pd.DataFrame) -> None:
@@ -157,9 +158,9 @@ def _finish(axes: Axes, found: pd.DataFrame) -> None:
 
 def _mark_hand_over(axes: Axes, rows: pd.DataFrame) -> None:
     rows = rows.sort_values("layer")
-    layer = float(first_below(rows["share"].to_numpy(float), rows["layer"].to_numpy(float)))
-    if not np.isnan(layer):
-        axes.plot(layer, HANDED_OVER, "v", color="black", markersize=4)
+    layer = first_below(rows["share"].to_numpy(float), rows["layer"].to_numpy(float))
+    at = rows[rows["layer"] == layer]
+    axes.plot(at["layer"], at["share"], "o", color="black", markerfacecolor="none", markersize=6)
 
 
 def _of_model(results: ProbeResults) -> dict[str, Draw]:
