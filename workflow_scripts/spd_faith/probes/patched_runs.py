@@ -60,9 +60,9 @@ class PatchedRuns:
     """A batch's run, and patched ones that start from it."""
 
     def __init__(self, model: PreTrainedModel, answered: AnsweredPrompts) -> None:
+        self._base = base_run(model, answered)
         self._layers = decoder_layers(model)
         self._head = output_head(model)
-        self._base = base_run(model, answered)
         self._answer = answered.rows[0].answer_token_ids
         self._answer_begin = answered.rows[0].answer_places.start
         self._width = _widest(self._layers) * getattr(text_config(model.config), "num_experts_per_tok", 1)
