@@ -6,7 +6,8 @@ import pyarrow as pa
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.probes.registry import PROBES
-from spd_faith.probes.tables import DIRECTIONS, TOKEN_SETS
+from spd_faith.probes.tables import DIRECTIONS
+from spd_faith.probes.token_sets import TOKEN_SETS
 from spd_faith.scoring.tables import SCORES
 
 CONTRASTED = {name: probe for name, probe in PROBES.items() if probe.contrasted}
@@ -22,7 +23,8 @@ def ids(count, split="easy"):
 def samples_table(labels):
     """`labels` gives each sample's is_faithful."""
     rows = [
-        {"sample_id": sample_id, "split": sample_id.split("/")[0], "image_id": "1", "width": 9, "height": 9}
+        {"sample_id": sample_id, "split": sample_id.split("/")[0], "width": 9, "height": 9}
+        | {"image_id": sample_id.rpartition("_")[2]}
         | {"num_differences": 1, "differences": [], "control": "none", "is_faithful": label}
         for sample_id, label in labels.items()
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
 
 from spd_faith.dataset.controlled_pair import BasePair
 from spd_faith.dataset.encoded_images import decode
@@ -18,8 +19,8 @@ from spd_faith.probes.patched_runs import Patch, PatchedRuns, teacher_forced
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts, prepare_answered
 from spd_faith.probes.probe import ModelRun
 from spd_faith.probes.said import Said, said
-from spd_faith.probes.tables import DIRECTIONS, TOKEN_SETS
-from spd_faith.probes.token_sets import token_sets
+from spd_faith.probes.tables import DIRECTIONS
+from spd_faith.probes.token_sets import TOKEN_SETS, token_sets
 
 Row = dict[str, Any]
 
@@ -52,7 +53,11 @@ def _outcome(of: ModelRun, question: Question) -> list[Row] | Unmeasured:
     if not any(one["bbox"] for one in of.samples[question.sample_id]["differences"]):
         return Unmeasured(dtype, "no_boxes")
     try:
-        return _measured(of, question)
+        images = decode(question.original), decode(question.modified)
+    except ValueError as error:
+        return Unmeasured(dtype, "failed", f"picture: {error}")
+    try:
+        return _measured(of, question, *images)
     except PatchingUnsupported as error:
         return Unmeasured(dtype, "unsupported", str(error))
     except Exception as error:
@@ -60,7 +65,7 @@ def _outcome(of: ModelRun, question: Question) -> list[Row] | Unmeasured:
         return failed(dtype, error)
 
 
-def _measured(of: ModelRun, question: Question) -> list[Row]:
+def _measured(of: ModelRun, question: Question, original: Image, modified: Image) -> list[Row]:
     sample, answer = of.samples[question.sample_id], of.answers[question.id]
     pair = BasePair(sample, {"original": question.original, "modified": question.modified}, of.seed)
     words = said(of.checkpoint.tokenizer, answer.token_ids, sample)
@@ -73,7 +78,7 @@ def _measured(of: ModelRun, question: Question) -> list[Row]:
     undone = [number for number, why in enumerate(obstacles) if not why]
     if not undone:
         return rows
-    original, *seconds = map(decode, (pair.original, pair.modified, *map(pair.undone_image, undone)))
+    seconds = [modified, *(decode(pair.undone_image(number)) for number in undone)]
     shown = [(question.text, original, second) for second in seconds]
     answered = prepare_answered(of.builder, shown, [answer.token_ids] * len(shown), share_rows=False)
     answer.check_prompt(answered.rows[_CHANGED].answer_states.start + 1)
@@ -112,11 +117,10 @@ def _token_sets(
     answered: AnsweredPrompts, sample: Mapping[str, Any], number: int, seed: int
 ) -> Mapping[str, np.ndarray | str]:
     """By name, indices among the prompt's image tokens, or the status of a set that does not exist."""
-    places = answered.rows[_CHANGED].places
+    places, tokens = answered.rows[_CHANGED].places, answered.rows[_CHANGED].image_tokens
     if places is None:  # the places of boxes are unknown, but not which tokens are the second image's
-        tokens = answered.rows[_CHANGED].image_tokens
         return dict.fromkeys(TOKEN_SETS, "unsupported") | {"all": np.arange(sum(tokens) - tokens[-1], sum(tokens))}
-    return token_sets(places, sample, number, seed)
+    return token_sets(places, sum(tokens), sample, number, seed)
 
 
 def _set_rows(sets: Mapping[str, np.ndarray | str]) -> list[Row]:

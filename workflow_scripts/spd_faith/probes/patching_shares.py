@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
 from spd_faith.probes.summary import Parts, effect_ratios
-from spd_faith.probes.tables import DIRECTIONS, TOKEN_SETS
+from spd_faith.probes.tables import DIRECTIONS
+from spd_faith.probes.token_sets import TOKEN_SETS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -75,9 +75,10 @@ def effect_ratios(sums: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.n
     """Ratios to an effect, (points,) and (resamples, points), of sums (points, 2) and those of resamples (resamples,
     points, 2).
 
-    nan where the 95% interval of the denominator holds 0: a part of no measurable effect is not defined.
+    nan where the 95% interval of the denominator holds 0: a part of no measurable effect is not defined. Resamples
+    without any of the samples that have an effect do not count.
     """
-    low, high = percentile_interval(drawn[..., 1], sums[..., 1])
+    low, high = percentile_interval(np.where(drawn[..., 1] == 0, np.nan, drawn[..., 1]), sums[..., 1])
     is_measurable = (low > 0) | (high < 0)
     of_sums, of_drawn = (ratio(*np.moveaxis(one, -1, 0)) for one in (sums, drawn))
     return np.where(is_measurable, of_sums, np.nan), np.where(is_measurable, of_drawn, np.nan)

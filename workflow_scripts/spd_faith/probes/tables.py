@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spd_faith.core.schemas import TASKS, keyed, one_of
 from spd_faith.probes.passes import Unmeasured
+from spd_faith.probes.token_sets import TOKEN_SETS, NoTokens
 
 PROBE_STATUSES = (
     "ok",
@@ -20,14 +21,11 @@ PROBE_STATUSES = (
     # of a difference, or of a set of tokens that would be copied for it:
     "not_named",  # no claim of the answer names the difference
     "not_undone",  # it cannot be undone alone; see `error`
-    "small_box",  # its boxes cover less than an image token
-    "no_unchanged",  # no unchanged object is known
+    *(why.value for why in NoTokens if why is not NoTokens.NO_BOXES),  # listed above
 )
 
 DIRECTIONS = ("undone_into_changed", "changed_into_undone")
 """From which run states are copied, and into which."""
-TOKEN_SETS = ("difference", "random", "unchanged", "all")
-"""Which image tokens' states are copied."""
 
 
 def required(name: str, kind: pa.DataType) -> pa.Field[Any]:

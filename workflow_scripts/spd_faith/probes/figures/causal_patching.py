@@ -62,7 +62,7 @@ def image_effect(table: pa.Table, groups: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(COLUMN, 3.6))
     of_claims, of_words = figure.subplots(2, 1)
     of_claims.set_title("the claim that names the difference")
-    of_words.set_title("all words, over all samples")
+    of_words.set_title("words of the answer, all samples")
     _draw_groups(of_claims, effects, probed_groups(groups, FAITHFULNESS, effects.index))
     _draw_words(of_words, effects)
     for axes in (of_claims, of_words):
