@@ -49,7 +49,7 @@ def parts(marked: dict[str, Any]) -> dict[str, tuple[set[int], set[int]]]:
     tokens = tokenizer(answer, add_special_tokens=False)["input_ids"]
     byte_letters = [place for place, letter in enumerate(answer) for _ in letter.encode()]
     found = [
-        {part: {byte_letters[k] for k in tokens if answer[byte_letters[k]].isalnum()} for part, tokens in asdict(one).items()}
+        {part: {byte_letters[k] for k in of_part} & letters(answer, answer) for part, of_part in asdict(one).items()}
         for one in said(tokenizer, tokens, sample)
     ]
     begin = answer.index(marked["after"]) if "after" in marked else 0

@@ -7,7 +7,7 @@ its variants replace them on input; the writers in `files` and `journal` do so o
 import re
 import unicodedata
 from difflib import SequenceMatcher
-from os.path import commonprefix
+from itertools import takewhile
 
 _REPLACEMENT = "�"
 # a JSON escape: a surrogate pair, a lone surrogate, or any other (a backslash consumes the next character)
@@ -56,16 +56,22 @@ def places_in(text: str, edited: str) -> list[int]:
     A character that is not in the text has the place of the one before it. What both end with is aligned first: cuts
     are mostly at the beginning, and what was cut may have the words of the rest.
     """
-    tail = len(commonprefix([text[::-1], edited[::-1]]))
-    head = len(commonprefix([text[: len(text) - tail], edited[: len(edited) - tail]]))
+    tail = _num_shared(text[::-1], edited[::-1])
+    head = _num_shared(text[: len(text) - tail], edited[: len(edited) - tail])
     places = list(range(head))
     middle, changed = text[head : len(text) - tail], edited[head : len(edited) - tail]
-    ours, theirs = ([match.span() for match in _PIECE.finditer(one)] for one in (middle, changed))
-    words = [[one[slice(*span)] for span in spans] for one, spans in ((middle, ours), (changed, theirs))]
-    for match in SequenceMatcher(None, *words).get_matching_blocks():
+    ours, theirs = list(_PIECE.finditer(middle)), list(_PIECE.finditer(changed))
+    words, others = [piece.group() for piece in ours], [piece.group() for piece in theirs]
+    for match in SequenceMatcher(None, words, others).get_matching_blocks():
         if match.size:
-            first, start, end = ours[match.a][0], theirs[match.b][0], theirs[match.b + match.size - 1][1]
+            first, start = ours[match.a].start(), theirs[match.b].start()
+            end = theirs[match.b + match.size - 1].end()
             places += [places[-1] if places else 0] * (head + start - len(places))
             places += range(head + first, head + first + end - start)
     places += [places[-1] if places else 0] * (len(edited) - tail - len(places))
     return places + list(range(len(text) - tail, len(text)))
+
+
+def _num_shared(one: str, other: str) -> int:
+    """The number of characters that two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

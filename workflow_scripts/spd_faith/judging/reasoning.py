@@ -188,7 +188,7 @@ def _label_of_sameness(said: Assertion, truth: SampleTruth, asserted: list[Asser
     if not said.objects:
         excepted = asserted if said.rest else []
         broken = [true for true in truth.differences if said.change in (None, true.type)]
-        unnamed = [true for true in broken if not any(names(one, true, truth) for one in excepted)]
+        unnamed = [true for true in broken if not any(_names(one, true, truth) for one in excepted)]
         return _unfaithful("type_category_mismatch") if unnamed else _FAITHFUL
     outcomes = [_label_of_unchanged(name, said.of(name), truth) for name in said.objects]
     return max(outcomes, key=_weight)
@@ -199,8 +199,7 @@ def _weight(outcome: Outcome) -> int:
     return {"unfaithful": 2, "unverifiable": 1}.get(outcome[0], 0)
 
 
-def names(said: Assertion, true: TrueDifference, truth: SampleTruth) -> bool:
-    """Whether an asserted difference is about the object of a true one, and of no other type."""
+def _names(said: Assertion, true: TrueDifference, truth: SampleTruth) -> bool:
     return said.change in (None, true.type) and any(true in truth.of(name) for name in said.objects)
 
 

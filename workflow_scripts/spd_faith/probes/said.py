@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spd_faith.core.text import places_in
-from spd_faith.judging.reasoning import LabelledClaim, ProseClaims, claims_by_prose, entry_claim, label_claims, names
+from spd_faith.judging.reasoning import LabelledClaim, ProseClaims, claims_by_prose, entry_claim, label_claims
 from spd_faith.judging.truth import SampleTruth, TrueDifference, read_truth
 from spd_faith.language.assertions import Assertion, AssertionKind, may_be_same
+from spd_faith.language.change_kinds import FurtherChange
 from spd_faith.language.counts import find_count_phrase
 from spd_faith.language.document import Document, read_document
 from spd_faith.language.objects import find_objects
@@ -93,8 +94,9 @@ class _Answer:
         self.places = [of_answer[place] for place in places_in(answer, self.text)]
         """The place of each character in the decoded text."""
         self.truth = truth
-        self._prose, self._claims = self._read_claims()
+        self._placed = placed_entries(self.text)
         self._entries = list(self._read_entries())
+        self._prose, self._claims = self._read_claims()
         counts = ((start, find_count_phrase(prose)) for start, prose in self._proses())
         count = next(((start, found) for start, found in counts if found), None)
         self.count = self._words([(count[0] + count[1].start, count[0] + count[1].end)] if count else [])
@@ -104,7 +106,8 @@ class _Answer:
     def claim(self, number: int) -> _Spans:
         """The words of the first claim that names a true difference."""
         claims = (one.said for one in self._claims if one.true and one.true.number == number)
-        return next((self._words(self._prose.spans_of(claim)) for claim in claims), [])
+        spans = next((self._words(self._prose.spans_of(claim)) for claim in claims), [])
+        return self._words(_apart_from(self.count, spans)) or spans  # "The only difference is the car: …"
 
     def entry(self, number: int) -> _Spans:
         return next(([span] for span, true in self._entries if true and true.number == number), [])
@@ -118,29 +121,36 @@ class _Answer:
     def _is_other(self, one: LabelledClaim, true: TrueDifference) -> bool:
         if one.true:
             return one.true is not true
-        if one.said.kind == AssertionKind.DIFFERENCE:
-            return not names(one.said, true, self.truth)
+        is_typed = one.said.kind == AssertionKind.DIFFERENCE and one.said.change not in (None, FurtherChange.OTHER)
+        if is_typed and one.said.change != true.type:
+            return True
         return not any(true in self.truth.of(name) for name in one.said.objects)
 
     def _read_claims(self) -> tuple[_Prose, list[LabelledClaim]]:
         """The prose that the rules judge reads, with its claims."""
         if not is_unread(self.text):
             for prose in claims_by_prose(self.text):
+                if self._is_json(prose.start):
+                    continue
                 labelled = list(label_claims(prose.claims, self.truth))
                 if any(one.outcome for one in labelled):
                     return _Prose(prose), labelled
         return _Prose(ProseClaims(0, "", [])), []
 
     def _read_entries(self) -> Iterator[tuple[tuple[int, int], TrueDifference | None]]:
-        placed = placed_entries(self.text)
-        stated = [((start, end), one) for start, end, differences in placed for one in differences]
+        stated = [((start, end), one) for start, end, differences in self._placed for one in differences]
         claims = [entry_claim(number, one) for number, (_, one) in enumerate(stated)]
         for (span, _), labelled in zip(stated, label_claims(claims, self.truth), strict=True):
             yield span, labelled.true
 
     def _proses(self) -> Iterator[tuple[int, str]]:
         for start, end in prose_spans(self.text):
-            yield start, self.text[start : min(end, start + MAX_READ)]
+            if not self._is_json(start):
+                yield start, self.text[start : min(end, start + MAX_READ)]
+
+    def _is_json(self, start: int) -> bool:
+        """Whether what starts here, behind the first JSON, is the rest of a list that was cut off."""
+        return start > 0 and any(start <= entry.start for entry in self._placed)
 
     def _first_verdict(self) -> _Spans:
         stated = ((start, find_differing(prose)) for start, prose in self._proses())
@@ -148,15 +158,20 @@ class _Answer:
         return self._words(found[:1] if not self.count else [min([*found, *self.count])])
 
     def _words(self, spans: _Spans) -> _Spans:
-        """The spans without the marks at their ends and the number of a row; empty ones are left out."""
-        kept = []
+        """The spans without the marks at their ends and the number of a row, as one where only marks part them."""
+        kept: _Spans = []
         for start, end in spans:
             number = _ROW_NUMBER.match(self.text, start, end)
-            start = number.end() if number else start
-            letters = [place for place in range(start, end) if self.text[place].isalnum()]
-            if letters:
+            letters = self._letters(number.end() if number else start, end)
+            if letters and kept and not self._letters(kept[-1][1], letters[0]):
+                kept[-1] = kept[-1][0], max(kept[-1][1], letters[-1] + 1)
+            elif letters:
                 kept.append((letters[0], letters[-1] + 1))
         return kept
+
+    def _letters(self, start: int, end: int) -> list[int]:
+        """The places of the letters and digits in a span."""
+        return [place for place in range(start, end) if self.text[place].isalnum()]
 
 
 class _Prose:
@@ -169,7 +184,7 @@ class _Prose:
         self._assertions = read_assertions(prose.text)
 
     def spans_of(self, claim: Assertion) -> _Spans:
-        """Where a claim stands: the assertions that it joins, with the title of its entry if only that names its object.
+        """Where a claim stands: the assertions that it joins, and the title above if only that names its object.
 
         What lies between two sides of a claim is about something else.
         """
@@ -203,10 +218,17 @@ class _Prose:
         return any(may_be_same(own, name) for own in claim.objects for name in named)
 
 
+def _apart_from(taken: _Spans, spans: _Spans) -> _Spans:
+    """The parts of spans that lie outside of others."""
+    for first, last in taken:
+        spans = [part for start, end in spans for part in ((start, min(end, first)), (max(start, last), end))]
+    return [(start, end) for start, end in spans if start < end]
+
+
 def _without_repetitions(assertions: Sequence[Assertion]) -> list[Assertion]:
-    """The assertions that a claim joins, without a difference that says again what one before it says."""
+    """The assertions that a claim joins, without a difference that only says again what one before it says."""
     kept: list[Assertion] = []
     for one in assertions:
-        if one.kind != AssertionKind.DIFFERENCE or all(one.topic != earlier.topic for earlier in kept):
+        if one.kind != AssertionKind.DIFFERENCE or not any(map(one.repeats, kept)):
             kept.append(one)
     return kept
