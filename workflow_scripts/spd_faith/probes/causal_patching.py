@@ -51,7 +51,8 @@ class CausalPatching(Probe):
         Summary(
             "image_effect",
             "Image effect",
-            "log-probability, in nats, that the claim of a difference loses if the image no longer shows it",
+            "log-probability, in nats, that the claim of a difference loses if the image no longer shows it; with 0 in"
+            " its interval, what is said does not measurably depend on the image",
             is_fraction=False,
             columns=("image_effect",),
             parts=mean_of("image_effect"),
@@ -60,8 +61,9 @@ class CausalPatching(Probe):
         Summary(
             "hand_over_layer",
             "Hand-over layer",
-            "first layer after which the image tokens of a difference carry less than half of the image effect"
-            " (0 is the first layer, −1 its input)",
+            "first layer after which the image tokens of a difference carry less than half of the image effect (0 is"
+            " the first layer, −1 its input); by construction all image tokens carry all of it before the first layer"
+            " and none after the last",
             is_fraction=False,
             columns=OF_SHARES,
             parts=own_curve,
