@@ -5,7 +5,7 @@ results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgeme
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in
-spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons}.parquet,
+spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons,interventions}.parquet,
 results/{dataset}/{run,run_config}.json, results/{dataset}/leaderboard.html
 The merged config is an input because run.json records it. So another name of a model or new human labels rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
@@ -27,12 +27,7 @@ rule make_leaderboard:
             model=sorted(run.models),
             allow_missing=True,
         ),
-        probes=expand(
-            paths.probe(),
-            model=run.probed(),
-            probe=sorted(run.config.probes.run),
-            allow_missing=True,
-        ),
+        probes=[paths.probe(model, probe) for model in run.probed() for probe in run.probes_of(model)],
         labels=run.config.labels or [],
         published="resources/published_results.csv",
         modules=module_files("make_leaderboard.py", without="probes/figures"),
@@ -58,6 +53,12 @@ rule make_leaderboard:
             caption="../resources/report/comparisons.rst",
             category="7 Leaderboard",
             labels={"Table": "Comparisons of models", "Format": "parquet"},
+        ),
+        interventions=report(
+            paths.interventions,
+            caption="../resources/report/interventions.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Comparisons of interventions", "Format": "parquet"},
         ),
         record=report(
             paths.record,
@@ -87,7 +88,7 @@ rule make_page:
     input:
         config=merged_config,
         leaderboard=rules.make_leaderboard.output.leaderboard,
-        groups=[paths.breakdowns, paths.comparisons],
+        groups=[paths.breakdowns, paths.comparisons, paths.interventions],
         record=paths.record,
         samples=paths.samples,
         images=ancient(paths.images),
@@ -95,7 +96,7 @@ rule make_page:
         tables=rules.make_leaderboard.input.tables,
         maps=expand(
             paths.probe(probe="token_activation_map"),
-            model=run.probed() if "token_activation_map" in run.config.probes.run else [],
+            model=[model for model in run.probed() if "token_activation_map" in run.probes_of(model)],
             allow_missing=True,
         ),
         templates=[str(file) for file in sorted(Path("resources/pages").iterdir())],

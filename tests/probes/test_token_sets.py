@@ -66,10 +66,16 @@ def test_the_places_of_each_type(one, tokens):
 
 
 @pytest.mark.parametrize("places", [PAIR, BESIDE, STACKED])
-def test_a_box_of_less_than_a_token(places):
-    found = sets(places, sample(difference(bbox=box(11, 11, 9, 9)), unchanged=[box(30, 30, 10, 10)]))
+def test_a_box_without_the_middle_of_a_token(places):
+    found = sets(places, sample(difference(bbox=box(16, 11, 9, 3)), unchanged=[box(30, 30, 10, 10)]))
     assert {name: one for name, one in found.items() if name != "all"} == dict.fromkeys(TOKEN_SETS[:3], "small_box")
     assert len(found["all"]) == (16 if places is PAIR else 32)
+
+
+def test_a_box_within_a_token_is_that_token():
+    """As in scenes with one object per token, however much of it the object leaves free."""
+    found = sets(PAIR, sample(difference(bbox=box(13, 13, 3, 3)), unchanged=[box(33, 33, 3, 3)]))
+    assert (found["difference"], found["unchanged"]) == ([21], [31])
 
 
 def test_two_places_may_make_a_token_together():

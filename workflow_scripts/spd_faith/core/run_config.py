@@ -14,6 +14,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.text import writable
+from spd_faith.core.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ class RecordedRun:
     dataset: RecordedEntry
     models: Mapping[str, RecordedEntry]
     judges: Mapping[str, RecordedEntry]
-    probed: tuple[str, ...]
-    """The models to probe."""
+    probes: Mapping[str, list[str]]
+    """The probes that are run on each probed model."""
+    variants: Mapping[str, Variant]
+    """The models that are others of the run with a change, by key."""
     merged: Mapping[str, Any]
     """The file's content."""
 
@@ -69,7 +72,8 @@ def read_recorded_run(path: Path) -> RecordedRun:
             _recorded({config.dataset: merged["dataset"][config.dataset]})[config.dataset],
             _recorded(merged["models"]),
             _recorded(merged["judges"]),
-            tuple(merged["probed"]),
+            merged["probes"],
+            {name: Variant.from_json(fields) for name, fields in merged["variants"].items()},
             merged,
         )
 
@@ -105,7 +109,8 @@ def _as_json(run: Run) -> str:
         "dataset": {run.config.dataset: run.dataset.model_dump()},
         "models": {name: entry.model_dump() for name, entry in run.models.items()},
         "judges": {name: entry.model_dump() for name, entry in run.judges.items()},
-        "probed": run.probed(),
+        "probes": {model: run.probes_of(model) for model in run.probed()},
+        "variants": {name: variant.to_json() for name, variant in run.variants().items()},
     }
     return json.dumps(merged, sort_keys=True, indent=2) + "\n"
 

@@ -8,20 +8,24 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from spd_faith.core.entries import (
+    LEFT_OUT_AT_DEFAULT,
     NOT_IDENTITY,
     AbsentFile,
     Budget,
+    Change,
     Formerly,
     ModelEntry,
     PixelBudget,
     Requirements,
     Weights,
+    identity,
 )
 from spd_faith.core.errors import UserError
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
 from spd_faith.core.kinds import EntryKinds
 from spd_faith.endpoints.engine.entry import EngineFields
 from spd_faith.endpoints.entries import EndpointEntry, EndpointModel, SentImages
+from spd_faith.inference.intervention import Intervention
 
 ImageLayout = Literal["pair", "merged"]
 
@@ -81,9 +85,25 @@ class TransformersModel(CheckpointModel, _Attention):
     """`auto` splits the layers over all GPUs of the job (accelerate)."""
     batch_size: Annotated[int, NOT_IDENTITY] = Field(default=8, ge=1)
     """Pairs per batch, each with all questions about it."""
+    intervention: Annotated[Intervention | None, LEFT_OUT_AT_DEFAULT] = None
+    """Changes the model's forward passes, which makes this entry a variant of the model: docs/models.md."""
+
+    @model_validator(mode="after")
+    def _can_change_its_attention(self) -> "TransformersModel":
+        if self.intervention and self.intervention.changes_attention and self.attention != "sdpa":
+            what = "image_attention and contrast of attended tokens require attention: sdpa"
+            raise ValueError(f"intervention: {what}; the entry has attention: {self.attention}")
+        return self
 
     def as_transformers(self) -> "TransformersModel":
         return self
+
+    def change(self) -> Change | None:
+        if self.intervention is None:
+            return None
+        unchanged = self.model_copy(update={"intervention": None})
+        settings, is_placebo = self.intervention.settings(), self.intervention.placebo
+        return Change(identity(unchanged), settings, is_placebo, self.intervention.method())
 
     def answer_seconds(self, tokens: Sequence[float]) -> float:
         # the answers about a pair are generated in parallel

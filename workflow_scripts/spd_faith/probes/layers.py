@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from spd_faith.core.errors import UserError
+from spd_faith.inference.model_parts import decoder_layers, text_decoder
 from spd_faith.probes.attention import IMPLEMENTATION, AnswerAttention, read_attention
 from spd_faith.probes.prepared import AnsweredPrompt
 
@@ -36,29 +37,23 @@ Reduce = Callable[[int, int, LayerStates], None]
 """Takes the layer's number, the prompt's number in the batch, and the states."""
 
 
-def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The layers of the text decoder. Raises `UserError` if they are not made of attention and feed-forward parts."""
-    layers = getattr(_decoder(model), "layers", nn.ModuleList())
-    if not layers or not all(hasattr(layer, "self_attn") and hasattr(layer, "mlp") for layer in layers):
-        raise UserError(
-            f"{type(model).__name__} cannot be probed: its decoder is not a list of layers with self_attn and mlp"
-        )
-    return cast(nn.ModuleList, layers)
-
-
-def _decoder(model: PreTrainedModel) -> Any:
-    return cast(Any, model).get_decoder()  # transformers is untyped
+@contextmanager
+def attention_by(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Within the block, the decoder's attention runs through this implementation of transformers."""
+    decoder: Any = text_decoder(model)
+    usual = decoder.config._attn_implementation
+    decoder.set_attn_implementation(implementation)
+    try:
+        yield
+    finally:
+        decoder.set_attn_implementation(usual)
 
 
 @contextmanager
 def read_layers(model: PreTrainedModel, rows: list[AnsweredPrompt], reduce: Reduce) -> Iterator[None]:
     """Within the block, a forward pass passes each layer's states to `reduce`, prompt by prompt."""
     layers = decoder_layers(model)
-    decoder = _decoder(model)
-    usual = decoder.config._attn_implementation
-    with ExitStack() as stack:
-        decoder.set_attn_implementation(IMPLEMENTATION)
-        stack.callback(decoder.set_attn_implementation, usual)
+    with attention_by(model, IMPLEMENTATION), ExitStack() as stack:
         for number, layer in enumerate(layers):
             for undo in _Reader(rows, partial(reduce, number)).attach(layer):
                 stack.callback(undo)

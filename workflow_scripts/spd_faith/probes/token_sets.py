@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spd_faith.probes.boxes import Boxes, coverage, tokens_inside, true_boxes, unchanged_boxes
+from spd_faith.probes.boxes import Boxes, coverage, middles_inside, tokens_inside, true_boxes, unchanged_boxes
 from spd_faith.probes.image_grid import ImageTokens, Raster
 
 Tokens = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ class NoTokens(StrEnum):
     NO_BOXES = "no_boxes"
     """A difference that the set depends on has no box."""
     SMALL_BOX = "small_box"
-    """The boxes of the difference cover less than one token in all."""
+    """The boxes of the difference hold the middle of no token."""
     NO_ROOM = "no_room"
     """There are fewer tokens outside the true boxes than the difference has."""
     NO_UNCHANGED = "no_unchanged"
@@ -78,6 +78,9 @@ class _SecondImage:
     def inside(self, boxes: Boxes) -> _Marked:
         return tokens_inside(self._alone, boxes, self._num_tokens) & self._part
 
+    def middles(self, boxes: Boxes) -> _Marked:
+        return middles_inside(self._alone, boxes, self._num_tokens) & self._part
+
     def covered(self, boxes: Boxes) -> npt.NDArray[np.floating]:
         """How much of each token the boxes cover in all."""
         return np.asarray(coverage(self._alone, boxes, self._num_tokens).sum(axis=0))
@@ -88,7 +91,7 @@ def _tokens_of(image: _SecondImage, difference: Mapping[str, Any]) -> Tokens | N
     if not len(boxes):
         return NoTokens.NO_BOXES
     found = np.flatnonzero(image.inside(boxes))
-    return found if len(found) and image.covered(boxes).sum() >= 1 - _TOUCHES else NoTokens.SMALL_BOX
+    return found if len(found) and image.middles(boxes).any() else NoTokens.SMALL_BOX
 
 
 def _free(image: _SecondImage, differences: list[Mapping[str, Any]]) -> _Marked | NoTokens:
