@@ -27,12 +27,7 @@ rule make_leaderboard:
             model=sorted(run.models),
             allow_missing=True,
         ),
-        probes=expand(
-            paths.probe(),
-            model=run.probed(),
-            probe=sorted(run.config.probes.run),
-            allow_missing=True,
-        ),
+        probes=[paths.probe(model, probe) for model in run.probed() for probe in run.probes_of(model)],
         labels=run.config.labels or [],
         published="resources/published_results.csv",
         modules=module_files("make_leaderboard.py", without="probes/figures"),
@@ -95,7 +90,7 @@ rule make_page:
         tables=rules.make_leaderboard.input.tables,
         maps=expand(
             paths.probe(probe="token_activation_map"),
-            model=run.probed() if "token_activation_map" in run.config.probes.run else [],
+            model=[model for model in run.probed() if "token_activation_map" in run.probes_of(model)],
             allow_missing=True,
         ),
         templates=[str(file) for file in sorted(Path("resources/pages").iterdir())],

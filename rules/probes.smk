@@ -14,6 +14,14 @@ The leaderboard comes first: the Snakefile gives contrast_probes and draw_probes
 
 from spd_faith.probes.registry import PROBES
 
+separate = [probe for probe in sorted(run.config.probes.run) if probe in REGISTRY.separate_probes]
+shared = [probe for probe in sorted(run.config.probes.run) if probe not in separate]
+
+
+def tables_of_probes(wildcards):
+    """The tables of the probes that are run on a model."""
+    return expand(paths.probe(), probe=run.probes_of(wildcards.model), **wildcards)
+
 
 rule run_probes:
     input:
@@ -22,7 +30,7 @@ rule run_probes:
         responses=paths.responses(),
         prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
     output:
-        expand(paths.probe(), probe=sorted(run.config.probes.run), allow_missing=True),
+        expand(paths.probe(), probe=shared, allow_missing=True),
     log:
         paths.log("run_probes", "{model}"),
     benchmark:
@@ -37,8 +45,8 @@ rule run_probes:
         runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
-        columns={probe: PROBES[probe].schema.names for probe in sorted(run.config.probes.run)},
-        probes=sorted(run.config.probes.run),
+        columns={probe: PROBES[probe].schema.names for probe in shared},
+        probes=shared,
         samples_per_split=run.config.probes.samples_per_split,
         seed=run.config.probes.seed,
     shell:
@@ -50,13 +58,49 @@ rule run_probes:
         " 2> {log:q}"
 
 
+rule run_separate_probe:
+    input:
+        samples=paths.samples,
+        images=ancient(paths.images),
+        responses=paths.responses(),
+        prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
+    output:
+        paths.probe(),
+    log:
+        paths.log("run_separate_probe", "{probe}", "{model}"),
+    benchmark:
+        paths.benchmark("run_separate_probe", "{probe}", "{model}")
+    wildcard_constraints:
+        probe="|".join(separate) or "(?!)",
+    conda:
+        environment
+    threads: lambda wildcards: run.models[wildcards.model].resources.threads
+    resources:
+        gpu=lambda wildcards: run.models[wildcards.model].resources.gpu,
+        slurm_partition=lambda wildcards: run.models[wildcards.model].resources.partition,
+        mem_mb=growing(lambda wildcards: run.models[wildcards.model].resources.mem_mb),
+        runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
+    params:
+        identity=lambda wildcards: identity(run.models[wildcards.model]),
+        columns=lambda wildcards: PROBES[wildcards.probe].schema.names,
+        samples_per_split=lambda wildcards: run.samples_per_split(wildcards.probe),
+        seed=run.config.probes.seed,
+    shell:
+        "python workflow_scripts/run_probes.py --model {wildcards.model} --models-file config/models.yaml"
+        " --prompts resources/prompts --samples {input.samples:q} --images {input.images:q}"
+        " --responses {input.responses:q} --probes {wildcards.probe} --samples-per-split {params.samples_per_split}"
+        " --seed {params.seed} --threads {threads}"
+        f" --output-folder {in_shell.probes('{wildcards.model}')}"
+        " 2> {log:q}"
+
+
 rule contrast_probes:
     input:
         samples=paths.samples,
         responses=paths.responses(),
         parsed=paths.parsed(),
         scores=paths.scores(run.config.judges[0]),
-        probes=rules.run_probes.output,
+        probes=tables_of_probes,
         modules=module_files("contrast_probes.py", without="probes/figures"),
     output:
         contrasts=paths.probe(probe="contrasts"),
@@ -72,7 +116,7 @@ rule contrast_probes:
         mem_mb=growing(3000),
         runtime=growing(30),
     params:
-        probes=sorted(run.config.probes.run),
+        probes=lambda wildcards: run.probes_of(wildcards.model),
         faithful_at_least=run.config.probes.faithful_at_least,
         unfaithful_at_most=run.config.probes.unfaithful_at_most,
         permutations=run.config.probes.permutations,
@@ -91,7 +135,7 @@ rule draw_probes:
     input:
         samples=paths.samples,
         images=ancient(paths.images),
-        probes=rules.run_probes.output,
+        probes=tables_of_probes,
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,
         modules=module_files("draw_probes.py"),
@@ -108,7 +152,7 @@ rule draw_probes:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        probes=sorted(run.config.probes.run),
+        probes=lambda wildcards: run.probes_of(wildcards.model),
     shell:
         "python workflow_scripts/draw_probes.py --samples {input.samples:q} --images {input.images:q}"
         f" --probes {in_shell.probes('{wildcards.model}')}"

@@ -102,8 +102,8 @@ NO_NUMBER = "a number that YAML reads as text"
 NAME_RULE = "letters, digits, '.', '_' and '-', starting with a letter or digit (used in file names)"
 SPLIT_KEYS = "differences, objects, pairs"
 MODEL_KEYS = (
-    "attention, backend, batch_size, device_map, dtype, generation, image_layout, label, max_new_tokens, model, "
-    "pixel_budget, requires_gpu, resources, revision"
+    "attention, backend, batch_size, device_map, dtype, generation, image_layout, intervention, label, max_new_tokens, "
+    "model, pixel_budget, requires_gpu, resources, revision"
 )
 MODEL_NAMES = "tiny, big, served, sibling, elsewhere"
 RUN_KEYS = "dataset, inference, judges, labels, models, probes, scoring, statistics"
@@ -701,6 +701,7 @@ NOT_IDENTITY = {
 
 
 LEFT_OUT_AT_DEFAULT = {  # identity only at another value
+    TransformersModel: {"intervention"},
     OpenAIJudge: {"structured_output", "prompt"},
     VllmJudge: {"structured_output", "prompt"},
     DemoDataset: {"controls"},
@@ -970,7 +971,7 @@ def test_a_recorded_run_has_labels_and_fields_without_types(project):
     recorded = read_recorded_run(written(load()))
     assert {name: entry.label for name, entry in recorded.models.items()} == {"tiny": "Tiny", "big": "big"}
     assert recorded.models["big"].fields["dtype"] == "bfloat16"
-    assert (recorded.dataset.name, recorded.probed, recorded.config.models) == ("demo", (), ["big", "tiny"])
+    assert (recorded.dataset.name, recorded.probes, recorded.config.models) == ("demo", {}, ["big", "tiny"])
 
 
 def test_names_on_the_leaderboard_are_different_lines():

@@ -58,7 +58,7 @@ def entered(process):
 
 def span(process):
     """(in, out, log) of a process that ends by itself."""
-    out, log = process.communicate(timeout=20)
+    out, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
     times = [float(line.split()[1]) for line in out.splitlines()]
     return times[0], times[-1], log
@@ -110,7 +110,7 @@ def test_without_locks_the_work_goes_on_after_one_warning(hold, shared_folder, a
     both = [hold(0.5, flock_answers=answer) for _ in range(2)]
     for process in both:
         assert process.stdout.readline().startswith("in")
-        log = process.communicate(timeout=20)[1]
+        log = process.communicate(timeout=60)[1]
         assert log.count("locking failed") == 1
         assert str(shared_folder) in log
         assert "CONSEQUENCE" in log

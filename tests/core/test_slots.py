@@ -77,7 +77,7 @@ def test_a_killed_process_frees_its_slots(start_job, tmp_path, monkeypatch):
 
     async def take(count):
         mine = Slots(tmp_path / "slots", ADDRESS, 3)
-        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             for _ in range(count):
                 group.create_task(hold(mine))
 
@@ -104,7 +104,7 @@ def test_a_killed_process_frees_its_slots(start_job, tmp_path, monkeypatch):
 def test_another_endpoint_has_its_own_slots(tmp_path):
     async def hold_both():
         async with (
-            asyncio.timeout(2),
+            asyncio.timeout(60),
             Slots(tmp_path, ADDRESS, 1).held(),
             Slots(tmp_path, "http://127.0.0.1:2/v1", 1).held(),
         ):
@@ -128,7 +128,7 @@ def test_without_locks_on_the_file_system_each_process_keeps_the_bound_with_a_wa
                     return "all at once"
             except TimeoutError:
                 pass
-        async with asyncio.timeout(2), shared.held():
+        async with asyncio.timeout(60), shared.held():
             return "the third when one was free"
 
     assert asyncio.run(hold_three()) == "the third when one was free"
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_made_does_not_end_the_work(tmp_path, caplog):
     (tmp_path / "file").touch()  # where a folder is wanted
 
     async def hold():
-        async with asyncio.timeout(2), Slots(tmp_path / "file", ADDRESS, 1).held():
+        async with asyncio.timeout(60), Slots(tmp_path / "file", ADDRESS, 1).held():
             return True
 
     assert asyncio.run(hold())

@@ -204,7 +204,7 @@ def test_a_key_of_another_server_is_not_asked_of_an_engine_on_a_socket(folder: P
 
 
 def _status_of_models(port: int, key: str | None) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"} if key else {})
     return connection.getresponse().status
 
@@ -223,7 +223,7 @@ def test_an_engine_that_dies_while_it_starts_is_reported_at_once(folder: Path) -
         with Life(folder, **settings, **DEAF) as life:
             wait_for(lambda: "the fake engine dies" in life.log, life)
             died = time.monotonic()
-            assert life.job.wait(10) == 1
+            assert life.job.wait(60) == 1
             assert time.monotonic() - died < 3
             assert f"the-job: {deaths[death]} while it started" in life.output
             assert "  loading some/model\n" in life.output
@@ -243,7 +243,7 @@ def test_a_command_that_does_not_exist_is_reported_with_what_to_do(folder: Path)
         str(script): "exit code 126 while it started; its command cannot be executed",
     }.items():
         with Life(folder, ENGINE_COMMAND=command) as life:
-            assert life.job.wait(10) == 1
+            assert life.job.wait(60) == 1
             assert said in life.output
             assert "environment of its own" in life.output
             assert "`command` in the entry" in life.output
@@ -254,7 +254,7 @@ def test_a_command_that_does_not_exist_is_reported_with_what_to_do(folder: Path)
 
 def test_an_engine_that_loads_for_too_long_is_ended(folder: Path) -> None:
     with Life(folder, FAKE_ENGINE_LOAD_SECONDS="60", START_TIMEOUT="1") as life:
-        assert life.job.wait(20) == 1
+        assert life.job.wait(60) == 1
         assert "does not serve after 1 seconds; raise start_timeout" in life.output
         assert "  loading some/model" in life.output
         assert not life.left()

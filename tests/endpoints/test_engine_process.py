@@ -40,7 +40,7 @@ def launch(folder: Path) -> Launch:
 
 def ask(engine: Engine, *images: str, text: str = "What?") -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(engine.address.socket))
         http = HTTPConnection("engine")
         http.sock = connection
@@ -105,7 +105,7 @@ def test_an_engine_that_dies_while_it_answers_is_reported_at_once(
     monkeypatch.setenv("FAKE_ENGINE_DEAF_SECONDS", "100")
 
     async def wait(engine: Engine) -> UserError:
-        return await asyncio.wait_for(engine.wait_for_death(), 10)
+        return await asyncio.wait_for(engine.wait_for_death(), 60)
 
     with running_engine(launch(folder)) as engine:
         ask(engine)

@@ -74,7 +74,7 @@ def test_recorded_processes_and_segments_go_with_their_folder(
     process = [sleeper.pid, start_ticks(sleeper.pid)]
     folder = dead_folder(tmp_path, {"node": here()}, {"process": process}, {"segment": segment.name})
     sweep([tmp_path])
-    assert sleeper.wait(5) == -9
+    assert sleeper.wait(60) == -9
     assert not segment.exists()
     assert not folder.exists()
 
@@ -126,7 +126,7 @@ def test_a_locked_folder_is_in_use(tmp_path: Path, sleeper: subprocess.Popen[byt
     finally:
         os.close(locked.lock)
     sweep([locked.path.parent])
-    assert sleeper.wait(5) == -9
+    assert sleeper.wait(60) == -9
     assert not locked.path.exists()
 
 
@@ -162,7 +162,7 @@ def test_damaged_lines_of_a_record_spare_the_others(
     record = folder / "record.jsonl"
     record.write_bytes(b"\xff\xfe\n" + record.read_bytes())
     sweep([tmp_path])
-    assert sleeper.wait(5) == -9
+    assert sleeper.wait(60) == -9
     assert not segment.exists()
     assert not folder.exists()
 

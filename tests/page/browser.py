@@ -1,4 +1,8 @@
-"""Chromium, driven by Playwright, showing a written page from disk; a page that misbehaves fails its test."""
+"""Chromium, driven by Playwright, showing a written page from disk; a page that misbehaves fails its test.
+
+A page changes later than the click or key that changes it. So tests ask with `expect` or `eventually`, which read again
+until it is so, and never read once or sleep.
+"""
 
 import os
 import shutil
@@ -10,11 +14,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 HEIGHTS = {360: 740, 1280: 960, 1920: 1080}  # of windows by their width, in CSS pixels
 WIDTHS = (360, 1920)  # the narrowest and the widest that pages must serve
 SERIOUS = ("serious", "critical")  # axe-core's grades of what blocks people
+PATIENCE = 30  # seconds for anything that a page does: enough for busy machines, and costs nothing where it works
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,16 @@ def running_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched_page(
+def watched_page(*args: Any, **named: Any) -> Iterator[Page]:
+    """The page that `watched` opens."""
+    with watched(*args, **named) as opened:
+        yield opened.page
+
+
+@contextmanager
+def watched(
     browser: Browser, path: Path, look: Look | None = None, fragment: str = "", loads_from: Path | None = None
-) -> Iterator[Page]:
+) -> Iterator[Watched]:
     """The file opened from disk, without a network; raises AssertionError at the end for each of its faults."""
     look = look or Look()
     context = browser.new_context(
@@ -93,19 +108,30 @@ def watched_page(
         offline=look.offline,
     )
     try:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
-        watched = Watched(page, path.resolve(), loads_from and loads_from.resolve())
-        watched.watch()
+        opened = Watched(page, path.resolve(), loads_from and loads_from.resolve())
+        opened.watch()
         page.goto(path.resolve().as_uri() + fragment, wait_until="load")
-        yield page
+        yield opened
         page.evaluate("0")  # what was said until now has arrived
-        watched.check()
+        opened.check()
     finally:
         context.close()
 
 
 # ---- what tests ask of a page
+
+
+def eventually() -> Retrying:
+    """For what no `expect` says: `for attempt in eventually(): with attempt:` runs its assertions until they hold."""
+    again = retry_if_exception_type(AssertionError)
+    return Retrying(retry=again, stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.05), reraise=True)
+
+
+def two_frames(page: Page) -> None:
+    """Wait until what has come into view is drawn, and observers of what is in view have run."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def check_accessibility(page: Page, where: str | None = None) -> None:

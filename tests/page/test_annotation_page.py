@@ -1,13 +1,14 @@
 """The annotation page in a browser: people label by mouse or by keyboard, and the saved file is imported."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from judging.annotations.worked_results import FIRST, FOURTH, PAIRS, RIGHT, SECOND, THIRD, write_results
-from page.browser import Look, check_accessibility, check_fits
+from page.browser import Look, check_accessibility, check_fits, eventually, two_frames
 from playwright.sync_api import expect
 
 from spd_faith.core.files import read_table
@@ -60,6 +61,14 @@ def go_to(page, text: str) -> None:
     items = json.loads(page.locator("#data").text_content())["items"]
     (found,) = [item["id"] for item in items if any(text in answer for answer in item["answers"].values())]
     page.get_by_label("Go to answer").select_option(value=found)
+    for attempt in eventually():
+        with attempt:
+            assert text in page.locator("#answers").text_content()
+    images = page.locator(".frame img")
+    for image in images.all():
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+    images.evaluate_all("all => Promise.all(all.map((one) => one.decode()))")
+    two_frames(page)  # then nothing moves any more
 
 
 def answer(page):
@@ -117,10 +126,10 @@ def test_labels_by_mouse_are_imported(folder: Path, start, tmp_path: Path):
     page.get_by_role("button", name="attribute error").click()
     select_by_mouse(page, "The car")  # now within a mark
     page.keyboard.press("Escape")
-    assert page.locator(".answer mark").all_text_contents() == ["The car turned blue"]
+    expect(page.locator(".answer mark")).to_have_text(["The car turned blue"])
     page.get_by_label("Label of claim 1").select_option("faithful")
     page.get_by_role("button", name="Done, next").click()
-    assert page.locator("#count").text_content().startswith("1 of ")
+    expect(page.locator("#count")).to_have_text(re.compile("^1 of "))
     path = saved(page, tmp_path)
     assert path.name == "annotations_Ann.json"
     labels = imported(folder, path, tmp_path / "labels.parquet")
@@ -129,7 +138,11 @@ def test_labels_by_mouse_are_imported(folder: Path, start, tmp_path: Path):
 
 def tab_to_answer(page) -> None:
     for _ in range(12):
+        before = page.evaluate_handle("document.activeElement")
         page.keyboard.press("Tab")
+        for attempt in eventually():
+            with attempt:
+                assert page.evaluate("before => document.activeElement !== before", before)
         if page.evaluate("document.activeElement.className") == "answer":
             return
     raise AssertionError("Tab does not reach the answer")
@@ -146,9 +159,10 @@ def test_labels_by_keyboard_alone_are_imported(folder: Path, start, tmp_path: Pa
     page.keyboard.press("x")  # nothing can be typed
     page.keyboard.press("Backspace")
     page.keyboard.press("1")
-    assert page.locator("#claims li").count() == 1
+    expect(page.locator("#claims li")).to_have_count(1)
     page.keyboard.press("d")
-    assert page.evaluate("document.activeElement.className") == "answer"  # of the next answer
+    expect(page.locator("#count")).to_have_text(re.compile("^1 of "))
+    expect(answer(page)).to_be_focused()  # the next one
     labels = imported(folder, saved(page, tmp_path), tmp_path / "labels.parquet")
     assert [(claim["text"], claim["label"]) for claim in labels[FIRST, "drf"]] == [("The clock is gone.", "faithful")]
 
@@ -156,11 +170,13 @@ def test_labels_by_keyboard_alone_are_imported(folder: Path, start, tmp_path: Pa
 def test_words_of_both_directions_are_imported(folder: Path, start, tmp_path: Path):
     page = start(Look(width=360))
     go_to(page, HEBREW)
-    assert answer(page).evaluate("box => getComputedStyle(box).direction") == "rtl"
+    expect(answer(page)).to_have_css("direction", "rtl")
     tab_to_answer(page)
     page.keyboard.press("Control+A")
     page.keyboard.press("3")
+    expect(page.locator("#claims li")).to_have_count(1)
     page.keyboard.press("d")
+    expect(page.locator("#count")).to_have_text(re.compile("^1 of "))
     labels = imported(folder, saved(page, tmp_path), tmp_path / "labels.parquet")
     (claim,) = labels[THIRD, "drf"]
     assert (claim["text"], claim["error_type"]) == (HEBREW, "type_confusion")
@@ -171,18 +187,20 @@ def test_work_is_kept_when_the_page_is_loaded_again(start, tmp_path: Path):
     go_to(page, RIGHT[0])
     select_by_mouse(page, "The clock is gone")
     page.keyboard.press("1")
+    marks = page.locator(".answer mark")
+    expect(marks).to_have_text(["The clock is gone"])
     path = saved(page, tmp_path)
     page.reload()
     page.get_by_label("Your name or initials").fill("Ann")
     page.keyboard.press("Enter")
     go_to(page, RIGHT[0])
-    assert page.locator(".answer mark").all_text_contents() == ["The clock is gone"]
+    expect(marks).to_have_text(["The clock is gone"])
     page.get_by_role("button", name="Delete claim 1").click()
-    assert page.locator(".answer mark").count() == 0
+    expect(marks).to_have_count(0)
     page.once("dialog", lambda dialog: dialog.accept())
     page.locator("#file").set_input_files(path)
     page.get_by_text(f"Opened {path.name}.").wait_for()
-    assert page.locator(".answer mark").all_text_contents() == ["The clock is gone"]
+    expect(marks).to_have_text(["The clock is gone"])
 
 
 @pytest.mark.parametrize("text", [HOSTILE, HEBREW, "long " * 20_000, "x" * 300], ids=["html", "hebrew", "long", "wide"])
@@ -201,9 +219,12 @@ def test_boxes_lie_on_the_changed_object(start):
     page = start()
     go_to(page, RIGHT[0])
     page.get_by_label("boxes").check()
-    box, image = (page.locator(name).first.bounding_box() for name in (".box", ".frame img"))
-    assert box["x"] == pytest.approx(image["x"] + image["width"] * 2 / 16, abs=1)  # the truth: x 2 of 16 pixels
-    assert box["height"] == pytest.approx(image["height"] * 4 / 12, abs=1)
+    expect(page.locator(".box").first).to_be_visible()
+    for attempt in eventually():
+        with attempt:
+            box, image = (page.locator(name).first.bounding_box() for name in (".box", ".frame img"))
+            assert box["x"] == pytest.approx(image["x"] + image["width"] * 2 / 16, abs=1)  # the truth: x 2 of 16 pixels
+            assert box["height"] == pytest.approx(image["height"] * 4 / 12, abs=1)
 
 
 def test_everybody_can_read_it(folder: Path, open_page, look: Look, screenshot):
@@ -218,8 +239,11 @@ def test_everybody_can_read_it(folder: Path, open_page, look: Look, screenshot):
     for key, words in enumerate(("The car turned blue", "The clock is gone"), 1):
         select_by_mouse(page, words)
         page.keyboard.press(str(key))
+        expect(page.locator("#claims li")).to_have_count(key)
     select_by_mouse(page, "turned")
+    expect(page.locator("#chosen")).to_have_text("Selected: “turned”")
     page.get_by_label("boxes").check()
+    expect(page.locator(".box").first).to_be_visible()
     check_accessibility(page)
     check_fits(page)
     screenshot(page, "annotations", look)
@@ -231,6 +255,7 @@ def test_words_are_readable_in_forced_colors(start, screenshot):
     go_to(page, RIGHT[0])
     select_by_mouse(page, "The car turned blue")
     page.keyboard.press("1")
+    expect(page.locator(".answer mark")).to_have_text(["The car turned blue"])
     check_accessibility(page)
     colors = page.locator(".answer, .answer mark").evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
     assert colors == ["rgb(255, 255, 255)"] * 2  # on black

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from page.browser import check_accessibility, check_fits, watched_page
+from page.browser import check_accessibility, check_fits, eventually, watched, watched_page
 
 pytestmark = pytest.mark.page
 HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A page</title></head>'
@@ -33,8 +33,11 @@ def written(folder: Path, body: str) -> Path:
     ],
 )
 def test_a_fault_fails_the_test(browser, tmp_path: Path, body: str, fault: str):
-    with pytest.raises(AssertionError) as raised, watched_page(browser, written(tmp_path, body)) as page:
-        page.wait_for_timeout(100)
+    with pytest.raises(AssertionError) as raised, watched(browser, written(tmp_path, body)) as opened:
+        for attempt in eventually():
+            with attempt:
+                opened.page.evaluate("0")  # lets what it did arrive
+                assert opened.faults
     assert fault in str(raised.value)
 
 

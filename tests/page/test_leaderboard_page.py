@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page.browser import Look, check_accessibility, check_fits, watched_page
+from page.browser import Look, check_accessibility, check_fits, eventually, two_frames, watched_page
 from page.hostile_run import LABEL
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from workflow.project import Project
 
 pytestmark = pytest.mark.page
@@ -39,69 +39,71 @@ def page(shared: Page) -> Page:
 
 def scroll_through(page: Page) -> None:
     """Until everything that is drawn on sight is drawn."""
-    page.evaluate(
-        """async () => {
-            for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
-                scrollTo(0, y);
-                await new Promise((done) => setTimeout(done, 50));
-            }
-            scrollTo(0, 0);
-        }"""
-    )
+    position = 0
+    while position < page.evaluate("document.documentElement.scrollHeight"):
+        page.evaluate("y => scrollTo(0, y)", position)
+        two_frames(page)
+        position += page.viewport_size["height"]
+    page.evaluate("scrollTo(0, 0)")
     for chart in page.locator("[data-chart]").all():
-        expect(chart.locator("svg")).to_be_attached()
+        check_drawn(chart)
+    two_frames(page)
 
 
-def column(page: Page, title: str) -> list[str]:
+def check_drawn(chart: Locator) -> None:
+    expect(chart.locator("svg[aria-hidden=true]")).to_be_attached()  # which comes last
+
+
+def column(page: Page, title: str) -> Locator:
     """The values of a column as they stand in the wide table."""
     titles = [text.strip() for text in page.locator("#wide thead tr:last-child th:visible").all_inner_texts()]
-    cells = page.locator(f"#wide tbody tr > :nth-last-child({len(titles) - titles.index(title)}) > span")
-    return cells.all_text_contents()
+    return page.locator(f"#wide tbody tr > :nth-last-child({len(titles) - titles.index(title)}) > span")
 
 
-def models(page: Page) -> list[str]:
-    return page.locator("#wide tbody th").all_text_contents()
+def models(page: Page) -> Locator:
+    return page.locator("#wide tbody th")
 
 
-def heading(page: Page, title: str):
+def heading(page: Page, title: str) -> Locator:
     return page.locator("#wide thead th:visible", has_text=re.compile(rf"^\s*{re.escape(title)}\s*$"))
 
 
 @pytest.mark.parametrize("title", ["Overall", "DS"])
 def test_sorts_by_mouse_and_by_keyboard(page: Page, title: str):
-    def numbers() -> list[float]:
-        return [float(text) for text in column(page, title)]
-
+    values = column(page, title)
+    highest_first = sorted(values.all_text_contents(), key=float, reverse=True)
+    assert len(set(highest_first)) > 1
     heading(page, title).click()
-    expect(heading(page, title)).to_have_attribute("aria-sort", re.compile("ending"))
-    first = numbers()
-    assert first in (sorted(first), sorted(first, reverse=True)) and len(set(first)) > 1
+    expect(heading(page, title)).to_have_attribute("aria-sort", "descending")
+    expect(values).to_have_text(highest_first)
     heading(page, title).get_by_role("button").press("Enter")
-    assert numbers() == first[::-1]
+    expect(heading(page, title)).to_have_attribute("aria-sort", "ascending")
+    expect(values).to_have_text(highest_first[::-1])
 
 
 def test_filters_models(page: Page):
-    assert sorted(models(page)) == sorted(MODELS)
+    assert sorted(models(page).all_text_contents()) == sorted(MODELS)
     page.get_by_label("Filter").fill("constant")
-    assert models(page) == ["Constant"]
+    expect(models(page)).to_have_text(["Constant"])
     page.get_by_label("Filter").fill("nobody")
     expect(page.locator("#wide tbody")).to_contain_text("No matching")
     page.get_by_label("Filter").fill("")
-    assert len(models(page)) == len(MODELS)
+    expect(models(page)).to_have_count(len(MODELS))
 
 
 def test_groups_of_columns_come_and_go(page: Page):
     groups = page.get_by_role("group", name="Groups of columns").get_by_role("button").all()
     assert groups[0].inner_text() == "Headline" and len(groups) > 3
-    before = page.locator("#wide thead th:visible").count()
+    headings = page.locator("#wide thead th:visible")
+    before = headings.count()
     for button in groups[1:]:
         expect(button).to_have_attribute("aria-pressed", "false")
         button.press("Space")
         expect(button).to_have_attribute("aria-pressed", "true")
-        assert page.locator("#wide thead th:visible").count() > before, button.inner_text()
+        expect(headings.nth(before)).to_be_visible()  # one more
         expect(page.locator("#wide thead th[colspan]:visible", has_text=button.inner_text())).to_have_count(1)
         button.click()
-        assert page.locator("#wide thead th:visible").count() == before
+        expect(headings).to_have_count(before)
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_copies_as_csv(copied, page: Page):
     assert rows[0][:3] == ["Rank", "Model", "DRF"] and len({len(row) for row in rows}) == 1
     named = {row[1]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
     assert set(named) == set(MODELS)
-    shown = dict(zip(models(page), column(page, "DRF"), strict=True))
+    shown = dict(zip(models(page).all_text_contents(), column(page, "DRF").all_text_contents(), strict=True))
     assert all(named[model]["DRF"] == shown[model] for model in MODELS)
     ends = [[float(named[model][f"DRF{end}"]) for end in (" low", "", " high")] for model in MODELS]
     assert ends == [sorted(one) for one in ends] and 0 < ends[0][0] < ends[0][2]
@@ -155,7 +157,7 @@ def test_what_cannot_be_copied_is_shown(browser, path: Path):
         page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
         page.get_by_role("button", name="Copy as CSV").click()
         area = page.get_by_role("textbox", name="Table as text")
-        assert area.input_value().startswith("Rank,Model")
+        expect(area).to_have_value(re.compile("^Rank,Model"))
         check_accessibility(page, "dialog")
         page.get_by_role("button", name="Close").click()
         expect(area).to_be_hidden()
@@ -166,18 +168,20 @@ def test_definitions_by_hover_and_by_focus(page: Page):
     explained = page.locator("#wide thead [data-definition]:visible").all()
     assert len(explained) >= 8  # the rank and each headline metric
     for heading in explained:
+        said = heading.get_attribute("data-definition")
+        assert len(said) > 20
         heading.hover()
         expect(tip).to_be_visible()
-        said = tip.inner_text()
-        assert len(said) > 20
+        expect(tip).to_have_text(said)
         page.mouse.move(0, 0)
         expect(tip).to_be_hidden()
         heading.get_by_role("button").focus()
+        expect(tip).to_be_visible()
         expect(tip).to_have_text(said)
         page.keyboard.press("Escape")
         expect(tip).to_be_hidden()
         described = heading.get_by_role("button").get_attribute("aria-describedby")
-        assert page.locator(f"#{described}").text_content() == said
+        expect(page.locator(f"#{described}")).to_have_text(said)
         page.evaluate("document.activeElement.blur()")
 
 
@@ -185,7 +189,8 @@ def test_a_tap_on_a_heading_shows_its_definition(browser, path: Path):
     page = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
     page.goto(path.as_uri())
     heading(page, "DRF").tap()
-    page.wait_for_timeout(500)  # until sorting has moved what it moves
+    expect(heading(page, "DRF")).to_have_attribute("aria-sort", "descending")
+    two_frames(page)  # until sorting has moved what it moves
     expect(page.locator("#definition")).to_contain_text("Difference Reasoning Faithfulness")
     expect(page.locator("#definition")).to_be_visible()
     page.context.close()
@@ -194,10 +199,17 @@ def test_a_tap_on_a_heading_shows_its_definition(browser, path: Path):
 def test_charts_react_to_the_menu_and_the_mouse(page: Page):
     scroll_through(page)
     chart = page.locator(".chart.comparisons [data-chart]").first
+    menu = chart.locator("xpath=ancestor::*[contains(@class, 'charts')]").locator("select")
+    first = menu.input_value()
     before = chart.inner_html()
-    chart.locator("xpath=ancestor::*[contains(@class, 'charts')]").locator("select").select_option(label="DS")
-    page.wait_for_timeout(300)
-    assert chart.inner_html() != before
+    menu.select_option(label="DS")
+    for attempt in eventually():
+        with attempt:
+            assert chart.inner_html() != before
+    menu.select_option(first)
+    for attempt in eventually():
+        with attempt:
+            assert chart.inner_html() == before
     page.locator(".chart.seeing .mark-symbol path").first.hover(force=True)
     expect(page.locator("#vg-tooltip-element")).to_contain_text("DRF")
 
@@ -224,13 +236,13 @@ def test_a_figure_is_shown_and_a_missing_one_is_named(browser, path: Path, tmp_p
     expect(figures.locator(".missing").first).to_have_text("Not drawn: figures/tiny-qwen2-vl/attention_by_layer.png")
     shown = figures.locator("img")
     expect(shown).to_have_count(1)
-    assert shown.evaluate("image => image.naturalWidth") == 40
+    expect(shown).to_have_js_property("naturalWidth", 40)
     expect(figures.locator("figcaption").first).to_contain_text("What it cannot say:")
     page.context.close()
 
 
 def test_names_of_models_are_text(page: Page):
-    assert LABEL in models(page) and page.locator("main i").count() == 0
+    assert LABEL in models(page).all_text_contents() and page.locator("main i").count() == 0
     assert not page.evaluate("window.broken")
 
 
@@ -242,6 +254,7 @@ def test_everybody_can_read_it(open_page, path: Path, look: Look, screenshot):
     screenshot(page, "leaderboard", look)
     for button in page.get_by_role("group", name="Groups of columns").get_by_role("button").all()[1:]:
         button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
     check_accessibility(page, "#leaderboard")
     check_fits(page)
 
@@ -260,12 +273,12 @@ def test_it_can_be_read_in_forced_colors(open_page, path: Path, screenshot):
 def test_on_paper_all_charts_and_columns_are_there(open_page, path: Path):
     page = open_page(path, Look(1280))
     page.emulate_media(media="print")
-    assert page.locator("[data-chart]:empty").count() > 0  # those out of sight
+    expect(page.locator("[data-chart]:empty")).not_to_have_count(0)  # those out of sight
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     for chart in page.locator("[data-chart]").all():
-        expect(chart.locator("svg")).to_be_attached()
-    cut = "all => all.filter((one) => getComputedStyle(one).overflowX !== 'visible').length"
-    assert page.locator("main > section > .scrolled").evaluate_all(cut) == 0
+        check_drawn(chart)
+    for scrolled in page.locator("main > section > .scrolled").all():
+        expect(scrolled).to_have_css("overflow-x", "visible")
     expect(page.locator(".tools")).to_be_hidden()
 
 
@@ -276,6 +289,6 @@ def test_without_javascript_the_tables_are_there(browser, path: Path):
         page.goto(path.resolve().as_uri())
         expect(page.locator("noscript p")).to_have_text(re.compile("shows its tables"))
         expect(page.locator("noscript p")).to_be_visible()
-        assert sorted(models(page)) == sorted(MODELS)
+        assert sorted(models(page).all_text_contents()) == sorted(MODELS)
     finally:
         context.close()

@@ -14,4 +14,5 @@ REGISTRY = Registry(
     models=MODELS,
     judges=JUDGES,
     probes=tuple(PROBES),
+    separate_probes=tuple(name for name, probe in PROBES.items() if not probe.reads_shared_pass),
 )

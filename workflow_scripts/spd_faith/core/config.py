@@ -45,9 +45,19 @@ class Inference(Strict):
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+class ProbeLimits(Strict):
+    samples_per_split: int | None = Field(default=None, ge=1)
+    """Number of samples per split; null: as for all probes."""
+    models: Names | None = None
+    """The models to measure; null: all open-weight models."""
+
+
 class Probes(Strict):
     run: Annotated[list[str], AfterValidator(unique)] = Field(default_factory=list)
-    """Probes to run on the open-weight models (backend `transformers`); all share one forward pass per answer."""
+    """Probes to run on the open-weight models (backend `transformers`); all but `causal_patching` share one forward
+    pass per answer."""
+    limits: dict[str, ProbeLimits] = Field(default_factory=dict)
+    """Fewer samples or models for a probe with passes of its own, which cost more than the shared one, by probe."""
     samples_per_split: int = Field(default=50, ge=1)
     """Number of samples to probe per split; the choice depends only on the split and the seed."""
     seed: int = Field(default=0, ge=0)
@@ -87,6 +97,8 @@ class Registry:
     models: EntryKinds[ModelEntry]
     judges: EntryKinds[JudgeEntry]
     probes: tuple[str, ...]
+    separate_probes: tuple[str, ...] = ()
+    """Those of `probes` that do not read the shared pass, but run passes of their own."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +119,21 @@ class Run:
         return _pattern(name for name, entry in self.models.items() if entry.rule(self.num_shards(name)) == rule)
 
     def probed(self) -> list[str]:
-        """The models to probe: those whose internals are accessible, if the run has any probe."""
-        return sorted(name for name, entry in self.models.items() if self.config.probes.run and entry.can_be_probed)
+        """The models to probe: those whose internals are accessible, if a probe is run on them."""
+        return sorted(name for name in self.models if self.probes_of(name))
+
+    def probes_of(self, model: str) -> list[str]:
+        """The probes that are run on a model."""
+        if not self.models[model].can_be_probed:
+            return []
+        limits = self.config.probes.limits
+        only = {name: limits[name].models for name in self.config.probes.run if name in limits}
+        return sorted(name for name in self.config.probes.run if model in (only.get(name) or [model]))
+
+    def samples_per_split(self, probe: str) -> int:
+        """The number of samples per split that a probe measures."""
+        limits = self.config.probes.limits.get(probe, ProbeLimits())
+        return limits.samples_per_split or self.config.probes.samples_per_split
 
     def missing_requirements(
         self, models: Collection[str], environment: Mapping[str, str], has_gpu: bool, judges: Collection[str] = ()
@@ -175,6 +200,7 @@ def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, f
             for number, name in enumerate(run.probes.run)
             if name not in registry.probes
         ),
+        *_limit_errors(f"{where('probes', 'limits')}: probes.limits", run, registry, paths["models"], models),
     ]
     used: list[tuple[str, Entry]] = [
         (f"{paths['models']}: {name}", models[name]) for name in run.models if name in models
@@ -209,6 +235,26 @@ def _shard_errors(place: str, run: RunConfig, models: Mapping[str, ModelEntry]) 
     ]
 
 
+def _limit_errors(
+    place: str, run: RunConfig, registry: Registry, file: Path, models: Mapping[str, ModelEntry]
+) -> Iterator[str]:
+    """Errors in `probes.limits`. It may also name models of other runs, because Snakemake merges mappings."""
+    for name, limits in run.probes.limits.items():
+        if name not in registry.separate_probes:
+            what = "not a probe with passes of its own; the others share theirs"
+            yield error_at(f"{place}.{name}", what, name, registry.separate_probes)
+        for number, model in enumerate(limits.models or ()):
+            at = f"{place}.{name}.models.{number}"
+            if model not in models:
+                yield error_at(at, f"no such entry in {file}", model, models)
+            elif not models[model].can_be_probed:
+                yield error_at(at, "not a model whose internals can be measured", model, _probeable(models))
+
+
+def _probeable(models: Mapping[str, ModelEntry]) -> list[str]:
+    return [name for name, entry in models.items() if entry.can_be_probed]
+
+
 def _concurrency_errors(entries: Iterable[tuple[str, Entry]]) -> list[str]:
     """Entries that share an endpoint share its limit on concurrent calls, so they must set the same value."""
     first: dict[str, tuple[str, int]] = {}
@@ -226,6 +272,8 @@ def _concurrency_errors(entries: Iterable[tuple[str, Entry]]) -> list[str]:
 def json_schemas(registry: Registry) -> dict[str, dict[str, Any]]:
     """The JSON schema of each file in `config/`, by file stem."""
     config = RunConfig.model_json_schema()
-    config["$defs"]["Probes"]["properties"]["run"]["items"]["enum"] = list(registry.probes)
+    of_probes = config["$defs"]["Probes"]["properties"]
+    of_probes["run"]["items"]["enum"] = list(registry.probes)
+    of_probes["limits"]["propertyNames"] = {"enum": list(registry.separate_probes)}
     kinds = (registry.datasets, registry.models, registry.judges)
     return {"config": config} | {one.name: one.json_schema() for one in kinds}

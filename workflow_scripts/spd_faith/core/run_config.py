@@ -34,8 +34,8 @@ class RecordedRun:
     dataset: RecordedEntry
     models: Mapping[str, RecordedEntry]
     judges: Mapping[str, RecordedEntry]
-    probed: tuple[str, ...]
-    """The models to probe."""
+    probes: Mapping[str, list[str]]
+    """The probes that are run on each probed model."""
     merged: Mapping[str, Any]
     """The file's content."""
 
@@ -69,7 +69,7 @@ def read_recorded_run(path: Path) -> RecordedRun:
             _recorded({config.dataset: merged["dataset"][config.dataset]})[config.dataset],
             _recorded(merged["models"]),
             _recorded(merged["judges"]),
-            tuple(merged["probed"]),
+            merged["probes"],
             merged,
         )
 
@@ -105,7 +105,7 @@ def _as_json(run: Run) -> str:
         "dataset": {run.config.dataset: run.dataset.model_dump()},
         "models": {name: entry.model_dump() for name, entry in run.models.items()},
         "judges": {name: entry.model_dump() for name, entry in run.judges.items()},
-        "probed": run.probed(),
+        "probes": {model: run.probes_of(model) for model in run.probed()},
     }
     return json.dumps(merged, sort_keys=True, indent=2) + "\n"
 

@@ -38,7 +38,7 @@ class FfnDamping:
             self.was_used = True
             change = _states(output)
             positions = self.positions(_divergence(found.pop(), change))
-            damped = change * torch.where(positions, self.settings.factor, 1.0).to(change.dtype)[..., None]
+            damped = torch.where(positions[..., None], change * self.settings.factor, change)
             return (damped, *output[1:]) if isinstance(output, tuple) else damped
 
         parts: Any = layer

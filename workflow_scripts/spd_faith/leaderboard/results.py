@@ -58,7 +58,7 @@ def read_results(paths: ResultPaths, run: RecordedRun) -> Results:
     ids = list(map(str, samples["sample_id"].to_pylist()))
     judgements = {entry: read_table(paths.judgements(*entry), JUDGEMENTS) for entry in entries}
     answers = {model: read_table(paths.responses(model), RESPONSES, ANSWER_COLUMNS) for model in run.models}
-    probes = {model: read_probes(paths.probes(model), run.config.probes.run) for model in run.probed}
+    probes = {model: read_probes(paths.probes(model), names) for model, names in run.probes.items()}
     for entry, table in judgements.items():
         _check_parts(paths.judgements(*entry), table, "metric", ids, JUDGED_METRICS)
     for model, table in answers.items():

@@ -51,6 +51,8 @@ class Probe(ABC):
     contrasted: ClassVar[tuple[str, ...]] = ()
     """Columns compared between groups of samples, in the schema's order: by layer, and by task if the table has that
     column. Values of an answer's tokens are averaged."""
+    reads_shared_pass: ClassVar[bool] = True
+    """Whether it measures the pass over an answer that all probes share (`tables`), or runs its own (`own_passes`)."""
     needed_tasks: ClassVar[tuple[str, ...]] = ()
     """Tasks whose answers about a sample are measured together; empty: each answer is measured separately."""
     summaries: ClassVar[tuple[Summary, ...]] = ()

@@ -92,8 +92,14 @@ def figures_of(run: RecordedRun, models: Iterable[str], folder: str = "figures")
 
     The page cannot know which answers have a figure of their own.
     """
-    probes = [PROBES[name] for name in run.config.probes.run]
-    declared = [figure for figure in declared_figures(probes) if not figure.is_pattern]
     return [
-        Figures(run.models[name].label, quote(f"{folder}/{name}"), declared) for name in models if name in run.probed
+        Figures(run.models[name].label, quote(f"{folder}/{name}"), _named_figures(run.probes[name]))
+        for name in models
+        if name in run.probes
     ]
+
+
+def _named_figures(probes: Iterable[str]) -> list[FigureInfo]:
+    """The figures of these probes whose names are known."""
+    declared = declared_figures([PROBES[name] for name in probes])
+    return [figure for figure in declared if not figure.is_pattern]
