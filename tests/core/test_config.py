@@ -974,6 +974,23 @@ def test_a_recorded_run_has_labels_and_fields_without_types(project):
     assert (recorded.dataset.name, recorded.probes, recorded.config.models) == ("demo", {}, ["big", "tiny"])
 
 
+def test_a_recorded_run_knows_its_variants(project):
+    change("config.yaml", "models: [tiny, big]", "models: [tiny, big, damped]")
+    damped = """\
+damped:
+  backend: transformers
+  model: checkpoint
+  dtype: float32
+  max_new_tokens: 64
+  pixel_budget: {min_pixels: 3136, max_pixels: 12544}
+  intervention: {ffn_scale: {factor: 0.5}}
+big:
+"""
+    change("models.yaml", "big:\n", damped)
+    (name, variant), *others = read_recorded_run(written(load())).variants.items()
+    assert (name, variant.base, variant.placebos, others) == ("damped", "tiny", (), [])
+
+
 def test_names_on_the_leaderboard_are_different_lines():
     labels = {"a": "Same", "b.2": "Same", "c": " two\nlines\t", "d": None, "e": "half \ud83d", "f": "\n"}
     assert leaderboard_labels({name: {"label": label} for name, label in labels.items()}) == {

@@ -12,11 +12,13 @@ from spd_faith.core.entries import (
     NOT_IDENTITY,
     AbsentFile,
     Budget,
+    Change,
     Formerly,
     ModelEntry,
     PixelBudget,
     Requirements,
     Weights,
+    identity,
 )
 from spd_faith.core.errors import UserError
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
@@ -95,6 +97,13 @@ class TransformersModel(CheckpointModel, _Attention):
 
     def as_transformers(self) -> "TransformersModel":
         return self
+
+    def change(self) -> Change | None:
+        if self.intervention is None:
+            return None
+        unchanged = self.model_copy(update={"intervention": None})
+        settings, is_placebo = self.intervention.settings(), self.intervention.placebo
+        return Change(identity(unchanged), settings, is_placebo, self.intervention.method())
 
     def answer_seconds(self, tokens: Sequence[float]) -> float:
         # the answers about a pair are generated in parallel

@@ -93,6 +93,35 @@ class Intervention(Strict):
             raise ValueError("names nothing to change; give image_attention, ffn_scale, contrast or a preset")
         return self
 
+    def settings(self) -> dict[str, Any]:
+        """What is changed, by key. A placebo has those of the change that it stands for, whatever the seeds."""
+        return {name: part.model_dump() for name in _PARTS if (part := getattr(self, name)) is not None}
+
+    def method(self) -> str:
+        """The name of what is changed and its source, for people."""
+        if self.preset is None:
+            return f"settings of its own ({_in_words(self.settings())})"
+        preset = PRESETS[self.preset]
+        published = Intervention(preset=self.preset).settings()
+        own = {name: part for name, part in self.settings().items() if part != published.get(name)}
+        changed = f"; with settings of its own ({_in_words(own)})" if own else ""
+        return f"{preset.label}, {preset.source}{changed}"
+
+
+_PARTS = ("image_attention", "ffn_scale", "contrast")
+
+
+def _in_words(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    def shown(value: Any) -> str:
+        if isinstance(value, list):
+            return "–".join("last" if end is None else str(end) for end in value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    return "; ".join(
+        f"{part}: {', '.join(f'{name} {shown(value)}' for name, value in fields.items())}"
+        for part, fields in settings.items()
+    )
+
 
 @dataclass(frozen=True)
 class Preset:
