@@ -1,19 +1,20 @@
-"""Probe one open-weight model: a teacher-forced pass over the saved answers of chosen samples, one table per probe."""
+"""Probe one open-weight model: teacher-forced passes over the saved answers of chosen samples, one table per probe.
+
+One pass serves all probes but those that run passes of their own (causal_patching).
+"""
 
 import argparse
 import logging
-from contextlib import ExitStack
 from pathlib import Path
 
 from spd_faith.core.arguments import seed
 from spd_faith.core.errors import run_command
 from spd_faith.core.files import check_keys, read_table
-from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES, TASKS
 from spd_faith.inference.backends import open_checkpoint
 from spd_faith.inference.entries import MODELS, CheckpointModel
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.inference.questions import read_questions
+from spd_faith.probes.probe import ModelRun
 from spd_faith.probes.registry import PROBES
 from spd_faith.probes.samples import choose_samples, saved_answers
 
@@ -57,12 +58,8 @@ def main() -> None:
     check_keys(str(arguments.responses), answered, [(one["sample_id"], task) for one in samples for task in TASKS])
     answers = saved_answers(responses, chosen, prompts)
 
-    with (
-        open_checkpoint(entry, arguments.threads, arguments.device) as checkpoint,
-        ExitStack() as stack,
-    ):
-        from spd_faith.probes.outcomes import measure_answers
-        from spd_faith.probes.writing import start_probes, write_probes
+    with open_checkpoint(entry, arguments.threads, arguments.device) as checkpoint:
+        from spd_faith.probes.measuring import measure_probes
 
         builder = checkpoint.prompt_builder()
         if others := {row["pixel_backend"] for row in responses} - {builder.pixel_backend, None}:
@@ -74,15 +71,9 @@ def main() -> None:
         provenance = checkpoint.provenance(builder.pixel_backend).to_json() | {"seed": arguments.seed}
         provenance |= {"samples_per_split": arguments.samples_per_split}
         by_id = {sample["sample_id"]: sample for sample in samples}
-        probes = start_probes(arguments.probes, by_id, checkpoint.tokenizer)
-        write = stack.enter_context(write_probes(arguments.output_folder, probes, provenance))
-        questions = read_questions(arguments.images, answers, prompts)
-        with progress(len(answers), arguments.model, "answer") as bar:
-            for question, outcome in measure_answers(
-                checkpoint, builder, questions, answers, arguments.batch_size or entry.batch_size
-            ):
-                write(question.sample_id, question.task, outcome)
-                bar.update(1)
+        run = ModelRun(checkpoint, builder, prompts, by_id, answers, arguments.images, arguments.seed)
+        batch_size = arguments.batch_size or entry.batch_size
+        measure_probes(arguments.probes, run, arguments.output_folder, provenance, batch_size, arguments.model)
 
 
 if __name__ == "__main__":

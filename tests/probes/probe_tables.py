@@ -6,9 +6,12 @@ import pyarrow as pa
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES, TASKS
 from spd_faith.probes.registry import PROBES
+from spd_faith.probes.tables import DIRECTIONS
+from spd_faith.probes.token_sets import TOKEN_SETS
 from spd_faith.scoring.tables import SCORES
 
 CONTRASTED = {name: probe for name, probe in PROBES.items() if probe.contrasted}
+BY_LAYER = {name: probe for name, probe in CONTRASTED.items() if probe.contrasted_by_layer}
 
 FRACTIONS = ("sink", "system", "picture_1", "picture_2", "user", "answer")
 
@@ -20,7 +23,8 @@ def ids(count, split="easy"):
 def samples_table(labels):
     """`labels` gives each sample's is_faithful."""
     rows = [
-        {"sample_id": sample_id, "split": sample_id.split("/")[0], "image_id": "1", "width": 9, "height": 9}
+        {"sample_id": sample_id, "split": sample_id.split("/")[0], "width": 9, "height": 9}
+        | {"image_id": sample_id.rpartition("_")[2]}
         | {"num_differences": 1, "differences": [], "control": "none", "is_faithful": label}
         for sample_id, label in labels.items()
     ]
@@ -66,7 +70,41 @@ def probe_tables(sample_ids, layers=4, tokens=6, seed=0, images=2, planted=None)
     `planted` is (sample ids, probe, measure, layer, size): so much is added to these samples' numbers.
     """
     draw = np.random.default_rng(seed)
-    return {name: _probe_table(name, sample_ids, layers, tokens, draw, images, planted) for name in CONTRASTED}
+    made = {name: _probe_table(name, sample_ids, layers, tokens, draw, images, planted) for name in BY_LAYER}
+    return made | {"causal_patching": patched_table(sample_ids, layers, seed)}
+
+
+def patched_table(sample_ids, layers=4, seed=0, effect=6.0):
+    """One or two differences a sample: effects around `effect` nats, whose share falls from 1 to 0 in the middle.
+
+    Random tokens carry a twentieth of it, an unchanged object's a tenth, all tokens a few layers more."""
+    draw = np.random.default_rng(seed)
+    types = ("color", "remove", "position")
+    rows = []
+    for number, sample_id in enumerate(sample_ids):
+        for difference in range(1 + number % 2):
+            kind = types[(number + difference) % 3]
+            own = draw.normal(effect, 2)
+            row = {"sample_id": sample_id, "difference": difference, "type": kind, "dtype": "float32", "status": "ok"}
+            effects = {"image_effect": own, "count_effect": own / 4, "json_effect": own / 2, "claim_tokens": 9}
+            effects |= {"other_claims_effect": draw.normal(), "log_prob_changed": -2.0, "log_prob_undone": -2.0 - own}
+            if number % 2 == 0:
+                effects["verdict_effect"] = own / 3
+            rows.append(row | effects)
+            rows += [row | one for one in _patches(own, layers, draw, types.index(kind))]
+    return pa.Table.from_pylist(rows, schema=PROBES["causal_patching"].schema)
+
+
+def _patches(effect, layers, draw, kind):
+    for direction in DIRECTIONS:
+        for layer in range(-1, layers):
+            last = layer == layers - 1
+            fall = 1 / (1 + np.exp((layer - (0.4 + 0.1 * kind) * layers) / (0.05 * layers)))
+            later = 1 / (1 + np.exp((layer - 0.7 * layers) / (0.05 * layers)))
+            for tokens, share in zip(TOKEN_SETS, (fall, 0.05 * fall, 0.1 * fall, later), strict=True):
+                share = 0.0 if last else 1.0 if tokens == "all" and layer < 0 else share + draw.normal(0, 0.03)
+                row = {"direction": direction, "layer": layer, "tokens": tokens}
+                yield row | {"drop": share * effect, "copied_tokens": 3}
 
 
 def _probe_table(name, sample_ids, layers, tokens, draw, images, planted):

@@ -22,9 +22,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 from probes.probe_tables import (
+    BY_LAYER,
     FRACTIONS,
     ids,
     parsed_table,
+    patched_table,
     probe_tables,
     responses_table,
     samples_table,
@@ -41,6 +43,7 @@ from spd_faith.dataset.demo import encode_png
 from spd_faith.probes.contrast_table import PROBE_CONTRASTS
 from spd_faith.probes.contrasts import contrast_rows
 from spd_faith.probes.figure_catalogue import declared_figures, figure_of
+from spd_faith.probes.figures.causal_patching import image_effect, patching_by_type, patching_shares
 from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import ModelResults
 from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
@@ -79,8 +82,9 @@ def groups_and_contrasts(sample_ids, unfaithful, contradictory, tables):
 
 def all_figures(tables, groups, rows):
     """Every figure by name, not yet drawn."""
-    values = {name: sample_values(table, PROBES[name].contrasted) for name, table in tables.items()}
+    values = {name: sample_values(tables[name], probe.contrasted) for name, probe in BY_LAYER.items()}
     groups = pd.DataFrame(groups)
+    dataset = samples_table(dict.fromkeys(groups["sample_id"]))
     contrasts = pd.DataFrame(rows, columns=PROBE_CONTRASTS.names)
     attention, first = tables["generation_attention"], groups["sample_id"].iloc[0]
     figures = {
@@ -90,6 +94,9 @@ def all_figures(tables, groups, rows):
         "attention_by_layer": partial(attention_by_layer, attention, "describe"),
         "attention_of_sample": partial(attention_of_sample, attention, "describe", first),
         "grounding": partial(grounding, values["grounding"], "describe"),
+        "image_effect": partial(image_effect, tables["causal_patching"], groups),
+        "patching_shares": partial(patching_shares, tables["causal_patching"], dataset),
+        "patching_by_type": partial(patching_by_type, tables["causal_patching"], dataset),
     }
     for contrast in CONTRASTS:
         similarity = values["hidden_similarity"]
@@ -179,7 +186,8 @@ OF_GROUPS = [
     )
     for contrast in CONTRASTS
 ]
-FIGURES = ["attention_by_step", "attention_by_layer", "attention_of_sample", "grounding", *OF_GROUPS]
+OF_PATCHING = ("image_effect", "patching_shares", "patching_by_type")
+FIGURES = ["attention_by_step", "attention_by_layer", "attention_of_sample", "grounding", *OF_PATCHING, *OF_GROUPS]
 
 
 def shown_texts(figure):
@@ -227,7 +235,9 @@ def test_no_text_is_cut_off_nor_in_another_nor_too_small(case_name, name):
 def test_a_figure_without_numbers_says_so(name):
     figure = draw("unprobed", name)
     shown = " ".join(text.get_text() for text, _ in shown_texts(figure))
-    assert any(words in shown for words in ("no measured", "no samples", "no values", "no effect sizes"))
+    assert any(
+        words in shown for words in ("no measured", "no samples", "no values", "no effect sizes", "no image effect")
+    )
 
 
 def lines_of(axes):
@@ -538,6 +548,58 @@ def test_maxima_of_maps_stand_beside_chance():
     assert [bar.get_height() for bar in maxima.patches] == pytest.approx(expected, rel=1e-6)
 
 
+def test_effects_stand_by_group_and_by_what_is_said():
+    figure = draw("full", "image_effect")
+    rows = case("full")[0]["causal_patching"].to_pandas()
+    means = rows[rows["tokens"].isna()].groupby("sample_id")[["image_effect", "verdict_effect"]].mean()
+    of_groups, of_words = figure.axes
+    effect, unfaithful = means["image_effect"], means.index.isin(ids(20))
+    expected = [effect.mean(), effect[~unfaithful].mean(), effect[unfaithful].mean()]
+    assert [bar.get_height() for bar in bars_of(of_groups)] == pytest.approx(expected)
+    labels = [label.get_text() for label in of_groups.get_xticklabels()]
+    assert labels == ["all\nn = 40", "faithful\nn = 20", "unfaithful\nn = 20"]
+    assert bars_of(of_words)[0].get_height() == pytest.approx(effect.mean())
+    assert bars_of(of_words)[-1].get_height() == pytest.approx(means["verdict_effect"].mean())
+    assert of_words.get_xticklabels()[-1].get_text() == "verdict\nn = 20"
+
+
+def bars_of(axes):
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def test_shares_are_drawn_by_layer_from_the_input_on_with_the_hand_over_layer():
+    figure = draw("full", "patching_shares")
+    into_changed, into_undone = (lines_of(axes) for axes in figure.axes)
+    rows = case("full")[0]["causal_patching"].to_pandas()
+    total = rows["image_effect"].sum()
+    rows = rows[(rows["tokens"] == "difference") & (rows["direction"] == "undone_into_changed")]
+    expected = rows.groupby("layer")["drop"].sum() / total
+    line = into_changed["tokens of the difference"]
+    assert list(line.get_xdata()) == list(range(-1, 28))
+    np.testing.assert_allclose(line.get_ydata(), expected, atol=1e-6)
+    assert len(into_undone["all tokens of the image"].get_xdata()) == 29
+    [circle] = [line for line in figure.axes[0].get_lines() if line.get_markersize() == 6]
+    first = expected[expected < 0.5].index[0]
+    assert (circle.get_xdata()[0], circle.get_ydata()[0]) == (first, pytest.approx(expected[first]))
+    assert "60 differences" in figure.legends[0].get_title().get_text()
+
+
+def test_shares_of_types_are_of_their_own_effects():
+    rows = case("full")[0]["causal_patching"].to_pandas()
+    lines = lines_of(draw("full", "patching_by_type").axes[0])
+    for kind in ("color", "remove", "position"):
+        of_kind = rows[rows["type"] == kind]
+        own = of_kind[(of_kind["tokens"] == "difference") & (of_kind["direction"] == "undone_into_changed")]
+        expected = own.groupby("layer")["drop"].sum() / of_kind["image_effect"].sum()
+        np.testing.assert_allclose(lines[f"{kind} (n = 20)"].get_ydata(), expected, atol=1e-6)
+
+
+def test_an_effect_whose_interval_holds_0_has_no_shares():
+    table = patched_table(ids(8), effect=0.0)
+    figure = patching_shares(table, samples_table(dict.fromkeys(ids(8))))
+    assert "the interval of\nthe image effect holds 0" in figure.axes[0].texts[0].get_text()
+
+
 def test_drawing_leaves_the_callers_style_alone():
     before = dict(matplotlib.rcParams)
     draw("tiny", "grounding")
@@ -707,7 +769,7 @@ def test_the_command_draws_every_figure_and_a_contact_sheet(probed, tmp_path):
     done = draw_probes(probed, tmp_path)
     assert done.returncode == 0, done.stderr
     names = {path.name for path in tmp_path.iterdir()}
-    figures = {"attention_by_step", "attention_by_layer", "attention_of_sample", "grounding"} | {
+    figures = {"attention_by_step", "attention_by_layer", "attention_of_sample", "grounding", *OF_PATCHING} | {
         f"{figure}_{contrast}"
         for contrast in (FAITHFULNESS.name, CONSISTENCY.name)
         for figure in (

@@ -6,10 +6,13 @@ its variants replace them on input; the writers in `files` and `journal` do so o
 
 import re
 import unicodedata
+from difflib import SequenceMatcher
+from itertools import takewhile
 
 _REPLACEMENT = "�"
 # a JSON escape: a surrogate pair, a lone surrogate, or any other (a backslash consumes the next character)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+_PIECE = re.compile(r"\w+|\s+|[^\w\s]")
 _CONTROL = ("Cc", "Zl", "Zp")
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -45,3 +48,30 @@ def _is_control(char: str) -> bool:
 
 def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode()
+
+
+def places_in(text: str, edited: str) -> list[int]:
+    """The place in `text` of each character of `edited`, which was made from it by cutting and replacing a few pieces.
+
+    A character that is not in the text has the place of the one before it. What both end with is aligned first: cuts
+    are mostly at the beginning, and what was cut may have the words of the rest.
+    """
+    tail = _num_shared(text[::-1], edited[::-1])
+    head = _num_shared(text[: len(text) - tail], edited[: len(edited) - tail])
+    places = list(range(head))
+    middle, changed = text[head : len(text) - tail], edited[head : len(edited) - tail]
+    ours, theirs = list(_PIECE.finditer(middle)), list(_PIECE.finditer(changed))
+    words, others = [piece.group() for piece in ours], [piece.group() for piece in theirs]
+    for match in SequenceMatcher(None, words, others).get_matching_blocks():
+        if match.size:
+            first, start = ours[match.a].start(), theirs[match.b].start()
+            end = theirs[match.b + match.size - 1].end()
+            places += [places[-1] if places else 0] * (head + start - len(places))
+            places += range(head + first, head + first + end - start)
+    places += [places[-1] if places else 0] * (len(edited) - tail - len(places))
+    return places + list(range(len(text) - tail, len(text)))
+
+
+def _num_shared(one: str, other: str) -> int:
+    """The number of characters that two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -3,7 +3,7 @@
 from spd_faith.inference.batches import Generation
 from spd_faith.inference.generation_settings import Decoding
 from spd_faith.inference.prompt_builder import PromptBuilder
-from spd_faith.inference.reasoning import silent_tokens
+from spd_faith.inference.reasoning import silent_ids
 
 
 class AnswerReader:
@@ -12,8 +12,7 @@ class AnswerReader:
     def __init__(self, decoding: Decoding, builder: PromptBuilder) -> None:
         self._decoding = decoding
         self._builder = builder
-        added = builder.tokenizer.added_tokens_decoder
-        self._silent = silent_tokens({number: token.content for number, token in added.items() if token.special})
+        self._silent = silent_ids(builder.tokenizer)
 
     def read(self, generated: list[int], prompt_tokens: int) -> Generation:
         """The answer in the generated token ids; `prompt_tokens` is the length of its prompt."""

@@ -3,11 +3,16 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from spd_faith.core.answer_markers import REASONING, Markers, MarkerSearch, reasoning_tokens
 
-_find_markers = MarkerSearch(text for markers in REASONING for text in (markers.opening, markers.closing))
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+find_reasoning_markers = MarkerSearch(text for markers in REASONING for text in (markers.opening, markers.closing))
+"""All markers of reasoning in a text, also mentioned ones."""
+
 _BY_TEXT = {markers.opening.lower(): (markers, True) for markers in REASONING} | {
     markers.closing.lower(): (markers, False) for markers in REASONING
 }
@@ -86,9 +91,15 @@ def silent_tokens(special: Mapping[int, str]) -> set[int]:
     return {number for number, token in special.items() if token not in kept}
 
 
+def silent_ids(tokenizer: "PreTrainedTokenizerBase") -> set[int]:
+    """The `silent_tokens` of a tokenizer."""
+    added = tokenizer.added_tokens_decoder
+    return silent_tokens({number: token.content for number, token in added.items() if token.special})
+
+
 def _marks(text: str) -> list[_Mark]:
     """The markers of a text in order, each opening marker with its closing one."""
-    found = [match for match in _find_markers(text) if not is_quoted(text, *match.span())]
+    found = [match for match in find_reasoning_markers(text) if not is_quoted(text, *match.span())]
     marks: list[_Mark] = []
     ends: dict[Markers, list[_Mark]] = defaultdict(list)  # from the last one to the first
     for match in reversed(found):

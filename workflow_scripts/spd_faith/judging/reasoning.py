@@ -1,9 +1,8 @@
 """DRF: labels the claims of a describe answer by the truth. Rules and examples: docs/judging_rules.md."""
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from spd_faith.core.difference_types import DifferenceType
 from spd_faith.judging.claims import Claim
@@ -14,13 +13,10 @@ from spd_faith.language.change_kinds import Change, FurtherChange
 from spd_faith.language.document import read_document
 from spd_faith.language.itemised import read_claims
 from spd_faith.language.recognition import MAX_READ, is_unread
-from spd_faith.parsing.answer_text import answer_of, readable
+from spd_faith.parsing.answer_text import answer_of, prose_spans, readable
 
-_JSON_START = re.compile(
-    r"```|~~~|\{\s*[\"'“”‘’„\\]{0,6}\w[\w -]{0,40}[\"'“”‘’\\]{0,6}\s*[:：]|\[\s*[\[{\]]|[｛［]|\{\\n"
-)
-_JSON_END = re.compile(r"```|~~~|[}\]｝］]")
 Outcome = tuple[str, str | None]  # label and error type
+_Found = tuple[Outcome | None, TrueDifference | None]  # the label, and the true difference that the claim names
 _FAITHFUL = ("faithful", None)
 _UNVERIFIABLE = ("unverifiable", None)
 
@@ -35,26 +31,30 @@ def judge_reasoning(sample: dict[str, Any], text: str, parsed: dict[str, Any]) -
     if is_unread(text):
         return None
     truth = read_truth(sample)
-    for prose in _prose(text):
-        read = prose[:MAX_READ]
-        if claims := _judge(read_claims(read, read_document(read)), truth):
+    for prose in claims_by_prose(text):
+        if claims := _judge(prose.claims, truth):
             return claims
     return None if any(map(_is_unread_entry, parsed["differences"])) else _judge(_entries(parsed), truth)
 
 
+class ProseClaims(NamedTuple):
+    """The claims of one prose of an answer, which starts at character `start`; of its text as far as it is read."""
+
+    start: int
+    text: str
+    claims: list[Assertion]
+
+
+def claims_by_prose(text: str) -> Iterator[ProseClaims]:
+    """The claims of the prose before the JSON of an answer, then of the prose after it; spans count from `start`."""
+    for start, end in prose_spans(text):
+        read = text[start : min(end, start + MAX_READ)]
+        yield ProseClaims(start, read, read_claims(read, read_document(read)))
+
+
 def num_unread(text: str) -> int:
     """The number of characters of prose in a describe answer that are beyond what `judge_reasoning` reads."""
-    return sum(max(len(prose) - MAX_READ, 0) for prose in _prose(readable(answer_of(text))))
-
-
-def _prose(text: str) -> Iterator[str]:
-    start = _JSON_START.search(text)
-    if not start:
-        yield text
-        return
-    yield text[: start.start()]
-    *_, end = [start, *_JSON_END.finditer(text, start.end())]
-    yield text[end.end() :]
+    return sum(max(end - start - MAX_READ, 0) for start, end in prose_spans(readable(answer_of(text))))
 
 
 def _entries(parsed: dict[str, Any]) -> list[Assertion]:
@@ -62,7 +62,7 @@ def _entries(parsed: dict[str, Any]) -> list[Assertion]:
         return []
     if not parsed["differences"] and not parsed["predicted_num"]:
         return [Assertion("no differences", AssertionKind.SAMENESS)]
-    return [_entry(number, entry) for number, entry in enumerate(parsed["differences"])]
+    return [entry_claim(number, entry) for number, entry in enumerate(parsed["differences"])]
 
 
 def _is_unread_entry(entry: dict[str, str | None]) -> bool:
@@ -78,8 +78,8 @@ def entry_words(entry: dict[str, str | None]) -> str:
     return " ".join(word for word in words if word) or "(an entry without words)"
 
 
-def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
-    """A list entry as an asserted difference."""
+def entry_claim(number: int, entry: dict[str, str | None]) -> Assertion:
+    """Entry `number` of a list, a struct of the column `differences`, as an asserted difference."""
     name = canonical_category(entry["category"] or "") or entry["category"]
     change: Change | None = DifferenceType.named(entry["type"])
     if change is None and entry["raw_type"]:
@@ -88,22 +88,33 @@ def _entry(number: int, entry: dict[str, str | None]) -> Assertion:
 
 
 def _judge(assertions: list[Assertion], truth: SampleTruth) -> list[Claim]:
+    labelled = label_claims(assertions, truth)
+    return [Claim(said.text, outcome[0], error_type=outcome[1]) for said, outcome, _ in labelled if outcome]
+
+
+class LabelledClaim(NamedTuple):
+    """A claim, its label and error type, and the true difference that it is the first to name.
+
+    Without a label it only repeats an earlier claim.
+    """
+
+    said: Assertion
+    outcome: Outcome | None
+    true: TrueDifference | None = None
+
+
+def label_claims(assertions: Sequence[Assertion], truth: SampleTruth) -> Iterator[LabelledClaim]:
+    """The claims of an answer with their labels, in order. A claim names a difference by its object and type."""
     differences = _Differences(truth)
     asserted = [assertion for assertion in assertions if assertion.kind == AssertionKind.DIFFERENCE]
-    claims = []
     for assertion in assertions:
-        outcome: Outcome | None
         match assertion.kind:
             case AssertionKind.DIFFERENCE:
-                outcome = differences.label(assertion)
+                yield LabelledClaim(assertion, *differences.label(assertion))
             case AssertionKind.STATE:
-                outcome = _label_of_state(assertion, truth)
+                yield LabelledClaim(assertion, _label_of_state(assertion, truth))
             case AssertionKind.SAMENESS:
-                outcome = _label_of_sameness(assertion, truth, asserted)
-        if outcome:
-            label, error_type = outcome
-            claims.append(Claim(assertion.text, label, error_type=error_type))
-    return claims
+                yield LabelledClaim(assertion, _label_of_sameness(assertion, truth, asserted))
 
 
 def _unfaithful(error_type: str) -> Outcome:
@@ -119,15 +130,16 @@ class _Differences:
         self._earlier: dict[tuple[object, ...], list[Assertion]] = defaultdict(list)
         self._counted: Counter[tuple[object, ...]] = Counter()
 
-    def label(self, said: Assertion) -> Outcome | None:
+    def label(self, said: Assertion) -> _Found:
         """The label, or None if the claim only repeats an earlier one."""
         earlier = self._earlier[said.topic]
         further = not earlier or self._is_further(said, earlier)
-        outcome = None if not further and any(map(said.repeats, earlier)) else self._outcome(said, further)
+        repeats = not further and any(map(said.repeats, earlier))
+        outcome, true = (None, None) if repeats else self._found(said, further)
         earlier.append(said)
         if outcome:
             self._counted[said.topic] += 1
-        return outcome
+        return outcome, true
 
     def _is_further(self, said: Assertion, earlier: list[Assertion]) -> bool:
         """Whether a repeated claim counts separately: "another", or a new number of a list."""
@@ -136,23 +148,23 @@ class _Differences:
         numbers = {a.entry for a in (*earlier, said) if a.entry and a.entry[0] == said.entry[0]}
         return len(numbers) > self._counted[said.topic]
 
-    def _outcome(self, said: Assertion, further: bool) -> Outcome | None:
+    def _found(self, said: Assertion, further: bool) -> _Found:
         of_object = self._truth.of(said.objects[0]) if said.objects else []
         if said.change is None:
-            return _FAITHFUL if of_object else _unfaithful("fabrication")
+            return _FAITHFUL if of_object else _unfaithful("fabrication"), None
         matching = [true for true in of_object if true.type == said.change]
         if candidates := [true for true in matching if true in self._open]:
             return self._answered(said, candidates)
         if not further:  # the same difference in other words counts only if they are wrong
             wrong = matching and all(true.contradicts(said) for true in matching)
-            return _unfaithful("attribute_error") if wrong else None
-        return _unfaithful(self._error_type(said, of_object, matching))
+            return _unfaithful("attribute_error") if wrong else None, None
+        return _unfaithful(self._error_type(said, of_object, matching)), None
 
-    def _answered(self, said: Assertion, candidates: list[TrueDifference]) -> Outcome:
+    def _answered(self, said: Assertion, candidates: list[TrueDifference]) -> _Found:
         """The label of a claim with `candidates` of its type and object; prefers one that fits."""
         answer = min(candidates, key=lambda true: true.contradicts(said))
         self._open.remove(answer)
-        return _unfaithful("attribute_error") if answer.contradicts(said) else _FAITHFUL
+        return _unfaithful("attribute_error") if answer.contradicts(said) else _FAITHFUL, answer
 
     def _error_type(self, said: Assertion, of_object: list[TrueDifference], matching: list[TrueDifference]) -> str:
         """The error type of a claim without a matching true difference."""

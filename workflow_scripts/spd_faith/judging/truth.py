@@ -30,6 +30,8 @@ class TrueDifference:
     names: frozenset[str]
     colors: Values = NOTHING_SAID
     centres: Points = (None, None)
+    number: int = 0
+    """Index in the list of the sample."""
 
     def named(self, name: str) -> bool:
         return any(same_name(name, own) for own in self.names)
@@ -159,12 +161,12 @@ def read_truth(sample: dict[str, Any]) -> SampleTruth:
     A description may also state other differences. Each difference uses its own description, else another one's.
     """
     size = sample["width"], sample["height"]
-    rows = [(row, _described(row["description"])) for row in sample["differences"]]
-    rows.sort(key=lambda pair: repr(pair[0]))
-    everything = [assertion for _, described in rows for assertion in described]
+    rows = [(number, row, _described(row["description"])) for number, row in enumerate(sample["differences"])]
+    rows.sort(key=lambda numbered: repr(numbered[1]))
+    everything = [assertion for _, _, described in rows for assertion in described]
     differences = []
-    for row, described in rows:
-        true = _true_difference(row, size)
+    for number, row, described in rows:
+        true = _true_difference(number, row, size)
         if len(described) == 1 and described[0].change == true.type:  # may use another name for the object
             true = replace(true, names=true.names | set(described[0].objects), colors=described[0].colors)
         elif own := _describing(true, described) or _describing(true, everything):
@@ -172,14 +174,14 @@ def read_truth(sample: dict[str, Any]) -> SampleTruth:
             true = replace(true, colors=own.colors)
         differences.append(_with_kept_color(true))
     unchanged = _unchanged(sample, size)
-    texts = " ".join([*unchanged, *(f"{row['category']} {row['description'] or ''}" for row, _ in rows)])
+    texts = " ".join([*unchanged, *(f"{row['category']} {row['description'] or ''}" for _, row, _ in rows)])
     return SampleTruth(tuple(differences), unchanged, frozenset(word.text for word in words_of(texts.lower())))
 
 
-def _true_difference(row: dict[str, Any], size: tuple[int, int]) -> TrueDifference:
+def _true_difference(number: int, row: dict[str, Any], size: tuple[int, int]) -> TrueDifference:
     name = canonical_category(row["category"]) or " ".join(row["category"].lower().split())
     centres = _centre(row["bbox"], size), _centre(row["bbox_after"], size)
-    return TrueDifference(DifferenceType(row["type"]), frozenset({name}), centres=centres)
+    return TrueDifference(DifferenceType(row["type"]), frozenset({name}), centres=centres, number=number)
 
 
 def _with_kept_color(true: TrueDifference) -> TrueDifference:

@@ -14,9 +14,11 @@ from enum import IntEnum
 from itertools import islice
 from typing import NamedTuple
 
+from spd_faith.core.text import places_in
 from spd_faith.language.aspects import aspects_after
 from spd_faith.language.denials import find_denials
 from spd_faith.language.difference_nouns import ADJECTIVES, NOUN, REST
+from spd_faith.language.hedges import after_lead_in
 from spd_faith.language.lexicon import LexiconFile, PhraseList, WordSet, any_of, load_lexicon
 from spd_faith.language.list_items import count_items, last_places
 from spd_faith.language.sentences import MAX_STATEMENTS, Sentence
@@ -96,6 +98,7 @@ _WORD_BEFORE = re.compile(r"(\w+)['’]?[ \t]+$")
 _ITEM = re.compile(r"[.)]\s")
 _MARKS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\w)|(?<=\w)\*(?!\w)")
 _SPACES = re.compile(r"[ \t]{2,}")
+_CLAUSE_START = re.compile(r"^\W*|[.!?;,\n]\W*")
 _LONGEST_BARE = 40  # characters
 
 
@@ -114,19 +117,50 @@ class _Count(NamedTuple):
     start: int
     number: int
     rank: _Rank
+    end: int
+
+
+class CountPhrase(NamedTuple):
+    """The number of differences that a text states, and the characters `[start, end)` of the words that state it."""
+
+    number: int
+    start: int
+    end: int
 
 
 def find_count(text: str) -> int | None:
     """The number of differences that a text states, or None."""
-    text = _SPACES.sub(" ", _MARKS.sub("", text.lower()))
+    found = _deciding(_plain(text))
+    return found.number if found else None
+
+
+def find_count_phrase(text: str) -> CountPhrase | None:
+    """The number of `find_count` with its words, from the start of their clause: "There are two differences"."""
+    plain = _plain(text)
+    found = _deciding(plain)
+    if found is None:
+        return None
+    start = max(match.end() for match in _CLAUSE_START.finditer(plain, 0, found.start + 1))
+    start += after_lead_in(plain[start : found.start])
+    places = places_in(text, plain)
+    return CountPhrase(found.number, places[start], places[found.end - 1] + 1)
+
+
+def _plain(text: str) -> str:
+    return _SPACES.sub(" ", _MARKS.sub("", text.lower()))
+
+
+def _deciding(text: str) -> _Count | None:
+    """The count that decides, of a plain text."""
     bare = _BARE.fullmatch(text.strip()) if len(text) < _LONGEST_BARE else None
     if bare:
-        return _value(bare["number"])
+        start = text.index(bare["number"])
+        return _Count(start, _value(bare["number"]), _Rank.OPENING, start + len(bare["number"]))
     found = sorted(_counts(text))
     if not found:
         return None
     rank = min(count.rank for count in found)
-    weighed = [count.number for count in found if count.rank == rank]
+    weighed = [count for count in found if count.rank == rank]
     return weighed[-1] if rank == _Rank.TOTAL else weighed[0]
 
 
@@ -136,8 +170,8 @@ def _counts(text: str) -> Iterator[_Count]:
     yield from _labelled(text, items)
     yield from _without_noun(text, items)
     yield from _listed(text)
-    for start in find_denials(text):
-        yield _Count(start, 0, _Rank.DENIED)
+    for start, end in find_denials(text):
+        yield _Count(start, 0, _Rank.DENIED, end)
 
 
 def _numbers_of_differences(text: str) -> Iterator[_Count]:
@@ -167,9 +201,9 @@ def _counted(match: re.Match[str], around: Sentence) -> Iterator[_Count]:
     surer = _SURER.search(around.before)
     number = _value((surer or match)["number"])
     if number and (surer or not _RANGE.search(around.before)):
-        yield _Count(match.start(), number, _rank(around))
+        yield _Count(match.start(), number, _rank(around), match.end())
     elif not number and _IN_TOTAL.search(around.before) and any(find_denials(around.before + match.group())):
-        yield _Count(match.start(), 0, _Rank.TOTAL)
+        yield _Count(match.start(), 0, _Rank.TOTAL, match.end())
 
 
 def _rank(around: Sentence) -> _Rank:
@@ -191,18 +225,17 @@ def _labelled(text: str, items: Mapping[int, int]) -> Iterator[_Count]:
             continue  # "position changes: 2"
         number = _value(match["number"])
         if not (_ITEM.match(text, match.end()) and items.get(number + 1, -1) >= match.end()):
-            yield _Count(match.start(), number, _Rank.TOTAL)
+            yield _Count(match.start(), number, _Rank.TOTAL, match.end())
 
 
 def _without_noun(text: str, items: Mapping[int, int]) -> Iterator[_Count]:
     """Numbers without a noun: "3. The car …", "I count four.", "five … wait, four"."""
     opening = _OPENING.match(text)
     if opening and opening["number"] != "1" and _value(opening["number"]) + 1 not in items:
-        yield _Count(0, _value(opening["number"]), _Rank.OPENING)
-    for match in _COUNTING.finditer(text):
-        yield _Count(match.start(), _value(match["number"]), _Rank.TOTAL)
-    for match in _CORRECTED.finditer(text):
-        yield _Count(match.start(), _value(match["number"]), _Rank.TOTAL)
+        yield _Count(0, _value(opening["number"]), _Rank.OPENING, opening.end("number"))
+    for pattern in (_COUNTING, _CORRECTED):
+        for match in pattern.finditer(text):
+            yield _Count(match.start(), _value(match["number"]), _Rank.TOTAL, match.end())
 
 
 def _listed(text: str) -> Iterator[_Count]:
@@ -212,7 +245,7 @@ def _listed(text: str) -> Iterator[_Count]:
         are = _ONLY_ARE.search(text, max(match.start() - 30, 0), match.end())
         number = _value(are["number"]) if are else count_items(text[: match.start()])
         if number:
-            yield _Count(match.start(), number, _Rank.LISTED)
+            yield _Count(match.start(), number, _Rank.LISTED, match.end())
 
 
 def _value(word: str) -> int:

@@ -52,7 +52,7 @@ _OF_SUBJECT = re.compile(r"[\w\"')]\s{0,2}: |^\W{0,4}\w[^|\n]{0,80}\| ?$")
 _LABELLED = re.compile(rf"\b{any_of(_WORDS.labels)}[\"')]{{0,2}}\s{{0,2}}: ")
 
 
-def find_denials(text: str) -> Iterator[int]:
+def find_denials(text: str) -> Iterator[tuple[int, int]]:
     """Where a lower-case text without emphasis marks says that the images do not differ, not only in part.
 
     A part is the rest ("no other differences"), one object ("Cup: no change"), or one aspect ("no change in color").
@@ -60,11 +60,11 @@ def find_denials(text: str) -> Iterator[int]:
     for match in islice(_NO_DIFFERENCE.finditer(text), MAX_STATEMENTS):
         around = Sentence.around(match)
         if not _REST.search(match.group()) and not _is_of_part(around) and not _is_of_object(around):
-            yield match.start()
+            yield match.span()
     for match in islice(_ALIKE.finditer(text), MAX_STATEMENTS):
         around = Sentence.around(match)
         if not _is_of_part(around) and not _NEGATED.search(around.before):
-            yield match.start()
+            yield match.span()
 
 
 def _is_of_part(around: Sentence) -> bool:

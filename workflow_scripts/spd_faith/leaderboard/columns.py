@@ -186,7 +186,7 @@ def _probes() -> Iterator[Described]:
     yield Described("n_probed", COUNT, "probed pairs", _UNPROBED)
     for one in SUMMARIES:
         unit = FRACTION if one.is_fraction else NUMBER
-        yield Described(one.name, unit, one.definition, _UNPROBED, (*_INTERVAL, "_n"))
+        yield Described(one.name, unit, one.definition, f"{_UNPROBED}; {one.is_null}", (*_INTERVAL, "_n"))
 
 
 def _answers() -> Iterator[Described]:

@@ -74,7 +74,7 @@ def _summaries_table(models: pd.DataFrame) -> Table:
 def _definition(summary: Summary) -> str:
     return (
         f"{sentence(summary.definition)} About the descriptions of the probed pairs. "
-        f"{Better.NEITHER} “–” if nothing was measured."
+        f"{Better.NEITHER} “–” if {summary.is_null}."
     )
 
 

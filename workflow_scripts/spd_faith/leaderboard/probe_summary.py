@@ -2,20 +2,20 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.api.types import is_string_dtype
 
 from spd_faith.core.files import read_table
 from spd_faith.core.statistics import make_clusters, percentile_interval, resample_sums
 from spd_faith.probes.registry import PROBES, SUMMARIES
 from spd_faith.probes.summary import TASK, Parts, Summary
-from spd_faith.scoring.formulas import ratio
 
-_KEYS = ("sample_id", "task", "status")
+_KEYS = ("sample_id", "task", "difference", "status")
 _ENDS = ("", "_low", "_high", "_n")
 
 
@@ -42,63 +42,88 @@ def probe_summaries(
     names = [f"{summary.name}{end}" for summary in SUMMARIES for end in _ENDS]
     if not probes:
         return pd.DataFrame(columns=["model", "n_probed", *names])
-    by_model = {model: _by_sample(tables) for model, tables in probes.items()}
-    everyone = sorted(set().union(*(frame.index for frame in by_model.values())))
-    parts = np.stack([frame.reindex(everyone).to_numpy(float) for frame in by_model.values()], axis=1)
-    parts = parts.reshape(*parts.shape[:2], len(SUMMARIES), 2)  # samples, models, summaries, above and below
-    present = ~np.isnan(parts).any(axis=-1)
-    parts = np.where(present[..., None], parts, 0.0)
-
+    probed = {model: _sample_ids(tables) for model, tables in probes.items()}
+    everyone = sorted(set().union(*probed.values()))
+    parts = [_parts(tables, everyone) for tables in probes.values()]  # models, summaries
     places = samples.select(["sample_id", "split", "image_id"]).to_pandas().set_index("sample_id").loc[everyone]
-    drawn = resample_sums(
-        make_clusters(places["split"].tolist(), places["image_id"].tolist()),
-        parts.reshape(len(parts), -1),
-        resamples,
-        seed,
-    ).reshape(resamples, *parts.shape[1:])
-    value = ratio(*np.moveaxis(parts.sum(axis=0), -1, 0))
-    low, high = percentile_interval(ratio(*np.moveaxis(drawn, -1, 0)), value)
+    clusters = make_clusters(places["split"].tolist(), places["image_id"].tolist())
+    columns = np.concatenate([one.columns for of_model in parts for one in of_model], axis=1)
+    ends = np.cumsum([one.columns.shape[1] for of_model in parts for one in of_model])
+    drawn = iter(np.split(resample_sums(clusters, columns, resamples, seed), ends[:-1], axis=1))
+    value = np.empty((len(parts), len(SUMMARIES)))
+    draws = np.empty((resamples, *value.shape))
+    for model, of_model in enumerate(parts):
+        for number, (summary, one) in enumerate(zip(SUMMARIES, of_model, strict=True)):
+            sums = one.columns.sum(axis=0).reshape(-1, 2)
+            of_draws = next(drawn).reshape(resamples, -1, 2)
+            value[model, number], draws[:, model, number] = summary.of_sums(sums, of_draws, one.layers)
+    low, high = percentile_interval(draws, value)
 
-    table = {"model": list(by_model), "n_probed": [len(frame) for frame in by_model.values()]}
+    table: dict[str, Any] = {"model": list(probes), "n_probed": [len(ids) for ids in probed.values()]}
     for number, summary in enumerate(SUMMARIES):
         name = summary.name
         run = [any(summary in PROBES[probe].summaries for probe in tables) for tables in probes.values()]
         table |= {name: value[:, number], f"{name}_low": low[:, number], f"{name}_high": high[:, number]}
-        table[f"{name}_n"] = pd.Series(present[..., number].sum(axis=0), dtype="Int64").where(np.array(run))
+        table[f"{name}_n"] = pd.Series([of_model[number].n for of_model in parts], dtype="Int64").where(np.array(run))
     return pd.DataFrame(table)
 
 
 def not_measured(probes: Mapping[str, Mapping[str, pa.Table]]) -> pd.DataFrame:
     """One row per model, probe and status other than `ok`. Columns: model, probe, status, n (answers with that status,
-    or samples for a measure of two answers), of (all of them)."""
+    or samples or differences, as the probe measures), of (all of them)."""
     rows = []
     for model, tables in probes.items():
         for probe, table in tables.items():
-            keys: list[str] = [name for name in _KEYS if name in table.column_names]
-            answers = table.select(keys).group_by(keys).aggregate([]).to_pandas()
-            for status, n in answers.loc[answers["status"] != "ok", "status"].value_counts().sort_index().items():
-                rows.append({"model": model, "probe": probe, "status": status, "n": n, "of": len(answers)})
+            unit: list[str] = [name for name in _KEYS if name in table.column_names and name != "status"]
+            found = table.select([*unit, "status"]).group_by([*unit, "status"]).aggregate([]).to_pandas()
+            of = found[unit].drop_duplicates().shape[0]
+            for status, n in found.loc[found["status"] != "ok", "status"].value_counts().sort_index().items():
+                rows.append({"model": model, "probe": probe, "status": status, "n": n, "of": of})
     return pd.DataFrame(rows, columns=["model", "probe", "status", "n", "of"])
 
 
 # ---- a sample's part -------------------------------------------------------------------------------------------------
 
 
-def _by_sample(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """samples × (above, below) for each summary: the two numbers summed over samples; nan if a sample has none.
-    Includes every sample of any table."""
+class _Parts(NamedTuple):
+    """One model's parts of a summary."""
+
+    columns: np.ndarray
+    """samples × (layers · 2): numerator and denominator of each layer; 0 where there is none."""
+    layers: np.ndarray
+    """0 alone if it is no curve."""
+    n: int
+    """Number of samples that have any."""
+
+
+_NOT_RUN: Parts = (pd.Series(dtype=float),) * 2
+
+
+def _sample_ids(tables: Mapping[str, pa.Table]) -> set[str]:
+    """Every sample of any table."""
+    return {str(sample_id) for table in tables.values() for sample_id in table["sample_id"].to_pylist()}
+
+
+def _parts(tables: Mapping[str, pa.Table], everyone: list[str]) -> list[_Parts]:
+    """Of each summary in turn, for the samples `everyone`."""
     found: dict[str, Parts] = {}
     for name, table in tables.items():
         found |= {summary.name: summary.parts(_described(table, summary)) for summary in PROBES[name].summaries}
-    samples = {sample_id for table in tables.values() for sample_id in table["sample_id"].to_pylist()}
-    missing = (pd.Series(dtype=float),) * 2
-    everyone = sorted(cast(set[str], samples))
-    columns = [part.reindex(everyone) for summary in SUMMARIES for part in found.get(summary.name, missing)]
-    return cast(pd.DataFrame, pd.concat(columns, axis=1))
+    return [_aligned(found.get(summary.name, _NOT_RUN), everyone) for summary in SUMMARIES]
+
+
+def _aligned(parts: Parts, everyone: list[str]) -> _Parts:
+    above, below = (pd.DataFrame(part).reindex(everyone) for part in parts)
+    both = np.stack([above.to_numpy(float), below.to_numpy(float)], axis=-1)  # samples, layers, above and below
+    present = ~np.isnan(both).any(axis=-1)
+    columns = np.where(present[..., None], both, 0.0).reshape(len(everyone), -1)
+    layers = above.columns.to_numpy(float) if isinstance(parts[0], pd.DataFrame) else np.zeros(1)
+    return _Parts(columns, layers, int(present.any(axis=1).sum()))
 
 
 def _described(table: pa.Table, summary: Summary) -> pd.DataFrame:
     """The argument of `summary.parts`."""
-    rows = table.filter(pc.field("task") == TASK)
-    frame = rows.select(["sample_id", *summary.columns]).to_pandas().set_index("sample_id")
-    return frame.astype(float)
+    if "task" in table.column_names:  # other tables are about `TASK` alone
+        table = table.filter(pc.field("task") == TASK)
+    frame = table.select(["sample_id", *summary.columns]).to_pandas().set_index("sample_id")
+    return frame.astype(dict.fromkeys(frame.columns[~frame.dtypes.map(is_string_dtype)], float))

@@ -11,7 +11,6 @@ from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.journal import Journal
-from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.dataset.own_pairs import read_pairs, revision
 from spd_faith.dataset.pairs import Pair
@@ -29,6 +28,7 @@ from spd_faith.original.probe_pairs import ProbedPairs
 from spd_faith.original.probe_settings import ProbeSettings
 from spd_faith.original.prompt_facts import PromptFacts, prompt_facts
 from spd_faith.original.released_models import on_device
+from spd_faith.probes.probe import ModelRun
 from spd_faith.probes.samples import SavedAnswer
 
 if TYPE_CHECKING:
@@ -127,23 +127,14 @@ def _measure(
 ) -> None:
     """Write the table of each probe."""
     from spd_faith.probes.layer_range import LayerRange
-    from spd_faith.probes.outcomes import measure_answers
-    from spd_faith.probes.writing import start_probes, write_probes
+    from spd_faith.probes.measuring import measure_probes
 
     folder, checkpoint = settings.folder, answerer.checkpoint
     samples = {row["sample_id"]: row for row in read_table(folder / "samples.parquet", SAMPLES).to_pylist()}
-    probes = start_probes(settings.probes, samples, checkpoint.tokenizer)
     layers = LayerRange(settings.layer_start, settings.layer_end)
     answers = {
         QuestionId(row["sample_id"], row["task"]): SavedAnswer(row["response_token_ids"] or [], row["prompt_tokens"])
         for row in responses
     }
-    questions = read_questions(folder / "images.parquet", answers, prompts)
-    batch_size = checkpoint.entry.batch_size
-    with (
-        write_probes(folder, probes, provenance, layers) as write,
-        progress(len(answers), "Passes", "answer") as bar,
-    ):
-        for question, outcome in measure_answers(checkpoint, answerer.builder, questions, answers, batch_size):
-            write(question.sample_id, question.task, outcome)
-            bar.update(1)
+    run = ModelRun(checkpoint, answerer.builder, prompts, samples, answers, folder / "images.parquet")
+    measure_probes(settings.probes, run, folder, provenance, checkpoint.entry.batch_size, "Passes", layers)

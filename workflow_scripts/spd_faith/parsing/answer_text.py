@@ -6,7 +6,7 @@ from earlier runs, imported answers and new ones are treated alike.
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,6 +32,10 @@ _LINE_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|pre|h[1-6])(?:\s[^<>]{0,200})?/
 _INLINE_TAG = re.compile(r"</?(?:b|i|u|em|strong|span|code|mark)(?:\s[^<>]{0,200})?>", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\([\\_*\[\]{}()#+.!~|<>&$%`:,'-])")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,3}>[ \t]?", re.MULTILINE)
+_JSON_START = re.compile(
+    r"```|~~~|\{\s*[\"'“”‘’„\\]{0,6}\w[\w -]{0,40}[\"'“”‘’\\]{0,6}\s*[:：]|\[\s*[\[{\]]|[｛［]|\{\\n"
+)
+_JSON_END = re.compile(r"```|~~~|[}\]｝］]")
 _ODD = re.compile(f"[\\\\&<>]|{_INVISIBLE.pattern}|{_SPACE.pattern}")
 
 Span = tuple[int, int]
@@ -79,6 +83,17 @@ def readable(text: str) -> str:
     text = _INLINE_TAG.sub("", _LINE_TAG.sub("\n", text)).replace("\u00a0", " ")
     text = _ESCAPE.sub(lambda escape: escape.group() if escape[1] == "\\" else escape[1], text)
     return _QUOTED_LINE.sub("", text)
+
+
+def prose_spans(text: str) -> Iterator[Span]:
+    """Where the prose before the JSON of an answer is, then the prose after it; all of a text without JSON."""
+    start = _JSON_START.search(text)
+    if not start:
+        yield 0, len(text)
+        return
+    yield 0, start.start()
+    *_, end = [start, *_JSON_END.finditer(text, start.end())]
+    yield end.end(), len(text)
 
 
 def _within_its_turn(text: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from json_repair import repair_json
@@ -11,6 +12,7 @@ from spd_faith.parsing.answer_text import readable
 
 _OPENING = re.compile(r"[{\[]")
 _BRACKET = re.compile(r"[{\[}\]]")
+_BRACE = re.compile(r"[{}｛｝]")
 _FENCE = re.compile(r"```|~~~")
 _IN_A_STRING = re.compile(r"[{\[]\s{0,99}\\+[\"nrt]")  # {\"key\": …}: JSON inside a JSON string
 _STRING_ESCAPE = re.compile(r"\\([\"\\/nrt])")
@@ -20,6 +22,7 @@ _KEYBOARD = str.maketrans(
 )  # punctuation of other keyboards and of typesetting
 
 _MAX_ATTEMPTS = 200  # positions where JSON may start
+_MAX_BRACES = 1000
 _MAX_REPAIR = 16_384  # characters; repair is slower than linear on hostile text
 _MAX_DEPTH = 24
 _MAX_LEVELS = 3  # of nested strings, and of objects around the wanted one
@@ -120,6 +123,20 @@ def repaired_object(text: str) -> JsonValue | None:
     if not whole or len(whole) > _MAX_REPAIR or not is_closed(whole) or _FENCE.search(whole):
         return None
     return JsonValue(start, end, repaired_value(whole))
+
+
+def object_spans(text: str, begin: int = 0) -> list[tuple[int, int]]:
+    """`[start, end)` of the objects after `begin`, inner ones first; one that is cut off ends where the JSON does."""
+    fence = _FENCE.search(text, begin + len("```"))
+    last = fence.start() if fence else len(text)
+    spans: list[tuple[int, int]] = []
+    opened: list[int] = []
+    for brace in islice(_BRACE.finditer(text, begin, last), _MAX_BRACES):
+        if brace.group() in "{｛":
+            opened.append(brace.start())
+        elif opened:
+            spans.append((opened.pop(), brace.end()))
+    return spans + [(start, last) for start in reversed(opened)]
 
 
 def is_closed(text: str) -> bool:

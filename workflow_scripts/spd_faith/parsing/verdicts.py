@@ -31,6 +31,7 @@ from spd_faith.language.counts import find_count
 from spd_faith.language.folding import fold
 from spd_faith.language.hedges import after_lead_in, is_unasserted
 from spd_faith.language.image_words import find_images
+from spd_faith.language.layout import without_marks
 from spd_faith.language.objects import find_objects
 from spd_faith.language.reading import read_assertions
 from spd_faith.language.recognition import MAX_READ, is_unread, language_of, short_answer, values_of
@@ -84,6 +85,16 @@ def verdict(text: str, task: str) -> str | None:
     if said := _short_foreign_answer(whole):
         return _meaning(said, task)
     return None if _is_unread(whole.text) else _read_verdict(whole, task)
+
+
+def find_differing(prose: str) -> tuple[int, int] | None:
+    """The first words of a prose that say that the images differ, without a number: "there are some differences"."""
+    plain = without_marks(prose)
+    stated = SOME.search(plain)
+    clauses = (clause for clause in split_clauses(plain) if _stated_by_clause(clause) == "differs")
+    clause = next(clauses, None)
+    spans = [stated.span()] if stated else []
+    return min([*spans, (clause.start, clause.end)] if clause else spans, default=None)
 
 
 def is_unread_verdict(text: str) -> bool:

@@ -61,13 +61,17 @@ def expected_coverage(places: ImageTokens, boxes: Boxes, tokens: int) -> Coverag
     return _by_token(places, tokens, boxes, _expected_overlap)
 
 
+def middles_inside(places: ImageTokens, boxes: Boxes, tokens: int) -> npt.NDArray[np.bool_]:
+    """Whether the middle of each image token lies in one of the boxes, in either image."""
+    return np.asarray(_by_token(places, tokens, boxes, _holds_middle).any(axis=0))
+
+
 def tokens_inside(places: ImageTokens, boxes: Boxes, tokens: int) -> npt.NDArray[np.bool_]:
     """Whether the middle of each image token lies in one of the boxes, in either image.
 
     A box too small to contain any middle gets the token that shows most of it, so each box has a token in each image.
     """
-    middles = _by_token(places, tokens, boxes, _holds_middle)
-    inside = np.asarray(middles.any(axis=0))
+    inside = middles_inside(places, boxes, tokens)
     for raster in places.rasters:
         for image in raster.images:
             alone = ImageTokens(places.sizes, (raster.showing(image),))

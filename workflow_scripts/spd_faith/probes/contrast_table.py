@@ -22,9 +22,9 @@ PROBE_CONTRASTS = keyed(
         required("group", pa.string()),  # unfaithful, contradictory
         required("reference", pa.string()),  # faithful, consistent
         required("probe", pa.string()),  # or answer_length
-        pa.field("task", pa.string()),  # null for a measure of two answers
+        pa.field("task", pa.string()),  # null for a measure of two answers, or of a probe of one task
         required("measure", pa.string()),
-        LAYER,
+        LAYER,  # null for a measure without layers
         required("n_group", pa.int32()),  # samples that have the measure
         required("n_reference", pa.int32()),
         required("n_compared", pa.int32()),  # of both groups, in strata that have both

@@ -32,7 +32,10 @@ def contrast_rows(
     `groups` has rows of PROBE_GROUPS, `probes` the tables by name, `responses` those of the probed model. If a probe
     measured none of a group's answers, one row per measure says so.
     """
-    values = {name: sample_values(table, PROBES[name].contrasted) for name, table in probes.items()}
+    values = {
+        name: sample_values(table, PROBES[name].contrasted, PROBES[name].contrasted_by_layer)
+        for name, table in probes.items()
+    }
     probed = pd.Index([]).append([one.index for one in values.values()]).unique()
     lengths = _answer_lengths(responses)
     lengths = lengths[lengths.index.isin(probed)]
@@ -73,8 +76,9 @@ def _probe_rows(
     for task in contrast.tasks if has_task else ("",):
         some = values[[column for column in values.columns if column[0] == task]]
         comparison = _compared(contrast, groups, some, permutations, seed)
-        for number, (_, measure, layer) in enumerate(cast(Iterable[tuple[str, str, int]], some.columns)):
-            yield _row(contrast, name, task or None, measure, layer, comparison, number)
+        for number, (_, measure, layer) in enumerate(cast(Iterable[tuple[str, str, float]], some.columns)):
+            of_layer = None if np.isnan(layer) else int(layer)
+            yield _row(contrast, name, task or None, measure, of_layer, comparison, number)
         if not len(some.columns):
             for measure in PROBES[name].contrasted:
                 yield _row(contrast, name, task or None, measure, None, None, 0)

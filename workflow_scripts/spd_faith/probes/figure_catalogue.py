@@ -25,7 +25,7 @@ class FigureInfo:
     limits: str
     """Sentences: what it cannot say."""
     probe: str | None
-    """The probe whose table it shows; None: those of all contrasted probes."""
+    """The probe whose table it shows; None: those of all probes that are contrasted by layer."""
     section: str
     """The section of `DOCS` that explains it, as the anchor of a link."""
     is_pattern: bool = False
@@ -86,6 +86,43 @@ _OF_MODEL = (
         "Whether its answer depends on what it looks at is not shown.",
         "grounding",
         "grounding",
+    ),
+    FigureInfo(
+        "image_effect",
+        "Image effect: what is said depends on what is shown",
+        "How much log-probability, in nats, words of the answer to “how many differences?” lose if one difference is"
+        " undone in the image and the answer stays: above, the claim that names the difference, by group of samples;"
+        " below, other words of the answer. Bars are means over samples of the mean of their differences. Far above 0,"
+        " the words come from the image; at 0, they would have been said without it.",
+        "Only differences that the answer names and that can be undone alone have an effect, so a model that names"
+        " little is judged by little. A difference between the groups is a correlation, not a cause.",
+        "causal_patching",
+        "causal-patching",
+    ),
+    FigureInfo(
+        "patching_shares",
+        "Where the image effect is, by layer",
+        "Share of the image effect that moves with the states of some image tokens when they are copied after one"
+        " layer, from the run without the difference into the run with it, and the other way round: a ratio of sums,"
+        " with 95% intervals of resampled images. Before the first layer, −1, it is what the model is given. Where the"
+        " share of the difference’s own tokens falls under half, later tokens have read it. Random tokens and an"
+        " unchanged object are baselines.",
+        "The ends are fixed by construction: all tokens of the image start at 1, and nothing is read after the last"
+        " layer, so all shares end at 0. It is a cause in this model for this answer, but copied states can lie where"
+        " the model never is. Without an image effect there are no shares.",
+        "causal_patching",
+        "causal-patching",
+    ),
+    FigureInfo(
+        "patching_by_type",
+        "Where the image effect is, by type of difference",
+        "Share of the image effect at the difference’s own image tokens by layer, for each type of difference, copied"
+        " from the run without the difference: a ratio of sums, with 95% intervals of resampled images. It shows"
+        " whether some differences are read later than others.",
+        "Types have different objects and sizes. All shares end at 0 by construction, and a type without a measurable"
+        " image effect has none.",
+        "causal_patching",
+        "causal-patching",
     ),
 )
 
@@ -203,7 +240,7 @@ def heading(name: str, figures: Iterable[FigureInfo]) -> str:
 
 def _chosen(figures: Iterable[FigureInfo], probes: Collection[type[Probe]]) -> Iterator[FigureInfo]:
     names = {probe.name for probe in probes}
-    any_contrasted = any(probe.contrasted for probe in probes)
+    any_contrasted = any(probe.contrasted and probe.contrasted_by_layer for probe in probes)  # as its figures show
     return (one for one in figures if (any_contrasted if one.probe is None else one.probe in names))
 
 

@@ -1,24 +1,20 @@
 """The forward pass over a batch of answered prompts, shared by all probes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from spd_faith.inference.intervention_hooks import Hooks
-from spd_faith.inference.model_parts import output_head, text_decoder
+from spd_faith.inference.model_parts import output_head
 from spd_faith.probes import icr
 from spd_faith.probes.layers import LayerStates, read_layers
 from spd_faith.probes.passes import ClassLogits, HiddenStates, Pass
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
 from spd_faith.probes.registry import LAYER_PROBES
-
-Inputs = tuple[Any, ...]
-_STATES_AT_ONCE = 64  # states whose full-vocabulary logits are held in memory
+from spd_faith.probes.teacher_forcing import STATES_AT_ONCE, read_instead
 
 
 @torch.inference_mode()
@@ -39,35 +35,10 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts, hooks: Hooks | None
     if hooks:
         ends = torch.tensor([row.answer_states.start for row in batch.rows])
         hooks.begin(inputs["input_ids"], inputs["attention_mask"], ends)
-    with read_layers(model, batch.rows, reduce), _read_instead(model, batch):
+    with read_layers(model, batch.rows, reduce), read_instead(model, batch):
         # without the head, which would compute logits for the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state
     return [one.as_pass(row, last[row.row], output_head(model)) for one, row in zip(found, batch.rows, strict=True)]
-
-
-@contextmanager
-def _read_instead(model: PreTrainedModel, batch: AnsweredPrompts) -> Iterator[None]:
-    """Within the block, the model embeds the batch's `token_ids`, whatever ids it gets to locate the images, and its
-    decoder gives each token its position in its own prompt."""
-    token_ids, own = batch.token_ids.to(model.device), batch.positions.to(model.device)
-
-    def place(
-        module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        given = named.get("position_ids")  # … × rows × tokens; after the images they rise by one per token
-        if given is not None:
-            given = given.expand(*given.shape[:-2], *own.shape)
-        positions = own if given is None else given.gather(-1, own.to(given.device).expand(given.shape))
-        return inputs, named | {"position_ids": positions}
-
-    hooks = [model.get_input_embeddings().register_forward_pre_hook(lambda module, inputs: (token_ids,))]
-    if any(row.shared for row in batch.rows):
-        hooks.append(text_decoder(model).register_forward_pre_hook(place, with_kwargs=True))
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 class _Found:
@@ -137,7 +108,7 @@ class _Found:
 
 
 def _greedy_agreement(states: torch.Tensor, head: nn.Linear, token_ids: torch.Tensor) -> float:
-    likeliest = [head(some).argmax(dim=-1) for some in torch.split(states, _STATES_AT_ONCE)]
+    likeliest = [head(some).argmax(dim=-1) for some in torch.split(states, STATES_AT_ONCE)]
     return (torch.cat(likeliest).cpu() == token_ids).float().mean().item()
 
 

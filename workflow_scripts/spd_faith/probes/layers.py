@@ -38,14 +38,22 @@ Reduce = Callable[[int, int, LayerStates], None]
 
 
 @contextmanager
+def attention_by(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """Within the block, the decoder's attention runs through this implementation of transformers."""
+    decoder: Any = text_decoder(model)
+    usual = decoder.config._attn_implementation
+    decoder.set_attn_implementation(implementation)
+    try:
+        yield
+    finally:
+        decoder.set_attn_implementation(usual)
+
+
+@contextmanager
 def read_layers(model: PreTrainedModel, rows: list[AnsweredPrompt], reduce: Reduce) -> Iterator[None]:
     """Within the block, a forward pass passes each layer's states to `reduce`, prompt by prompt."""
     layers = decoder_layers(model)
-    decoder: Any = text_decoder(model)
-    usual = decoder.config._attn_implementation
-    with ExitStack() as stack:
-        decoder.set_attn_implementation(IMPLEMENTATION)
-        stack.callback(decoder.set_attn_implementation, usual)
+    with attention_by(model, IMPLEMENTATION), ExitStack() as stack:
         for number, layer in enumerate(layers):
             for undo in _Reader(rows, partial(reduce, number)).attach(layer):
                 stack.callback(undo)

@@ -15,13 +15,11 @@ from spd_faith.inference.model_parts import decoder_layers
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.questions import Question, QuestionId
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.passes import Outcome, Pass, Unmeasured
+from spd_faith.probes.passes import Outcome, Pass, Unmeasured, failed
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.samples import SavedAnswer
 
 log = logging.getLogger(__name__)
-_LONGEST_ERROR = 500
-
 
 Measured = Iterator[tuple[Question, Outcome]]
 
@@ -55,7 +53,7 @@ def measure_answers(
             share_rows=checkpoint.rows_can_be_shared,
         )
         for one, row in zip(batch, answered.rows, strict=True):
-            _check_prompt(one.answer, row.answer_states.start + 1)
+            one.answer.check_prompt(row.answer_states.start + 1)
         with intervened(checkpoint.model, checkpoint.entry.intervention, builder.image_token_id) as hooks:
             return run_pass(checkpoint.model, answered, hooks)
 
@@ -101,7 +99,7 @@ def _measured(batch: list[_Answered], measure: Callable[[list[_Answered]], list[
         if len(batch) == 1:
             question = batch[0].question
             log.exception("%s, %s", question.sample_id, question.task)
-            yield question, Unmeasured(dtype, "failed", f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+            yield question, failed(dtype, error)
             return
     else:
         for one, found in zip(batch, passes, strict=True):
@@ -111,8 +109,3 @@ def _measured(batch: list[_Answered], measure: Callable[[list[_Answered]], list[
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
         yield from _measured(half, measure, dtype)
-
-
-def _check_prompt(answer: SavedAnswer, tokens: int) -> None:
-    if answer.prompt_tokens is not None and answer.prompt_tokens != tokens:
-        raise ValueError(f"the prompt has {tokens} tokens now but had {answer.prompt_tokens} when it was answered")

@@ -99,4 +99,12 @@ class Unmeasured:
     error: str | None = None
 
 
+_LONGEST_ERROR = 500
+
+
+def failed(dtype: str, error: Exception) -> Unmeasured:
+    """The outcome for an answer whose measurement raised this error."""
+    return Unmeasured(dtype, "failed", f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+
+
 Outcome = Pass | Unmeasured

@@ -1,5 +1,5 @@
 """The base classes of probes. A class declares a probe: its table, what is compared and summarised, and its figures. An
-instance measures the answers of one run.
+instance measures the answers of one run, in the pass that probes share or in passes of its own.
 
 Every command that reads a probe's table imports its class, so methods that need torch or matplotlib import them when
 called.
@@ -7,6 +7,7 @@ called.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
+    from spd_faith.inference.checkpoint import Checkpoint
+    from spd_faith.inference.prompt_builder import PromptBuilder
+    from spd_faith.inference.prompts import Prompt
+    from spd_faith.inference.questions import QuestionId
     from spd_faith.probes.figures.declared import ProbeFigures
     from spd_faith.probes.layers import LayerStates
+    from spd_faith.probes.samples import SavedAnswer
 
 T = TypeVar("T")
 
@@ -42,6 +48,29 @@ class ProbeRun:
         return cast(T, self._shared[make])
 
 
+@dataclass(frozen=True, eq=False)
+class ModelRun:
+    """A loaded model with its saved answers about the chosen samples: what probes measure."""
+
+    checkpoint: "Checkpoint"
+    builder: "PromptBuilder"
+    prompts: Mapping[str, "Prompt"]
+    """By task."""
+    samples: Mapping[str, Mapping[str, Any]]
+    """The rows of `SAMPLES` of the whole dataset, by sample_id."""
+    answers: Mapping["QuestionId", "SavedAnswer"]
+    """About the chosen samples, in all tasks."""
+    images: Path
+    """The dataset's table of images."""
+    seed: int = 0
+    """Of whatever a probe draws."""
+
+    @property
+    def sample_ids(self) -> tuple[str, ...]:
+        """The chosen samples."""
+        return tuple(dict.fromkeys(question.sample_id for question in self.answers))
+
+
 class Probe(ABC):
     """Turns the passes of a run into one table, an answer at a time."""
 
@@ -51,6 +80,8 @@ class Probe(ABC):
     contrasted: ClassVar[tuple[str, ...]] = ()
     """Columns compared between groups of samples, in the schema's order: by layer, and by task if the table has that
     column. Values of an answer's tokens are averaged."""
+    contrasted_by_layer: ClassVar[bool] = True
+    """False: one value per sample, the mean of its rows without a layer."""
     reads_shared_pass: ClassVar[bool] = True
     """Whether it measures the pass over an answer that all probes share (`tables`), or runs its own (`own_passes`)."""
     needed_tasks: ClassVar[tuple[str, ...]] = ()
@@ -61,12 +92,16 @@ class Probe(ABC):
     def __init__(self, run: ProbeRun) -> None:
         self.run = run
 
-    @abstractmethod
     def tables(self, sample_id: str, task: str, outcome: Outcome) -> Iterator[pa.Table]:
-        """The rows for the outcome of one more answer."""
+        """The rows for the outcome of one more answer in the shared pass."""
+        return iter(())
 
     def remaining(self) -> Iterator[pa.Table]:
         """The rows that need all answers."""
+        return iter(())
+
+    def own_passes(self, of: ModelRun) -> Iterator[pa.Table]:
+        """The rows of each chosen sample in turn, from passes of its own."""
         return iter(())
 
     @staticmethod

@@ -1,5 +1,6 @@
 """All probes. To add one, add its class here and its section in docs/probes.md."""
 
+from spd_faith.probes.causal_patching import CausalPatching
 from spd_faith.probes.generation_attention import GenerationAttention
 from spd_faith.probes.grounding import Grounding
 from spd_faith.probes.hidden_similarity import HiddenSimilarity
@@ -16,6 +17,7 @@ _ALL: tuple[type[Probe], ...] = (
     HiddenSimilarity,
     TokenActivationMap,
     Grounding,
+    CausalPatching,
 )
 _FIRST_ON_THE_LEADERBOARD: tuple[type[Probe], ...] = (GenerationAttention, Grounding)
 

@@ -19,6 +19,11 @@ class SavedAnswer:
     token_ids: list[int]
     prompt_tokens: int | None
 
+    def check_prompt(self, tokens: int) -> None:
+        """Raise `ValueError` if the prompt, of so many tokens now, had another length when it was answered."""
+        if self.prompt_tokens is not None and self.prompt_tokens != tokens:
+            raise ValueError(f"the prompt has {tokens} tokens now but had {self.prompt_tokens} when it was answered")
+
 
 def choose_samples(samples: Iterable[Mapping[str, Any]], per_split: int, seed: int) -> list[str]:
     """Ids of up to `per_split` samples of each split, without controls.

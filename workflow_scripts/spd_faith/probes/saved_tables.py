@@ -50,12 +50,14 @@ def read_probed(folder: Path, probes: Sequence[type[Probe]]) -> dict[str, pa.Tab
 def check_probed(model: str, tables: Mapping[str, pa.Table], sample_ids: Collection[str]) -> None:
     """Raise `UserError` naming the samples, or the answers about them, that are not in all of a model's probe tables.
 
-    `tables`, by probe, have the columns sample_id and, of probes that measure single answers, task. All must be about
-    the same samples, which are some of `sample_ids`.
+    `tables`, by probe, have the columns sample_id and, of probes that measure single answers, task. All are about some
+    of `sample_ids`: those of probes that share a pass about the same ones; one with its own passes may measure fewer.
     """
-    probed = {str(one) for table in tables.values() for one in table["sample_id"].unique().to_pylist()}
-    known = sorted(probed.intersection(sample_ids))
+    sharing = [table for name, table in tables.items() if PROBES[name].reads_shared_pass]
     for name, table in tables.items():
+        together = sharing if PROBES[name].reads_shared_pass else [table]
+        probed = {str(one) for other in together for one in other["sample_id"].unique().to_pylist()}
+        known = sorted(probed.intersection(sample_ids))
         key: list[str] = [column for column in ("sample_id", "task") if column in table.column_names]
         found = [tuple(row.values()) for row in table.group_by(key).aggregate([]).to_pylist()]
         expected = [(one, task) for one in known for task in TASKS] if "task" in key else [(one,) for one in known]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spd_faith.core.schemas import TASKS, keyed, one_of
 from spd_faith.probes.passes import Unmeasured
+from spd_faith.probes.token_sets import TOKEN_SETS, NoTokens
 
 PROBE_STATUSES = (
     "ok",
@@ -17,7 +18,14 @@ PROBE_STATUSES = (
     "unsupported",  # the model does not have what the probe measures
     "no_boxes",  # no difference of the sample has a box
     "failed",  # see `error`
+    # of a difference, or of a set of tokens that would be copied for it:
+    "not_named",  # no claim of the answer names the difference
+    "not_undone",  # it cannot be undone alone; see `error`
+    *(why.value for why in NoTokens if why is not NoTokens.NO_BOXES),  # listed above
 )
+
+DIRECTIONS = ("undone_into_changed", "changed_into_undone")
+"""From which run states are copied, and into which."""
 
 
 def required(name: str, kind: pa.DataType) -> pa.Field[Any]:
@@ -32,11 +40,14 @@ TASK = one_of("task", TASKS)
 LAYER = pa.field("layer", pa.int32())  # 0 is the first
 TOKEN = pa.field("token", pa.int32())  # 0 is the answer's first
 TOKEN_ID = pa.field("token_id", pa.int32())
+DIFFERENCE = pa.field("difference", pa.int32())  # index in the sample's list
+DIRECTION = one_of("direction", DIRECTIONS, nullable=True)
+COPIED = one_of("tokens", TOKEN_SETS, nullable=True)
 
 
 def probe_schema(*fields: pa.Field[Any]) -> pa.Schema:
     """The schema of a probe's table: `fields` between the sample and the columns that every row has."""
-    places = {TASK.name, LAYER.name, TOKEN.name}
+    places = {one.name for one in (TASK, LAYER, TOKEN, DIFFERENCE, DIRECTION, COPIED)}
     return keyed(
         ["sample_id", *(field.name for field in fields if field.name in places)],
         [

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spd_faith.inference.reasoning import find_reasoning_markers, silent_ids
 from spd_faith.language.word_classes import FUNCTION_WORDS
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def content_words(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]
 
     A word may have several tokens. Words within one token count as one, from its first letter to its last.
     """
-    text, spans = _decoded(tokenizer, token_ids)
-    scaffolding = [match.span() for match in _SCAFFOLDING.finditer(text)]
+    text, spans = decoded_tokens(tokenizer, token_ids)
+    scaffolding = [match.span() for match in (*_SCAFFOLDING.finditer(text), *find_reasoning_markers(text))]
     words: dict[tuple[int, ...], tuple[int, int]] = {}
     for match in _WORD.finditer(text):
         start, end = match.span()
@@ -42,20 +43,21 @@ def content_words(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]
     return [Word(text[start:end], tokens) for tokens, (start, end) in words.items()]
 
 
-def _decoded(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
-    """The text without special tokens, and the span of characters of each token.
+def decoded_tokens(tokenizer: "PreTrainedTokenizerFast", token_ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
+    """The text of an answer as inference reads it, and the span of characters of each token.
 
-    Tokens that form one character together all get its span; a special token gets an empty one.
+    Tokens that form one character together all get its span; a special token gets an empty one, unless it marks
+    reasoning.
     """
     from tokenizers.decoders import DecodeStream
 
-    stream, text, spans, waiting = DecodeStream(skip_special_tokens=True), "", [], []
-    special = set(tokenizer.all_special_ids)
+    stream, text, spans, waiting = DecodeStream(skip_special_tokens=False), "", [], []
+    silent = silent_ids(tokenizer)
     for number, token in enumerate(token_ids):
-        piece = stream.step(tokenizer.backend_tokenizer, token)
         spans.append((len(text), len(text)))
-        if token in special:
+        if token in silent:
             continue
+        piece = stream.step(tokenizer.backend_tokenizer, token)
         waiting.append(number)
         if piece is not None:
             span = (len(text), len(text) + len(piece))

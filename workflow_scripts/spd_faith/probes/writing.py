@@ -12,11 +12,14 @@ import pyarrow as pa
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import table_writer
 from spd_faith.probes.passes import Outcome, Pass
-from spd_faith.probes.probe import Probe, ProbeRun
+from spd_faith.probes.probe import ModelRun, Probe, ProbeRun
 from spd_faith.probes.registry import PROBES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+Keep = Callable[[pa.Table], pa.Table]
+"""Selects the rows to write."""
 
 log = logging.getLogger(__name__)
 _BYTES_AT_ONCE = 16 << 20  # buffered, because small row groups make large, slow files
@@ -25,7 +28,7 @@ _BYTES_AT_ONCE = 16 << 20  # buffered, because small row groups make large, slow
 def start_probes(
     names: Collection[str], samples: Mapping[str, Mapping[str, Any]], tokenizer: "PreTrainedTokenizerFast"
 ) -> list[Probe]:
-    """The named probes of one run; `samples` has the rows of `SAMPLES` of the whole dataset by sample_id."""
+    """The named probes of one run, in order; `samples` has the rows of `SAMPLES` of the whole dataset by sample_id."""
     run = ProbeRun(samples, tokenizer)
     return [probe(run) for probe in PROBES.values() if probe.name in names]
 
@@ -35,12 +38,12 @@ def write_probes(
     folder: Path,
     probes: list[Probe],
     provenance: dict[str, Any],
-    keep: Callable[[pa.Table], pa.Table] = lambda table: table,
+    keep: Keep = lambda table: table,
 ) -> Iterator[Callable[[str, str, Outcome], None]]:
     """Yield a function that takes (sample_id, task, outcome). The block ends with complete `folder/{probe}.parquet`.
 
-    `keep` selects the rows to write. Raises `UserError` at the end if answers failed and none could be measured, since
-    the cause is then not a single sample.
+    Raises `UserError` at the end if answers failed and none could be measured, since the cause is then not a single
+    sample.
     """
     statuses: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -59,11 +62,42 @@ def write_probes(
         for probe, write in zip(probes, writers, strict=True):
             for table in probe.remaining():
                 write(keep(table))
-        if statuses["failed"] and not statuses["ok"]:
-            raise UserError(f"none of {statuses['failed']} answers could be measured; see the log above")
+        _check_measured(statuses, "answers")
+    _log_unmeasured(statuses, "answers")
+
+
+def write_own_passes(
+    folder: Path,
+    probe: Probe,
+    of: ModelRun,
+    provenance: dict[str, Any],
+    advance: Callable[[int], Any],
+    keep: Keep = lambda table: table,
+) -> None:
+    """Write `folder/{probe}.parquet` of a probe that runs its own passes; `advance` gets 1 for each sample.
+
+    Raises `UserError` as `write_probes` does.
+    """
+    statuses: Counter[str] = Counter()
+    with table_writer(probe.path_in(folder), probe.schema, provenance) as append, _gathered(append) as write:
+        for table in probe.own_passes(of):
+            of_sample = table["status"].unique().to_pylist()
+            statuses["ok" if "ok" in of_sample else str(of_sample[0])] += 1
+            write(keep(table))
+            advance(1)
+        _check_measured(statuses, "samples")
+    _log_unmeasured(statuses, "samples")
+
+
+def _check_measured(statuses: Counter[str], what: str) -> None:
+    if statuses["failed"] and not statuses["ok"]:
+        raise UserError(f"none of {statuses['failed']} {what} could be measured; see the log above")
+
+
+def _log_unmeasured(statuses: Counter[str], what: str) -> None:
     for status, number in statuses.items():
         if status != "ok":
-            log.warning("%s: %d of %d answers; their rows have this status", status, number, statuses.total())
+            log.warning("%s: %d of %d %s; their rows have this status", status, number, statuses.total(), what)
 
 
 @contextmanager

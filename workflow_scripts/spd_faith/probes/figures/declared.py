@@ -61,7 +61,7 @@ class ProbeResults:
     @cached_property
     def values(self) -> pd.DataFrame:
         """The `sample_values` of the probe's contrasted measures."""
-        return sample_values(self.table, self.probe.contrasted)
+        return sample_values(self.table, self.probe.contrasted, self.probe.contrasted_by_layer)
 
 
 def _none(*of: object) -> dict[str, Draw]:

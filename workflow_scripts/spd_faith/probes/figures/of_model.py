@@ -49,7 +49,7 @@ def all_drawings(results: ModelResults, probes: Iterable[type[Probe]]) -> dict[s
         for figures, source in sources:
             drawn = figures.of_contrast(source, contrast)
             pages |= {f"{name}_{contrast.name}": draw for name, draw in drawn.items()}
-        if any(probe.contrasted for probe in chosen):
+        if any(probe.contrasted and probe.contrasted_by_layer for probe in chosen):
             name = f"effect_sizes_{contrast.name}"
             pages[name] = partial(effect_sizes, results.contrasts, contrast)
     if results.interventions is not None:
