@@ -12,7 +12,7 @@ from loading import load_answerer
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, Asked, ContrastiveDecoding
+from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, Asked, ContrastiveDecoding, generators
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generator import Generator
 from spd_faith.inference.image_noise import noised, signal_and_noise
@@ -496,6 +496,15 @@ def test_a_placebo_subtracts_the_same_numbers_in_another_order(load, kind):
         assert found[1, 0] == 10
         orders.add(tuple(found[0].tolist()))
     assert len(orders) > 40
+
+
+def test_a_random_order_depends_on_text_and_images():
+    same, others = ("Same?", SAME, noise(56, 56, 7)), ("Same?", noise(56, 56, 7), SAME)
+    questions = [same, same, others, ("Why?", *same[1:])]
+    first, again, *different = (one.permutation(20).tolist() for one in generators(0, questions))
+    assert first == again
+    assert first not in different
+    assert first != generators(1, questions)[0].permutation(20).tolist()
 
 
 # ---- probes ----------------------------------------------------------------------------------------------------------

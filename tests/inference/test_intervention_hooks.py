@@ -558,7 +558,7 @@ def test_nothing_stays_in_the_model(load, family):
 
 
 @pytest.mark.parametrize(
-    "intervention", [{"image_attention": {"factor": 2}}, {"contrast": {"strength": 1, "mask": "images"}}]
+    "intervention", [{"image_attention": {"factor": 2}}, {"contrast": {"strength": 1, "mask": "attended"}}]
 )
 def test_flash_attention_is_refused_where_scores_change(intervention):
     with pytest.raises(ValidationError, match=r"require attention: sdpa; the entry has attention: flash_attention_2"):

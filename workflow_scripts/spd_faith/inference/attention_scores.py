@@ -6,7 +6,7 @@ so a heads × tokens × tokens array never exists.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -99,19 +99,18 @@ def matched_log_factor(
 
     With m the attention to image tokens of one query and head, and m′ with the bias, the attention p to the text tokens
     shall become p′ = p + m′ − m, within (0, 1). A factor g before renormalisation gives p′ = g p / (g p + 1 − p), so
-    g = p′ (1 − p) / (p (1 − p′)): log g = logit p′ − logit p. 1 where p is 0 or 1. Scores are … × keys (−inf: no
-    attention), the masks broadcast to them; the result is … × 1.
+    g = p′ (1 − p) / (p (1 − p′)), and log g = logit p′ − logit p; g is 1 where p is 0 or 1. Scores are … × keys (−inf:
+    no attention), and bias and masks broadcast to them; the result is … × 1.
     """
 
-    def log_sum(tokens: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
-        return of.masked_fill(~tokens, float("-inf")).logsumexp(dim=-1, keepdim=True)
+    def attention(scores: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        return (scores.softmax(dim=-1) * tokens).sum(dim=-1, keepdim=True)
 
-    others, whole = log_sum(~image, scores), scores.logsumexp(dim=-1, keepdim=True)
-    changed = torch.sigmoid(log_sum(image, scores + bias) - others) - torch.sigmoid(log_sum(image, scores) - others)
-    p = (log_sum(text, scores) - whole).exp()
+    p = attention(scores, text)
     tiny = torch.finfo(p.dtype).eps
-    wanted = (p + changed).maximum(p.clamp(max=tiny)).minimum(p.clamp(min=1 - tiny))
-    factor = wanted.log() - (-wanted).log1p() - p.log() + (-p).log1p()
+    wanted = p + attention(scores + bias, image) - attention(scores, image)
+    wanted = wanted.maximum(p.clamp(max=tiny)).minimum(p.clamp(min=1 - tiny))
+    factor = wanted.logit() - p.logit()
     return torch.where(factor.isfinite(), factor, 0)
 
 
@@ -139,12 +138,9 @@ def attend(
     layer = _Layer(change, query, key, attention_mask, query.shape[-1] ** -0.5 if scaling is None else scaling)
     if change.reads_last and layer.has_last:
         layer.read_last()
-    rows, heads, queries, _ = query.shape
-    at_once = max(1, _NUMBERS_AT_ONCE // (rows * key.shape[2] * (heads if change.reads_scores else 1)))
     found = []
-    for begin in range(0, queries, at_once):
-        some = slice(begin, begin + at_once)
-        mask = layer.mask(some).to(query.dtype)
+    for some, with_scores in layer.parts():
+        mask = layer.mask(some, with_scores).to(query.dtype)
         found.append(_sdpa(module, query[:, :, some], key, value, mask, scaling=scaling, **more)[0])
     return torch.cat(found, dim=1), None
 
@@ -176,12 +172,26 @@ class _Layer:
         """Whether the prompts end in this pass."""
         return self.change.run().begin == 0
 
-    def mask(self, some: slice) -> torch.Tensor:
+    def parts(self) -> Iterator[tuple[slice, bool]]:
+        """Queries that are processed at once, and whether the bias depends on their scores."""
+        rows, heads, queries, _ = self.query.shape
+        before = queries  # those ahead of the first whose scores are read
+        if self.change.placebo:
+            before = 0
+        elif self.change.reads_scores:  # of generated tokens
+            run = self.change.run()
+            before = min(max(run.first_last - run.begin, 0), queries)
+        for first, end, arrays in ((0, before, 1), (before, queries, heads)):
+            at_once = max(1, _NUMBERS_AT_ONCE // (rows * self.key.shape[2] * arrays))
+            for begin in range(first, end, at_once):
+                yield slice(begin, min(begin + at_once, end)), first == before
+
+    def mask(self, some: slice, with_scores: bool) -> torch.Tensor:
         """What is added to the scores of some queries: the usual mask and the change."""
         queries = self.queries[:, some]
         mask = self._causal(queries) if self.attention_mask is None else self.attention_mask[:, :, some]
         usual, scores = _as_bias(mask), None
-        if self.change.reads_scores:
+        if with_scores:
             scores = scores_of(self.query[:, :, some], self.key, self.scaling) + usual
         return usual + self.change.bias(scores, slice(None), queries, self.keys, self.query.device)
 

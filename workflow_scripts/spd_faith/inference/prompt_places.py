@@ -22,6 +22,8 @@ class Run:
     """rows × columns: position of each token in its own row without padding."""
     last: torch.Tensor
     """rows: column of the prompt's last token."""
+    first_last: int
+    """The lowest of these."""
     text: torch.Tensor | None = None
     """rows × columns: the text tokens that a placebo takes for the image tokens."""
     masked: torch.Tensor | None = None
@@ -43,7 +45,7 @@ class Run:
         before_answer = torch.arange(own.shape[1], device=own.device) <= last[:, None]
         prompt = own & before_answer
         positions = (own.cumsum(dim=1) - 1).clamp(min=0)
-        return cls((input_ids == image_token_id) & prompt, prompt, positions, last)
+        return cls((input_ids == image_token_id) & prompt, prompt, positions, last, int(last.min()))
 
     def another(self, masked: torch.Tensor) -> "Run":
         """A run over the same prompts that has not begun, in which no state attends to the tokens `masked`."""
