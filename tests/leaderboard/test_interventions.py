@@ -50,6 +50,7 @@ HONEST = scores(30, (2, 0, 0))  # DRF 0.5 + 30/40 · 0.5 = 0.875
 SILENT = scores(30, (1, 0, 0))  # DRF 0.875 with one claim instead of two on 30 of 40 pairs
 SHORT = scores(30, (2, 0, 0), listed=0)  # DRF 0.875 with no list on 30 of 40 pairs
 BLIND = scores(30, (2, 0, 0), verdicts=("same", "differs"))  # DRF 0.875 and DS 0.5 on 30 of 40 pairs
+CHATTY = scores(30, (3, 0, 0))  # DRF 0.875 with three claims instead of two on 30 of 40 pairs
 WORSE = scores(30, (0, 1, 0))  # DRF 0.125 and fewer claims
 PLACEBO = scores(4, (2, 0, 0))  # DRF 0.55
 
@@ -198,7 +199,9 @@ def test_a_gain_with_less_said_or_seen_is_a_warning(changed: tuple[pa.Table, pa.
     assert "bought by silence" in text and f"Changed, judged by By hand: {said}" in text
 
 
-@pytest.mark.parametrize("changed", [HONEST, WORSE, BASE, PLACEBO], ids=["honest", "no gain", "equal", "small"])
+@pytest.mark.parametrize(
+    "changed", [HONEST, CHATTY, WORSE, BASE, PLACEBO], ids=["honest", "says more", "no gain", "equal", "small"]
+)
 def test_no_warning_without_a_gain_or_without_a_loss(changed: tuple[pa.Table, pa.Table]) -> None:
     assert warnings_of(changed) == []
 
