@@ -13,31 +13,35 @@ bound on their largest tensor. Time is printed by number of layers, of which it 
 Run: python benchmarks/bench_patching.py
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
 import published_size
+from bench_probes import peak_bytes, save_model
 
 from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
-from spd_faith.probes.patched_runs import Patch, teacher_forced
+from spd_faith.probes.patched_runs import NUMBERS_AT_ONCE, Patch, teacher_forced
 from spd_faith.probes.prepared import AnsweredPrompts, prepare_answered
 
 MAX_TIME = 1 / 4
 MAX_MEMORY = 5
-PLAIN_PATCHES = 5
+PLAIN_PATCHES = 4
 CLAIM = 12
 BOX = 6  # tokens along a side
 QUESTION = "How many differences are there?"
@@ -141,3 +145,65 @@ def seconds(run: Callable[[], object]) -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - started
+
+
+def compare(case: Case) -> bool:
+    """Print times and peak memory; whether the patched runs stay within their bounds."""
+    device = case.answerer.checkpoint.device
+    layers = len(case.layers) + 1  # and the input of the first
+    patches = case.patches(layers)
+    step = len(patches) // PLAIN_PATCHES
+    few = patches[::step]
+    times: dict[str, list[float]] = {"plain": [], "patched": []}
+    found = {}
+
+    def plain() -> None:
+        times["plain"].append(seconds(lambda: found.update(plain=case.plain(few))))
+
+    def patched() -> None:
+        times["patched"].append(seconds(lambda: found.update(patched=case.patched(patches))))
+
+    case.plain(few[:1])  # loads libraries
+    plain()
+    added = peak_bytes(device, patched)
+    plain()  # again, so that a change of the machine's load affects both
+    each = min(times["plain"]) / (len(few) + 2)  # with the source's run and the unpatched one
+    whole = min(times["patched"])
+    difference = (found["plain"] - found["patched"][::step]).abs().max().item()
+    some = {number: case.patches(number) for number in (2, layers // 2)}
+    by_layers = {number: seconds(lambda of=of: case.patched(of)) for number, of in some.items()} | {layers: whole}
+    ratio = whole / len(patches) / each
+    bound = NUMBERS_AT_ONCE * case.model.dtype.itemsize
+
+    card = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    prompt, billions = case.prepared().token_ids.shape[1], case.model.num_parameters() / 1e9
+    print(f"{card}, {billions:.2f} G parameters: {prompt} tokens, {case.tokens} of the answer")
+    print(f"  plain loop {each:.3f} s per patch, patched runs {whole / len(patches):.3f} s")
+    print(f"  1/{1 / ratio:.1f} of the time (bound: 1/{1 / MAX_TIME:.0f}); log-probabilities within {difference:.1e}")
+    print("  by number of layers:", ", ".join(f"{n}: {taken:.2f} s" for n, taken in by_layers.items()))
+    print(f"  peak memory {added / 1e6:.0f} MB, {added / bound:.1f} of the bound on one tensor, {bound / 1e6:.0f} MB")
+    return ratio <= MAX_TIME and added <= MAX_MEMORY * bound
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of torch; default: 2")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="run on this device only; default: all available")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    devices = [arguments.device] if arguments.device else ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    within = []
+    if "cpu" in devices:
+        with TemporaryDirectory() as folder:
+            save_model(Path(folder), heads=16, key_value_heads=16, ffn_width=1024)
+            within.append(compare(small_case(Path(folder))))
+    if "cuda" in devices:
+        within.append(compare(published_case()))
+    if not all(within):
+        sys.exit("above the bounds")
+
+
+if __name__ == "__main__":
+    main()
