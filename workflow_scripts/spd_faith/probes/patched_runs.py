@@ -119,14 +119,15 @@ def _widest(modules: Iterable[nn.Module]) -> int:
 
 
 def _chunks(patches: Sequence[Patch], size: int) -> Iterator[list[int]]:
-    """Indices of patches of one target, by layer; those that begin at similar positions are together."""
+    """Indices of patches of one target that begin at similar positions, by layer."""
+    begins = [int(patch.positions.min()) if len(patch.positions) else 0 for patch in patches]
 
-    def place(number: int) -> tuple[int, int, int]:
-        patch = patches[number]
-        return patch.target, int(patch.positions.min()) if len(patch.positions) else 0, patch.layer
+    def group(number: int) -> tuple[int, int]:
+        return patches[number].target, begins[number] // TOKENS_AT_ONCE
 
-    for _, of_target in groupby(sorted(range(len(patches)), key=place), key=lambda number: patches[number].target):
-        numbers = list(of_target)
+    ordered = sorted(range(len(patches)), key=lambda number: (*group(number), begins[number], patches[number].layer))
+    for _, similar in groupby(ordered, key=group):
+        numbers = list(similar)
         for begin in range(0, len(numbers), size):
             yield sorted(numbers[begin : begin + size], key=lambda number: patches[number].layer)
 
