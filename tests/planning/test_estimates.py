@@ -71,3 +71,14 @@ def test_the_formulas_are_stated_with_their_inputs():
     formulas = how_estimated()
     for value in ("784", "/ 4", "300", "60", "2000", "8192", "0.03", "10⁶"):
         assert value in formulas
+
+
+@pytest.mark.parametrize(
+    ("intervention", "passes"),
+    [({"image_attention": {"factor": 1.1}}, 1), ({"contrast": {"strength": 1.0, "mask": "images"}}, 2)],
+)
+def test_questions_of_a_variant_are_answered_one_by_one_with_a_pass_per_run(intervention, passes):
+    fields = {"backend": "transformers", "model": "m", "dtype": "float32", "max_new_tokens": 9, "batch_size": 4}
+    base, variant = (TransformersModel.model_validate(fields | more) for more in ({}, {"intervention": intervention}))
+    assert base.answer_seconds([30.0, 6.0, 6.0]) == pytest.approx(30 / 3 * 0.03 / 4)
+    assert variant.answer_seconds([30.0, 6.0, 6.0]) == pytest.approx(passes * 14 * 0.03 / 4)

@@ -106,8 +106,10 @@ class TransformersModel(CheckpointModel, _Attention):
         return Change(identity(unchanged), settings, is_placebo, self.intervention.method())
 
     def answer_seconds(self, tokens: Sequence[float]) -> float:
-        # the answers about a pair are generated in parallel
-        return max(tokens) / len(tokens) * STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
+        step = STEP_SECONDS * max(1, self.resources.gpu) / self.batch_size
+        if self.intervention:  # each question has a row of its own
+            return fmean(tokens) * step * self.intervention.passes
+        return max(tokens) / len(tokens) * step  # the answers about a pair are generated in parallel
 
 
 class VllmModel(EngineFields, CheckpointModel):

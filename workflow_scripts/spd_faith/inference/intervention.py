@@ -79,6 +79,11 @@ class Intervention(Strict):
         """Whether scores of the attention are changed, masked or read, which requires `attention: sdpa`."""
         return self.image_attention is not None or (self.contrast is not None and self.contrast.mask == "attended")
 
+    @property
+    def passes(self) -> int:
+        """Forward passes per generated token."""
+        return 1 if self.contrast is None else 2
+
     @model_validator(mode="before")
     @classmethod
     def _with_preset(cls, fields: Any) -> Any:
@@ -144,10 +149,10 @@ PRESETS: Mapping[str, Preset] = {
     "pai": Preset(
         "PAI",
         {
-            "image_attention": {"boost": 0.5, "layers": [2, None]},
+            "image_attention": {"boost": 0.2, "layers": [2, None]},
             "contrast": {"strength": 0.1, "mask": "images"},
         },
-        "Paying More Attention to Image, arXiv 2407.21771: α = 0.5, γ = 1.1",
+        "Paying More Attention to Image, arXiv 2407.21771: α = 0.2, γ = 1.1 and layers from 2, as its code is run",
     ),
     "vcd": Preset(
         "VCD",
