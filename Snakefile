@@ -74,7 +74,9 @@ for workflow_rule in workflow.rules:
 report: "resources/report/run.rst"
 
 
-config["figures"] = declared_figures([PROBES[name] for name in run.config.probes.run])  # for captions of the report
+config["figures"] = declared_figures(  # for captions of the report
+    [PROBES[name] for name in run.config.probes.run], has_variants=bool(run.variants())
+)
 
 
 rule all:

@@ -1,7 +1,8 @@
 """Inference speed.
 
 On the CPU, a model of the registry answers about pairs of the demo dataset: samples per second at batch sizes 1 and 16,
-measured from decoded images to text. Their ratio must be at least 3.
+measured from decoded images to text. Their ratio must be at least 3. Contrastive decoding, which runs two passes per
+token, is compared with the model itself.
 
 On a GPU, a Qwen2-VL of the published 7B size with random weights (`published_size.py`) generates answers of 128 tokens.
 Reports seconds per pair (three answers): one question at a time; in batches of questions about different pairs; and, as
@@ -32,8 +33,10 @@ from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint, load_checkpoint
+from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS
 from spd_faith.inference.entries import MODELS, TransformersModel
 from spd_faith.inference.generator import Generator
+from spd_faith.inference.intervention import Intervention
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 
@@ -85,6 +88,21 @@ def measure_on_cpu(entry: TransformersModel, questions: list[Shown]) -> bool:
     ratio = rates[-1] / rates[0]
     print(f"batch {CPU_BATCHES[-1]} answers {ratio:.1f} times as many samples per second as batch {CPU_BATCHES[0]}")
     return ratio >= MIN_RATIO
+
+
+def measure_contrast_on_cpu(entry: TransformersModel, questions: list[Shown]) -> None:
+    """Print the speed of each kind of contrastive decoding at the largest batch size."""
+
+    def seconds_per_token(intervention: Intervention | None) -> float:
+        variant = entry.model_copy(update={"intervention": intervention})
+        generator = TransformersAnswerer(load_checkpoint(variant, device="cpu")).generator
+        return 1 / measure(generator, questions, CPU_BATCHES[-1]).tokens_per_s
+
+    own = seconds_per_token(None)
+    for mask in CONTRAST_RUNS:
+        contrast = Intervention.model_validate({"contrast": {"strength": 1, "mask": mask}})
+        ratio = seconds_per_token(contrast) / own
+        print(f"contrast with {mask}: {ratio:.1f} times the seconds per token in batches of {CPU_BATCHES[-1]}")
 
 
 def pairs_of_noise(number: int) -> list[list[Shown]]:
@@ -221,6 +239,7 @@ def main() -> None:
     if (ROOT / entry.model).is_dir():
         entry = entry.model_copy(update={"model": str(ROOT / entry.model)})
     within = [measure_on_cpu(entry, questions_of(arguments.pairs))]
+    measure_contrast_on_cpu(entry, questions_of(arguments.pairs))
     if torch.cuda.is_available():
         within.append(measure_on_gpu())
     else:

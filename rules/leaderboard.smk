@@ -5,7 +5,7 @@ results/{dataset}/{responses,parsed}/{model}.parquet, results/{dataset}/{judgeme
 results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels of the config if it names some,
 resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in
-spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons}.parquet,
+spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons,interventions}.parquet,
 results/{dataset}/{run,run_config}.json, results/{dataset}/leaderboard.html
 The merged config is an input because run.json records it. So another name of a model or new human labels rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
@@ -54,6 +54,12 @@ rule make_leaderboard:
             category="7 Leaderboard",
             labels={"Table": "Comparisons of models", "Format": "parquet"},
         ),
+        interventions=report(
+            paths.interventions,
+            caption="../resources/report/interventions.rst",
+            category="7 Leaderboard",
+            labels={"Table": "Comparisons of interventions", "Format": "parquet"},
+        ),
         record=report(
             paths.record,
             caption="../resources/report/run_record.rst",
@@ -82,7 +88,7 @@ rule make_page:
     input:
         config=merged_config,
         leaderboard=rules.make_leaderboard.output.leaderboard,
-        groups=[paths.breakdowns, paths.comparisons],
+        groups=[paths.breakdowns, paths.comparisons, paths.interventions],
         record=paths.record,
         samples=paths.samples,
         images=ancient(paths.images),

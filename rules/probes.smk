@@ -9,11 +9,14 @@ change: an older table cannot be read. A new judge or threshold reruns only cont
 first judge of the config.
 The number of figures is limited: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it
 costs"). A figure that cannot be drawn is listed in figures/{model}/not_drawn.txt; the others are still drawn.
+Figures of a model that has variants (interventions) also read results/{dataset}/interventions.parquet.
 The leaderboard comes first: the Snakefile gives contrast_probes and draw_probes the lowest priority.
 """
 
+from spd_faith.core.variants import bases_of
 from spd_faith.probes.registry import PROBES
 
+bases = bases_of(run.variants().values())  # their figures wait for the leaderboard, whose table has their variants
 separate = [probe for probe in sorted(run.config.probes.run) if probe in REGISTRY.separate_probes]
 shared = [probe for probe in sorted(run.config.probes.run) if probe not in separate]
 
@@ -138,6 +141,7 @@ rule draw_probes:
         probes=tables_of_probes,
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,
+        interventions=lambda wildcards: [paths.interventions] if wildcards.model in bases else [],
         modules=module_files("draw_probes.py"),
     output:
         figures=directory(paths.figures()),
@@ -153,8 +157,9 @@ rule draw_probes:
         runtime=growing(30),
     params:
         probes=lambda wildcards: run.probes_of(wildcards.model),
+        interventions=lambda wildcards, input: ["--interventions", *input.interventions] if input.interventions else [],
     shell:
         "python workflow_scripts/draw_probes.py --samples {input.samples:q} --images {input.images:q}"
         f" --probes {in_shell.probes('{wildcards.model}')}"
         " --only {params.probes}"
-        " --contrasts {input.contrasts:q} --groups {input.groups:q} --output-folder {output.figures:q} 2> {log:q}"
+        " --contrasts {input.contrasts:q} --groups {input.groups:q} {params.interventions:q} --output-folder {output.figures:q} 2> {log:q}"

@@ -7,7 +7,9 @@ no figure could be drawn.
 import argparse
 from pathlib import Path
 
-from spd_faith.core.errors import run_command
+import pandas as pd
+
+from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table
 from spd_faith.core.progress import progress
 from spd_faith.core.schemas import IMAGES, SAMPLES
@@ -17,6 +19,7 @@ from spd_faith.probes.figures.of_model import all_drawings, write_figures
 from spd_faith.probes.groups import CONTRASTS, PROBE_GROUPS
 from spd_faith.probes.registry import PROBES
 from spd_faith.probes.saved_tables import check_probed, probes_in, read_probed
+from spd_faith.scoring.interventions import INTERVENTIONS_SCHEMA
 
 
 def main() -> None:
@@ -29,6 +32,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PROBES, help="probes to draw (default: all with a table)")
     parser.add_argument("--contrasts", type=Path, required=True, help="contrasts.parquet of the model")
     parser.add_argument("--groups", type=Path, required=True, help="groups.parquet of the model")
+    parser.add_argument(
+        "--interventions", type=Path, help="the run's interventions.parquet, for a model that has variants"
+    )
     parser.add_argument(
         "--sample-id", help="sample whose attention gets its own figure (default: the first measured one)"
     )
@@ -49,11 +55,21 @@ def main() -> None:
         images=arguments.images,
         groups=groups.to_pandas(),
         contrasts=read_table(arguments.contrasts, PROBE_CONTRASTS).to_pandas(),
+        interventions=arguments.interventions and read_interventions(arguments.interventions, arguments.probes.name),
         sample_id=arguments.sample_id,
     )
     drawings = all_drawings(results, probes)
     with progress(len(drawings), arguments.probes.name, "figure") as bar:
         write_figures(drawings, arguments.output_folder, bar.update)
+
+
+def read_interventions(path: Path, base: str) -> pd.DataFrame:
+    """The rows of the model's variants. Raises `UserError` if there are none."""
+    rows = read_table(path, INTERVENTIONS_SCHEMA).to_pandas()
+    rows = rows[rows["base"] == base]
+    if rows.empty:
+        raise UserError(f"{path}: no variant of {base}. Leave out --interventions, or run the leaderboard again.")
+    return rows
 
 
 if __name__ == "__main__":

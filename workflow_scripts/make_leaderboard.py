@@ -14,12 +14,14 @@ from spd_faith.core.errors import run_command
 from spd_faith.core.files import whole_file, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import RecordedRun, read_recorded_run
+from spd_faith.core.variants import Variant, bases_of
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.leaderboard.answer_signs import answer_signs, reasoning_signs
 from spd_faith.leaderboard.audit_section import UNFLAGGED_FRACTIONS, unflagged_rows
 from spd_faith.leaderboard.columns import (
     BREAKDOWN_COLUMNS,
     COMPARISON_COLUMNS,
+    INTERVENTION_COLUMNS,
     Described,
     leaderboard_columns,
     with_descriptions,
@@ -30,12 +32,13 @@ from spd_faith.leaderboard.controls_section import control_columns
 from spd_faith.leaderboard.corrections import with_corrections
 from spd_faith.leaderboard.costs import judging_costs, model_costs
 from spd_faith.leaderboard.failed_answers import failed_answers, failures_by_group, with_failures
+from spd_faith.leaderboard.interventions import interventions
 from spd_faith.leaderboard.judges import judge_costs, judge_failures, judge_totals
 from spd_faith.leaderboard.model import Leaderboard
 from spd_faith.leaderboard.page import Findings, leaderboard_page
 from spd_faith.leaderboard.probe_summary import not_measured, probe_summaries
 from spd_faith.leaderboard.published_protocol import by_published_protocol
-from spd_faith.leaderboard.record import answers_record, run_record
+from spd_faith.leaderboard.record import answers_record, probing_seconds, run_record
 from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.results import Results, read_results
 from spd_faith.leaderboard.rows import Provenance, fractions, live_rows, published_rows
@@ -67,7 +70,8 @@ def main() -> None:
     results = read_results(paths, run)
     costs = judge_costs(results.judgements)
     record = run_record(run, results, paths, load_prompts(arguments.prompts), costs)
-    found = find(run, results, record, costs, pd.read_csv(arguments.published))
+    probing = probing_seconds([*run.variants, *bases_of(run.variants.values())], paths)
+    found = find(run, results, record, probing, costs, pd.read_csv(arguments.published))
     rows = with_whole_counts(pd.concat([found.live, found.published], ignore_index=True))
     leaderboard = Leaderboard(leaderboard_page(run.dataset.label, found), rows, (*fractions(), *UNFLAGGED_FRACTIONS))
 
@@ -78,6 +82,7 @@ def main() -> None:
     breakdowns = with_failures(found.aggregate.breakdowns.to_pandas(), found.failed)
     _write_parquet(paths.breakdowns, breakdowns, BREAKDOWN_COLUMNS)
     _write_parquet(paths.comparisons, found.comparisons.to_pandas(), COMPARISON_COLUMNS)
+    _write_table(paths.interventions, found.interventions, INTERVENTION_COLUMNS)
     _write_parquet(paths.leaderboard("parquet"), rows, leaderboard_columns())
 
 
@@ -85,17 +90,20 @@ def find(
     run: RecordedRun,
     results: Results,
     record: Mapping[str, Any],
+    probing: Mapping[str, float],
     costs: pd.DataFrame,
     published: pd.DataFrame,
 ) -> Findings:
     """Aggregate the results of a run.
 
-    `record` is from `run_record`, `costs` are the judges', `published` is resources/published_results.csv.
+    `record` is from `run_record`, `probing` from `probing_seconds`, `costs` are the judges', `published` is
+    resources/published_results.csv.
     """
     statistics, scoring = run.config.statistics, run.config.scoring
     bootstrap = (statistics.resamples, statistics.seed)
     aggregated = aggregate(results.samples, results.scores, results.judgements, *bootstrap)
-    compared = compare_models(results.samples, results.scores, *bootstrap)
+    unchanged = {entry: table for entry, table in results.scores.items() if entry[1] not in run.variants}
+    compared = compare_models(results.samples, unchanged, *bootstrap)
     live = with_standings(live_rows(aggregated, _provenance(run, results, costs)), compared)
     failed = failed_answers(
         results.samples, results.answers, ResultPaths.of(run.dataset.name), run.config.inference.shards
@@ -116,11 +124,14 @@ def find(
     summaries = probe_summaries(results.samples, results.probes, *bootstrap)
     live = live.merge(summaries, on="model", how="left", validate="many_to_one")
     unflagged = unflagged_rows(results.audit, results.scores)
+    live = live.merge(unflagged, on=["judge", "model"], how="left", validate="one_to_one")
     return Findings(
-        live=live.merge(unflagged, on=["judge", "model"], how="left", validate="one_to_one"),
+        live=live,
         published=published_rows(published),
         aggregate=aggregated,
         comparisons=compared,
+        interventions=interventions(results.samples, results.scores, live, run.variants, probing, *bootstrap),
+        variants=run.variants,
         corrections=corrected,
         floors=constant_answers(results.samples, scoring.dqr, scoring.ds).to_pandas(),
         controls=results.dataset.recorded.get("controls", {}),
@@ -151,15 +162,23 @@ def _provenance(run: RecordedRun, results: Results, costs: pd.DataFrame) -> dict
             judge_calls=totals[judge]["judge_calls"],
             judge_usd=totals[judge]["judge_usd"],
             judge_seconds=totals[judge]["judge_seconds"],
+            **_role(run.variants.get(model)),
         )
         for judge, model in results.scores
     }
 
 
+def _role(variant: Variant | None) -> dict[str, Any]:
+    return {} if variant is None else {"role": variant.role, "variant_of": variant.base}
+
+
 def _write_parquet(path: Path, rows: pd.DataFrame, columns: tuple[Described, ...]) -> None:
-    table = with_descriptions(pa.Table.from_pandas(rows, preserve_index=False), columns)
+    _write_table(path, pa.Table.from_pandas(rows, preserve_index=False), columns)
+
+
+def _write_table(path: Path, table: pa.Table, columns: tuple[Described, ...]) -> None:
     with whole_file(path) as part:
-        pq.write_table(table, part, compression="zstd")
+        pq.write_table(with_descriptions(table, columns), part, compression="zstd")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def main() -> None:
 
     page = _read_leaderboard(paths.leaderboard("json"))
     live = read_rows(paths.leaderboard("parquet")).query("origin == 'run'")
-    tables = PageTables(live, read_rows(paths.breakdowns), read_rows(paths.comparisons))
+    tables = PageTables(live, read_rows(paths.breakdowns), read_rows(paths.comparisons), read_rows(paths.interventions))
     figures = figures_of(run, live["model"].unique(), os.path.relpath(paths.folder / "figures", output.parent))
 
     room = room_for_samples(leaderboard_html(page, tables, figures))

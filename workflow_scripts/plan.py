@@ -84,13 +84,14 @@ def main() -> None:
         print("Engines that jobs start and stop (estimates, not measured):")
     for engine in engines:
         print(f"- {engine.in_words()}")
-    power = power_of(list(run.judges), list(run.models), paths, pairs)
-    for table in power_tables(power, len(run.models)):
+    ranked = sorted(run.models.keys() - run.variants().keys())
+    power = power_of(list(run.judges), ranked, paths, pairs)
+    for table in power_tables(power, len(ranked)):
         print_table(console, table)
     for sentence in where_from(power):
         print(sentence)
     for one in limited_entries(work, judging, paths, pairs, len(prompts)):
-        _print_limit(one, power, pairs, len(run.models))
+        _print_limit(one, power, pairs, len(ranked))
     taken = disk_bytes(rows, sum(one.left for one in work))
     print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, without weights; free: {free / 1e9:.0f} GB")
     print(how_estimated())

@@ -15,6 +15,7 @@ from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.finished_runs import not_finished
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.model import rank_text
+from spd_faith.leaderboard.row_cells import marked_label
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
@@ -23,7 +24,7 @@ _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
 _BEST = [f"{metric}_best" for metric in HEADLINE_AND_OVERALL]
 _FAILED = ["transport_failures", "ask_again"]
-_NAMES = ["origin", "n", "rank_low", "rank_high", "model", "label", "judge", "judge_label"]
+_NAMES = ["origin", "role", "variant_of", "n", "rank_low", "rank_high", "model", "label", "judge", "judge_label"]
 _COLUMNS = [*_NAMES, *_FAILED, *_NUMBERS, *_BEST]
 
 
@@ -46,9 +47,10 @@ def main() -> None:
         table.add_column("Judge", overflow="fold")
     for metric in HEADLINE_AND_OVERALL:
         table.add_column(METRICS[metric].label, justify="right", no_wrap=True)
+    labels = dict(zip(rows["model"], rows["label"], strict=True))
     for row in rows.to_dict("records"):
         rank = "–" if pd.isna(row["rank_low"]) else rank_text(row["rank_low"], row["rank_high"])
-        names = [row["label"], row["judge_label"]][: 1 + (judges > 1)]
+        names = [marked_label(row, labels), row["judge_label"]][: 1 + (judges > 1)]
         table.add_row(cell(rank), *map(cell, names), *(_value(row, metric) for metric in HEADLINE_AND_OVERALL))
     print_table(make_console(without_terminal=110), table)
     print("#: ranks that the comparisons allow; *: the best, or not significantly worse")

@@ -413,6 +413,28 @@ CASES = {
         GOOD["judges.yaml"], "rules:\n  judge: [rules\n", "", "not valid YAML",
         "\"line 3: expected ',' or ']', but got '<stream end>'\"", "YAML keys and values",
     ),
+    "limits of a probe that shares its pass": run_case(
+        "scoring:", "probes: {limits: {grounding: {}}}\nscoring:", "probes.limits.grounding",
+        "not a probe with passes of its own; the others share theirs", "'grounding'", "causal_patching",
+    ),
+    "limits of an unknown probe": run_case(
+        "scoring:", "probes: {limits: {patching: {}}}\nscoring:", "probes.limits.patching",
+        "not a probe with passes of its own; the others share theirs", "'patching'", "causal_patching",
+        "causal_patching",
+    ),
+    "limits with an unknown model": run_case(
+        "scoring:", "probes: {limits: {causal_patching: {models: [tinny]}}}\nscoring:",
+        "probes.limits.causal_patching.models.0", "no such entry in config/models.yaml", "'tinny'", MODEL_NAMES, "tiny",
+    ),
+    "limits with an endpoint": run_case(
+        "scoring:", "probes: {limits: {causal_patching: {models: [tiny, served]}}}\nscoring:",
+        "probes.limits.causal_patching.models.1", "not a model whose internals can be measured", "'served'",
+        "tiny, big",
+    ),
+    "limits to no sample": run_case(
+        "scoring:", "probes: {limits: {causal_patching: {samples_per_split: 0}}}\nscoring:",
+        "probes.limits.causal_patching.samples_per_split", "wrong value", "0", "greater than or equal to 1",
+    ),
     "shards of an unknown model": run_case(
         "scoring:", "inference: {shards: {tinny: 2}}\nscoring:", "inference.shards.tinny",
         "not a model that can be sharded", "'tinny'", "tiny, big", "tiny",
@@ -974,6 +996,23 @@ def test_a_recorded_run_has_labels_and_fields_without_types(project):
     assert (recorded.dataset.name, recorded.probes, recorded.config.models) == ("demo", {}, ["big", "tiny"])
 
 
+def test_a_recorded_run_knows_its_variants(project):
+    change("config.yaml", "models: [tiny, big]", "models: [tiny, big, damped]")
+    damped = """\
+damped:
+  backend: transformers
+  model: checkpoint
+  dtype: float32
+  max_new_tokens: 64
+  pixel_budget: {min_pixels: 3136, max_pixels: 12544}
+  intervention: {ffn_scale: {factor: 0.5}}
+big:
+"""
+    change("models.yaml", "big:\n", damped)
+    (name, variant), *others = read_recorded_run(written(load())).variants.items()
+    assert (name, variant.base, variant.placebos, others) == ("damped", "tiny", (), [])
+
+
 def test_names_on_the_leaderboard_are_different_lines():
     labels = {"a": "Same", "b.2": "Same", "c": " two\nlines\t", "d": None, "e": "half \ud83d", "f": "\n"}
     assert leaderboard_labels({name: {"label": label} for name, label in labels.items()}) == {
@@ -1032,6 +1071,20 @@ def test_schemas_refuse(project, name):
     schema = json_schemas(REGISTRY)[case.file.removesuffix(".yaml")]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(Path("config", case.file).read_text()), schema)
+
+
+def test_limits_choose_the_models_and_samples_of_a_probe(project):
+    change(
+        "config.yaml",
+        "scoring:",
+        "probes: {run: [grounding, causal_patching], samples_per_split: 6,"
+        " limits: {causal_patching: {models: [big], samples_per_split: 4}}}\nscoring:",
+    )
+    run = load()
+    assert run.probes_of("tiny") == ["grounding"]
+    assert run.probes_of("big") == ["causal_patching", "grounding"]
+    assert run.probed() == ["big", "tiny"]
+    assert (run.samples_per_split("causal_patching"), run.samples_per_split("grounding")) == (4, 6)
 
 
 @pytest.mark.parametrize("probes", [[], ["grounding"]])

@@ -4,12 +4,14 @@ import json
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spd_faith.core.config_errors import read_mapping
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table, write_text
 from spd_faith.core.journal import Journal
-from spd_faith.core.text import printable, writable, writable_json, writable_name
+from spd_faith.core.text import places_in, printable, writable, writable_json, writable_name
 
 HALF = "\ud83d"
 
@@ -87,3 +89,45 @@ def test_a_repeated_key_is_still_reported(tmp_path):
     path.write_text(r'{"a\ud83d": 1, "a\ud83d": 2}')
     with pytest.raises(UserError, match="duplicate key"):
         read_mapping(path)
+
+
+# ---- where the characters of an edited text come from ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "edited", "places"),
+    [
+        ("car", "car", [0, 1, 2]),
+        ("a car", "car", [2, 3, 4]),
+        ("car gone", "car", [0, 1, 2]),
+        ("a <b>car</b> left", "a car left", [0, 1, 5, 6, 7, 12, 13, 14, 15, 16]),
+        ("x &amp; y", "x & y", [0, 1, 2, 7, 8]),
+        ("the car. <end>the car.", "the car.", list(range(14, 22))),  # the last one, where both fit
+        ("ab", "a-b", [0, 0, 1]),  # what is new has the place before it
+        ("ab", "-ab", [0, 0, 1]),
+        ("", "a", [0]),
+        ("a", "", []),
+    ],
+)
+def test_places_of_characters(text, edited, places):
+    assert places_in(text, edited) == places
+
+
+WORDS = st.lists(st.sampled_from(["the", "car", " ", "is", "<b>", "red", ".", "\n", "é"]), max_size=30)
+
+
+@given(WORDS, WORDS, st.data())
+def test_places_ascend_within_the_text(before, kept, data):
+    """What is cut is a part in front and pieces between."""
+    kept_parts = [(one, data.draw(st.booleans())) for one in kept]
+    text, edited = "".join(before + kept), "".join(one for one, stays in kept_parts if stays)
+    places = places_in(text, edited)
+    assert len(places) == len(edited)
+    assert places == sorted(places)
+    assert all(0 <= place < max(len(text), 1) for place in places)
+
+
+@given(WORDS, WORDS)
+def test_places_behind_a_cut_are_exact(before, kept):
+    places = places_in("".join(before + kept), "".join(kept))
+    assert places == list(range(len("".join(before)), len("".join(before + kept))))

@@ -295,7 +295,8 @@ from test_vllm_answerer import questions_about
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as in a job with an engine
     fields = {"backend": "vllm", "model": sys.argv[1], "dtype": "float32", "max_new_tokens": 4000}
-    count_equal(VllmModel.model_validate(fields), [(one, failed("")) for one in questions_about(string.ascii_letters)], 1)
+    asked = [(one, failed("")) for one in questions_about(string.ascii_letters)]
+    count_equal(VllmModel.model_validate(fields), asked, 1)
 """
 
 

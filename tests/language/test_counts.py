@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from spd_faith.language.counts import find_count
+from spd_faith.language.counts import find_count, find_count_phrase
 
 
 @pytest.mark.parametrize(
@@ -182,3 +182,33 @@ def test_time_is_linear_in_the_length(words):
     start = time.perf_counter()
     find_count(words * (200_000 // len(words)))
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "words"),
+    [
+        ("There are two differences. The car is gone.", 2, "There are two differences"),
+        ("Looking closely, I  can see **3** main  differences between them.", 3, "I  can see **3** main  differences"),
+        ("I first saw 5 changes. In total there are 4 differences.", 4, "In total there are 4 differences"),
+        ("The car is red. **Total: 7 differences**", 7, "Total: 7 differences"),
+        ("The car is gone; number of differences: *2*.", 2, "number of differences: *2"),
+        ("I looked at it. There are no differences at all.", 0, "There are no differences"),
+        ("The two pictures are identical.", 0, "The two pictures are identical"),
+        ("**Five.**", 5, "Five"),
+        ("3. The car moved.", 3, "3"),
+        ("İ. There is one difference.", 1, "There is one difference"),  # longer in lower case
+        (
+            f"{LIST}These are the only differences.",
+            2,
+            "These are the only differences",
+        ),
+    ],
+)
+def test_the_words_of_a_count(text, number, words):
+    found = find_count_phrase(text)
+    assert (found.number, text[found.start : found.end]) == (number, words)
+    assert find_count(text) == number
+
+
+def test_no_words_without_a_count():
+    assert find_count_phrase("The car is gone.") is find_count_phrase("") is None

@@ -12,6 +12,7 @@ from spd_faith.leaderboard.audit_section import unflagged_rows
 from spd_faith.leaderboard.columns import (
     BREAKDOWN_COLUMNS,
     COMPARISON_COLUMNS,
+    INTERVENTION_COLUMNS,
     Described,
     documentation,
     expanded,
@@ -21,6 +22,7 @@ from spd_faith.leaderboard.columns import (
 )
 from spd_faith.scoring.aggregate import BREAKDOWNS_SCHEMA
 from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA
+from spd_faith.scoring.interventions import INTERVENTIONS_SCHEMA
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/leaderboard_columns.md"
 
@@ -58,10 +60,11 @@ def test_every_column_of_the_leaderboard_is_on_the_page_once(live: pd.DataFrame)
 def test_every_column_of_the_other_tables_is_on_the_page():
     assert names_on_the_page("breakdowns.parquet") == BREAKDOWNS_SCHEMA.names
     assert names_on_the_page("comparisons.parquet") == COMPARISONS_SCHEMA.names
+    assert names_on_the_page("interventions.parquet") == INTERVENTIONS_SCHEMA.names
 
 
 def test_every_column_says_what_it_is():
-    for one in (*expanded(leaderboard_columns()), *BREAKDOWN_COLUMNS, *COMPARISON_COLUMNS):
+    for one in (*expanded(leaderboard_columns()), *BREAKDOWN_COLUMNS, *COMPARISON_COLUMNS, *INTERVENTION_COLUMNS):
         assert one.unit and one.meaning and one.null
 
 

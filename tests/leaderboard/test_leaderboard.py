@@ -60,6 +60,7 @@ from spd_faith.scoring.comparisons import COMPARISONS_SCHEMA, compare_models
 from spd_faith.scoring.control_values import control_metrics
 from spd_faith.scoring.correction import corrections
 from spd_faith.scoring.floors import constant_answers
+from spd_faith.scoring.interventions import INTERVENTIONS_SCHEMA
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
 
@@ -146,6 +147,8 @@ def leaderboard(
         published=published,
         aggregate=aggregated,
         comparisons=COMPARISONS,
+        interventions=INTERVENTIONS_SCHEMA.empty_table(),
+        variants={},
         corrections=NOT_CORRECTED,
         controls=controls or {},
         floors=constant_answers(SAMPLES, "recall", "detection").to_pandas(),
@@ -310,7 +313,11 @@ def live_of(**overall: float | None) -> pd.DataFrame:
     ranks = iter(range(1, len(overall) + 1))
     rows = [
         {"rank": None if value is None else next(ranks), "judge": "hand", "model": model, "label": model.title()}
-        | {"judge_label": "By hand", **dict.fromkeys(HEADLINE_AND_OVERALL, 0.99 if value is None else value)}
+        | {
+            "judge_label": "By hand",
+            "role": "model",
+            **dict.fromkeys(HEADLINE_AND_OVERALL, 0.99 if value is None else value),
+        }
         for model, value in overall.items()
     ]
     return pd.DataFrame(rows).astype({"rank": "Int64"})

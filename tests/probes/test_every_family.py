@@ -15,9 +15,9 @@ from torch import nn
 
 from spd_faith.core.files import read_table
 from spd_faith.core.schemas import TASKS
+from spd_faith.inference.model_parts import decoder_layers
 from spd_faith.inference.questions import Question
 from spd_faith.probes.hidden_similarity import HiddenSimilarity
-from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.outcomes import measure_answers
 from spd_faith.probes.probe import ProbeRun
 from spd_faith.probes.registry import PROBES

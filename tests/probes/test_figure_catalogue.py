@@ -9,7 +9,7 @@ from spd_faith.probes.figure_catalogue import declared_figures, figure_of, headi
 from spd_faith.probes.registry import PROBES
 
 ROOT = Path(__file__).parents[2]
-ALL = declared_figures(PROBES.values())
+ALL = declared_figures(PROBES.values(), has_variants=True)
 
 
 def test_a_figure_says_what_it_cannot_say_and_has_a_section_in_the_docs():

@@ -8,10 +8,10 @@ from tiny_models import FAMILIES, UNGATED
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LogitsProcessor
 
+from spd_faith.inference.model_parts import decoder_layers
 from spd_faith.probes import attention, layer_changes
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.generation_attention import columns_of_fractions
-from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.passes import SEGMENTS
 
 every_model = pytest.mark.parametrize(("name", "layout"), TINY + REFERENCE)

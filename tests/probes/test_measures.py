@@ -5,9 +5,10 @@ import pyarrow as pa
 import pytest
 import torch
 
+from spd_faith.inference.sublayers import is_sum_of_parts
 from spd_faith.probes.generation_attention import GenerationAttention, columns_of_fractions
 from spd_faith.probes.hidden_similarity import HiddenSimilarity, centred_cosines, released, similarity
-from spd_faith.probes.layer_changes import LayerChanges, is_sum_of_parts, layer_changes
+from spd_faith.probes.layer_changes import LayerChanges, layer_changes
 from spd_faith.probes.layers import LayerStates
 from spd_faith.probes.neuron_activation import NeuronActivation, neuron_activation
 from spd_faith.probes.passes import ClassLogits, HiddenStates, Pass, Unmeasured
@@ -101,16 +102,17 @@ def test_released_relative_changes_are_ratios_of_means():
     ],
 )
 def test_a_layer_that_is_not_the_sum_of_its_parts_is_reported(after, expected):
-    assert bool(is_sum_of_parts(layer([[3, 4]], [[0, -8]], [[0, 4]], after), torch.float32)) is expected
+    parts = (torch.tensor(states, dtype=torch.float32) for states in ([[3, 4]], [[0, -8]], [[0, 4]], after))
+    assert is_sum_of_parts(*parts, torch.float32) is expected
 
 
 def test_rounding_to_bfloat16_is_no_other_architecture():
     """A large state swallows much of a small change."""
     before, change = torch.full((1, 64), 1000.3).bfloat16(), torch.full((1, 64), 1.7).bfloat16()
     after = before + change + change
-    states = LayerStates(before.float(), change.float(), change.float(), after.float(), None, None)
-    assert is_sum_of_parts(states, torch.bfloat16)
-    assert not is_sum_of_parts(states, torch.float32)
+    states = before.float(), change.float(), change.float(), after.float()
+    assert is_sum_of_parts(*states, torch.bfloat16)
+    assert not is_sum_of_parts(*states, torch.float32)
 
 
 def test_rows_of_layer_changes():

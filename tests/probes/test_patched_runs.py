@@ -27,7 +27,7 @@ every_model = pytest.mark.parametrize(("name", "layout"), TINY + REFERENCE)
 IMAGES = [noise(112, 112, seed) for seed in range(4)]
 SHOWN = [("Same?", IMAGES[0], second) for second in IMAGES[1:]]  # one prompt about three second images
 ANSWER = text_ids(12)
-TOKENS = [2, 3, 7]  # of the answer
+TOKENS = [3, 7, 2, 3]  # of the answer, in any order
 LAYERS = 3  # of the models made here
 
 
@@ -117,21 +117,25 @@ def random_patches(layers, first, length, seed=0):
     return [patches[number] for number in rng.permutation(len(patches))]
 
 
-def check_against_plain_passes(probed):
+def check_against_plain_passes(probed, monkeypatch):
     plain = Plain(probed)
     batch = batch_of(probed)
     with teacher_forced(probed.model, batch) as runs:
         close(runs.log_probs(), plain.log_probs)
         patches = random_patches(len(probed.model.get_decoder().layers), runs.first, batch.token_ids.shape[1])
         changes = runs.patched(patches, TOKENS)
+        with monkeypatch.context() as patched:
+            patched.setattr(patched_runs, "TOKENS_AT_ONCE", 7)
+            in_parts = runs.patched(patches, TOKENS)
     expected = torch.stack([plain.patched(patch) for patch in patches])[:, TOKENS]
     assert expected.abs().max() > 0.01
     close(changes, expected)
+    close(in_parts, expected)
 
 
 @every_model
-def test_each_patch_is_a_plain_pass_with_a_hook(load, name, layout):
-    check_against_plain_passes(load(name, layout))
+def test_each_patch_is_a_plain_pass_with_a_hook(load, monkeypatch, name, layout):
+    check_against_plain_passes(load(name, layout), monkeypatch)
 
 
 @every_model
@@ -270,13 +274,13 @@ def test_reference_models_read_the_boxes_early_and_random_tokens_never(load, mod
 # ---- attention that is not just causal -------------------------------------------------------------------------------
 
 
-def test_layers_that_see_a_window(load, tmp_path):
+def test_layers_that_see_a_window(load, monkeypatch, tmp_path):
     path = shutil.copytree(load.checkpoint("qwen2_vl"), tmp_path / "window") / "config.json"
     config = json.loads(path.read_text())
     config["text_config"] |= {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1}
     config["text_config"]["layer_types"] = ["sliding_attention", "full_attention"]
     path.write_text(json.dumps(config))
-    check_against_plain_passes(load_probed(entry(path.parent)))
+    check_against_plain_passes(load_probed(entry(path.parent)), monkeypatch)
 
 
 def attending_within(places):
@@ -291,12 +295,12 @@ def attending_within(places):
     return attend
 
 
-def test_image_tokens_that_attend_to_one_another(load):
+def test_image_tokens_that_attend_to_one_another(load, monkeypatch):
     probed = fresh(load, "llava")
     images = batch_of(probed).rows[0].image_positions[64:]
     within = attending_within(slice(int(images[0]), int(images[-1]) + 1))
     probed.model.get_decoder().register_forward_pre_hook(within, with_kwargs=True)
-    check_against_plain_passes(probed)
+    check_against_plain_passes(probed, monkeypatch)
 
 
 def test_earlier_tokens_that_attend_to_the_image_are_unsupported(load):
@@ -322,17 +326,33 @@ def count_rows(probed, seen):
         layer.register_forward_pre_hook(count, with_kwargs=True)
 
 
-def test_runs_join_at_their_layer_and_compute_what_depends_on_them(load):
+def test_runs_join_at_their_layer_and_compute_what_depends_on_them(load, monkeypatch):
     probed = fresh(load, "qwen2_vl")
     batch = batch_of(probed)
     row = batch.rows[0]
+    monkeypatch.setattr(patched_runs, "TOKENS_AT_ONCE", 20)
     with teacher_forced(probed.model, batch) as runs:
         seen = []
         count_rows(probed, seen)
         some, later = torch.tensor([runs.first + 5, runs.first + 2]), torch.tensor([runs.first + 7])
         runs.patched([Patch(0, 1, 0, some), Patch(-1, 1, 0, later), Patch(1, 1, 0, some), Patch(0, 2, 0, some)], [3])
-        tokens = row.answer_states.start + 4 - (runs.first + 2)  # from the first patched one to the one asked for
-        assert seen == [(2, tokens), (4, tokens)]
+    tokens = row.answer_states.start + 4 - (runs.first + 2)  # from the first patched one to the one asked for
+    # the first layer in parts; in the last one, keys and values of all tokens, and the one asked for
+    assert seen == [(2, 20), (2, tokens - 20), (4, tokens), (4, 1)]
+
+
+def test_patches_that_begin_late_are_not_computed_with_those_that_begin_early(load, monkeypatch):
+    probed = fresh(load, "qwen2_vl")
+    row = batch_of(probed).rows[0]
+    monkeypatch.setattr(patched_runs.PatchedRuns, "_patches_at_once", lambda runs, stop: 2)
+    with teacher_forced(probed.model, batch_of(probed)) as runs:
+        seen = []
+        count_rows(probed, seen)
+        early, late = torch.tensor([runs.first]), torch.tensor([runs.first + 10])
+        runs.patched([Patch(layer, 1, 0, positions) for layer in (0, -1) for positions in (late, early)], [3])
+    tokens = row.answer_states.start + 4 - runs.first
+    of_early, of_late = ([(2, count), (3, count), (3, 1)] for count in (tokens, tokens - 10))
+    assert seen == of_early + of_late
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "qwen3_vl_moe", "llava_ungated"])
@@ -359,7 +379,7 @@ def test_no_tokens_and_no_patches(load):
     probed = load("qwen2_vl")
     with teacher_forced(probed.model, batch_of(probed)) as runs:
         nothing = torch.tensor([], dtype=torch.long)
-        assert runs.patched([], TOKENS).shape == (0, 3)
+        assert runs.patched([], TOKENS).shape == (0, 4)
         assert runs.patched([Patch(0, 0, 1, nothing)], []).shape == (1, 0)
 
 

@@ -249,5 +249,5 @@ def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
 def test_a_model_of_other_layers_is_refused(load, asked, monkeypatch):
     probed = load("tiny-qwen2-vl")
     monkeypatch.delattr(probed.model.get_decoder(), "layers")
-    with pytest.raises(UserError, match="Qwen2VLForConditionalGeneration cannot be probed: its decoder"):
+    with pytest.raises(UserError, match="Qwen2VLForConditionalGeneration cannot be probed or changed: its decoder"):
         list(measure_answers(probed.checkpoint, probed.builder, asked[2], asked[3], 4))

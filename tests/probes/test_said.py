@@ -136,6 +136,10 @@ def test_other_claims_are_about_something_else(more, others):
 THOUGHT = "The car changed from red to blue. There is one difference."
 
 
+def test_a_change_of_no_known_type_is_no_claim_about_something_else():
+    assert of("car", "- **Car**: It is red in image 1. The dog sleeps. It is blue in image 2").other_claims == ""
+
+
 def test_a_mention_in_the_reasoning_is_not_the_answer():
     answer = "There is one difference. The car is blue now."
     found = of("car", f"<think>{THOUGHT}</think>{answer}")

@@ -6,7 +6,7 @@ from tiny_models import byte_tokenizer
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from spd_faith.probes.words import content_words
+from spd_faith.probes.words import content_words, decoded_tokens
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,12 @@ def test_pieces_that_carry_their_space_in_front():
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     found = content_words(fast, [0, 1, 2, 4, 3, 5])
     assert [(word.text, word.tokens) for word in found] == [("sofas", (1, 2, 3)), ("moved", (4,))]
+
+
+def test_markers_of_reasoning_are_decoded_and_make_no_words():
+    tokenizer = byte_tokenizer(special=("<|endoftext|>", "<|im_end|>", "<think>", "</think>"))
+    ids = tokenizer("<think>car</think>bus<|im_end|>", add_special_tokens=False)["input_ids"]
+    text, spans = decoded_tokens(tokenizer, ids)
+    assert text == "<think>car</think>bus"
+    assert [text[slice(*span)] for span in spans] == ["<think>", "c", "a", "r", "</think>", "b", "u", "s", ""]
+    assert [word.text for word in content_words(tokenizer, ids)] == ["car", "bus"]

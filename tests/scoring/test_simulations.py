@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from spd_faith.core.statistics import Clusters, Resampling, make_clusters, percentile_interval, resample_sums
-from spd_faith.scoring.comparisons import RESAMPLES_PER_PAIR, SIGNIFICANT_AT, ModelScores, Pairwise, pairwise
+from spd_faith.scoring.comparisons import RESAMPLES_PER_PAIR, SIGNIFICANT_AT, ModelScores, Pairwise, pairs_of, pairwise
 from spd_faith.scoring.metrics import METRICS
 
 pytestmark = pytest.mark.slow
@@ -67,7 +67,9 @@ def answers(draw: np.random.Generator, rates: np.ndarray, images: np.ndarray) ->
 def compared(values: np.ndarray, resampling: Resampling) -> Pairwise:
     """All pairs of models in the mean of values (samples, models)."""
     metric = METRICS["dqr"]
-    return pairwise(ModelScores.of((metric,), [{"dqr": model} for model in values.T]), resampling)
+    return pairwise(
+        ModelScores.of((metric,), [{"dqr": model} for model in values.T]), resampling, pairs_of(values.shape[1])
+    )
 
 
 def held(found: Pairwise, true: float, metric: int = 0) -> np.ndarray:
@@ -123,7 +125,7 @@ def test_a_micro_f1() -> None:
             counts = {"type_matched": matched, "n_listed": listed, "n_gt": n_gt}
             models.append(counts | {"not_described": np.zeros(len(n_gt))})
         scores = ModelScores.of((METRICS["tf1"],), [{k: v.astype(float) for k, v in model.items()} for model in models])
-        found = pairwise(scores, resampling)
+        found = pairwise(scores, resampling, pairs_of(2))
         p.append(found.p[0, 0])
         holds.append(held(found, 0)[0])
     false = np.mean(np.array(p) <= SIGNIFICANT_AT)

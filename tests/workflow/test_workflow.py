@@ -68,7 +68,7 @@ def test_the_leaderboard_ranks_the_runs_and_sets_the_published_rows_apart(finish
 
 
 def test_each_column_of_the_tables_is_described(finished: Project) -> None:
-    for name in ("leaderboard", "breakdowns", "comparisons"):
+    for name in ("leaderboard", "breakdowns", "comparisons", "interventions"):
         table = pq.read_table(finished.folder / f"results/demo/{name}.parquet")
         rows = table.filter(pc.field("origin") == "run") if name == "leaderboard" else table
         for field in table.schema:

@@ -11,15 +11,24 @@ from spd_faith.leaderboard.html.charts import (
     breakdown_charts,
     comparison_charts,
     entry_labels,
+    intervention_charts,
     seeing_and_reasoning,
 )
 
 LIVE = pd.DataFrame(
     [
-        {"judge": "rules", "model": "a", "label": "A <b>", "judge_label": "Rules"}
+        {"judge": "rules", "model": "a", "label": "A <b>", "judge_label": "Rules", "role": "model"}
         | {"drf": 0.5, "drf_low": 0.4, "drf_high": 0.6, "ds": 0.25, "ds_low": 0.2, "ds_high": 0.3, "dqr": 1.0}
         | {"dqr_low": 1.0, "dqr_high": 1.0, "cff": math.nan, "permuted_drf": 0.1, "permuted_ds": 0.25},
-        {"judge": "rules", "model": "b", "label": "B", "judge_label": "Rules", "drf": math.nan, "ds": 0.5},
+        {
+            "judge": "rules",
+            "model": "b",
+            "label": "B",
+            "judge_label": "Rules",
+            "role": "model",
+            "drf": math.nan,
+            "ds": 0.5,
+        },
     ]
 )
 
@@ -85,3 +94,33 @@ def test_comparisons_stand_in_both_directions(p_holm, verdict):
 def test_a_judge_with_one_model_has_no_matrix():
     columns = ["judge", "metric", "model", "other_model", "n", "difference", "low", "high", "p_holm"]
     assert comparison_charts(pd.DataFrame(columns=columns), LIVE, 0.05).charts == []
+
+
+def test_benefit_against_cost_of_interventions():
+    row = {"judge": "rules", "judge_label": "Rules", "base": "a", "other_model": "a", "against": "base"}
+    row |= {"metric": "drf", "low": 0.01, "high": 0.3, "p_holm": 0.02, "seconds_ratio": 1.5}
+    rows = pd.DataFrame(
+        [
+            row | {"model": "v", "label": "V <b>", "role": "variant", "difference": 0.2},
+            row | {"model": "p", "label": "P", "role": "placebo", "difference": -0.05, "p_holm": math.nan},
+            row | {"model": "v", "label": "V", "role": "variant", "difference": 0.1, "against": "placebo"},
+            row | {"model": "v", "label": "V", "role": "variant", "difference": 0.1, "metric": "ds"},
+            row | {"model": "w", "label": "W", "role": "variant", "difference": 0.1, "seconds_ratio": math.nan},
+        ]
+    )
+    charts = intervention_charts(rows, LIVE)
+    points = values(charts, "interventions_rules")
+    found = [(one["label"], one["kind"], one["seconds"], one["difference"]) for one in points]
+    assert found == [("V <b>", "variant", 1.5, 20), ("P", "placebo", 1.5, -5), ("base model", "base", 1, 0)]
+    assert [label for label, _ in charts.legend] == ["A <b>"]
+    check(charts)
+    assert intervention_charts(rows.iloc[:0], LIVE).charts == []
+
+
+def test_variants_are_marked_in_the_scatter_charts():
+    charts = seeing_and_reasoning(LIVE.assign(role=["model", "variant"]), [])
+    assert {one["name"]: one["kind"] for one in values(charts, "seeing_ds") if "pairs" not in one["kind"]} == {
+        "A <b>": "model",
+        "B": "variant",
+    }
+    check(charts)

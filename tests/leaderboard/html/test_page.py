@@ -13,7 +13,7 @@ from spd_faith.leaderboard.html.page import figures_of
 CONFIG = """{
     "config": {"dataset": "demo", "models": ["a.b"], "judges": ["rules"], "probes": {"run": ["layer_changes"]}},
     "dataset": {"demo": {"label": null}}, "models": {"a.b": {"label": "A"}}, "judges": {"rules": {"label": null}},
-    "probes": {"a.b": ["layer_changes"]}
+    "probes": {"a.b": ["layer_changes"]}, "variants": {}
 }"""
 
 

@@ -18,6 +18,7 @@ from spd_faith.core.config_errors import (
 )
 from spd_faith.core.entries import DatasetEntry, Entry, JudgeEntry, ModelEntry, Names, Strict, unique
 from spd_faith.core.kinds import EntryKinds
+from spd_faith.core.variants import Variant, variants_of
 
 
 class Scoring(Strict):
@@ -134,6 +135,10 @@ class Run:
         """The number of samples per split that a probe measures."""
         limits = self.config.probes.limits.get(probe, ProbeLimits())
         return limits.samples_per_split or self.config.probes.samples_per_split
+
+    def variants(self) -> dict[str, Variant]:
+        """The models that are others of the run with a change, by key."""
+        return variants_of(self.models)
 
     def missing_requirements(
         self, models: Collection[str], environment: Mapping[str, str], has_gpu: bool, judges: Collection[str] = ()

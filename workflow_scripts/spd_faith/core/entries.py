@@ -264,6 +264,19 @@ class Budget:
     """Estimated upper bound of one call; a call starts only if it still fits."""
 
 
+@dataclass(frozen=True)
+class Change:
+    """What an entry changes on purpose in a model that another entry may name unchanged."""
+
+    base: Mapping[str, Any]
+    """The identity of the entry without the change."""
+    settings: Mapping[str, Any]
+    """What is changed; a placebo has those of the change that it stands for."""
+    is_placebo: bool
+    method: str
+    """The name of the change and its source, for the leaderboard."""
+
+
 class ModelEntry(Entry):
     """An entry of models.yaml."""
 
@@ -282,6 +295,10 @@ class ModelEntry(Entry):
     def can_be_probed(self) -> bool:
         """Whether its internals can be measured."""
         return False
+
+    def change(self) -> Change | None:
+        """What makes it a variant of another model; None if nothing does."""
+        return None
 
     def rule(self, num_shards: int = 1) -> str:
         """The rule that makes the table of its responses."""

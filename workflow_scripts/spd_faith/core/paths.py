@@ -75,6 +75,11 @@ class ResultPaths:
         return self.folder / "comparisons.parquet"
 
     @property
+    def interventions(self) -> Path:
+        """What variants of models change, compared with their bases and placebos."""
+        return self.folder / "interventions.parquet"
+
+    @property
     def record(self) -> Path:
         """The configuration, the resolved revisions and the software versions of the run."""
         return self.folder / "run.json"

@@ -14,6 +14,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.files import sha256, write_text
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.text import writable
+from spd_faith.core.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class RecordedRun:
     judges: Mapping[str, RecordedEntry]
     probes: Mapping[str, list[str]]
     """The probes that are run on each probed model."""
+    variants: Mapping[str, Variant]
+    """The models that are others of the run with a change, by key."""
     merged: Mapping[str, Any]
     """The file's content."""
 
@@ -70,6 +73,7 @@ def read_recorded_run(path: Path) -> RecordedRun:
             _recorded(merged["models"]),
             _recorded(merged["judges"]),
             merged["probes"],
+            {name: Variant.from_json(fields) for name, fields in merged["variants"].items()},
             merged,
         )
 
@@ -106,6 +110,7 @@ def _as_json(run: Run) -> str:
         "models": {name: entry.model_dump() for name, entry in run.models.items()},
         "judges": {name: entry.model_dump() for name, entry in run.judges.items()},
         "probes": {model: run.probes_of(model) for model in run.probed()},
+        "variants": {name: variant.to_json() for name, variant in run.variants().items()},
     }
     return json.dumps(merged, sort_keys=True, indent=2) + "\n"
 

@@ -13,6 +13,8 @@ from spd_faith.core.machine import hardware
 from spd_faith.inference.answers import Provenance
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generation_settings import use_plain_forward
+from spd_faith.inference.intervention_hooks import check_intervention
+from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.preparation import LOADING_ERRORS, Preparation, prepare
 
 Device = Literal["cpu", "cuda"]
@@ -33,6 +35,11 @@ class Checkpoint(Preparation):
         """Data type of the weights and activations."""
         return str(self.model.dtype).removeprefix("torch.")
 
+    @property
+    def rows_can_be_shared(self) -> bool:
+        """Whether prompts with the same images can share a row, in which each attends to the images and itself."""
+        return attends_to_all(self.model) and self.entry.intervention is None
+
     def provenance(self, pixel_backend: str) -> Provenance:
         """Provenance of its answers and measurements, with images resized by `pixel_backend`."""
         versions = {"torch": torch.__version__, "transformers": transformers.__version__}
@@ -51,7 +58,10 @@ def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> C
     prepared = prepare(entry)
     _check_model_class(entry, prepared.config)
     use_plain_forward(entry.model, prepared.config)
-    return Checkpoint(**vars(prepared), model=_load_model(entry, prepared, device), device=device, hardware=hardware())
+    model = _load_model(entry, prepared, device)
+    if entry.intervention:
+        check_intervention(model, entry.intervention, entry.model)
+    return Checkpoint(**vars(prepared), model=model, device=device, hardware=hardware())
 
 
 def _device(entry: TransformersModel, asked_for: Device | None) -> Device:

@@ -12,11 +12,13 @@ from spd_faith.core.entries import (
     NOT_IDENTITY,
     AbsentFile,
     Budget,
+    Change,
     Formerly,
     ModelEntry,
     PixelBudget,
     Requirements,
     Weights,
+    identity,
 )
 from spd_faith.core.errors import UserError
 from spd_faith.core.estimates import PIXELS_PER_TOKEN, PUBLISHED_PIXELS, STEP_SECONDS
@@ -86,8 +88,22 @@ class TransformersModel(CheckpointModel, _Attention):
     intervention: Annotated[Intervention | None, LEFT_OUT_AT_DEFAULT] = None
     """Changes the model's forward passes, which makes this entry a variant of the model: docs/models.md."""
 
+    @model_validator(mode="after")
+    def _can_change_its_attention(self) -> "TransformersModel":
+        if self.intervention and self.intervention.changes_attention and self.attention != "sdpa":
+            what = "image_attention and contrast of attended tokens require attention: sdpa"
+            raise ValueError(f"intervention: {what}; the entry has attention: {self.attention}")
+        return self
+
     def as_transformers(self) -> "TransformersModel":
         return self
+
+    def change(self) -> Change | None:
+        if self.intervention is None:
+            return None
+        unchanged = self.model_copy(update={"intervention": None})
+        settings, is_placebo = self.intervention.settings(), self.intervention.placebo
+        return Change(identity(unchanged), settings, is_placebo, self.intervention.method())
 
     def answer_seconds(self, tokens: Sequence[float]) -> float:
         # the answers about a pair are generated in parallel

@@ -10,8 +10,9 @@ from transformers import BatchFeature
 from spd_faith.inference.answer_reader import AnswerReader
 from spd_faith.inference.batches import Generation, Shown
 from spd_faith.inference.checkpoint import Checkpoint
+from spd_faith.inference.contrastive_decoding import Asked, contrasted
+from spd_faith.inference.intervention_hooks import intervened
 from spd_faith.inference.key_value_cache import preallocated_cache
-from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.prompt_groups import group_by_image_pair, tokens_in_common
 from spd_faith.inference.row_generation import generate_in_rows
@@ -24,12 +25,13 @@ class Generator:
     def __init__(self, checkpoint: Checkpoint, builder: PromptBuilder) -> None:
         self._model = checkpoint.model
         self._decoding = checkpoint.decoding
+        self._intervention = checkpoint.entry.intervention
         self._builder = builder
         self._reader = AnswerReader(checkpoint.decoding, builder)
         self.answers_in_rows = (
             checkpoint.family.answers_in_rows
             and checkpoint.entry.attention == "sdpa"  # supports a mask per question
-            and attends_to_all(checkpoint.model)
+            and checkpoint.rows_can_be_shared
         )
         """Whether questions about the same images share a row."""
 
@@ -70,9 +72,17 @@ class Generator:
     def _generate_in_batch(self, questions: list[Shown]) -> list[Generation]:
         inputs = self._builder.build(questions).to(self._model.device, self._model.dtype)
         model: Any = self._model
-        outputs: torch.Tensor = model.generate(
-            **inputs, past_key_values=preallocated_cache(self._model), generation_config=self._decoding.config
-        )
+        with (
+            intervened(self._model, self._intervention, self._builder.image_token_id) as hooks,
+            contrasted(model, self._builder, self._intervention, Asked(questions, inputs, hooks)) as processors,
+        ):
+            hooks.begin(inputs["input_ids"], inputs["attention_mask"])
+            outputs: torch.Tensor = model.generate(
+                **inputs,
+                past_key_values=preallocated_cache(self._model),
+                generation_config=self._decoding.config,
+                logits_processor=processors,
+            )
         prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         answers = outputs[:, inputs["input_ids"].shape[1] :].cpu()
         return [self._reader.read(ids.tolist(), length) for ids, length in zip(answers, prompt_tokens, strict=True)]

@@ -50,7 +50,7 @@ class Contrast(Strict):
     """s in the scores (1 + s) · main − s · contrast, from the log-probabilities of two runs over the same tokens."""
     mask: Literal["attended", "images", "noise"]
     """What the contrast run does not see: the `fraction` of image tokens that the prompt's last token attends to most,
-    all image tokens (a run without images), or what noise of `noise_step` hides of the images (VCD)."""
+    the images (it reads the prompt's text alone, as in PAI), or what noise of `noise_step` hides of them (VCD)."""
     fraction: float = Field(default=0.1, gt=0, le=1)
     """Fraction of the image tokens that `attended` masks."""
     noise_step: int = Field(default=500, ge=0, le=999)
@@ -69,9 +69,15 @@ class Intervention(Strict):
     contrast: Contrast | None = None
     """Decodes against a second run that sees less of the images."""
     placebo: bool = False
-    """Do the same to random text tokens, random positions and random image tokens instead, at the same cost."""
+    """Do the same at the same cost without its meaning: to random text tokens, positions or image tokens, or with the
+    contrast run's scores in a random order."""
     seed: int = Field(default=0, ge=0)
     """Of the random choices of a placebo and of the noise."""
+
+    @property
+    def changes_attention(self) -> bool:
+        """Whether scores of the attention are changed, masked or read, which requires `attention: sdpa`."""
+        return self.image_attention is not None or (self.contrast is not None and self.contrast.mask == "attended")
 
     @model_validator(mode="before")
     @classmethod
@@ -86,6 +92,35 @@ class Intervention(Strict):
         if self.image_attention is None and self.ffn_scale is None and self.contrast is None:
             raise ValueError("names nothing to change; give image_attention, ffn_scale, contrast or a preset")
         return self
+
+    def settings(self) -> dict[str, Any]:
+        """What is changed, by key. A placebo has those of the change that it stands for, whatever the seeds."""
+        return {name: part.model_dump() for name in _PARTS if (part := getattr(self, name)) is not None}
+
+    def method(self) -> str:
+        """The name of what is changed and its source, for people."""
+        if self.preset is None:
+            return f"settings of its own ({_in_words(self.settings())})"
+        preset = PRESETS[self.preset]
+        published = Intervention(preset=self.preset).settings()
+        own = {name: part for name, part in self.settings().items() if part != published.get(name)}
+        changed = f"; with settings of its own ({_in_words(own)})" if own else ""
+        return f"{preset.label}, {preset.source}{changed}"
+
+
+_PARTS = ("image_attention", "ffn_scale", "contrast")
+
+
+def _in_words(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    def shown(value: Any) -> str:
+        if isinstance(value, list):
+            return "–".join("last" if end is None else str(end) for end in value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    return "; ".join(
+        f"{part}: {', '.join(f'{name} {shown(value)}' for name, value in fields.items())}"
+        for part, fields in settings.items()
+    )
 
 
 @dataclass(frozen=True)

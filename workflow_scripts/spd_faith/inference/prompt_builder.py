@@ -60,6 +60,14 @@ class PromptBuilder:
         messages = [self._message(question) for question in questions]
         return self._process([self._render([message]) for message in messages], messages)
 
+    def build_texts(self, texts: Sequence[str]) -> BatchEncoding:
+        """The model's inputs for the questions without their images, left-padded, on the CPU."""
+        messages = [{"role": "user", "content": [{"type": "text", "text": text}]} for text in texts]
+        prompts = [self._render([message]) for message in messages]
+        arguments: dict[str, Any] = {"padding": True, "return_tensors": "pt", **self._special_tokens(prompts[0])}
+        inputs: BatchEncoding = self.tokenizer(prompts, **arguments)
+        return inputs
+
     def build_groups(self, groups: Sequence[Sequence[Shown]]) -> tuple[BatchFeature, list[list[PromptTokens]]]:
         """The model's inputs for the first question of each group, left-padded, and the prompts of all questions.
 
@@ -102,6 +110,10 @@ class PromptBuilder:
         if self._square:
             return [alone_on_square(size, number, self._square) for number, size in sizes]
         return [alone(size, number) for number, size in sizes]
+
+    def composed(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
+        """The images shown for this pair, before the processor resizes them."""
+        return [compose(layout, (original, modified)) for layout in self.layouts(original, modified)]
 
     def sent_images(self, original: Image.Image, modified: Image.Image) -> list[Image.Image]:
         """The images shown for this pair as an engine gets them, resized as far as this package resizes images.
@@ -150,8 +162,8 @@ class PromptBuilder:
     def _message(self, question: Shown) -> Message:
         text, original, modified = question
         images = [
-            {"type": "image", "image": compose(layout, (original, modified)), **self._pixel_limits(layout.size)}
-            for layout in self.layouts(original, modified)
+            {"type": "image", "image": image, **self._pixel_limits(image.size)}
+            for image in self.composed(original, modified)
         ]
         return {"role": "user", "content": [*images, {"type": "text", "text": text}]}
 

@@ -142,7 +142,8 @@ def find_count_phrase(text: str) -> CountPhrase | None:
         return None
     start = max(match.end() for match in _CLAUSE_START.finditer(plain, 0, found.start + 1))
     start += after_lead_in(plain[start : found.start])
-    places = places_in(text, plain)
+    # "İ" is two characters in lower case
+    places = places_in("".join(low if len(low := letter.lower()) == 1 else letter for letter in text), plain)
     return CountPhrase(found.number, places[start], places[found.end - 1] + 1)
 
 

@@ -17,12 +17,13 @@ from spd_faith.probes.registry import SUMMARIES
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 from spd_faith.scoring.comparisons import SIGNIFICANT_AT
 from spd_faith.scoring.control_metrics import CONTROL_METRICS, Topic
+from spd_faith.scoring.interventions import SAID
 from spd_faith.scoring.metric_types import Metric
 from spd_faith.scoring.metrics import DESCRIPTIVE, HEADLINE_AND_OVERALL, METRICS, SECONDARY
 
 FRACTION, NUMBER, COUNT, TEXT, TRUTH = "fraction", "number", "count", "text", "true or false"
 _UNSCORED = "no pair is scored"
-_UNRANKED = f"under {LOWEST_RANKED_COVERAGE:.0%} coverage"
+_UNRANKED = f"under {LOWEST_RANKED_COVERAGE:.0%} coverage, or a variant"
 _UNPROBED = "the model was not probed"
 _FEW_CLUSTERS = f"under {LEAST_CLUSTERS} image ids"
 
@@ -71,7 +72,7 @@ _HEADLINE = (*_METRIC, "_bound_low", "_bound_high", "_best", "_unflagged", "_unf
 _ROW = Part(
     "The row",
     (
-        Described("rank", COUNT, "rank in Overall among the judge's models", _UNRANKED),
+        Described("rank", COUNT, "rank in Overall among the judge's models that are no variants", _UNRANKED),
         Described("rank_low", COUNT, "1 + the ranked models that are significantly better", _UNRANKED),
         Described("rank_high", COUNT, "ranked models minus the significantly worse ones", _UNRANKED),
         Described("judge", TEXT, "key of the judge in the config"),
@@ -80,6 +81,8 @@ _ROW = Part(
         Described("label", TEXT, "name of the model on the leaderboard"),
         Described("judge_label", TEXT, "name of the judge on the leaderboard"),
         Described("origin", TEXT, "`run` or `published`"),
+        Described("role", TEXT, "`model`; `variant` or `placebo` if it is another model with an intervention"),
+        Described("variant_of", TEXT, "key of that other model", "it is none, or that model is not in the run"),
     ),
 )
 _COSTS = {
@@ -218,6 +221,26 @@ BREAKDOWN_COLUMNS = (
     Described("high", FRACTION, "upper end of the 95% interval", f"{_FEW_CLUSTERS}; not by split; a count"),
     Described("coverage", FRACTION, "scored pairs / pairs of the group", "a count"),
 )
+INTERVENTION_COLUMNS = (
+    Described("judge", TEXT, "key of the judge"),
+    Described("judge_label", TEXT, "name of the judge on the leaderboard"),
+    Described("base", TEXT, "key of the model that is changed", "it is not in the run"),
+    Described("model", TEXT, "key of the variant or placebo"),
+    Described("label", TEXT, "its name on the leaderboard"),
+    Described("role", TEXT, "`variant` or `placebo`"),
+    Described("other_model", TEXT, "key of the model that it is compared with"),
+    Described("other_label", TEXT, "its name on the leaderboard"),
+    Described("against", TEXT, "what `other_model` is: the `base`, or a `placebo` of the same change"),
+    Described("metric", TEXT, f"a headline metric, Overall, {' or '.join(f'`{name}`' for name in SAID)}"),
+    Described("n", COUNT, "pairs that the metric scores for both"),
+    Described("difference", f"{FRACTION}, {NUMBER}", "value of `model` minus value of `other_model`", "not defined"),
+    Described("low", f"{FRACTION}, {NUMBER}", "lower end of the 95% interval", _FEW_CLUSTERS),
+    Described("high", f"{FRACTION}, {NUMBER}", "upper end of the 95% interval", _FEW_CLUSTERS),
+    Described("p", NUMBER, "p of “there is no difference”", _FEW_CLUSTERS),
+    Described("p_holm", NUMBER, "p after Holm's correction for the rows of the judge and metric", _FEW_CLUSTERS),
+    Described("seconds_ratio", NUMBER, "seconds per answer of `model` over those of `base`", "unknown"),
+    Described("probing_ratio", NUMBER, "seconds of the probes' job of `model` over those of `base`", "unknown"),
+)
 COMPARISON_COLUMNS = (
     Described("judge", TEXT, "key of the judge"),
     Described("metric", TEXT, "a headline metric or Overall"),
@@ -281,6 +304,7 @@ _INTRODUCTION = """\
 | `leaderboard.parquet`, `leaderboard.csv` | a row per model and judge, then one per published result |
 | `breakdowns.parquet` | a row per judge, model, group of pairs, and metric or kind of failure |
 | `comparisons.parquet` | a row per judge, metric and two models |
+| `interventions.parquet` | a row per judge, metric, and variant of a model and what it is compared with |
 
 ## leaderboard.tex
 
@@ -338,6 +362,7 @@ def documentation() -> str:
             *parts,
             f"## breakdowns.parquet\n\n{_table(BREAKDOWN_COLUMNS)}\n",
             f"## comparisons.parquet\n\n{_ONE_DIRECTION}\n\n{_table(COMPARISON_COLUMNS)}\n",
+            f"## interventions.parquet\n\n{_table(INTERVENTION_COLUMNS)}\n",
         )
     )
 

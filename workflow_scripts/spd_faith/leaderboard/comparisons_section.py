@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pyarrow as pa
 
+from spd_faith.core.variants import MODEL
 from spd_faith.leaderboard.model import (
     COUNT,
     PERCENT,
@@ -62,7 +63,7 @@ def comparisons_section(live: pd.DataFrame, comparisons: pa.Table) -> tuple[Sect
     """The section, empty if no judge has two models."""
     frame = comparisons.to_pandas()
     parts: list[Note | Section] = []
-    for judge, rows in live.groupby("judge"):
+    for judge, rows in live[live["role"] == MODEL].groupby("judge"):
         pairs = frame[frame["judge"] == judge]
         if len(pairs):
             parts.append(Section(f"Judged by {rows['judge_label'].iloc[0]}", tuple(_matrices(rows, pairs, str(judge)))))
@@ -72,9 +73,10 @@ def comparisons_section(live: pd.DataFrame, comparisons: pa.Table) -> tuple[Sect
 def _how_to_read() -> Note:
     return note(
         "Row minus column in percentage points, over the image pairs scored for both models. Bold: significant, "
-        f"p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of a judge's models. A difference that is not "
-        "significant does not show that two models are equal. On the HTML page, hovering over a cell of the matrix or "
-        "tapping it shows the interval and p. All metrics, with intervals and p: ",
+        f"p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of a judge's models. Variants of "
+        "models have a section of their own. A difference that is not significant does not show that two models are "
+        "equal. On the HTML page, hovering over a cell of the matrix or tapping it shows the interval and p. All "
+        "metrics, with intervals and p: ",
         Code("comparisons.parquet"),
         ", where each pair is in one direction only. Formulas, and how to find a pair: docs/statistics.md.",
     )

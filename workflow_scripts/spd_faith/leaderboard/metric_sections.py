@@ -25,7 +25,7 @@ from spd_faith.leaderboard.model import (
     note,
     value_cell,
 )
-from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, model_and_judge
+from spd_faith.leaderboard.row_cells import MODEL_AND_JUDGE, Row, marked_label, model_and_judge
 from spd_faith.leaderboard.rows import LOWEST_RANKED_COVERAGE, least_coverage
 from spd_faith.scoring.aggregate import Aggregate
 from spd_faith.scoring.breakdowns import BREAKDOWNS, Breakdown
@@ -35,18 +35,20 @@ _RANK = Column(
     "Rank",
     COUNT,
     f"Ranks by Overall among the rows of one judge; {RANKS}. Lower is better. “–” "
-    f"below {LOWEST_RANKED_COVERAGE:.0%} coverage.",
+    f"below {LOWEST_RANKED_COVERAGE:.0%} coverage, and for variants of a model and their placebos.",
 )
 _WITHOUT_INTERVALS = note(f"Splits with under {LEAST_CLUSTERS} image ids have no interval.")
 
 
 def headline_table(live: pd.DataFrame, chosen: Chosen) -> Table:
     """Rank, model, judge, headline metrics in the published order with intervals, and the lowest of their coverages."""
+    labels = dict(zip(live["model"], live["label"], strict=True))
     columns = (_RANK, *MODEL_AND_JUDGE, *headline_columns(chosen), COVERAGE)
     rows = (
         (
             Unranked() if pd.isna(row["rank"]) else Ranks(row["rank_low"], row["rank_high"]),
-            *model_and_judge(row),
+            Text(marked_label(row, labels), row["model"]),
+            Text(row["judge_label"], row["judge"]),
             *(_estimate(row, metric) for metric in HEADLINE_AND_OVERALL),
             Value(coverage),
         )

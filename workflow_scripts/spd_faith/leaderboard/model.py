@@ -30,6 +30,7 @@ class Unit:
 
 
 MISSING = "–"
+_LEAST_P = 0.001  # that is written out
 PERCENT = Unit(scale=100, digits=1)  # of a fraction; the page says that numbers are percentages
 PERCENT_SIGN = Unit(scale=100, digits=1, sign="%")
 NUMBER = Unit(digits=2)
@@ -83,10 +84,20 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Difference:
-    """A value of one model minus that of another."""
+    """A value of one model minus that of another; where they are shown, with its 95% interval and corrected p."""
 
     value: float
     is_significant: bool
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+
+    def details(self, unit: Unit) -> tuple[str, ...]:
+        """The interval and p; nothing where they are not shown."""
+        if self.low is None or self.high is None or self.p is None:
+            return ()
+        p = "p < 0.001" if self.p < _LEAST_P else f"p = {self.p:.3f}"
+        return f"[{signed_text(self.low, unit)}, {signed_text(self.high, unit)}]", p
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Unranked:
-    """Shown instead of a rank: too few samples are scored."""
+    """Shown instead of a rank: too few samples are scored, or the model is a variant of another."""
 
 
 @dataclass(frozen=True)

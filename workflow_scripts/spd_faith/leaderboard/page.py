@@ -14,6 +14,7 @@ from spd_faith.leaderboard.corrections import correction_note, correction_sectio
 from spd_faith.leaderboard.costs import costs_section
 from spd_faith.leaderboard.failures_section import failures_section, parsing_section
 from spd_faith.leaderboard.glossary import glossary_section, one_answer_section
+from spd_faith.leaderboard.interventions_section import Variants, intervention_warnings, interventions_section
 from spd_faith.leaderboard.judges_section import judges_section
 from spd_faith.leaderboard.metric_columns import Chosen
 from spd_faith.leaderboard.metric_sections import breakdowns_section, headline_table, secondary_section
@@ -38,6 +39,7 @@ class Findings:
     `failed` has the failed answers by group (`failures_by_group`).
     `costs` and `failures` are about the judges (`judge_costs`, `judge_failures`), `unmeasured` about the probes
     (`not_measured`); `audit` is the truth audit (AUDIT), `corrections` from `scoring.correction`.
+    `variants` are the run's variants, `interventions` their comparisons (`interventions`).
     `samples` is SAMPLES, `record` the content of run.json (`run_record`).
     """
 
@@ -45,6 +47,8 @@ class Findings:
     published: pd.DataFrame
     aggregate: Aggregate
     comparisons: pa.Table
+    interventions: pa.Table
+    variants: Variants
     corrections: pd.DataFrame
     floors: pd.DataFrame
     controls: Mapping[str, Any]
@@ -67,11 +71,13 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
             _how_to_read(live[0]["n"]),
             _abbreviations(),
             *run_warnings(live, found.failures, found.aggregate, found.samples),
+            *intervention_warnings(found.interventions),
             *audit_warning(found.audit),
             headline_table(found.live, found.chosen),
             correction_note(found.corrections),
             baselines_section(found.floors, live, found.chosen),
             *comparisons_section(found.live, found.comparisons),
+            *interventions_section(found.live, found.interventions, found.variants),
             controls_section(live, found.controls),
             correction_section(found.live, found.corrections),
             protocol_section(found.live, found.published),

@@ -64,6 +64,12 @@ def job_seconds(names: Collection[str], paths: ResultPaths) -> dict[str, float]:
     return seconds
 
 
+def probing_seconds(models: Collection[str], paths: ResultPaths) -> dict[str, float]:
+    """By model, the seconds of the job of its probes, as it last ran; without those that have none."""
+    seconds = {model: job_seconds({model}, paths).get("run_probes") for model in models}
+    return {model: of for model, of in seconds.items() if of is not None}
+
+
 def answers_record(live: pd.DataFrame) -> dict[str, Any]:
     """By model, what its answers cost and how many of them failed; null if unknown."""
     models = live.drop_duplicates("model").set_index("model")

@@ -3,6 +3,10 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from spd_faith.core.variants import MODEL as UNCHANGED
+from spd_faith.core.variants import PLACEBO
 from spd_faith.leaderboard.model import Cell, Column, Text
 
 Row = Mapping[Hashable, Any]  # a row of the leaderboard, by column
@@ -24,6 +28,20 @@ def rows_by_model(live: Sequence[Row]) -> list[Row]:
 def model_cell(row: Row) -> Cell:
     """The cell below MODEL."""
     return Text(row["label"], row["model"])
+
+
+def role_text(row: Row, labels: Mapping[str, str]) -> str:
+    """What a variant is, for its row; "" for other models. `labels` has those of all models, by key."""
+    if row["role"] == UNCHANGED:
+        return ""
+    of: str = "" if pd.isna(row["variant_of"]) else f" of {labels[row['variant_of']]}"
+    return f"placebo for variants{of}" if row["role"] == PLACEBO else f"variant{of}"
+
+
+def marked_label(row: Row, labels: Mapping[str, str]) -> str:
+    """The model's label; of a variant, with what it is."""
+    role = role_text(row, labels)
+    return f"{row['label']} ({role})" if role else str(row["label"])
 
 
 def model_and_judge(row: Row) -> tuple[Cell, Cell]:

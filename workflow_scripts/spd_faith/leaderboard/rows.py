@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from spd_faith.core.variants import MODEL
 from spd_faith.leaderboard import answer_signs, corrections, published_protocol
 from spd_faith.leaderboard.controls_section import control_fractions
 from spd_faith.probes.registry import SUMMARIES
@@ -33,12 +34,15 @@ class Provenance:
     judge_calls: int  # of the judge, over all models of the run
     judge_usd: float | None
     judge_seconds: float | None  # per call
+    role: str = MODEL  # one of ROLES
+    variant_of: str | None = None  # the model that a variant or placebo is a changed one of, if the run has it
 
 
 def live_rows(aggregate: Aggregate, provenance: Mapping[Entry, Provenance]) -> pd.DataFrame:
-    """One row per (judge, model), by judge and best first; `provenance` has the same keys.
+    """One row per (judge, model), by judge and best first, variants after the others; `provenance` has the same keys.
 
-    Columns: rank (among the judge's rows; null if a headline metric covers under 98% of the samples), judge, model, n
+    Columns: rank (among the judge's models that are no variants; null if a headline metric covers under 98% of the
+    samples), judge, model, n
     (samples); each metric with its 95% interval (_low, _high), _coverage and, for headline metrics, its bounds if the
     unscored samples were scored (_bound_low, _bound_high); n_{status} of the describe answers; provenance; origin.
     """
@@ -49,10 +53,13 @@ def live_rows(aggregate: Aggregate, provenance: Mapping[Entry, Provenance]) -> p
     described = pd.DataFrame.from_dict({key: asdict(value) for key, value in provenance.items()}, orient="index")
     described = described.rename_axis(["judge", "model"])
     rows = pd.DataFrame(columns).join(_answers_by_status(aggregate)).join(described).assign(origin="run")
-    rows = rows.reset_index().sort_values(
-        ["judge", "overall", "model"], ascending=[True, False, True], ignore_index=True
+    rows = rows.reset_index().assign(is_variant=lambda of: of["role"] != MODEL)
+    rows = rows.sort_values(
+        ["judge", "is_variant", "overall", "model"], ascending=[True, True, False, True], ignore_index=True
     )
-    ranks = rows["overall"].where(least_coverage(rows) >= LOWEST_RANKED_COVERAGE)
+    rows["variant_of"] = rows["variant_of"].astype("string")  # also where all are null
+    is_variant = rows.pop("is_variant")
+    ranks = rows["overall"].where((least_coverage(rows) >= LOWEST_RANKED_COVERAGE) & ~is_variant)
     ranks = ranks.groupby(rows["judge"]).rank(ascending=False, method="min")
     rows.insert(0, "rank", ranks.astype("Int64"))
     return rows
@@ -67,7 +74,7 @@ def published_rows(published: pd.DataFrame) -> pd.DataFrame:
     """The rows of `resources/published_results.csv` as fractions, with origin `published` and no rank."""
     rows = published.rename(columns={"source": "dataset_revision"})
     rows[list(HEADLINE_AND_OVERALL)] /= 100
-    return rows.assign(label=rows["model"], judge_label="as published", origin="published")
+    return rows.assign(label=rows["model"], judge_label="as published", origin="published", role=MODEL)
 
 
 def fractions() -> tuple[str, ...]:

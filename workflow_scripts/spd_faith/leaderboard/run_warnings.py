@@ -40,7 +40,7 @@ def run_warnings(
     )
 
 
-def _listing(items: Sequence[str]) -> str:
+def listing(items: Sequence[str]) -> str:
     """The first of `items`, and how many there are more."""
     more = [f"and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
     return ", ".join([*items[:_LISTED], *more])
@@ -56,7 +56,7 @@ def _name(row: Row) -> str:
 def _no_replies(models: Sequence[Row]) -> Iterator[Note]:
     """Names the models with questions that got no reply, and what asks these again."""
     if failed := [row for row in models if row["transport_failures"]]:
-        counts = _listing([f"{_name(row)}: {row['transport_failures']}" for row in failed])
+        counts = listing([f"{_name(row)}: {row['transport_failures']}" for row in failed])
         targets = " ".join(row["ask_again"].removeprefix("--forcerun ") for row in failed[:_LISTED])
         yield warning(
             f"Questions got no reply after all attempts ({counts}). They are not scored. To ask only these again, "
@@ -78,7 +78,7 @@ def _unscored(live: Sequence[Row], failures: pd.DataFrame) -> Iterator[Note]:
             items.append(f"{row['label']}, judged by {row['judge_label']}: {listed}")
     if items:
         yield warning(
-            f"Judgements have no score, DRF and CR together ({_listing(items)}). They lower the coverage, and bounds "
+            f"Judgements have no score, DRF and CR together ({listing(items)}). They lower the coverage, and bounds "
             "show how far they could move the values. The log of judge_responses has the replies; a rerun judges "
             "only these again once their cause is fixed."
         )
@@ -100,7 +100,7 @@ def _few_images(aggregate: Aggregate, samples: pa.Table) -> Iterator[Note]:
         small = [f"{split}: {n}" for split, n in images["split"].value_counts().items() if n < LEAST_CLUSTERS]
         yield warning(
             f"Splits with under {LEAST_CLUSTERS} image ids are merged for the intervals: {merged}. Do not compare "
-            f"models on the small ones alone ({_listing(small)})."
+            f"models on the small ones alone ({listing(small)})."
         )
 
 
@@ -111,7 +111,7 @@ def _rates(rows: Sequence[Row], part: Callable[[Row], float], whole: Callable[[R
     """The models with more than the fraction `most`, the worst first, with their percentage; "" without any."""
     found = [(part(row) / whole(row), part(row), whole(row), row) for row in rows if part(row) > most * whole(row)]
     found.sort(key=lambda one: -one[0])
-    return _listing([f"{_name(row)}: {rate:.0%}, {n:.0f} of {of:.0f}" for rate, n, of, row in found])
+    return listing([f"{_name(row)}: {rate:.0%}, {n:.0f} of {of:.0f}" for rate, n, of, row in found])
 
 
 def _pairs(row: Row) -> float:
@@ -170,7 +170,7 @@ def _json_only(live: Sequence[Row]) -> Iterator[Note]:
         rows = [row | {"label": f"{row['label']}, judged by {row['judge_label']}"} for row in rows]
     found = sorted((row for row in rows if row["drf_json_only"] > MOST), key=lambda row: -row["drf_json_only"])
     if found:
-        listed = _listing([f"{_name(row)}: {row['drf_json_only']:.0%}" for row in found])
+        listed = listing([f"{_name(row)}: {row['drf_json_only']:.0%}" for row in found])
         yield warning(
             f"DRF rests on JSON alone in many descriptions ({listed}). Their list is judged in place of reasoning, so "
             "DRF measures there what PF1 measures. Do not compare it with the DRF of models that reason in prose."

@@ -98,7 +98,7 @@ def _write_pairs(folder: Path, pairs: list[Pair], provenance: dict[str, Any]) ->
 
 def _check_layers(settings: ProbeSettings, checkpoint: "Checkpoint") -> None:
     """Check before anything is asked that the model can be probed and has the first layer."""
-    from spd_faith.probes.layers import decoder_layers
+    from spd_faith.inference.model_parts import decoder_layers
 
     first, last = settings.layer_start, settings.layer_end
     if first >= (layers := len(decoder_layers(checkpoint.model))):

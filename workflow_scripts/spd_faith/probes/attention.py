@@ -13,14 +13,13 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 from transformers import AttentionInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
+from spd_faith.inference.attention_scores import ScoreChange, attend, change_of
 from spd_faith.probes.passes import SEGMENTS
 from spd_faith.probes.prepared import AnsweredPrompt
 
 IMPLEMENTATION = "sdpa_with_probe"
-_sdpa: Callable[..., tuple[torch.Tensor, None]] = sdpa_attention_forward
 _NUMBERS_AT_ONCE = 1 << 22  # of heads × rows × tokens: 16 MB in float32
 
 
@@ -60,7 +59,7 @@ def _attend(
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
     if module not in _readers:
-        return _sdpa(module, query, key, value, attention_mask, scaling=scaling, **more)
+        return attend(module, query, key, value, attention_mask, scaling=scaling, **more)
     prompts, take = _readers[module]
     rows_are_shared = any(prompt.shared for prompt in prompts)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -70,11 +69,12 @@ def _attend(
         if attention_mask is not None and not prompt.behind:
             mask = attention_mask[prompt.row, :, prompt.answer_states, : prompt.tokens]
         queries = query[prompt.row, :, prompt.answer_places]
-        found.append(answer_attention(prompt, queries, _of_prompt(prompt, key[prompt.row]), scale, mask))
+        keys = _of_prompt(prompt, key[prompt.row])
+        found.append(answer_attention(prompt, queries, keys, scale, mask, change_of(module)))
     take(found)
     if rows_are_shared:
         return _attend_by_prompt(module, query, key, value, attention_mask, prompts, scaling=scaling, **more), None
-    return _sdpa(module, query, key, value, attention_mask, scaling=scaling, **more)
+    return attend(module, query, key, value, attention_mask, scaling=scaling, **more)
 
 
 def _of_prompt(prompt: AnsweredPrompt, states: torch.Tensor) -> torch.Tensor:
@@ -110,7 +110,7 @@ def _attend_by_prompt(
             mask = query.new_ones((prompt.tokens - begin, prompt.tokens), dtype=torch.bool).tril(begin)[None, None]
         elif attention_mask is not None:
             mask = attention_mask[prompt.row, :, : prompt.tokens, : prompt.tokens][None]
-        (found[prompt.row, places],), _ = _sdpa(module, queries, keys, values, mask, **more)
+        (found[prompt.row, places],), _ = attend(module, queries, keys, values, mask, **more)
     return found
 
 
@@ -120,13 +120,18 @@ AttentionMaskInterface.register(IMPLEMENTATION, ALL_MASK_ATTENTION_FUNCTIONS["sd
 
 
 def answer_attention(
-    row: AnsweredPrompt, query: torch.Tensor, key: torch.Tensor, scaling: float, mask: torch.Tensor | None
+    row: AnsweredPrompt,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    scaling: float,
+    mask: torch.Tensor | None,
+    change: ScoreChange | None = None,
 ) -> AnswerAttention:
     """The attention of a row's answer states.
 
     `query` is heads × answer states × width; `key` is heads (or groups of them) × the row's tokens × width. `mask` is
     1 or heads × answer states × tokens: true or 0 where a state attends, false or very negative elsewhere; None is
-    causal.
+    causal. `change` is that of an intervention, whose row of the batch is the prompt's alone.
     """
     heads, states, _ = query.shape
     tokens = key.shape[1]
@@ -146,6 +151,9 @@ def answer_attention(
             scores.masked_fill_(~mask[:, first : first + count], float("-inf"))
         else:
             scores += mask[:, first : first + count]
+        if change:
+            places = row.answer_states.start + torch.arange(first, first + count, device=key.device)
+            scores += change.bias(scores[None], slice(row.row, row.row + 1), places[None], range(tokens), key.device)[0]
         mean = torch.softmax(scores, dim=-1).mean(dim=0)
         fractions.append(mean @ segments)
         image.append(mean[:, images])

@@ -10,8 +10,7 @@ from torch import nn
 from transformers import DynamicCache, PreTrainedModel
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.model_parts import output_head, text_decoder
-from spd_faith.probes.layers import decoder_layers
+from spd_faith.inference.model_parts import decoder_layers, output_head, text_decoder
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts
 from spd_faith.probes.teacher_forcing import read_instead
 

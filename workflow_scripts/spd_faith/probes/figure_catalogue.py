@@ -182,6 +182,21 @@ _OF_CONTRAST = (
     ),
 )
 
+_OF_VARIANTS = (
+    FigureInfo(
+        "interventions",
+        "Benefit against cost of the interventions",
+        "Faithfulness of the reasoning (DRF) of each variant of the model minus that of the model itself, with 95%"
+        " intervals of paired differences, over its seconds per answer relative to the model’s. Hollow points are"
+        " placebos, which have the cost of a change without what it is meant to do; the model itself is at 1 and 0."
+        " Benefit is what lies above 0 and above the placebo.",
+        "A gain may be bought by saying less or by seeing less, which the section about interventions of the"
+        " leaderboard shows. Seconds depend on the machine and the batch size.",
+        None,
+        "benefit-of-interventions",
+    ),
+)
+
 _OF_ANSWERS = (
     FigureInfo(
         "overlays_",
@@ -197,11 +212,15 @@ _OF_ANSWERS = (
 )
 
 
-def declared_figures(probes: Collection[type[Probe]]) -> tuple[FigureInfo, ...]:
-    """The figures that these probes have, in the order in which they are drawn and shown."""
+def declared_figures(probes: Collection[type[Probe]], has_variants: bool = False) -> tuple[FigureInfo, ...]:
+    """The figures that these probes have, in the order in which they are drawn and shown.
+
+    `has_variants`: whether the run has variants of the model, which are compared in a figure of their own.
+    """
     return (
         *_chosen(_OF_MODEL, probes),
         *(_for(figure, contrast) for contrast in CONTRASTS for figure in _chosen(_OF_CONTRAST, probes)),
+        *(_OF_VARIANTS if has_variants else ()),
         *_chosen(_OF_ANSWERS, probes),
     )
 

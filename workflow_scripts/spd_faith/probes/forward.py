@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from spd_faith.inference.intervention_hooks import Hooks
 from spd_faith.inference.model_parts import output_head
 from spd_faith.probes import icr
 from spd_faith.probes.layers import LayerStates, read_layers
@@ -17,8 +18,10 @@ from spd_faith.probes.teacher_forcing import STATES_AT_ONCE, read_instead
 
 
 @torch.inference_mode()
-def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
+def run_pass(model: PreTrainedModel, batch: AnsweredPrompts, hooks: Hooks | None = None) -> list[Pass]:
     """The measurements of each answer, from one pass over prompts and answers, without a cache.
+
+    `hooks` are those of the intervention that is installed in the model; then each prompt must have a row of its own.
 
     Each layer is reduced as soon as it ends. Logits of the last states are computed only where they are kept, and for
     the answer a few states at a time.
@@ -29,6 +32,9 @@ def run_pass(model: PreTrainedModel, batch: AnsweredPrompts) -> list[Pass]:
         found[number].add(states)
 
     inputs = batch.inputs.to(model.device, model.dtype)
+    if hooks:
+        ends = torch.tensor([row.answer_states.start for row in batch.rows])
+        hooks.begin(inputs["input_ids"], inputs["attention_mask"], ends)
     with read_layers(model, batch.rows, reduce), read_instead(model, batch):
         # without the head, which would compute logits for the whole prompt
         last = model.base_model(**inputs, use_cache=False).last_hidden_state

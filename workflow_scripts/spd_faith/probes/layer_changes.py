@@ -23,7 +23,6 @@ MEASURES = (
     # mean change divided by the mean norm, as released; a second form of a measure, so not contrasted
     *("attention_relative_of_means", "ffn_relative_of_means"),
 )
-_UNEXPLAINED = 0.01  # as a fraction of the norms of the two changes
 
 
 def layer_changes(states: "LayerStates") -> "torch.Tensor":
@@ -35,13 +34,14 @@ def layer_changes(states: "LayerStates") -> "torch.Tensor":
     basis of the states; and, as released, the mean norms of the two changes divided by the mean norms of x and of x½.
     """
     import torch
-    from torch.nn.functional import cosine_similarity, log_softmax
+    from torch.nn.functional import cosine_similarity
+
+    from spd_faith.inference.sublayers import divergence
 
     before, attention, ffn = states.before, states.attention_change, states.ffn_change
     middle = before + attention
     attention_norm, ffn_norm = attention.norm(dim=-1), ffn.norm(dim=-1)
     before_norm, middle_norm = before.norm(dim=-1), middle.norm(dim=-1)
-    p, q = log_softmax(attention, dim=-1), log_softmax(ffn, dim=-1)
     by_state = (
         attention_norm,
         ffn_norm,
@@ -49,22 +49,12 @@ def layer_changes(states: "LayerStates") -> "torch.Tensor":
         ffn_norm / middle_norm,
         cosine_similarity(before, middle, dim=-1),
         cosine_similarity(middle, middle + ffn, dim=-1),
-        (p.exp() * (p - q)).sum(dim=-1),
+        divergence(attention, ffn),
         before_norm,
         middle_norm,
     )
     means = torch.stack(by_state).mean(dim=-1)
     return torch.cat([means[:-2], means[:2] / means[-2:]])
-
-
-def is_sum_of_parts(states: "LayerStates", dtype: "torch.dtype") -> bool:
-    """Whether x + attention + feed-forward network equals x₁, up to the rounding of `dtype`."""
-    import torch
-
-    changes = states.attention_change.norm() + states.ffn_change.norm()
-    unexplained = (states.before + states.attention_change + states.ffn_change - states.after).norm()
-    rounding = 4 * torch.finfo(dtype).eps * (states.before.norm() + states.after.norm())
-    return bool(unexplained <= _UNEXPLAINED * changes + rounding)
 
 
 class LayerChanges(LayerProbe):
@@ -87,7 +77,10 @@ class LayerChanges(LayerProbe):
 
     @staticmethod
     def of_layer(states: "LayerStates", dtype: "torch.dtype") -> "torch.Tensor | None":
-        return layer_changes(states) if is_sum_of_parts(states, dtype) else None
+        from spd_faith.inference.sublayers import is_sum_of_parts
+
+        parts = states.before, states.attention_change, states.ffn_change, states.after
+        return layer_changes(states) if is_sum_of_parts(*parts, dtype) else None
 
     @staticmethod
     def figures() -> "ProbeFigures":

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.model_parts import text_decoder
+from spd_faith.inference.model_parts import decoder_layers, text_decoder
 from spd_faith.probes.attention import IMPLEMENTATION, AnswerAttention, read_attention
 from spd_faith.probes.prepared import AnsweredPrompt
 
@@ -35,16 +35,6 @@ class LayerStates:
 
 Reduce = Callable[[int, int, LayerStates], None]
 """Takes the layer's number, the prompt's number in the batch, and the states."""
-
-
-def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The layers of the text decoder. Raises `UserError` if they are not made of attention and feed-forward parts."""
-    layers = getattr(text_decoder(model), "layers", nn.ModuleList())
-    if not layers or not all(hasattr(layer, "self_attn") and hasattr(layer, "mlp") for layer in layers):
-        raise UserError(
-            f"{type(model).__name__} cannot be probed: its decoder is not a list of layers with self_attn and mlp"
-        )
-    return cast(nn.ModuleList, layers)
 
 
 @contextmanager

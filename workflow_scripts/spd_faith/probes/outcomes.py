@@ -10,11 +10,11 @@ from spd_faith.core.errors import UserError
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint
-from spd_faith.inference.model_parts import attends_to_all
+from spd_faith.inference.intervention_hooks import intervened
+from spd_faith.inference.model_parts import decoder_layers
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.inference.questions import Question, QuestionId
 from spd_faith.probes.forward import run_pass
-from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.passes import Outcome, Pass, Unmeasured, failed
 from spd_faith.probes.prepared import prepare_answered
 from spd_faith.probes.samples import SavedAnswer
@@ -50,11 +50,12 @@ def measure_answers(
             builder,
             [one.shown for one in batch],
             [one.answer.token_ids for one in batch],
-            share_rows=attends_to_all(checkpoint.model),
+            share_rows=checkpoint.rows_can_be_shared,
         )
         for one, row in zip(batch, answered.rows, strict=True):
             one.answer.check_prompt(row.answer_states.start + 1)
-        return run_pass(checkpoint.model, answered)
+        with intervened(checkpoint.model, checkpoint.entry.intervention, builder.image_token_id) as hooks:
+            return run_pass(checkpoint.model, answered, hooks)
 
     batch: list[_Answered] = []
     for number, (_, of_sample) in enumerate(groupby(questions, key=attrgetter("sample_id")), start=1):

@@ -2,8 +2,9 @@
 
 The rows of a batch are one prompt and answer about several second images. A patched run starts behind its layer. The
 runs into one row are computed together: each joins when its layer is reached, and an unpatched run goes along, so that
-differences do not hold the rounding of another batch shape. Tokens before the first patched one are not computed: their
-keys and values are those of the base run. Nor are tokens behind the last one that is asked for.
+differences do not hold the rounding of another batch shape. Not computed are tokens before the first patched one, whose
+keys and values are those of the base run, tokens behind the last one that is asked for, and, in the last layer, all
+others than those asked for.
 
 Memory: the base run keeps the states of each layer for the tokens from the last image on, and the keys and values of
 all tokens. The patched runs are divided so that the largest tensor of a layer has `NUMBERS_AT_ONCE` elements at most,
@@ -11,22 +12,23 @@ or those of two runs if these are more: one patched, one not.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import DynamicCache, PreTrainedModel
 
-from spd_faith.inference.model_parts import output_head, text_config
+from spd_faith.inference.model_parts import decoder_layers, output_head, text_config
 from spd_faith.probes.base_run import BaseRun, PatchingUnsupported, base_run
-from spd_faith.probes.layers import attention_by, decoder_layers
+from spd_faith.probes.layers import attention_by
 from spd_faith.probes.prepared import AnsweredPrompts
 from spd_faith.probes.teacher_forcing import STATES_AT_ONCE
 
 NUMBERS_AT_ONCE = 1 << 27  # of runs × tokens × neurons: 0.5 GB in float32
+TOKENS_AT_ONCE = 256  # of each run
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,12 @@ class PatchedRuns:
         changes = torch.zeros(len(patches), len(tokens))
         if not len(tokens):
             return changes
-        stop = self._answer_begin + max(tokens) + 1
-        for chunk in _chunks(patches, self._patches_at_once(stop)):
-            changes[chunk] = self._changes([patches[number] for number in chunk], stop, torch.as_tensor(tokens))
+        wanted, order = torch.as_tensor(tokens).unique(return_inverse=True)
+        places = self._answer_begin + wanted
+        for chunk in _chunks(patches, self._patches_at_once(int(places.max()) + 1)):
+            states = _Runs(self._base, [patches[number] for number in chunk], places).run(self._layers)
+            log_probs = _log_probs(self._head, self._base.norm(states), self._answer[wanted])
+            changes[chunk] = (log_probs[1:] - log_probs[:1])[:, order]
         return changes
 
     def _check(self, patches: Sequence[Patch], tokens: Sequence[int]) -> None:
@@ -102,15 +107,9 @@ class PatchedRuns:
                 raise ValueError(f"only positions {self.first} to {self._base.length - 1} can be patched: {patch}")
 
     def _patches_at_once(self, stop: int) -> int:
-        largest = max((stop - self.first) * self._width, stop * self._attention_width)  # elements of one run
+        tokens = stop - self.first if self._base.masks else min(stop - self.first, TOKENS_AT_ONCE)
+        largest = max(tokens * self._width, stop * self._attention_width)  # elements of one run
         return max(1, NUMBERS_AT_ONCE // largest - 1)
-
-    def _changes(self, patches: list[Patch], stop: int, tokens: torch.Tensor) -> torch.Tensor:
-        runs = _Runs(self._base, patches, stop)
-        states = runs.run(self._layers)
-        normed = self._base.norm(states[:, self._answer_begin + tokens - runs.begin])
-        log_probs = _log_probs(self._head, normed, self._answer[tokens])
-        return log_probs[1:] - log_probs[:1]
 
 
 def _widest(modules: Iterable[nn.Module]) -> int:
@@ -120,11 +119,17 @@ def _widest(modules: Iterable[nn.Module]) -> int:
 
 
 def _chunks(patches: Sequence[Patch], size: int) -> Iterator[list[int]]:
-    """Indices of patches of one target, by layer."""
-    order = sorted(range(len(patches)), key=lambda number: (patches[number].target, patches[number].layer))
-    for _, of_target in groupby(order, key=lambda number: patches[number].target):
-        numbers = list(of_target)
-        yield from (numbers[begin : begin + size] for begin in range(0, len(numbers), size))
+    """Indices of patches of one target that begin at similar positions, by layer."""
+    begins = [int(patch.positions.min()) if len(patch.positions) else 0 for patch in patches]
+
+    def group(number: int) -> tuple[int, int]:
+        return patches[number].target, begins[number] // TOKENS_AT_ONCE
+
+    ordered = sorted(range(len(patches)), key=lambda number: (*group(number), begins[number], patches[number].layer))
+    for _, similar in groupby(ordered, key=group):
+        numbers = list(similar)
+        for begin in range(0, len(numbers), size):
+            yield sorted(numbers[begin : begin + size], key=lambda number: patches[number].layer)
 
 
 def _log_probs(head: nn.Linear, states: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
@@ -138,33 +143,30 @@ def _log_probs(head: nn.Linear, states: torch.Tensor, token_ids: torch.Tensor) -
 
 
 class _Runs:
-    """The unpatched run of a row and patched ones, sorted by layer, over the tokens from `begin` on."""
+    """The unpatched run of a row and patched ones, sorted by layer, up to the states at some places of the row."""
 
-    def __init__(self, base: BaseRun, patches: list[Patch], stop: int) -> None:
+    def __init__(self, base: BaseRun, patches: list[Patch], wanted: torch.Tensor) -> None:
         self._base = base
         self._patches = patches
         self._row = patches[0].target
-        positions = torch.cat([patch.positions for patch in patches])
-        begin = int(positions.min()) if len(positions) else base.first
-        self.begin = begin if base.is_closed(begin) else base.first
+        self._wanted = wanted
+        begin = min((int(patch.positions.min()) for patch in patches if len(patch.positions)), default=base.first)
+        stop = int(wanted.max()) + 1
+        self._begin = begin if base.is_closed(begin) else base.first
         self._stop = stop if base.is_closed(stop) else base.length
-        self._cache = _Prefix(base.cache, self._row, self.begin)
+        self._places = torch.arange(self._begin, self._stop)
 
     def run(self, layers: nn.ModuleList) -> torch.Tensor:
-        """The states after the last layer: runs × tokens × width, the unpatched run first."""
-        begin = self._patches[0].layer + 1
-        states = self._computed(self._base.inputs[begin])[self._row, None]
-        for number in range(begin, len(layers)):
+        """The states after the last layer: runs × wanted places × width, the unpatched run first."""
+        begin, end = self._patches[0].layer + 1, len(layers)
+        if begin == end:
+            self._places = self._wanted
+        states = self._base.inputs[begin][self._row, None, self._places - self._base.first]
+        for number in range(begin, end):
             states = self._joined(states, number)
-            states = layers[number](states, **self._arguments(number, states.device))
-            states = states[0] if isinstance(states, tuple) else states
-            if number in self._base.added:
-                states = self._with_added(states, self._base.added[number])
-        return self._joined(states, len(layers))
-
-    def _computed(self, states: torch.Tensor) -> torch.Tensor:
-        """The states (rows × tokens × width) of the tokens that are computed."""
-        return states[:, self.begin - self._base.first : self._stop - self._base.first]
+            advance = self._to_the_wanted if number == end - 1 else self._through
+            states = self._with_added(advance(number, layers[number], states), number)
+        return self._joined(states, end)
 
     def _joined(self, states: torch.Tensor, number: int) -> torch.Tensor:
         """The runs' input to a layer, with the runs that begin there."""
@@ -175,8 +177,66 @@ class _Runs:
         self._put(joined, self._base.inputs[number], new)
         return torch.cat([states, joined])
 
-    def _with_added(self, states: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
-        more = self._computed(added)[self._row].repeat(len(states), 1, 1)
+    def _through(self, number: int, layer: nn.Module, states: torch.Tensor) -> torch.Tensor:
+        """The layer's output, computed some tokens at a time: no token computes attention to much later ones."""
+        cache = _Cache(self._base.cache, self._row, self._begin, self._stop)
+        cuts = [cut for cut in range(self._begin, self._stop, TOKENS_AT_ONCE) if self._base.is_closed(cut)]
+        for begin, end in pairwise([*cuts, self._stop]):
+            some = slice(begin - self._begin, end - self._begin)
+            states[:, some] = self._output(number, layer, states[:, some], torch.arange(begin, end), cache)
+        return states
+
+    def _to_the_wanted(self, number: int, layer: nn.Module, states: torch.Tensor) -> torch.Tensor:
+        """The last layer's output at the wanted places: of the other tokens, only keys and values are needed."""
+        cache = _Cache(self._base.cache, self._row, self._begin, self._stop, keys_alone=True)
+        with suppress(_KeysComputed):
+            self._output(number, layer, states, self._places, cache)
+        states = states[:, self._wanted - self._begin]
+        self._places = self._wanted
+        return self._output(number, layer, states, self._wanted, cache)
+
+    def _output(
+        self, number: int, layer: nn.Module, states: torch.Tensor, places: torch.Tensor, cache: "_Cache"
+    ) -> torch.Tensor:
+        """Of a layer, called as in the base run, but for these places of the row alone."""
+        arguments = {
+            name: cache if value is self._base.cache else self._argument(name, value, places, states.device)
+            for name, value in self._base.arguments[number].items()
+        }
+        output = layer(states, **arguments)
+        found: torch.Tensor = output[0] if isinstance(output, tuple) else output
+        return found
+
+    def _argument(self, name: str, value: Any, places: torch.Tensor, device: torch.device) -> Any:
+        if name == "attention_mask":
+            return self._mask(value, places, device)
+        if name.startswith("position_embeddings"):  # … × rows × tokens × width, alone or several
+            several = value if isinstance(value, tuple) else (value,)
+            found = tuple(self._of_row(one, -3)[..., places, :] for one in several)
+            return found if isinstance(value, tuple) else found[0]
+        if name in ("position_ids", "cache_position") and value is not None:  # … × rows × tokens
+            return self._of_row(value, -2)[..., places]
+        if isinstance(value, torch.Tensor):
+            raise PatchingUnsupported(f"the states of the model cannot be patched: what is a layer's {name} per token?")
+        return value
+
+    def _of_row(self, values: torch.Tensor, dimension: int) -> torch.Tensor:
+        if values.ndim < -dimension or values.shape[dimension] == 1:
+            return values
+        return values.narrow(dimension, self._row, 1)
+
+    def _mask(self, mask: torch.Tensor | None, places: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """1 × heads or 1 × places × all tokens up to the last place."""
+        before = torch.arange(self._stop if places is self._wanted else int(places[-1]) + 1)
+        if mask is None:  # causal
+            return (before <= places[:, None])[None, None].to(device)
+        return self._of_row(mask, 0)[..., places, : len(before)]
+
+    def _with_added(self, states: torch.Tensor, number: int) -> torch.Tensor:
+        if number not in self._base.added:
+            return states
+        added = self._base.added[number]
+        more = added[self._row, None, self._places - self._base.first].repeat(len(states), 1, 1)
         self._put(more[1:], added, self._patches[: len(states) - 1])
         return (states.float() + more.to(states.device)).to(states.dtype)
 
@@ -185,60 +245,52 @@ class _Runs:
         counts = torch.tensor([len(patch.positions) for patch in patches])
         runs = torch.arange(len(patches)).repeat_interleave(counts)
         sources = torch.tensor([patch.source for patch in patches]).repeat_interleave(counts)
-        places = torch.cat([patch.positions for patch in patches])
-        runs, sources, places = (indices[places < self._stop] for indices in (runs, sources, places))
-        states[runs, places - self.begin] = base[sources, places - self._base.first].to(states.device)
-
-    def _arguments(self, number: int, device: torch.device) -> dict[str, Any]:
-        """What the layer is called with in the base run, for these tokens."""
-        return {name: self._argument(name, value, device) for name, value in self._base.arguments[number].items()}
-
-    def _argument(self, name: str, value: Any, device: torch.device) -> Any:
-        if value is self._base.cache:
-            return self._cache
-        if name == "attention_mask":
-            return self._mask(value, device)
-        if name.startswith("position_embeddings"):  # … × rows × tokens × width, alone or several
-            return tuple(map(self._embeddings, value)) if isinstance(value, tuple) else self._embeddings(value)
-        if name in ("position_ids", "cache_position") and value is not None:  # … × tokens
-            return value[..., self.begin : self._stop]
-        if isinstance(value, torch.Tensor):
-            raise PatchingUnsupported(f"the states of the model cannot be patched: what is a layer's {name} per token?")
-        return value
-
-    def _embeddings(self, values: torch.Tensor) -> torch.Tensor:
-        values = values[..., self.begin : self._stop, :]
-        if values.ndim < 3 or values.shape[-3] == 1:
-            return values
-        return values[..., self._row, None, :, :]
-
-    def _mask(self, mask: torch.Tensor | None, device: torch.device) -> torch.Tensor:
-        """1 × heads or 1 × computed tokens × tokens; without a mask, sdpa would let the last tokens see too little."""
-        if mask is None:
-            tokens = torch.ones(self._stop - self.begin, self._stop, dtype=torch.bool, device=device)
-            return tokens.tril(self.begin)[None, None]
-        row = 0 if len(mask) == 1 else self._row
-        return mask[row, None, :, self.begin : self._stop, : self._stop]
+        positions = torch.cat([patch.positions for patch in patches])
+        tokens = torch.full((self._base.length,), -1)
+        tokens[self._places] = torch.arange(len(self._places))
+        kept = tokens[positions] >= 0
+        runs, sources, positions = runs[kept], sources[kept], positions[kept]
+        states[runs, tokens[positions]] = base[sources, positions - self._base.first].to(states.device)
 
 
-class _Prefix:
-    """A key-value cache for several runs, with what one row of the base run's cache has for its first tokens."""
+class _KeysComputed(Exception):
+    """Ends a layer whose output is not needed."""
 
-    def __init__(self, cache: DynamicCache, row: int, tokens: int) -> None:
-        self._cache = cache
+
+class _Cache:
+    """The keys and values of one layer for several runs: of the first tokens from one row of the base run's cache, of
+    the others as they are computed. With `keys_alone`, of all at once, and their layer ends there; later calls find
+    them."""
+
+    def __init__(self, base: DynamicCache, row: int, first: int, tokens: int, keys_alone: bool = False) -> None:
+        self._base = base
         self._row = row
         self._tokens = tokens
+        self._end = first
+        self._keys_alone = keys_alone
+        self._states: list[torch.Tensor] = []  # keys, values: runs × heads × tokens × width
 
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The keys and values of all tokens of each run (runs × heads × tokens × width); keeps nothing."""
-        kept = self._cache.layers[layer]
-        return self._behind(kept.keys, keys), self._behind(kept.values, values)
+        """Those of all tokens so far: runs × heads × tokens × width."""
+        if not self._states:
+            known = self._base.layers[layer]
+            self._states = [self._begun(known.keys, keys), self._begun(known.values, values)]
+        begin, self._end = self._end, min(self._end + keys.shape[-2], self._tokens)
+        if begin < self._tokens:
+            for states, new in zip(self._states, (keys, values), strict=True):
+                states[..., begin : self._end, :] = new
+            if self._keys_alone:
+                raise _KeysComputed
+        found_keys, found_values = (states[..., : self._end, :] for states in self._states)
+        return found_keys, found_values
 
-    def _behind(self, kept: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        first = kept[self._row, None, :, : self._tokens]
-        return torch.cat([first.expand(len(states), -1, -1, -1), states], dim=-2)
+    def _begun(self, known: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+        runs, heads, _, width = new.shape
+        states = new.new_empty(runs, heads, self._tokens, width)
+        states[..., : self._end, :] = known[self._row, :, : self._end]
+        return states
 
     def __getattr__(self, name: str) -> Any:
         raise PatchingUnsupported(f"the states of the model cannot be patched: its layers use {name} of their cache")

@@ -11,9 +11,9 @@ from PIL.Image import Image
 
 from spd_faith.dataset.controlled_pair import BasePair
 from spd_faith.dataset.encoded_images import decode
+from spd_faith.inference.model_parts import decoder_layers
 from spd_faith.inference.questions import Question, QuestionId, read_questions
 from spd_faith.probes.base_run import PatchingUnsupported
-from spd_faith.probes.layers import decoder_layers
 from spd_faith.probes.passes import Unmeasured, failed
 from spd_faith.probes.patched_runs import Patch, PatchedRuns, teacher_forced
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts, prepare_answered

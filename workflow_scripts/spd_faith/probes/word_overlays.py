@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from spd_faith.core.errors import UserError
 from spd_faith.inference.batches import Shown
 from spd_faith.inference.checkpoint import Checkpoint
-from spd_faith.inference.model_parts import attends_to_all
+from spd_faith.inference.intervention_hooks import intervened
 from spd_faith.inference.prompt_builder import PromptBuilder
 from spd_faith.probes.forward import run_pass
 from spd_faith.probes.overlays import word_overlays
@@ -24,8 +24,9 @@ def overlays_of_words(
     `token_ids` are the answer's, at least one. Raises `UserError` if the model cannot be probed or the places of its
     image tokens are unknown.
     """
-    share_rows = attends_to_all(checkpoint.model)
-    (found,) = run_pass(checkpoint.model, prepare_answered(builder, [question], [token_ids], share_rows=share_rows))
+    answered = prepare_answered(builder, [question], [token_ids], share_rows=checkpoint.rows_can_be_shared)
+    with intervened(checkpoint.model, checkpoint.entry.intervention, builder.image_token_id) as hooks:
+        (found,) = run_pass(checkpoint.model, answered, hooks)
     if found.places is None:
         raise UserError("no maps: this model cuts an image into tiles, and the places of their tokens are unknown")
     answer = ReadAnswers(checkpoint.tokenizer)(found, found.places)

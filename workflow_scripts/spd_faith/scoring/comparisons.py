@@ -1,4 +1,4 @@
-"""All pairs of models of a judge, compared metric by metric on shared bootstrap resamples.
+"""Pairs of models of a judge, compared metric by metric on shared bootstrap resamples.
 
 A pair is compared on the samples that a metric scores for both. Its sums follow from those of each model: what a model
 sums up over its own samples, less its sums over the samples that the other model has unscored. So models scored on the
@@ -8,7 +8,7 @@ The tests and their correction: docs/statistics.md.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ from spd_faith.scoring.tallies import Entry
 
 COMPARISONS_SCHEMA = schema_of(
     judge=pa.string(),
-    metric=pa.string(),  # one of HEADLINE_AND_OVERALL
+    metric=pa.string(),
     model=pa.string(),
     other_model=pa.string(),
     n=pa.int64(),  # samples that the metric scores for both
@@ -92,7 +92,7 @@ class ModelScores:
 
 @dataclass(frozen=True)
 class Pairwise:
-    """Differences of all pairs of models. `pairs` (2, pairs): numbers of the models; all else is (metrics, pairs)."""
+    """Differences of pairs of models. `pairs` (2, pairs): numbers of the models; all else is (metrics, pairs)."""
 
     pairs: NDArray[np.intp]
     n: NDArray[np.intp]
@@ -109,17 +109,36 @@ def compare_models(samples: pa.Table, scores: Mapping[Entry, pa.Table], resample
     Resamples, shared by all pairs of a judge: `resamples`, or RESAMPLES_PER_PAIR per pair if that is more. Raises
     UserError as `aggregate` does.
     """
+    models = dict.fromkeys(model for _, model in scores)
+    return compare_pairs(samples, scores, list(combinations(models, 2)), HEADLINE_AND_OVERALL, resamples, seed)
+
+
+def compare_pairs(
+    samples: pa.Table,
+    scores: Mapping[Entry, pa.Table],
+    pairs: Sequence[tuple[str, str]],
+    names: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> pa.Table:
+    """These pairs of models of each judge (COMPARISONS_SCHEMA) by the metrics `names`, without controls.
+
+    Each judge and metric is a family of Holm's correction, of the pairs that the judge judged. Resamples as above.
+    Raises UserError as `aggregate` does.
+    """
     real, aligned = real_scores(samples, scores)
     clusters = clusters_of(real)
+    metrics = tuple(METRICS[name] for name in names)
     tables = [COMPARISONS_SCHEMA.empty_table()]
     for judge in dict.fromkeys(judge for judge, _ in aligned):
-        models = [model for of, model in aligned if of == judge]
-        if len(models) > 1:
-            pairs = len(models) * (len(models) - 1) // 2
-            resampling = Resampling(clusters, max(resamples, RESAMPLES_PER_PAIR * pairs), seed)
-            metrics = tuple(METRICS[name] for name in HEADLINE_AND_OVERALL)
+        judged = [(one, other) for one, other in pairs if {(judge, one), (judge, other)} <= aligned.keys()]
+        if judged:
+            models = [model for of, model in aligned if of == judge and model in set(chain(*judged))]
+            numbers = np.array([[models.index(model) for model in pair] for pair in judged], dtype=np.intp).T
+            resampling = Resampling(clusters, max(resamples, RESAMPLES_PER_PAIR * len(judged)), seed)
             columns = [columns_of(aligned[judge, model]) for model in models]
-            tables.append(_table(judge, models, metrics, pairwise(ModelScores.of(metrics, columns), resampling)))
+            found = pairwise(ModelScores.of(metrics, columns), resampling, numbers)
+            tables.append(_table(judge, models, metrics, found))
     return pa.concat_tables(tables)
 
 
@@ -137,22 +156,20 @@ def standard_errors(samples: pa.Table, scores: Mapping[Entry, pa.Table]) -> dict
     for judge in dict.fromkeys(judge for judge, _ in aligned):
         columns = [columns_of(table) for (of, _), table in aligned.items() if of == judge]
         if len(columns) > 1:
-            of_models, pairs = ModelScores.of(metrics, columns), _pairs_of(len(columns))
+            of_models, pairs = ModelScores.of(metrics, columns), pairs_of(len(columns))
             errors = clustered_standard_error(clusters, _ClusterSums.of(of_models, clusters).residuals(pairs))
             enough = _clusters_for_both(of_models, clusters, pairs) >= LEAST_CLUSTERS
             found.append(np.where(enough, errors, np.nan))
     return dict(zip(HEADLINE_AND_OVERALL, np.concatenate(found, axis=1), strict=True))
 
 
-def _pairs_of(models: int) -> NDArray[np.intp]:
+def pairs_of(models: int) -> NDArray[np.intp]:
     """The numbers (2, pairs) of the models of all pairs."""
     return np.array(list(combinations(range(models), 2)), dtype=np.intp).T
 
 
-def pairwise(scores: ModelScores, resampling: Resampling) -> Pairwise:
-    """Compare all pairs of models on the resamples."""
-    models = scores.summands.shape[-1]
-    pairs = _pairs_of(models)
+def pairwise(scores: ModelScores, resampling: Resampling, pairs: NDArray[np.intp]) -> Pairwise:
+    """Compare `pairs` (2, pairs), numbers of models, on the resamples; they are one family of Holm's correction."""
     both = np.einsum("sma,smb->mab", scores.scored.astype(float), scores.scored.astype(float)).astype(np.intp)
     sums = _ClusterSums.of(scores, resampling.clusters)
     difference = sums.differences(np.ones((1, len(resampling.clusters))), pairs)[..., 0]

@@ -319,6 +319,18 @@ _DESCRIPTIVE = (
         high=np.inf,
     ),
     Mean(
+        name="listed",
+        label="Listed differences per pair",
+        definition="number of differences in the list of the description",
+        meaning="How many differences the list of a description has.",
+        better=Better.NEITHER,
+        role=Role.DESCRIPTIVE,
+        is_fraction=False,
+        stored=False,
+        formula=lambda of: if_described(of, of["n_listed"]),
+        high=np.inf,
+    ),
+    Mean(
         name="cr_claims",
         label="CR claims per pair",
         definition="number of claims across the two yes/no answers",

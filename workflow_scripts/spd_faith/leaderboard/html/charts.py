@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from spd_faith.core.variants import MODEL, ROLES
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
@@ -77,7 +78,7 @@ def seeing_and_reasoning(live: pd.DataFrame, constant: Sequence[Mapping[str, Any
 def _points(row: Mapping[Any, Any], label: str) -> Iterator[dict[str, Any]]:
     ends = ("", "_low", "_high")
     names = (*_SEEING, "drf")
-    yield {"name": label, "kind": "model"} | {
+    yield {"name": label, "kind": row["role"]} | {
         f"{name}{end}": _percent(row.get(f"{name}{end}")) for name in names for end in ends
     }
     if _percent(row.get("permuted_drf")) is not None:
@@ -96,8 +97,10 @@ def _scatter(name: str, title: str, points: Sequence[Mapping[str, Any]], models:
         {"field": name, "title": title, "format": ".1f"},
         {"field": "drf", "title": "DRF", "format": ".1f"},
     ]
-    kinds = ["model", "other pairs' truths (sees nothing)", "constant answer"]
-    shape = {"field": "kind", "scale": {"domain": kinds, "range": ["circle", "triangle-up", "cross"]}, "legend": None}
+    shapes = dict(zip(ROLES, ("circle", "square", "diamond"), strict=True))
+    shapes |= {"other pairs' truths (sees nothing)": "triangle-up", "constant answer": "cross"}
+    scale = {"domain": list(shapes), "range": list(shapes.values())}
+    shape = {"field": "kind", "scale": scale, "legend": None}
     rule: Spec = {"mark": {"type": "rule", "opacity": 0.5, "tooltip": None}}
     layers: list[Spec] = [
         rule
@@ -175,7 +178,7 @@ def comparison_charts(comparisons: pd.DataFrame, live: pd.DataFrame, significant
     """A matrix per judge of the rows of `comparisons.parquet`, with a menu of the metrics."""
     charts = []
     for judge, rows in comparisons[comparisons["difference"].notna()].groupby("judge"):
-        models = live[live["judge"] == judge]
+        models = live[(live["judge"] == judge) & (live["role"] == MODEL)]
         labels = dict(zip(models["model"], models["label"], strict=True))
         cells = [cell for row in rows.to_dict("records") for cell in _both_ways(row, labels, significant_at)]
         if cells:
@@ -246,6 +249,74 @@ def _matrix(cells: Sequence[Mapping[str, Any]], models: Sequence[str]) -> Spec:
 
 
 _LARGEST_WITH_NUMBERS = 14  # models; more have no room for numbers in a matrix
+
+# ---- interventions ---------------------------------------------------------------------------------------------------
+
+
+def intervention_charts(interventions: pd.DataFrame, live: pd.DataFrame) -> ChartSet:
+    """Per judge, what the rows of `interventions.parquet` gain in DRF over the base, over their cost in time."""
+    labels = dict(zip(live["model"], live["label"], strict=True))
+    rows = interventions[(interventions["metric"] == "drf") & (interventions["against"] == "base")]
+    rows = rows[rows["difference"].notna() & rows["seconds_ratio"].notna()]
+    bases = [labels[base] for base in dict.fromkeys(live["model"]) if base in set(rows["base"])]
+    charts = []
+    for judge, of_judge in rows.groupby("judge"):
+        points = [
+            {"name": labels[row["base"]], "label": row["label"], "kind": row["role"], "seconds": row["seconds_ratio"]}
+            | {name: _percent(row[name]) for name in ("difference", "low", "high")}
+            | {"p": None if pd.isna(row["p_holm"]) else float(row["p_holm"])}
+            for row in of_judge.to_dict("records")
+        ]
+        points.append({"label": "base model", "kind": "base", "seconds": 1, "difference": 0})
+        title = f"DRF minus the base model over the cost, judged by {of_judge['judge_label'].iloc[0]}"
+        charts.append(Chart(f"interventions_{judge}", title, _benefit(points, bases)))
+    return ChartSet(charts, legend=_legend(bases))
+
+
+def _benefit(points: Sequence[Mapping[str, Any]], bases: Sequence[str]) -> Spec:
+    costs = {"field": "seconds", "type": "quantitative", "title": "Seconds per answer over the base's"}
+    x = costs | {"scale": {"zero": False, "padding": 30}}
+    y = {"field": "difference", "type": "quantitative", "title": "DRF minus base (points)", "scale": {"padding": 24}}
+    tooltip = [
+        {"field": "label", "title": "Model"},
+        {"field": "kind", "title": "Kind"},
+        {"field": "name", "title": "Base"},
+        {"field": "seconds", "title": "Times the seconds", "format": ".2f"},
+        {"field": "difference", "title": "DRF minus base", "format": "+.1f"},
+        {"field": "low", "title": "95% interval from", "format": "+.1f"},
+        {"field": "high", "title": "to", "format": "+.1f"},
+        {"field": "p", "title": "p (Holm)", "format": ".2g"},
+    ]
+    kinds = ["variant", "placebo", "base"]
+    shape = {"field": "kind", "scale": {"domain": kinds, "range": ["circle", "circle", "diamond"]}, "legend": None}
+    color = {"condition": {"test": "datum.kind !== 'base'", **_model_color(bases)}, "value": "currentColor"}
+    middle = (min(point["seconds"] for point in points) + max(point["seconds"] for point in points)) / 2
+    is_right = f"datum.seconds > {middle}"  # its label is on the left, where there is room
+    beside = {"align": {"expr": f"{is_right} ? 'right' : 'left'"}, "dx": {"expr": f"{is_right} ? -9 : 9"}}
+    hollow = {"condition": {"test": "datum.kind === 'placebo'", "value": 0}, "value": 0.9}
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "rule", "opacity": 0.6, "tooltip": None},
+            "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": color},
+        },
+        {
+            "mark": {"type": "point", "filled": False, "size": 90},
+            "encoding": {"x": x, "y": y, "shape": shape, "tooltip": tooltip}
+            | {"stroke": color, "fill": color, "fillOpacity": hollow},
+        },
+        {
+            "mark": {
+                "type": "text",
+                "dy": {"expr": "datum.kind === 'base' ? 16 : -8"},
+                "limit": 220,
+                "fill": "currentColor",
+                **beside,
+            },
+            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
+        },
+    ]
+    return _spec(points, 280) | {"layer": layers}
+
 
 # ---- shared ----------------------------------------------------------------------------------------------------------
 

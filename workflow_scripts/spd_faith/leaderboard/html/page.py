@@ -10,7 +10,13 @@ import pandas as pd
 from spd_faith.core.html import page_script, render_page
 from spd_faith.core.latex import commands
 from spd_faith.core.run_config import RecordedRun
-from spd_faith.leaderboard.html.charts import breakdown_charts, comparison_charts, seeing_and_reasoning
+from spd_faith.core.variants import MODEL, bases_of
+from spd_faith.leaderboard.html.charts import (
+    breakdown_charts,
+    comparison_charts,
+    intervention_charts,
+    seeing_and_reasoning,
+)
 from spd_faith.leaderboard.html.libraries import data_tables, data_tables_style, vega_lite
 from spd_faith.leaderboard.html.samples import STYLE as SAMPLES_STYLE
 from spd_faith.leaderboard.html.samples import SamplesData, samples_script
@@ -25,11 +31,13 @@ from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 @dataclass(frozen=True)
 class PageTables:
-    """The rows of leaderboard.parquet that are the run's, breakdowns.parquet and comparisons.parquet."""
+    """The rows of leaderboard.parquet that are the run's, and those of breakdowns.parquet, comparisons.parquet and
+    interventions.parquet."""
 
     live: pd.DataFrame
     breakdowns: pd.DataFrame
     comparisons: pd.DataFrame
+    interventions: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ def leaderboard_html(
         "seeing": seeing_and_reasoning(tables.live, _constant_answers(page)),
         "breakdowns": breakdown_charts(tables.breakdowns, tables.live),
         "comparisons": comparison_charts(tables.comparisons, tables.live, SIGNIFICANT_AT),
+        "interventions": intervention_charts(tables.interventions, tables.live),
     }
     return render_page(
         "leaderboard.html.j2",
@@ -67,6 +76,7 @@ def leaderboard_html(
         notes=[note for note in notes if not note.is_warning],
         wide=wide_table(page),
         charts=sets,
+        has_variants=bool((tables.live["role"] != MODEL).any()),
         sections=[section_view(section) for section in sections],
         figures=figures,
         samples=samples,
@@ -92,14 +102,15 @@ def figures_of(run: RecordedRun, models: Iterable[str], folder: str = "figures")
 
     The page cannot know which answers have a figure of their own.
     """
+    bases = bases_of(run.variants.values())
     return [
-        Figures(run.models[name].label, quote(f"{folder}/{name}"), _named_figures(run.probes[name]))
+        Figures(run.models[name].label, quote(f"{folder}/{name}"), _named_figures(run.probes[name], name in bases))
         for name in models
         if name in run.probes
     ]
 
 
-def _named_figures(probes: Iterable[str]) -> list[FigureInfo]:
-    """The figures of these probes whose names are known."""
-    declared = declared_figures([PROBES[name] for name in probes])
+def _named_figures(probes: Iterable[str], has_variants: bool) -> list[FigureInfo]:
+    """The figures of a model with these probes whose names are known."""
+    declared = declared_figures([PROBES[name] for name in probes], has_variants)
     return [figure for figure in declared if not figure.is_pattern]

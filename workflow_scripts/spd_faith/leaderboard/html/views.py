@@ -134,7 +134,7 @@ def cell_view(cell: Cell, unit: Unit) -> CellView:
             return CellView(unit.text(value), _order(value), detail, is_best, bar=_bar(low, value, high, unit))
         case model.Difference(value, is_significant):
             text = model.signed_text(value, unit)
-            return CellView(text, _order(value), is_bold=is_significant, tone=_tone(value, unit))
+            return CellView(text, _order(value), ", ".join(cell.details(unit)), is_significant, tone=_tone(value, unit))
         case model.Ranks(low, high):
             return CellView(model.rank_text(low, high), low + high / 1e6)
         case model.Unranked() | model.Missing():

@@ -78,7 +78,8 @@ def _cell(cell: Cell, unit: Unit) -> str:
             )
             return f"{_bold(unit.text(value), is_best)} [{unit.text(low)}, {unit.text(high)}], bounds {bounds}"
         case model.Difference(value, is_significant):
-            return _bold(model.signed_text(value, unit), is_significant)
+            text = _bold(model.signed_text(value, unit), is_significant)
+            return " ".join((text, ", ".join(cell.details(unit)))).rstrip()
         case model.Ranks(low, high):
             return model.rank_text(low, high)
         case model.Unranked() | model.Missing():

@@ -28,6 +28,8 @@ _TITLES = {
     "secondary": "Secondary metrics",
     **{one.name: f"Breakdown: {one.title}" for one in BREAKDOWNS},
     "reasoning_errors": "Unfaithful claims by error and severity, and answers by DRF",
+    "interventions": "Interventions and their placebos: what they change, with 95% intervals and p",
+    "interventions_cost": "Interventions: how much is said, and the cost",
     "probes": "Mechanism: internals of open-weight models",
     **{
         f"comparisons_{name}": f"Differences in {METRICS[name].label}, row minus column"
@@ -52,7 +54,7 @@ _HEAD = r"""%
 %
 % The tables use three commands. A paper that defines them before \input has its own layout:
 %   \spdvalue{value}{interval}             the interval below the value; \newcommand{\spdvalue}[2]{#1} leaves it out
-%   \spdbounded{value}{interval}{bounds}   a value with unscored answers
+%   \spdbounded{value}{interval}{bounds}   a value with unscored answers; of a difference, {p} comes last
 %   spdfit                                 shrinks a table that is wider than the text
 % Bold is \textbf; intervals and bounds are in \scriptsize.
 \makeatletter
@@ -219,7 +221,8 @@ def _legend(table: Table) -> Iterator[str]:
     if model.Missing in kinds and model.Difference not in kinds:
         yield "Dash: not defined, not measured or unknown"
     if model.Difference in kinds:
-        yield f"Bold: significant, p ≤ {SIGNIFICANT_AT} after Holm's correction for all pairs of models"
+        family = "these comparisons" if table.name == "interventions" else "all pairs of models"
+        yield f"Bold: significant, p ≤ {SIGNIFICANT_AT} after Holm's correction for {family}"
 
 
 def _row(cells: Sequence[Cell], columns: Sequence[Column]) -> _Row:
@@ -305,7 +308,10 @@ def _cell(cell: Cell, unit: Unit) -> _Cell:
             bounds = f"({unit.text(bound_low)} to {unit.text(bound_high)})"
             return _small(r"\spdbounded", (unit.text(value), is_best), interval, bounds)
         case model.Difference(value, is_significant):
-            return _one_line(model.signed_text(value, unit), is_significant)
+            text = model.signed_text(value, unit)
+            if details := cell.details(unit):
+                return _small(r"\spdbounded", (text, is_significant), *details)
+            return _one_line(text, is_significant)
         case model.Ranks(low, high):
             return _one_line(model.rank_text(low, high))
         case model.Unranked() | model.Missing():

@@ -35,6 +35,8 @@ class ModelResults:
     """Rows of PROBE_GROUPS."""
     contrasts: pd.DataFrame
     """Rows of PROBE_CONTRASTS; empty if no probe is contrasted."""
+    interventions: pd.DataFrame | None = None
+    """Rows of INTERVENTIONS_SCHEMA with the model as their base; None if it has no variants."""
     sample_id: str | None = None
     """The sample whose answer gets its own figure; None: the first measured one."""
 

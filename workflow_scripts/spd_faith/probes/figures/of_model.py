@@ -15,6 +15,7 @@ from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import Draw, ModelResults, ProbeResults
 from spd_faith.probes.figures.drawing import Drawing, save
 from spd_faith.probes.figures.effects import effect_sizes
+from spd_faith.probes.figures.interventions import benefit_and_cost
 from spd_faith.probes.groups import CONTRASTS
 from spd_faith.probes.probe import Probe
 from spd_faith.probes.registry import PROBES
@@ -23,13 +24,13 @@ CONTACT_SHEET = "contact_sheet.png"
 NOT_DRAWN = "not_drawn.txt"
 """Lists the figures that could not be drawn, each with its reason; absent if all were drawn."""
 
-_DECLARED = declared_figures(PROBES.values())
+_DECLARED = declared_figures(PROBES.values(), has_variants=True)
 
 log = logging.getLogger(__name__)
 
 
 def all_drawings(results: ModelResults, probes: Iterable[type[Probe]]) -> dict[str, Drawing]:
-    """Functions that draw each figure of the probes, by the figure's name.
+    """Functions that draw each figure of the probes and of the interventions, by the figure's name.
 
     Raises `UserError` if a table is missing or has another schema, or if the named sample was not probed.
     """
@@ -51,6 +52,8 @@ def all_drawings(results: ModelResults, probes: Iterable[type[Probe]]) -> dict[s
         if any(probe.contrasted and probe.contrasted_by_layer for probe in chosen):
             name = f"effect_sizes_{contrast.name}"
             pages[name] = partial(effect_sizes, results.contrasts, contrast)
+    if results.interventions is not None:
+        pages["interventions"] = partial(benefit_and_cost, results.interventions)
     drawings: dict[str, Drawing] = {name: partial(_one_page, draw) for name, draw in pages.items()}
     for figures, source in sources:
         drawings |= figures.of_answers(source)
