@@ -1,6 +1,6 @@
 """All probes that share a pass, of every family, from saved answers to tables; and that each measure is free of the
-errors that the benchmark's released code has: token ids and layer counts of one model, prompts averaged into the answer,
-states taken without the image, an ICR of even attention, the last image alone.
+errors that the benchmark's released code has: token ids and layer counts of one model, prompts averaged into the
+answer, states taken without the image, an ICR of even attention, the last image alone.
 """
 
 import io
