@@ -1,6 +1,6 @@
-"""All six probes of every family, from saved answers to tables; and that each measure is free of the errors that the
-benchmark's released code has: token ids and layer counts of one model, prompts averaged into the answer, states taken
-without the image, an ICR of even attention, the last image alone.
+"""All probes that share a pass, of every family, from saved answers to tables; and that each measure is free of the
+errors that the benchmark's released code has: token ids and layer counts of one model, prompts averaged into the
+answer, states taken without the image, an ICR of even attention, the last image alone.
 """
 
 import io
@@ -25,6 +25,7 @@ from spd_faith.probes.samples import SavedAnswer
 from spd_faith.probes.writing import start_probes, write_probes
 
 EVERY_MODEL = TINY + REFERENCE
+SHARING = {name: probe for name, probe in PROBES.items() if probe.reads_shared_pass}
 TILED = [("llava_onevision", "merged"), ("llava_next", "pair"), ("llava_next", "merged")]
 UNGATED = ("llava_ungated", "qwen3_vl_moe")
 WITHOUT_BOXES = "easy/00002_3"
@@ -71,11 +72,11 @@ def asked(probed):
 def written(probed, folder, batch_size):
     """Every probe's table, as the command writes it, and the answers' tokens."""
     questions, answers = asked(probed)
-    probes = start_probes(PROBES, {sample_id: sample(sample_id) for sample_id in ANSWERS}, probed.tokenizer)
+    probes = start_probes(SHARING, {sample_id: sample(sample_id) for sample_id in ANSWERS}, probed.tokenizer)
     with write_probes(folder, probes, {}) as write:
         for question, outcome in measure_answers(probed.checkpoint, probed.builder, questions, answers, batch_size):
             write(question.sample_id, question.task, outcome)
-    tables = {name: read_table(probe.path_in(folder), probe.schema).to_pandas() for name, probe in PROBES.items()}
+    tables = {name: read_table(probe.path_in(folder), probe.schema).to_pandas() for name, probe in SHARING.items()}
     return tables, {key: len(answer.token_ids) for key, answer in answers.items()}
 
 
