@@ -127,10 +127,12 @@ def check_against_plain_passes(probed, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(patched_runs, "TOKENS_AT_ONCE", 7)
             in_parts = runs.patched(patches, TOKENS)
+        alone = torch.cat([runs.patched([patch], TOKENS) for patch in patches])  # each begins at its own first token
     expected = torch.stack([plain.patched(patch) for patch in patches])[:, TOKENS]
     assert expected.abs().max() > 0.01
     close(changes, expected)
     close(in_parts, expected)
+    close(alone, expected)
 
 
 @every_model
