@@ -114,6 +114,8 @@ def random_patches(layers, first, length, seed=0):
             chosen = rng.choice(np.arange(first, length), size=rng.integers(1, length - first), replace=False)
             source = int(rng.choice([row for row in range(3) if row != target]))
             patches.append(Patch(layer, source, target, torch.as_tensor(chosen)))
+        middle = first + (length - first) // 3  # of the image
+        patches.append(Patch(layer, 1, 0, torch.arange(middle, middle + 3)))
     return [patches[number] for number in rng.permutation(len(patches))]
 
 
