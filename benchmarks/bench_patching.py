@@ -10,7 +10,7 @@ loaded model does, and computes logits for the answer alone. It is timed on a fe
 
 Bounds: the patched runs take at most 1/4 of the time of the plain loop, and their peak memory is at most 5 times the
 bound on their largest tensor. Time is printed by number of layers, of which it is a linear function.
-Run: python benchmarks/bench_patching.py
+Run: MALLOC_MMAP_THRESHOLD_=65536 python benchmarks/bench_patching.py  # so that freed memory does not count
 """
 
 import argparse

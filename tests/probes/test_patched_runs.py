@@ -114,6 +114,8 @@ def random_patches(layers, first, length, seed=0):
             chosen = rng.choice(np.arange(first, length), size=rng.integers(1, length - first), replace=False)
             source = int(rng.choice([row for row in range(3) if row != target]))
             patches.append(Patch(layer, source, target, torch.as_tensor(chosen)))
+        middle = first + (length - first) // 3  # of the image
+        patches.append(Patch(layer, 1, 0, torch.arange(middle, middle + 3)))
     return [patches[number] for number in rng.permutation(len(patches))]
 
 
@@ -127,10 +129,12 @@ def check_against_plain_passes(probed, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(patched_runs, "TOKENS_AT_ONCE", 7)
             in_parts = runs.patched(patches, TOKENS)
+        alone = torch.cat([runs.patched([patch], TOKENS) for patch in patches])  # each begins at its own first token
     expected = torch.stack([plain.patched(patch) for patch in patches])[:, TOKENS]
     assert expected.abs().max() > 0.01
     close(changes, expected)
     close(in_parts, expected)
+    close(alone, expected)
 
 
 @every_model
