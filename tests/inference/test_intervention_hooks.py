@@ -200,8 +200,9 @@ def test_neutral_values_are_the_base_model(load, family):
             prefill = base.checkpoint.model(**inputs).logits
             hooks.begin(inputs["input_ids"], inputs["attention_mask"])
             found = steps(base.checkpoint.model, inputs)
-        torch.testing.assert_close(prefill[own], expected[0][own], rtol=0, atol=1e-5)
-        torch.testing.assert_close(found, expected[1], rtol=0, atol=1e-5)
+        close = {"atol": 1e-5, "rtol": 1e-6}  # rounding of large logits
+        torch.testing.assert_close(prefill[own], expected[0][own], **close)
+        torch.testing.assert_close(found, expected[1], **close)
         assert ask(load(family, **settings)) == answers
 
 
@@ -564,7 +565,7 @@ def test_flash_attention_is_refused_where_scores_change(intervention):
     with pytest.raises(ValidationError, match=r"require attention: sdpa; the entry has attention: flash_attention_2"):
         entry("x", attention="flash_attention_2", intervention=intervention)
     entry("x", attention="flash_attention_2", intervention={"ffn_scale": {"factor": 0.5}})
-    entry("x", attention="flash_attention_2", intervention={"preset": "vcd"})
+    entry("x", attention="flash_attention_2", intervention={"contrast": {"strength": 1, "mask": "images"}})
 
 
 @pytest.mark.parametrize(
