@@ -207,9 +207,9 @@ def test_every_answer_is_measured(load, asked):
 def test_the_answers_about_a_sample_share_a_pass_and_its_images(load, asked, monkeypatch):
     passes = []
 
-    def record(model, batch):
+    def record(model, batch, hooks):
         passes.append((len(batch.rows), len(batch.token_ids)))
-        return run_pass(model, batch)
+        return run_pass(model, batch, hooks)
 
     monkeypatch.setattr("spd_faith.probes.outcomes.run_pass", record)
     outcomes(load, asked, batch_size=2)
