@@ -10,6 +10,8 @@ from workflow.project import Project
 pytestmark = pytest.mark.slurm
 
 GPU_RULES = {"run_inference", "run_probes"}
+SEPARATE = "run_separate_probe"
+PATCHED = {"tiny-qwen2-vl", "tiny-qwen2-vl-loose"}
 ON_GPU = {"tiny-qwen2-vl", "tiny-qwen2-vl-loose"}
 _MEASURED = ["seconds", "latency"]  # parts of names of columns that differ from run to run
 
@@ -31,7 +33,7 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Fini
 
 def _rule(job: Job) -> str:
     """The rule of a job, or its group."""
-    names = (*GPU_RULES, "scores", "figures", "make_page")
+    names = (*GPU_RULES, SEPARATE, "scores", "figures", "make_page")
     (rule,) = (rule for rule in names if job.comment.startswith(f"rule_{rule}_"))
     return rule
 
@@ -50,17 +52,20 @@ def test_it_ends_with_the_leaderboard_of_a_local_run(
 
 def _jobs_of_models(finished: Finished, rule: str) -> dict[str, Job]:
     jobs = {
-        job.comment.removeprefix(f"rule_{rule}_wildcards_demo_"): job for job in finished.jobs if _rule(job) == rule
+        job.comment.removeprefix(f"rule_{rule}_wildcards_demo_").removesuffix("_causal_patching"): job
+        for job in finished.jobs
+        if _rule(job) == rule
     }
-    assert sorted(jobs) == sorted(finished.project.models())
     assert {job.state for job in jobs.values()} == {"COMPLETED"}
     return jobs
 
 
-@pytest.mark.parametrize("rule", sorted(GPU_RULES))
+@pytest.mark.parametrize("rule", sorted(GPU_RULES | {SEPARATE}))
 def test_a_model_runs_where_its_entry_asks(finished: Finished, rule: str) -> None:
     """One job of each rule per model: with one GPU in the GPU partition, or with none in the other."""
-    for model, job in _jobs_of_models(finished, rule).items():
+    jobs = _jobs_of_models(finished, rule)
+    assert set(jobs) == (PATCHED if rule == SEPARATE else set(finished.project.models()))
+    for model, job in jobs.items():
         assert (job.partition, job.gpus) == (("gpu", 1) if model in ON_GPU else ("cpu", 0)), model
         assert job.visible_gpus in (("0", "1") if model in ON_GPU else ("",)), model
 
@@ -70,7 +75,7 @@ def test_both_gpus_were_used(finished: Finished) -> None:
 
 
 def test_cheap_jobs_run_elsewhere_and_together(finished: Finished) -> None:
-    others = [job for job in finished.jobs if _rule(job) not in GPU_RULES]
+    others = [job for job in finished.jobs if _rule(job) not in GPU_RULES | {SEPARATE}]
     assert {job.partition for job in others} == {"cpu"}
     assert all(job.gpus == 0 and job.visible_gpus == "" for job in others)
-    assert len(finished.jobs) == 4 * len(finished.project.models()) + 1  # the page
+    assert len(finished.jobs) == 4 * len(finished.project.models()) + len(PATCHED) + 1  # the page

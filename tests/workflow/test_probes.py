@@ -134,6 +134,24 @@ def test_a_table_without_a_column_of_this_version_is_measured_again(project: Pro
     assert project.planned() == {"run_probes": 1, **AFTER_THE_PASS}
 
 
+def test_a_probe_with_passes_of_its_own_reruns_no_other(project: Project) -> None:
+    with project.edited("config/config.yaml") as config:
+        config["probes"] |= {"run": [*PROBES, "causal_patching"], "samples_per_split": 1}
+        config["probes"]["limits"] = {"causal_patching": {"models": [MODEL]}}
+    assert project.planned() == {"run_separate_probe": 1, **AFTER_THE_PASS}
+    project.run()
+    table = project.table(f"probes/{MODEL}/causal_patching.parquet")
+    assert table["sample_id"].nunique() == 4 and table["image_effect"].notna().any()
+    contrasts = project.table(f"probes/{MODEL}/contrasts.parquet")
+    assert contrasts.loc[contrasts["probe"] == "causal_patching", "layer"].isna().all()
+    assert (project.folder / "results/demo/figures" / MODEL / "patching_shares.png").stat().st_size > 10_000
+    assert "Hand-over layer" in (project.folder / "results/demo/leaderboard.md").read_text()
+    assert project.planned() == {}
+    with project.edited("config/config.yaml") as config:
+        config["probes"]["limits"]["causal_patching"]["models"] = ["tiny-qwen2-vl"]  # not in this run
+    assert project.planned() == AFTER_THE_PASS
+
+
 def test_maps_alone_are_drawn_and_nothing_of_layers(project: Project) -> None:
     with project.edited("config/config.yaml") as config:
         config["probes"]["run"] = ["token_activation_map"]
