@@ -36,7 +36,7 @@ from bench_probes import peak_bytes, save_model
 from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
-from spd_faith.probes.patched_runs import NUMBERS_AT_ONCE, Patch, teacher_forced
+from spd_faith.probes.patching.patched_runs import NUMBERS_AT_ONCE, Patch, teacher_forced
 from spd_faith.probes.prepared import AnsweredPrompts, prepare_answered
 
 MAX_TIME = 1 / 4

@@ -30,7 +30,7 @@ rule make_leaderboard:
         probes=[paths.probe(model, probe) for model in run.probed() for probe in run.probes_of(model)],
         labels=run.config.labels or [],
         published="resources/published_results.csv",
-        modules=module_files("make_leaderboard.py", without="probes/figures"),
+        modules=module_files("make_leaderboard.py", without=["probes/figures", "probes/patching"]),
         renderers=sorted({file for script in renderers.SCRIPTS for file in module_files(script)}),
     output:
         leaderboard=[
@@ -100,7 +100,7 @@ rule make_page:
             allow_missing=True,
         ),
         templates=[str(file) for file in sorted(Path("resources/pages").iterdir())],
-        modules=module_files("make_page.py", without="probes/figures"),
+        modules=module_files("make_page.py", without=["probes/figures", "probes/patching"]),
     output:
         page=paths.leaderboard("html"),
     log:

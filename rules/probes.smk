@@ -104,7 +104,7 @@ rule contrast_probes:
         parsed=paths.parsed(),
         scores=paths.scores(run.config.judges[0]),
         probes=tables_of_probes,
-        modules=module_files("contrast_probes.py", without="probes/figures"),
+        modules=module_files("contrast_probes.py", without=["probes/figures", "probes/patching"]),
     output:
         contrasts=paths.probe(probe="contrasts"),
         groups=paths.probe(probe="groups"),
@@ -142,7 +142,7 @@ rule draw_probes:
         contrasts=rules.contrast_probes.output.contrasts,
         groups=rules.contrast_probes.output.groups,
         interventions=lambda wildcards: [paths.interventions] if wildcards.model in bases else [],
-        modules=module_files("draw_probes.py"),
+        modules=module_files("draw_probes.py", without=["probes/patching"]),
     output:
         figures=directory(paths.figures()),
     log:

@@ -66,7 +66,7 @@ def test_a_folder_that_the_command_never_runs_is_left_out_with_what_it_alone_imp
         spd_faith__a__alone="",
     )
     below = "workflow_scripts/spd_faith/a"
-    assert module_files("run.py", without="a/figures") == ["workflow_scripts/run.py", f"{below}/kinds.py"]
+    assert module_files("run.py", without=["a/figures"]) == ["workflow_scripts/run.py", f"{below}/kinds.py"]
     assert f"{below}/alone.py" in module_files("run.py")
 
 

@@ -10,7 +10,7 @@ from judging.worked_answers import TRUTHS
 from tiny_models import byte_tokenizer
 
 from spd_faith.judging.validation_set import load_validation_set
-from spd_faith.probes.said import said
+from spd_faith.probes.patching.said import said
 
 ROOT = Path(__file__).parents[2]
 MARKED: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("said_answers.yaml").read_text("utf-8"))

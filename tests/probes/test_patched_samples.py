@@ -16,12 +16,12 @@ from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DATASETS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import QuestionId
-from spd_faith.probes.base_run import PatchingUnsupported
 from spd_faith.probes.causal_patching import CausalPatching
 from spd_faith.probes.measuring import measure_probes
-from spd_faith.probes.patched_samples import measure_samples
+from spd_faith.probes.patching.base_run import PatchingUnsupported
+from spd_faith.probes.patching.patched_samples import measure_samples
+from spd_faith.probes.patching.said import said
 from spd_faith.probes.probe import ModelRun
-from spd_faith.probes.said import said
 from spd_faith.probes.samples import SavedAnswer
 from spd_faith.probes.token_sets import TOKEN_SETS
 
@@ -263,7 +263,7 @@ def test_a_model_that_cannot_be_patched_says_so(tmp_path, monkeypatch):
     def refuse(model, answered):
         raise PatchingUnsupported("it is an encoder-decoder")
 
-    monkeypatch.setattr("spd_faith.probes.patched_samples.teacher_forced", refuse)
+    monkeypatch.setattr("spd_faith.probes.patching.patched_samples.teacher_forced", refuse)
     assert statuses(measured(run)[0]) == [(None, None, "unsupported", "it is an encoder-decoder")]
 
 

@@ -11,7 +11,7 @@ from probes.marked_answers import MARKED, ROOT, name, parts
 from tiny_models import byte_tokenizer
 from transformers import AutoTokenizer
 
-from spd_faith.probes.said import Said, said
+from spd_faith.probes.patching.said import Said, said
 
 BY_BYTE = byte_tokenizer()
 AS_MARKED = 0.8  # of the letters

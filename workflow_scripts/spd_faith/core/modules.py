@@ -5,35 +5,35 @@ formula or word list triggers rescoring.
 """
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 
 
-def module_files(*files: str, without: str | None = None) -> list[str]:
+def module_files(*files: str, without: Sequence[str] = ()) -> list[str]:
     """The files, every module of `spd_faith` that they import (transitively), and the lexicon files that these load.
 
     `files` are relative to `workflow_scripts`, the returned paths to the project root.
-    `without` is a library folder that is imported only by functions the command never calls; its modules, and what only
-    they import, are left out.
+    `without` has library folders that are imported only by functions the command never calls; their modules, and what
+    only they import, are left out.
     """
     return _reached(files, _imported, without)
 
 
 def loaded_files(*files: str) -> list[str]:
     """Like `module_files`, but without imports inside functions: only what loading the files executes."""
-    return _reached(files, _imported_when_loaded)
+    return _reached(files, _imported_when_loaded, without=())
 
 
-def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]], without: str | None = None) -> list[str]:
+def _reached(files: Iterable[str], imported: Callable[[Path], list[Path]], without: Sequence[str]) -> list[str]:
     pending = [SCRIPTS / file for file in files]
     reached: set[Path] = set()
-    closed = SCRIPTS / "spd_faith" / without if without else None
+    closed = {SCRIPTS / "spd_faith" / folder for folder in without}
     while pending:
         path = pending.pop()
-        if path not in reached and closed not in path.parents:
+        if path not in reached and closed.isdisjoint(path.parents):
             reached.add(path)
             pending += imported(path)
     return sorted(str(path.relative_to(SCRIPTS.parent)) for path in reached)

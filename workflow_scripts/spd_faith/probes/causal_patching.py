@@ -73,7 +73,7 @@ class CausalPatching(Probe):
     )
 
     def own_passes(self, of: ModelRun) -> Iterator[pa.Table]:
-        from spd_faith.probes.patched_samples import measure_samples
+        from spd_faith.probes.patching.patched_samples import measure_samples
 
         return (pa.Table.from_pylist(rows, schema=self.schema) for rows in measure_samples(of, TASK))
 

@@ -22,8 +22,8 @@ from torch import nn
 from transformers import DynamicCache, PreTrainedModel
 
 from spd_faith.inference.model_parts import decoder_layers, output_head, text_config
-from spd_faith.probes.base_run import BaseRun, PatchingUnsupported, base_run
 from spd_faith.probes.layers import attention_by
+from spd_faith.probes.patching.base_run import BaseRun, PatchingUnsupported, base_run
 from spd_faith.probes.prepared import AnsweredPrompts
 from spd_faith.probes.teacher_forcing import STATES_AT_ONCE
 

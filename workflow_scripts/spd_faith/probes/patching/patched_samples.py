@@ -13,12 +13,12 @@ from spd_faith.dataset.controlled_pair import BasePair
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.inference.model_parts import decoder_layers
 from spd_faith.inference.questions import Question, QuestionId, read_questions
-from spd_faith.probes.base_run import PatchingUnsupported
 from spd_faith.probes.passes import Unmeasured, failed
-from spd_faith.probes.patched_runs import Patch, PatchedRuns, teacher_forced
+from spd_faith.probes.patching.base_run import PatchingUnsupported
+from spd_faith.probes.patching.patched_runs import Patch, PatchedRuns, teacher_forced
+from spd_faith.probes.patching.said import Said, said
 from spd_faith.probes.prepared import AnsweredPrompt, AnsweredPrompts, prepare_answered
 from spd_faith.probes.probe import ModelRun
-from spd_faith.probes.said import Said, said
 from spd_faith.probes.tables import DIRECTIONS
 from spd_faith.probes.token_sets import TOKEN_SETS, token_sets
 

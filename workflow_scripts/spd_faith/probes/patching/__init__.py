@@ -1,0 +1,1 @@
+"""What the probe `causal_patching` runs on a loaded model."""
