@@ -18,8 +18,8 @@ from spd_faith.dataset.demo import demo_pairs, image_row, sample_row
 from spd_faith.dataset.encoded_images import decode
 from spd_faith.dataset.entries import DemoDataset, DemoSplit
 from spd_faith.inference.prompts import load_prompts
-from spd_faith.probes import patched_runs
 from spd_faith.probes.boxes import tokens_inside, true_boxes
+from spd_faith.probes.patching import patched_runs
 from spd_faith.probes.patching.base_run import PatchingUnsupported
 from spd_faith.probes.patching.patched_runs import Patch, teacher_forced
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 from slurm.cluster import Cluster, Job
-from workflow.project import Project
+from workflow.project import Project, without_times
 
 pytestmark = pytest.mark.slurm
 
@@ -13,7 +13,6 @@ GPU_RULES = {"run_inference", "run_probes"}
 SEPARATE = "run_separate_probe"
 PATCHED = {"tiny-qwen2-vl", "tiny-qwen2-vl-loose"}
 ON_GPU = {"tiny-qwen2-vl", "tiny-qwen2-vl-loose"}
-_MEASURED = ["seconds", "latency"]  # parts of names of columns that differ from run to run
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,9 @@ def test_it_ends_with_the_leaderboard_of_a_local_run(
 ) -> None:
     local = Project.as_shipped(tmp_path_factory.mktemp("local") / "project")
     local.run("results/demo/leaderboard.parquet")  # the figures, which are not compared, take as long as the rest
-    for table in ("leaderboard.parquet", "breakdowns.parquet", "comparisons.parquet"):
-        there, here = finished.project.table(table), local.table(table)
-        measured = [column for column in here if any(part in column for part in _MEASURED)]
-        pd.testing.assert_frame_equal(there.drop(columns=measured), here.drop(columns=measured))
+    for table in ("leaderboard.parquet", "breakdowns.parquet", "comparisons.parquet", "interventions.parquet"):
+        there, here = (without_times(project.table(table)) for project in (finished.project, local))
+        pd.testing.assert_frame_equal(there, here)
     assert "results/demo/leaderboard.html (also" in finished.output  # its last lines say where the results are
 
 

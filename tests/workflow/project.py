@@ -15,6 +15,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "profiles", "rules", "workflow_scripts", "config", "envs", "resources", "slurm")
 MODELS = ("tiny-qwen2-vl", "tiny-qwen2-vl-early")
+_TIMES = re.compile("seconds|latency|probing_ratio")
+
+
+def without_times(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of the leaderboard without the columns that differ from run to run."""
+    return table[[column for column in table if not _TIMES.search(column)]]
 
 
 class Project:
