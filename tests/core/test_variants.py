@@ -115,7 +115,7 @@ def test_the_method_has_the_source_of_its_preset() -> None:
     )
     assert found["exact"].method == f"SAGE-like, {SAGE}"
     assert found["own"].method == (
-        f"SAGE-like, {SAGE}; with settings of its own (image_attention: factor 2, boost 0, layers 2–5)"
+        f"SAGE-like, {SAGE}; with settings of its own (image_attention: factor 2, layers 2–5)"
     )
     assert found["free"].method == "settings of its own (ffn_scale: factor 0.5, kl_above 0, layers 0–last)"
 

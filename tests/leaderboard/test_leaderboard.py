@@ -503,7 +503,7 @@ def test_the_open_models_have_a_section_with_a_row_each(aggregated: Aggregate, o
     assert [row for row in found if row[0] in ("Model", "Good", "Partly")] == [
         list(by_hand),
         *(list(row) for row in zip(*by_hand.values(), strict=True)),
-        ["Model", "Probe", "Why", "Answers"],
+        ["Model", "Probe", "Why", "How many"],
         ["Good", "grounding", "no_boxes", "1 of 4"],
         ["Partly", "grounding", "no_boxes", "4 of 4"],
     ]

@@ -16,7 +16,7 @@ class Variant:
     method: str
     """What is changed: its name and source."""
     is_placebo: bool = False
-    """Whether it has the cost of the change without what the change is meant to do."""
+    """Whether it does as much as the change, but not what the change is meant to do."""
     placebos: tuple[str, ...] = ()
     """Keys of the placebos of the same change of the same model; a placebo has none."""
 

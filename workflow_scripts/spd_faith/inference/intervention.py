@@ -1,8 +1,8 @@
 """What the key `intervention` of a model can change in its forward passes, with presets and their sources.
 
 An intervention makes a variant of a model: another entry with its own answers, probes and cost. A preset names settings
-of a published method; settings stated beside it replace its own. `placebo` keeps the cost of every part and takes away
-what it is meant to do, so that a benefit over the base model that the placebo shares is not the method's.
+of a published method; settings stated beside it replace its own. `placebo` does as much to something
+else, so that a benefit over the base model that the placebo shares is not the method's.
 docs/models.md, "Interventions".
 """
 
@@ -69,8 +69,8 @@ class Intervention(Strict):
     contrast: Contrast | None = None
     """Decodes against a second run that sees less of the images."""
     placebo: bool = False
-    """Do the same at the same cost without its meaning: to random text tokens, positions or image tokens, or with the
-    contrast run's scores in a random order."""
+    """Do as much to something else: to random text tokens, positions or image tokens, or with the contrast run's scores
+    in a random order."""
     seed: int = Field(default=0, ge=0)
     """Of the random choices of a placebo and of the noise."""
 
@@ -108,12 +108,17 @@ class Intervention(Strict):
             return f"settings of its own ({_in_words(self.settings())})"
         preset = PRESETS[self.preset]
         published = Intervention(preset=self.preset).settings()
-        own = {name: part for name, part in self.settings().items() if part != published.get(name)}
+        own = {name: _differing(part, published.get(name, {})) for name, part in self.settings().items()}
+        own = {name: fields for name, fields in own.items() if fields}
         changed = f"; with settings of its own ({_in_words(own)})" if own else ""
         return f"{preset.label}, {preset.source}{changed}"
 
 
 _PARTS = ("image_attention", "ffn_scale", "contrast")
+
+
+def _differing(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in others or value != others[name]}
 
 
 def _in_words(settings: Mapping[str, Mapping[str, Any]]) -> str:

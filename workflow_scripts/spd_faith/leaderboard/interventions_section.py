@@ -80,10 +80,10 @@ def _how_to_read() -> Note:
     return note(
         "Variants of a model, changed by the key ",
         Code("intervention"),
-        ", and their placebos, which have the cost of a change without what it is meant to do. They have no rank and "
-        "count in nobody else's. Differences are paired, with 95% intervals and p after Holm's correction for these "
-        f"comparisons alone; bold: significant, p ≤ {SIGNIFICANT_AT}. A benefit is one over the base model and over "
-        "the placebo, in faithfulness without a loss in perception and in how much is said. All metrics: ",
+        ", and their placebos, which do as much to something else than the images. They have no rank and change no "
+        "other model's. Differences are paired, with 95% intervals and p after Holm's correction for these comparisons "
+        f"alone; bold: significant, p ≤ {SIGNIFICANT_AT}. A variant helps if faithfulness rises over the base model "
+        "and over the placebo, and neither perception nor how much is said falls. All metrics: ",
         Code("interventions.parquet"),
         ". Formulas: docs/statistics.md.",
     )

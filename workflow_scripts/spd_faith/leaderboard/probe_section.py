@@ -45,7 +45,10 @@ def probe_section(live: pd.DataFrame, unmeasured: pd.DataFrame) -> tuple[Section
     parts: list[Note | Table] = [_what_it_shows(), _REFERENCE_MODELS, _summaries_table(models)]
     if len(unmeasured):
         labels = dict(zip(models["model"], models["label"], strict=True))
-        parts += [note("Not measured, for all three questions:"), _unmeasured_table(unmeasured, labels)]
+        parts += [
+            note("Not measured: answers to all three questions; of causal_patching, true differences."),
+            _unmeasured_table(unmeasured, labels),
+        ]
     return (Section("Mechanism: internals of open-weight models", tuple(parts), "probes"),)
 
 
@@ -74,7 +77,7 @@ def _summaries_table(models: pd.DataFrame) -> Table:
 def _definition(summary: Summary) -> str:
     return (
         f"{sentence(summary.definition)} About the descriptions of the probed pairs. "
-        f"{Better.NEITHER} “–” if {summary.is_null}."
+        f"{Better.NEITHER} “–” if {summary.is_null}, or if the probe is not run on the model."
     )
 
 
@@ -86,7 +89,7 @@ def _cell(row: Mapping[Hashable, Any], summary: Summary) -> Cell:
 
 
 def _unmeasured_table(unmeasured: pd.DataFrame, labels: dict[str, str]) -> Table:
-    columns = (MODEL, Column("Probe"), Column("Why"), Column("Answers"))
+    columns = (MODEL, Column("Probe"), Column("Why"), Column("How many"))
     rows = (
         (Text(labels[row["model"]]), Text(row["probe"]), Text(row["status"]), Text(f"{row['n']} of {row['of']}"))
         for row in unmeasured.to_dict("records")

@@ -188,7 +188,7 @@ _OF_VARIANTS = (
         "Benefit against cost of the interventions",
         "Faithfulness of the reasoning (DRF) of each variant of the model minus that of the model itself, with 95%"
         " intervals of paired differences, over its seconds per answer relative to the model’s. Hollow points are"
-        " placebos, which have the cost of a change without what it is meant to do; the model itself is at 1 and 0."
+        " placebos, which do as much to something else than the images; the model itself is at 1 and 0."
         " Benefit is what lies above 0 and above the placebo.",
         "A gain may be bought by saying less or by seeing less, which the section about interventions of the"
         " leaderboard shows. Seconds depend on the machine and the batch size.",
