@@ -59,12 +59,16 @@ def main() -> None:
         text, reasoning = split_reasoning(generation.text)
         parsed = parse_response(task, text, failed=False)
 
-        print(f"\nModel     {entry.model}\nQuestion  {asked}")
+        print(f"\nModel     {entry.model}")
+        if change := entry.change():
+            print(f"Changed   {'placebo of ' if change.is_placebo else ''}{change.method}")
+        print(f"Question  {asked}")
         if reasoning:
             print(f"Reasoning {reasoning}")
         print(f"Answer    {text}\nRead as   {_summary(parsed)}")
         if arguments.save_dir:
-            answer = {"model": entry.model, "question": asked, "answer": text} | parsed
+            changed = {"intervention": entry.intervention.model_dump()} if entry.intervention else {}
+            answer = {"model": entry.model, **changed, "question": asked, "answer": text} | parsed
             save_answer(arguments.save_dir, original, modified, answer)
             print(f"Saved     {arguments.save_dir}")
             from spd_faith.probes.word_overlays import overlays_of_words

@@ -841,6 +841,45 @@ def test_a_panel_requires_what_its_members_require(project):
 # ---- what several entries of a run say together ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        (
+            "  batch_size: 4\n",
+            "  attention: flash_attention_2\n  intervention: {preset: pai}\n",
+            "intervention: image_attention and contrast of attended tokens require attention: sdpa; the entry has "
+            "attention: flash_attention_2",
+        ),
+        (
+            "  backend: transformers\n  model: owner/big\n",
+            "  backend: vllm\n  model: owner/big\n  options: {max_model_len: 512}\n",
+            "options.max_model_len (512) must hold the prompt and max_new_tokens (1024)",
+        ),
+    ],
+    ids=["attention", "max_model_len"],
+)
+def test_keys_that_contradict_each_other_are_reported(project, old, new, error):
+    change("models.yaml", old, new)
+    name = "tiny" if "intervention" in new else "big"
+    with pytest.raises(UserError) as raised:
+        load()
+    assert str(raised.value) == f"config/models.yaml: {name}: {error}"
+
+
+@pytest.mark.parametrize(
+    "intervention",
+    [
+        "{image_attention: {boost: 101}}",
+        "{ffn_scale: {factor: 1.0e+300}}",
+        "{contrast: {strength: 1.0e+38, mask: images}}",
+    ],
+)
+def test_interventions_whose_numbers_would_overflow_are_refused(project, intervention):
+    change("models.yaml", "  batch_size: 4\n", f"  intervention: {intervention}\n")
+    with pytest.raises(UserError, match="allowed: less than or equal to 100"):
+        load()
+
+
 def test_a_bound_in_dollars_needs_prices(project):
     change("models.yaml", "  max_new_tokens: 512\n  concurrency: 4\nelse", "  max_new_tokens: 512\n  max_usd: 1\nelse")
     assert fault_of() == (
@@ -1085,6 +1124,14 @@ def test_limits_choose_the_models_and_samples_of_a_probe(project):
     assert run.probes_of("big") == ["causal_patching", "grounding"]
     assert run.probed() == ["big", "tiny"]
     assert (run.samples_per_split("causal_patching"), run.samples_per_split("grounding")) == (4, 6)
+
+
+def test_a_limit_to_models_of_another_run_is_none(project):
+    limits = "{causal_patching: {models: [big]}}"
+    change(
+        "config.yaml", "models: [tiny, big]", f"models: [tiny]\nprobes: {{run: [causal_patching], limits: {limits}}}"
+    )
+    assert load().probes_of("tiny") == ["causal_patching"]
 
 
 @pytest.mark.parametrize("probes", [[], ["grounding"]])

@@ -113,6 +113,16 @@ def test_two_images_and_a_model_of_the_registry(folder):
 
 
 @pytest.mark.slow
+def test_an_intervention_is_named(folder, tmp_path):
+    images = (folder / "original.png", folder / "modified.png")
+    done = demo(folder, *images, "--model_path", "tiny-qwen2-vl-loose-sage-placebo", "--save_dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "Model     resources/models/tiny-qwen2-vl-loose\nChanged   placebo of SAGE-like, after" in done.stdout
+    saved = json.loads((tmp_path / "out" / "answer.json").read_text())
+    assert saved["intervention"]["placebo"] and saved["intervention"]["preset"] == "sage_like"
+
+
+@pytest.mark.slow
 def test_flags_about_the_model(folder, tmp_path):
     flags = ["--model", "tiny-qwen2-vl", "--model-type", "qwen", "--device", "cpu", "--max-new-tokens", 1]
     done = demo(folder, folder / "merged.png", *flags, "--save-dir", tmp_path)

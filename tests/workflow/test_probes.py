@@ -148,8 +148,8 @@ def test_a_probe_with_passes_of_its_own_reruns_no_other(project: Project) -> Non
     assert "Hand-over layer" in (project.folder / "results/demo/leaderboard.md").read_text()
     assert project.planned() == {}
     with project.edited("config/config.yaml") as config:
-        config["probes"]["limits"]["causal_patching"]["models"] = ["tiny-qwen2-vl"]  # not in this run
-    assert project.planned() == AFTER_THE_PASS
+        config["probes"]["limits"]["causal_patching"]["models"] = ["tiny-qwen2-vl"]  # not in this run: no limit
+    assert project.planned() == LEADERBOARD
 
 
 def test_maps_alone_are_drawn_and_nothing_of_layers(project: Project) -> None:

@@ -50,7 +50,7 @@ class ProbeLimits(Strict):
     samples_per_split: int | None = Field(default=None, ge=1)
     """Number of samples per split; null: as for all probes."""
     models: Names | None = None
-    """The models to measure; null: all open-weight models."""
+    """The models to measure. Those that are not in the run are ignored; null, or none left: all open-weight models."""
 
 
 class Probes(Strict):
@@ -127,9 +127,14 @@ class Run:
         """The probes that are run on a model."""
         if not self.models[model].can_be_probed:
             return []
-        limits = self.config.probes.limits
-        only = {name: limits[name].models for name in self.config.probes.run if name in limits}
-        return sorted(name for name in self.config.probes.run if model in (only.get(name) or [model]))
+        return sorted(name for name in self.config.probes.run if self._measures(name, model))
+
+    def _measures(self, probe: str, model: str) -> bool:
+        """Whether the limits of a probe leave a model to it. Those for other models, such as those of the default run,
+        do not apply."""
+        limits = self.config.probes.limits.get(probe, ProbeLimits())
+        chosen = [name for name in limits.models or () if name in self.models]
+        return model in chosen or not chosen
 
     def samples_per_split(self, probe: str) -> int:
         """The number of samples per split that a probe measures."""

@@ -126,6 +126,8 @@ def explain(file: str, prefix: tuple[str, ...], model: type[BaseModel], error: M
             return error_at(
                 place, "wrong value", error["input"], f"the keys {', '.join(_model_at(model, keys).model_fields)}"
             )
+        case "value_error" if not keys:  # keys that contradict each other: the message names them and what to do
+            return f"{place}: {context['error']}"
         case "value_error":
             return error_at(place, str(context["error"]), error["input"], _described(model, keys))
         case _:

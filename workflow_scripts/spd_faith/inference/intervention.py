@@ -29,7 +29,7 @@ Layers = Annotated[list[int | None], Field(min_length=2, max_length=2), AfterVal
 class ImageAttention(Strict):
     factor: float = Field(default=1.0, gt=0)
     """Multiplies the attention to every image token; each state's attention is then renormalised to 1."""
-    boost: float = Field(default=0.0, ge=0)
+    boost: float = Field(default=0.0, ge=0, le=100)
     """Adds this times its absolute value to each score of an image token before the softmax, for generated tokens only
     (the α of PAI)."""
     layers: Layers = Field(default_factory=lambda: [0, None])
@@ -37,7 +37,7 @@ class ImageAttention(Strict):
 
 
 class FfnScale(Strict):
-    factor: float = Field(ge=0)
+    factor: float = Field(ge=0, le=100)
     """Multiplies what the feed-forward network adds to a state."""
     kl_above: float = Field(default=0.0, ge=0)
     """Only where KL(softmax of the attention's change ‖ softmax of the network's change), in nats, exceeds this."""
@@ -46,7 +46,7 @@ class FfnScale(Strict):
 
 
 class Contrast(Strict):
-    strength: float = Field(ge=0)
+    strength: float = Field(ge=0, le=100)
     """s in the scores (1 + s) · main − s · contrast, from the log-probabilities of two runs over the same tokens."""
     mask: Literal["attended", "images", "noise"]
     """What the contrast run does not see: the `fraction` of image tokens that the prompt's last token attends to most,
