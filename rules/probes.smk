@@ -21,11 +21,6 @@ separate = [probe for probe in sorted(run.config.probes.run) if probe in REGISTR
 shared = [probe for probe in sorted(run.config.probes.run) if probe not in separate]
 
 
-def tables_of_probes(wildcards):
-    """The tables of the probes that are run on a model."""
-    return expand(paths.probe(), probe=run.probes_of(wildcards.model), **wildcards)
-
-
 rule run_probes:
     input:
         samples=paths.samples,

@@ -1,4 +1,4 @@
-"""Resources, environments and groups that depend on the entry of a model or judge."""
+"""Resources, environments, groups and tables that depend on the entry of a model or judge."""
 
 
 def growing(amount):
@@ -15,3 +15,8 @@ def scoring_group(wildcards):
     """The profile's group of parsing if judging takes seconds; other judges get separate jobs."""
     group = workflow.group_settings.overwrite_groups.get("parse_responses")
     return group if run.judges[wildcards.judge].runs_with_scoring else None
+
+
+def tables_of_probes(wildcards):
+    """The tables of the probes that are run on a model."""
+    return expand(paths.probe(), probe=run.probes_of(wildcards.model), **wildcards)
