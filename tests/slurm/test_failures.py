@@ -139,7 +139,7 @@ def is_interrupted(run: Run) -> int:
 
 def is_killed(run: Run) -> int:
     """Snakemake is killed, and restarted while the job that it left behind still runs."""
-    run.project.slow(seconds=8)
+    run.project.slow(seconds=25)  # so that the job still runs when the next one starts, on a busy machine too
     started = run.start()
     run.await_answers(2)
     started.kill()
