@@ -61,6 +61,7 @@ def test_every_table_and_figure_has_a_caption_in_the_category_of_its_stage(finis
         "audit.parquet",
         "breakdowns.parquet",
         "comparisons.parquet",
+        "interventions.parquet",
         "run.json",
     }
     for path, result in results.items():
