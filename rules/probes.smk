@@ -56,12 +56,7 @@ rule run_probes:
         " 2> {log:q}"
 
 
-rule run_separate_probe:
-    input:
-        samples=paths.samples,
-        images=ancient(paths.images),
-        responses=paths.responses(),
-        prompts=expand("resources/prompts/{task}.txt", task=["describe", "same", "different"]),
+use rule run_probes as run_separate_probe with:
     output:
         paths.probe(),
     log:
@@ -70,26 +65,12 @@ rule run_separate_probe:
         paths.benchmark("run_separate_probe", "{probe}", "{model}")
     wildcard_constraints:
         probe="|".join(separate) or "(?!)",
-    conda:
-        environment
-    threads: lambda wildcards: run.models[wildcards.model].resources.threads
-    resources:
-        gpu=lambda wildcards: run.models[wildcards.model].resources.gpu,
-        slurm_partition=lambda wildcards: run.models[wildcards.model].resources.partition,
-        mem_mb=growing(lambda wildcards: run.models[wildcards.model].resources.mem_mb),
-        runtime=growing(lambda wildcards: run.models[wildcards.model].resources.runtime),
     params:
         identity=lambda wildcards: identity(run.models[wildcards.model]),
-        columns=lambda wildcards: PROBES[wildcards.probe].schema.names,
+        columns=lambda wildcards: {wildcards.probe: PROBES[wildcards.probe].schema.names},
+        probes=lambda wildcards: [wildcards.probe],
         samples_per_split=lambda wildcards: run.samples_per_split(wildcards.probe),
         seed=run.config.probes.seed,
-    shell:
-        "python workflow_scripts/run_probes.py --model {wildcards.model} --models-file config/models.yaml"
-        " --prompts resources/prompts --samples {input.samples:q} --images {input.images:q}"
-        " --responses {input.responses:q} --probes {wildcards.probe} --samples-per-split {params.samples_per_split}"
-        " --seed {params.seed} --threads {threads}"
-        f" --output-folder {in_shell.probes('{wildcards.model}')}"
-        " 2> {log:q}"
 
 
 rule contrast_probes:
