@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spd_faith.core.errors import run_command
 from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import leaderboard_labels
 from spd_faith.probes.figures.declared import TASK
 from spd_faith.probes.figures.drawing import save
 from spd_faith.probes.figures.generation_attention import attention_by_step, read_steps
@@ -34,7 +35,7 @@ def label_of(folder: Path) -> str:
     if not record.is_file():
         return folder.name
     models = json.loads(record.read_text(encoding="utf-8"))["run"]["models"]
-    return (models.get(folder.name) or {}).get("label") or folder.name
+    return leaderboard_labels(models).get(folder.name, folder.name)
 
 
 if __name__ == "__main__":

@@ -869,9 +869,12 @@ def test_a_figure_has_no_title(name):
 def test_models_are_shown_by_their_labels(probed, tmp_path):
     folder = shutil.copytree(probed.parent, tmp_path / "results/probes") / probed.name
     assert label_of(folder) == probed.name
-    record = {"run": {"models": {probed.name: {"label": "Some Model 7B"}}}}
-    (tmp_path / "results/run.json").write_text(json.dumps(record))
+    models = {probed.name: {"label": "Some Model 7B"}}
+    (tmp_path / "results/run.json").write_text(json.dumps({"run": {"models": models}}))
     assert label_of(folder) == "Some Model 7B"
+    models["other"] = {"label": "Some Model 7B"}
+    (tmp_path / "results/run.json").write_text(json.dumps({"run": {"models": models}}))
+    assert label_of(folder) == f"Some Model 7B ({probed.name})"
 
 
 def test_each_column_of_panels_has_its_steps_below_it():

@@ -79,10 +79,15 @@ def read_recorded_run(path: Path) -> RecordedRun:
 
 
 def leaderboard_labels(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same."""
+    """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same.
+
+    No two are the same, so nothing else needs to tell entries with one label apart.
+    """
     labels = {name: " ".join(writable(fields.get("label") or "").split()) or name for name, fields in entries.items()}
-    counts = Counter(labels.values())
-    return {name: label if counts[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
+    shown = labels
+    while same := {label for label, number in Counter(shown.values()).items() if number > 1}:
+        shown = {name: f"{labels[name]} ({name})" if label in same else label for name, label in shown.items()}
+    return shown
 
 
 def _recorded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, RecordedEntry]:
