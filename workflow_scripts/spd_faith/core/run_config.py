@@ -78,6 +78,24 @@ def read_recorded_run(path: Path) -> RecordedRun:
         )
 
 
+def recorded_entries(record: Path, kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """The `models` or `judges` of the run that a run.json is about; none without the file.
+
+    Raises `UserError` if the file is anything else.
+    """
+    if not record.is_file():
+        return {}
+    try:
+        entries: Mapping[str, Mapping[str, Any]] = json.loads(record.read_text(encoding="utf-8"))["run"][kind]
+        leaderboard_labels(entries)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{record}: not the record of a run of this version.\n"
+            "  Remove it and run the workflow again: the rule make_leaderboard makes it in seconds."
+        ) from None
+    return entries
+
+
 def leaderboard_labels(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same.
 
