@@ -366,8 +366,8 @@ def test_the_matrix_has_the_row_minus_the_column() -> None:
     (section,) = comparisons_section(with_standings(live_of(a=0.9, b=0.8, c=0.7), compared), compared)
     tables = [part for part in section.parts[1].parts if isinstance(part, Table)]
     assert [table.name for table in tables] == ["comparisons_overall_hand", "comparisons_drf_hand"]
-    assert [column.title for column in tables[0].columns] == ["No.", "Model", "1", "2", "3"]
-    assert [row[2:] for row in tables[0].rows] == [
+    assert [column.title for column in tables[0].columns] == ["Model", "A", "B", "C"]
+    assert [row[1:] for row in tables[0].rows] == [
         (Missing(), Difference(0.1, False), Difference(0.1, True)),
         (Difference(-0.1, False), Missing(), Missing()),
         (Difference(-0.1, True), Missing(), Missing()),
@@ -375,10 +375,20 @@ def test_the_matrix_has_the_row_minus_the_column() -> None:
     lines = table_text(tables[0]).splitlines()[2:]
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert found == [
-        ["1", "A", "–", "+10.0", "**+10.0**"],
-        ["2", "B", "−10.0", "–", "–"],
-        ["3", "C", "**−10.0**", "–", "–"],
+        ["A", "–", "+10.0", "**+10.0**"],
+        ["B", "−10.0", "–", "–"],
+        ["C", "**−10.0**", "–", "–"],
     ]
+
+
+@pytest.mark.parametrize(("number", "titles"), [(6, ["Model", *"ABCDEF"]), (7, ["No.", "Model", *"1234567"])])
+def test_a_matrix_of_up_to_six_models_names_its_columns(number: int, titles: list[str]) -> None:
+    rows = with_standings(live_of(**dict.fromkeys("abcdefg"[:number], 0.5)), compared := comparisons_of(a_b=0.3))
+    (section,) = comparisons_section(rows, compared)
+    table = next(part for part in section.parts[1].parts if isinstance(part, Table))
+    assert [column.title for column in table.columns] == titles
+    first = table.rows[0][: len(titles) - number]
+    assert first == ((Text("A"),) if number == 6 else (Value(1), Text("A")))
 
 
 def test_ranks_and_best_values_in_markdown_and_csv(live: pd.DataFrame, published: pd.DataFrame) -> None:
