@@ -16,6 +16,7 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import leaderboard_labels, recorded_entries
 from spd_faith.core.schemas import SAMPLES
 from spd_faith.leaderboard.html.samples import MAX_BYTES, samples_html, samples_section
+from spd_faith.leaderboard.model import counted
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     models, judges = labels(paths, "responses", "*.parquet"), labels(paths, "judgements", "*/")
     found = samples_section(paths, models, judges, files, MAX_BYTES, only=ids)
     write_text(output, samples_html(f"Samples of {arguments.results.resolve().name}", found))
-    print(f"{output}: {found.shown} samples")
+    print(f"{output}: {counted(found.shown, 'sample')}")
 
 
 def with_versions(path: Path, wanted: Collection[str]) -> list[str]:

@@ -12,7 +12,7 @@ from spd_faith.core.console import cell, make_console, print_table
 from spd_faith.core.errors import run_command
 from spd_faith.core.finished_runs import not_finished
 from spd_faith.core.statistics import LEAST_CLUSTERS
-from spd_faith.leaderboard.model import rank_text
+from spd_faith.leaderboard.model import counted, rank_text
 from spd_faith.leaderboard.row_cells import marked_label
 from spd_faith.leaderboard.saved import read_run_rows
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
@@ -54,7 +54,7 @@ def main() -> None:
     print_table(make_console(without_terminal=110), table)
     print("#: ranks that the comparisons allow; *: the best, or not significantly worse")
     if (pairs := rows["n"].min()) < LEAST_CLUSTERS:
-        print(f"WARNING: only {pairs:.0f} pairs of images: the intervals are too narrow, and models are not tested.")
+        print(f"WARNING: only {counted(pairs, 'image pair')}: the intervals are too narrow, and models are not tested.")
     _warn(rows, arguments.command)
     formats = ", ".join(f".{suffix}" for suffix in (*_FORMATS, "parquet"))
     print(f"Leaderboard, to open in a browser: {arguments.results}/leaderboard.html (also {formats})")

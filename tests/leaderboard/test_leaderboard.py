@@ -415,7 +415,7 @@ def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
     aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
 ) -> None:
     page = page_of(aggregated, live, published)
-    note = "There are only 4 image ids in all: the intervals are too narrow, and models are not tested."
+    note = "The run has only 4 image ids: the intervals are too narrow, and models are not tested."
     assert page.index(note) < page.index("| Rank")
     merged = replace(aggregated, num_clusters=31, merged_splits=(("easy", "hard"), ("medium", "multi_diff")))
     page = page_of(merged, live, published)
@@ -423,7 +423,7 @@ def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
         "Splits with under 10 image ids are merged for the intervals: easy + hard; medium + multi_diff. "
         "Do not compare models on the small ones alone (easy: 4)."
     )
-    assert page.index(note) < page.index("| Rank") and "There are only" not in page
+    assert page.index(note) < page.index("| Rank") and "The run has only" not in page
 
 
 def test_the_breakdown_by_split_has_intervals(aggregated: Aggregate, live: pd.DataFrame, published: Any) -> None:
@@ -680,5 +680,5 @@ def test_provenance_says_where_the_numbers_come_from(
     facts = {cells[1].strip(): cells[2].strip() for line in lines if len(cells := line.split("|")) == 4}
     assert facts["Git commit"] == "–" and facts["Hardware of the last step"] == "a processor"
     assert facts["Packages"] == "numpy 2" and facts["Prompt describe"] == "sha256:0"
-    assert facts["Failures"].startswith("0 answers empty or withheld, 0 ") and facts["run_inference"] == "3"
+    assert facts["Failures"].startswith("answers empty or withheld: 0, answers cut: ") and facts["run_inference"] == "3"
     assert any("a GPU" in line for line in lines) and any("`snakemake`" in line for line in lines)

@@ -95,8 +95,10 @@ def test_questions_without_a_reply() -> None:
 
 
 def test_few_images_in_all() -> None:
+    [text] = warnings(row(), clusters=1)
+    assert text.startswith("The run has only 1 image id: ")
     [text] = warnings(row(), clusters=4, merged=(("easy", "hard"),))
-    assert text.startswith("There are only 4 image ids in all")
+    assert text.startswith("The run has only 4 image ids: ")
 
 
 def test_small_splits_are_named_with_their_size() -> None:

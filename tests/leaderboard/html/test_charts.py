@@ -92,6 +92,15 @@ def test_comparisons_stand_in_both_directions(p_holm, verdict):
     check(charts)
 
 
+def test_a_matrix_shows_labels_that_begin_the_same_and_no_negative_zero():
+    labels = ["Qwen2.5-VL-72B-Instruct (AWQ)", "Qwen2.5-VL-72B-Instruct (full)"]
+    row = {"judge": "rules", "metric": "overall", "model": "b", "other_model": "a", "n": 9, "difference": 0.0}
+    rows = pd.DataFrame([row | {"low": -0.1, "high": 0.1, "p_holm": 1.0}])
+    (chart,) = comparison_charts(rows, LIVE.assign(label=labels), 0.05).charts
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", vl_convert.vegalite_to_svg(chart.spec))
+    assert [texts.count(label) for label in labels] == [2, 2] and texts.count("+0.0") == 2
+
+
 def test_a_judge_with_one_model_has_no_matrix():
     columns = ["judge", "metric", "model", "other_model", "n", "difference", "low", "high", "p_holm"]
     assert comparison_charts(pd.DataFrame(columns=columns), LIVE, 0.05).charts == []

@@ -11,7 +11,7 @@ from spd_faith.core.schemas import TASKS
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.failures_section import failed_questions
 from spd_faith.leaderboard.judges import UNSCORED
-from spd_faith.leaderboard.model import Code, Note, warning
+from spd_faith.leaderboard.model import Code, Note, counted, warning
 from spd_faith.leaderboard.row_cells import Row, rows_by_model
 from spd_faith.scoring.aggregate import Aggregate
 
@@ -87,7 +87,7 @@ def _few_images(aggregate: Aggregate, samples: pa.Table) -> Iterator[Note]:
     """Few images in all, or in some splits."""
     if (total := aggregate.num_clusters) < LEAST_CLUSTERS:
         yield warning(
-            f"There are only {total} image ids in all: the intervals are too narrow, and models are not tested. "
+            f"The run has only {counted(total, 'image id')}: the intervals are too narrow, and models are not tested. "
             "Evaluate on more pairs before you compare models."
         )
     elif aggregate.merged_splits:

@@ -231,9 +231,9 @@ def _both_ways(row: Mapping[Any, Any], labels: Mapping[str, str], significant_at
 
 
 def _matrix(cells: Sequence[Mapping[str, Any]], models: Sequence[str]) -> Spec:
-    top = {"orient": "top", "labelAngle": -40, "labelLimit": 140}
+    top = {"orient": "top", "labelAngle": -40, "labelLimit": _LABEL}
     x = {"field": "column", "type": "nominal", "title": None, "sort": list(models), "axis": top}
-    y = {"field": "row", "type": "nominal", "title": None, "sort": list(models), "axis": {"labelLimit": 140}}
+    y = {"field": "row", "type": "nominal", "title": None, "sort": list(models), "axis": {"labelLimit": _LABEL}}
     tooltip = [
         {"field": "row", "title": "Model"},
         {"field": "column", "title": "minus"},
@@ -261,7 +261,7 @@ def _matrix(cells: Sequence[Mapping[str, Any]], models: Sequence[str]) -> Spec:
     return _spec(cells, 34 * len(models)) | {
         "width": {"step": 60 if len(models) <= _LARGEST_WITH_NUMBERS else 24},
         "autosize": "pad",
-        "padding": {"left": 4, "top": 4, "bottom": 4, "right": 90},  # of the last label, which is slanted
+        "padding": {"left": 4, "top": 4, "bottom": 4, "right": 0.75 * _LABEL},  # of the last label, which is slanted
         "params": [{"name": "chosen", "value": "overall"}],
         "transform": [{"filter": "datum.metric === chosen"}],
         "encoding": {"x": x, "y": y},
@@ -269,6 +269,7 @@ def _matrix(cells: Sequence[Mapping[str, Any]], models: Sequence[str]) -> Spec:
     }
 
 
+_LABEL = 260  # pixels of a model's label in a matrix: shorter ones may all begin the same
 _LARGEST_WITH_NUMBERS = 14  # models; more have no room for numbers in a matrix
 
 # ---- interventions ---------------------------------------------------------------------------------------------------
@@ -299,14 +300,14 @@ def intervention_charts(interventions: pd.DataFrame, live: pd.DataFrame) -> Char
 
 
 def _benefit(points: Sequence[Mapping[str, Any]], legend: Mapping[str, Mark]) -> Spec:
-    costs = {"field": "seconds", "type": "quantitative", "title": "Seconds per answer over the base's"}
+    costs = {"field": "seconds", "type": "quantitative", "title": "Seconds per answer, relative to the base model"}
     x = costs | {"scale": {"zero": False, "padding": 30}}
     y = {"field": "difference", "type": "quantitative", "title": "DRF minus base (points)", "scale": {"padding": 24}}
     tooltip = [
         {"field": "label", "title": "Model"},
         {"field": "kind", "title": "Kind"},
         {"field": "name", "title": "Base"},
-        {"field": "seconds", "title": "Times the seconds", "format": ".2f"},
+        {"field": "seconds", "title": "Seconds per answer, relative to the base model", "format": ".2f"},
         *_value_in_tooltip("difference", "DRF minus base (points)", "+.1f"),
         {"field": "p", "title": "p (Holm)", "format": ".2g"},
     ]
@@ -374,4 +375,4 @@ def _value_in_tooltip(name: str, title: str, digits: str) -> list[Spec]:
 
 
 def _percent(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else round(100 * float(value), 2)
+    return None if value is None or pd.isna(value) else round(100 * float(value), 2) + 0.0  # no −0.0
