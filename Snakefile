@@ -21,7 +21,7 @@ from spd_faith.core.failures import failed_job, unfinished, without_forced
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.modules import module_files
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.run_config import config_file, is_default, write_config_file
+from spd_faith.core.run_config import config_file, is_default, leaderboard_labels, write_config_file
 from spd_faith.probes.figure_catalogue import declared_figures, heading
 from spd_faith.probes.registry import PROBES
 from spd_faith.registry import REGISTRY

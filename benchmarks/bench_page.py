@@ -92,14 +92,15 @@ def write_results(source: ResultPaths, target: ResultPaths, num_models: int, num
         repeated(source.parsed(of), target.parsed(name))
         repeated(source.judgements(judge, of), target.judgements(judge, name))
         repeated(source.scores(judge, of), target.scores(judge, name))
-        for probe in record["config"]["probes"]["run"] if of in record["probed"] else ():
+        for probe in record["probes"].get(of, ()):
             target.probes(name).mkdir(parents=True, exist_ok=True)
             pq.write_table(pq.read_table(source.probe(of, probe)), target.probe(name, probe))
     write_images(target)
     record["models"] = {name: record["models"][of] | {"label": f"{of} {name}"} for name, of in models.items()}
     record["config"] |= {"models": list(models), "judges": [judge]}
     record["judges"] = {judge: record["judges"][judge]}
-    record["probed"] = [name for name, of in models.items() if of in record["probed"]]
+    record["probes"] = {name: record["probes"][of] for name, of in models.items() if of in record["probes"]}
+    record["variants"] = {}  # copies of a variant are models
     config = target.config("benchmark")
     config.parent.mkdir()
     config.write_text(json.dumps(record))

@@ -6,7 +6,8 @@ results/{dataset}/probes/{model}/{probe}.parquet if probes are run, the labels o
 resources/published_results.csv
 OUTPUTS: results/{dataset}/leaderboard.{parquet,csv,json,md,tex} (one file per format in
 spd_faith/leaderboard/renderers/), results/{dataset}/{breakdowns,comparisons,interventions}.parquet,
-results/{dataset}/{run,run_config}.json, results/{dataset}/leaderboard.html
+results/{dataset}/{run,run_config}.json, results/{dataset}/leaderboard.html, and beside a page that would pass 6 MB
+results/{dataset}/leaderboard_files/, which is no declared output: it need not be there, and make_page.py keeps it clean
 The merged config is an input because run.json records it. So another name of a model or new human labels rerun only
 these jobs. The page links the probes' figures and does not wait for them: one that is missing stops nothing.
 """

@@ -1,10 +1,17 @@
 """What `snakemake --report` shows of the figures and the page, which are flagged on the inputs of `all`."""
 
+labels_in_report = {
+    model: label.replace("{", "(").replace("}", ")")  # braces would be wildcards
+    for model, label in leaderboard_labels(
+        {model: {"label": entry.label} for model, entry in run.models.items()}
+    ).items()
+}
+
 
 def reported_figures(model):
     """A model's folder of figures; in the report if it is there, because a missing one would stop the report."""
     folder = results.figures(model)
-    label = (run.models[model].label or model).replace("{", "(").replace("}", ")")  # braces would be wildcards
+    label = labels_in_report[model]
     if not folder.exists():
         return folder
     return report(

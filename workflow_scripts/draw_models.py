@@ -1,11 +1,11 @@
 """Compare the probes of several models: attention by step, a panel per model, as PDF and PNG."""
 
 import argparse
-import json
 from pathlib import Path
 
 from spd_faith.core.errors import run_command
 from spd_faith.core.paths import ResultPaths
+from spd_faith.core.run_config import leaderboard_labels, recorded_entries
 from spd_faith.probes.figures.declared import TASK
 from spd_faith.probes.figures.drawing import save
 from spd_faith.probes.figures.generation_attention import attention_by_step, read_steps
@@ -30,11 +30,8 @@ def main() -> None:
 
 def label_of(folder: Path) -> str:
     """The label of the model in the record of its run; default: the folder's name."""
-    record = ResultPaths(folder.absolute().parents[1]).record
-    if not record.is_file():
-        return folder.name
-    models = json.loads(record.read_text(encoding="utf-8"))["run"]["models"]
-    return (models.get(folder.name) or {}).get("label") or folder.name
+    models = recorded_entries(ResultPaths(folder.absolute().parents[1]).record, "models")
+    return leaderboard_labels(models).get(folder.name, folder.name)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,18 @@ Each sample comes with the other versions of its pair: the base pair and its con
 
 import argparse
 import difflib
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import read_table, write_text
 from spd_faith.core.finished_runs import not_finished
 from spd_faith.core.html import files_of_page
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.run_config import leaderboard_labels
+from spd_faith.core.run_config import leaderboard_labels, recorded_entries
 from spd_faith.core.schemas import SAMPLES
 from spd_faith.leaderboard.html.samples import MAX_BYTES, samples_html, samples_section
+from spd_faith.leaderboard.model import counted
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
     models, judges = labels(paths, "responses", "*.parquet"), labels(paths, "judgements", "*/")
     found = samples_section(paths, models, judges, files, MAX_BYTES, only=ids)
     write_text(output, samples_html(f"Samples of {arguments.results.resolve().name}", found))
-    print(f"{output}: {found.shown} samples")
+    print(f"{output}: {counted(found.shown, 'sample')}")
 
 
 def with_versions(path: Path, wanted: Collection[str]) -> list[str]:
@@ -70,10 +69,7 @@ def labels(paths: ResultPaths, folder: str, pattern: str) -> dict[str, str]:
 
     Raises `UserError` if there are none.
     """
-    recorded: Mapping[str, Any] = {}
-    if paths.record.is_file():
-        recorded = json.loads(paths.record.read_text(encoding="utf-8"))["run"]
-    entries = recorded.get("models" if folder == "responses" else "judges", {})
+    entries = recorded_entries(paths.record, "models" if folder == "responses" else "judges")
     names = sorted(path.name.removesuffix(".parquet") for path in (paths.folder / folder).glob(pattern))
     names = [name for name in names if not name.startswith(".")]
     if not names:

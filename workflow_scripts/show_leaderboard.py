@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.table import Table
 
 from spd_faith.core.console import cell, make_console, print_table
-from spd_faith.core.errors import UserError, run_command
+from spd_faith.core.errors import run_command
 from spd_faith.core.finished_runs import not_finished
 from spd_faith.core.statistics import LEAST_CLUSTERS
-from spd_faith.leaderboard.model import rank_text
+from spd_faith.leaderboard.model import counted, rank_text
 from spd_faith.leaderboard.row_cells import marked_label
+from spd_faith.leaderboard.saved import read_run_rows
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 FULL_BENCHMARK = "snakemake --cores all --configfile config/spd_faith_bench.yaml"
@@ -36,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--is-default", action="store_true", help="it was the default run: say what to run next")
     arguments = parser.parse_args()
-    rows = read_leaderboard(arguments.results).query("origin == 'run'")
+    rows = read_leaderboard(arguments.results)
     judges = rows["judge"].nunique()
 
     name = cell(arguments.results.resolve().name)
@@ -55,7 +54,7 @@ def main() -> None:
     print_table(make_console(without_terminal=110), table)
     print("#: ranks that the comparisons allow; *: the best, or not significantly worse")
     if (pairs := rows["n"].min()) < LEAST_CLUSTERS:
-        print(f"WARNING: only {pairs:.0f} pairs of images: the intervals are too narrow, and models are not tested.")
+        print(f"WARNING: only {counted(pairs, 'image pair')}: the intervals are too narrow, and models are not tested.")
     _warn(rows, arguments.command)
     formats = ", ".join(f".{suffix}" for suffix in (*_FORMATS, "parquet"))
     print(f"Leaderboard, to open in a browser: {arguments.results}/leaderboard.html (also {formats})")
@@ -75,20 +74,11 @@ def _warn(rows: pd.DataFrame, command: str) -> None:
 
 
 def read_leaderboard(results: Path) -> pd.DataFrame:
-    """The rows of the leaderboard in a results folder. Raises `UserError` if there is none."""
+    """The run's rows of the leaderboard in a results folder. Raises `UserError` if there are none."""
     path = results / "leaderboard.parquet"
     if not path.is_file():
         raise not_finished(results, "leaderboard")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a Parquet file. Remove it and run the workflow again.\n  {error}") from error
-    if missing := [column for column in _COLUMNS if column not in table.column_names]:
-        raise UserError(
-            f"{path}: made by another version: missing columns {', '.join(missing[:5])}.\n"
-            "  Remove the file and run the workflow again."
-        )
-    return table.to_pandas()
+    return read_run_rows(path, _COLUMNS)
 
 
 def _value(row: Mapping[Hashable, Any], metric: str) -> str:

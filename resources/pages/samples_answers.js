@@ -37,7 +37,7 @@ function answerFacts(answer) {
   const facts = [
     parsed && `parsed: ${plain(parsed)}`,
     end && end !== "stop" && `ended by: ${plain(end)}`,
-    tokens && `${tokens.toLocaleString("en")} tokens`,
+    tokens && `${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}`,
     language && language !== "en" && `language: ${language}`,
   ];
   return make("p", { className: "facts" },

@@ -1064,6 +1064,16 @@ def test_names_on_the_leaderboard_are_different_lines():
     }
 
 
+def test_a_label_that_looks_like_one_told_apart_is_told_apart_too():
+    labels = {"a": "Same", "b": "Same", "c": "Same (a)", "d": "Same (a) (c)"}
+    assert leaderboard_labels({name: {"label": label} for name, label in labels.items()}) == {
+        "a": "Same (a)",
+        "b": "Same (b)",
+        "c": "Same (a) (c)",
+        "d": "Same (a) (c) (d)",
+    }
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"config": {}}'])
 def test_a_file_that_is_no_config_of_a_run_is_refused(tmp_path, content):
     (tmp_path / "other.json").write_text(content)

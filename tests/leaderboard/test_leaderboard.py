@@ -366,8 +366,8 @@ def test_the_matrix_has_the_row_minus_the_column() -> None:
     (section,) = comparisons_section(with_standings(live_of(a=0.9, b=0.8, c=0.7), compared), compared)
     tables = [part for part in section.parts[1].parts if isinstance(part, Table)]
     assert [table.name for table in tables] == ["comparisons_overall_hand", "comparisons_drf_hand"]
-    assert [column.title for column in tables[0].columns] == ["No.", "Model", "1", "2", "3"]
-    assert [row[2:] for row in tables[0].rows] == [
+    assert [column.title for column in tables[0].columns] == ["Model", "A", "B", "C"]
+    assert [row[1:] for row in tables[0].rows] == [
         (Missing(), Difference(0.1, False), Difference(0.1, True)),
         (Difference(-0.1, False), Missing(), Missing()),
         (Difference(-0.1, True), Missing(), Missing()),
@@ -375,10 +375,20 @@ def test_the_matrix_has_the_row_minus_the_column() -> None:
     lines = table_text(tables[0]).splitlines()[2:]
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert found == [
-        ["1", "A", "–", "+10.0", "**+10.0**"],
-        ["2", "B", "−10.0", "–", "–"],
-        ["3", "C", "**−10.0**", "–", "–"],
+        ["A", "–", "+10.0", "**+10.0**"],
+        ["B", "−10.0", "–", "–"],
+        ["C", "**−10.0**", "–", "–"],
     ]
+
+
+@pytest.mark.parametrize(("number", "titles"), [(6, ["Model", *"ABCDEF"]), (7, ["No.", "Model", *"1234567"])])
+def test_a_matrix_of_up_to_six_models_names_its_columns(number: int, titles: list[str]) -> None:
+    rows = with_standings(live_of(**dict.fromkeys("abcdefg"[:number], 0.5)), compared := comparisons_of(a_b=0.3))
+    (section,) = comparisons_section(rows, compared)
+    table = next(part for part in section.parts[1].parts if isinstance(part, Table))
+    assert [column.title for column in table.columns] == titles
+    first = table.rows[0][: len(titles) - number]
+    assert first == ((Text("A"),) if number == 6 else (Value(1), Text("A")))
 
 
 def test_ranks_and_best_values_in_markdown_and_csv(live: pd.DataFrame, published: pd.DataFrame) -> None:
@@ -405,7 +415,7 @@ def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
     aggregated: Aggregate, live: pd.DataFrame, published: pd.DataFrame
 ) -> None:
     page = page_of(aggregated, live, published)
-    note = "There are only 4 image ids in all: the intervals are too narrow, and models are not tested."
+    note = "The run has only 4 image ids: the intervals are too narrow, and models are not tested."
     assert page.index(note) < page.index("| Rank")
     merged = replace(aggregated, num_clusters=31, merged_splits=(("easy", "hard"), ("medium", "multi_diff")))
     page = page_of(merged, live, published)
@@ -413,7 +423,7 @@ def test_few_images_and_merged_splits_are_stated_beside_the_intervals(
         "Splits with under 10 image ids are merged for the intervals: easy + hard; medium + multi_diff. "
         "Do not compare models on the small ones alone (easy: 4)."
     )
-    assert page.index(note) < page.index("| Rank") and "There are only" not in page
+    assert page.index(note) < page.index("| Rank") and "The run has only" not in page
 
 
 def test_the_breakdown_by_split_has_intervals(aggregated: Aggregate, live: pd.DataFrame, published: Any) -> None:
@@ -670,5 +680,5 @@ def test_provenance_says_where_the_numbers_come_from(
     facts = {cells[1].strip(): cells[2].strip() for line in lines if len(cells := line.split("|")) == 4}
     assert facts["Git commit"] == "–" and facts["Hardware of the last step"] == "a processor"
     assert facts["Packages"] == "numpy 2" and facts["Prompt describe"] == "sha256:0"
-    assert facts["Failures"].startswith("0 answers empty or withheld, 0 ") and facts["run_inference"] == "3"
+    assert facts["Failures"].startswith("answers empty or withheld: 0, answers cut: ") and facts["run_inference"] == "3"
     assert any("a GPU" in line for line in lines) and any("`snakemake`" in line for line in lines)

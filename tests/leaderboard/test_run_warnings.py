@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scoring.tables import sample, samples_table
 
+from spd_faith.core.run_config import leaderboard_labels
 from spd_faith.core.schemas import TASKS
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.failed_answers import FAILURE_KINDS
@@ -60,13 +61,13 @@ def test_a_run_without_a_cause_has_none() -> None:
 @pytest.mark.parametrize(
     ("still", "too_many", "said"),
     [
-        ({"n_failed": 5}, {"n_failed": 6}, "A (a): 6%, 6 of 100"),
-        ({"n_unclear": 10}, {"n_unclear": 11}, "A (a): 6%, 11 of 200"),
-        ({"describe_model": 10, "same_model": 5}, {"describe_model": 10, "same_model": 6}, "A (a): 5%, 16 of 300"),
-        ({"describe_cut": 15}, {"describe_cut": 30}, "A (a): 10%, 30 of 300"),
-        ({"n_unread": 1}, {"n_unread": 6, "unread_languages": "zh, de"}, "A in zh, de (a): 2%, 6 of 300"),
-        ({"drf_json_only": 0.05}, {"drf_json_only": 0.25}, "A (a): 25%"),
-        ({"drf_json_only": float("nan")}, {"drf_json_only": 1.0}, "A (a): 100%"),
+        ({"n_failed": 5}, {"n_failed": 6}, "A: 6%, 6 of 100"),
+        ({"n_unclear": 10}, {"n_unclear": 11}, "A: 6%, 11 of 200"),
+        ({"describe_model": 10, "same_model": 5}, {"describe_model": 10, "same_model": 6}, "A: 5%, 16 of 300"),
+        ({"describe_cut": 15}, {"describe_cut": 30}, "A: 10%, 30 of 300"),
+        ({"n_unread": 1}, {"n_unread": 6, "unread_languages": "zh, de"}, "A in zh, de: 2%, 6 of 300"),
+        ({"drf_json_only": 0.05}, {"drf_json_only": 0.25}, "A: 25%"),
+        ({"drf_json_only": float("nan")}, {"drf_json_only": 1.0}, "A: 100%"),
     ],
 )
 def test_a_rate_above_its_threshold_is_a_warning(still: dict[str, Any], too_many: dict[str, Any], said: str) -> None:
@@ -90,12 +91,14 @@ def test_an_unread_language_is_a_warning_before_it_costs_the_rank() -> None:
 def test_questions_without_a_reply() -> None:
     again = {"transport_failures": 2, "ask_again": "--forcerun results/demo/responses/a.parquet"}
     [text] = warnings(row(**again), row(judge="other", **again), row("b"))
-    assert "(A (a): 2)" in text and "`--forcerun results/demo/responses/a.parquet`." in text
+    assert "(A: 2)" in text and "`--forcerun results/demo/responses/a.parquet`." in text
 
 
 def test_few_images_in_all() -> None:
+    [text] = warnings(row(), clusters=1)
+    assert text.startswith("The run has only 1 image id: ")
     [text] = warnings(row(), clusters=4, merged=(("easy", "hard"),))
-    assert text.startswith("There are only 4 image ids in all")
+    assert text.startswith("The run has only 4 image ids: ")
 
 
 def test_small_splits_are_named_with_their_size() -> None:
@@ -131,10 +134,16 @@ def test_a_hundred_models_give_one_short_warning(problem: dict[str, Any]) -> Non
 def test_the_worst_come_first() -> None:
     rows = [row(name, n_unclear=n) for name, n in (("a", 20), ("b", 80), ("c", 40), ("d", 60), ("e", 30))]
     [text] = warnings(*rows)
-    assert "(B (b): 40%, 80 of 200, D (d): 30%, 60 of 200, C (c): 20%, 40 of 200, and 2 more)" in text
+    assert "(B: 40%, 80 of 200, D: 30%, 60 of 200, C: 20%, 40 of 200, and 2 more)" in text
+
+
+def test_models_with_one_label_are_told_apart_once() -> None:
+    labels = leaderboard_labels({"imp": {"label": "Imp"}, "elf": {"label": "Imp"}})
+    [text] = warnings(row("imp", label=labels["imp"], n_unclear=80), row("elf", label=labels["elf"], n_unclear=20))
+    assert "(Imp (imp): 40%, 80 of 200, Imp (elf): 10%, 20 of 200)" in text
 
 
 def test_two_judges_are_kept_apart_where_it_matters() -> None:
     both = [row(n_unclear=50, drf_json_only=1.0), row(judge="llm", judge_label="LLM", n_unclear=50)]
     unclear, json_only = warnings(*both)
-    assert unclear.count("A (a)") == 1 and "LLM" not in json_only and "A, judged by Rules (a): 100%" in json_only
+    assert unclear.count("A: ") == 1 and "LLM" not in json_only and "A, judged by Rules: 100%" in json_only

@@ -46,7 +46,7 @@ from spd_faith.probes.figure_catalogue import declared_figures, figure_of
 from spd_faith.probes.figures.causal_patching import image_effect, patching_by_type, patching_shares
 from spd_faith.probes.figures.contact_sheet import Tile, write_contact_sheet
 from spd_faith.probes.figures.declared import ModelResults
-from spd_faith.probes.figures.drawing import COLORS, COLUMN, mean_and_interval, middle_and_band, save
+from spd_faith.probes.figures.drawing import COLORS, COLUMN, GREY, mean_and_interval, middle_and_band, save
 from spd_faith.probes.figures.effects import effect_sizes
 from spd_faith.probes.figures.generation_attention import attention_by_layer, attention_by_step, attention_of_sample
 from spd_faith.probes.figures.grounding import grounding
@@ -705,7 +705,7 @@ def test_a_contact_sheet_keeps_the_colours_of_bands(tmp_path):
     """Among more colours than a PNG of a byte a pixel has."""
     values = np.zeros((2, 2))
     figure, bands = Figure(), {}
-    for color in COLORS:
+    for color in (*COLORS, GREY):
         axes = figure.add_axes((0, 0, 1, 1), facecolor="white")
         axes.axis("off")
         middle_and_band(axes, np.arange(2), values[0], values[0], values[0] + 1, color, "", "none")
@@ -869,9 +869,12 @@ def test_a_figure_has_no_title(name):
 def test_models_are_shown_by_their_labels(probed, tmp_path):
     folder = shutil.copytree(probed.parent, tmp_path / "results/probes") / probed.name
     assert label_of(folder) == probed.name
-    record = {"run": {"models": {probed.name: {"label": "Some Model 7B"}}}}
-    (tmp_path / "results/run.json").write_text(json.dumps(record))
+    models = {probed.name: {"label": "Some Model 7B"}}
+    (tmp_path / "results/run.json").write_text(json.dumps({"run": {"models": models}}))
     assert label_of(folder) == "Some Model 7B"
+    models["other"] = {"label": "Some Model 7B"}
+    (tmp_path / "results/run.json").write_text(json.dumps({"run": {"models": models}}))
+    assert label_of(folder) == f"Some Model 7B ({probed.name})"
 
 
 def test_each_column_of_panels_has_its_steps_below_it():

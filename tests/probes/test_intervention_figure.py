@@ -60,6 +60,15 @@ def test_points_stand_at_their_cost_and_benefit() -> None:
     assert found["P"][3] == found["V"][3] != found["W"][3]  # a placebo has the color of its variant
 
 
+def test_thirty_variants_look_different_and_their_placebos_alike() -> None:
+    rows = [row(f"v{number}", 0.01 * number) for number in range(30)]
+    rows += [row("p", 0.5, role="placebo"), row("v29", 0.2, against="placebo", other_model="p")]
+    lines = [line for line in benefit_and_cost(pd.DataFrame(rows)).axes[0].lines if line.get_marker() != "None"]
+    looks = {str(line.get_label()): (line.get_marker(), line.get_color()) for line in lines}
+    assert len(looks) == 1 + 30 + 1 and looks["P"] == looks["V29"]
+    assert len(set(looks.values())) == 1 + 30
+
+
 def test_intervals_are_drawn_where_there_are_some() -> None:
     lines = [line.get_ydata() for line in benefit_and_cost(ROWS).axes[0].lines if len(line.get_xdata()) == 2]
     ends = [tuple(round(float(end), 6) for end in ends) for ends in lines]

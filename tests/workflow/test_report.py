@@ -14,8 +14,8 @@ from workflow.project import Project
 from spd_faith.probes.figure_catalogue import declared_figures
 from spd_faith.probes.registry import PROBES
 
-MODELS = {"tiny-qwen2-vl": "Qwen <b>2</b> {tiny} *VL*", "tiny-qwen2-vl-early": "Early"}
-SHOWN = {"tiny-qwen2-vl": "Qwen <b>2</b> (tiny) *VL*", "tiny-qwen2-vl-early": "Early"}
+MODELS = dict.fromkeys(("tiny-qwen2-vl", "tiny-qwen2-vl-early"), "Qwen <b>2</b> {tiny} *VL*")
+SHOWN = {model: f"Qwen <b>2</b> (tiny) *VL* ({model})" for model in MODELS}
 RUN = ["layer_changes", "token_activation_map"]
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 """Any request is refused."""
@@ -90,6 +90,6 @@ def test_a_missing_figure_folder_or_page_is_left_out_of_the_report(finished: Pro
     with ZipFile(project.folder / "report.zip") as packed:
         names = {Path(name).name for name in packed.namelist()}
         page = packed.read("report/report.html").decode()
-    assert set(data_of(page, "categories")["6 Probes"]) == {"Early"}
+    assert set(data_of(page, "categories")["6 Probes"]) == {SHOWN["tiny-qwen2-vl-early"]}
     assert {"effect_sizes_consistency.png", "leaderboard.csv", "report.html"} <= names
     assert not {"effect_sizes_faithfulness.png", "leaderboard.html"} & names

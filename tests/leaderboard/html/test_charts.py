@@ -1,6 +1,7 @@
 """The charts: their numbers, and that Vega-Lite accepts them."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -91,6 +92,15 @@ def test_comparisons_stand_in_both_directions(p_holm, verdict):
     check(charts)
 
 
+def test_a_matrix_shows_labels_that_begin_the_same_and_no_negative_zero():
+    labels = ["Qwen2.5-VL-72B-Instruct (AWQ)", "Qwen2.5-VL-72B-Instruct (full)"]
+    row = {"judge": "rules", "metric": "overall", "model": "b", "other_model": "a", "n": 9, "difference": 0.0}
+    rows = pd.DataFrame([row | {"low": -0.1, "high": 0.1, "p_holm": 1.0}])
+    (chart,) = comparison_charts(rows, LIVE.assign(label=labels), 0.05).charts
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", vl_convert.vegalite_to_svg(chart.spec))
+    assert [texts.count(label) for label in labels] == [2, 2] and texts.count("+0.0") == 2
+
+
 def test_a_judge_with_one_model_has_no_matrix():
     columns = ["judge", "metric", "model", "other_model", "n", "difference", "low", "high", "p_holm"]
     assert comparison_charts(pd.DataFrame(columns=columns), LIVE, 0.05).charts == []
@@ -112,15 +122,44 @@ def test_benefit_against_cost_of_interventions():
     points = values(charts, "interventions_rules")
     found = [(one["label"], one["kind"], one["seconds"], one["difference"]) for one in points]
     assert found == [("V <b>", "variant", 1.5, 20), ("P", "placebo", 1.5, -5), ("base model", "base", 1, 0)]
-    assert [label for label, _ in charts.legend] == ["A <b>"]
+    assert list(charts.legend) == ["A <b>"]
     check(charts)
     assert intervention_charts(rows.iloc[:0], LIVE).charts == []
 
 
 def test_variants_are_marked_in_the_scatter_charts():
-    charts = seeing_and_reasoning(LIVE.assign(role=["model", "variant"]), [])
+    charts = seeing_and_reasoning(LIVE.assign(role=["model", "variant"], variant_of=[None, "a"]), [])
     assert {one["name"]: one["kind"] for one in values(charts, "seeing_ds") if "pairs" not in one["kind"]} == {
         "A <b>": "model",
-        "B": "variant",
+        "B (variant of A <b>)": "variant",
     }
     check(charts)
+
+
+# ---- marks -----------------------------------------------------------------------------------------------------------
+
+
+def many(number: int) -> pd.DataFrame:
+    """Models that all differ in DS and are equal in DRF."""
+    rows = [
+        {"judge": "rules", "model": f"m{one}", "label": f"M{one}", "judge_label": "Rules", "role": "model"}
+        | {"drf": 0.5, "ds": one / number}
+        for one in range(number)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_thirty_models_of_two_judges_have_different_marks():
+    live = pd.concat([many(30), many(30).assign(judge="panel", judge_label="Panel")])
+    legend = seeing_and_reasoning(live, []).legend
+    assert len(legend) == 60 and len({(mark.color, mark.shape) for mark in legend.values()}) == 60
+    first = [legend[f"M{one} · Rules"] for one in range(8)]
+    assert len({mark.color for mark in first}) == 8 and len({mark.shape for mark in first}) == 1
+
+
+def test_vega_draws_the_marks_of_the_legend():
+    (chart,) = seeing_and_reasoning(many(30), []).charts
+    svg = vl_convert.vegalite_to_svg(chart.spec | {"width": 600})
+    points = re.findall(r'<path [^>]*aria-roledescription="point"[^>]*', svg)
+    looks = [tuple(re.search(rf' {name}="([^"]*)"', point)[1] for name in ("stroke", "d")) for point in points]
+    assert len(looks) == 30 and len(set(looks)) == 30

@@ -96,6 +96,28 @@ def test_images_without_room_are_files(table, tmp_path):
     assert BLUE in [path.read_bytes() for path in folder.iterdir()]
 
 
+def test_nothing_of_an_earlier_page_stays(table, tmp_path):
+    folder = tmp_path / "page_files"
+    first, second = (set(image_shas(table, [one])[one]) for one in "ac")  # a red image, a blue one
+    page_images(table, first | second, 0, folder)
+    (red,) = (path.name for path in folder.glob("*.webp"))
+    (folder / f".{red}.0123abcd.part").touch()  # of a page that was stopped
+    found, _ = page_images(table, second, 0, folder)
+    assert [f"page_files/{path.name}" for path in folder.iterdir()] == list(found.values())
+    page_images(table, second, 10_000, folder)
+    assert not folder.exists()
+
+
+def test_a_page_that_fails_leaves_the_images_of_the_last(table, tmp_path, monkeypatch):
+    folder = tmp_path / "page_files"
+    page_images(table, set(image_shas(table, ["b"])["b"]), 0, folder)
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr("spd_faith.leaderboard.html.images.encoded_image", lambda published: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        page_images(table, set(image_shas(table, ["c"])["c"]), 0, folder)
+    assert sorted(folder.iterdir()) == before
+
+
 def test_files_of_others_stay(table, tmp_path):
     folder = tmp_path / "page_files"
     folder.mkdir()

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from make_page import read_rows
 from spd_faith.core.errors import UserError
 from spd_faith.core.html import files_of_page
 from spd_faith.core.run_config import read_recorded_run
@@ -32,12 +31,3 @@ def test_a_page_has_a_name_that_browsers_open(name):
 
 def test_files_of_a_page_are_in_a_folder_beside_it():
     assert files_of_page(Path("pages/run.v2.html")) == Path("pages/run.v2_files")
-
-
-@pytest.mark.parametrize(("content", "reason"), [(None, "no such file"), (b"PAR1 half", "not a Parquet file")])
-def test_a_table_that_cannot_be_read_is_named(tmp_path, content, reason):
-    path = tmp_path / "breakdowns.parquet"
-    if content:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"breakdowns\.parquet: {reason}\. Run the workflow again"):
-        read_rows(path)

@@ -9,6 +9,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 from leaderboard.html.sample_tables import (
     EASY,
@@ -27,8 +28,8 @@ from leaderboard.html.sample_tables import (
 from PIL import Image
 
 from draw_samples import nearest
-from spd_faith.core.files import write_table
-from spd_faith.core.schemas import IMAGES, JUDGEMENTS
+from spd_faith.core.files import read_table, write_table
+from spd_faith.core.schemas import IMAGES, JUDGEMENTS, SAMPLES
 from spd_faith.leaderboard.html.answers import FLAGS
 from spd_faith.leaderboard.html.samples import MAX_BYTES, room_for_samples, samples_html, samples_section
 
@@ -206,6 +207,15 @@ def test_the_bound_holds(paths, tmp_path, budget, shown):
     assert len(found.data["packed"]) < budget
 
 
+def test_one_sample_is_not_samples(tmp_path):
+    paths = write_run(tmp_path)
+    rows = read_table(paths.samples, SAMPLES)
+    write_table(paths.samples, rows.filter(pc.field("sample_id") == EASY), SAMPLES)
+    found = [samples_section(paths, {}, {}, tmp_path / "page_files", 10_000, only=only) for only in (None, [EASY])]
+    notes = ["The only sample of the run.", "1 of 1 sample: what was asked for, with the other versions of each pair."]
+    assert [one.note for one in found] == notes
+
+
 def test_images_that_do_not_fit_are_beside_the_page(tmp_path):
     paths = write_run(tmp_path)
     file = io.BytesIO()
@@ -249,7 +259,7 @@ def test_the_command_draws_a_sample_with_the_versions_of_its_pair(paths, tmp_pat
     assert done.stdout == f"{tmp_path / 'page.html'}: 2 samples\n"
     page = (tmp_path / "page.html").read_text()
     assert [one["id"] for one in held_in(page)["samples"]] == [MULTI, UNDONE]
-    assert "2 of 3 samples: those asked for" in page
+    assert "2 of 3 samples: what was asked for" in page
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from spd_faith.leaderboard.model import (
             PERCENT,
             CellView("50.0", 0.5, "[25.0, 75.0], 7 pairs", True, bar=Bar(25, 50, 75)),
         ),
+        (Interval(1.5, 1, 2, 1), NUMBER, CellView("1.50", 1.5, "[1.00, 2.00], 1 pair")),
         (Interval(1.5, 1, 2), NUMBER, CellView("1.50", 1.5, "[1.00, 2.00]")),
         (Interval(-0.1, -0.2, 0.1), PERCENT, CellView("−10.0", -0.1, "[−20.0, 10.0]")),
         (

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from spd_faith.core.errors import UserError
 from spd_faith.core.text import writable
 
 _PROVENANCE_KEY = b"spd_faith"
-
+_LISTED = 5  # columns that an error names
 
 _MAKE_ROOM = "Free some space or raise the quota, then run the same command again: completed work is kept."
 _GIVE_ACCESS = "Grant this user access or choose another folder, then run the same command again."
@@ -137,6 +137,22 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None, 
         table = pq.read_table(path, columns=[*wanted, *(name for name in key if name not in wanted)])
     check_rows(str(path), table, schema)
     return table.select(wanted)
+
+
+def read_undeclared(path: Path, columns: Collection[str], remedy: str) -> pa.Table:
+    """Read a table whose types no schema declares. `remedy` says what to do about one that cannot be used.
+
+    Raises `UserError` if it cannot be read or lacks one of the columns.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file.\n  {remedy}")
+    with _readable(path, remedy):
+        table = pq.read_table(path)
+    if missing := [name for name in columns if name not in table.column_names]:
+        more = f", and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
+        listed = ", ".join(missing[:_LISTED])
+        raise UserError(f"{path}: made by another version: missing columns {listed}{more}.\n  {remedy}")
+    return table
 
 
 def _differences(found: pa.Schema, expected: pa.Schema) -> tuple[str, str]:

@@ -78,11 +78,34 @@ def read_recorded_run(path: Path) -> RecordedRun:
         )
 
 
+def recorded_entries(record: Path, kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """The `models` or `judges` of the run that a run.json is about; none without the file.
+
+    Raises `UserError` if the file is anything else.
+    """
+    if not record.is_file():
+        return {}
+    try:
+        entries: Mapping[str, Mapping[str, Any]] = json.loads(record.read_text(encoding="utf-8"))["run"][kind]
+        leaderboard_labels(entries)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{record}: not the record of a run of this version.\n"
+            "  Remove it and run the workflow again: the rule make_leaderboard makes it in seconds."
+        ) from None
+    return entries
+
+
 def leaderboard_labels(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same."""
+    """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same.
+
+    No two are the same, so nothing else needs to tell entries with one label apart.
+    """
     labels = {name: " ".join(writable(fields.get("label") or "").split()) or name for name, fields in entries.items()}
-    counts = Counter(labels.values())
-    return {name: label if counts[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
+    shown = labels
+    while same := {label for label, number in Counter(shown.values()).items() if number > 1}:
+        shown = {name: f"{labels[name]} ({name})" if label in same else label for name, label in shown.items()}
+    return shown
 
 
 def _recorded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, RecordedEntry]:

@@ -25,6 +25,7 @@ from spd_faith.scoring.comparisons import SIGNIFICANT_AT, rank_interval, signifi
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 _SHOWN = ("overall", "drf")
+_MOST_NAMED = 6  # models with their labels above the columns; more have numbers
 BOLD = "the best of the judge's ranked models, and those not significantly worse"
 """What the bold values in a column of metrics are."""
 RANKS = "a rank of 2–3 means that the comparisons in Overall leave both places open"
@@ -83,17 +84,23 @@ def _how_to_read() -> Note:
 
 
 def _matrices(rows: pd.DataFrame, pairs: pd.DataFrame, judge: str) -> Iterator[Note | Table]:
-    models = rows["model"].tolist()
-    numbered = [Column(str(number), PERCENT) for number in range(1, len(models) + 1)]
+    models, labels = rows["model"].tolist(), rows["label"].tolist()
+    is_named = len(models) <= _MOST_NAMED
+    titles = labels if is_named else [str(number) for number in range(1, len(models) + 1)]
+    columns = (Column("Model"), *(Column(title, PERCENT) for title in titles))
     for metric in _SHOWN:
         cells = _cells(pairs[pairs["metric"] == metric])
         yield note(f"{METRICS[metric].label}:")
         yield Table(
             f"comparisons_{metric}_{judge}",
-            (Column("No.", COUNT), Column("Model"), *numbered),
+            columns if is_named else (Column("No.", COUNT), *columns),
             tuple(
-                (Value(number), Text(label), *(cells.get((model, other), Missing()) for other in models))
-                for number, (model, label) in enumerate(zip(models, rows["label"], strict=True), start=1)
+                (
+                    *(() if is_named else (Value(number),)),
+                    Text(label),
+                    *(cells.get((model, other), Missing()) for other in models),
+                )
+                for number, (model, label) in enumerate(zip(models, labels, strict=True), start=1)
             ),
         )
 

@@ -34,7 +34,7 @@ def section_from_json(content: Any) -> Section:
     try:
         section = _from_json(content)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"not a leaderboard as JSON: {error}") from error
+        raise ValueError(f"not a leaderboard as JSON of this version: {error}") from error
     if not isinstance(section, Section):
         raise ValueError("not a leaderboard as JSON: the outermost kind is not Section")
     return section

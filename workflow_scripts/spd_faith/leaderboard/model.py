@@ -68,6 +68,10 @@ class Interval:
     pairs: int | None = None
     is_best: bool = False
 
+    def of_pairs(self) -> str:
+        """What follows the interval: the number of pairs, if it is shown."""
+        return "" if self.pairs is None else f", {counted(self.pairs, 'pair')}"
+
 
 @dataclass(frozen=True)
 class Bounded:
@@ -128,6 +132,11 @@ def rank_text(low: int, high: int) -> str:
 def signed_text(number: float, unit: Unit) -> str:
     """With the sign in front, also a plus."""
     return ("+" if number > 0 else "") + unit.text(number)
+
+
+def counted(number: float, noun: str) -> str:
+    """The number and the noun, in the plural unless there is one."""
+    return f"{number:,.0f} {noun}{'' if number == 1 else 's'}"
 
 
 def value_cell(number: float | None) -> Value | Missing:

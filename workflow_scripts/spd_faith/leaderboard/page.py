@@ -18,7 +18,7 @@ from spd_faith.leaderboard.interventions_section import Variants, intervention_w
 from spd_faith.leaderboard.judges_section import judges_section
 from spd_faith.leaderboard.metric_columns import Chosen
 from spd_faith.leaderboard.metric_sections import breakdowns_section, headline_table, secondary_section
-from spd_faith.leaderboard.model import Code, Note, Section, Term, note
+from spd_faith.leaderboard.model import Code, Note, Section, Term, counted, note
 from spd_faith.leaderboard.probe_section import probe_section
 from spd_faith.leaderboard.provenance_section import provenance_section
 from spd_faith.leaderboard.published_protocol import protocol_section
@@ -99,7 +99,7 @@ def leaderboard_page(dataset: str, found: Findings) -> Section:
 
 def _how_to_read(pairs: int) -> Note:
     return note(
-        f"Percentages over {pairs} pairs; in brackets 95% intervals (bootstrap of images within split). "
+        f"Percentages over {counted(pairs, 'pair')}; in brackets 95% intervals (bootstrap of images within split). "
         f"Bold: {BOLD}; {RANKS}. Below {LOWEST_RANKED_COVERAGE:.0%} coverage there is no rank. Where questions got no "
         "reply or judgements failed, ",
         Code("bounds"),

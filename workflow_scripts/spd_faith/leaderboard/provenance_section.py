@@ -81,4 +81,4 @@ def _failures(models: Sequence[Row]) -> str:
         "transport": "questions without a reply",
         "not_asked": "questions not asked",
     }
-    return ", ".join(f"{sum(failed_questions(row, kind) for row in models)} {text}" for kind, text in names.items())
+    return ", ".join(f"{text}: {sum(failed_questions(row, kind) for row in models)}" for kind, text in names.items())

@@ -11,7 +11,7 @@ from spd_faith.core.schemas import TASKS
 from spd_faith.core.statistics import LEAST_CLUSTERS
 from spd_faith.leaderboard.failures_section import failed_questions
 from spd_faith.leaderboard.judges import UNSCORED
-from spd_faith.leaderboard.model import Code, Note, warning
+from spd_faith.leaderboard.model import Code, Note, counted, warning
 from spd_faith.leaderboard.row_cells import Row, rows_by_model
 from spd_faith.scoring.aggregate import Aggregate
 
@@ -46,17 +46,13 @@ def listing(items: Sequence[str]) -> str:
     return ", ".join([*items[:_LISTED], *more])
 
 
-def _name(row: Row) -> str:
-    return f"{row['label']} ({row['model']})" if row["label"] != row["model"] else str(row["label"])
-
-
 # ---- questions and judgements without a result -----------------------------------------------------------------------
 
 
 def _no_replies(models: Sequence[Row]) -> Iterator[Note]:
     """Names the models with questions that got no reply, and what asks these again."""
     if failed := [row for row in models if row["transport_failures"]]:
-        counts = listing([f"{_name(row)}: {row['transport_failures']}" for row in failed])
+        counts = listing([f"{row['label']}: {row['transport_failures']}" for row in failed])
         targets = " ".join(row["ask_again"].removeprefix("--forcerun ") for row in failed[:_LISTED])
         yield warning(
             f"Questions got no reply after all attempts ({counts}). They are not scored. To ask only these again, "
@@ -91,7 +87,7 @@ def _few_images(aggregate: Aggregate, samples: pa.Table) -> Iterator[Note]:
     """Few images in all, or in some splits."""
     if (total := aggregate.num_clusters) < LEAST_CLUSTERS:
         yield warning(
-            f"There are only {total} image ids in all: the intervals are too narrow, and models are not tested. "
+            f"The run has only {counted(total, 'image id')}: the intervals are too narrow, and models are not tested. "
             "Evaluate on more pairs before you compare models."
         )
     elif aggregate.merged_splits:
@@ -111,7 +107,7 @@ def _rates(rows: Sequence[Row], part: Callable[[Row], float], whole: Callable[[R
     """The models with more than the fraction `most`, the worst first, with their percentage; "" without any."""
     found = [(part(row) / whole(row), part(row), whole(row), row) for row in rows if part(row) > most * whole(row)]
     found.sort(key=lambda one: -one[0])
-    return listing([f"{_name(row)}: {rate:.0%}, {n:.0f} of {of:.0f}" for rate, n, of, row in found])
+    return listing([f"{row['label']}: {rate:.0%}, {n:.0f} of {of:.0f}" for rate, n, of, row in found])
 
 
 def _pairs(row: Row) -> float:
@@ -170,7 +166,7 @@ def _json_only(live: Sequence[Row]) -> Iterator[Note]:
         rows = [row | {"label": f"{row['label']}, judged by {row['judge_label']}"} for row in rows]
     found = sorted((row for row in rows if row["drf_json_only"] > MOST), key=lambda row: -row["drf_json_only"])
     if found:
-        listed = listing([f"{_name(row)}: {row['drf_json_only']:.0%}" for row in found])
+        listed = listing([f"{row['label']}: {row['drf_json_only']:.0%}" for row in found])
         yield warning(
             f"DRF rests on JSON alone in many descriptions ({listed}). Their list is judged in place of reasoning, so "
             "DRF measures there what PF1 measures. Do not compare it with the DRF of models that reason in prose."

@@ -23,7 +23,8 @@ _KEPT = {"JPEG": ("image/jpeg", "jpg"), "WEBP": ("image/webp", "webp"), "GIF": (
 _WEBP = _KEPT["WEBP"]
 _EFFORT = {"method": 1, "quality": 50}  # of a lossless encoder; the default takes 1.6 times as long and saves 2%
 _WIDEST = 16383  # pixels of a WebP
-_NAME = re.compile(r"[0-9a-f]{20}\.(jpg|webp|gif|png|bin)")  # of a file of `_written`
+# Of a file of `_written`, also one that was not completed
+_NAME = re.compile(r"\.?[0-9a-f]{20}\.(jpg|webp|gif|png|bin)(\.[0-9a-f]{8}\.part)?")
 _PAIRS_AT_ONCE = 16
 _THREADS = 4
 SIDES = ("original", "modified")
@@ -91,9 +92,8 @@ def page_images(path: Path, shas: Collection[str], room: int, folder: Path) -> t
     """The addresses of the images with these sha256, and whether they are files in `folder`.
 
     They are inside the page if they fit into `room` bytes, else files; then their addresses are URLs relative to
-    the parent of `folder`. The images of an earlier page in `folder` are removed.
+    the parent of `folder`. Other images of an earlier page are removed from `folder`, once the new ones are there.
     """
-    _remove_images(folder)
     inside: dict[str, EncodedImage] = {}
     size = 0
     images = _encoded(path, shas)
@@ -101,25 +101,28 @@ def page_images(path: Path, shas: Collection[str], room: int, folder: Path) -> t
         inside[sha] = image
         size += len(image.content) * 4 // 3 + 40
         if size > room:
-            return _written(chain(inside.items(), images), folder), True
+            names = _written(chain(inside.items(), images), folder)
+            _remove_images(folder, but=names.values())
+            return {sha: quote(f"{folder.name}/{name}") for sha, name in names.items()}, True
+    _remove_images(folder, but=())
     return {sha: image.uri for sha, image in inside.items()}, False
 
 
 def _written(images: Iterator[tuple[str, EncodedImage]], folder: Path) -> dict[str, str]:
-    addresses = {}
+    """The names of the files, by sha256."""
+    names = {}
     for sha, image in images:
-        name = f"{sha[:20]}.{image.suffix}"
-        with whole_file(folder / name) as part:
+        names[sha] = f"{sha[:20]}.{image.suffix}"
+        with whole_file(folder / names[sha]) as part:
             part.write_bytes(image.content)
-        addresses[sha] = quote(f"{folder.name}/{name}")
-    return addresses
+    return names
 
 
-def _remove_images(folder: Path) -> None:
-    """Remove what `_written` wrote, and the folder if nothing else is in it: its name may be that of another's."""
+def _remove_images(folder: Path, but: Collection[str]) -> None:
+    """Remove what `_written` wrote but for some files, and an empty folder: its name may be that of another's."""
     with suppress(OSError):  # there is none, or it must stay
         for path in list(folder.iterdir()):
-            if _NAME.fullmatch(path.name):
+            if _NAME.fullmatch(path.name) and path.name not in but:
                 path.unlink()
         folder.rmdir()
 

@@ -20,6 +20,7 @@ from spd_faith.leaderboard.html.answers import FLAGS, ModelRows, RecordBuilder, 
 from spd_faith.leaderboard.html.choice import HOW, candidates
 from spd_faith.leaderboard.html.images import image_shas, page_images
 from spd_faith.leaderboard.html.packed import Pool, packed
+from spd_faith.leaderboard.model import counted
 from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL, METRICS
 
 MAX_BYTES = 6_000_000
@@ -108,11 +109,11 @@ def samples_section(
 
 def _note(shown: int, total: int, is_named: bool, seed: int, folder: str | None) -> str:
     if is_named:
-        which = f"{shown:,} of {total:,} samples: those asked for, with the other versions of their pairs."
+        which = f"{shown:,} of {counted(total, 'sample')}: what was asked for, with the other versions of each pair."
     elif shown == total:
-        which = f"All {total:,} samples of the run."
+        which = f"All {total:,} samples of the run." if total > 1 else "The only sample of the run."
     else:
-        which = f"{shown:,} of {total:,} samples, {HOW.format(seed=seed)}."
+        which = f"{shown:,} of {counted(total, 'sample')}, {HOW.format(seed=seed)}."
     return f"{which} Their images are in the folder {folder} beside this page." if folder else which
 
 

@@ -123,8 +123,8 @@ def cell_view(cell: Cell, unit: Unit) -> CellView:
             return CellView(text, text, is_number=False, key=key)
         case model.Value(value):
             return CellView(unit.text(value), _order(value))
-        case model.Interval(value, low, high, pairs, is_best):
-            detail = f"{_interval(low, high, unit)}" + ("" if pairs is None else f", {pairs} pairs")
+        case model.Interval(value, low, high, _, is_best):
+            detail = _interval(low, high, unit) + cell.of_pairs()
             return CellView(unit.text(value), _order(value), detail, is_best, bar=_bar(low, value, high, unit))
         case model.Bounded(value, low, high, bound_low, bound_high, coverage, is_best):
             bounds = (

@@ -69,9 +69,8 @@ def _cell(cell: Cell, unit: Unit) -> str:
             return _plain(text)
         case model.Value(value):
             return unit.text(value)
-        case model.Interval(value, low, high, pairs, is_best):
-            text = f"{_bold(unit.text(value), is_best)} [{unit.text(low)}, {unit.text(high)}]"
-            return text if pairs is None else f"{text}, {pairs} pairs"
+        case model.Interval(value, low, high, _, is_best):
+            return f"{_bold(unit.text(value), is_best)} [{unit.text(low)}, {unit.text(high)}]{cell.of_pairs()}"
         case model.Bounded(value, low, high, bound_low, bound_high, coverage, is_best):
             bounds = (
                 f"{unit.text(bound_low)} to {unit.text(bound_high)} at {model.PERCENT_SIGN.text(coverage)} coverage"

@@ -124,7 +124,7 @@ def _is_corrected(table: Table) -> Iterator[bool]:
 def _run(leaderboard: Leaderboard) -> str:
     live = leaderboard.rows[leaderboard.rows["origin"] == "run"].iloc[0]
     dataset, revision = _brief(live["dataset"]), _brief(live["dataset_revision"])
-    return f"Dataset: {dataset} ({revision}, {live['n']:.0f} pairs)"
+    return f"Dataset: {dataset} ({revision}, {model.counted(live['n'], 'pair')})"
 
 
 def _brief(text: str) -> str:
@@ -300,8 +300,8 @@ def _cell(cell: Cell, unit: Unit) -> _Cell:
             return _block(text, _TEXT_WIDTH, "[t]{@{}l@{}}")
         case model.Value(value):
             return _one_line(unit.text(value))
-        case model.Interval(value, low, high, pairs, is_best):
-            interval = f"[{unit.text(low)}, {unit.text(high)}]" + ("" if pairs is None else f", {pairs} pairs")
+        case model.Interval(value, low, high, _, is_best):
+            interval = f"[{unit.text(low)}, {unit.text(high)}]{cell.of_pairs()}"
             return _small(r"\spdvalue", (unit.text(value), is_best), interval)
         case model.Bounded(value, low, high, bound_low, bound_high, _, is_best):
             interval = f"[{unit.text(low)}, {unit.text(high)}]"

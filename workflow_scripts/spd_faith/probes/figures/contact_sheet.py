@@ -9,7 +9,7 @@ from textwrap import wrap
 from PIL import Image, ImageDraw, ImageFont
 
 from spd_faith.core.files import whole_file
-from spd_faith.probes.figures.drawing import COLORS, COLUMN, color_of_band
+from spd_faith.probes.figures.drawing import COLORS, COLUMN, GREY, color_of_band
 
 _WIDTH, _GAP = 500, 24  # pixels
 _LETTERS = 48  # in a line of a column
@@ -44,8 +44,9 @@ def write_contact_sheet(tiles: Sequence[Tile], path: Path, notes: Sequence[str] 
         # A palette quarters the file size. This method keeps rare colours, such as the ends of a heat map's scale, and
         # is ten times faster on a small copy.
         small = sheet.resize((sheet.width // 4, sheet.height // 4), Image.Resampling.NEAREST)
-        kept = [part for color in COLORS for part in color_of_band(color)]  # pale, so easily merged with others
-        palette = small.quantize(256 - len(COLORS), Image.Quantize.MAXCOVERAGE, kmeans=1)
+        bands = (*COLORS, GREY)
+        kept = [part for color in bands for part in color_of_band(color)]  # pale, so easily merged with others
+        palette = small.quantize(256 - len(bands), Image.Quantize.MAXCOVERAGE, kmeans=1)
         palette.putpalette((palette.getpalette() or []) + kept)
         sheet.quantize(palette=palette, dither=Image.Dither.NONE).save(part, "PNG")
 

@@ -29,10 +29,12 @@ from spd_faith.core.files import whole_file
 COLUMN = 3.35  # inches: a column of a paper, 8.5 cm
 _STYLE = Path(__file__).with_name("style.mplstyle")
 
-# Okabe and Ito's palette
+# Okabe and Ito's palette without black and yellow
 BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 GREY = "#777777"
-COLORS = (BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE, GREY)
+COLORS = (BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE)
+MARKERS = ("o", "s", "D", "^", "v", ">", "<", "*")
+"""For more series than colors: first the colors in one marker, then those in the next."""
 INTERVAL = "95% interval of the mean"  # meaning of bands and whiskers, unless a figure says otherwise
 _FONTS_OF_SCRIPTS = (  # that DejaVu Sans lacks: Chinese, Japanese, Korean; Indian; Thai; emoji
     "Noto Sans CJK SC",
