@@ -5,6 +5,8 @@ OUTPUTS: results/{dataset}/responses/{model}.parquet
 Reruns if the identity of the model's entry, a prompt, the dataset or the columns of the table change, never for a
 changed module. Answers are kept in results/{dataset}/journal/responses/{model}/: no question is asked twice, even if the
 table is deleted.
+Models with `inference: shards` have the rules run_inference_shard and gather_responses, the others run_inference. So
+`--forcerun run_inference run_inference_shard` makes the tables of all again.
 """
 
 from spd_faith.core.schemas import RESPONSES

@@ -7,6 +7,7 @@ results/{dataset}/figures/{model}/
 Passes rerun if the model's identity, its answers, a prompt, the choice of samples or the columns of a probe's table
 change: an older table cannot be read. A new judge or threshold reruns only contrasts and figures. Groups follow the
 first judge of the config.
+Probes with passes of their own have the rule run_separate_probe: `--forcerun run_probes run_separate_probe` runs all.
 The number of figures is limited: overlays of eight answers, twelve pages each, 2 s a page (docs/probes.md, "What it
 costs"). A figure that cannot be drawn is listed in figures/{model}/not_drawn.txt; the others are still drawn.
 Figures of a model that has variants (interventions) also read results/{dataset}/interventions.parquet.

@@ -239,6 +239,16 @@ def _llava_ungated(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     return LlavaForConditionalGeneration(LlavaConfig(**_llava_parts(tokenizer) | {"text_config": text}))
 
 
+def _llava_post_norm(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    text = _text(tokenizer, model_type="olmo2")
+    return LlavaForConditionalGeneration(LlavaConfig(**_llava_parts(tokenizer) | {"text_config": text}))
+
+
+def _llava_without_parts(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    text = _text(tokenizer, model_type="gpt_neox")
+    return LlavaForConditionalGeneration(LlavaConfig(**_llava_parts(tokenizer) | {"text_config": text}))
+
+
 def _llava_next(tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     config = LlavaNextConfig(**_llava_parts(tokenizer), image_grid_pinpoints=_PINPOINTS)
     return LlavaNextForConditionalGeneration(config)
@@ -375,12 +385,32 @@ UNGATED: dict[str, _Recipe] = {
     "llava_ungated": (_llava_tokenizer, _llava_ungated, "LlavaProcessor", _LLAVA_IMAGES, _LLAVA_PROCESSOR, _LLAVA),
 }
 
+# of a family, around text models in which interventions have no place: norms follow the attention and the network of a
+# layer, or its attention is no `self_attn`
+UNCHANGEABLE: dict[str, _Recipe] = {
+    "llava_post_norm": (
+        _llava_tokenizer,
+        _llava_post_norm,
+        "LlavaProcessor",
+        _LLAVA_IMAGES,
+        _LLAVA_PROCESSOR,
+        _LLAVA,
+    ),
+    "llava_without_parts": (
+        _llava_tokenizer,
+        _llava_without_parts,
+        "LlavaProcessor",
+        _LLAVA_IMAGES,
+        _LLAVA_PROCESSOR,
+        _LLAVA,
+    ),
+}
+
 
 def save_tiny(family: str, folder: Path, seed: int = 0, template: str | None = None) -> None:
     """Write a checkpoint of a family, by model type, to `folder`: about 0.5 MB in float32."""
-    build_tokenizer, build_model, processor_class, images, processor, published = (FAMILIES | UNLISTED | UNGATED)[
-        family
-    ]
+    recipes = FAMILIES | UNLISTED | UNGATED | UNCHANGEABLE
+    build_tokenizer, build_model, processor_class, images, processor, published = recipes[family]
     tokenizer = build_tokenizer()
     torch.manual_seed(seed)
     model = build_model(tokenizer)

@@ -19,6 +19,7 @@ from spd_faith.core.errors import run_command
 from spd_faith.core.gpus import visible_gpus
 from spd_faith.core.paths import ResultPaths
 from spd_faith.core.run_config import read_run
+from spd_faith.core.variants import missing_comparisons
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.planning.engines import engine_runs, how_engines_are_estimated
 from spd_faith.planning.estimates import how_estimated, how_judging_is_estimated
@@ -92,6 +93,8 @@ def main() -> None:
         print(sentence)
     for one in limited_entries(work, judging, paths, pairs, len(prompts)):
         _print_limit(one, power, pairs, len(ranked))
+    for name, missing in missing_comparisons(run.variants()):
+        print(f"{name}: {missing}")
     taken = disk_bytes(rows, sum(one.left for one in work))
     print(f"Disk for the tables: ~{taken / 1e9:.1f} GB, without weights; free: {free / 1e9:.0f} GB")
     print(how_estimated())

@@ -10,12 +10,13 @@ from spd_faith.core.errors import run_command
 from spd_faith.core.files import check_keys, read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
+from spd_faith.inference.answers import InterventionUnsupported
 from spd_faith.inference.backends import Job, open_answerer
 from spd_faith.inference.engine_sessions import Sessions
 from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import asked_questions, question_keys, read_questions
-from spd_faith.inference.responses import Outcomes, all_rows, ask_missing, missing_questions
+from spd_faith.inference.responses import Outcomes, all_rows, ask_missing, leave_unasked, missing_questions
 
 
 def main() -> None:
@@ -70,8 +71,11 @@ def main() -> None:
     with Journal(arguments.journal) as journal, journal.alone(f"{arguments.shard}-of-{arguments.shards}"):
         outcomes = Outcomes(journal.read())
         if missing_questions(asked, outcomes.answered):
-            with open_answerer(arguments.model, entry, job) as answerer:
-                outcomes = ask_missing(asked, read, answerer, journal, arguments.model)
+            try:
+                with open_answerer(arguments.model, entry, job) as answerer:
+                    outcomes = ask_missing(asked, read, answerer, journal, arguments.model)
+            except InterventionUnsupported as error:
+                outcomes = leave_unasked(asked, error, journal)
     rows = all_rows(questions, outcomes.rows(asked))
     provenance = outcomes.provenance(asked) | Sessions(arguments.journal, identity(entry)).provenance()
     write_table(arguments.output, rows, RESPONSES, provenance)

@@ -22,7 +22,7 @@ _FORMATS = ("md", "csv", "tex")  # for people; programs read the Parquet file, t
 _ENDS = ("", "_low", "_high")
 _NUMBERS = [f"{metric}{end}" for metric in HEADLINE_AND_OVERALL for end in _ENDS]
 _BEST = [f"{metric}_best" for metric in HEADLINE_AND_OVERALL]
-_FAILED = ["transport_failures", "ask_again"]
+_FAILED = ["transport_failures", "ask_again", "unsupported"]
 _NAMES = ["origin", "role", "variant_of", "n", "rank_low", "rank_high", "model", "label", "judge", "judge_label"]
 _COLUMNS = [*_NAMES, *_FAILED, *_NUMBERS, *_BEST]
 
@@ -64,13 +64,15 @@ def main() -> None:
 
 
 def _warn(rows: pd.DataFrame, command: str) -> None:
-    """Report the questions without a reply, and the command that asks only those again."""
+    """Report the questions without a reply, with the command that asks only those again, and models not asked."""
     failed = rows[rows["ask_again"].notna()].drop_duplicates("model")
     if len(failed):
         counts = ", ".join(f"{row['label']} {row['transport_failures']:.0f}" for row in failed.to_dict("records"))
         targets = " ".join(failed["ask_again"].str.removeprefix("--forcerun "))
         print(f"WARNING: questions without a reply, which are not scored: {counts}")
         print(f"To ask only these again: {command} --forcerun {targets}")
+    for row in rows[rows["unsupported"].notna()].drop_duplicates("model").to_dict("records"):
+        print(f"WARNING: {row['label']} was not asked; unsupported: {row['unsupported']}")
 
 
 def read_leaderboard(results: Path) -> pd.DataFrame:

@@ -25,7 +25,8 @@ function answerCard(record, task, metric, claims) {
   const answer = answerOf(record.a[task], data.texts);
   const question = QUESTIONS[TASKS[task]];
   const title = make("h5", {}, question);
-  if (!answer || answer.failure === "not_asked") return section(question, title, note("Not asked."));
+  if (!answer) return section(question, title, note("Not asked."));
+  if (answer.failure === "not_asked") return section(question, title, note(`Not asked: ${visible(answer.error)}.`));
   const box = make("div", { className: "answer", dir: "auto" });
   fillAnswer(box, answer.text, ANSWER, task, metric, claims);
   return section(question, title, answerFacts(answer), thought(answer.reasoning), box);

@@ -121,6 +121,16 @@ JUDGE_KEYS = (
 RESOURCE_KEYS = "gpu, mem_mb, partition, runtime, threads"
 
 
+CHANGED = """\
+changed:
+  backend: transformers
+  model: checkpoint
+  dtype: float32
+  max_new_tokens: 64
+  intervention: {ffn_scale: {factor: 0.5}}
+"""
+
+
 @dataclass
 class Case:
     """Replaces `old` in the valid `file` with `new`; the other fields are the expected parts of the message."""
@@ -1142,6 +1152,31 @@ def test_a_limit_to_models_of_another_run_is_none(project):
         "config.yaml", "models: [tiny, big]", f"models: [tiny]\nprobes: {{run: [causal_patching], limits: {limits}}}"
     )
     assert load().probes_of("tiny") == ["causal_patching"]
+
+
+@pytest.mark.parametrize("limits", ["{}", "{causal_patching: {models: null}}", "{causal_patching: {models: [big]}}"])
+def test_a_variant_is_left_out_of_a_probe_that_does_not_measure_it(project, limits):
+    change(
+        "config.yaml",
+        "models: [tiny, big]",
+        f"models: [tiny, changed]\nprobes: {{run: [grounding, causal_patching], limits: {limits}}}",
+    )
+    change("models.yaml", "served:\n", f"{CHANGED}served:\n")
+    run = load()
+    assert run.probes_of("tiny") == ["causal_patching", "grounding"]
+    assert run.probes_of("changed") == ["grounding"]
+    write_config_file(run, Path("merged.json"))
+    assert read_run(Path("merged.json"), REGISTRY).probes_of("changed") == ["grounding"]
+
+
+def test_a_variant_cannot_be_named_for_a_probe_that_does_not_measure_it(project):
+    change("models.yaml", "served:\n", f"{CHANGED}served:\n")
+    change("config.yaml", "scoring:", "probes: {limits: {causal_patching: {models: [tiny, changed]}}}\nscoring:")
+    with pytest.raises(UserError) as raised:
+        load()
+    what = "has an intervention, and causal_patching measures only models without"
+    case = run_case("", "", "probes.limits.causal_patching.models.1", what, "'changed'", "tiny, big")
+    assert str(raised.value) == case.message()
 
 
 @pytest.mark.parametrize("probes", [[], ["grounding"]])

@@ -109,7 +109,14 @@ def results(tmp_path):
         for rank, label in enumerate(LABELS, start=1):
             row = {"origin": "run", "rank_low": rank, "rank_high": len(LABELS), "label": label, "model": label}
             row |= {"judge": judge, "judge_label": judge} | {f"{metric}_best": rank == 1 for metric in METRICS}
-            row |= {"n": 160, "transport_failures": 0, "ask_again": None, "role": "model", "variant_of": None}
+            row |= {
+                "n": 160,
+                "transport_failures": 0,
+                "ask_again": None,
+                "unsupported": None,
+                "role": "model",
+                "variant_of": None,
+            }
             rows.append(row | {f"{metric}{end}": 1.0 for metric in METRICS for end in ("", "_low", "_high")})
     folder = tmp_path / "results" / "demo"
     folder.mkdir(parents=True)
@@ -156,13 +163,25 @@ def test_the_last_lines_name_the_page_first_and_what_is_next_after_the_default_r
 
 def test_a_variant_has_no_rank_and_says_whose_it_is(tmp_path):
     row = {"origin": "run", "judge": "rules", "judge_label": "rules", "n": 160, "transport_failures": 0}
-    row |= {"ask_again": None} | {f"{metric}_best": False for metric in METRICS}
+    row |= {"ask_again": None, "unsupported": None} | {f"{metric}_best": False for metric in METRICS}
     row |= {f"{metric}{end}": 1.0 for metric in METRICS for end in ("", "_low", "_high")}
     base = {"model": "a", "label": "Base", "role": "model", "variant_of": None, "rank_low": 1, "rank_high": 1}
     changed = {"model": "b", "label": "B", "role": "variant", "variant_of": "a", "rank_low": None, "rank_high": None}
     pd.DataFrame([row | base, row | changed]).to_parquet(tmp_path / "leaderboard.parquet")
     lines = [line.replace("│", " ").split() for line in show(tmp_path).stdout.decode().splitlines()]
     assert any(line[:2] == ["–", "B"] and "(variant of Base)" in " ".join(line) for line in lines)
+
+
+def test_a_model_that_was_not_asked_says_why_once(results):
+    path = results / "leaderboard.parquet"
+    rows = pd.read_parquet(path)
+    rows.loc[rows["model"] == LABELS[0], ["label", "unsupported"]] = ["Short", "ffn_scale: no sum"]
+    rows.to_parquet(path)
+    output = show(results).stdout.decode()
+    assert (
+        output.count("WARNING: Short was not asked; unsupported: ffn_scale: no sum\n") == output.count("WARNING") == 1
+    )
+    assert "forcerun" not in output
 
 
 def test_a_terminal_of_80_columns(results):

@@ -15,11 +15,13 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMa
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference import attention_scores, ffn_damping
+from spd_faith.inference.answers import InterventionUnsupported
 from spd_faith.inference.attention_scores import ScoreChange, attend, change_scores, matched_log_factor
+from spd_faith.inference.checkpoint import load_checkpoint
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.ffn_damping import FfnDamping
 from spd_faith.inference.intervention import FfnScale, ImageAttention, Intervention
-from spd_faith.inference.intervention_hooks import check_intervention, intervened, random_text
+from spd_faith.inference.intervention_hooks import intervened, random_text, why_unsupported
 from spd_faith.inference.prompt_places import Run
 from spd_faith.inference.transformers_answerer import TransformersAnswerer
 from spd_faith.probes.forward import run_pass
@@ -581,23 +583,52 @@ def test_layers_that_the_model_lacks_are_refused_at_load(tmp_path, intervention,
         load_answerer(entry(tmp_path, intervention=intervention))
 
 
-def test_layers_without_a_place_for_a_hook_are_refused(load, monkeypatch):
+def test_why_settings_have_no_place(load, monkeypatch):
     model = load("internvl").checkpoint.model
     layer = model.get_decoder().layers[1]
-    attention = Intervention.model_validate({"image_attention": {"factor": 2}})
-    network = Intervention.model_validate({"ffn_scale": {"factor": 0.5, "layers": [1, 1]}})
-    check_intervention(model, attention, "m")
-    check_intervention(model, network, "m")
+
+    def why(**settings):
+        return why_unsupported(model, Intervention.model_validate(settings), "m")
+
+    attention = {"image_attention": {"factor": 2}}
+    network = {"ffn_scale": {"factor": 0.5, "layers": [1, 1]}}
+    attended = {"contrast": {"strength": 1, "mask": "attended"}}
+    without_images = {"contrast": {"strength": 1, "mask": "images"}}
+    assert why(**attention, **network, **attended) is None
+    no_sum = "ffn_scale: the output of layer 1 of Qwen2Model is not the sum of its input, its attention and its network"
+    no_interface = "the attention of Qwen2Model does not use the attention interface of transformers"
     scaled = layer.register_forward_hook(lambda module, inputs, output: output * 1.5)
-    with pytest.raises(UserError, match=r"m: the output of layer 1 is not the sum .* which ffn_scale requires; remove"):
-        check_intervention(model, network, "m")
-    check_intervention(model, attention, "m")
-    scaled.remove()
+    assert (why(**network), why(**attention)) == (no_sum, None)
     with monkeypatch.context() as patched:
         patched.setattr(layer.self_attn, "forward", lambda hidden_states, **more: (hidden_states, None))
-        with pytest.raises(UserError, match=r"m: its attention does not use the attention interface .* remove them"):
-            check_intervention(model, attention, "m")
-        check_intervention(model, network, "m")
+        assert why(**attention, **network, **attended) == f"image_attention, contrast: {no_interface}; {no_sum}"
+        assert (why(**attended), why(**without_images)) == (f"contrast: {no_interface}", None)
+        scaled.remove()
+        assert why(**network) is None
     monkeypatch.delattr(model.get_decoder(), "layers")
-    with pytest.raises(UserError, match=r"m: .* its decoder is not a list of layers .*; remove its intervention"):
-        check_intervention(model, attention, "m")
+    no_layers = "InternVLForConditionalGeneration cannot be probed or changed: its decoder is not a list of layers"
+    assert why(**attention, **network).startswith(f"image_attention, ffn_scale: {no_layers}")
+
+
+@pytest.mark.parametrize(
+    ("family", "why"),
+    [
+        (
+            "llava_post_norm",
+            "ffn_scale: the output of layer 0 of Olmo2Model is not the sum of its input, its attention",
+        ),
+        ("llava_without_parts", "ffn_scale: LlavaForConditionalGeneration cannot be probed or changed: its decoder is"),
+    ],
+)
+def test_a_model_without_a_place_is_loaded_but_not_asked(tmp_path, family, why):
+    save_tiny(family, tmp_path)
+    changed = entry(tmp_path, intervention={"ffn_scale": {"factor": 0.5}})
+    checkpoint = load_checkpoint(changed)
+    assert checkpoint.unsupported.startswith(why)
+    with pytest.raises(InterventionUnsupported, match=f"{tmp_path}: unsupported: {why}.*Change or remove") as raised:
+        TransformersAnswerer(checkpoint)
+    assert raised.value.why == checkpoint.unsupported
+    assert raised.value.provenance.to_json()["revision"] == "local"
+    unchanged = load_checkpoint(entry(tmp_path))
+    assert unchanged.unsupported is None
+    assert ask(TransformersAnswerer(unchanged), QUESTIONS[:1])[0]

@@ -25,6 +25,7 @@ from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, live_rows
 from spd_faith.parsing.table import parse_table
 from spd_faith.scoring.aggregate import Aggregate, aggregate
+from spd_faith.scoring.metrics import HEADLINE_AND_OVERALL
 from spd_faith.scoring.samples import score_table
 
 IDS = [f"{split}/{row:05d}_{row}" for split in ("easy", "hard") for row in range(6)]
@@ -236,6 +237,18 @@ def test_failures_are_counted_by_question() -> None:
         "Verdicts unclear": Value(0),
         "Unread language": Value(0),
     }
+
+
+def test_a_model_that_was_not_asked_has_no_rank_and_says_why() -> None:
+    rows = [row | not_asked("unsupported: ffn_scale: no sum") for row in responses({}).to_pylist()]
+    table = pa.Table.from_pylist(rows, schema=RESPONSES)
+    row = with_counts(table)
+    assert [row[f"{metric}_coverage"] for metric in HEADLINE_AND_OVERALL] == [0] * 7 and pd.isna(row["rank"])
+    assert row["unsupported"] == "ffn_scale: no sum" and pd.isna(row["ask_again"])
+    assert [row[f"{task}_not_asked"] for task in TASKS] == [12] * 3
+    partly = [NOT_ASKED if number % 2 else ("", "error") for number in range(len(IDS))]
+    without_reason = responses({(name, "same"): ending for name, ending in zip(IDS, partly, strict=True)})
+    assert pd.isna(with_counts(without_reason)["unsupported"])
 
 
 def test_the_command_names_the_jobs_that_asked() -> None:

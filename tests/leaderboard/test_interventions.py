@@ -14,7 +14,7 @@ from spd_faith.leaderboard.comparisons_section import comparisons_section, with_
 from spd_faith.leaderboard.interventions import interventions
 from spd_faith.leaderboard.interventions_section import intervention_warnings, interventions_section
 from spd_faith.leaderboard.metric_sections import headline_table
-from spd_faith.leaderboard.model import Difference, Leaderboard, Note, Ranks, Section, Table, Unranked, Value
+from spd_faith.leaderboard.model import Difference, Leaderboard, Missing, Note, Ranks, Section, Table, Unranked, Value
 from spd_faith.leaderboard.renderers import SUFFIXES, render
 from spd_faith.leaderboard.renderers.md import table_text
 from spd_faith.leaderboard.rows import Provenance, live_rows
@@ -62,6 +62,7 @@ def live_of(**variants: Variant | None) -> pd.DataFrame:
             {"judge": "hand", "judge_label": "By hand", "model": model, "label": model.title()}
             | {"seconds_per_answer": 1.0 + number, "questions_asked": 40, "generated_tokens": 80}
             | {"drf_claims": 2.0, "listed": 1.0, "cff": math.nan, "cff_low": math.nan, "cff_high": math.nan, "cff_n": 0}
+            | {"unsupported": None}
             | ({"role": "model", "variant_of": None} if one is None else {"role": one.role, "variant_of": one.base})
             for number, (model, one) in enumerate(variants.items())
         ]
@@ -277,6 +278,29 @@ def test_a_variant_alone_says_what_is_missing() -> None:
 def test_a_placebo_without_its_variant_says_so() -> None:
     notes = notes_of(section_of({"a": BASE, "fake": PLACEBO}, fake=FAKE))
     assert any(one.startswith("Fake: the run lacks its variant.") for one in notes)
+
+
+def test_a_variant_that_was_not_asked_is_not_compared_and_says_why() -> None:
+    nothing = {"parse_status": "no_response", "failure": "not_asked", "verdict": None}
+    unanswered = [[answer | nothing for answer in parsed(name, [])] for name in IDS]
+    judgements = judgements_table(*(judged(name, drf=None, cr=None) for name in IDS))
+    nowhere = score_table(SAMPLES, parsed_table(*unanswered), judgements), judgements
+    models = {"a": BASE, "nowhere": nowhere, "fake": PLACEBO}
+    variants = {"nowhere": Variant("a", "Method", placebos=("fake",)), "fake": FAKE}
+    live = live_of(**{model: variants.get(model) for model in models})
+    live.loc[live["model"] == "nowhere", ["unsupported", "questions_asked", "generated_tokens"]] = [
+        "ffn_scale: why",
+        0,
+        0,
+    ]
+    found = compared(models, **variants)
+    (section,) = interventions_section(live, found, variants)
+    assert "Nowhere: nothing to compare, because it was not asked. Unsupported: ffn_scale: why." in notes_of(section)
+    differences, costs = (part for part in section.parts if isinstance(part, Table))
+    assert [(row[0].text, row[2].text) for row in differences.rows] == [("Fake", "base: A")]
+    assert [row[0].text for row in costs.rows] == ["A", "Nowhere", "Fake"]
+    assert isinstance(costs.rows[1][[column.title for column in costs.columns].index("Tokens per answer")], Missing)
+    assert not list(intervention_warnings(found))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

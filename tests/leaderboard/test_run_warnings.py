@@ -26,6 +26,7 @@ WELL: dict[str, Any] = {
     "n": 100,
     "transport_failures": 0,
     "ask_again": None,
+    "unsupported": None,
     **{f"{task}_{kind}": 0 for task in TASKS for kind in FAILURE_KINDS},
     "n_failed": 0,
     "n_unclear": 0,
@@ -92,6 +93,12 @@ def test_questions_without_a_reply() -> None:
     again = {"transport_failures": 2, "ask_again": "--forcerun results/demo/responses/a.parquet"}
     [text] = warnings(row(**again), row(judge="other", **again), row("b"))
     assert "(A: 2)" in text and "`--forcerun results/demo/responses/a.parquet`." in text
+
+
+def test_a_model_that_was_not_asked_says_why_and_not_how_to_ask_again() -> None:
+    (text,) = warnings(row("a"), row("b", unsupported="ffn_scale: no sum"))
+    assert "in its model (B (b): ffn_scale: no sum). Its questions were not asked" in text
+    assert "forcerun" not in text
 
 
 def test_few_images_in_all() -> None:

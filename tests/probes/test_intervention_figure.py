@@ -79,7 +79,7 @@ def test_each_judge_has_a_panel_and_unknown_costs_are_said() -> None:
     unknown = ROWS.assign(judge="panel", judge_label="Panel", seconds_ratio=math.nan)
     figure = benefit_and_cost(pd.concat([ROWS, unknown]))
     assert [axes.get_title() for axes in figure.axes] == ["judged by Rules", "judged by Panel"]
-    assert [text.get_text() for text in figure.axes[1].texts] == ["no variant with a known cost"]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["no variant with scores and a known cost"]
 
 
 def test_the_command_takes_the_rows_of_its_model(tmp_path: Path) -> None:

@@ -246,8 +246,12 @@ def test_where_nothing_can_be_measured_there_are_no_tables(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_of_other_layers_is_refused(load, asked, monkeypatch):
-    probed = load("tiny-qwen2-vl")
-    monkeypatch.delattr(probed.model.get_decoder(), "layers")
-    with pytest.raises(UserError, match="Qwen2VLForConditionalGeneration cannot be probed or changed: its decoder"):
-        list(measure_answers(probed.checkpoint, probed.builder, asked[2], asked[3], 4))
+def test_a_model_without_what_is_measured_is_unsupported(load, asked, monkeypatch):
+    decoder = load("tiny-qwen2-vl").model.get_decoder()
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder.layers[1].self_attn, "forward", lambda hidden_states, **more: (hidden_states, None))
+        why = "the model cannot be probed: its attention does not use the attention interface of transformers"
+        assert outcomes(load, asked) == [Unmeasured("float32", "unsupported", why)] * 9
+    monkeypatch.delattr(decoder, "layers")
+    why = "Qwen2VLForConditionalGeneration cannot be probed or changed: its decoder is not a list of layers with "
+    assert outcomes(load, asked) == [Unmeasured("float32", "unsupported", f"{why}self_attn and mlp")] * 9

@@ -15,4 +15,5 @@ REGISTRY = Registry(
     judges=JUDGES,
     probes=tuple(PROBES),
     separate_probes=tuple(name for name, probe in PROBES.items() if not probe.reads_shared_pass),
+    unchanged_only=tuple(name for name, probe in PROBES.items() if not probe.measures_variants),
 )

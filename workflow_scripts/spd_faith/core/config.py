@@ -50,7 +50,8 @@ class ProbeLimits(Strict):
     samples_per_split: int | None = Field(default=None, ge=1)
     """Number of samples per split; null: as for all probes."""
     models: Names | None = None
-    """The models to measure. Those that are not in the run are ignored; null, or none left: all open-weight models."""
+    """The models to measure. Those that are not in the run are ignored; null, or none left: all open-weight models that
+    the probe measures."""
 
 
 class Probes(Strict):
@@ -100,6 +101,8 @@ class Registry:
     probes: tuple[str, ...]
     separate_probes: tuple[str, ...] = ()
     """Those of `probes` that do not read the shared pass, but run passes of their own."""
+    unchanged_only: tuple[str, ...] = ()
+    """Those of `probes` that do not measure models with a change (`ModelEntry.change`)."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class Run:
     dataset: DatasetEntry
     models: dict[str, ModelEntry]
     judges: dict[str, JudgeEntry]
+    unchanged_only: tuple[str, ...] = ()
+    """As in the registry."""
 
     def num_shards(self, model: str) -> int:
         """Number of jobs that a model's samples are split over."""
@@ -130,8 +135,10 @@ class Run:
         return sorted(name for name in self.config.probes.run if self._measures(name, model))
 
     def _measures(self, probe: str, model: str) -> bool:
-        """Whether the limits of a probe leave a model to it. Those for other models, such as those of the default run,
-        do not apply."""
+        """Whether a probe can measure a model, and its limits leave it. Those for other models, such as those of the
+        default run, do not apply."""
+        if probe in self.unchanged_only and self.models[model].change():
+            return False
         limits = self.config.probes.limits.get(probe, ProbeLimits())
         chosen = [name for name in limits.models or () if name in self.models]
         return model in chosen or not chosen
@@ -232,6 +239,7 @@ def load_run(config: Mapping[str, Any], files: list[Path], registry: Registry, f
         dataset=datasets[run.dataset],
         models={name: models[name] for name in run.models},
         judges={name: judges[name] for name in run.judges},
+        unchanged_only=registry.unchanged_only,
     )
 
 
@@ -249,6 +257,7 @@ def _limit_errors(
     place: str, run: RunConfig, registry: Registry, file: Path, models: Mapping[str, ModelEntry]
 ) -> Iterator[str]:
     """Errors in `probes.limits`. It may also name models of other runs, because Snakemake merges mappings."""
+    probeable = [name for name, entry in models.items() if entry.can_be_probed]
     for name, limits in run.probes.limits.items():
         if name not in registry.separate_probes:
             what = "not a probe with passes of its own; the others share theirs"
@@ -258,11 +267,10 @@ def _limit_errors(
             if model not in models:
                 yield error_at(at, f"no such entry in {file}", model, models)
             elif not models[model].can_be_probed:
-                yield error_at(at, "not a model whose internals can be measured", model, _probeable(models))
-
-
-def _probeable(models: Mapping[str, ModelEntry]) -> list[str]:
-    return [name for name, entry in models.items() if entry.can_be_probed]
+                yield error_at(at, "not a model whose internals can be measured", model, probeable)
+            elif name in registry.unchanged_only and models[model].change():
+                unchanged = [one for one in probeable if not models[one].change()]
+                yield error_at(at, f"has an intervention, and {name} measures only models without", model, unchanged)
 
 
 def _concurrency_errors(entries: Iterable[tuple[str, Entry]]) -> list[str]:

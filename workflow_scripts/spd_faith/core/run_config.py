@@ -121,6 +121,7 @@ def read_run(path: Path, registry: Registry) -> Run:
             registry.datasets.validate(merged["dataset"][config.dataset]),
             {name: registry.models.validate(fields) for name, fields in merged["models"].items()},
             {name: registry.judges.validate(fields) for name, fields in merged["judges"].items()},
+            registry.unchanged_only,
         )
 
 

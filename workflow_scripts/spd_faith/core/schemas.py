@@ -112,6 +112,9 @@ FAILURES = ("model", "transport", "not_asked")
 UNANSWERED = ("transport", "not_asked")
 """The failures that are nobody's answer: they are null in all metrics."""
 
+UNSUPPORTED = "unsupported: "
+"""Begins the `error` of questions that were not asked because the model has no place for its intervention."""
+
 RESPONSES = keyed(
     ("sample_id", "task"),
     [

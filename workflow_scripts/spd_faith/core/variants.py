@@ -1,6 +1,6 @@
 """Which models of a run are variants of others, and what each is compared with."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,6 +58,22 @@ def variants_of(models: Mapping[str, ModelEntry]) -> dict[str, Variant]:
 def bases_of(variants: Iterable[Variant]) -> list[str]:
     """Keys of the models that have variants, sorted."""
     return sorted({variant.base for variant in variants if variant.base is not None})
+
+
+def missing_comparisons(variants: Mapping[str, Variant]) -> Iterator[tuple[str, str]]:
+    """What the run lacks to compare each variant: its key, and what is missing with how to add it, in Markdown."""
+    in_use = {name for variant in variants.values() for name in variant.placebos}
+    for name, variant in variants.items():
+        if variant.base is None:
+            yield name, f"there is no base model to compare it with. {_to_add('without', 'intervention')}"
+        if not variant.is_placebo and not variant.placebos:
+            yield name, f"there is no placebo to compare it with. {_to_add('with', 'placebo: true')}"
+        if variant.is_placebo and name not in in_use:
+            yield name, f"the run lacks its variant. {_to_add('without', 'placebo: true')}"
+
+
+def _to_add(how: str, key: str) -> str:
+    return f"Name in `models` an entry of models.yaml that is the same, but {how} `{key}`."
 
 
 def compared_pairs(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:

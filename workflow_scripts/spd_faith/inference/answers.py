@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from spd_faith.core.errors import UserError
+from spd_faith.core.schemas import UNSUPPORTED
 from spd_faith.inference.questions import Question
 
 _LONGEST_ERROR = 500
@@ -92,6 +94,17 @@ class Provenance:
         """The stored form: one flat object."""
         named = {"model": self.model, "dtype": self.dtype, "pixel_backend": self.pixel_backend}
         return {**named, **self.engine, "revision": self.revision}
+
+
+class InterventionUnsupported(UserError):
+    """The intervention of an entry has no place in its model, so none of its questions can be asked."""
+
+    def __init__(self, why: str, provenance: Provenance) -> None:
+        super().__init__(f"{provenance.model}: {UNSUPPORTED}{why}. Change or remove its intervention")
+        self.why = why
+        """Which settings, and why."""
+        self.provenance = provenance
+        """Of the model."""
 
 
 class Answerer(Protocol):

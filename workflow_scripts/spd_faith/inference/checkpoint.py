@@ -13,7 +13,7 @@ from spd_faith.core.machine import hardware
 from spd_faith.inference.answers import Provenance
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generation_settings import use_plain_forward
-from spd_faith.inference.intervention_hooks import check_intervention
+from spd_faith.inference.intervention_hooks import why_unsupported
 from spd_faith.inference.model_parts import attends_to_all
 from spd_faith.inference.preparation import LOADING_ERRORS, Preparation, prepare
 
@@ -29,6 +29,8 @@ class Checkpoint(Preparation):
     """In evaluation mode; never uses eager attention."""
     device: Device
     hardware: str
+    unsupported: str | None = None
+    """Which settings of the entry's intervention have no place in the model, and why; None: it can be run."""
 
     @property
     def dtype(self) -> str:
@@ -50,7 +52,8 @@ class Checkpoint(Preparation):
 def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> Checkpoint:
     """Load the processor and the weights of `entry`; with `device` None the entry decides.
 
-    Raises `UserError` naming the missing or unsupported part, if possible before reading the weights.
+    Raises `UserError` naming the missing or unsupported part, if possible before reading the weights. An intervention
+    without a place in the model is no error here: the answers of such a model do not exist, and its probes say why.
     """
     device = _device(entry, device)
     if entry.dtype == "float32":
@@ -59,9 +62,8 @@ def load_checkpoint(entry: TransformersModel, device: Device | None = None) -> C
     _check_model_class(entry, prepared.config)
     use_plain_forward(entry.model, prepared.config)
     model = _load_model(entry, prepared, device)
-    if entry.intervention:
-        check_intervention(model, entry.intervention, entry.model)
-    return Checkpoint(**vars(prepared), model=model, device=device, hardware=hardware())
+    why = why_unsupported(model, entry.intervention, entry.model) if entry.intervention else None
+    return Checkpoint(**vars(prepared), model=model, device=device, hardware=hardware(), unsupported=why)
 
 
 def _device(entry: TransformersModel, asked_for: Device | None) -> Device:

@@ -90,7 +90,7 @@ class TransformersModel(CheckpointModel, _Attention):
 
     @model_validator(mode="after")
     def _can_change_its_attention(self) -> "TransformersModel":
-        if self.intervention and self.intervention.changes_attention and self.attention != "sdpa":
+        if self.intervention and self.intervention.of_attention and self.attention != "sdpa":
             what = "image_attention and contrast of attended tokens require attention: sdpa"
             raise ValueError(f"intervention: {what}; the entry has attention: {self.attention}")
         return self

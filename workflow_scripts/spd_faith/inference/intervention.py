@@ -75,9 +75,10 @@ class Intervention(Strict):
     """Of the random choices of a placebo and of the noise."""
 
     @property
-    def changes_attention(self) -> bool:
-        """Whether scores of the attention are changed, masked or read, which requires `attention: sdpa`."""
-        return self.image_attention is not None or (self.contrast is not None and self.contrast.mask == "attended")
+    def of_attention(self) -> list[str]:
+        """The settings that change, mask or read scores of the attention, which requires `attention: sdpa`."""
+        masks = self.contrast is not None and self.contrast.mask == "attended"
+        return ["image_attention"] * (self.image_attention is not None) + ["contrast"] * masks
 
     @property
     def passes(self) -> int:

@@ -131,7 +131,7 @@ def intervened(model: PreTrainedModel, intervention: Intervention | None, image_
 
 def _install(model: PreTrainedModel, intervention: Intervention, hooks: Hooks, stack: ExitStack) -> None:
     layers: list[Any] = list(decoder_layers(model))
-    if intervention.changes_attention:
+    if intervention.of_attention:
         hooks.scores = _score_changes(layers, intervention, hooks)
         stack.callback(change_scores(hooks.scores))
         decoder: Any = text_decoder(model)
@@ -165,12 +165,15 @@ def _numbers(layers: Layers, count: int) -> range:
 
 
 @torch.inference_mode()
-def check_intervention(model: PreTrainedModel, intervention: Intervention, name: str) -> None:
-    """Raises `UserError` if the model called `name` has no place for a hook, found by a pass over two tokens."""
+def why_unsupported(model: PreTrainedModel, intervention: Intervention, name: str) -> str | None:
+    """Which settings of the intervention have no place in the model, and why; None if all have one.
+
+    Found by a pass over two tokens. Raises `UserError` if they name layers that the model, called `name`, lacks.
+    """
     try:
         layers = decoder_layers(model)
     except UserError as error:
-        raise UserError(f"{name}: {error}; remove its intervention") from error
+        return f"{', '.join(intervention.settings())}: {error}"
     for key, part in (("image_attention", intervention.image_attention), ("ffn_scale", intervention.ffn_scale)):
         if part and max(number or 0 for number in part.layers) >= len(layers):
             what = f"intervention.{key}.layers: {part.layers} is beyond the model's last layer, {len(layers) - 1}"
@@ -181,14 +184,14 @@ def check_intervention(model: PreTrainedModel, intervention: Intervention, name:
         hooks.begin(tokens, torch.ones_like(tokens))
         sums = {number: _Sum(layer, stack) for number, layer in enumerate(layers) if layer in hooks.dampings}
         text_decoder(model)(input_ids=tokens, use_cache=False)
+    kind, why = type(text_decoder(model)).__name__, []
     if not all(change.was_used for change in hooks.scores.values()):
-        what = "its attention does not use the attention interface of transformers"
-        raise UserError(
-            f"{name}: {what}, which image_attention and contrast require; remove them from its intervention"
-        )
+        what = f"the attention of {kind} does not use the attention interface of transformers"
+        why.append(f"{', '.join(intervention.of_attention)}: {what}")
     if wrong := [number for number, one in sums.items() if not one.holds(model.dtype)]:
-        what = f"the output of layer {wrong[0]} is not the sum of its input, its attention and its network"
-        raise UserError(f"{name}: {what}, which ffn_scale requires; remove it from its intervention")
+        what = f"the output of layer {wrong[0]} of {kind} is not the sum of its input, its attention and its network"
+        why.append(f"ffn_scale: {what}")
+    return "; ".join(why) or None
 
 
 class _Sum:

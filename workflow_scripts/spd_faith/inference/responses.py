@@ -8,7 +8,15 @@ from typing import Any
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal, Record
 from spd_faith.core.progress import progress
-from spd_faith.inference.answers import Answer, Answerer, Provenance, not_asked, outcome_columns
+from spd_faith.core.schemas import UNSUPPORTED
+from spd_faith.inference.answers import (
+    Answer,
+    Answerer,
+    InterventionUnsupported,
+    Provenance,
+    not_asked,
+    outcome_columns,
+)
 from spd_faith.inference.questions import Question, QuestionId, QuestionKey
 
 log = logging.getLogger(__name__)
@@ -36,28 +44,33 @@ class Outcomes:
     answered: Mapping[str, Record]
     """Journaled answers, also to other questions."""
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    unsupported: InterventionUnsupported | None = None
+    """Why the other questions were not asked; None: there are no others."""
 
     def rows(self, asked: Iterable[QuestionKey]) -> list[dict[str, Any]]:
         """Rows of `RESPONSES`, one per question of `asked`."""
-        return [_key_columns(question) | outcome_columns(self._content(question.key)) for question in asked]
+        return [_key_columns(question) | self._columns(question.key) for question in asked]
 
-    def _content(self, key: str) -> dict[str, Any]:
+    def _columns(self, key: str) -> dict[str, Any]:
         if key in self.failures:
-            return self.failures[key].content()
+            return outcome_columns(self.failures[key].content())
+        if self.unsupported and key not in self.answered:
+            return not_asked(UNSUPPORTED + self.unsupported.why)
         record = self.answered[key]
-        return {**record.content} | {name: record.provenance[name] for name in ("dtype", "pixel_backend")}
+        return outcome_columns(record.content | {name: record.provenance[name] for name in ("dtype", "pixel_backend")})
 
     def provenance(self, asked: Iterable[QuestionKey]) -> dict[str, Any]:
-        """The joint provenance of the answers to `asked`."""
+        """The joint provenance of the answers to `asked`, and of the model that could not be asked."""
         keys = [question.key for question in asked]
-        return joint_provenance(self.answered[key].provenance for key in keys if key in self.answered)
+        found = [self.answered[key].provenance for key in keys if key in self.answered]
+        return joint_provenance([*found, self.unsupported.provenance.to_json()] if self.unsupported else found)
 
 
 def all_rows(questions: Iterable[QuestionKey], rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row of `RESPONSES` per question: its row of `rows`, else one with the failure `not_asked`."""
     asked = {(row["sample_id"], row["task"]): row for row in rows}
     return [
-        asked.get(question.id) or _key_columns(question) | not_asked("not asked of this kind of control")
+        asked.get(question.id) or _key_columns(question) | not_asked("left out for this kind of control")
         for question in questions
     ]
 
@@ -98,6 +111,17 @@ def ask_missing(asked: Sequence[QuestionKey], read: Read, answerer: Answerer, jo
             bar.update(1)
     _report(failures, len(missing), num_answered)
     return Outcomes(journal.read(answerer.is_of_same_model), failures)
+
+
+def leave_unasked(asked: Sequence[QuestionKey], why: InterventionUnsupported, journal: Journal) -> Outcomes:
+    """The outcomes if the model cannot be asked: what the journal has of the same revision, and nothing more.
+
+    Nothing is journaled, so that a version of transformers in which the intervention has a place asks.
+    """
+    answered = journal.read(lambda provenance: provenance.get("revision") == why.provenance.revision)
+    missing = sum(question.key not in answered for question in asked)
+    log.warning("%s; %d of %d questions are not asked; their rows say so", why, missing, len(asked))
+    return Outcomes(answered, unsupported=why)
 
 
 def _report(failures: Mapping[str, Failure], num_asked: int, num_answered: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from spd_faith.inference.answers import Answer, Provenance
+from spd_faith.inference.answers import Answer, InterventionUnsupported, Provenance
 from spd_faith.inference.batches import answer_in_batches
 from spd_faith.inference.checkpoint import Checkpoint
 from spd_faith.inference.generator import Generator
@@ -12,11 +12,16 @@ from spd_faith.inference.questions import Question
 
 
 class TransformersAnswerer:
-    """A loaded checkpoint with its prompt builder and its generator."""
+    """A loaded checkpoint with its prompt builder and its generator.
+
+    Raises `InterventionUnsupported` if the checkpoint cannot run its entry's intervention.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.builder = checkpoint.prompt_builder()
+        if checkpoint.unsupported:
+            raise InterventionUnsupported(checkpoint.unsupported, self.provenance)
         self.generator = Generator(checkpoint, self.builder)
 
     @property

@@ -201,6 +201,9 @@ def _answers() -> Iterator[Described]:
     )
     yield Described("transport_failures", COUNT, "questions without a reply, controls included")
     yield Described("ask_again", TEXT, "arguments of snakemake that ask only those again", "there are none")
+    yield Described(
+        "unsupported", TEXT, "why its intervention has no place in the model, which was not asked", "it has, or is none"
+    )
 
 
 def _failures() -> Iterator[Described]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from spd_faith.core.controls import without_controls
 from spd_faith.core.paths import ResultPaths
-from spd_faith.core.schemas import FAILURES, TASKS
+from spd_faith.core.schemas import FAILURES, TASKS, UNSUPPORTED
 from spd_faith.scoring.breakdowns import BREAKDOWNS
 
 FAILURE_KINDS = ("model", "cut", "transport", "timeout", "not_asked")
@@ -23,7 +23,9 @@ def failed_answers(
     """One row per model; `answers` has the responses by model, `shards` the number of its jobs.
 
     Columns: model; {task}_{kind} for each task and kind, over the samples without controls; transport_failures over
-    all questions; ask_again, the arguments with which Snakemake asks only those again, null if there are none.
+    all questions; ask_again, the arguments with which Snakemake asks only those again, null if there are none;
+    unsupported, why its intervention has no place in the model, which was therefore not asked, null if there is no such
+    reason.
     """
     real = without_controls(samples)["sample_id"].to_pylist()
     rows = []
@@ -33,8 +35,10 @@ def failed_answers(
         targets = _targets(paths, model, shards.get(model, 1))
         again = shlex.join(["--forcerun", *targets]) if failed else None
         counts = _counts(frame[frame["sample_id"].isin(real)])
-        rows.append({"model": model, **counts, "transport_failures": failed, "ask_again": again})
-    return pd.DataFrame(rows)
+        why = _why_unsupported(frame)
+        rows.append({"model": model, **counts, "transport_failures": failed, "ask_again": again, "unsupported": why})
+    texts = dict.fromkeys(("ask_again", "unsupported"), "str")  # also where all are null
+    return pd.DataFrame(rows).astype(texts)
 
 
 def failures_by_group(samples: pa.Table, answers: Mapping[str, pa.Table]) -> pd.DataFrame:
@@ -57,6 +61,12 @@ def with_failures(breakdowns: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFram
     counts = failed.melt(keys, var_name="metric", value_name="value").astype({"value": float})
     entries = breakdowns[["judge", "model"]].drop_duplicates()
     return pd.concat([breakdowns, entries.merge(counts, on="model")], ignore_index=True)
+
+
+def _why_unsupported(frame: pd.DataFrame) -> str | None:
+    reasons = frame.loc[frame["failure"] == "not_asked", "error"].dropna()
+    found = reasons[reasons.str.startswith(UNSUPPORTED)]
+    return None if found.empty else str(found.iloc[0]).removeprefix(UNSUPPORTED)
 
 
 def _targets(paths: ResultPaths, model: str, shards: int) -> list[str]:

@@ -30,8 +30,8 @@ _OF_ANSWERS = {
     "not_asked": Column(
         "Not asked",
         COUNT,
-        "Questions that were not asked, such as those missing in a file of answers. They are not scored and lower the "
-        "coverage. Lower is better.",
+        "Questions that were not asked: those missing in a file of answers, or all of a model in which its "
+        "intervention has no place. They are not scored and lower the coverage. Lower is better.",
     ),
 }
 _QUESTIONS = Column("Questions", COUNT, "Three per pair of images, without controls.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 import pyarrow as pa
 
-from spd_faith.core.variants import VARIANT, Variant
+from spd_faith.core.variants import VARIANT, Variant, missing_comparisons
 from spd_faith.leaderboard.model import (
     COUNT,
     NUMBER,
@@ -44,9 +44,11 @@ def interventions_section(live: pd.DataFrame, compared: pa.Table, variants: Vari
     if not variants:
         return ()
     labels = dict(zip(live["model"], live["label"], strict=True))
-    parts: list[Note | Table] = [_how_to_read(), *_methods(variants, labels), *_incomplete(variants, labels)]
-    if compared.num_rows:
-        parts.append(_differences(compared.to_pandas()))
+    reasons = dict(zip(live["model"], live["unsupported"], strict=True))
+    parts: list[Note | Table] = [_how_to_read(), *_methods(variants, labels)]
+    parts += [*_unsupported(reasons, labels), *_incomplete(variants, labels)]
+    if len(rows := _with_scores(compared.to_pandas())):
+        parts.append(_differences(rows))
     parts += [_what_is_said(), _costs(live, compared, variants)]
     return (Section("Interventions", tuple(parts), "interventions"),)
 
@@ -96,21 +98,24 @@ def _methods(variants: Variants, labels: Mapping[str, str]) -> Iterator[Note]:
         yield note(Term(labels[name]), f": {variant.method}. A {kind} of {base}.")
 
 
+def _unsupported(reasons: Mapping[str, str | None], labels: Mapping[str, str]) -> Iterator[Note]:
+    """Why a variant has no comparisons."""
+    for name, why in reasons.items():
+        if pd.notna(why):
+            yield note(Term(labels[name]), f": nothing to compare, because it was not asked. Unsupported: {why}.")
+
+
 def _incomplete(variants: Variants, labels: Mapping[str, str]) -> Iterator[Note]:
     """What is missing to compare a variant, and how to add it."""
-    in_use = {name for variant in variants.values() for name in variant.placebos}
-    for name, variant in variants.items():
-        label = Term(labels[name])
-        if variant.base is None:
-            yield note(label, ": there is no base model to compare it with.", *_to_add("without", "intervention"))
-        if not variant.is_placebo and not variant.placebos:
-            yield note(label, ": there is no placebo to compare it with.", *_to_add("with", "placebo: true"))
-        if variant.is_placebo and name not in in_use:
-            yield note(label, ": the run lacks its variant.", *_to_add("without", "placebo: true"))
+    for name, missing in missing_comparisons(variants):
+        text, *more = missing.split("`")  # every second part is code
+        spans = (Code(part) if number % 2 == 0 else part for number, part in enumerate(more))
+        yield note(Term(labels[name]), f": {text}", *spans)
 
 
-def _to_add(how: str, key: str) -> tuple[str | Code, ...]:
-    return (" Name in ", Code("models"), f" an entry of models.yaml that is the same, but {how} ", Code(key), ".")
+def _with_scores(compared: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons in which a pair of images is scored for both models, in some metric."""
+    return compared[compared.groupby(["judge", "model", "other_model"])["n"].transform("max") > 0]
 
 
 def _differences(compared: pd.DataFrame) -> Table:
@@ -172,7 +177,7 @@ def _costs(live: pd.DataFrame, compared: pa.Table, variants: Variants) -> Table:
                     *model_and_judge(row),
                     Text(role_text(row, labels) or "base"),
                     *(value_cell(row[metric]) for metric in SAID),
-                    value_cell(row["generated_tokens"] / row["questions_asked"]),
+                    value_cell(row["generated_tokens"] / (row["questions_asked"] or math.nan)),
                     value_cell(row["cff_n"]),
                     _cff(row),
                     value_cell(row["seconds_per_answer"]),

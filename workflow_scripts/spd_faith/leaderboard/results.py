@@ -21,7 +21,7 @@ from spd_faith.scoring.tables import SCORES
 from spd_faith.scoring.tallies import Entry
 
 ANSWER_COLUMNS = [
-    *("sample_id", "task", "prompt_sha", "failure", "finish_reason"),
+    *("sample_id", "task", "prompt_sha", "failure", "error", "finish_reason"),
     *("prompt_tokens", "generated_tokens", "seconds", "usd"),
 ]
 

@@ -29,6 +29,7 @@ def run_warnings(
     models = rows_by_model(live)
     return chain(
         _no_replies(models),
+        _unsupported(models),
         _unscored(live, judge_failures),
         _few_images(aggregate, samples),
         _failed_descriptions(models),
@@ -59,6 +60,16 @@ def _no_replies(models: Sequence[Row]) -> Iterator[Note]:
             "repeat the snakemake command with ",
             Code(f"--forcerun {targets}"),
             "; for the other models, with `ask_again` of leaderboard.csv." if len(failed) > _LISTED else ".",
+        )
+
+
+def _unsupported(models: Sequence[Row]) -> Iterator[Note]:
+    if reasons := [f"{_name(row)}: {row['unsupported']}" for row in models if pd.notna(row["unsupported"])]:
+        yield warning(
+            f"Unsupported: an intervention has no place in its model ({listing(reasons)}). Its questions were not "
+            "asked, so it has no values, and asking again changes nothing. Change ",
+            Code("intervention"),
+            " in its entry, or leave it out.",
         )
 
 

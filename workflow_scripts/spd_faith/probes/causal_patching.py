@@ -31,6 +31,7 @@ class CausalPatching(Probe):
 
     name = "causal_patching"
     reads_shared_pass = False
+    measures_variants = False
     schema = probe_schema(
         DIFFERENCE,
         DIRECTION,

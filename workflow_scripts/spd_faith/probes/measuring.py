@@ -22,8 +22,8 @@ def measure_probes(
 ) -> None:
     """Write `folder/{probe}.parquet` of each named probe. The shared pass runs only if one of them reads it.
 
-    `batch_size` is samples per shared pass, `label` what the progress is of. Raises `UserError` if the model cannot be
-    probed, or if a probe could measure nothing because of errors.
+    `batch_size` is samples per shared pass, `label` what the progress is of. Raises `UserError` if a probe could
+    measure nothing because of errors.
     """
     probes = start_probes(names, of.samples, of.checkpoint.tokenizer)
     if sharing := [probe for probe in probes if probe.reads_shared_pass]:

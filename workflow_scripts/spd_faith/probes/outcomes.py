@@ -41,9 +41,12 @@ def measure_answers(
     """Each question with the outcome of a pass over its answer.
 
     The answers about `batch_size` samples share a pass, and those about one sample share its images. A batch that
-    fails is halved until the failing answer is alone. Raises `UserError` if the model cannot be probed at all.
+    fails is halved until the failing answer is alone. If the model cannot be probed, or cannot run its intervention, no
+    answer is measured.
     """
-    decoder_layers(checkpoint.model)
+    if why := _why_unsupported(checkpoint):
+        yield from ((question, Unmeasured(checkpoint.dtype, "unsupported", why)) for question in questions)
+        return
 
     def measure(batch: list[_Answered]) -> list[Pass]:
         answered = prepare_answered(
@@ -70,6 +73,16 @@ def measure_answers(
     yield from _measured(batch, measure, checkpoint.dtype)
 
 
+def _why_unsupported(checkpoint: Checkpoint) -> str | None:
+    if checkpoint.unsupported:
+        return checkpoint.unsupported
+    try:
+        decoder_layers(checkpoint.model)
+    except UserError as error:
+        return str(error)
+    return None
+
+
 def _readable(
     questions: Iterable[Question], answers: Mapping[QuestionId, SavedAnswer], dtype: str
 ) -> Iterator[_Answered | tuple[Question, Outcome]]:
@@ -93,8 +106,9 @@ def _measured(batch: list[_Answered], measure: Callable[[list[_Answered]], list[
         return
     try:
         passes = measure(batch)
-    except UserError:  # of the model, not of an answer
-        raise
+    except UserError as error:  # of the model, not of an answer
+        yield from ((one.question, Unmeasured(dtype, "unsupported", str(error))) for one in batch)
+        return
     except Exception as error:
         if len(batch) == 1:
             question = batch[0].question

@@ -84,6 +84,8 @@ class Probe(ABC):
     """False: one value per sample, the mean of its rows without a layer."""
     reads_shared_pass: ClassVar[bool] = True
     """Whether it measures the pass over an answer that all probes share (`tables`), or runs its own (`own_passes`)."""
+    measures_variants: ClassVar[bool] = True
+    """Whether a run has it measure models with an intervention."""
     needed_tasks: ClassVar[tuple[str, ...]] = ()
     """Tasks whose answers about a sample are measured together; empty: each answer is measured separately."""
     summaries: ClassVar[tuple[Summary, ...]] = ()

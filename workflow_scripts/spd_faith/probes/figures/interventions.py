@@ -36,7 +36,7 @@ def benefit_and_cost(interventions: pd.DataFrame) -> Figure:
         if len(judges) > 1:
             axes.set_title(in_column(f"judged by {rows.loc[rows['judge'] == judge, 'judge_label'].iloc[0]}"))
         if of_judge.empty:
-            say_empty(axes, "no variant with a known cost")
+            say_empty(axes, "no variant with scores and a known cost")
         else:
             _draw(axes, of_judge, looks)
     handles, labels = next((found for axes in panels if (found := axes.get_legend_handles_labels())[0]), ([], []))
