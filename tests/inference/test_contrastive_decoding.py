@@ -54,20 +54,20 @@ def load(tmp_path_factory):
     """Load a family, once for all tests that only read it."""
     loaded = {}
 
-    def of(family, layout="pair"):
-        if (family, layout) not in loaded:
+    def of(family, layout="pair", dtype="float32"):
+        if (family, layout, dtype) not in loaded:
             folder = tmp_path_factory.mktemp(family)
             save_tiny(family, folder, SEEDS.get(family, 0))
-            loaded[family, layout] = load_answerer(
+            loaded[family, layout, dtype] = load_answerer(
                 TransformersModel(
                     backend="transformers",
                     model=str(folder),
-                    dtype="float32",
+                    dtype=dtype,
                     max_new_tokens=TOKENS,
                     image_layout=layout,
                 )
             )
-        return loaded[family, layout]
+        return loaded[family, layout, dtype]
 
     return of
 
@@ -290,8 +290,9 @@ def passes_of(model, generating, questions):
 
 @every_family
 @pytest.mark.parametrize("kind", KINDS)
-def test_strength_0_is_the_base_model_and_still_runs_twice(load, family, kind):
-    answerer = load(family)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_strength_0_is_the_base_model_and_still_runs_twice(load, family, kind, dtype):
+    answerer = load(family, dtype=dtype)
     model = answerer.checkpoint.model
     before, expected = passes_of(model, generator(answerer), QUESTIONS)
     neutral = {"contrast": {"strength": 0, "plausibility": 0.5} | KINDS[kind]}
@@ -304,13 +305,28 @@ def test_strength_0_is_the_base_model_and_still_runs_twice(load, family, kind):
         assert after[1::2] == before
 
 
-def test_bfloat16(load):
-    answerer = load("qwen2_vl")
-    folder = answerer.checkpoint.entry.model
-    for kind in KINDS.values():
-        fields = {"dtype": "bfloat16", "max_new_tokens": TOKENS, "intervention": {"contrast": STRONG | kind}}
-        entry = TransformersModel(backend="transformers", model=folder, **fields)
-        assert all(answer.token_ids for answer in load_answerer(entry).generator.generate(QUESTIONS))
+@every_family
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("placebo", [False, True])
+def test_bfloat16(load, family, kind, placebo):
+    """Contrasted scores are float32, as those of the model beside them."""
+    answerer = load(family, dtype="bfloat16")
+    intervention = {"contrast": STRONG | KINDS[kind], "placebo": placebo}
+    scores = []
+    with pytest.MonkeyPatch.context() as patched:
+        plain = ContrastiveDecoding.__call__
+
+        def keep(processor, input_ids, given):
+            scores.append((given, plain(processor, input_ids, given)))
+            return scores[-1][1]
+
+        patched.setattr(ContrastiveDecoding, "__call__", keep)
+        answers = generator(answerer, intervention).generate(QUESTIONS)
+    assert all(answer.token_ids for answer in answers)
+    assert {one.dtype for both in scores for one in both} == {torch.float32}
+    finite = [(given[found.isfinite()], found[found.isfinite()]) for given, found in scores]
+    assert not any(found.isnan().any() for _, found in scores)
+    assert any((given != found).any() for given, found in finite)
 
 
 # ---- ends ------------------------------------------------------------------------------------------------------------
