@@ -11,7 +11,7 @@ from spd_faith.core.files import check_keys, read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.inference.backends import Job, open_answerer
-from spd_faith.inference.engine_sessions import Sessions
+from spd_faith.inference.engine_sessions import Sessions, joint_with_sums
 from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import asked_questions, question_keys, read_questions
@@ -73,7 +73,9 @@ def main() -> None:
             with open_answerer(arguments.model, entry, job) as answerer:
                 outcomes = ask_missing(asked, read, answerer, journal, arguments.model)
     rows = all_rows(questions, outcomes.rows(asked))
-    provenance = outcomes.provenance(asked) | Sessions(arguments.journal, identity(entry)).provenance()
+    provenance = outcomes.provenance(asked) | Sessions(arguments.journal, identity(entry)).kept()
+    if arguments.shards == 1:  # else gather_responses.py, which knows those of all shards
+        provenance = joint_with_sums([provenance])
     write_table(arguments.output, rows, RESPONSES, provenance)
 
 
