@@ -10,6 +10,7 @@ import pytest
 import torch
 from loading import load_answerer
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
+from transformers import BatchFeature
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, Asked, ContrastiveDecoding, generators
@@ -492,6 +493,38 @@ def test_a_placebo_masks_as_many_random_image_tokens(load, fraction, monkeypatch
     generator(answerer, {"contrast": contrast, "placebo": True}).generate(QUESTIONS[3:4])
     prompt = int(inputs["attention_mask"][3].sum())
     assert torch.equal(masked[-1][0], placebo[3, -prompt:])
+
+
+def without_images(answerer, monkeypatch):
+    """Builds prompts of the questions' text alone."""
+
+    def build(questions):
+        return BatchFeature(dict(answerer.builder.build_texts([text for text, *_ in questions])))
+
+    monkeypatch.setattr(answerer.builder, "build", build)
+
+
+@every_family
+@pytest.mark.parametrize(
+    ("kind", "placebo"), [(None, False), (None, True), ("attended", False), ("attended", True), ("images", False)]
+)
+def test_a_prompt_without_image_tokens_has_nothing_to_change(load, family, kind, placebo, monkeypatch):
+    """No attention to scale, for a placebo to match or to mask, and nothing that the contrast run does not see."""
+    answerer = load(family)
+    without_images(answerer, monkeypatch)
+    expected = [answer.token_ids for answer in generator(answerer).generate(QUESTIONS)]
+    intervention = {"image_attention": {"factor": 3, "boost": 0.5}, "placebo": placebo}
+    if kind:
+        intervention["contrast"] = STRONG | KINDS[kind]
+    found = generator(answerer, intervention).generate(QUESTIONS)
+    assert [answer.token_ids for answer in found] == expected
+
+
+def test_noise_needs_images(load, monkeypatch):
+    answerer = load("qwen2_vl")
+    without_images(answerer, monkeypatch)
+    with pytest.raises(UserError, match=r"contrast: noise does not support Qwen2VLImageProcessor.*no pixels by image"):
+        generator(answerer, {"contrast": STRONG | KINDS["noise"]}).generate(QUESTIONS)
 
 
 @pytest.mark.parametrize("kind", ["images", "noise"])
