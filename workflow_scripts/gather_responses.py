@@ -8,7 +8,7 @@ import pyarrow as pa
 from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_provenance, read_table, write_table
 from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
-from spd_faith.inference.responses import joint_provenance
+from spd_faith.inference.engine_sessions import joint_with_sums
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
         )
     order = {key: place for place, key in enumerate(keys)}
     rows.sort(key=lambda row: order[row["task"], row["sample_id"]])
-    write_table(arguments.output, rows, RESPONSES, joint_provenance(provenances))
+    write_table(arguments.output, rows, RESPONSES, joint_with_sums(provenances))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,15 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from spd_faith.core.config_errors import error_at
 from spd_faith.core.entries import identity
-from spd_faith.core.errors import run_command
+from spd_faith.core.errors import UserError, run_command
 from spd_faith.core.files import check_keys, read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.inference.answers import InterventionUnsupported
 from spd_faith.inference.backends import Job, open_answerer
-from spd_faith.inference.engine_sessions import Sessions
+from spd_faith.inference.engine_sessions import Sessions, joint_with_sums
 from spd_faith.inference.entries import MODELS
 from spd_faith.inference.prompts import load_prompts
 from spd_faith.inference.questions import asked_questions, question_keys, read_questions
@@ -44,18 +45,30 @@ def main() -> None:
         help="index of this shard; of N shards it takes every Nth sample from this index on; default: %(default)s",
     )
     parser.add_argument("--shards", type=int, default=1, help="number of shards; default: %(default)s")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads for torch; default: %(default)s")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads for torch, unused for endpoints; default: %(default)s"
+    )
     parser.add_argument(
         "--slots",
         type=Path,
         default=Path("results/.slots"),
-        help="folder that limits concurrent calls across jobs; default: %(default)s",
+        help="folder that limits concurrent calls of endpoints across jobs; default: %(default)s",
     )
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="device to run on; default: chosen by the entry")
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="device to run on, for entries with backend transformers alone; default: chosen by the entry",
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 
+    if not 0 <= arguments.shard < arguments.shards:
+        found = f"{arguments.shard} of {arguments.shards} shards"
+        raise UserError(error_at("--shard", "no such shard", found, "0 up to --shards minus 1"))
     entry = MODELS.load_entry(arguments.models_file, arguments.model)
+    if arguments.device and not entry.takes_device:
+        found = f"{arguments.device} for {arguments.model}, whose backend is {entry.backend}"
+        raise UserError(error_at("--device", "not for this backend", found, "an entry with backend: transformers"))
     prompts = load_prompts(arguments.prompts)
     table = read_table(arguments.samples, SAMPLES, columns=["sample_id", "control"]).to_pydict()
     samples = table["sample_id"]
@@ -77,7 +90,9 @@ def main() -> None:
             except InterventionUnsupported as error:
                 outcomes = leave_unasked(asked, error, journal)
     rows = all_rows(questions, outcomes.rows(asked))
-    provenance = outcomes.provenance(asked) | Sessions(arguments.journal, identity(entry)).provenance()
+    provenance = outcomes.provenance(asked) | Sessions(arguments.journal, identity(entry)).kept()
+    if arguments.shards == 1:  # else gather_responses.py, which knows those of all shards
+        provenance = joint_with_sums([provenance])
     write_table(arguments.output, rows, RESPONSES, provenance)
 
 

@@ -232,6 +232,7 @@ OBSTACLES = {
     "eligible, same category of another type": (base_pair(COLOR, FAR | {"category": "car"}), None),
     "eligible, same type of another category": (base_pair(COLOR, FAR | {"type": "color"}), None),
     "no box": (base_pair(COLOR | {"bbox": None}, FAR), "no_boxes"),
+    "box beside the image": (base_pair(COLOR | {"bbox": [SIZE[0], 1, 1, 5]}, FAR), "no_boxes"),
     "no box of another": (base_pair(COLOR, FAR | {"bbox": None}), "no_boxes"),
     "moved, one box": (base_pair(COLOR | {"type": "position"}, FAR), "one_box"),
     "another moved, one box": (base_pair(COLOR, FAR | {"type": "position"}), "one_box"),

@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForImageTextToText
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.checkpoint import load_checkpoint
@@ -131,3 +132,17 @@ def test_other_processors_are_untouched_by_loading_one():
     with without_video_processors():
         pass
     assert set(LlavaProcessor.get_attributes()) == {"image_processor", "tokenizer"}
+
+
+@pytest.mark.parametrize("asked_for", ["cpu", None])
+def test_a_device_map_moves_no_model_off_the_cpu(tiny_checkpoint, monkeypatch, asked_for):
+    """It would move it to the GPUs that are visible."""
+    given, plain = [], AutoModelForImageTextToText.from_pretrained
+
+    def keep(*names, device_map, **more):
+        given.append(device_map)
+        return plain(*names, **more)
+
+    monkeypatch.setattr(AutoModelForImageTextToText, "from_pretrained", keep)
+    load_checkpoint(entry(tiny_checkpoint, device_map="auto"), asked_for)
+    assert given == ["cpu"]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from loading import load_answerer
 from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
+from transformers import BatchFeature
 
 from spd_faith.core.errors import UserError
 from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, Asked, ContrastiveDecoding, generators
@@ -54,20 +55,20 @@ def load(tmp_path_factory):
     """Load a family, once for all tests that only read it."""
     loaded = {}
 
-    def of(family, layout="pair"):
-        if (family, layout) not in loaded:
+    def of(family, layout="pair", dtype="float32"):
+        if (family, layout, dtype) not in loaded:
             folder = tmp_path_factory.mktemp(family)
             save_tiny(family, folder, SEEDS.get(family, 0))
-            loaded[family, layout] = load_answerer(
+            loaded[family, layout, dtype] = load_answerer(
                 TransformersModel(
                     backend="transformers",
                     model=str(folder),
-                    dtype="float32",
+                    dtype=dtype,
                     max_new_tokens=TOKENS,
                     image_layout=layout,
                 )
             )
-        return loaded[family, layout]
+        return loaded[family, layout, dtype]
 
     return of
 
@@ -290,8 +291,9 @@ def passes_of(model, generating, questions):
 
 @every_family
 @pytest.mark.parametrize("kind", KINDS)
-def test_strength_0_is_the_base_model_and_still_runs_twice(load, family, kind):
-    answerer = load(family)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_strength_0_is_the_base_model_and_still_runs_twice(load, family, kind, dtype):
+    answerer = load(family, dtype=dtype)
     model = answerer.checkpoint.model
     before, expected = passes_of(model, generator(answerer), QUESTIONS)
     neutral = {"contrast": {"strength": 0, "plausibility": 0.5} | KINDS[kind]}
@@ -304,13 +306,28 @@ def test_strength_0_is_the_base_model_and_still_runs_twice(load, family, kind):
         assert after[1::2] == before
 
 
-def test_bfloat16(load):
-    answerer = load("qwen2_vl")
-    folder = answerer.checkpoint.entry.model
-    for kind in KINDS.values():
-        fields = {"dtype": "bfloat16", "max_new_tokens": TOKENS, "intervention": {"contrast": STRONG | kind}}
-        entry = TransformersModel(backend="transformers", model=folder, **fields)
-        assert all(answer.token_ids for answer in load_answerer(entry).generator.generate(QUESTIONS))
+@every_family
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("placebo", [False, True])
+def test_bfloat16(load, family, kind, placebo):
+    """Contrasted scores are float32, as those of the model beside them."""
+    answerer = load(family, dtype="bfloat16")
+    intervention = {"contrast": STRONG | KINDS[kind], "placebo": placebo}
+    scores = []
+    with pytest.MonkeyPatch.context() as patched:
+        plain = ContrastiveDecoding.__call__
+
+        def keep(processor, input_ids, given):
+            scores.append((given, plain(processor, input_ids, given)))
+            return scores[-1][1]
+
+        patched.setattr(ContrastiveDecoding, "__call__", keep)
+        answers = generator(answerer, intervention).generate(QUESTIONS)
+    assert all(answer.token_ids for answer in answers)
+    assert {one.dtype for both in scores for one in both} == {torch.float32}
+    finite = [(given[found.isfinite()], found[found.isfinite()]) for given, found in scores]
+    assert not any(found.isnan().any() for _, found in scores)
+    assert any((given != found).any() for given, found in finite)
 
 
 # ---- ends ------------------------------------------------------------------------------------------------------------
@@ -476,6 +493,38 @@ def test_a_placebo_masks_as_many_random_image_tokens(load, fraction, monkeypatch
     generator(answerer, {"contrast": contrast, "placebo": True}).generate(QUESTIONS[3:4])
     prompt = int(inputs["attention_mask"][3].sum())
     assert torch.equal(masked[-1][0], placebo[3, -prompt:])
+
+
+def without_images(answerer, monkeypatch):
+    """Builds prompts of the questions' text alone."""
+
+    def build(questions):
+        return BatchFeature(dict(answerer.builder.build_texts([text for text, *_ in questions])))
+
+    monkeypatch.setattr(answerer.builder, "build", build)
+
+
+@every_family
+@pytest.mark.parametrize(
+    ("kind", "placebo"), [(None, False), (None, True), ("attended", False), ("attended", True), ("images", False)]
+)
+def test_a_prompt_without_image_tokens_has_nothing_to_change(load, family, kind, placebo, monkeypatch):
+    """No attention to scale, for a placebo to match or to mask, and nothing that the contrast run does not see."""
+    answerer = load(family)
+    without_images(answerer, monkeypatch)
+    expected = [answer.token_ids for answer in generator(answerer).generate(QUESTIONS)]
+    intervention = {"image_attention": {"factor": 3, "boost": 0.5}, "placebo": placebo}
+    if kind:
+        intervention["contrast"] = STRONG | KINDS[kind]
+    found = generator(answerer, intervention).generate(QUESTIONS)
+    assert [answer.token_ids for answer in found] == expected
+
+
+def test_noise_needs_images(load, monkeypatch):
+    answerer = load("qwen2_vl")
+    without_images(answerer, monkeypatch)
+    with pytest.raises(UserError, match=r"contrast: noise does not support Qwen2VLImageProcessor.*no pixels by image"):
+        generator(answerer, {"contrast": STRONG | KINDS["noise"]}).generate(QUESTIONS)
 
 
 @pytest.mark.parametrize("kind", ["images", "noise"])

@@ -37,6 +37,10 @@ QUESTIONS = [  # prompts and images of several sizes
     ("Same?", noise(112, 112, 1), noise(112, 112, 9)),
 ]
 CHANGED = {"image_attention": {"factor": 3, "boost": 0.5}, "ffn_scale": {"factor": 0.4, "kl_above": 0.5}}
+NEUTRAL = (
+    {"image_attention": {"factor": 1, "boost": 0}, "ffn_scale": {"factor": 0, "kl_above": 1e9}},
+    {"image_attention": {"factor": 1}, "ffn_scale": {"factor": 1}, "placebo": True},
+)
 FAST = ("qwen2_vl", "qwen3_vl", "llava")
 every_family = pytest.mark.parametrize(
     "family",
@@ -52,12 +56,12 @@ def load(tmp_path_factory):
     """Answerers by family and intervention; each checkpoint is loaded once."""
     loaded = {}
 
-    def answerer(family, **intervention):
-        if family not in loaded:
+    def answerer(family, dtype="float32", **intervention):
+        if (family, dtype) not in loaded:
             folder = tmp_path_factory.mktemp(family)
             save_tiny(family, folder)
-            loaded[family] = load_answerer(entry(folder)).checkpoint
-        checkpoint = loaded[family]
+            loaded[family, dtype] = load_answerer(entry(folder, dtype=dtype)).checkpoint
+        checkpoint = loaded[family, dtype]
         settings = Intervention.model_validate(intervention) if intervention else None
         varied = checkpoint.entry.model_copy(update={"intervention": settings})
         return TransformersAnswerer(replace(checkpoint, entry=varied))
@@ -194,10 +198,7 @@ def test_neutral_values_are_the_base_model(load, family):
     expected = all_logits(base.checkpoint.model, inputs)
     answers = ask(base)
     own = inputs["attention_mask"].bool()
-    for settings in (
-        {"image_attention": {"factor": 1, "boost": 0}, "ffn_scale": {"factor": 0, "kl_above": 1e9}},
-        {"image_attention": {"factor": 1}, "ffn_scale": {"factor": 1}, "placebo": True},
-    ):
+    for settings in NEUTRAL:
         with hooked(base, inputs, **settings) as hooks:
             prefill = base.checkpoint.model(**inputs).logits
             hooks.begin(inputs["input_ids"], inputs["attention_mask"])
@@ -206,6 +207,60 @@ def test_neutral_values_are_the_base_model(load, family):
         torch.testing.assert_close(prefill[own], expected[0][own], **close)
         torch.testing.assert_close(found, expected[1], **close)
         assert ask(load(family, **settings)) == answers
+
+
+@every_family
+@torch.inference_mode()
+def test_neutral_values_answer_as_the_base_model_in_bfloat16(load, family):
+    """And attend as it does but for the rounding of another attention kernel, 2⁻⁷ of a logit's power of two each."""
+    base = load(family, "bfloat16")
+    inputs = built(base, *QUESTIONS[:3]).to(dtype=torch.bfloat16)
+    prefill = base.checkpoint.model(**inputs).logits.float()
+    own = inputs["attention_mask"].bool()
+    answers = ask(base)
+    for settings in NEUTRAL:
+        with hooked(base, inputs, **settings):
+            found = base.checkpoint.model(**inputs).logits.float()
+        rounding = 2 ** (prefill[own].abs().max().log2().floor() - 7).item()
+        assert (found - prefill)[own].abs().mean() < rounding / 2
+        assert ask(load(family, "bfloat16", **settings)) == answers
+
+
+@every_family
+@pytest.mark.parametrize("placebo", [False, True])
+def test_changes_in_bfloat16_are_those_of_float32(load, family, placebo):
+    """Log-probabilities of the same answers: rounding moves them by less than a third of what the change does."""
+    answers = ask(load(family, **CHANGED, placebo=placebo))
+    plain, exact, found = (
+        log_probs_of(load(family, dtype, **settings), answers)
+        for dtype, settings in (
+            ("float32", {}),
+            ("float32", CHANGED | {"placebo": placebo}),
+            ("bfloat16", CHANGED | {"placebo": placebo}),
+        )
+    )
+    assert found.isfinite().all()
+    assert 3 * (found - exact).abs().mean() < (plain - exact).abs().mean()
+
+
+def log_probs_of(answerer, answers):
+    """Of all tokens of the answers, from a plain pass of the model as its intervention changes it."""
+    checkpoint, found = answerer.checkpoint, []
+    for question, answer in zip(QUESTIONS, answers, strict=True):
+        inputs = built(answerer, question)
+        last = inputs["input_ids"].shape[1] - 1
+        more = torch.tensor([answer[:-1]], dtype=torch.long)
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], more], dim=1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        if "mm_token_type_ids" in inputs:
+            inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], torch.zeros_like(more)], dim=1)
+        inputs = inputs.to(dtype=checkpoint.model.dtype)
+        token_id = answerer.builder.image_token_id
+        with intervened(checkpoint.model, checkpoint.entry.intervention, token_id) as hooks, torch.inference_mode():
+            hooks.begin(inputs["input_ids"], inputs["attention_mask"], torch.tensor([last]))
+            logits = checkpoint.model(**inputs).logits[0, last:]
+        found.append(logits.float().log_softmax(-1).gather(-1, torch.tensor(answer)[:, None])[:, 0])
+    return torch.cat(found)
 
 
 @every_family

@@ -60,10 +60,10 @@ def inputs(tmp_path):
     return tmp_path
 
 
-def run(folder, model="tiny", checkpoint="resources/models", *flags):
+def run(folder, model="tiny", checkpoint="resources/models", *flags, others=None):
     """Run the command with the models file that names `checkpoint`; nothing but the folder's files is used."""
     entry = {"backend": "transformers", "model": str(checkpoint), "dtype": "float32", "max_new_tokens": 6}
-    (folder / "models.yaml").write_text(yaml.safe_dump({"tiny": entry}))
+    (folder / "models.yaml").write_text(yaml.safe_dump({"tiny": entry} | (others or {})))
     command = [sys.executable, str(ROOT / "workflow_scripts" / "run_inference.py"), "--model", model]
     command += ["--models-file", folder / "models.yaml", "--prompts", ROOT / "resources" / "prompts"]
     command += ["--samples", folder / "samples.parquet", "--images", folder / "images.parquet"]
@@ -123,6 +123,26 @@ def check_refused(done, folder, *words):
 
 def test_an_unknown_model_is_refused(inputs):
     check_refused(run(inputs, "tinny"), inputs, "found:   'tinny'", "nearest: tiny")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"backend": "vllm", "model": "owner/name", "dtype": "float32", "max_new_tokens": 6},
+        {"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m", "max_new_tokens": 6},
+        {"backend": "responses_file", "path": "answers.json"},
+    ],
+    ids=lambda entry: entry["backend"],
+)
+def test_a_device_that_the_entry_would_not_use_is_refused(inputs, entry):
+    done = run(inputs, "other", "resources/models", "--device", "cpu", others={"other": entry})
+    words = f"'cpu for other, whose backend is {entry['backend']}'"
+    check_refused(done, inputs, "--device: not for this backend", words, "allowed: an entry with backend: transformers")
+
+
+@pytest.mark.parametrize("flags", [("--shard", "1"), ("--shard", "2", "--shards", "2"), ("--shards", "0")])
+def test_a_shard_that_does_not_exist_is_refused(inputs, flags):
+    check_refused(run(inputs, "tiny", "resources/models", *flags), inputs, "--shard: no such shard")
 
 
 def test_images_that_are_not_those_of_the_samples_are_refused(inputs):

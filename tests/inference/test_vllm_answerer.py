@@ -24,7 +24,7 @@ from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
 from spd_faith.inference.backends import open_vllm
-from spd_faith.inference.engine_sessions import Sessions
+from spd_faith.inference.engine_sessions import Sessions, joint_with_sums
 from spd_faith.inference.entries import TransformersModel, VllmModel
 from spd_faith.inference.questions import Question, QuestionKey
 from spd_faith.inference.responses import ask_missing
@@ -140,7 +140,7 @@ def test_the_questions_of_a_pair_share_its_images_and_the_hits_are_kept(entry, c
         list(answerer.answer(iter(questions_about("a"))))
     first, *others = [sorted(map(hash, map(Image.Image.tobytes, sent_images(one)))) for one in requests(tmp_path)]
     assert others == [first, first]
-    kept = Sessions(tmp_path / "journal", identity(entry())).provenance()
+    kept = joint_with_sums([Sessions(tmp_path / "journal", identity(entry())).kept()])
     assert kept["engine_starts"] == 1
     assert kept["image_cache"] == "4 of 6 images"  # two images in three questions; the fake finds what it has seen
 
@@ -268,8 +268,9 @@ def test_parity_counts_the_answers_that_equal_those_of_the_transformers_backend(
     canned({"different": {"token_ids": [7, 7, 7]}})
     with open_vllm(entry(parity=1), tmp_path / "journal", 1) as answerer:
         list(answerer.answer(iter(questions_about("ab"))))
-    assert Sessions(tmp_path / "journal", identity(entry())).provenance()["parity"] == "2 of 3 answers equal"
-    assert Sessions(tmp_path / "journal", identity(entry(generation=2))).provenance() == {}  # another entry's
+    kept = Sessions(tmp_path / "journal", identity(entry())).kept()
+    assert joint_with_sums([kept])["parity"] == "2 of 3 answers equal"
+    assert Sessions(tmp_path / "journal", identity(entry(generation=2))).kept() == {}  # another entry's
 
 
 def test_parity_is_not_measured_for_weights_that_the_transformers_backend_would_not_load(entry, canned, tmp_path):
@@ -277,7 +278,7 @@ def test_parity_is_not_measured_for_weights_that_the_transformers_backend_would_
     with open_vllm(entry(parity=1, quantization="fp8"), tmp_path / "journal", 1) as answerer:
         list(answerer.answer(iter(questions_about("a"))))
         assert json.loads(answerer.provenance.to_json()["engine_options"]) == {"quantization": "fp8"}
-    kept = Sessions(tmp_path / "journal", identity(entry(quantization="fp8"))).provenance()
+    kept = joint_with_sums([Sessions(tmp_path / "journal", identity(entry(quantization="fp8"))).kept()])
     assert kept["parity"].startswith("not measured: ")
     assert not entry(quantization="fp8").can_be_probed
     with pytest.raises(UserError, match="quantizes the weights"):

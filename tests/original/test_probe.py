@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from dataset.own_files import line, write_lines, write_pair_folder
+from dataset.own_files import line, save_pair, write_lines, write_pair_folder
 from original.answer_files import ROOT, refused
 from original.drawn_pairs import save_drawn_pairs
 from PIL import Image
 
 import probe
 from spd_faith.core.files import read_provenance, read_table
-from spd_faith.core.schemas import RESPONSES, TASKS
+from spd_faith.core.schemas import RESPONSES, SAMPLES, TASKS
+from spd_faith.inference.images import merge
+from spd_faith.inference.prompts import load_prompts
 from spd_faith.original.probe_pairs import read_probed_pairs
+from spd_faith.original.probe_run import _write_pairs, run_probes
 from spd_faith.original.probe_settings import ProbeSettings
+from spd_faith.original.released_models import find_model
 from spd_faith.probes.registry import PROBES
 
 MODEL = "tiny-qwen2-vl-early"  # contradicts itself now and then
@@ -157,6 +161,55 @@ def test_images_of_a_jsonl_file_can_be_in_another_folder(tmp_path):
     lines = Path(entry.path).rename(tmp_path / "pairs.jsonl")
     flags = ["--input-file", lines, "--image-dir", tmp_path / "pictures"]
     assert pairs_of(*flags) == ["pairs/00000_7"]
+
+
+BESIDE = [60, 10, 20, 10]  # the images that `save_pair` writes by default have 60 × 40 pixels
+INSIDE = [5, 5, 20, 10]
+
+
+@pytest.mark.parametrize("is_merged", [False, True])
+def test_a_box_outside_its_image_is_unknown_and_its_pair_stays(tmp_path, caplog, is_merged):
+    """Of two images known before they are decoded, of a merged one when it is cut."""
+    save_pair(tmp_path, "a.png", "b.png")
+    if is_merged:
+        merge(*(Image.open(tmp_path / name) for name in ("a.png", "b.png"))).save(tmp_path / "merged.png")
+    images = {"image": "merged.png", "layout": "stacked"} if is_merged else {"original": "a.png", "modified": "b.png"}
+    modifications = [
+        {"type": "position", "category": "car", "bbox": INSIDE, "bbox_after": BESIDE},
+        {"type": "color", "category": "dog", "bbox": [-2, 0, 9, 9], "bbox_after": INSIDE},
+        {"type": "remove", "category": "cat", "bbox": [-0.5, 0, 61, 40.5]},  # larger than the image by half a pixel
+    ]
+    (tmp_path / "pairs.jsonl").write_text(json.dumps({"qid": "7", **images, "modifications": modifications}) + "\n")
+    probed = read_probed_pairs(settings_of("--input-file", tmp_path / "pairs.jsonl"))
+    assert _write_pairs(tmp_path, probed.pairs, {}) == ["pairs/00000_7"]
+    [sample] = read_table(tmp_path / "samples.parquet", SAMPLES).to_pylist()
+    inside, large = (dict(zip("xywh", map(float, box), strict=True)) for box in (INSIDE, modifications[2]["bbox"]))
+    found = [(one["category"], one["bbox"], one["bbox_after"]) for one in sample["differences"]]
+    assert found == [("car", inside, None), ("dog", None, inside), ("cat", large, None)]
+    [message] = [record.getMessage() for record in caplog.records]
+    assert message.startswith("boxes outside their image, which are used as unknown: 2\n")
+    assert "line 1: modifications.0.bbox_after: outside the image" in message
+    assert "line 1: modifications.1.bbox: outside the image" in message
+
+
+def test_what_needs_a_box_outside_the_image_has_a_status(tmp_path):
+    """Of a pair whose only box is not in its image; everything else is measured."""
+    save_pair(tmp_path, "a.png", "b.png")
+    pair = {"qid": "7", "original": "a.png", "modified": "b.png"}
+    pair |= {"modifications": [{"type": "color", "category": "car", "bbox": BESIDE}]}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
+    flags = ["--probes", "layer_changes", "grounding", "causal_patching", "--model", MODEL]
+    flags += ["--input_file", str(tmp_path / "pairs.jsonl"), "--output_dir", str(tmp_path / "out")]
+    settings = ProbeSettings(**vars(probe._parser().parse_args(flags)))
+    entry = find_model(settings.model_name, ROOT / "config" / "models.yaml")
+    run_probes(settings, entry, load_prompts(ROOT / "resources" / "prompts"), read_probed_pairs(settings))
+    tables = {name: pd.read_parquet(settings.folder / f"{name}.parquet") for name in settings.probes}
+    assert {name: set(table["status"]) for name, table in tables.items()} == {
+        "layer_changes": {"ok"},
+        "grounding": {"no_boxes"},
+        "causal_patching": {"no_boxes"},
+    }
+    assert set(tables["layer_changes"]["task"]) == set(TASKS)
 
 
 def test_max_samples_counts_over_all_splits(tmp_path):

@@ -35,8 +35,8 @@ def batch_of(probed, answer=ANSWER, shown=SHOWN):
     return probed.prepared(shown, [answer] * len(shown))
 
 
-def close(found, expected, rtol=0.0):
-    torch.testing.assert_close(found, expected, atol=LARGEST_DIFFERENCE, rtol=rtol)
+def close(found, expected, rtol=0.0, atol=LARGEST_DIFFERENCE):
+    torch.testing.assert_close(found, expected, atol=atol, rtol=rtol)
 
 
 # ---- a plain implementation: one pass of the whole model per patch ---------------------------------------------------
@@ -119,11 +119,11 @@ def random_patches(layers, first, length, seed=0):
     return [patches[number] for number in rng.permutation(len(patches))]
 
 
-def check_against_plain_passes(probed, monkeypatch):
+def check_against_plain_passes(probed, monkeypatch, rtol=1e-5, atol=LARGEST_DIFFERENCE):
     plain = Plain(probed)
     batch = batch_of(probed)
     with teacher_forced(probed.model, batch) as runs:
-        close(runs.log_probs(), plain.log_probs, rtol=1e-5)
+        close(runs.log_probs(), plain.log_probs, rtol, atol)
         patches = random_patches(len(probed.model.get_decoder().layers), runs.first, batch.token_ids.shape[1])
         changes = runs.patched(patches, TOKENS)
         with monkeypatch.context() as patched:
@@ -131,10 +131,9 @@ def check_against_plain_passes(probed, monkeypatch):
             in_parts = runs.patched(patches, TOKENS)
         alone = torch.cat([runs.patched([patch], TOKENS) for patch in patches])  # each begins at its own first token
     expected = torch.stack([plain.patched(patch) for patch in patches])[:, TOKENS]
-    assert expected.abs().max() > 0.01
-    close(changes, expected, rtol=1e-5)
-    close(in_parts, expected, rtol=1e-5)
-    close(alone, expected, rtol=1e-5)
+    assert expected.abs().max() > max(0.01, 2 * atol)
+    for found in (changes, in_parts, alone):
+        close(found, expected, rtol, atol)
 
 
 @every_model
@@ -142,10 +141,34 @@ def test_each_patch_is_a_plain_pass_with_a_hook(load, monkeypatch, name, layout)
     check_against_plain_passes(load(name, layout), monkeypatch)
 
 
+def rounding(probed, answer=ANSWER):
+    """How far apart log-probabilities in bfloat16 may lie that are equal but for rounding.
+
+    The spacing of the largest logits, 2⁻⁷ of their power of two, or what the shape of a batch changes if that is more.
+    A change is made of two log-probabilities and compared with one, so four of them.
+    """
+    with torch.inference_mode():
+        one, other = (probed.model(**read_along(probed, shown, answer)).logits[0] for shown in SHOWN[:2])
+    largest = torch.cat([one, other]).float().abs().max()
+    with teacher_forced(probed.model, batch_of(probed, answer)) as runs:
+        together = runs.log_probs()[0]
+    with teacher_forced(probed.model, batch_of(probed, answer, SHOWN[:1])) as runs:
+        alone = runs.log_probs()[0]
+    return 4 * max(2.0 ** (largest.log2().floor().item() - 7), (together - alone).abs().max().item())
+
+
 @every_model
-def test_all_tokens_after_the_first_input_give_the_other_run_and_none_the_same(load, name, layout):
-    probed = load(name, layout)
+def test_each_patch_is_a_plain_pass_with_a_hook_in_bfloat16(load, monkeypatch, name, layout):
+    probed = load(name, layout, "bfloat16")
+    check_against_plain_passes(probed, monkeypatch, 0, rounding(probed))
+
+
+@every_model
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_all_tokens_after_the_first_input_give_the_other_run_and_none_the_same(load, name, layout, dtype):
+    probed = load(name, layout, dtype)
     batch = batch_of(probed)
+    atol = LARGEST_DIFFERENCE if dtype == "float32" else rounding(probed)
     with teacher_forced(probed.model, batch) as runs:
         everything = torch.arange(runs.first, batch.token_ids.shape[1])
         nothing = everything[:0]
@@ -154,15 +177,26 @@ def test_all_tokens_after_the_first_input_give_the_other_run_and_none_the_same(l
         changes = runs.patched(both_ways + [Patch(layer, 1, 0, nothing) for layer in layers], range(len(ANSWER)))
         only_nothing = runs.patched([Patch(-1, 1, 0, nothing)], range(len(ANSWER)))
         log_probs = runs.log_probs()
-    assert (log_probs[1] - log_probs[0]).abs().max() > 0.1
-    close(changes[0], log_probs[1] - log_probs[0])
-    close(changes[1], log_probs[0] - log_probs[1])
+    assert (log_probs[1] - log_probs[0]).abs().max() > max(0.1, 2 * atol)
+    close(changes[0], log_probs[1] - log_probs[0], atol=atol)
+    close(changes[1], log_probs[0] - log_probs[1], atol=atol)
     assert (changes[2:] == 0).all() and (only_nothing == 0).all()
 
 
 @every_model
-def test_image_tokens_after_the_last_layer_change_nothing(load, name, layout):
-    probed = load(name, layout)
+def test_log_probabilities_of_bfloat16_are_not_rounded_to_it(load, name, layout):
+    """They are float32, so that sums of them are of the model's logits and not of rounded terms."""
+    probed = load(name, layout, "bfloat16")
+    with teacher_forced(probed.model, batch_of(probed)) as runs:
+        log_probs = runs.log_probs()
+    assert log_probs.dtype == torch.float32
+    assert (log_probs != log_probs.bfloat16().float()).float().mean() > 0.9
+
+
+@every_model
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_image_tokens_after_the_last_layer_change_nothing(load, name, layout, dtype):
+    probed = load(name, layout, dtype)
     batch = batch_of(probed)
     images = batch.rows[0].image_positions
     with teacher_forced(probed.model, batch) as runs:
@@ -321,13 +355,13 @@ def test_earlier_tokens_that_attend_to_the_image_are_unsupported(load):
 
 
 def count_rows(probed, seen):
-    """The rows and tokens that each call of a layer computes."""
+    """The rows and tokens that each call of a layer computes; returns the hooks."""
 
     def count(module, inputs, named):
         seen.append(tuple(inputs[0].shape[:2]))
 
-    for layer in probed.model.get_decoder().layers:
-        layer.register_forward_pre_hook(count, with_kwargs=True)
+    layers = probed.model.get_decoder().layers
+    return [layer.register_forward_pre_hook(count, with_kwargs=True) for layer in layers]
 
 
 def test_runs_join_at_their_layer_and_compute_what_depends_on_them(load, monkeypatch):
@@ -341,8 +375,8 @@ def test_runs_join_at_their_layer_and_compute_what_depends_on_them(load, monkeyp
         some, later = torch.tensor([runs.first + 5, runs.first + 2]), torch.tensor([runs.first + 7])
         runs.patched([Patch(0, 1, 0, some), Patch(-1, 1, 0, later), Patch(1, 1, 0, some), Patch(0, 2, 0, some)], [3])
     tokens = row.answer_states.start + 4 - (runs.first + 2)  # from the first patched one to the one asked for
-    # the first layer in parts; in the last one, keys and values of all tokens, and the one asked for
-    assert seen == [(2, 20), (2, tokens - 20), (4, tokens), (4, 1)]
+    # in parts; in the last layer, keys and values of all tokens, and the one asked for
+    assert seen == [(2, 20), (2, tokens - 20), (4, 20), (4, tokens - 20), (4, 1)]
 
 
 def test_patches_that_begin_late_are_not_computed_with_those_that_begin_early(load, monkeypatch):

@@ -31,9 +31,9 @@ LAYERS = range(-1, 4)
 
 
 @cache
-def loaded(name, layout):
+def loaded(name, layout, dtype="float32"):
     """The reference model, with room for whole answers."""
-    return load_probed(entry(ROOT / "resources" / "models" / name, layout, max_new_tokens=200))
+    return load_probed(entry(ROOT / "resources" / "models" / name, layout, dtype, max_new_tokens=200))
 
 
 @cache
@@ -158,6 +158,42 @@ def test_a_merged_image_is_copied_as_a_whole(tmp_path):
     copied = {row["tokens"]: row["copied_tokens"] for row in rows if row.get("layer") == 0}
     assert copied["all"] == sum(prompt.rows[0].image_tokens)
     assert copied["random"] == copied["difference"] < copied["all"] / 2
+
+
+@pytest.mark.parametrize(("name", "layout"), MODELS)
+def test_bfloat16_measures_what_float32_does(tmp_path, name, layout):
+    """Of the same answers: as many rows, all effects together within 1%, each effect and drop within 0.3 nats."""
+    samples, images = drawn()
+    run = model_run(tmp_path, loaded(name, layout), samples, images)
+    rounded = loaded(name, layout, "bfloat16")
+    exact, found = (
+        [row for rows in measured(one) for row in rows]
+        for one in (run, replace(run, checkpoint=rounded.checkpoint, builder=rounded.builder))
+    )
+    assert {row["dtype"] for row in found} == {"bfloat16"}
+    assert statuses(found) == statuses(exact)
+    effects = np.array([(row["image_effect"], one["image_effect"]) for row, one in both(found, exact, "image_effect")])
+    assert len(effects) >= 3
+    assert effects[:, 0].sum() == pytest.approx(effects[:, 1].sum(), rel=0.01)
+    for column in ("image_effect", "count_effect", "json_effect", "other_claims_effect", "verdict_effect", "drop"):
+        for row, one in both(found, exact, column):
+            assert row[column] == pytest.approx(one[column], abs=0.3), row
+    whole = [row for row in found if (row.get("layer"), row.get("tokens")) == (-1, "all")]
+    for row in whole:
+        [of] = [one for one in found if one.get("image_effect") and is_same_difference(one, row)]
+        assert row["drop"] == pytest.approx(of["image_effect"], abs=0.3)
+    assert len(whole) == 2 * len(effects)
+    assert {row["drop"] for row in found if row.get("layer") == LAYERS[-1]} == {0}
+
+
+def both(found, exact, column):
+    """The rows of two tables that have a number there in either."""
+    pairs = zip(found, exact, strict=True)
+    return [(row, one) for row, one in pairs if row.get(column) is not None or one.get(column) is not None]
+
+
+def is_same_difference(one, other):
+    return [one[key] for key in ("sample_id", "difference")] == [other[key] for key in ("sample_id", "difference")]
 
 
 # ---- what cannot be measured -----------------------------------------------------------------------------------------

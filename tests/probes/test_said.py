@@ -100,6 +100,11 @@ def test_what_is_counted_as_none_is_a_count():
         ("Teh car is diferent in colr. Nice.", "Teh car is diferent in colr"),
         ("| # | Object | Image 1 | Image 2 |\n|---|---|---|---|\n| 1 | Car | red | blue |", "Car | red | blue"),
         ('{"differences": [{"type": "color", "category": "car"}]}\nThe car is blue now.', "The car is blue now"),
+        (
+            "1. **Car:** In the first picture, the car is red. In the second picture, it is blue. The tires of the car"
+            " and the shadow on the ground are the same, so only the colour was edited.",
+            "In the first picture, the car is red. In the second picture, it is blue",
+        ),
         ("The car is different.", ""),  # without a type of change
         ("The car moved.", ""),
         ("The bus is blue.", ""),

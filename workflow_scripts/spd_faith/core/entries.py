@@ -285,6 +285,8 @@ class ModelEntry(Entry):
 
     asks_questions: ClassVar[bool] = True
     """Whether its jobs run a model, rather than import existing answers."""
+    takes_device: ClassVar[bool] = False
+    """Whether the job that runs it can be told its device."""
     can_be_sharded: ClassVar[bool] = False
     """Whether its questions can be split over several jobs."""
 

@@ -123,20 +123,26 @@ class BasePair:
     def why_not_undone(self, number: int) -> str | None:
         """Why a difference cannot be undone alone; None if it can. The first reason that applies:
 
-        `no_boxes`: a difference of the pair has no box; `one_box`: one moved, and its new place is not known;
-        `repeated`: another difference has its type and category; `sizes_differ`: the images are of two sizes;
-        `overlap`: the box of another difference overlaps its boxes; `outside`: the images differ outside the boxes.
+        `no_boxes`: a difference of the pair has no box, or one outside the image; `one_box`: one moved, and its new
+        place is not known; `repeated`: another difference has its type and category; `sizes_differ`: the images are of
+        two sizes; `overlap`: the box of another difference overlaps its boxes; `outside`: the images differ outside the
+        boxes.
         """
         return next((reason for reason, applies in self._obstacles(number) if applies), None)
 
     def _obstacles(self, number: int) -> Iterator[tuple[str, bool]]:
         one, others = self.differences[number], [*self.differences[:number], *self.differences[number + 1 :]]
-        yield "no_boxes", not all(difference["bbox"] for difference in self.differences)
+        yield "no_boxes", not all(map(self._has_box, self.differences))
         yield "one_box", any(map(has_half_its_boxes, self.differences))
         yield "repeated", any((one["type"], one["category"]) == (other["type"], other["category"]) for other in others)
         yield "sizes_differ", self._sizes_differ
         yield "overlap", self._overlap(one, others)
         yield "outside", self._differs_outside
+
+    def _has_box(self, difference: Mapping[str, Any]) -> bool:
+        """Whether its box is known and holds a pixel."""
+        boxes = places_of([{"bbox": difference["bbox"], "bbox_after": None}], self._size)
+        return any(rows.start < rows.stop and columns.start < columns.stop for rows, columns in boxes)
 
     def _overlap(self, one: Mapping[str, Any], others: list[dict[str, Any]]) -> bool:
         width, height = self._size

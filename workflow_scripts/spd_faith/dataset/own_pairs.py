@@ -16,7 +16,7 @@ from spd_faith.core.files import sha256
 from spd_faith.core.progress import progress
 from spd_faith.dataset.encoded_images import as_png
 from spd_faith.dataset.merged import find_layout, split
-from spd_faith.dataset.pairs import IMAGE_FORMATS, Modification, Pair, box_errors, image_errors
+from spd_faith.dataset.pairs import IMAGE_FORMATS, Modification, Pair, Size, box_errors, image_errors
 
 if TYPE_CHECKING:
     from spd_faith.dataset.entries import OwnPairs
@@ -58,13 +58,24 @@ def revision(pairs: Iterable[Pair]) -> str:
     return f"sha256:{digest.hexdigest()[:16]}"
 
 
+CheckBoxes = Callable[[Pair, Size, Size], Pair | list[str]]
+"""(pair, size of the original, size of the modified image) -> the pair to keep, or errors that it is left out for"""
+
+
+def _refuse_boxes_outside(pair: Pair, original: Size, modified: Size) -> Pair | list[str]:
+    return list(box_errors(pair, original, modified)) or pair
+
+
 def read_pairs(
-    pairs: Sequence[Pair], report: Callable[[list[str]], None] = raise_errors
+    pairs: Sequence[Pair],
+    report: Callable[[list[str]], None] = raise_errors,
+    check_boxes: CheckBoxes = _refuse_boxes_outside,
 ) -> Iterator[tuple[Rows, Rows]]:
     """Batches of (rows of `SAMPLES`, rows of `IMAGES`), with a progress bar.
 
-    Decodes every image once and splits merged ones. After the last pair, `report` gets the errors of all damaged images
-    and all merged images with an unclear seam; by default it raises `UserError` if there are any.
+    Decodes every image once and splits merged ones. After the last pair, `report` gets the errors of all damaged
+    images, all merged images with an unclear seam, and those of `check_boxes`; by default it raises `UserError` if
+    there are any.
     """
     samples: Rows = []
     images: Rows = []
@@ -76,8 +87,12 @@ def read_pairs(
             if isinstance(opened, list):
                 errors += opened
                 continue
-            size, encoded = opened
-            samples.append(_sample_row(pair, *size))
+            sizes, encoded = opened
+            checked = check_boxes(pair, *sizes)
+            if isinstance(checked, list):
+                errors += checked
+                continue
+            samples.append(_sample_row(checked, *sizes[0]))
             images.append(_image_row(pair, encoded))
             if len(samples) == _PAIRS_PER_BATCH:
                 yield samples, images
@@ -98,8 +113,8 @@ def _content(path: Path) -> str | None:
         return None
 
 
-def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
-    """(size of the original image, encoded bytes by role), or the errors found by decoding."""
+def _open(pair: Pair) -> tuple[tuple[Size, Size], dict[str, bytes]] | list[str]:
+    """(sizes of the original and the modified image, encoded bytes by role), or the errors found by decoding."""
     encoded: dict[str, bytes] = {}
     decoded: dict[str, Image.Image] = {}
     errors: list[str] = []
@@ -114,12 +129,13 @@ def _open(pair: Pair) -> tuple[tuple[int, int], dict[str, bytes]] | list[str]:
     if errors:
         return errors
     if "original" in decoded:
-        return decoded["original"].size, encoded
+        return (decoded["original"].size, decoded["modified"].size), encoded
     halves = _cut(pair, decoded["merged"])
     if isinstance(halves, list):
         return halves
     original, modified = halves
-    return original.size, encoded | {"original": as_png(original), "modified": as_png(modified)}
+    sizes = original.size, modified.size
+    return sizes, encoded | {"original": as_png(original), "modified": as_png(modified)}
 
 
 def _cut(pair: Pair, merged: Image.Image) -> tuple[Image.Image, Image.Image] | list[str]:
@@ -128,8 +144,7 @@ def _cut(pair: Pair, merged: Image.Image) -> tuple[Image.Image, Image.Image] | l
     if layout is None:
         found = f"{merged.width}×{merged.height} pixels, whose halves do not show how they were joined"
         return [error_at(pair.images["merged"].place, "unknown layout", found, pair.layout_hint)]
-    original, modified = split(merged, layout)
-    return list(box_errors(pair, original.size, modified.size)) or (original, modified)
+    return split(merged, layout)
 
 
 def _sample_row(pair: Pair, width: int, height: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import SEEK_END
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -154,27 +154,58 @@ def read_strict(model: type[Content], content: Any, place: str) -> Content | lis
 
 
 def image_errors(pair: Pair) -> Iterator[str]:
-    """Errors found without decoding: missing files, files that are not images, boxes outside their image."""
-    sizes = {role: size_or_error(image.path) for role, image in pair.images.items()}
+    """Errors found without decoding: those of files, and boxes outside their image."""
+    sizes = _sizes(pair)
+    yield from _file_errors(pair, sizes)
+    original, modified = (sizes.get(role) for role in ("original", "modified"))
+    if isinstance(original, tuple) and isinstance(modified, tuple):
+        yield from box_errors(pair, original, modified)
+
+
+def file_errors(pair: Pair) -> Iterator[str]:
+    """Errors of files found without decoding: missing ones, no images, one file for both images."""
+    yield from _file_errors(pair, _sizes(pair))
+
+
+def _sizes(pair: Pair) -> dict[str, Size | str]:
+    """By role, the size of each image or what is wrong with its file."""
+    return {role: size_or_error(image.path) for role, image in pair.images.items()}
+
+
+def _file_errors(pair: Pair, sizes: Mapping[str, Size | str]) -> Iterator[str]:
     for role, size in sizes.items():
         if isinstance(size, str):
             yield error_at(pair.images[role].place, size, str(pair.images[role].path), IMAGE_FORMATS)
-    readable = {role: size for role, size in sizes.items() if not isinstance(size, str)}
-    if {"original", "modified"} <= set(readable):
+    if all(isinstance(sizes.get(role), tuple) for role in ("original", "modified")):
         original, modified = (pair.images[role].path for role in ("original", "modified"))
         if original.samefile(modified):
             yield error_at(pair.place, "original and modified are the same file", str(original), "two images")
-        yield from box_errors(pair, readable["original"], readable["modified"])
 
 
 def box_errors(pair: Pair, original: Size, modified: Size) -> Iterator[str]:
     """Errors for boxes that exceed the original or the modified image, of these sizes, by more than a pixel."""
+    sizes = {"bbox": original, "bbox_after": modified}
     for number, difference in enumerate(pair.truth.modifications):
-        for key, box, size in (("bbox", difference.bbox, original), ("bbox_after", difference.bbox_after, modified)):
-            if box and not _inside(box, size):
-                place = f"{pair.place}: modifications.{number}.{key}"
-                allowed = f"[x, y, w, h] inside the image of {size[0]}×{size[1]} pixels"
-                yield error_at(place, "outside the image", box, allowed)
+        for key in _boxes_outside(difference, sizes):
+            place = f"{pair.place}: modifications.{number}.{key}"
+            allowed = f"[x, y, w, h] inside the image of {sizes[key][0]}×{sizes[key][1]} pixels"
+            yield error_at(place, "outside the image", getattr(difference, key), allowed)
+
+
+def with_boxes_inside(pair: Pair, original: Size, modified: Size) -> Pair:
+    """The pair, in which the boxes that `box_errors` reports are unknown."""
+    sizes = {"bbox": original, "bbox_after": modified}
+    modifications = [
+        difference.model_copy(update=dict.fromkeys(_boxes_outside(difference, sizes)))
+        for difference in pair.truth.modifications
+    ]
+    return replace(pair, truth=pair.truth.model_copy(update={"modifications": modifications}))
+
+
+def _boxes_outside(difference: Modification, sizes: Mapping[str, Size]) -> list[str]:
+    """The keys of the boxes that are not in their image, given the size of each key's image."""
+    boxes = {key: getattr(difference, key) for key in sizes}
+    return [key for key, box in boxes.items() if box and not _inside(box, sizes[key])]
 
 
 def _inside(box: list[float], size: Size) -> bool:

@@ -104,7 +104,7 @@ def _load_model(entry: TransformersModel, prepared: Preparation, device: Device)
             trust_remote_code=False,
             dtype=getattr(torch, entry.dtype),
             attn_implementation=entry.attention,
-            device_map=entry.device_map or device,
+            device_map=(device == "cuda" and entry.device_map) or device,
             output_loading_info=True,
         )
     except LOADING_ERRORS as error:

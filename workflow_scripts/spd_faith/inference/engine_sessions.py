@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,11 @@ from typing import Any
 from spd_faith.core.files import sha256
 from spd_faith.core.journal import Journal
 from spd_faith.inference.answers import Provenance
+from spd_faith.inference.parity import in_sum
+from spd_faith.inference.responses import joint_provenance
+
+SESSIONS = "engine_sessions"
+"""Key of a shard's provenance: sessions by a key of their own."""
 
 _COUNTERS = {
     "prefix_hits": "vllm:prefix_cache_hits_total",
@@ -31,6 +36,7 @@ class Session:
     """Images that were found in the multimodal cache, of `image_queries`."""
     image_queries: int = 0
     parity: str = ""
+    """What `count_equal` found; empty: nothing was compared."""
 
     @classmethod
     def of_counters(cls, questions: int, counters: Mapping[str, float], parity: str) -> "Session":
@@ -52,17 +58,28 @@ class Sessions:
         with Journal(self._folder) as journal:
             journal.append(f"{self._of}-{secrets.token_hex(8)}", asdict(session), provenance.to_json())
 
-    def provenance(self) -> dict[str, Any]:
-        """The sums over all sessions, for the provenance of the responses; empty if there are none."""
+    def kept(self) -> dict[str, Any]:
+        """Those of all shards that have ended, for the provenance of a shard: its only key is `SESSIONS`, if any."""
         records = Journal(self._folder).read().items()
-        sessions = [Session(**record.content) for key, record in records if key.startswith(f"{self._of}-")]
-        if not sessions:
-            return {}
-        total = {name: sum(getattr(one, name) for one in sessions) for name in _COUNTERS}
-        parity = dict.fromkeys(one.parity for one in sessions if one.parity)
-        return {
-            "engine_starts": len(sessions),
-            "prefix_cache": f"{total['prefix_hits']} of {total['prefix_queries']} prompt tokens",
-            "image_cache": f"{total['image_hits']} of {total['image_queries']} images",
-            **({"parity": "; ".join(parity)} if parity else {}),
-        }
+        found = {key: record.content for key, record in records if key.startswith(f"{self._of}-")}
+        return {SESSIONS: found} if found else {}
+
+
+def joint_with_sums(shards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The joint provenance of shards of a model, with the sums over their sessions, each once, in place of these.
+
+    Shards share their journal, so the table of each has all sessions that had ended by then.
+    """
+    found = {key: Session(**content) for one in shards for key, content in one.get(SESSIONS, {}).items()}
+    sessions = list(found.values())
+    kept = joint_provenance({name: one[name] for name in one if name != SESSIONS} for one in shards)
+    if not sessions:
+        return kept
+    total = {name: sum(getattr(one, name) for one in sessions) for name in _COUNTERS}
+    parity = in_sum(one.parity for one in sessions if one.parity)
+    return kept | {
+        "engine_starts": len(sessions),
+        "prefix_cache": f"{total['prefix_hits']} of {total['prefix_queries']} prompt tokens",
+        "image_cache": f"{total['image_hits']} of {total['image_queries']} images",
+        **({"parity": parity} if parity else {}),
+    }

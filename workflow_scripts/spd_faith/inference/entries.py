@@ -88,6 +88,8 @@ class TransformersModel(CheckpointModel, _Attention):
     intervention: Annotated[Intervention | None, LEFT_OUT_AT_DEFAULT] = None
     """Changes the model's forward passes, which makes this entry a variant of the model: docs/models.md."""
 
+    takes_device: ClassVar[bool] = True
+
     @model_validator(mode="after")
     def _can_change_its_attention(self) -> "TransformersModel":
         if self.intervention and self.intervention.of_attention and self.attention != "sdpa":

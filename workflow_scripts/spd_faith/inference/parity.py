@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from threading import Thread
@@ -14,6 +15,9 @@ from spd_faith.inference.entries import TransformersModel, VllmModel
 from spd_faith.inference.questions import Question, QuestionId
 
 log = logging.getLogger(__name__)
+
+_EQUAL = "{} of {} answers equal"
+_COUNTS = re.compile(_EQUAL.replace("{}", r"(\d+)"))
 
 
 def count_equal(entry: VllmModel, asked: Sequence[tuple[Question, Answer]], threads: int) -> str:
@@ -29,7 +33,16 @@ def count_equal(entry: VllmModel, asked: Sequence[tuple[Question, Answer]], thre
         log.warning("%s: the transformers backend cannot be asked: %s", entry.model, expected)
         return f"not measured: {expected.splitlines()[0]}"
     equal = sum(answer.response_token_ids == expected.get(question.id) for question, answer in asked)
-    return f"{equal} of {len(asked)} answers equal"
+    return _EQUAL.format(equal, len(asked))
+
+
+def in_sum(found: Iterable[str]) -> str:
+    """What several checks found, in the same words: all answers together, and each reason why none were compared."""
+    texts = list(found)
+    counts = [tuple(map(int, match.groups())) for match in map(_COUNTS.fullmatch, texts) if match]
+    reasons = [text for text in texts if not _COUNTS.fullmatch(text)]
+    equal = [_EQUAL.format(*map(sum, zip(*counts, strict=True)))] if counts else []
+    return "; ".join(dict.fromkeys([*equal, *reasons]))
 
 
 Expected = dict[QuestionId, list[int] | None]

@@ -8,7 +8,7 @@ from typing import Any
 from spd_faith.core.config_errors import NOTHING, error_at
 from spd_faith.core.errors import UserError
 from spd_faith.dataset.merged import LAYOUTS, MergedLayout
-from spd_faith.dataset.pairs import Modification, Pair, PairTruth, image_errors, read_strict
+from spd_faith.dataset.pairs import Modification, Pair, PairTruth, file_errors, read_strict
 
 DEFAULT_SPLIT = "pairs"
 NO_TRUTH = PairTruth.model_construct(modifications=[])  # unknown, which validation would refuse
@@ -52,7 +52,7 @@ class PairChoice:
                 break
             if not self._is_wanted(one):
                 continue
-            errors = list(one.errors if one.pair is None else image_errors(one.pair))
+            errors = list(one.errors if one.pair is None else file_errors(one.pair))
             if one.pair is None or errors:
                 self._left_out.append("\n".join(errors))
                 continue

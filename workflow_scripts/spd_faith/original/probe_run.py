@@ -13,7 +13,7 @@ from spd_faith.core.files import read_table, write_table
 from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 from spd_faith.dataset.own_pairs import read_pairs, revision
-from spd_faith.dataset.pairs import Pair
+from spd_faith.dataset.pairs import Pair, Size, box_errors, with_boxes_inside
 from spd_faith.dataset.tables import write_dataset
 from spd_faith.inference.answers import Answerer
 from spd_faith.inference.backends import open_transformers
@@ -82,17 +82,27 @@ def run_probes(
 
 
 def _write_pairs(folder: Path, pairs: list[Pair], provenance: dict[str, Any]) -> list[str]:
-    """Write samples and images; logs the pairs whose images cannot be decoded or split. Returns the sample ids.
+    """Write samples and images; logs the pairs whose images cannot be decoded or split, and boxes outside their image,
+    which are unknown. Returns the sample ids.
 
     Raises `UserError` if no pair is left.
     """
     errors: list[str] = []
+    outside: list[str] = []
+
+    def check_boxes(pair: Pair, original: Size, modified: Size) -> Pair:
+        outside.extend(box_errors(pair, original, modified))
+        return with_boxes_inside(pair, original, modified)
+
     images = folder / "images.parquet"
-    count = write_dataset(folder / "samples.parquet", images, read_pairs(pairs, errors.extend), provenance)
+    batches = read_pairs(pairs, errors.extend, check_boxes)
+    count = write_dataset(folder / "samples.parquet", images, batches, provenance)
     if not count:
         raise UserError(f"none of {len(pairs)} pairs can be used\n{first_errors(errors)}")
     if errors:
         log.warning("pairs left out: %d\n%s", len(pairs) - count, first_errors(errors))
+    if outside:
+        log.warning("boxes outside their image, which are used as unknown: %d\n%s", len(outside), first_errors(outside))
     return [str(sample_id) for sample_id in read_table(images, IMAGES, columns=["sample_id"])["sample_id"].to_pylist()]
 
 

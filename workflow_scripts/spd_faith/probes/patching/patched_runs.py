@@ -180,8 +180,8 @@ class _Runs:
     def _through(self, number: int, layer: nn.Module, states: torch.Tensor) -> torch.Tensor:
         """The layer's output, computed some tokens at a time: no token computes attention to much later ones."""
         cache = _Cache(self._base.cache, self._row, self._begin, self._stop)
-        cuts = [cut for cut in range(self._begin, self._stop, TOKENS_AT_ONCE) if self._base.is_closed(cut)]
-        for begin, end in pairwise([*cuts, self._stop]):
+        cuts = range(self._begin, self._stop, TOKENS_AT_ONCE)
+        for begin, end in pairwise([*filter(self._base.is_closed, cuts), self._stop]):
             some = slice(begin - self._begin, end - self._begin)
             states[:, some] = self._output(number, layer, states[:, some], torch.arange(begin, end), cache)
         return states
@@ -189,8 +189,10 @@ class _Runs:
     def _to_the_wanted(self, number: int, layer: nn.Module, states: torch.Tensor) -> torch.Tensor:
         """The last layer's output at the wanted places: of the other tokens, only keys and values are needed."""
         cache = _Cache(self._base.cache, self._row, self._begin, self._stop, keys_alone=True)
-        with suppress(_KeysComputed):
-            self._output(number, layer, states, self._places, cache)
+        for begin, end in pairwise([*range(self._begin, self._stop, TOKENS_AT_ONCE), self._stop]):
+            some = slice(begin - self._begin, end - self._begin)
+            with suppress(_KeysComputed):
+                self._output(number, layer, states[:, some], torch.arange(begin, end), cache)
         states = states[:, self._wanted - self._begin]
         self._places = self._wanted
         return self._output(number, layer, states, self._wanted, cache)
@@ -259,8 +261,8 @@ class _KeysComputed(Exception):
 
 class _Cache:
     """The keys and values of one layer for several runs: of the first tokens from one row of the base run's cache, of
-    the others as they are computed. With `keys_alone`, of all at once, and their layer ends there; later calls find
-    them."""
+    the others as they are computed. With `keys_alone`, their layer ends there; calls after the last of them find all.
+    """
 
     def __init__(self, base: DynamicCache, row: int, first: int, tokens: int, keys_alone: bool = False) -> None:
         self._base = base

@@ -186,16 +186,22 @@ class _Prose:
     def spans_of(self, claim: Assertion) -> _Spans:
         """Where a claim stands: the assertions that it joins, and the title above if only that names its object.
 
-        What lies between two sides of a claim is about something else.
+        What lies between two sides of a claim is about something else, as is what stays the same.
         """
         start, end = claim.span.start, claim.span.end
         within = [one for one in self._assertions if start <= one.span.start and one.span.end <= end]
-        about = _without_repetitions([one for one in within if one.shares_object(claim)])
+        about = self._naming(claim, _without_repetitions([one for one in within if one.shares_object(claim)]))
         spans = [(one.span.start, one.span.end) for one in about]
         if not spans or len(about) == len(within):
             spans = [(start, end)]
         spans = self._with_title(claim, spans)
         return [(self._start + first, self._start + last) for first, last in spans]
+
+    def _naming(self, claim: Assertion, about: list[Assertion]) -> list[Assertion]:
+        """Of the assertions of a difference, those of its change, if they name the object without the others."""
+        changes = [one for one in about if one.kind != AssertionKind.SAMENESS]
+        is_named = any(self._names(claim, one.span.start, one.span.end) for one in changes)
+        return changes if is_named and claim.kind == AssertionKind.DIFFERENCE else about
 
     def _with_title(self, claim: Assertion, spans: _Spans) -> _Spans:
         """The spans with the title above them if they do not name the object, else without it."""
@@ -226,9 +232,12 @@ def _apart_from(taken: _Spans, spans: _Spans) -> _Spans:
 
 
 def _without_repetitions(assertions: Sequence[Assertion]) -> list[Assertion]:
-    """The assertions that a claim joins, without a difference that only says again what one before it says."""
+    """The assertions that a claim joins, without a difference that only says again what those before it say: one of
+    them, or the states in both images."""
     kept: list[Assertion] = []
     for one in assertions:
-        if one.kind != AssertionKind.DIFFERENCE or not any(map(one.repeats, kept)):
+        sides = {state.image for state in kept if state.kind == AssertionKind.STATE}
+        is_said = any(map(one.repeats, kept)) or (one.bare and {0, 1} <= sides)
+        if one.kind != AssertionKind.DIFFERENCE or not is_said:
             kept.append(one)
     return kept
