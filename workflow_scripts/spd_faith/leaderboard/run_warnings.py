@@ -64,7 +64,7 @@ def _no_replies(models: Sequence[Row]) -> Iterator[Note]:
 
 
 def _unsupported(models: Sequence[Row]) -> Iterator[Note]:
-    if reasons := [f"{_name(row)}: {row['unsupported']}" for row in models if pd.notna(row["unsupported"])]:
+    if reasons := [f"{row['label']}: {row['unsupported']}" for row in models if pd.notna(row["unsupported"])]:
         yield warning(
             f"Unsupported: an intervention has no place in its model ({listing(reasons)}). Its questions were not "
             "asked, so it has no values, and asking again changes nothing. Change ",
