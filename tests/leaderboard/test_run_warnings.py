@@ -97,7 +97,7 @@ def test_questions_without_a_reply() -> None:
 
 def test_a_model_that_was_not_asked_says_why_and_not_how_to_ask_again() -> None:
     (text,) = warnings(row("a"), row("b", unsupported="ffn_scale: no sum"))
-    assert "in its model (B (b): ffn_scale: no sum). Its questions were not asked" in text
+    assert "in its model (B: ffn_scale: no sum). Its questions were not asked" in text
     assert "forcerun" not in text
 
 
