@@ -70,7 +70,7 @@ def responses(folder, name):
 
 
 def test_25_kills_cost_at_most_the_calls_in_flight(inputs):
-    with FaultServer(lifetime=300) as server:
+    with FaultServer() as server:
         finish(start(inputs, "undisturbed", server))
         assert len(server.requests) == QUESTIONS
         moments = random.Random(5)

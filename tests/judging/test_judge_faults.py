@@ -60,7 +60,7 @@ def judged(tmp_path):
 
 
 def serve(judge):
-    return FaultServer(judge, answer=honest, most_requests=2 * JUDGEMENTS, lifetime=300)
+    return FaultServer(judge, answer=honest, most_requests=2 * JUDGEMENTS)
 
 
 def check_rows(judged):
