@@ -124,7 +124,8 @@ def in_company(count: int, then: Play | None = None) -> Play:
     def play(handler: "_Handler", request: Request) -> None:
         owner = handler.server.fault_server
         with owner.company:
-            owner.company.wait_for(lambda: owner.most_in_flight >= count, PATIENCE)
+            # no longer than callers wait, whose next call would come into the company of the one they gave up
+            owner.company.wait_for(lambda: owner.most_in_flight >= count, PATIENCE / 2)
         (then or slow(0))(handler, request)
 
     return play

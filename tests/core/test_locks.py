@@ -36,7 +36,7 @@ with locks.exclusive_lock(Path(sys.argv[1]), "CONSEQUENCE"):
 
 @pytest.fixture
 def hold(shared_folder):
-    """Start a process that holds the lock `work.lock` of the shared_folder until `released`, perhaps as another user."""
+    """Start a process that holds the lock `work.lock` of the shared_folder until `released`, also as another user."""
     started = []
 
     def start(flock_answers=None, user=0):

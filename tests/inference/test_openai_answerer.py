@@ -596,9 +596,14 @@ def test_one_process_keeps_as_many_calls_in_flight_as_it_may(answerer):
 
 
 def test_two_processes_together_keep_no_more_in_flight(start_job):
-    with FaultServer(lambda request: in_company(3, slow(0.1))) as server:
+    both_ready = threading.Event()
+    with FaultServer(lambda request: held(both_ready)) as server:
         jobs = [start_job(server, concurrency=3) for _ in range(2)]
-        assert [job.communicate(timeout=PATIENCE)[0] for job in jobs] == ["ready\n12\n"] * 2
+        assert [job.stdout.readline() for job in jobs] == ["ready\n"] * 2
+        wait_until(lambda: server.in_flight == 3)
+        time.sleep(0.5)  # for a fourth, which must not come
+        both_ready.set()
+        assert [job.communicate(timeout=PATIENCE)[0] for job in jobs] == ["12\n"] * 2
     assert len(server.requests) == 24
     assert server.most_in_flight == 3
 
