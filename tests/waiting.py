@@ -6,6 +6,8 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 PATIENCE = 90  # seconds: many times what anything takes that is waited for; costs nothing where it comes
+COMMAND_SECONDS = 300  # for a command that a test runs, also where many run at the same time
+RUN_SECONDS = 1800  # for a run of the workflow
 NEVER = 600  # seconds that a process of a test would stay, if nobody ended it: longer than anybody is patient
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from endpoints.lives import Life, remove, short_folder, wait_for
-from waiting import NEVER, PATIENCE
+from waiting import COMMAND_SECONDS, NEVER, PATIENCE
 
 from spd_faith.core.locks import try_lock
 
@@ -208,7 +208,7 @@ def test_a_key_of_another_server_is_not_asked_of_an_engine_on_a_socket(folder: P
 
 
 def _status_of_models(port: int, key: str | None) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=COMMAND_SECONDS)
     connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"} if key else {})
     return connection.getresponse().status
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from fault_server import FaultServer
 from PIL import Image
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.journal import Journal
@@ -61,7 +62,7 @@ def start(folder, name, server):
 
 
 def finish(worker):
-    _, output = worker.communicate(timeout=60)
+    _, output = worker.communicate(timeout=COMMAND_SECONDS)
     assert worker.returncode == 0, output
 
 

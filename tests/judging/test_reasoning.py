@@ -145,7 +145,7 @@ def test_answers_of_tens_of_thousands_of_words_are_parsed_and_judged_quickly(uni
         judge_consistency(YesNoAnswer(text, "same"), YesNoAnswer(text, "same"))
 
     assert_about_linear(
-        judge, lambda count: "".join(unit.replace("{}", name) for name in (names * 4)[:count]), 4 * len(names)
+        judge, lambda count: "".join(unit.replace("{}", name) for name in (names * 2)[:count]), 2 * len(names)
     )
 
 

@@ -14,6 +14,7 @@ from signal import SIGKILL
 import pytest
 from endpoints.lives import Life, remove, short_folder, wait_for
 from slurm.cluster import Cluster
+from waiting import COMMAND_SECONDS
 from workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.slurm
@@ -70,16 +71,18 @@ class SlurmLife(Life):
             f"{folder}/script",
         )
         super().__init__(folder, **variables)
-        self.job.wait(30)
+        self.job.wait(COMMAND_SECONDS)
         self.id = self.output.strip()
         self._output = folder / self.id
 
     def __exit__(self, *exception: object) -> None:
-        subprocess.run(["scancel", "--quiet", "--signal=KILL", "--full", self.id], check=False, timeout=30)
+        subprocess.run(["scancel", "--quiet", "--signal=KILL", "--full", self.id], check=False, timeout=COMMAND_SECONDS)
         super().__exit__(*exception)
 
     def state(self) -> str:
-        shown = subprocess.run(["scontrol", "show", "job", self.id], capture_output=True, text=True, timeout=30)
+        shown = subprocess.run(
+            ["scontrol", "show", "job", self.id], capture_output=True, text=True, timeout=COMMAND_SECONDS
+        )
         return shown.stdout.partition("JobState=")[2].split()[0]
 
 
@@ -96,7 +99,7 @@ def test_nothing_is_left_of_the_engine_of_a_cancelled_model(folder: Path, cluste
         wait_for(lambda: life.segments() and "loading" in life.log, life, 120)
         assert list(folder.glob("spd-faith-engine.*"))
         (job,) = cluster.unfinished(project.folder)
-        subprocess.run(["scancel", job.id], check=True, timeout=30)
+        subprocess.run(["scancel", job.id], check=True, timeout=COMMAND_SECONDS)
         _assert_clean_in_time(life)
         wait_for(lambda: life.job.poll() == 1, life, 120)
     assert not list(folder.glob("spd-faith-engine.*"))
@@ -105,7 +108,7 @@ def test_nothing_is_left_of_the_engine_of_a_cancelled_model(folder: Path, cluste
 def _cancelled(folder: Path) -> None:
     with SlurmLife(folder, **NEVER_OBEYS) as life:
         life.up()
-        subprocess.run(["scancel", life.id], check=True, timeout=30)
+        subprocess.run(["scancel", life.id], check=True, timeout=COMMAND_SECONDS)
         _assert_clean_in_time(life)
         wait_for(lambda: life.state() == "CANCELLED", life)
 
@@ -115,7 +118,7 @@ def _at_its_time_limit(folder: Path) -> None:
         life.up()
         limit = datetime.now() + timedelta(seconds=2)  # the shortest limit of sbatch is a minute
         update = ["scontrol", "update", f"JobId={life.id}", f"EndTime={limit:%Y-%m-%dT%H:%M:%S}"]
-        subprocess.run(update, check=True, timeout=30)
+        subprocess.run(update, check=True, timeout=COMMAND_SECONDS)
         wait_for(lambda: "DUE TO TIME LIMIT" in life.output, life, NEXT_CHECK)
         _assert_clean_in_time(life)
         wait_for(lambda: life.state() == "TIMEOUT", life)
@@ -125,7 +128,7 @@ def _killed_with_its_guard(folder: Path) -> None:
     """As with control groups, which this Slurm has not: a process that Slurm kills takes all others with it."""
     with SlurmLife(folder, **NEVER_OBEYS) as life:
         place = Path(life.up()[0])
-        subprocess.run(["scancel", "--signal=KILL", "--full", life.id], check=True, timeout=30)
+        subprocess.run(["scancel", "--signal=KILL", "--full", life.id], check=True, timeout=COMMAND_SECONDS)
         life.signal_all(SIGKILL)
         wait_for(lambda: not life.processes(), life)
         assert len(life.segments()) == 1
@@ -135,7 +138,7 @@ def _killed_with_its_guard(folder: Path) -> None:
             assert not life.left()
             assert not place.exists()
             assert "ended 0 processes, removed 1 shared memory segments" in following.output
-            subprocess.run(["scancel", following.id], check=True, timeout=30)
+            subprocess.run(["scancel", following.id], check=True, timeout=COMMAND_SECONDS)
             _assert_clean_in_time(following)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 from slurm.cluster import Cluster, Job
+from waiting import COMMAND_SECONDS
 from workflow.project import Project, without_times
 
 pytestmark = pytest.mark.slurm
@@ -125,7 +126,7 @@ def is_cancelled(run: Run) -> int:
     started = run.start()
     run.await_answers(2)
     (job,) = run.inference_jobs()
-    subprocess.run(["scancel", job.id], timeout=30, check=True)
+    subprocess.run(["scancel", job.id], timeout=COMMAND_SECONDS, check=True)
     return started.wait(timeout=10 * MINUTES)
 
 
