@@ -233,7 +233,7 @@ def test_an_interrupt_leaves_no_job_and_no_process_and_the_next_start_goes_on(
 ) -> None:
     run, status = ended(is_interrupted)
     assert status != 0
-    _wait_for(lambda: not run.unfinished_jobs() and not run.processes(), seconds=30)
+    _wait_for(lambda: not run.unfinished_jobs() and not run.processes())
     assert "The run was stopped" in run.output and "  snakemake --profile slurm" in run.output
     kept = set(run.answered())
     assert 2 <= len(kept) < QUESTIONS
