@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 import pytest
 from growth import assert_about_linear
@@ -138,15 +139,12 @@ MANY_OBJECTS = ("the {} moved and ", "1. the {} moved; ", "The {} is the same. "
 def test_answers_of_tens_of_thousands_of_words_are_parsed_and_judged_quickly(unit):
     syllables = [consonant + vowel for consonant in "bdfgklmnprtvz" for vowel in "aeiou"]
     names = [f"{one}{two}x" for one in syllables for two in syllables]
-
-    def judge(text):
-        parsed = parse_response("describe", text, failed=False)
-        judge_reasoning(TRUTHS["multi"], text, parsed)
-        judge_consistency(YesNoAnswer(text, "same"), YesNoAnswer(text, "same"))
-
-    assert_about_linear(
-        judge, lambda count: "".join(unit.replace("{}", name) for name in (names * 2)[:count]), 2 * len(names)
-    )
+    text = "".join(unit.format(name) if "{}" in unit else unit for name in names * 4)
+    start = time.process_time()
+    parsed = parse_response("describe", text, failed=False)
+    judge_reasoning(TRUTHS["multi"], text, parsed)
+    judge_consistency(YesNoAnswer(text, "same"), YesNoAnswer(text, "same"))
+    assert time.process_time() - start < 30  # less than 1 s; quadratic time takes minutes
 
 
 LEADING = "The car changed from red to blue. "

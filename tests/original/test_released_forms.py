@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from fault_server import FaultServer
-from growth import assert_about_linear
 from judging.paid_judge import fenced, honest
 from original.answer_files import BEDROOM, LISTED, SCRIPTS, command, read, readme, refused, released, save
 
@@ -253,15 +253,14 @@ def test_file_types_are_found_in_any_case(tmp_path: Path) -> None:
 
 
 def test_many_records_without_an_id_are_numbered_in_linear_time() -> None:
-    def records(count):
-        return [
-            GivenAnswers(f"record {n}", "x", None, {task: ""}, None, None, None)
-            for n in range(count)
-            for task in (("describe",) if n % 2 else ("same", "different"))
-        ]
-
-    assert_about_linear(by_sample, records, 20_000)
-    samples = by_sample(records(20_000))
+    records = [
+        GivenAnswers(f"record {n}", "x", None, {task: ""}, None, None, None)
+        for n in range(20_000)
+        for task in (("describe",) if n % 2 else ("same", "different"))
+    ]
+    start = time.process_time()
+    samples = by_sample(records)
+    assert time.process_time() - start < 30  # 0.2 s; minutes if each looks at all before it
     assert list(samples)[:2] == ["x", "x#2"] and len(samples) == 10_000
     assert {len(of_sample) for of_sample in samples.values()} == {3}
 
