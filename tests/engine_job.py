@@ -31,12 +31,12 @@ def main():
     if "NO_SOCKETS" in os.environ:
         socket.socket = SocketWithoutPaths
     command = [os.environ.get("ENGINE_COMMAND", sys.executable), str(ENGINE), "some/model"]
-    timeout = float(os.environ.get("START_TIMEOUT", "30"))
+    timeout = float(os.environ.get("START_TIMEOUT", "300"))
     launch = Launch("the-job", command, timeout, Path(log_folder), list(map(int, inherited)))
     with running_engine(launch) as engine:
         print(engine.address.folder, engine.address.url, engine.address.key, flush=True)
         if "FORKS" in os.environ and os.fork() == 0:  # holds what the job has open
-            time.sleep(20)
+            time.sleep(600)
             os._exit(0)
         if end == "failure":
             raise RuntimeError("the job fails")

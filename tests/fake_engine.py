@@ -1,11 +1,12 @@
 """A command that lives like `vllm serve`: `python fake_engine.py MODEL --uds PATH`, or `--host` and `--port`.
 
 It has a child that outlives it, with a shared memory segment, a socket and a temporary folder of its own, and serves
-canned answers. It ends by itself after two minutes. What it does is set by environment variables:
+canned answers. It ends by itself after ten minutes. What it does is set by environment variables:
 
     FAKE_ENGINE_LOAD_SECONDS    until it serves (0.2)
     FAKE_ENGINE_LOST_SECONDS    how long a SIGTERM to the server is lost (0)
     FAKE_ENGINE_DEAF_SECONDS    how long the child ignores SIGTERM (0)
+    FAKE_ENGINE_IGNORED         file to which the child appends a line for each SIGTERM that it ignores
     FAKE_ENGINE_DIES_AFTER      N answers, or a time such as 0.5s (never)
     FAKE_ENGINE_DEATH           exit code, or name of the signal that ends it (1)
     FAKE_ENGINE_SEGMENT         start of the name of its segments (fake-engine)
@@ -36,8 +37,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socketserver import ThreadingMixIn
 
-LIFE_SECONDS = 120
-LONELY_SECONDS = 40
+LIFE_SECONDS = 600
+LONELY_SECONDS = 90
 VERSION = "0.0.fake"
 CORE = "--engine-core"  # the argument of its child
 ANSWER = {"question": "", "text": "ok", "token_ids": [5, 6], "prompt_token_ids": [1, 2], "finish_reason": "stop"}
@@ -76,6 +77,9 @@ def core():
         if time.monotonic() - STARTED > float(setting("DEAF_SECONDS", 0)):
             path.unlink()
             os._exit(0)
+        if file := setting("IGNORED", ""):
+            with Path(file).open("a") as stream:
+                stream.write("SIGTERM\n")
 
     signal.signal(signal.SIGTERM, leave)
     print("the engine core runs", flush=True)

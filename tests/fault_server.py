@@ -2,7 +2,7 @@
 
 It answers by a function of the request, so that answers can be foretold; plays faults by the order of requests or by a
 function of the request; and remembers what it saw: each request with its time, and the greatest number in flight. It
-stops by itself after a time and takes a bounded number of requests.
+takes a bounded number of requests.
 """
 
 import base64
@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import Any
 
 import trustme
+from waiting import NEVER, PATIENCE
 
 AUTHORITY = trustme.CA()  # made anew for each process, so that no key stands in a file
 
@@ -107,6 +108,29 @@ def slow(seconds: float) -> Play:
     return play
 
 
+def held(until: threading.Event) -> Play:
+    """The right answer, after an event that the test sets."""
+
+    def play(handler: "_Handler", request: Request) -> None:
+        until.wait(PATIENCE)
+        handler.send(200, completion(handler.server.fault_server.answer(request)))
+
+    return play
+
+
+def in_company(count: int, then: Play | None = None) -> Play:
+    """The right answer, or another, once so many requests were in flight at the same time."""
+
+    def play(handler: "_Handler", request: Request) -> None:
+        owner = handler.server.fault_server
+        with owner.company:
+            # no longer than callers wait, whose next call would come into the company of the one they gave up
+            owner.company.wait_for(lambda: owner.most_in_flight >= count, PATIENCE / 2)
+        (then or slow(0))(handler, request)
+
+    return play
+
+
 def dripping(seconds: float, pieces: int = 200) -> Play:
     """The right answer, byte after byte, so that no single read takes long."""
 
@@ -177,7 +201,7 @@ def echoing_headers(code: int) -> Play:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 30
+    timeout = NEVER  # how long a connection may be idle
     disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
 
     def do_POST(self) -> None:
@@ -194,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             owner.requests.append(request)
             owner.in_flight += 1
             owner.most_in_flight = max(owner.most_in_flight, owner.in_flight)
+            owner.company.notify_all()
         self._counted = True
         try:
             owner.play(request)(self, request)
@@ -259,13 +284,13 @@ class FaultServer:
         answer: Callable[[Request], Any] = answer_of,
         seconds: float = 0.0,
         most_requests: int = 2000,
-        lifetime: float = 120.0,
         tls: bool = False,
     ) -> None:
         self.requests: list[Request] = []
         self.in_flight = self.most_in_flight = 0
         self.answer = answer
         self.lock = threading.Lock()
+        self.company = threading.Condition(self.lock)
         self._script = script if callable(script) else list(script)
         self._seconds = seconds
         self._most_requests = most_requests
@@ -273,8 +298,6 @@ class FaultServer:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.fault_server = self
-        self._end_of_life = threading.Timer(lifetime, self._server.shutdown)
-        self._end_of_life.daemon = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -285,13 +308,11 @@ class FaultServer:
         self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> "FaultServer":
-        self._end_of_life.start()
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
-        self._end_of_life.cancel()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

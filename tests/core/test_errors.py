@@ -6,6 +6,7 @@ from pathlib import Path
 from signal import SIGINT
 
 import pytest
+from waiting import COMMAND_SECONDS
 
 import spd_faith
 from spd_faith.core.errors import UserError, run_command
@@ -41,6 +42,6 @@ def test_an_interrupted_command_ends_by_the_signal_without_a_traceback():
     ]
     command = [sys.executable, "-c", "\n".join(lines)]
     folder = Path(spd_faith.__file__).parents[1]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == -SIGINT
     assert done.stderr == "stopped by an interrupt (Ctrl-C); what was completed is kept\n"

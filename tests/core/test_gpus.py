@@ -1,13 +1,14 @@
 """GPU jobs of one machine take turns: real processes, on GPUs listed by a fake driver."""
 
 import os
+import select
 import subprocess
 import sys
-import time
 from itertools import combinations, pairwise
 
 import pytest
 from core.file_systems import environment
+from waiting import PATIENCE
 
 from spd_faith.core import gpus, locks
 from spd_faith.core.files import sha256
@@ -29,7 +30,8 @@ GPU 1: A100-SXM4-40GB (UUID: {SECOND})
 """
 NO_DRIVER = ""  # the command fails
 
-# A job: says which GPUs it holds and which CUDA would be shown, keeps them for a while, says from when to when.
+# A job: says which GPUs it holds and which CUDA would be shown, keeps them for a while or until its input ends, says
+# from when to when.
 JOB = """
 import logging, os, sys, time
 from spd_faith.core import gpus, locks
@@ -42,10 +44,9 @@ if user := int(sys.argv[3]):  # here, for other users need not be able to read t
 with gpus.claimed_gpus(int(sys.argv[1])) as mine:
     start = time.monotonic()
     print(",".join(mine), os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
-    time.sleep(float(sys.argv[2]))
+    time.sleep(float(sys.argv[2])) if sys.argv[2] else sys.stdin.read()
     print(start, time.monotonic())
 """
-LONG = 30  # seconds; such a job is killed by its test
 
 
 def driver(folder, listing):
@@ -60,17 +61,20 @@ def driver(folder, listing):
 
 @pytest.fixture
 def start_job(shared_folder):
-    """Start a job that claims `count` of the GPUs `visible`; the lock files are in a folder of this test."""
+    """Start a job that claims `count` of the GPUs `visible`, for some seconds or until the test ends.
+
+    The lock files are in a folder of this test.
+    """
     jobs = []
 
-    def start(count, visible, seconds=0.1, listing=NO_DRIVER, user=0, flock_answers=None, **more):
+    def start(count, visible, seconds="", listing=NO_DRIVER, user=0, flock_answers=None, **more):
         variables = {"TMPDIR": str(shared_folder), "PATH": driver(shared_folder, listing)} | more
         variables |= {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
         everything = environment(shared_folder, flock_answers, **variables)
         for name in {"SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES"} - set(variables):
             everything.pop(name, None)
         command = [sys.executable, "-c", JOB, str(count), str(seconds), str(user)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         jobs.append(subprocess.Popen(command, env=everything, **pipes))
         return jobs[-1]
 
@@ -81,15 +85,20 @@ def start_job(shared_folder):
 
 
 def held_by(job):
-    """Wait until the job holds GPUs, for less than a job of LONG seconds ends: (ids claimed, ids shown to CUDA)."""
-    start = time.monotonic()
-    line = job.stdout.readline()
-    assert time.monotonic() - start < LONG / 2
-    return tuple(line.strip("\n").split(" "))
+    """Wait until the job holds GPUs: (ids claimed, ids shown to CUDA)."""
+    assert select.select([job.stdout], [], [], PATIENCE)[0], "it waits for jobs that do not end by themselves"
+    return tuple(job.stdout.readline().strip("\n").split(" "))
+
+
+def waiting(job):
+    """Wait until the job waits for others; what it says of them."""
+    said = job.stderr.readline()
+    assert "waiting" in said
+    return said
 
 
 def times_of(job):
-    """(start, end) of the job's hold."""
+    """(start, end) of the hold of a job of some seconds."""
     return tuple(map(float, job.stdout.read().splitlines()[-1].split()))
 
 
@@ -200,10 +209,10 @@ def test_however_gpus_are_spelled_each_is_held_by_one_job(start_job, job, listin
 @pytest.mark.parametrize("pair", list(combinations(["0", "GPU-8932", FIRST, None], 2)))
 def test_one_gpu_under_two_names_is_held_once(start_job, pair):
     listing = TWO_GPUS.strip().splitlines()[0]
-    first = start_job(1, pair[0], LONG, listing)
+    first = start_job(1, pair[0], listing=listing)
     held_by(first)
     second = start_job(1, pair[1], listing=listing)
-    assert f"process {first.pid} on" in second.stderr.readline()
+    assert f"process {first.pid} on" in waiting(second)
     assert second.poll() is None
     first.kill()
     assert MEANT[held_by(second)[0]] == FIRST
@@ -211,32 +220,32 @@ def test_one_gpu_under_two_names_is_held_once(start_job, pair):
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_jobs_of_an_allocation_get_as_many_gpus_as_they_ask_for(start_job, count):
-    jobs = [start_job(count, "5,6,7,8", LONG, SLURM_JOB_ID="42") for _ in range(2)]
+    jobs = [start_job(count, "5,6,7,8", SLURM_JOB_ID="42") for _ in range(2)]
     held = [held_by(job)[0].split(",") for job in jobs]
     assert [len(mine) for mine in held] == [count, count]
     assert set(held[0]).isdisjoint(held[1])
 
 
 def test_allocations_that_each_have_a_gpu_0_of_their_own_do_not_wait_for_each_other(start_job):
-    jobs = [start_job(1, "0", LONG, SLURM_JOB_ID=job) for job in ("42", "43")]  # no driver says which GPU it is
+    jobs = [start_job(1, "0", SLURM_JOB_ID=job) for job in ("42", "43")]  # no driver says which GPU it is
     own = [f"GPU 0: NVIDIA A40 (UUID: {uuid})" for uuid in (FIRST, SECOND)]
-    jobs += [start_job(1, "0", LONG, listing, SLURM_JOB_ID="44") for listing in own]
+    jobs += [start_job(1, "0", listing=listing, SLURM_JOB_ID="44") for listing in own]
     assert [held_by(job)[0] for job in jobs] == ["0"] * 4
 
 
 def test_without_locks_a_job_takes_a_gpu_after_a_warning(start_job):
-    job = start_job(1, None, LONG, TWO_GPUS, flock_answers="ENOLCK")
+    job = start_job(1, None, listing=TWO_GPUS, flock_answers="ENOLCK")
     assert held_by(job) == (FIRST, FIRST)
     assert "two jobs may use the same GPU" in job.stderr.readline()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become other users")
 def test_users_of_one_machine_wait_for_each_other(start_job):
-    first = start_job(1, None, LONG, listing=TWO_GPUS, user=65533)
-    second = start_job(1, None, LONG, listing=TWO_GPUS, user=65534)
+    first = start_job(1, None, listing=TWO_GPUS, user=65533)
+    second = start_job(1, None, listing=TWO_GPUS, user=65534)
     assert {held_by(first)[0], held_by(second)[0]} == {FIRST, SECOND}
-    third = start_job(2, "0,1", 0.1, listing=TWO_GPUS, user=65534)
-    log = third.stderr.readline()
+    third = start_job(2, "0,1", listing=TWO_GPUS, user=65534)
+    log = waiting(third)
     assert f"process {first.pid} on" in log
     assert f"process {second.pid} on" in log
     first.kill()
@@ -245,32 +254,35 @@ def test_users_of_one_machine_wait_for_each_other(start_job):
 
 
 def test_one_gpu_is_never_held_by_two_jobs(start_job):
-    held = sorted(times_of(job) for job in [start_job(1, "0") for _ in range(4)])
+    held = sorted(times_of(job) for job in [start_job(1, "0", 0.1) for _ in range(4)])
     assert all(end <= start for (_, end), (start, _) in pairwise(held))
 
 
 def test_two_gpus_are_held_by_two_jobs_at_once(start_job):
-    jobs = [start_job(1, "4,7", LONG), start_job(1, "4,7", LONG)]
+    jobs = [start_job(1, "4,7"), start_job(1, "4,7")]
     assert {held_by(job) for job in jobs} == {("4", "4"), ("7", "7")}
 
 
 def test_a_job_that_waits_for_two_gpus_keeps_none_of_them(start_job):
-    holder = start_job(1, "0", LONG)
+    holder = start_job(1, "0")
     assert held_by(holder) == ("0", "0")
     both = start_job(2, "0,1")
-    time.sleep(0.5)  # it waits for 0 by now; if it kept 1, two such jobs could wait for each other for ever
-    times_of(start_job(1, "1"))
+    waiting(both)  # if it kept 1 meanwhile, two such jobs could wait for each other for ever
+    other = start_job(1, "1")
+    assert held_by(other) == ("1", "1")
     assert both.poll() is None
+    other.kill()
     holder.kill()
     assert held_by(both) == ("0,1", "0,1")
 
 
 def test_a_killed_job_frees_its_gpu(start_job):
-    holder = start_job(1, "0", LONG)
+    holder = start_job(1, "0")
     assert held_by(holder) == ("0", "0")
-    waiting = start_job(1, "0")
+    other = start_job(1, "0")
+    waiting(other)
     holder.kill()
-    assert held_by(waiting) == ("0", "0")
+    assert held_by(other) == ("0", "0")
 
 
 def test_a_process_that_inherited_the_locks_keeps_the_gpus(monkeypatch, tmp_path):

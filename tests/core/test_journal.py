@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from core.file_systems import environment
+from waiting import PATIENCE
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.journal import Journal
@@ -33,7 +33,8 @@ def start(code, *arguments):
     """A process that runs `code` with the library on its path."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow_scripts")}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes)
 
 
 def test_only_the_contents_that_are_asked_for_are_read(tmp_path):
@@ -120,41 +121,40 @@ def test_two_processes_do_not_mix_their_lines(tmp_path):
         "    for n in range(500): journal.append(f'{sys.argv[2]}{n}', {'text': sys.argv[2] * 5000}, {})"
     )
     processes = [start(code, tmp_path, name) for name in "xy"]
-    assert [process.wait(60) for process in processes] == [0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0]
     found = contents(tmp_path)
     assert set(found) == {f"{name}{n}" for name in "xy" for n in range(500)}
     assert all(content["text"] == key[0] * 5000 for key, content in found.items())
 
 
+# Works until it reads a line, or its input ends.
 HOLD = (
-    "import sys, time; from pathlib import Path; from spd_faith.core.journal import Journal\n"
-    "with Journal(Path(sys.argv[1])).alone('work'):\n"
-    "    print('in', flush=True); time.sleep(float(sys.argv[2]))"
+    "import logging, sys; from pathlib import Path; from spd_faith.core.journal import Journal\n"
+    "from spd_faith.core import locks; locks.POLL_SECONDS = 0.02; logging.basicConfig()\n"
+    "with Journal(Path(sys.argv[1])).alone(sys.argv[2]):\n"
+    "    print('in', flush=True); sys.stdin.readline()"
 )
 
 
-def test_the_same_work_waits_and_other_work_does_not(tmp_path, caplog):
-    holder = start(HOLD, tmp_path, 1.5)
+def test_the_same_work_waits_and_other_work_does_not(tmp_path):
+    holder = start(HOLD, tmp_path, "work")
     assert holder.stdout.readline() == "in\n"
-    started = time.monotonic()
-    with Journal(tmp_path).alone("other"):
-        assert time.monotonic() - started < 1
-        assert "another process" not in caplog.text
-    with Journal(tmp_path).alone("work"):
-        assert time.monotonic() - started > 1
-    assert "another process is doing the same work" in caplog.text
-    assert holder.wait(60) == 0
+    _, log = start(HOLD, tmp_path, "other").communicate(timeout=PATIENCE)
+    assert log == ""
+    assert holder.poll() is None
+    same = start(HOLD, tmp_path, "work")
+    assert "another process is doing the same work" in same.stderr.readline()
+    holder.communicate("\n", timeout=PATIENCE)
+    assert same.communicate(timeout=PATIENCE)[0] == "in\n"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX")
 def test_a_killed_worker_releases_its_lock(tmp_path):
-    holder = start(HOLD, tmp_path, 60)
+    holder = start(HOLD, tmp_path, "work")
     assert holder.stdout.readline() == "in\n"
     holder.kill()
-    holder.wait(60)
-    started = time.monotonic()
-    with Journal(tmp_path).alone("work"):
-        assert time.monotonic() - started < 5
+    holder.communicate()
+    assert start(HOLD, tmp_path, "work").communicate(timeout=PATIENCE) == ("in\n", "")
 
 
 TWO_WRITERS = """
@@ -182,7 +182,7 @@ def test_without_locks_two_processes_at_the_same_work_mix_nothing(tmp_path, answ
         process.stdin.write("\n")
         process.stdin.flush()
     for process in both:
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=PATIENCE)
         assert (process.returncode, out) == (0, "300\n"), log
         assert "work may be done and paid for twice" in log
     records = Journal(tmp_path / "journal").read()

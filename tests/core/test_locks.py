@@ -1,13 +1,15 @@
 """Locks on every kind of file system and between users, with real processes, killed ones included."""
 
 import os
+import select
 import stat
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 
 import pytest
 from core.file_systems import environment
+from waiting import PATIENCE
 
 from spd_faith.core import locks
 from spd_faith.core.journal import Journal
@@ -20,27 +22,26 @@ from pathlib import Path
 from spd_faith.core import locks
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 locks.POLL_SECONDS = 0.02
-if user := int(sys.argv[3]):  # here, for other users need not be able to read the library
+if user := int(sys.argv[2]):  # here, for other users need not be able to read the library
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
     os.umask(0o022)
 with locks.exclusive_lock(Path(sys.argv[1]), "CONSEQUENCE"):
     print("in", time.monotonic(), flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.readline()
     print("out", time.monotonic(), flush=True)
 """
-LONG = 60
 
 
 @pytest.fixture
 def hold(shared_folder):
-    """Start a process that holds the lock `work.lock` of the shared_folder, as another user where one is given."""
+    """Start a process that holds the lock `work.lock` of the shared_folder until `released`, also as another user."""
     started = []
 
-    def start(seconds, flock_answers=None, user=0):
-        command = [sys.executable, "-c", HOLD, str(shared_folder / "work.lock"), str(seconds), str(user)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    def start(flock_answers=None, user=0):
+        command = [sys.executable, "-c", HOLD, str(shared_folder / "work.lock"), str(user)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         started.append(subprocess.Popen(command, env=environment(shared_folder, flock_answers), **pipes))
         return started[-1]
 
@@ -56,61 +57,74 @@ def entered(process):
     return float(when)
 
 
-def span(process):
-    """(in, out, log) of a process that ends by itself."""
-    out, log = process.communicate(timeout=60)
+def waits(process):
+    """What a process says that waits for the lock; it says so before it could take it."""
+    said = process.stderr.readline()
+    assert "waiting" in said
+    assert not select.select([process.stdout], [], [], 0.2)[0]
+    return said
+
+
+def released(process):
+    """(in, out, further log) of a process, which is to end as soon as it had the lock."""
+    out, log = process.communicate("\n", timeout=PATIENCE)
     assert process.returncode == 0, log
     times = [float(line.split()[1]) for line in out.splitlines()]
     return times[0], times[-1], log
 
 
 def test_two_processes_take_turns_and_the_one_that_waits_names_the_other(hold):
-    first = hold(0.5)
+    first = hold()
     entered(first)
-    second = hold(0)
-    start, _, log = span(second)
-    assert start >= span(first)[1]
-    assert f"process {first.pid} on {os.uname().nodename}" in log
-    assert log.count("waiting") == 1
+    second = hold()
+    assert f"process {first.pid} on {os.uname().nodename}" in waits(second)
+    _, end, _ = released(first)
+    start, _, log = released(second)
+    assert start >= end
+    assert "waiting" not in log  # again
 
 
 def test_a_wait_is_reported_again_each_time(monkeypatch, caplog):
-    monkeypatch.setattr(locks, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(locks, "REPORT_SECONDS", 0.05)
+    clock = SimpleNamespace(now=1000.0)
+
+    def sleep(seconds):
+        clock.now += seconds
+
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
     pauses = locks.pause_and_report(lambda: "for Godot")
-    end = time.monotonic() + 0.3
-    while time.monotonic() < end:
+    while clock.now < 1600:
         next(pauses)
-    assert 3 <= caplog.text.count("waiting: for Godot") <= 6
+    # at once, then with the first pause that begins a minute later, each of 0.5 to 1.5 seconds: every 60 to 61.5
+    assert caplog.text.count("waiting: for Godot") in (1 + 9, 1 + 10)
 
 
 def test_a_killed_holder_is_not_waited_for_whatever_its_file_says(hold, shared_folder):
-    killed = hold(LONG)
+    killed = hold()
     entered(killed)
-    waiting = hold(0)
-    time.sleep(0.3)
-    assert waiting.poll() is None
+    waiting = hold()
+    waits(waiting)
     killed.kill()
     killed.wait()
-    span(waiting)
+    released(waiting)
     (shared_folder / "work.lock").write_text("held by nobody, process 1 on another-node, since 1999")
-    span(hold(0))
+    released(hold())
 
 
 def test_a_lock_file_that_is_removed_is_waited_for_no_longer(hold, shared_folder):
-    entered(hold(LONG))  # as the server of a network file system believes of a node that is gone
-    waiting = hold(0)
-    assert "waiting" in waiting.stderr.readline()
+    entered(hold())  # as the server of a network file system believes of a node that is gone
+    waiting = hold()
+    waits(waiting)
     (shared_folder / "work.lock").unlink()
-    span(waiting)
+    released(waiting)
 
 
 @pytest.mark.parametrize("answer", NO_LOCKS)
 def test_without_locks_the_work_goes_on_after_one_warning(hold, shared_folder, answer):
-    both = [hold(0.5, flock_answers=answer) for _ in range(2)]
+    both = [hold(flock_answers=answer) for _ in range(2)]
     for process in both:
-        assert process.stdout.readline().startswith("in")
-        log = process.communicate(timeout=60)[1]
+        entered(process)
+    for process in both:
+        log = process.communicate("\n", timeout=PATIENCE)[1]
         assert log.count("locking failed") == 1
         assert str(shared_folder) in log
         assert "CONSEQUENCE" in log
@@ -122,9 +136,7 @@ def test_without_locks_the_work_goes_on_after_one_warning(hold, shared_folder, a
 
 @pytest.mark.parametrize("answer", ["EAGAIN", "EACCES"])  # the latter from SMB servers
 def test_a_lock_that_is_held_elsewhere_is_waited_for(hold, answer):
-    waiting = hold(0, flock_answers=answer)
-    assert "another process is doing the same work" in waiting.stderr.readline()
-    assert waiting.poll() is None
+    assert "another process is doing the same work" in waits(hold(flock_answers=answer))
 
 
 def test_a_wait_ends_where_locks_stop_working(shared_folder, monkeypatch, caplog):
@@ -192,29 +204,30 @@ OWNER, COLLEAGUE = 65533, 65534
 @pytest.mark.parametrize("sticky", [False, True])  # as /tmp
 def test_a_colleagues_lock_is_waited_for_and_respected(hold, shared_folder, flock_answers, sticky):
     shared_folder.chmod(0o1777 if sticky else 0o777)
-    owner = hold(0.5, flock_answers=flock_answers, user=OWNER)
+    owner = hold(flock_answers=flock_answers, user=OWNER)
     entered(owner)
     assert stat.S_IMODE((shared_folder / "work.lock").stat().st_mode) == 0o644
-    colleague = hold(0.5, flock_answers=flock_answers, user=COLLEAGUE)
-    start, _, log = span(colleague)
-    assert start >= span(owner)[1]
-    assert f"process {owner.pid} on" in log
+    colleague = hold(flock_answers=flock_answers, user=COLLEAGUE)
+    assert f"process {owner.pid} on" in waits(colleague)
+    _, end, _ = released(owner)
+    start = entered(colleague)
+    assert start >= end
+    again = hold(flock_answers=flock_answers, user=OWNER)
+    waits(again)
+    _, end, log = released(colleague)
     assert "locking failed" not in log
-    again = hold(0.5, flock_answers=flock_answers, user=COLLEAGUE)
-    entered(again)
-    start, _, _ = span(hold(0, flock_answers=flock_answers, user=OWNER))
-    assert start >= span(again)[1]
+    assert released(again)[0] >= end
 
 
 @other_users
 def test_a_colleagues_private_lock_does_not_end_the_work(hold, shared_folder):
     (shared_folder / "work.lock").touch(0o600)
-    _, _, log = span(hold(0, user=COLLEAGUE))
+    _, _, log = released(hold(user=COLLEAGUE))
     assert "locking failed (Permission denied): CONSEQUENCE" in log
 
 
 @other_users
 def test_a_folder_where_nothing_can_be_written_does_not_end_the_work(hold, shared_folder):
     shared_folder.chmod(0o755)
-    _, _, log = span(hold(0, user=COLLEAGUE))
+    _, _, log = released(hold(user=COLLEAGUE))
     assert "locking failed (Permission denied): CONSEQUENCE" in log

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
@@ -43,8 +44,8 @@ def ask(tmp_path: Path):
         command += ["--images", "images.parquet", "--journal", "j", "--slots", "s", "--output", "o.parquet"]
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
         return subprocess.run(
-            command, cwd=tmp_path, env=environment(**variables), capture_output=True, text=True, timeout=60,
-            preexec_fn=limit,
+            command, cwd=tmp_path, env=environment(**variables), capture_output=True, text=True,
+            timeout=COMMAND_SECONDS, preexec_fn=limit,
         )  # fmt: skip
 
     return ask
@@ -100,7 +101,12 @@ def test_a_soft_limit_on_open_files_is_raised() -> None:
     code += "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))  # noqa: E731
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=SCRIPTS, preexec_fn=limit, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=SCRIPTS,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
     )
     assert done.stdout == "(164, 512)\n", done.stderr
 
@@ -114,7 +120,7 @@ def test_the_hub_s_error_names_the_proxy(tmp_path: Path, value: str) -> None:
     load = [str(SCRIPTS / "demo.py"), "--image_path", "resources/demo_pair.png", "--model_path", "owner/name"]
     for command in (download, load):
         done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60
+            [sys.executable, *command], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=COMMAND_SECONDS
         )
         assert done.returncode == 1 and "HTTPS_PROXY" in done.stderr and "Traceback" not in done.stderr
 
@@ -134,6 +140,11 @@ def test_a_path_that_cannot_be_used_is_reported_in_a_line(tmp_path: Path, code: 
     whole += f"def main():\n    {code}\nrun_command(main)"
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))  # noqa: E731
     done = subprocess.run(
-        [sys.executable, "-c", whole], cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", whole],
+        cwd=tmp_path,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
     )
     assert done.returncode == 1 and expected in done.stderr and "Traceback" not in done.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from rich.cells import cell_len
+from waiting import COMMAND_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -38,7 +39,7 @@ def printed(code: str, **variables: str) -> tuple[int, bytes, bytes]:
     process = subprocess.Popen(
         command_of(code), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | variables
     )
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=COMMAND_SECONDS)
     return process.returncode, out, err
 
 
@@ -77,7 +78,7 @@ def test_the_work_continues_after_the_reader_is_gone(tmp_path):
     process = subprocess.Popen(command_of(code), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()
     process.stdout.close()
-    assert process.stderr.read() == b"" and process.wait(timeout=60) == 0
+    assert process.stderr.read() == b"" and process.wait(timeout=COMMAND_SECONDS) == 0
     assert (tmp_path / "done").exists()
 
 
@@ -85,7 +86,7 @@ def test_the_work_continues_after_the_reader_is_gone(tmp_path):
 def test_a_full_disk_is_reported_in_a_line():
     with Path("/dev/full").open("w") as full:
         process = subprocess.Popen(command_of("print('x')"), stdout=full, stderr=subprocess.PIPE)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=COMMAND_SECONDS)
     assert (process.returncode, err) == (1, b"error: <stdout>: No space left on device\n")
 
 
@@ -94,7 +95,7 @@ def test_a_stream_that_the_caller_closed_is_left_alone(closed, tmp_path):
     done = f"open({str(tmp_path / 'done')!r}, 'w').close()"
     command = command_of(f"print('x')\nprint('y', file=sys.stderr)\n{done}")
     script = f'exec "$0" "$@" {closed}>&-'
-    done = subprocess.run(["sh", "-c", script, *command], timeout=60)
+    done = subprocess.run(["sh", "-c", script, *command], timeout=COMMAND_SECONDS)
     assert done.returncode == 0 and (tmp_path / "done").exists()
 
 
@@ -127,7 +128,7 @@ def results(tmp_path):
 def show(folder: Path, *flags: str, **variables: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(SCRIPTS / "show_leaderboard.py"), "--results", str(folder), *flags]
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | variables
-    return subprocess.run(command, env=environment, capture_output=True, timeout=60, cwd=folder.parents[1])
+    return subprocess.run(command, env=environment, capture_output=True, timeout=COMMAND_SECONDS, cwd=folder.parents[1])
 
 
 def table_of(output: str) -> list[str]:
@@ -199,7 +200,7 @@ def test_a_terminal_of_80_columns(results):
     except OSError:  # the other end is closed
         pass
     os.close(ours)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=COMMAND_SECONDS) == 0
     lines = table_of(output.decode())
     assert max(map(cell_len, lines)) <= 80 and b"\x1b" not in output
 
@@ -222,7 +223,7 @@ def test_wrong_paths_are_reported(results, path, expected):
     (home / "results/broken/leaderboard.parquet").write_text("no table")
     pd.DataFrame([{"model": "a"}]).to_parquet(home / "results/old/leaderboard.parquet")
     command = [sys.executable, str(SCRIPTS / "show_leaderboard.py"), "--results", path]
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == 1 and done.stderr.startswith(f"error: {expected}")
     assert "results/demo" in done.stderr or "Remove" in done.stderr
 
@@ -233,5 +234,5 @@ def test_a_plan_without_the_workflow_says_how_to_get_one(tmp_path):
     for run in ("x", "{}", json.dumps({"dataset": {}, "models": {}, "judges": {}, "config": {}})):
         file.write_text(run)
         command = [sys.executable, str(SCRIPTS / "plan.py"), "--config", str(file), "--results", "nowhere"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_SECONDS)
         assert done.returncode == 1 and "snakemake plan --cores 1" in done.stderr and "Traceback" not in done.stderr

@@ -15,6 +15,8 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from waiting import PATIENCE
+
 REPOSITORY = "owner/pairs"
 
 
@@ -213,7 +215,7 @@ def _handler(hub: Hub, origin: str) -> type[BaseHTTPRequestHandler]:
             if fault:
                 self.wfile.flush()
                 if fault.hold:
-                    fault.hold.wait(60)
+                    fault.hold.wait(PATIENCE)
                 self.close_connection = True
 
         def _refuse(self, status: int, code: str, message: str) -> None:

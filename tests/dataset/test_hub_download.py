@@ -16,6 +16,7 @@ import pytest
 from core.file_systems import environment
 from dataset.hub_server import REPOSITORY, Fault, Hub, serve
 from dataset.published import difference, pair, parquet
+from waiting import COMMAND_SECONDS, wait_until
 
 from spd_faith.core.files import read_provenance
 
@@ -60,7 +61,7 @@ class Workplace:
     def run(self, **environment: str) -> tuple[int, str]:
         """(exit code, all that was said) of the command; no secret must be in it."""
         process = self.start(**environment)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=COMMAND_SECONDS)
         token = environment.get("HF_TOKEN", TOKEN)
         assert not token or token not in output
         assert "signature" not in output  # with which the storage lets anybody in
@@ -148,7 +149,7 @@ def test_a_file_that_is_not_kept_as_a_large_one_is_fetched_too(place: Workplace)
 def test_two_runs_at_once_fetch_a_content_once(place: Workplace) -> None:
     place.hub.push({EASY: published(1, padding=CHUNK)})
     runs = [place.start() for _ in range(2)]
-    assert [(run.communicate(timeout=60), run.returncode)[1] for run in runs] == [0, 0]
+    assert [(run.communicate(timeout=COMMAND_SECONDS), run.returncode)[1] for run in runs] == [0, 0]
     assert len(place.hub.asked(STORED)) == 1
 
 
@@ -202,10 +203,7 @@ def test_a_killed_run_is_taken_up_where_it_was_killed(place: Workplace) -> None:
     released = threading.Event()
     place.hub.faults.append(Fault(STORED, cut_after=CHUNK + 1000, hold=released))
     process = place.start()
-    deadline = time.monotonic() + 30
-    while not any(path.stat().st_size == CHUNK for path in place.cached("blobs/*.incomplete")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: any(path.stat().st_size == CHUNK for path in place.cached("blobs/*.incomplete")))
     process.kill()
     process.communicate()
     released.set()
@@ -418,13 +416,10 @@ def test_a_branch_that_moves_during_a_run_is_not_mixed(place: Workplace) -> None
     released = threading.Event()
     place.hub.faults.append(Fault(STORED, cut_after=100, hold=released))
     process = place.start()
-    deadline = time.monotonic() + 30
-    while not place.hub.asked(STORED):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: place.hub.asked(STORED))
     place.hub.push({EASY: published(3), HARD: published(4)})
     released.set()
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 0, output
     assert pq.read_table(place.folder / "samples.parquet")["sample_id"].to_pylist() == ["easy/00000_1", "hard/00000_2"]
     assert place.commits() == {old}
@@ -454,7 +449,7 @@ def test_without_locks_two_runs_at_once_end_well_and_leave_nothing_behind(place:
     place.hub.push({EASY: published(1, padding=CHUNK), HARD: published(2)})
     place.entry("{easy: null, hard: null}")
     runs = [place.start(**variables) for _ in range(2)]
-    output = [run.communicate(timeout=60)[0] for run in runs]
+    output = [run.communicate(timeout=COMMAND_SECONDS)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], output
     assert all("locking failed" in one for one in output)
     assert place.ids() == ["easy/00000_1", "hard/00000_2"]

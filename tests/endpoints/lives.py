@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from waiting import PATIENCE, wait_until
 
 JOB = Path(__file__).parents[1] / "engine_job.py"
-TOGETHER_SECONDS = 25  # for the whole clean-up: Slurm kills what lives 30 s after its signal
 
 
 class Life:
@@ -100,11 +99,8 @@ class Life:
                     process.send_signal(number)
 
 
-def wait_for(condition, life: Life, seconds: float = TOGETHER_SECONDS) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{life.left()}\n{life.output}\n{life.log}"
-        time.sleep(0.05)
+def wait_for(condition, life: Life, seconds: float = PATIENCE) -> None:
+    wait_until(condition, lambda: f"{life.left()}\n{life.output}\n{life.log}", seconds)
 
 
 def short_folder() -> Path:

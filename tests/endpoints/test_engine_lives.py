@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from endpoints.lives import Life, remove, short_folder, wait_for
+from waiting import COMMAND_SECONDS, NEVER, PATIENCE
 
 from spd_faith.core.locks import try_lock
 
 # An engine as hard to end as a real one: it loses a SIGTERM while it starts, and its child ignores one for longer.
 STUBBORN = {"FAKE_ENGINE_LOST_SECONDS": "1", "FAKE_ENGINE_DEAF_SECONDS": "2", "FAKE_ENGINE_LOAD_SECONDS": "1.5"}
-DEAF = {"FAKE_ENGINE_LOST_SECONDS": "100", "FAKE_ENGINE_DEAF_SECONDS": "100"}
+DEAF = {"FAKE_ENGINE_LOST_SECONDS": str(NEVER), "FAKE_ENGINE_DEAF_SECONDS": str(NEVER)}
+NEVER_UP = {"FAKE_ENGINE_LOAD_SECONDS": str(NEVER), "START_TIMEOUT": str(NEVER)}
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_nothing_is_left_however_the_job_ends(folder: Path) -> None:
         end, act, code = ENDS[name]
         with Life(folder, end, **STUBBORN) as life:
             act(life)
-            assert life.job.wait(30) == code, (name, life.output)
+            assert life.job.wait(PATIENCE) == code, (name, life.output)
             wait_for(lambda: not life.left(), life)
 
     with ThreadPoolExecutor(len(ENDS)) as pool:
@@ -96,12 +98,14 @@ def test_nothing_is_left_however_the_job_ends(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_an_engine_that_never_obeys_is_killed_before_slurm_kills_its_job(end: signal.Signals, folder: Path) -> None:
-    with Life(folder, **DEAF) as life:
+    ignored = folder / "ignored"
+    with Life(folder, **DEAF, FAKE_ENGINE_IGNORED=str(ignored)) as life:
         life.up()
         started = time.monotonic()
         life.job.send_signal(end)
         wait_for(lambda: not life.left(), life)
-        assert 6 < time.monotonic() - started < 16
+        assert time.monotonic() - started > 6
+    assert len(ignored.read_text().splitlines()) <= 7  # one each 2 seconds: within half of Slurm's 30
     assert not list(folder.glob("spd-faith-engine.*"))
 
 
@@ -137,10 +141,10 @@ def test_what_a_guard_had_not_recorded_yet_is_found_by_its_environment(folder: P
 
 
 def test_a_killed_guard_leaves_nothing_while_its_job_lives(folder: Path) -> None:
-    with Life(folder, **DEAF, FAKE_ENGINE_LOAD_SECONDS="60") as life:
+    with Life(folder, **DEAF, **NEVER_UP) as life:
         wait_for(lambda: "core runs" in life.log, life)
         life.named("guard_engine.py")[0].kill()
-        assert life.job.wait(10) == 1
+        assert life.job.wait(PATIENCE) == 1
         assert not life.left()
         assert "the guard of the engine was ended by SIGKILL" in life.output
     assert not list(folder.glob("spd-faith-engine.*"))
@@ -159,7 +163,7 @@ def test_two_engines_at_once_do_not_collide(folder: Path) -> None:
         places = {one.up()[0], two.up()[0]}
         assert len(places) == 2
         one.job.terminate()
-        one.job.wait(20)
+        one.job.wait(PATIENCE)
         assert not one.left()
         assert len(two.processes()) == 4
         assert len(two.segments()) == 1
@@ -171,7 +175,7 @@ def test_a_folder_with_a_long_path_gives_way_to_tmp(folder: Path) -> None:
     with Life(long, end="success") as life:
         place = Path(life.up()[0])
         assert place.parent == Path("/tmp")
-        assert life.job.wait(20) == 0
+        assert life.job.wait(PATIENCE) == 0
         assert not life.left()
         assert not place.exists()
         assert not list(long.glob("spd-faith-engine.*"))
@@ -189,7 +193,7 @@ def test_without_sockets_it_serves_on_the_loopback_interface_with_a_key(folder: 
         addresses = {one.laddr.ip for process in life.processes() for one in process.net_connections()}
         assert addresses == {"127.0.0.1"}
         life.job.terminate()
-        life.job.wait(20)
+        life.job.wait(PATIENCE)
         assert not life.left()
     assert not list(folder.glob("spd-faith-engine.*"))
 
@@ -204,7 +208,7 @@ def test_a_key_of_another_server_is_not_asked_of_an_engine_on_a_socket(folder: P
 
 
 def _status_of_models(port: int, key: str | None) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = HTTPConnection("127.0.0.1", port, timeout=COMMAND_SECONDS)
     connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"} if key else {})
     return connection.getresponse().status
 
@@ -219,12 +223,11 @@ def test_an_engine_that_dies_while_it_starts_is_reported_at_once(folder: Path) -
     }
 
     def live(death: str) -> None:
-        settings = {"FAKE_ENGINE_LOAD_SECONDS": "60", "FAKE_ENGINE_DIES_AFTER": "0.5s", "FAKE_ENGINE_DEATH": death}
-        with Life(folder, **settings, **DEAF) as life:
-            wait_for(lambda: "the fake engine dies" in life.log, life)
-            died = time.monotonic()
-            assert life.job.wait(60) == 1
-            assert time.monotonic() - died < 3
+        ignored = folder / f"ignored-{death}"
+        settings = {"FAKE_ENGINE_DIES_AFTER": "0.5s", "FAKE_ENGINE_DEATH": death, "FAKE_ENGINE_IGNORED": str(ignored)}
+        with Life(folder, **settings, **DEAF, **NEVER_UP) as life:
+            assert life.job.wait(PATIENCE) == 1
+            assert len(ignored.read_text().splitlines()) <= 2  # one each 2 seconds: its child is given one second
             assert f"the-job: {deaths[death]} while it started" in life.output
             assert "  loading some/model\n" in life.output
             assert f"  the fake engine dies: {death}\n  All of its output: {next(life.logs.glob('*'))}" in life.output
@@ -243,7 +246,7 @@ def test_a_command_that_does_not_exist_is_reported_with_what_to_do(folder: Path)
         str(script): "exit code 126 while it started; its command cannot be executed",
     }.items():
         with Life(folder, ENGINE_COMMAND=command) as life:
-            assert life.job.wait(60) == 1
+            assert life.job.wait(PATIENCE) == 1
             assert said in life.output
             assert "environment of its own" in life.output
             assert "`command` in the entry" in life.output
@@ -253,8 +256,8 @@ def test_a_command_that_does_not_exist_is_reported_with_what_to_do(folder: Path)
 
 
 def test_an_engine_that_loads_for_too_long_is_ended(folder: Path) -> None:
-    with Life(folder, FAKE_ENGINE_LOAD_SECONDS="60", START_TIMEOUT="1") as life:
-        assert life.job.wait(60) == 1
+    with Life(folder, **NEVER_UP | {"START_TIMEOUT": "1"}) as life:
+        assert life.job.wait(PATIENCE) == 1
         assert "does not serve after 1 seconds; raise start_timeout" in life.output
         assert "  loading some/model" in life.output
         assert not life.left()

@@ -11,19 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import NEVER, PATIENCE
 
 from spd_faith.core.errors import UserError
 from spd_faith.endpoints.engine import remains
 from spd_faith.endpoints.engine.remains import Record, locked_folder, remove_segments, sweep
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-c", f"import time; time.sleep({NEVER})"]
 MAP = """
 import mmap, os, sys, time
 maps = [mmap.mmap(os.open(path, os.O_RDWR), 4096) for path in sys.argv[1:]]
 os.link(sys.argv[-1], sys.argv[-1] + " semaphore")  # as the C library makes a named semaphore
 os.unlink(sys.argv[-1])
 print("mapped", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -74,7 +75,7 @@ def test_recorded_processes_and_segments_go_with_their_folder(
     process = [sleeper.pid, start_ticks(sleeper.pid)]
     folder = dead_folder(tmp_path, {"node": here()}, {"process": process}, {"segment": segment.name})
     sweep([tmp_path])
-    assert sleeper.wait(60) == -9
+    assert sleeper.wait(PATIENCE) == -9
     assert not segment.exists()
     assert not folder.exists()
 
@@ -126,7 +127,7 @@ def test_a_locked_folder_is_in_use(tmp_path: Path, sleeper: subprocess.Popen[byt
     finally:
         os.close(locked.lock)
     sweep([locked.path.parent])
-    assert sleeper.wait(60) == -9
+    assert sleeper.wait(PATIENCE) == -9
     assert not locked.path.exists()
 
 
@@ -162,7 +163,7 @@ def test_damaged_lines_of_a_record_spare_the_others(
     record = folder / "record.jsonl"
     record.write_bytes(b"\xff\xfe\n" + record.read_bytes())
     sweep([tmp_path])
-    assert sleeper.wait(60) == -9
+    assert sleeper.wait(PATIENCE) == -9
     assert not segment.exists()
     assert not folder.exists()
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from engine.started import ENVIRONMENT, FAMILIES, Job, Pairs, on_engine, shipped
 from PIL import Image
+from waiting import COMMAND_SECONDS
 from workflow.project import ROOT
 
 from spd_faith.core.files import read_table, sha256, write_table
@@ -63,7 +64,7 @@ def _demo(folder, pairs_per_split):
     made = Pairs(folder / "samples.parquet", folder / "images.parquet")
     script = str(ROOT / "workflow_scripts/make_dataset.py")
     arguments = ["--dataset", "demo", "--datasets-file", str(datasets), *made.arguments()]
-    subprocess.run([sys.executable, script, *arguments], check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, script, *arguments], check=True, capture_output=True, timeout=COMMAND_SECONDS)
     return made
 
 

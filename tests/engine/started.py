@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from waiting import RUN_SECONDS
 from workflow.project import ROOT
 
 from spd_faith.core.files import read_provenance, read_table
@@ -76,7 +77,7 @@ class Job:
         return self._script("run_inference.py", *journal, "--output", str(self.responses))
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(), cwd=ROOT, capture_output=True, text=True, timeout=300)
+        return subprocess.run(self.command(), cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS)
 
     def answered(self) -> "Job":
         done = self.run()
@@ -88,7 +89,7 @@ class Job:
         output = self.folder / folder
         chosen = ["--probes", *probes, "--samples-per-split", "4", "--output-folder", str(output)]
         arguments = self._script("run_probes.py", "--responses", str(self.responses), *chosen)
-        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS)
         assert done.returncode == 0, done.stderr
         return {probe: pd.read_parquet(output / f"{probe}.parquet") for probe in probes}
 

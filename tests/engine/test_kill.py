@@ -11,6 +11,7 @@ import psutil
 import pytest
 from endpoints.lives import remove, short_folder
 from engine.started import Job, on_engine, shipped
+from waiting import RUN_SECONDS
 from workflow.project import ROOT
 
 pytestmark = pytest.mark.engine
@@ -64,7 +65,7 @@ def test_a_killed_job_leaves_nothing(when, pairs, tmp_path, temporary):
     try:
         while not is_time(when, job):
             assert started.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() - beginning < 240
+            assert time.monotonic() - beginning < RUN_SECONDS
             segments |= segments_of(of_job(str(tmp_path)))
             time.sleep(0.2)
         assert len(of_job(str(tmp_path))) > 2  # the job, the guard and the engine

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import COMMAND_SECONDS
 from workflow.project import ROOT
 
 FEATURES = ("avx2", "fma", "f16c")
@@ -19,7 +20,7 @@ def refused(folder: Path, features: tuple[str, ...], **programs: str) -> str:
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "CPUINFO": str(folder / "cpuinfo"), "PYTHON": str(folder / "python")}
     command = [ROOT / "envs/install_engine.sh", folder / "made"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == 1
     assert not (folder / "made").exists()
     return done.stderr

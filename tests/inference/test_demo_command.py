@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import COMMAND_SECONDS
 
 from spd_faith.dataset.demo import demo_pairs, image_row
 from spd_faith.dataset.encoded_images import decode
@@ -41,7 +42,7 @@ def folder(tmp_path_factory):
 def demo(folder, *arguments):
     command = [sys.executable, str(ROOT / "workflow_scripts/demo.py"), "--image_path", *map(str, arguments)]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS)
 
 
 @pytest.mark.slow
@@ -77,7 +78,12 @@ def test_the_line_of_the_readme_gives_an_answer_that_makes_sense():
     command = shlex.split(line, comments=True)
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [sys.executable, *command[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *command[1:]],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert "Read as   verdict: differs (free_text)" in done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
@@ -124,7 +125,7 @@ def run(folder, entry):
     write_table(folder / "samples.parquet", samples_table(), SAMPLES)
     flags = ["--model=theirs", f"--models-file={folder / 'models.yaml'}", f"--samples={folder / 'samples.parquet'}"]
     command = [sys.executable, COMMAND, *flags, f"--output={folder / 'out' / 'theirs.parquet'}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS)
 
 
 def test_command(tmp_path):

@@ -5,13 +5,15 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import yaml
-from fault_server import FaultServer
+from fault_server import FaultServer, held
 from PIL import Image
+from waiting import COMMAND_SECONDS, wait_until
 
 from spd_faith.core.files import read_table, sha256, write_table
 from spd_faith.core.journal import Journal
@@ -61,7 +63,7 @@ def start(folder, name, server):
 
 
 def finish(worker):
-    _, output = worker.communicate(timeout=60)
+    _, output = worker.communicate(timeout=COMMAND_SECONDS)
     assert worker.returncode == 0, output
 
 
@@ -70,20 +72,25 @@ def responses(folder, name):
 
 
 def test_25_kills_cost_at_most_the_calls_in_flight(inputs):
-    with FaultServer(lifetime=300) as server:
+    limit, killed = QUESTIONS, threading.Event()
+    with FaultServer(lambda request: None if request.number < limit else held(killed)) as server:
         finish(start(inputs, "undisturbed", server))
         assert len(server.requests) == QUESTIONS
         moments = random.Random(5)
         before = len(server.requests)
         for _ in range(KILLS):
-            worker = start(inputs, "killed", server)
+            killed.clear()
             begun, wanted = len(server.requests), moments.randrange(1, 9)
+            limit = begun + wanted + CONCURRENCY  # however late the kill is, it leaves questions for the others
+            worker = start(inputs, "killed", server)
             while len(server.requests) - begun < wanted and worker.poll() is None:
                 time.sleep(0.001)
             time.sleep(moments.uniform(0, 0.005))
             assert worker.poll() is None, "a worker ended by itself: " + worker.stderr.read()
             worker.kill()
             worker.communicate()
+            killed.set()
+            wait_until(lambda: not server.in_flight)
         finish(start(inputs, "killed", server))
         asked = len(server.requests) - before
         assert QUESTIONS < asked <= QUESTIONS + KILLS * CONCURRENCY

@@ -18,12 +18,10 @@ from spd_faith.core.journal import Journal
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
 
 ROOT = Path(__file__).parents[2]
-PAIRS, BATCH, KILLS = (
-    110,
-    3,
-    25,
-)  # 110 batches, each of a pair's three questions: 25 workers that are killed after at most 4 leave some
-LONGEST = 0.05  # seconds; a batch takes about as long
+# Each batch has a pair's three questions. A worker begins its third batch at the latest, and LONGEST is about one more:
+# 25 workers leave some of 110.
+PAIRS, BATCH, KILLS = 110, 3, 25
+LONGEST = 0.05  # seconds of the processor; a batch takes about as long
 NOT_COMPARED = ["seconds", "batch_size"]
 
 pytestmark = pytest.mark.slow

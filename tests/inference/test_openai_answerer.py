@@ -23,6 +23,8 @@ from fault_server import (
     dripping,
     dropped,
     echoing_headers,
+    held,
+    in_company,
     no_choices,
     not_json,
     overloaded_until,
@@ -32,6 +34,7 @@ from fault_server import (
 )
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from waiting import NEVER, PATIENCE, wait_until
 
 from spd_faith.core.errors import UserError
 from spd_faith.dataset.merged import split
@@ -73,7 +76,7 @@ def answerer(tmp_path):
 
     def build(server, key=KEY, spent_usd=0.0, environment=None, **changes):
         fields = {"base_url": server.base_url, "model": "asked-model", "key_variable": "TEST_KEY"}
-        fields |= {"max_new_tokens": 64, "attempts": 3, "timeout": 5, "concurrency": 4}
+        fields |= {"max_new_tokens": 64, "attempts": 3, "timeout": PATIENCE, "concurrency": 4}
         entry = OpenAIModel(backend="openai", **fields | changes)
         return OpenAIAnswerer(entry, key, spent_usd, tmp_path / "slots", environment or {})
 
@@ -211,7 +214,7 @@ def test_an_answer_has_its_text_tokens_cost_and_time(ask):
     assert (answer.finish_reason, answer.error, answer.attempts) == ("stop", None, 1)
     assert (answer.prompt_tokens, answer.generated_tokens) == (100, 10)
     assert answer.usd == pytest.approx(USD)
-    assert 0.2 <= answer.seconds < 2
+    assert 0.2 <= answer.seconds < PATIENCE
     assert (answer.reasoning_text, answer.response_token_ids, answer.batch_size) == (None, None, None)
 
 
@@ -347,10 +350,9 @@ def test_what_an_error_under_status_200_says_is_kept(ask):
 
 @pytest.mark.parametrize("late", [slow(30), dripping(30)], ids=["silent", "dripping"])
 def test_an_answer_that_takes_too_long_is_retried(ask, late):
-    start = time.monotonic()
-    answer, server = ask(late, timeout=0.5)
-    assert (answer.error, answer.attempts, len(server.requests)) == (None, 2, 2)
-    assert time.monotonic() - start < 5
+    answer, server = ask(late, timeout=0.5, attempts=20)  # on a slow machine, further ones may take too long
+    assert answer.error is None
+    assert answer.attempts == len(server.requests) > 1
 
 
 def test_no_connection_is_a_fault_of_the_moment(answerer):
@@ -372,6 +374,8 @@ def test_a_refused_question_is_its_own_error_and_not_asked_again(answerer, code)
 
 # ---- waiting ---------------------------------------------------------------------------------------------------------
 
+MISREAD = 60  # seconds: a wait in a wrong unit, or without a limit, is cut to 120
+
 
 @pytest.mark.parametrize(
     ("played", "least"),
@@ -386,14 +390,14 @@ def test_a_refused_question_is_its_own_error_and_not_asked_again(answerer, code)
 def test_the_server_says_how_long_to_wait(ask, played, least):
     answer, server = ask(played)
     assert answer.error is None
-    assert least <= server.gaps[0] < least + 1.5
+    assert least <= server.gaps[0] < MISREAD
 
 
 @pytest.mark.parametrize("nonsense", ["soon", "-5", "nan", "inf", ""])
 def test_a_wait_that_makes_no_sense_is_passed_over(ask, nonsense):
     answer, server = ask(status(429, Retry_After=nonsense))
     assert answer.error is None
-    assert server.gaps[0] < 1
+    assert server.gaps[0] < MISREAD
 
 
 def test_no_wait_is_longer_than_two_minutes():
@@ -406,8 +410,7 @@ def test_no_wait_is_longer_than_two_minutes():
 def test_waits_grow_from_attempt_to_attempt(ask, monkeypatch):
     monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.1)
     _, server = ask(*[status(500)] * 3, attempts=4)
-    for gap, least in zip(server.gaps, (0.1, 0.2, 0.4), strict=True):
-        assert least <= gap < least + 0.3
+    assert [gap >= least for gap, least in zip(server.gaps, (0.1, 0.2, 0.4), strict=True)] == [True] * 3
 
 
 # ---- faults of the whole job -----------------------------------------------------------------------------------------
@@ -439,13 +442,13 @@ def test_what_no_question_can_pass_stops_the_job_and_says_what_to_do(answerer, p
 
 def test_calls_in_flight_are_finished_and_yielded_before_a_job_stops(answerer):
     def script(request):
-        return status(402) if request.number == 3 else slow(0.3)
+        return in_company(4, status(402) if request.number == 3 else slow(0.3))
 
     answers = []
     with FaultServer(script) as server, pytest.raises(UserError, match="no credit"):
         answers.extend(answerer(server).answer(question(number) for number in range(50)))
-    assert len(server.requests) == 4
-    assert [answer.error for _, answer in answers] == [None] * 3
+    assert [answer.error for _, answer in answers] == [None] * (len(server.requests) - 1)
+    assert 4 <= len(server.requests) < 50  # 4, unless the machine takes 0.3 s to read the refusal
 
 
 def test_an_outage_stops_the_job_after_ten_questions(answerer):
@@ -483,7 +486,7 @@ def test_a_long_wait_ends_when_the_job_stops(answerer):
     start = time.monotonic()
     with FaultServer(script) as server, pytest.raises(UserError, match="no credit"):
         list(answerer(server, concurrency=2).answer(question(n) for n in range(50)))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < PATIENCE
     assert len(server.requests) == 4  # nor is the first question asked again
 
 
@@ -558,10 +561,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from test_openai_answerer import question
 from spd_faith.inference.entries import OpenAIModel
-from spd_faith.inference.entries import OpenAIModel
 from spd_faith.inference.openai_answerer import OpenAIAnswerer
 entry = OpenAIModel(
-    backend="openai", base_url=sys.argv[1], model="m", max_new_tokens=64, concurrency=int(sys.argv[3]), timeout=60
+    backend="openai", base_url=sys.argv[1], model="m", max_new_tokens=64, concurrency=int(sys.argv[3]), timeout=600
 )
 answerer = OpenAIAnswerer(entry, None, 0.0, Path(sys.argv[2]))
 print("ready", flush=True)
@@ -588,62 +590,69 @@ def start_job(tmp_path):
 
 
 def test_one_process_keeps_as_many_calls_in_flight_as_it_may(answerer):
-    with FaultServer(seconds=0.05) as server:
+    with FaultServer(lambda request: in_company(5, slow(0.02))) as server:
         list(answerer(server, concurrency=5).answer(question(n) for n in range(20)))
     assert server.most_in_flight == 5
 
 
 def test_two_processes_together_keep_no_more_in_flight(start_job):
-    with FaultServer(seconds=0.1) as server:
+    both_ready = threading.Event()
+    with FaultServer(lambda request: held(both_ready)) as server:
         jobs = [start_job(server, concurrency=3) for _ in range(2)]
-        assert [job.communicate(timeout=60)[0] for job in jobs] == ["ready\n12\n"] * 2
+        assert [job.stdout.readline() for job in jobs] == ["ready\n"] * 2
+        wait_until(lambda: server.in_flight == 3)
+        time.sleep(0.5)  # for a fourth, which must not come
+        both_ready.set()
+        assert [job.communicate(timeout=PATIENCE)[0] for job in jobs] == ["12\n"] * 2
     assert len(server.requests) == 24
     assert server.most_in_flight == 3
 
 
 def test_a_killed_job_leaves_the_whole_bound_to_others(start_job, answerer):
-    with FaultServer(lambda request: slow(60) if request.headers.get("authorization") is None else None) as server:
+    with FaultServer(lambda request: slow(NEVER) if is_of_a_job(request) else None) as server:
         job = start_job(server, concurrency=4)
-        deadline = time.monotonic() + 30
-        while len(server.requests) < 4 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(server.requests) == 4
+        wait_until(lambda: len(server.requests) == 4)
         os.kill(job.pid, signal.SIGKILL)
         job.wait()
-        start = time.monotonic()
-        answers = list(answerer(server, concurrency=4).answer(question(n) for n in range(8)))
-    assert [answer.error for _, answer in answers] == [None] * 8
-    assert time.monotonic() - start < 3
+        assert answered_meanwhile(answerer(server, concurrency=4), range(8)) == [None] * 8
 
 
-def test_a_call_that_backs_off_holds_no_slot(answerer):
-    def script(request):
-        return status(429, Retry_After="1") if request.number == 0 else None
+def is_of_a_job(request):
+    return "authorization" not in request.headers
 
-    with FaultServer(script) as server:
-        first, second = answerer(server, concurrency=1), answerer(server, concurrency=1)
-        waiting = threading.Thread(target=lambda: list(first.answer([question(0)])))
-        waiting.start()
-        while not server.requests:
-            time.sleep(0.01)
-        start = time.monotonic()
-        list(second.answer([question(1)]))
-        assert time.monotonic() - start < 0.8
-        waiting.join()
-    assert len(server.requests) == 3
+
+def answered_meanwhile(answerer, numbers):
+    """The errors of answers, which nothing may hold up: not a job that has the slots, or whoever had them."""
+    errors = []
+    thread = threading.Thread(
+        target=lambda: errors.extend(answer.error for _, answer in answerer.answer(question(n) for n in numbers)),
+        daemon=True,
+    )
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), "the questions wait"
+    return errors
+
+
+def test_a_call_that_backs_off_holds_no_slot(start_job, answerer):
+    backing_off = status(429, Retry_After="600")
+    with FaultServer(lambda request: backing_off if is_of_a_job(request) else None) as server:
+        start_job(server, concurrency=1)
+        wait_until(lambda: server.requests)
+        assert answered_meanwhile(answerer(server, concurrency=1), [0]) == [None]
+        assert len(server.requests) == 2
 
 
 def test_a_call_that_waits_for_dollars_holds_no_slot(answerer):
-    with FaultServer(lambda request: slow(1) if request.number == 0 else None) as server:
+    others_answered = threading.Event()
+    with FaultServer(lambda request: held(others_answered) if request.number == 0 else None) as server:
         first = answerer(server, concurrency=2, prices=PRICES, max_usd=1.5 * BOUND)  # one call at a time
-        second = answerer(server, concurrency=2)
         waiting = threading.Thread(target=lambda: list(first.answer([question(0), question(1)])))
         waiting.start()
-        while not server.requests:
-            time.sleep(0.01)
-        start = time.monotonic()
-        list(second.answer([question(2)]))
-        assert time.monotonic() - start < 0.7
+        wait_until(lambda: server.requests)
+        assert answered_meanwhile(answerer(server, concurrency=2), [2]) == [None]
+        assert len(server.requests) == 2
+        others_answered.set()
         waiting.join()
     assert len(server.requests) == 3
 
@@ -663,19 +672,16 @@ def test_questions_are_read_no_further_than_the_calls_in_flight(answerer):
 
 def test_a_caller_that_goes_away_leaves_no_call_and_no_thread(answerer):
     threads = set(threading.enumerate())
-    with FaultServer(lambda request: None if request.number == 0 else slow(30)) as server:
+    with FaultServer(lambda request: in_company(3, slow(0 if request.number == 0 else 30))) as server:
         of_server = set(threading.enumerate()) - threads
         answers = answerer(server, concurrency=3).answer(question(n) for n in range(30))
         next(answers)
-        start = time.monotonic()
         answers.close()
-        assert time.monotonic() - start < 2
+        assert server.in_flight == 2  # neither was waited for
         ours = {thread for thread in threading.enumerate() if "process_request_thread" not in thread.name}
         assert ours <= threads | of_server
-        time.sleep(0.1)  # what was on its way
-        asked = len(server.requests)
-        time.sleep(0.2)
-        assert len(server.requests) == asked <= 3
+        time.sleep(0.2)  # for what could still be on its way
+        assert len(server.requests) == 3
 
 
 def test_connections_are_closed(answerer):

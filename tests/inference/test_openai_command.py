@@ -10,6 +10,7 @@ import pytest
 import yaml
 from core.file_systems import environment
 from fault_server import FaultServer, answer_of, echoing_headers, status
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
@@ -49,7 +50,12 @@ def run(tmp_path, pairs):
         environment = {name: value for name, value in os.environ.items() if name != "TEST_KEY"}
         environment |= ({"TEST_KEY": key} if key else {}) | (variables or {})
         return subprocess.run(
-            list(map(str, command)), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+            list(map(str, command)),
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
         )
 
     return run

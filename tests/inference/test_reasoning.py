@@ -1,8 +1,7 @@
 """Reasoning is separated from the answer."""
 
-import time
-
 import pytest
+from growth import assert_about_linear
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,9 +118,4 @@ def test_special_tokens_that_mark_reasoning_are_decoded():
 
 @pytest.mark.parametrize("unit", ["<think>", "x <think> ", ".\n<think>", "</think>", "x <think> </think> ", "◁think▷"])
 def test_time_grows_with_the_length_of_a_hostile_text(unit):
-    def seconds(length: int) -> float:
-        start = time.process_time()
-        split_reasoning(unit * (length // len(unit)))
-        return time.process_time() - start
-
-    assert min(seconds(80_000) for _ in range(3)) < 20 * max(min(seconds(10_000) for _ in range(3)), 1e-3)
+    assert_about_linear(split_reasoning, lambda times: unit * times, 80_000 // len(unit))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import COMMAND_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FIRST, SECOND = "1" * 40, "a" * 40
@@ -38,7 +39,7 @@ def opened(cache: Path, revision: str | None) -> list:
     environment = {**os.environ, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(ROOT / "workflow_scripts")
     command = [sys.executable, "-c", CODE, json.dumps(revision)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import read_provenance, read_table, write_table
 from spd_faith.core.schemas import IMAGES, RESPONSES, SAMPLES
@@ -69,7 +70,7 @@ def run(folder, model="tiny", checkpoint="resources/models", *flags, others=None
     command += ["--samples", folder / "samples.parquet", "--images", folder / "images.parquet"]
     command += ["--journal", folder / "journal", "--output", folder / "out" / "responses.parquet", *flags]
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=COMMAND_SECONDS)
 
 
 @pytest.mark.slow

@@ -4,11 +4,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from waiting import COMMAND_SECONDS, PATIENCE, wait_until
 
 from spd_faith.dataset.demo import image_row, sample_demo_pair
 from spd_faith.dataset.entries import DATASETS
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 PROJECT = Path(__file__).parents[2]
 MODEL = "tiny-qwen2-vl"
 CHECKPOINT = f"resources/models/{MODEL}"  # the server takes requests by just this name
-UP_WITHIN = 120  # seconds
 
 # The server loads its processor as any code does, which fails without torchvision for a family with a video processor.
 SERVER = """
@@ -55,15 +55,12 @@ def served(tmp_path_factory):
 
 
 def _wait_until_up(url, server, log):
-    deadline = time.monotonic() + UP_WITHIN
-    while time.monotonic() < deadline:
+    def is_up():
         assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(log.read_text())
+        with suppress(OSError), urllib.request.urlopen(url, timeout=PATIENCE):
+            return True
+
+    wait_until(is_up, log.read_text, COMMAND_SECONDS)
 
 
 def demo_questions():

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from loading import load_answerer
 from PIL import Image
 from pydantic import ValidationError
+from waiting import COMMAND_SECONDS, wait_until
 
 import spd_faith
 from spd_faith.core.entries import identity
@@ -313,10 +313,10 @@ def test_the_process_of_the_parity_check_ends_with_the_job(tiny_checkpoint, tmp_
         children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
         return [one for one in children if b"spawn_main" in command_of(one)]
 
-    (process,) = until(asking, 300)
+    (process,) = wait_until(asking, seconds=COMMAND_SECONDS)
     job.send_signal(number)
-    assert job.wait(60) in (-number, 128 + number)
-    until(lambda: not command_of(process), 60)  # its 156 answers take minutes
+    assert job.wait(COMMAND_SECONDS) in (-number, 128 + number)
+    wait_until(lambda: not command_of(process))  # its 156 answers take minutes
 
 
 def command_of(process):
@@ -324,14 +324,6 @@ def command_of(process):
     with suppress(OSError):
         return Path("/proc", process, "cmdline").read_bytes()
     return b""
-
-
-def until(find, seconds):
-    deadline = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def test_a_missing_command_says_what_to_do(entry, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from fault_server import FaultServer, Request
 from PIL import Image
+from waiting import COMMAND_SECONDS, PATIENCE
 
 import judge_responses
 from spd_faith.core.files import read_table, sha256, write_table
@@ -137,7 +138,7 @@ def write_answers(folder: Path, model: str, answers: list[dict[str, str]], finis
 def fields_of(server: FaultServer, **changes: object) -> dict[str, object]:
     models = {metric: {"model": f"asked-{metric}", "prices": PRICES} for metric in ("drf", "cr")}
     fields = {"judge": "openai", "base_url": server.base_url, "models": models, "max_new_tokens": 512}
-    return fields | {"concurrency": 8, "timeout": 5.0, "attempts": 4} | changes
+    return fields | {"concurrency": 8, "timeout": PATIENCE, "attempts": 4} | changes
 
 
 class Judged:
@@ -189,7 +190,7 @@ class Judged:
 
     def finish(self, process: subprocess.Popen[str]) -> str:
         """The log of the process, which must succeed."""
-        _, log = process.communicate(timeout=120)
+        _, log = process.communicate(timeout=COMMAND_SECONDS)
         assert process.returncode == 0, log
         return log
 

@@ -13,7 +13,8 @@ from judging.paid_judge import Judged, answers_of, honest, material, write_answe
 PAIRS = 500
 JUDGEMENTS = 2 * PAIRS
 CONCURRENCY = 16
-LATE = 5.0  # seconds, longer than the timeout of the calls
+TIMEOUT = 20.0  # seconds, of which other calls need milliseconds
+NUM_LATE = 4  # calls that take longer
 PAID = {  # charged, although the reply is useless
     "schema-breaking": reply('{"claims": [{"quote": "The car", "label": "good"}], "score": 1}'),
     "empty": reply(""),
@@ -21,7 +22,7 @@ PAID = {  # charged, although the reply is useless
 FREE = {
     "429": status(429, retry_after_ms="20"),
     "500": status(500),
-    "slow": dripping(LATE),  # the server counts an aborted call as no longer in flight
+    "slow": dripping(3 * TIMEOUT),  # the server counts an aborted call as no longer in flight
     "dropped": dropped,
     "malformed": broken_json,
     "no choices": no_choices,
@@ -45,6 +46,8 @@ class FaultyJudge:
         draw = int(hashlib.sha256(question.encode()).hexdigest(), 16)
         kind = list(FAULTS)[draw // 5 % len(FAULTS)] if draw % 5 == 0 and question not in self._seen else None
         self._seen.add(question)
+        if kind == "slow" and self.played[kind] == NUM_LATE:
+            kind = None
         if kind:
             self.played[kind] += 1
         if kind not in FREE:
@@ -60,7 +63,7 @@ def judged(tmp_path):
 
 
 def serve(judge):
-    return FaultServer(judge, answer=honest, most_requests=2 * JUDGEMENTS, lifetime=300)
+    return FaultServer(judge, answer=honest, most_requests=2 * JUDGEMENTS)
 
 
 def check_rows(judged):
@@ -75,7 +78,7 @@ def check_rows(judged):
 def test_every_judgement_is_made_and_paid_for_once(judged, short_waits):
     judge = FaultyJudge()
     with serve(judge) as server:
-        judged.run(server, concurrency=CONCURRENCY, timeout=4.0)
+        judged.run(server, concurrency=CONCURRENCY, timeout=TIMEOUT)
         asked = len(server.requests)
         judged.run(server, concurrency=CONCURRENCY)
         assert len(server.requests) == asked
@@ -93,7 +96,7 @@ def test_a_kill_costs_at_most_the_calls_in_flight(judged):
     kills = 3
     with serve(judge) as server:
         for _ in range(kills):
-            process = judged.start(server, concurrency=CONCURRENCY, timeout=4.0)
+            process = judged.start(server, concurrency=CONCURRENCY, timeout=TIMEOUT)
             before, wanted = len(server.requests), moments.randrange(100, 300)
             while len(server.requests) - before < wanted and process.poll() is None:
                 time.sleep(0.002)
@@ -102,7 +105,7 @@ def test_a_kill_costs_at_most_the_calls_in_flight(judged):
             process.communicate()
             while server.in_flight:  # wait for the calls of the killed process to end
                 time.sleep(0.05)
-        judged.finish(judged.start(server, concurrency=CONCURRENCY, timeout=4.0))
+        judged.finish(judged.start(server, concurrency=CONCURRENCY, timeout=TIMEOUT))
         assert server.most_in_flight <= CONCURRENCY
     check_rows(judged)
     again = sum(times - 1 for times in judge.paid.values())

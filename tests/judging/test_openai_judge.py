@@ -22,6 +22,7 @@ from judging.paid_judge import (
     write_pairs,
 )
 from PIL import Image
+from waiting import NEVER, PATIENCE
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_table, write_table
@@ -165,7 +166,7 @@ def test_a_second_invalid_reply_leaves_its_row_unscored(judged, broken):
         (reply("", choices=[{"finish_reason": "SAFETY"}]), "filter", True),
         (reply('{"claims": [{"quote": "The car', "MAX_TOKENS"), "truncated", True),
         (reply('{"claims": []}', "abort"), "error", False),
-        (slow(5), "timeout", False),
+        (slow(NEVER), "timeout", False),
         (status(400, "no such field"), "error", False),
     ],
     ids=[
@@ -180,7 +181,7 @@ def test_a_failed_judgement_is_a_row_without_a_score(judged, play, reason, kept)
         return play if fails["on"] and metric_of(request) == "cr" else None
 
     with FaultServer(script, answer=honest) as server:
-        judged.run(server, timeout=1.5, attempts=1)
+        judged.run(server, timeout=8.0 if reason == "timeout" else PATIENCE, attempts=1)
         row = judged.rows()[3, "cr"]
         assert (row["status"], row["score"], row["claims"]) == (f"unscored:{reason}", None, [])
         assert judged.rows()[3, "drf"]["score"] == 0.5
@@ -319,7 +320,7 @@ def test_nothing_is_paid_for_twice(judged):
         first = judged.rows()
         judged.run(server)
         assert len(server.requests) == 8 and judged.rows() == first
-        judged.run(server, concurrency=2, attempts=9, timeout=9.0)  # not part of the identity
+        judged.run(server, concurrency=2, attempts=9, timeout=PATIENCE + 1)  # not part of the identity
         assert len(server.requests) == 8
 
 

@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+from growth import assert_about_linear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judging.worked_answers import TRUTHS, labelled, load, parsed, sample, split
@@ -123,10 +124,11 @@ ENDLESS = (
 
 @pytest.mark.parametrize("phrase", ENDLESS.split("|"))
 def test_very_long_answers_are_judged_quickly(phrase):
-    start = time.perf_counter()
-    judge_reasoning(TRUTHS["multi"], phrase * (20_000 // len(phrase)), NO_LIST)
-    judge_consistency(YesNoAnswer(phrase * (20_000 // len(phrase)), "same"), YesNoAnswer(phrase, "same"))
-    assert time.perf_counter() - start < 5
+    def judge(answer):
+        judge_reasoning(TRUTHS["multi"], answer, NO_LIST)
+        judge_consistency(YesNoAnswer(answer, "same"), YesNoAnswer(phrase, "same"))
+
+    assert_about_linear(judge, lambda times: phrase * times, 20_000 // len(phrase))
 
 
 REPEATED = ("the car moved and ", "both show a car and ", "car, dog, ", "| a | b |\n")
@@ -142,7 +144,7 @@ def test_answers_of_tens_of_thousands_of_words_are_parsed_and_judged_quickly(uni
     parsed = parse_response("describe", text, failed=False)
     judge_reasoning(TRUTHS["multi"], text, parsed)
     judge_consistency(YesNoAnswer(text, "same"), YesNoAnswer(text, "same"))
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 30  # less than 1 s; quadratic time takes minutes
 
 
 LEADING = "The car changed from red to blue. "

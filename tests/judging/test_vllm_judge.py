@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from judging.paid_judge import ROOT, Judged, answers_of, write_answers, write_pairs
+from waiting import COMMAND_SECONDS, wait_until
 
 from spd_faith.core.entries import identity
 from spd_faith.core.errors import UserError
@@ -205,11 +205,9 @@ def test_a_job_that_is_cancelled_stops_its_engine(engines, monkeypatch, number):
     # a shell may have started the tests with these ignored
     command = ["env", "--default-signal=INT,TERM", sys.executable, script, *engines.flags("local", "model")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as job:
-        deadline = time.monotonic() + 60
-        while not engines.questions and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: engines.questions)
         job.send_signal(number)
-        _, log = job.communicate(timeout=30)
+        _, log = job.communicate(timeout=COMMAND_SECONDS)
     assert engines.questions and job.returncode != 0, log
     assert engines.left() == []
 
@@ -228,7 +226,7 @@ def test_jobs_of_two_models_run_at_the_same_time(engines, monkeypatch):
         subprocess.Popen([sys.executable, script, *engines.flags("local", model)], stderr=subprocess.PIPE, text=True)
         for model in ("model", "other")
     ]
-    logs = [job.communicate(timeout=90)[1] for job in jobs]
+    logs = [job.communicate(timeout=COMMAND_SECONDS)[1] for job in jobs]
     assert [job.returncode for job in jobs] == [0, 0], logs
     assert len(engines.starts) == 2 and engines.left() == []
     rows = engines.rows("model"), engines.rows("other")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import write_table
 from spd_faith.core.schemas import IMAGES, JUDGEMENTS, RESPONSES, SAMPLES, TASKS
@@ -69,7 +70,7 @@ def draw(results, output, *flags):
         ROOT / "workflow_scripts/draw_example.py",
         *(one for pair in named.items() for one in pair),
     ]
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT, timeout=COMMAND_SECONDS)
 
 
 def height_of(results, output):

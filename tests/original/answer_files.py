@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.errors import UserError
 
@@ -50,7 +51,7 @@ def save(path: Path, records: list[dict[str, Any]], model: str | None = None) ->
 
 def run(script: str, *arguments: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, SCRIPTS / script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS)
 
 
 def succeed(script: str, *arguments: Any) -> str:

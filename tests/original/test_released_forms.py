@@ -260,7 +260,7 @@ def test_many_records_without_an_id_are_numbered_in_linear_time() -> None:
     ]
     start = time.process_time()
     samples = by_sample(records)
-    assert time.process_time() - start < 2  # minutes if each looks at all before it
+    assert time.process_time() - start < 30  # 0.2 s; minutes if each looks at all before it
     assert list(samples)[:2] == ["x", "x#2"] and len(samples) == 10_000
     assert {len(of_sample) for of_sample in samples.values()} == {3}
 

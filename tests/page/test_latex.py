@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from leaderboard.test_leaderboard import aggregated, leaderboard, live, published  # noqa: F401
+from waiting import COMMAND_SECONDS
 
 from spd_faith.leaderboard.model import Leaderboard, Section, Table, Text
 from spd_faith.leaderboard.renderers import render
@@ -51,7 +52,7 @@ def compiled(folder: Path, name: str = "leaderboard") -> str:
     command = ["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", f"{name}.tex"]
     environment = os.environ | {"max_print_line": "10000"}  # does not wrap the lines of the log
     for _ in range(2):
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, env=environment)
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=COMMAND_SECONDS, env=environment)
         assert done.returncode == 0, done.stdout.decode(errors="replace")[-3000:]
     return (folder / f"{name}.log").read_text(encoding="latin-1")
 

@@ -12,6 +12,7 @@ from page.browser import Look, check_accessibility, check_fits, eventually, two_
 from page.hostile_run import LABEL
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from waiting import COMMAND_SECONDS
 from workflow.project import Project
 
 pytestmark = pytest.mark.page
@@ -148,7 +149,7 @@ def test_copies_as_latex_that_compiles(copied, tmp_path: Path):
     paper = rf"{preamble}\begin{{document}}{text}\end{{document}}"
     (tmp_path / "paper.tex").write_text(paper, encoding="ascii")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=COMMAND_SECONDS)
     assert done.returncode == 0, done.stdout[-2000:]
 
 

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from probes.probed import ROOT, entry, load_probed
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import read_table, write_table
 from spd_faith.core.schemas import IMAGES, SAMPLES
@@ -431,7 +432,7 @@ def probed(tmp_path_factory):
 def run(folder, *arguments):
     command = [sys.executable, ROOT / "workflow_scripts" / "draw_overlays.py", "--samples", folder / "samples.parquet"]
     command += ["--images", folder / "images.parquet", "--probes", folder / "tiny-qwen2-vl"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=COMMAND_SECONDS)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from probes.probed import ROOT
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.errors import UserError
 from spd_faith.core.files import read_provenance, read_table, write_table
@@ -91,7 +92,7 @@ def run(folder, *flags, model="tiny-qwen2-vl"):
     command += ["--samples", folder / "samples.parquet", "--images", folder / "images.parquet"]
     command += ["--responses", folder / "responses.parquet", "--output-folder", folder / "probes", *flags]
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=COMMAND_SECONDS, cwd=ROOT)
 
 
 @pytest.mark.slow

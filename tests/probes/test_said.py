@@ -1,9 +1,9 @@
 """Which tokens of an answer say what: against a reader's marks, by hand, and what holds for any answer."""
 
-import time
 from dataclasses import astuple
 
 import pytest
+from growth import assert_about_linear
 from hypothesis import given
 from hypothesis import strategies as st
 from judging.worked_answers import TRUTHS
@@ -234,7 +234,8 @@ def test_parts_share_no_tokens(answer, truth):
     "unit", ["The car is blue. ", '{"type": "color", ', "<b>car</b> ", "{", "1. **Car**: red\n", "a "]
 )
 def test_a_degenerate_answer_takes_seconds_at_most(unit):
-    ids = BY_BYTE(unit * (8000 // len(unit)), add_special_tokens=False)["input_ids"]
-    start = time.process_time()
-    said(BY_BYTE, ids, TRUTHS["multi"])
-    assert time.process_time() - start < 5
+    assert_about_linear(
+        lambda ids: said(BY_BYTE, ids, TRUTHS["multi"]),
+        lambda times: BY_BYTE(unit * times, add_special_tokens=False)["input_ids"],
+        8000 // len(unit),
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from waiting import COMMAND_SECONDS
 
 SCRIPT = Path(__file__).with_name("one_node.sh")
 
@@ -34,7 +35,9 @@ class Cluster:
 
     def jobs(self, project: Path) -> list[Job]:
         """Every job of a project, ended ones too, in the order of their submission."""
-        shown = subprocess.run(["scontrol", "show", "job"], capture_output=True, text=True, timeout=30, check=True)
+        shown = subprocess.run(
+            ["scontrol", "show", "job"], capture_output=True, text=True, timeout=COMMAND_SECONDS, check=True
+        )
         records = [
             dict(re.findall(r"(\w+)=(\S*)", record)) for record in shown.stdout.split("\n\n") if "JobId=" in record
         ]
@@ -76,19 +79,19 @@ class Cluster:
 
 def _reconfigure(file: Path, text: str) -> None:
     file.write_text(text)
-    subprocess.run(["scontrol", "reconfigure"], timeout=30, check=True)
+    subprocess.run(["scontrol", "reconfigure"], timeout=COMMAND_SECONDS, check=True)
 
 
 @contextmanager
 def running_cluster(folder: Path) -> Iterator[Cluster]:
     """A Slurm within a `with` block, whose files lie in `folder`."""
-    started = subprocess.run([SCRIPT, "start", folder], capture_output=True, text=True, timeout=120)
+    started = subprocess.run([SCRIPT, "start", folder], capture_output=True, text=True, timeout=COMMAND_SECONDS)
     if started.returncode:
         pytest.fail(f"Slurm did not start\n{started.stderr}", pytrace=False)
     try:
         yield Cluster(folder)
     finally:
-        subprocess.run([SCRIPT, "stop", folder], timeout=60, check=True)
+        subprocess.run([SCRIPT, "stop", folder], timeout=COMMAND_SECONDS, check=True)
 
 
 def _minutes(limit: str) -> int:

@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 from slurm.cluster import Cluster, Job
+from waiting import COMMAND_SECONDS
 from workflow.project import Project, without_times
 
 pytestmark = pytest.mark.slurm
@@ -125,7 +126,7 @@ def is_cancelled(run: Run) -> int:
     started = run.start()
     run.await_answers(2)
     (job,) = run.inference_jobs()
-    subprocess.run(["scancel", job.id], timeout=30, check=True)
+    subprocess.run(["scancel", job.id], timeout=COMMAND_SECONDS, check=True)
     return started.wait(timeout=10 * MINUTES)
 
 
@@ -232,7 +233,7 @@ def test_an_interrupt_leaves_no_job_and_no_process_and_the_next_start_goes_on(
 ) -> None:
     run, status = ended(is_interrupted)
     assert status != 0
-    _wait_for(lambda: not run.unfinished_jobs() and not run.processes(), seconds=30)
+    _wait_for(lambda: not run.unfinished_jobs() and not run.processes())
     assert "The run was stopped" in run.output and "  snakemake --profile slurm" in run.output
     kept = set(run.answered())
     assert 2 <= len(kept) < QUESTIONS

@@ -11,6 +11,7 @@ from textwrap import dedent, indent
 
 import pandas as pd
 import yaml
+from waiting import RUN_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "profiles", "rules", "workflow_scripts", "config", "envs", "resources", "slurm")
@@ -94,7 +95,7 @@ class Project:
             env=self.environment(python, **variables),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=RUN_SECONDS,
         )
 
     def slurm_command(self, *arguments: str) -> list[str]:
@@ -109,7 +110,7 @@ class Project:
             env=self.environment(CUDA_VISIBLE_DEVICES=None),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=RUN_SECONDS,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr

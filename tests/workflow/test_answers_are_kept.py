@@ -19,7 +19,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.fresh(tmp_path_factory.mktemp("finished") / "project")
     with project.edited("config/config.yaml") as config:
         config["models"] = [MODEL]
-    project.run()
+    project.run(RESPONSES)
     return project
 
 

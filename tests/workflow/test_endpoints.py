@@ -9,7 +9,7 @@ import pytest
 from fault_server import FaultServer, Play, Request, echoing_headers, status
 from workflow.project import Project
 
-KEY = "sk-test-7f3a9c51e0d24b6886aa"
+KEY, REFUSED_KEY = "sk-test-7f3a9c51e0d24b6886aa", "sk-test-a1908be47c3f25d0f2c7"
 LOCAL = "tiny-qwen2-vl-early"
 
 pytestmark = pytest.mark.slow
@@ -44,22 +44,45 @@ def serve(project: Project, server: FaultServer, **fields: object) -> None:
         config["models"] = ["served", LOCAL]
 
 
-def assert_no_file_holds_the_key(project: Project, output: str) -> None:
-    assert KEY not in output
+def assert_no_file_holds(key: str, project: Project, output: str) -> None:
+    assert key not in output
     files = [path for path in project.folder.rglob("*") if path.is_file()]
     assert {".snakemake", "results"} <= {path.relative_to(project.folder).parts[0] for path in files}
-    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert [path for path in files if key.encode() in path.read_bytes()] == []
 
 
-def test_an_endpoint_stands_on_the_leaderboard_and_its_key_in_no_file(project: Project) -> None:
-    with FaultServer(answer=answer) as server:
+def assert_a_refused_key_is_reported(project: Project, output: str) -> None:
+    log = (project.folder / "results/demo/logs/run_inference/served.log").read_text()
+    assert "the key was rejected" in log and "Traceback" not in log
+    end = output[output.index("The run failed; completed outputs are kept.") :]
+    (error,) = [line for line in log.splitlines() if line.startswith("error: ")]
+    assert (
+        f"run_inference of served (results/demo/logs/run_inference/served.log):\n    {error}\n      Response: 401"
+        in end
+    )
+    assert "Fix the cause and rerun" in end and "snakemake --cores 2 --keep-going" in end
+
+
+def test_a_refused_key_fails_its_own_job_and_the_right_one_finishes_the_run(project: Project) -> None:
+    def refuses_another(request: Request) -> Play | None:
+        return None if request.headers["authorization"] == f"Bearer {KEY}" else echoing_headers(401)
+
+    with FaultServer(refuses_another, answer=answer) as server:
         serve(project, server)
+        done = project.snakemake("--keep-going", SERVED_KEY=REFUSED_KEY)
+        assert len(server.requests) <= 4
+        assert done.returncode == 1
+        assert_a_refused_key_is_reported(project, done.stderr)
+        assert len(project.table(f"scores/rules/{LOCAL}.parquet")) == 8
+
+        server.requests.clear()
         output = project.run(SERVED_KEY=KEY)
         assert len(server.requests) == 8 * 3
         assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
         assert {request.body["model"] for request in server.requests} == {"served-model"}
         assert server.most_in_flight <= 4
-    assert_no_file_holds_the_key(project, output)
+    for key in (KEY, REFUSED_KEY):
+        assert_no_file_holds(key, project, done.stdout + done.stderr + output)
     rows = project.table("leaderboard.parquet").set_index("model")
     assert rows.loc["served", "model_id"] == "served-model"
     assert rows.loc["served", "model_revision"] == "served-model-2026-11-24"  # as the server says
@@ -67,25 +90,6 @@ def test_an_endpoint_stands_on_the_leaderboard_and_its_key_in_no_file(project: P
     answers = project.table("responses/served.parquet")
     assert answers["usd"].sum() == pytest.approx(8 * 3 * (100 * 2 + 10 * 8) / 1e6)
     assert answers["dtype"].isna().all() and set(answers["pixel_backend"]) == {"sent 1024 jpeg"}
-
-
-def test_a_refused_key_fails_its_own_job_and_stands_in_no_file(project: Project) -> None:
-    with FaultServer(lambda request: echoing_headers(401)) as server:
-        serve(project, server)
-        done = project.snakemake("--keep-going", SERVED_KEY=KEY)
-        assert len(server.requests) <= 4
-    assert done.returncode == 1
-    assert_no_file_holds_the_key(project, done.stdout + done.stderr)
-    log = (project.folder / "results/demo/logs/run_inference/served.log").read_text()
-    assert "the key was rejected" in log and "Traceback" not in log
-    end = done.stderr[done.stderr.index("The run failed; completed outputs are kept.") :]
-    (error,) = [line for line in log.splitlines() if line.startswith("error: ")]
-    assert (
-        f"run_inference of served (results/demo/logs/run_inference/served.log):\n    {error}\n      Response: 401"
-        in end
-    )
-    assert "Fix the cause and rerun" in end and "snakemake --cores 2 --keep-going" in end
-    assert len(project.table(f"scores/rules/{LOCAL}.parquet")) == 8
 
 
 def test_a_missing_key_is_told_before_any_job(project: Project) -> None:
@@ -111,7 +115,7 @@ def test_what_was_paid_is_kept_where_the_money_ends(project: Project) -> None:
         serve(project, server, max_usd=5.0, max_new_tokens=500)
         project.run("results/demo/responses/served.parquet", SERVED_KEY=KEY)
         assert len(server.requests) == 8 * 3
-    assert_no_file_holds_the_key(project, done.stdout + done.stderr)
+    assert_no_file_holds(KEY, project, done.stdout + done.stderr)
 
 
 def test_only_the_failed_questions_are_asked_again(project: Project) -> None:

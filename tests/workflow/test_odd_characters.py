@@ -11,6 +11,7 @@ import yaml
 from dataset.own_files import CAR, save_pair
 from fault_server import FaultServer, reply, status
 from judging.paid_judge import Judged, honest_claims, metric_of, write_answers, write_pairs
+from waiting import COMMAND_SECONDS
 
 from spd_faith.core.files import read_provenance, read_table
 from spd_faith.core.schemas import PARSED, RESPONSES, SAMPLES
@@ -33,7 +34,7 @@ def run(tmp_path: Path):
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=COMMAND_SECONDS,
         )
 
     return run

@@ -11,7 +11,6 @@ from judging.paid_judge import PRICES, USD, honest, honest_claims, metric_of, se
 from workflow.project import Project
 
 KEY = "sk-test-0d24b6886aa7f3a9c51e"
-LIFETIME = 900  # seconds of a server: of whole runs, also beside other work
 MODEL, ADDED = "tiny-qwen2-vl-early", "tiny-qwen2-vl"
 
 pytestmark = pytest.mark.slow
@@ -48,7 +47,7 @@ def judgements(project: Project, *models: str) -> pd.DataFrame:
 
 
 def test_both_judges_on_the_leaderboard_and_nothing_is_paid_for_twice(project: Project) -> None:
-    with FaultServer(answer=honest, lifetime=LIFETIME) as server:
+    with FaultServer(answer=honest) as server:
         serve(project, server, [MODEL])
         output = project.run(PAID_KEY=KEY)
         first = len(server.requests)
@@ -136,7 +135,7 @@ def test_what_a_judge_could_not_score_is_bounded_on_the_leaderboard(project: Pro
             claims.append({"quote": "What nobody said", "about": "", "reason": "", "label": "faithful"})
         return json.dumps({"claims": claims, "score": 2.0})
 
-    with FaultServer(refuses_a_half, answer=prints_a_score, lifetime=LIFETIME) as server:
+    with FaultServer(refuses_a_half, answer=prints_a_score) as server:
         serve(project, server, [MODEL], concurrency=1)
         project.run(PAID_KEY=KEY)
     all_rows = judgements(project, MODEL)

@@ -27,7 +27,7 @@ def strict_or_lenient(request):
 def test_a_panel_that_always_follows_the_rules(tmp_path: Path) -> None:
     """With one member that calls all right and one that calls all wrong, the rules decide what is not unverifiable."""
     project = Project.fresh(tmp_path / "project")
-    with FaultServer(answer=strict_or_lenient, lifetime=900) as server:
+    with FaultServer(answer=strict_or_lenient) as server:
         with project.edited("config/judges.yaml") as judges:
             for name in ("strict", "lenient"):
                 models = {metric: {"model": f"{name}-{metric}", "prices": PRICES} for metric in ("drf", "cr")}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import RUN_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "resources")
@@ -56,7 +57,7 @@ def snakemake(project, *arguments, gpus="", **variables):
         env={**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": gpus, **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=RUN_SECONDS,
     )
     return done.returncode, done.stdout + done.stderr
 

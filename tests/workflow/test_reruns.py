@@ -86,7 +86,7 @@ def paid_or_asked(request: Request) -> str:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     """A model of one job, one of two shards, one at an endpoint and one from a file; two judges; probes."""
     project = Project.fresh(tmp_path_factory.mktemp("reruns") / "project")
-    with FaultServer(answer=paid_or_asked, lifetime=1800) as server:
+    with FaultServer(answer=paid_or_asked) as server:
         with project.edited("config/models.yaml") as models:
             at = {"base_url": server.base_url, "max_new_tokens": 256, "concurrency": 4}
             asked = {"backend": "openai", "model": "served-model", "key_variable": "SERVED_KEY", "prices": PRICES}

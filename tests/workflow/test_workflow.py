@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from waiting import RUN_SECONDS, wait_until
 from workflow.project import MODELS, Project, without_times
 
 from spd_faith.leaderboard.columns import expanded, leaderboard_columns
@@ -128,9 +128,7 @@ def test_a_run_that_was_killed_is_finished_by_starting_it_again(finished: Projec
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     log = project.folder / "results/demo/logs/run_inference/tiny-qwen2-vl.log"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and "question" in log.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: log.exists() and "question" in log.read_text(), seconds=RUN_SECONDS)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not (project.folder / "results/demo/leaderboard.parquet").exists()

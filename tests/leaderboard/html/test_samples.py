@@ -26,6 +26,7 @@ from leaderboard.html.sample_tables import (
     write_run,
 )
 from PIL import Image
+from waiting import COMMAND_SECONDS
 
 from draw_samples import nearest
 from spd_faith.core.files import read_table, write_table
@@ -250,7 +251,7 @@ def test_answers_cannot_end_their_element(section):
 
 def draw(*flags):
     command = [sys.executable, ROOT / "workflow_scripts/draw_samples.py", *flags]
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=COMMAND_SECONDS)
 
 
 def test_the_command_draws_a_sample_with_the_versions_of_its_pair(paths, tmp_path):
