@@ -16,6 +16,9 @@ from spd_faith.core.paths import ResultPaths
 from spd_faith.core.text import writable
 from spd_faith.core.variants import Variant
 
+MAKE_AGAIN = "Run the workflow again with --forcerun make_leaderboard, which takes seconds."
+"""What to do about an output of that rule. Snakemake makes none again that is only removed, if no job needs it."""
+
 
 @dataclass(frozen=True)
 class RecordedEntry:
@@ -89,10 +92,7 @@ def recorded_entries(record: Path, kind: str) -> Mapping[str, Mapping[str, Any]]
         entries: Mapping[str, Mapping[str, Any]] = json.loads(record.read_text(encoding="utf-8"))["run"][kind]
         leaderboard_labels(entries)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(
-            f"{record}: not the record of a run of this version.\n"
-            "  Remove it and run the workflow again: the rule make_leaderboard makes it in seconds."
-        ) from None
+        raise UserError(f"{record}: not the record of a run of this version.\n  {MAKE_AGAIN}") from None
     return entries
 
 
