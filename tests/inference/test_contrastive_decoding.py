@@ -13,7 +13,13 @@ from tiny_models import FAMILIES, UNGATED, UNLISTED, noise, save_tiny
 from transformers import BatchFeature
 
 from spd_faith.core.errors import UserError
-from spd_faith.inference.contrastive_decoding import CONTRAST_RUNS, Asked, ContrastiveDecoding, generators
+from spd_faith.inference.contrastive_decoding import (
+    CONTRAST_RUNS,
+    Asked,
+    ContrastiveDecoding,
+    generators,
+    why_not_contrasted,
+)
 from spd_faith.inference.entries import TransformersModel
 from spd_faith.inference.generator import Generator
 from spd_faith.inference.image_noise import noised, signal_and_noise
@@ -525,6 +531,16 @@ def test_noise_needs_images(load, monkeypatch):
     without_images(answerer, monkeypatch)
     with pytest.raises(UserError, match=r"contrast: noise does not support Qwen2VLImageProcessor.*no pixels by image"):
         generator(answerer, {"contrast": STRONG | KINDS["noise"]}).generate(QUESTIONS)
+
+
+def test_no_contrast_in_a_model_with_an_encoder_for_text(load, monkeypatch):
+    answerer = load("qwen2_vl")
+    model, contrast = answerer.checkpoint.model, Intervention(preset="vcd")
+    assert why_not_contrasted(model, answerer.builder, contrast) is None
+    monkeypatch.setattr(model.config, "is_encoder_decoder", True)
+    why = "contrast: Qwen2VLForConditionalGeneration has an encoder for text"
+    assert why_not_contrasted(model, answerer.builder, contrast) == why
+    assert why_not_contrasted(model, answerer.builder, None) is None
 
 
 @pytest.mark.parametrize("kind", ["images", "noise"])

@@ -1,5 +1,7 @@
 """A model in which its intervention has no place: rows that say so, from inference through shards to its probes."""
 
+import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,22 @@ def test_every_question_has_a_row_that_says_why(
     assert (provenance["model"], provenance["revision"], provenance["dtype"]) == (str(checkpoint), "local", "float32")
     assert f"{checkpoint}: unsupported: {WHY}" in caplog.text and "6 of 6 questions are not asked" in caplog.text
     assert not Journal(folder / "journal").read()
+
+
+def test_a_contrast_that_the_processor_or_the_model_leaves_no_place_for(
+    folder: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixtral's processor pads the images of a batch to the largest one, so their noise would depend on the batch."""
+    padded = shutil.copytree(checkpoint, tmp_path / "padded")
+    parts = json.loads((padded / "processor_config.json").read_text())
+    parts["image_processor"] = {"image_processor_type": "PixtralImageProcessor", "size": {"longest_edge": 56}}
+    (padded / "processor_config.json").write_text(json.dumps(parts))
+    write_models(folder, padded, {"preset": "vcd"})
+    (why,) = {row["error"] for row in ask(folder, monkeypatch)}
+    assert why.startswith("unsupported: contrast: noise does not support PixtralImageProcessor")
+    write_models(folder, padded, {"preset": "vcd"} | CHANGE)
+    (both,) = {row["error"] for row in ask(folder, monkeypatch)}
+    assert both == f"unsupported: {WHY}; {why.removeprefix('unsupported: ')}"
 
 
 def test_shards_are_gathered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

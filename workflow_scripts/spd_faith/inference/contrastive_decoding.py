@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from transformers import BatchFeature, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
@@ -45,19 +46,23 @@ class Asked:
     """Of the intervention that is installed in the model, which changes both runs."""
 
 
+def why_not_contrasted(model: PreTrainedModel, builder: PromptBuilder, intervention: Intervention | None) -> str | None:
+    """Why the model cannot be decoded against the contrast run of the intervention; None if it can, or has none."""
+    if intervention is None or intervention.contrast is None:
+        return None
+    if model.config.is_encoder_decoder:
+        return f"contrast: {type(model).__name__} has an encoder for text"
+    return CONTRAST_RUNS[intervention.contrast.mask].why_unsupported(builder)
+
+
 @contextmanager
 def contrasted(
     model: PreTrainedModel, builder: PromptBuilder, intervention: Intervention | None, asked: Asked
 ) -> Iterator[LogitsProcessorList]:
-    """What `generate` needs, within the block, to decode the questions against a contrast run; empty without one.
-
-    Raises `UserError` if the model does not support it.
-    """
+    """What `generate` needs, within the block, to decode the questions against a contrast run; empty without one."""
     if intervention is None or intervention.contrast is None:
         yield LogitsProcessorList()
         return
-    if model.config.is_encoder_decoder:
-        raise UserError(f"{type(model).__name__}: contrast does not support models with an encoder for text")
     run = CONTRAST_RUNS[intervention.contrast.mask](model, builder, intervention, asked)
     hook = model.register_forward_pre_hook(run.follow, with_kwargs=True)
     try:
@@ -85,6 +90,11 @@ class ContrastRun(ABC):
         self._is_running = False
         self._run: SecondRun | None = None
         self._generators = generators(intervention.seed, asked.questions) if intervention.placebo else []
+
+    @staticmethod
+    def why_unsupported(builder: PromptBuilder) -> str | None:
+        """Why there is no such run beside one of the builder's prompts; None if there is."""
+        return None
 
     def follow(self, module: nn.Module, inputs: tuple[Any, ...], named: Arguments) -> None:
         """Remember what the main run reads: a hook of its forward passes."""
@@ -177,6 +187,16 @@ class WithoutImages(ContrastRun):
 
 class NoisedImages(ContrastRun):
     """The same prompt with noise on the images: the contrast of Visual Contrastive Decoding."""
+
+    @staticmethod
+    def why_unsupported(builder: PromptBuilder) -> str | None:
+        photograph = Image.new("RGB", (640, 480))
+        inputs = builder.build([("?", photograph, photograph)])
+        try:
+            noised(inputs, builder.composed(photograph, photograph), builder.processor.image_processor, step=0, seed=0)
+        except UserError as error:
+            return str(error)
+        return None
 
     def _begin(self, main: Arguments) -> tuple[Arguments, SecondRun]:
         images = [image for _, *pair in self._asked.questions for image in self._builder.composed(*pair)]

@@ -6,6 +6,7 @@ from typing import Any
 from spd_faith.inference.answers import Answer, InterventionUnsupported, Provenance
 from spd_faith.inference.batches import answer_in_batches
 from spd_faith.inference.checkpoint import Checkpoint
+from spd_faith.inference.contrastive_decoding import why_not_contrasted
 from spd_faith.inference.generator import Generator
 from spd_faith.inference.preparation import LOCAL
 from spd_faith.inference.questions import Question
@@ -20,8 +21,10 @@ class TransformersAnswerer:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.builder = checkpoint.prompt_builder()
-        if checkpoint.unsupported:
-            raise InterventionUnsupported(checkpoint.unsupported, self.provenance)
+        intervention = checkpoint.entry.intervention
+        not_contrasted = why_not_contrasted(checkpoint.model, self.builder, intervention)
+        if why := "; ".join(filter(None, [checkpoint.unsupported, not_contrasted])):
+            raise InterventionUnsupported(why, self.provenance)
         self.generator = Generator(checkpoint, self.builder)
 
     @property
