@@ -144,4 +144,6 @@ def test_words_of_other_languages_are_no_words_of_the_english_lexicon():
 
 @pytest.mark.parametrize("piece", ["el ", "不", "{", "[", '"', "`", "a b ", "«", "é"])
 def test_an_endless_answer_is_recognised_quickly(piece):
-    assert_about_linear(language_of, lambda times: piece * times, MAX_READ // len(piece))
+    read = MAX_READ // len(piece)
+    assert_about_linear(language_of, lambda times: piece * times, read)
+    assert language_of(piece * 60_000) == language_of(piece * read)

@@ -102,7 +102,7 @@ def page_images(path: Path, shas: Collection[str], room: int, folder: Path) -> t
         size += len(image.content) * 4 // 3 + 40
         if size > room:
             names = _written(chain(inside.items(), images), folder)
-            _remove_images(folder, but=names.values())
+            _remove_images(folder, but=set(names.values()))
             return {sha: quote(f"{folder.name}/{name}") for sha, name in names.items()}, True
     _remove_images(folder, but=())
     return {sha: image.uri for sha, image in inside.items()}, False
