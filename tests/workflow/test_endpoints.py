@@ -136,7 +136,7 @@ def test_only_the_failed_questions_are_asked_again(project: Project) -> None:
         assert row["same_transport"] == 8 and row["ds_coverage"] == 0 and pd.isna(row["rank"])
         page = (project.folder / "results/demo/leaderboard.md").read_text()
         forced = ("--forcerun", "results/demo/responses/served.parquet")
-        assert "Questions got no reply after all attempts (Served (served): 8)" in page and " ".join(forced) in page
+        assert "Questions got no reply after all attempts (Served: 8)" in page and " ".join(forced) in page
 
         asked, failing = len(server.requests), False
         assert command == ["snakemake", "--cores", "2", *own, *forced]
