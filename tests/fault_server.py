@@ -2,7 +2,7 @@
 
 It answers by a function of the request, so that answers can be foretold; plays faults by the order of requests or by a
 function of the request; and remembers what it saw: each request with its time, and the greatest number in flight. It
-takes a bounded number of requests.
+stops by itself after a time and takes a bounded number of requests.
 """
 
 import base64
@@ -20,8 +20,9 @@ from itertools import pairwise
 from typing import Any
 
 import trustme
-from waiting import NEVER, PATIENCE
+from waiting import NEVER, PATIENCE, RUN_SECONDS
 
+LIFE_SECONDS = 2 * RUN_SECONDS  # longer than any test
 AUTHORITY = trustme.CA()  # made anew for each process, so that no key stands in a file
 
 
@@ -298,6 +299,8 @@ class FaultServer:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.fault_server = self
+        self._end_of_life = threading.Timer(LIFE_SECONDS, self._server.shutdown)
+        self._end_of_life.daemon = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -308,11 +311,13 @@ class FaultServer:
         self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> "FaultServer":
+        self._end_of_life.start()
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
+        self._end_of_life.cancel()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

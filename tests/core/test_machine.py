@@ -96,18 +96,22 @@ def test_too_few_open_files_are_reported_before_anything_is_asked(ask) -> None:
         assert ask(server, files=128, concurrency=8).returncode == 0
 
 
-def test_a_soft_limit_on_open_files_is_raised() -> None:
-    code = "import resource; from spd_faith.core.machine import allow_open_files; allow_open_files(100, 'x')\n"
-    code += "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
-    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512))  # noqa: E731
-    done = subprocess.run(
+def with_limited_files(code: str, folder: Path, limits: tuple[int, int]) -> subprocess.CompletedProcess[str]:
+    """Run code with a soft and a hard limit on open files."""
+    return subprocess.run(
         [sys.executable, "-c", code],
-        cwd=SCRIPTS,
-        preexec_fn=limit,
+        cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits),
         capture_output=True,
         text=True,
         timeout=COMMAND_SECONDS,
     )
+
+
+def test_a_soft_limit_on_open_files_is_raised() -> None:
+    code = "import resource; from spd_faith.core.machine import allow_open_files; allow_open_files(100, 'x')\n"
+    code += "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    done = with_limited_files(code, SCRIPTS, (64, 512))
     assert done.stdout == "(164, 512)\n", done.stderr
 
 
@@ -138,13 +142,5 @@ def test_a_path_that_cannot_be_used_is_reported_in_a_line(tmp_path: Path, code: 
     (tmp_path / "file").touch()
     whole = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\nfrom spd_faith.core.errors import run_command\n"
     whole += f"def main():\n    {code}\nrun_command(main)"
-    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))  # noqa: E731
-    done = subprocess.run(
-        [sys.executable, "-c", whole],
-        cwd=tmp_path,
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-    )
+    done = with_limited_files(whole, tmp_path, (64, 64))
     assert done.returncode == 1 and expected in done.stderr and "Traceback" not in done.stderr

@@ -18,13 +18,13 @@ from spd_faith.endpoints.engine import remains
 from spd_faith.endpoints.engine.remains import Record, locked_folder, remove_segments, sweep
 
 SLEEP = [sys.executable, "-c", f"import time; time.sleep({NEVER})"]
-MAP = """
+MAP = f"""
 import mmap, os, sys, time
 maps = [mmap.mmap(os.open(path, os.O_RDWR), 4096) for path in sys.argv[1:]]
 os.link(sys.argv[-1], sys.argv[-1] + " semaphore")  # as the C library makes a named semaphore
 os.unlink(sys.argv[-1])
 print("mapped", flush=True)
-time.sleep(600)
+time.sleep({NEVER})
 """
 
 

@@ -99,7 +99,7 @@ def recorded_entries(record: Path, kind: str) -> Mapping[str, Mapping[str, Any]]
 def leaderboard_labels(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The name of each entry on the leaderboard: its label in one line, or its key; both where labels are the same.
 
-    No two are the same, so nothing else needs to tell entries with one label apart.
+    No two are the same, so nothing else needs to distinguish entries with one label.
     """
     labels = {name: " ".join(writable(fields.get("label") or "").split()) or name for name, fields in entries.items()}
     shown = labels
